@@ -1,0 +1,55 @@
+# Two commands: `make demo` and `make test`. Both make their own environment in .venv from the locked requirements.
+PYTHON ?= python3
+CORES ?= 2
+BIN := .venv/bin
+DEMO := build/demo
+SNAKEMAKE := $(BIN)/snakemake --cores $(CORES) --configfile demo/studies.yaml demo/config.yaml
+
+.PHONY: demo demo-data demo-plan test validate lint config lock clean
+
+demo: $(DEMO)/.made
+	@$(SNAKEMAKE)
+	@echo "The report: $(DEMO)/derivatives/report/index.html"
+
+demo-data: $(DEMO)/.made
+
+demo-plan: $(DEMO)/.made
+	@$(BIN)/snakemake --cores $(CORES) --configfile demo/studies.yaml demo/config.yaml --dry-run
+
+test: .venv/.installed
+	@$(BIN)/python -m pytest tests/unit tests/workflow -n $(CORES) --dist loadgroup
+	@$(MAKE) --no-print-directory demo
+	@$(BIN)/python -m pytest tests/integration -n $(CORES) --dist loadgroup
+
+validate: demo
+	@$(BIN)/python -m tests.validation.compare --run $(DEMO) --out docs/validation.md
+
+lint: .venv/.installed
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	@$(BIN)/snakefmt --check --line-length 120 Snakefile rules
+	@$(BIN)/mypy && $(BIN)/lint-imports
+	@$(BIN)/python -m scripts.lib.config_files --check
+
+# what is made from the configuration model: config/config.yaml, schema.json, the key reference
+config: .venv/.installed
+	@$(BIN)/python -m scripts.lib.config_files
+
+# needs uv; the lock holds hashes and no registry's address
+lock:
+	uv pip compile --universal --generate-hashes --no-header --no-annotate pyproject.toml --group dev -o envs/requirements.lock
+
+.venv/.installed: envs/requirements.lock
+	@$(PYTHON) -c 'import sys; ok = (3, 11) <= sys.version_info < (3, 14); sys.exit(0 if ok else "Python 3.11 to 3.13 is needed: make PYTHON=python3.12")'
+	@echo "making the environment in .venv"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r envs/requirements.lock
+	@touch $@
+
+$(DEMO)/.made: .venv/.installed $(wildcard demo/*.py demo/*.yaml)
+	@echo "building the demo cohort in $(DEMO)"
+	@$(BIN)/python -m demo --out $(DEMO) --jobs $(CORES)
+	@$(BIN)/python -m demo.study_tables --out $(DEMO)/studies --seed 1
+	@touch $@
+
+clean:
+	rm -rf build
