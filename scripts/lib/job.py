@@ -1,0 +1,75 @@
+"""What every job of the workflow does around its own work: log, seed, threads, versions.
+
+A script ends with
+
+    if __name__ == "__main__":
+        run(main, snakemake)
+
+and `main(snakemake)` reads, calls the library and writes.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import random
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from importlib import metadata
+from typing import Any
+
+DISTRIBUTIONS = {
+    "ants": "antspyx",
+    "SimpleITK": "SimpleITK",
+    "nibabel": "nibabel",
+    "numpy": "numpy",
+    "pandas": "pandas",
+    "pingouin": "pingouin",
+    "scipy": "scipy",
+    "skimage": "scikit-image",
+    "sklearn": "scikit-learn",
+    "statsmodels": "statsmodels",
+    "matplotlib": "matplotlib",
+    "nilearn": "nilearn",
+}
+
+
+def run(main: Callable[[Any], None], snakemake: Any) -> None:
+    """Run `main(snakemake)` with output in the rule's log, its thread count honoured and numpy's seed fixed.
+
+    A failure prints its last line and where the log is on the terminal, and the whole trace in the log.
+    """
+    threads = int(snakemake.threads)
+    os.environ["ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"] = str(threads)  # Snakemake itself limits OpenMP and BLAS
+    if "SimpleITK" in sys.modules:
+        sys.modules["SimpleITK"].ProcessObject.SetGlobalDefaultNumberOfThreads(threads)
+    os.environ.setdefault("MPLBACKEND", "Agg")
+    random.seed(0)
+    terminal = sys.stderr
+    with open(snakemake.log[0], "w", encoding="utf-8", buffering=1) as log:
+        sys.stdout = sys.stderr = log
+        faulthandler.enable(log)
+        start = time.perf_counter()
+        try:
+            main(snakemake)
+        except Exception as error:
+            traceback.print_exc()
+            print(f"{type(error).__name__}: {error} (see {snakemake.log[0]})", file=terminal)
+            sys.exit(1)
+        finally:
+            for module, version in versions().items():
+                print(f"{module} {version}")
+            print(f"{time.perf_counter() - start:.1f} s on {threads} thread(s)")
+            faulthandler.disable()
+            sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the libraries that this process has really imported."""
+    found = {"python": ".".join(map(str, sys.version_info[:3]))}
+    for module, distribution in DISTRIBUTIONS.items():
+        if module in sys.modules:
+            found[distribution] = metadata.version(distribution)
+    return found

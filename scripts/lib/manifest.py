@@ -1,0 +1,248 @@
+"""The manifest: one row per subject-session, one column per image. Everything the workflow does expands from its rows.
+
+A BIDS folder is walked once with os.scandir (no BIDS library: those take minutes on large trees); or the user brings a
+table. Imports are light, since this runs whenever the workflow is planned.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from scripts.lib.names import nearest
+
+IMAGE_COLUMNS = ("ct", "T1w", "T2w", "FLAIR", "swi", "T2starw", "vwi", "vwi_ce", "angio")
+MASK_COLUMNS = ("arteries", "wmh", "wall_reader1", "wall_reader2")
+DATE_COLUMNS = ("acq_time", "ct_acq_time")
+COLUMNS = ("subject", "session", *DATE_COLUMNS, *IMAGE_COLUMNS, *MASK_COLUMNS, "arteries_space")
+REFERENCES = ("T1w", "FLAIR", "T2w", "T2starw", "swi")  # the session's MRI hub: the first of these that it has
+LABEL = re.compile(r"[A-Za-z0-9]+")
+ENTITY = re.compile(r"([a-z]+)-([A-Za-z0-9]+)")
+NO_SESSION = "1"  # label given to the only visit of a subject whose folder has no ses- level
+
+
+class ManifestError(ValueError):
+    """The manifest or the BIDS folder cannot be used; the message names file, row and column."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One subject-session: its labels, dates and files (absent columns are missing)."""
+
+    subject: str
+    session: str
+    values: Mapping[str, str] = field(default_factory=dict)
+
+    def get(self, column: str) -> str | None:
+        return self.values.get(column)
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.subject, self.session
+
+    @property
+    def reference(self) -> str | None:
+        """The image that all others of the session are registered to: T1w, else FLAIR, ...; a lone CT serves itself."""
+        return next((name for name in (*REFERENCES, "ct") if name in self.values), None)
+
+
+def index_bids(bids_dir: str | Path) -> list[Row]:
+    """Index `sub-*/[ses-*]/{ct,anat,vwi,angio}` and the masks under `derivatives/`; rows sorted by subject, session.
+
+    Paths in the rows are relative to `bids_dir`. Raises ManifestError if the folder has no subjects, or if two files
+    claim one column (the message says how to choose).
+    """
+    root = Path(bids_dir)
+    if not root.is_dir():
+        raise ManifestError(f"{root}: no such folder (bids_dir)")
+    found: dict[tuple[str, str], dict[str, list[str]]] = {}
+    for subject, session, path in _session_files(root):
+        columns = found.setdefault((subject, session), {})
+        column = _column_of(path)
+        if column:
+            columns.setdefault(column, []).append(path.relative_to(root).as_posix())
+    if not found:
+        raise ManifestError(f"{root}: holds no sub-*/ folder with images; see README, 'Your own data'")
+    for derivative in sorted(_folders(root / "derivatives")):
+        for subject, session, path in _session_files(derivative):
+            column = _mask_column_of(path)
+            if column and (subject, session) in found:
+                columns = found[subject, session]
+                columns.setdefault(column, []).append(path.relative_to(root).as_posix())
+                if column == "arteries":
+                    columns["arteries_space"] = [_entities(path.name).get("space", "ct")]
+    return [
+        Row(subject, session, _one_each(found[subject, session], root) | _dates(root, subject, session))
+        for subject, session in sorted(found)
+    ]
+
+
+def _folders(path: Path, prefix: str = "") -> list[Path]:
+    if not path.is_dir():
+        return []
+    with os.scandir(path) as entries:
+        return sorted(Path(entry.path) for entry in entries if entry.is_dir() and entry.name.startswith(prefix))
+
+
+def _session_files(root: Path) -> Iterator[tuple[str, str, Path]]:
+    """(subject, session, file) for every file of every subject-session under a BIDS-like root."""
+    for subject_dir in _folders(root, "sub-"):
+        subject = subject_dir.name.removeprefix("sub-")
+        sessions = _folders(subject_dir, "ses-") or [subject_dir]
+        for session_dir in sessions:
+            session = session_dir.name.removeprefix("ses-") if session_dir != subject_dir else NO_SESSION
+            for label in (subject, session):
+                if not LABEL.fullmatch(label):
+                    raise ManifestError(f"{session_dir}: the label {label!r} may hold letters and digits only (BIDS)")
+            for datatype in _folders(session_dir):
+                with os.scandir(datatype) as entries:
+                    for entry in sorted(entries, key=lambda item: item.name):
+                        if entry.name.endswith((".nii.gz", ".nii")):
+                            yield subject, session, Path(entry.path)
+
+
+def _entities(name: str) -> dict[str, str]:
+    return dict(ENTITY.findall(name.split(".")[0]))
+
+
+def _column_of(path: Path) -> str | None:
+    """The manifest's column for a raw image, from its folder, suffix and entities."""
+    stem = path.name.split(".")[0]
+    suffix, entities = stem.rsplit("_", 1)[-1], _entities(stem)
+    folder = path.parent.name
+    if folder == "vwi" or suffix == "vwi" or entities.get("acq", "").lower().startswith("vwi"):
+        return "vwi_ce" if "ce" in entities else "vwi"
+    if suffix == "ct" and folder in ("ct", "anat"):
+        return "ct"
+    if folder in ("anat", "swi") and suffix.lower() == "swi":
+        return "swi"
+    if folder == "anat" and suffix in ("T1w", "T2w", "FLAIR", "T2starw"):
+        return suffix
+    return "angio" if suffix == "angio" else None
+
+
+def _mask_column_of(path: Path) -> str | None:
+    """The manifest's column for a mask made elsewhere (`derivatives/<any>/sub-*/...`)."""
+    stem = path.name.split(".")[0]
+    suffix, description = stem.rsplit("_", 1)[-1], _entities(stem).get("desc", "")
+    if suffix == "dseg" and description in ("reader1", "reader2"):
+        return f"wall_{description}"
+    if suffix == "dseg" and description == "arteries":
+        return "arteries"
+    return "wmh" if suffix == "mask" and description == "wmh" else None
+
+
+def _one_each(columns: Mapping[str, list[str]], root: Path) -> dict[str, str]:
+    chosen = {}
+    for column, paths in columns.items():
+        if len(paths) > 1:
+            plain = [path for path in paths if "_run-" not in path and "_acq-" not in path and "_rec-" not in path]
+            if len(plain) != 1:
+                names = ", ".join(Path(path).name for path in paths)
+                raise ManifestError(
+                    f"{root}: {names} all claim the column {column!r} of one subject-session; keep one of them there, "
+                    "or name the one to use in a manifest of your own (manifest: in the config)"
+                )
+            paths = plain
+        chosen[column] = paths[0]
+    return chosen
+
+
+def _dates(root: Path, subject: str, session: str) -> dict[str, str]:
+    """acq_time from sub-X_sessions.tsv, and the CT's own from the session's scans.tsv where there is one."""
+    dates = {}
+    for row in _read_rows(root / f"sub-{subject}" / f"sub-{subject}_sessions.tsv"):
+        if row.get("session_id", "").removeprefix("ses-") == session and row.get("acq_time", "n/a") != "n/a":
+            dates["acq_time"] = row["acq_time"]
+    scans = root / f"sub-{subject}" / f"ses-{session}" / f"sub-{subject}_ses-{session}_scans.tsv"
+    for row in _read_rows(scans):
+        if row.get("filename", "").split(".")[0].endswith("_ct") and row.get("acq_time", "n/a") != "n/a":
+            dates["ct_acq_time"] = row["acq_time"]
+    return dates
+
+
+def _read_rows(path: Path) -> list[dict[str, str]]:
+    if not path.is_file():
+        return []
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return list(csv.DictReader(file, delimiter="\t"))
+
+
+def read_manifest(path: str | Path) -> list[Row]:
+    """Read and check a manifest; `n/a` and empty cells are missing.
+
+    Raises ManifestError, naming the file, the row and the column, for unknown columns (with the nearest known name),
+    labels that are not BIDS labels, a subject-session given twice, and a reader's mask without its image.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ManifestError(f"{path}: no such file (manifest)")
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.DictReader(file, delimiter="\t")
+        header = list(reader.fieldnames or [])
+        for name in header:
+            if name not in COLUMNS:
+                raise ManifestError(f"{path}: unknown column {name!r}; {nearest(name, COLUMNS)}")
+        for name in ("subject", "session"):
+            if name not in header:
+                raise ManifestError(f"{path}: the column {name!r} is missing")
+        rows = []
+        lines: dict[tuple[str, str], int] = {}
+        for number, cells in enumerate(reader, start=2):
+            values = {
+                key: cell.strip() for key, cell in cells.items() if key and (cell or "").strip() not in ("", "n/a")
+            }
+            subject = values.pop("subject", "").removeprefix("sub-")
+            session = values.pop("session", "").removeprefix("ses-")
+            for column, label in (("subject", subject), ("session", session)):
+                if not LABEL.fullmatch(label):
+                    raise ManifestError(f"{path}, row {number}, {column}: {label!r} may hold letters and digits only")
+            if (subject, session) in lines:
+                first = lines[subject, session]
+                raise ManifestError(f"{path}, row {number}: sub-{subject} ses-{session} stands in row {first} already")
+            lines[subject, session] = number
+            rows.append(Row(subject, session, values))
+    return sorted(rows, key=lambda row: row.key)
+
+
+def manifest_text(rows: Iterable[Row]) -> str:
+    """The manifest as TSV text, rows in the order given, missing as n/a."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, delimiter="\t", lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for row in rows:
+        values = {"subject": row.subject, "session": row.session, **row.values}
+        writer.writerow([values.get(column, "n/a") for column in COLUMNS])
+    return buffer.getvalue()
+
+
+def write_if_changed(text: str, path: Path) -> None:
+    """Write text only where it differs, so that an unchanged table keeps its time stamp and triggers nothing."""
+    if path.is_file() and path.read_text(encoding="utf-8") == text:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".writing-{os.getpid()}-{path.name}")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)
+
+
+def visit_pairs(rows: Iterable[Row]) -> dict[str, tuple[str, str]]:
+    """Subject -> (first, last) session of every subject with two or more visits, ordered by date, else by label.
+
+    Dates are compared as ISO text; where a visit of the subject has none, labels give the order for all of them.
+    """
+    visits: dict[str, list[Row]] = {}
+    for row in rows:
+        visits.setdefault(row.subject, []).append(row)
+    pairs = {}
+    for subject, sessions in visits.items():
+        if len(sessions) > 1:
+            dated = all(row.get("acq_time") for row in sessions)
+            ordered = sorted(sessions, key=lambda row: (row.values["acq_time"] if dated else "", row.session))
+            pairs[subject] = (ordered[0].session, ordered[-1].session)
+    return pairs

@@ -1,0 +1,100 @@
+"""Tables on disk: TSV with `n/a` for missing, written whole or not at all, and the status vocabulary of every row.
+
+A measure that could not be made is NaN with a status and a reason; zero is a measured zero.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+OK = "ok"  # measured
+REVIEW = "review"  # measured, and a person should look: the reason says at what
+FAILED = "failed"  # the data were there and could not be used
+MISSING = "missing"  # the input does not exist for this subject-session
+STATUSES = (OK, REVIEW, FAILED, MISSING)
+USABLE = (OK, REVIEW)
+
+
+@contextmanager
+def atomic_path(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path` (same suffixes); it replaces `path` only if the block ends well."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    suffix = "".join(path.suffixes[-2:]) if path.name.endswith(".gz") else path.suffix
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".writing-", suffix=suffix)
+    os.close(handle)
+    try:
+        yield Path(temporary)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+
+
+def read_tsv(path: str | Path, **kwargs: Any) -> pd.DataFrame:
+    """Read a TSV; `n/a` and empty cells are missing. Labels (subject, session, ...) stay text: "01" keeps its zero."""
+    labels = dict.fromkeys(("subject", "session", "from_session", "to_session", "participant_id", "session_id"), str)
+    return pd.read_csv(
+        path,
+        sep="\t",
+        dtype=kwargs.pop("dtype", labels),
+        na_values=["n/a", ""],
+        keep_default_na=False,
+        encoding="utf-8-sig",
+        **kwargs,
+    )
+
+
+def write_tsv(table: pd.DataFrame, path: str | Path) -> None:
+    """Write a TSV, missing as `n/a`, floats with 9 significant digits, LF line ends; atomically."""
+    with atomic_path(path) as temporary:
+        table.to_csv(temporary, sep="\t", index=False, na_rep="n/a", float_format="%.9g", lineterminator="\n")
+
+
+def read_json(path: str | Path) -> dict[str, Any]:
+    return json.loads(Path(path).read_text(encoding="utf-8"))
+
+
+def write_json(content: dict[str, Any], path: str | Path) -> None:
+    """Write JSON with sorted keys, atomically. NaN is not JSON: pass None for missing."""
+    with atomic_path(path) as temporary:
+        text = json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def write_not_made(*paths: str | Path) -> None:
+    """Leave an empty file for each output that could not be made; the status file beside it says why.
+
+    An empty image or transform cannot be mistaken for a result: every reader refuses it.
+    """
+    for path in paths:
+        with atomic_path(path):
+            pass
+
+
+def was_made(path: str | Path | None) -> bool:
+    """True if `path` names an output that exists and is not the empty mark left by `write_not_made`."""
+    return path is not None and Path(path).is_file() and Path(path).stat().st_size > 0
+
+
+def join_reasons(*reasons: str | None) -> str:
+    """Join reasons into one line, keeping order, each once."""
+    kept: list[str] = []
+    for reason in reasons:
+        if reason and reason not in kept:
+            kept.append(reason)
+    return "; ".join(kept)
+
+
+def worst_status(*statuses: str) -> str:
+    """The gravest of several statuses of parts that are all needed (failed > missing > review > ok)."""
+    order = (FAILED, MISSING, REVIEW, OK)
+    return min(statuses, key=order.index, default=OK)

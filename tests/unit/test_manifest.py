@@ -1,0 +1,106 @@
+"""The BIDS index and the manifest: every layout the README promises, and every refusal by its message."""
+
+from pathlib import Path
+
+import pytest
+
+from scripts.lib.manifest import ManifestError, Row, index_bids, manifest_text, read_manifest, visit_pairs
+
+
+def touch(root: Path, *names: str) -> Path:
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+    return root
+
+
+def test_index_finds_every_documented_place(tmp_path):
+    touch(
+        tmp_path,
+        "sub-01/ses-a/ct/sub-01_ses-a_ct.nii.gz",
+        "sub-01/ses-a/anat/sub-01_ses-a_T1w.nii.gz",
+        "sub-01/ses-a/anat/sub-01_ses-a_T2w.nii",
+        "sub-01/ses-a/anat/sub-01_ses-a_FLAIR.nii.gz",
+        "sub-01/ses-a/swi/sub-01_ses-a_swi.nii.gz",
+        "sub-01/ses-a/anat/sub-01_ses-a_T2starw.nii.gz",
+        "sub-01/ses-a/vwi/sub-01_ses-a_vwi.nii.gz",
+        "sub-01/ses-a/vwi/sub-01_ses-a_ce-gadolinium_vwi.nii.gz",
+        "sub-01/ses-a/angio/sub-01_ses-a_angio.nii.gz",
+        "derivatives/readers/sub-01/ses-a/vwi/sub-01_ses-a_desc-reader1_dseg.nii.gz",
+        "derivatives/readers/sub-01/ses-a/ct/sub-01_ses-a_space-T1w_desc-arteries_dseg.nii.gz",
+        "derivatives/lst/sub-01/ses-a/anat/sub-01_ses-a_space-FLAIR_desc-wmh_mask.nii.gz",
+    )
+    (row,) = index_bids(tmp_path)
+    assert row.key == ("01", "a")
+    assert set(row.values) == {
+        *("ct", "T1w", "T2w", "FLAIR", "swi", "T2starw", "vwi", "vwi_ce", "angio"),
+        *("wall_reader1", "arteries", "wmh", "arteries_space"),
+    }
+    assert row.values["vwi_ce"].endswith("ce-gadolinium_vwi.nii.gz")
+    assert row.values["arteries_space"] == "T1w"
+
+
+def test_index_takes_ct_and_wall_from_anat_and_a_subject_without_sessions(tmp_path):
+    touch(tmp_path, "sub-x/anat/sub-x_ct.nii.gz", "sub-x/anat/sub-x_acq-vwi_T1w.nii.gz", "sub-x/anat/sub-x_T1w.nii.gz")
+    (row,) = index_bids(tmp_path)
+    assert row.key == ("x", "1")
+    assert row.values == {
+        "ct": "sub-x/anat/sub-x_ct.nii.gz",
+        "vwi": "sub-x/anat/sub-x_acq-vwi_T1w.nii.gz",
+        "T1w": "sub-x/anat/sub-x_T1w.nii.gz",
+    }
+
+
+def test_index_reads_dates_of_session_and_ct(tmp_path):
+    touch(tmp_path, "sub-1/ses-1/ct/sub-1_ses-1_ct.nii.gz")
+    (tmp_path / "sub-1/sub-1_sessions.tsv").write_text("session_id\tacq_time\nses-1\t2020-02-03\n")
+    scans = "filename\tacq_time\nct/sub-1_ses-1_ct.nii.gz\t2020-02-01\n"
+    (tmp_path / "sub-1/ses-1/sub-1_ses-1_scans.tsv").write_text(scans)
+    (row,) = index_bids(tmp_path)
+    assert (row.get("acq_time"), row.get("ct_acq_time")) == ("2020-02-03", "2020-02-01")
+
+
+def test_two_files_for_one_column_name_both_and_say_what_to_do(tmp_path):
+    touch(tmp_path, *(f"sub-1/ses-1/anat/sub-1_ses-1_run-{run}_T1w.nii.gz" for run in (1, 2)))
+    with pytest.raises(ManifestError, match=r"run-1_T1w.nii.gz, .*run-2_T1w.nii.gz .* 'T1w' .* manifest"):
+        index_bids(tmp_path)
+    touch(tmp_path, "sub-1/ses-1/anat/sub-1_ses-1_T1w.nii.gz")
+    assert index_bids(tmp_path)[0].values["T1w"].endswith("sub-1_ses-1_T1w.nii.gz")
+
+
+def test_manifest_round_trip_keeps_labels_as_text(tmp_path):
+    rows = [Row("007", "01", {"ct": "a.nii.gz"}), Row("7", "01", {"T1w": "b.nii.gz", "acq_time": "2020-01-01"})]
+    path = tmp_path / "manifest.tsv"
+    path.write_text(manifest_text(rows))
+    assert read_manifest(path) == rows
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("subject\tsession\tFlair\n1\t1\ta\n", r"unknown column 'Flair'; did you mean 'FLAIR'"),
+        ("subject\tct\n1\ta\n", "column 'session' is missing"),
+        ("subject\tsession\tct\n1\t1\ta\n1\t1\tb\n", "row 3: sub-1 ses-1 stands in row 2"),
+        ("subject\tsession\tct\n../1\t1\ta\n", r"row 2, subject: '\.\./1' may hold letters and digits only"),
+    ],
+)
+def test_bad_manifests_are_refused_by_file_row_and_column(tmp_path, text, message):
+    path = tmp_path / "m.tsv"
+    path.write_text(text)
+    with pytest.raises(ManifestError, match=message) as caught:
+        read_manifest(path)
+    assert "m.tsv" in str(caught.value)
+
+
+def test_reference_is_the_best_mri_and_a_lone_ct_serves_itself():
+    assert Row("1", "1", {"ct": "", "FLAIR": "", "T1w": ""}).reference == "T1w"
+    assert Row("1", "1", {"ct": "", "FLAIR": ""}).reference == "FLAIR"
+    assert Row("1", "1", {"ct": ""}).reference == "ct"
+    assert Row("1", "1", {}).reference is None
+
+
+def test_visits_are_ordered_by_date_and_by_label_where_a_date_is_missing():
+    rows = [Row("1", "b", {"acq_time": "2020-01-01"}), Row("1", "a", {"acq_time": "2021-01-01"}), Row("2", "a", {})]
+    assert visit_pairs(rows) == {"1": ("b", "a")}
+    undated = [Row("1", "b", {"acq_time": "2020-01-01"}), Row("1", "a", {})]
+    assert visit_pairs(undated) == {"1": ("a", "b")}
