@@ -1,0 +1,45 @@
+"""Judge the CT's registration by other means than those that made it, and sum up all registrations of the session."""
+
+from typing import Any
+
+from scripts.lib.images import read_ct, read_image, read_transform
+from scripts.lib.job import run
+from scripts.lib.registration import alignment_measures
+from scripts.lib.tables import FAILED, OK, join_reasons, read_json, was_made, worst_status, write_json
+
+
+def judge(measures: dict, settings: dict) -> tuple[str, str]:
+    """Status and reason from the alignment's measures."""
+    reasons = []
+    if measures["head_overlap"] < settings["overlap_min"]:
+        reasons.append(f"the heads overlap by {measures['head_overlap']:.2f} only")
+    if measures["bone_contrast"] > settings["bone_contrast_max"]:
+        reasons.append(f"the CT's bone is not dark on the MRI (ratio {measures['bone_contrast']:.2f})")
+    return (FAILED if reasons else OK), join_reasons(*reasons)
+
+
+def main(snakemake):
+    settings, given = snakemake.params.settings["registration"], snakemake.input
+    parts = {facts["moving"]: facts for facts in map(read_json, given.get("contrasts") or [])}
+    template = read_json(given.template)
+    content: dict[str, Any] = {
+        "contrasts": {name: {key: part[key] for key in ("status", "reason")} for name, part in parts.items()}
+    }
+    content |= {"template": template, "restart_spread_mm": None, "head_overlap": None, "bone_contrast": None}
+    if not given.get("transform"):  # no MRI: the CT itself went to the template
+        content |= {"reference": "MNI152", "status": template["status"], "reason": template["reason"]}
+    else:
+        facts = read_json(given.facts)
+        status, reason = facts["status"], facts["reason"]
+        content |= {"reference": facts["fixed"], "restart_spread_mm": facts["restart_spread_mm"]}
+        if was_made(given.transform):
+            measures = alignment_measures(read_ct(given.ct), read_image(given.mri), read_transform(given.transform))
+            judged, why = judge(measures, settings)
+            content |= {name: round(value, 4) for name, value in measures.items()}
+            status, reason = worst_status(status, judged), join_reasons(reason, why)
+        content |= {"status": status, "reason": reason or None}
+    write_json(content, snakemake.output.checks)
+
+
+if __name__ == "__main__":
+    run(main, snakemake)

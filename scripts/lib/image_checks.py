@@ -1,0 +1,145 @@
+"""Is an image what its name says, and can it be measured? Findings a reader should know, and reasons to refuse."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from scripts.lib.images import HU_AIR, Image, shear_deg
+from scripts.lib.tables import FAILED, OK, REVIEW, join_reasons
+
+KVP_OF_130_HU = 120.0
+HEAD_HEIGHT_MM = 100.0
+BRAIN_CM3_MAX = 2200.0
+SLAB_COLUMNS = ("vwi", "vwi_ce", "angio")
+
+
+def check_image(column: str, image: Image, sidecar: Mapping[str, Any], settings: Mapping[str, float]) -> dict[str, Any]:
+    """Judge one image of the manifest's `column`.
+
+    image: as read, HU for a CT, before padding is clamped; sidecar: its BIDS JSON (may be empty); settings: section
+    `check_images`. Returns status (ok, review, failed), reason, findings (list of sentences), shape, voxel_mm,
+    oblique_deg and shear_deg. A failed image is not measured; a finding is handled and only told.
+    """
+    problems = _geometry_problems(image, settings)
+    findings = _geometry_findings(column, image)
+    if float(image.data.max()) == float(image.data.min()):
+        problems.append(f"all voxels hold the same value ({float(image.data.max()):g}); export the image again")
+    elif column == "ct":
+        problems += _ct_problems(image, settings)
+        findings += _ct_findings(image, sidecar)
+    else:
+        problems += _mri_problems(column, image)
+        findings += _mri_findings(column, image)
+    return {
+        "status": FAILED if problems else OK if not findings else REVIEW if _needs_review(findings) else OK,
+        "reason": join_reasons(*(problems or findings)) or None,
+        "findings": findings,
+        "shape": list(image.data.shape),
+        "voxel_mm": [round(float(v), 4) for v in image.voxel_mm],
+        "oblique_deg": round(oblique_deg(image.affine), 2),
+        "shear_deg": round(shear_deg(image.affine), 2),
+    }
+
+
+def oblique_deg(affine: np.ndarray) -> float:
+    """Largest angle between a grid axis and the nearest world axis, degrees."""
+    axes = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
+    return float(np.degrees(np.arccos(np.clip(np.abs(axes).max(axis=0), -1, 1))).max())
+
+
+def is_brain_extracted(image: Image) -> bool:
+    """True if all but a brain was set to one exact value.
+
+    A whole head fills more (scalp, face, neck) and runs out of the field of view at the neck; a brain does neither.
+    """
+    data = image.data
+    border = np.concatenate([face.ravel() for axis in range(3) for face in (data.take(0, axis), data.take(-1, axis))])
+    background = np.median(border)
+    kept_cm3 = float((data != background).sum()) * image.voxel_volume_mm3 / 1000
+    return bool((border == background).mean() > 0.99 and kept_cm3 < BRAIN_CM3_MAX)
+
+
+def _needs_review(findings: list[str]) -> bool:
+    return any(finding.startswith("review: ") for finding in findings)
+
+
+def _geometry_problems(image: Image, settings: Mapping[str, float]) -> list[str]:
+    low, high = float(image.voxel_mm.min()), float(image.voxel_mm.max())
+    if low < settings["voxel_mm_min"] or high > settings["voxel_mm_max"]:
+        return [
+            f"voxel edges of {low:g} to {high:g} mm: the unit is not mm, or the header is wrong; "
+            "convert it from DICOM again"
+        ]
+    return []
+
+
+def _geometry_findings(column: str, image: Image) -> list[str]:
+    found = []
+    if shear_deg(image.affine) > 0.1:
+        found.append(f"the grid is sheared by {shear_deg(image.affine):.1f} deg (gantry tilt): resampled orthogonal")
+    elif oblique_deg(image.affine) > 0.5:
+        found.append(f"oblique by {oblique_deg(image.affine):.1f} deg")
+    extent_mm = float(np.abs(image.affine[2, :3] * (np.array(image.data.shape) - 1)).sum())
+    if column not in SLAB_COLUMNS and extent_mm < HEAD_HEIGHT_MM:
+        found.append(f"review: covers only {extent_mm:.0f} mm from foot to head; volumes are those of the part covered")
+    return found
+
+
+def _ct_problems(image: Image, settings: Mapping[str, float]) -> list[str]:
+    air, bone = (float(v) for v in np.percentile(image.data, [2, 99.9]))
+    problems = []
+    if air > settings["ct_air_hu_max"]:
+        shift = (
+            "; it looks shifted by +1024 HU (the rescale intercept was lost)" if -60 < air < 60 and bone > 900 else ""
+        )
+        problems.append(
+            f"no air (2nd percentile {air:.0f} HU): not in Hounsfield units{shift}; convert it from DICOM again"
+        )
+    elif bone < settings["ct_bone_hu_min"]:
+        problems.append(
+            f"no bone (99.9th percentile {bone:.0f} HU): not a head CT in Hounsfield units, or its scale was lost; "
+            "convert it from DICOM again"
+        )
+    step_mm = float(image.voxel_mm.max())
+    if step_mm > settings["ct_slice_step_mm_max"]:
+        problems.append(
+            f"slices are {step_mm:.1f} mm apart; at most {settings['ct_slice_step_mm_max']:g} mm can be used"
+        )
+    return problems
+
+
+def _ct_findings(image: Image, sidecar: Mapping[str, Any]) -> list[str]:
+    found = []
+    lowest = float(image.data.min())
+    if lowest < HU_AIR:
+        found.append(f"padding of {lowest:.0f} HU clamped to {HU_AIR:.0f} HU")
+    kvp = sidecar.get("KVP")
+    if isinstance(kvp, int | float) and kvp != KVP_OF_130_HU:
+        found.append(f"review: {kvp:g} kVp; the 130 HU threshold is defined at 120 kVp")
+    if sidecar.get("ContrastBolusAgent"):
+        found.append(f"review: contrast agent given ({sidecar['ContrastBolusAgent']})")
+    tilt = sidecar.get("GantryTiltDetector")
+    if isinstance(tilt, int | float) and abs(tilt) > 0.5:
+        found.append(f"gantry tilt {tilt:g} deg in the DICOM header")
+    thickness = sidecar.get("SliceThickness")
+    step_mm = float(image.voxel_mm[2])
+    if isinstance(thickness, int | float) and abs(thickness - step_mm) > 0.05:
+        found.append(f"slices {thickness:g} mm thick every {step_mm:.3g} mm: the step is used for volumes")
+    return found
+
+
+def _mri_problems(column: str, image: Image) -> list[str]:
+    if float(image.data.min()) < -500:
+        return [
+            f"values down to {float(image.data.min()):.0f} under the name {column}: looks like a CT; rename the file"
+        ]
+    return []
+
+
+def _mri_findings(column: str, image: Image) -> list[str]:
+    if column not in SLAB_COLUMNS and is_brain_extracted(image):
+        return ["brain-extracted"]
+    return []

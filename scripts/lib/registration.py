@@ -1,0 +1,242 @@
+"""Rigid registration of CT to MRI and of MRI to MRI: mutual information, several starts, one finish, a self-check.
+
+Viola & Wells 1997 and Maes et al. 1997 for mutual information, Mattes et al. 2003 for the estimate that ITK has.
+Everything runs on shrunken copies; the images themselves are never resampled here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import product
+from typing import Any, TypeVar
+
+import numpy as np
+import SimpleITK as sitk
+
+from scripts.lib.head import dilate_mm, head_centre, head_mask, shrink, without_surroundings, world_points
+from scripts.lib.image_checks import is_brain_extracted
+from scripts.lib.images import Image, map_points, matrix_ras, resample, to_sitk
+from scripts.lib.tables import FAILED, OK
+
+CT_WINDOW_HU = (-200.0, 900.0)
+START_ANGLES_DEG = (-20.0, 0.0, 20.0)
+COARSE_SAMPLES = 15000
+FINE_SAMPLES = 40000
+RESTART_TURNS_DEG = (4.0, -3.0, 2.0)
+RESTART_SHIFT_MM = 4.0
+SLAB_MM = 100.0
+
+
+Start = TypeVar("Start", sitk.Euler3DTransform, sitk.AffineTransform)
+
+
+@dataclass(frozen=True)
+class RigidResult:
+    """A rigid registration: `transform` maps points of the fixed image to points of the moving one (ITK, LPS)."""
+
+    transform: sitk.Transform
+    restart_spread_mm: float
+    metric: float
+    status: str
+    reason: str | None
+
+    @property
+    def matrix_ras(self) -> np.ndarray:
+        """4 x 4, maps fixed points to moving points, RAS mm."""
+        return matrix_ras(self.transform)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """An image ready for matching: window clipped, couch removed, with its head mask, on one shrunken grid."""
+
+    image: Image
+    mask: np.ndarray
+    is_slab: bool
+    is_brain: bool
+
+    @property
+    def centre(self) -> np.ndarray:
+        return head_centre(self.mask, self.image.affine)
+
+    def level(self, voxel_mm: float, margin_mm: float) -> tuple[sitk.Image, sitk.Image]:
+        """Image and dilated metric mask at about this voxel size, as SimpleITK images."""
+        image = shrink(self.image, voxel_mm)
+        mask = shrink(self.image.with_data(self.mask.astype(np.float32)), voxel_mm)
+        wide = dilate_mm(mask.data > 0.5, margin_mm, mask.voxel_mm)
+        return to_sitk(image), to_sitk(image.with_data(wide.astype(np.uint8)))
+
+
+def prepare(image: Image, is_ct: bool, fine_mm: float) -> Prepared:
+    """Make an image ready: shrink to the finest level needed, find the head, window a CT and clear its surroundings.
+
+    Raises ValueError if there is no head in it.
+    """
+    brain = not is_ct and is_brain_extracted(image)
+    small = shrink(image, fine_mm)
+    mask = head_mask(small, is_ct)
+    if mask.sum() * small.voxel_volume_mm3 < 2e5:
+        raise ValueError("no head found in the image (less than 200 cm3 of tissue)")
+    if is_ct:
+        clean = without_surroundings(small, dilate_mm(mask, 4.0, small.voxel_mm))
+        small = clean.with_data(np.clip(clean.data, *CT_WINDOW_HU))
+    else:
+        high = float(np.percentile(small.data[mask], 99.5))
+        small = small.with_data(np.clip(small.data, 0, high))
+    extent = np.abs(small.affine[:3, :3]) @ np.array(small.data.shape)
+    return Prepared(small, mask, bool(extent.min() < SLAB_MM), brain)
+
+
+def register_rigid(
+    fixed: Image,
+    moving: Image,
+    settings: Mapping[str, Any],
+    fixed_is_ct: bool = False,
+    moving_is_ct: bool = False,
+) -> RigidResult:
+    """Find the rigid transform that maps points of `fixed` to points of `moving`.
+
+    settings: section `registration`. Many starts (head centres aligned, turns of +-20 degrees about each axis, the
+    scanner's own frame, shifts along a slab) run on a coarse grid; the best of them, and a disturbed copy of it with
+    other samples, go on to the fine one. The result is the middle between the best end and the end nearest to it, whose
+    mean distance over the head is `restart_spread_mm`; above the setting the status is failed, after
+    two further restarts. Deterministic for one thread and a seed.
+    """
+    fixed_ready = prepare(fixed, fixed_is_ct, settings["fine_mm"])
+    moving_ready = prepare(moving, moving_is_ct, settings["fine_mm"])
+    seed = int(settings["seed"])
+    coarse = Matcher(fixed_ready, moving_ready, settings["coarse_mm"])
+    fine = Matcher(fixed_ready, moving_ready, settings["fine_mm"])
+    starts = head_starts(fixed_ready, moving_ready)
+    best = min((coarse.optimise(start, COARSE_SAMPLES, seed, 0.01) for start in starts), key=lambda end: end[0])[1]
+    limit = float(settings["restart_spread_mm_max"])
+    ends = [fine.optimise(best, FINE_SAMPLES, seed, 0.01)]
+    for number, turn in enumerate(RESTART_TURNS_DEG, start=1):
+        again = coarse.optimise(_disturbed(best, turn), COARSE_SAMPLES, seed + number, 0.01)[1]
+        ends.append(fine.optimise(again, FINE_SAMPLES, seed + number, 0.01))
+        first, *others = (end[1] for end in sorted(ends, key=lambda end: end[0]))
+        spread, partner = min(
+            ((displacement_mm(first, other, fixed_ready), other) for other in others), key=lambda p: p[0]
+        )
+        if spread <= limit:
+            break
+    metric = min(end[0] for end in ends)
+    transform = _mean(first, partner) if spread <= limit else first
+    status, reason = OK, None
+    if spread > limit:
+        status = FAILED
+        reason = f"registration is not stable: two starts end {spread:.1f} mm apart"
+    elif not np.isfinite(metric):
+        status, reason = FAILED, "the images do not overlap from any start"
+    return RigidResult(transform, spread, metric, status, reason)
+
+
+class Matcher:
+    """Mutual information between two prepared images at one voxel size, and its optimisation from a start."""
+
+    def __init__(self, fixed: Prepared, moving: Prepared, voxel_mm: float) -> None:
+        # Some background around the head lets its outline count. Where one image is brain-extracted and the other is
+        # not, the outline of the first is no anatomy: only what lies inside it is compared.
+        mixed = fixed.is_brain != moving.is_brain
+        self.fixed, fixed_mask = fixed.level(voxel_mm, 0.0 if mixed else 10.0)
+        self.moving, moving_mask = moving.level(voxel_mm, 0.0)
+        self.fixed_mask = fixed_mask if fixed.is_brain or not mixed else None
+        self.moving_mask = moving_mask if moving.is_brain and mixed else None
+        self.voxel_mm = voxel_mm
+
+    def optimise(self, start: Start, samples: int, seed: int, tolerance: float) -> tuple[float, Start]:
+        """Metric (lower is better; infinite where the images do not overlap) and the transform reached."""
+        method = sitk.ImageRegistrationMethod()
+        method.SetMetricAsMattesMutualInformation(32)
+        if self.fixed_mask is not None:
+            method.SetMetricFixedMask(self.fixed_mask)
+        if self.moving_mask is not None:
+            method.SetMetricMovingMask(self.moving_mask)
+        method.SetMetricSamplingStrategy(method.RANDOM)
+        method.SetMetricSamplingPercentage(min(1.0, samples / float(np.prod(self.fixed.GetSize()))), seed)
+        method.SetInterpolator(sitk.sitkLinear)
+        # Line searches along each parameter: mutual information of CT and MRI has ridges on which ITK's gradient
+        # descents shorten their step and stop millimetres away.
+        method.SetOptimizerAsPowell(20, 50, self.voxel_mm / 4, tolerance, tolerance)
+        method.SetOptimizerScalesFromPhysicalShift()
+        transform = type(start)(start)
+        method.SetInitialTransform(transform, inPlace=True)
+        try:
+            method.Execute(self.fixed, self.moving)
+        except RuntimeError:  # all samples fell outside the moving image
+            return float("inf"), type(start)(start)
+        return float(method.GetMetricValue()), transform
+
+
+def head_starts(fixed: Prepared, moving: Prepared) -> list[sitk.Euler3DTransform]:
+    """Where to begin: head centres aligned and turned, the scanner's frame, and shifts along z where one is a slab."""
+    shift = moving.centre - fixed.centre
+    starts = [_euler(fixed.centre, (0, 0, 0), np.zeros(3))]
+    heights = (-45.0, -15.0, 15.0, 45.0) if fixed.is_slab != moving.is_slab else (0.0,)
+    for height in heights:
+        starts.append(_euler(fixed.centre, (0, 0, 0), shift + np.array([0, 0, height])))
+    for axis, angle in product(range(3), START_ANGLES_DEG):
+        if angle:
+            angles = np.zeros(3)
+            angles[axis] = angle
+            starts.append(_euler(fixed.centre, angles, shift))
+    return starts
+
+
+def _euler(centre_ras: np.ndarray, angles_deg: Any, shift_ras: np.ndarray) -> sitk.Euler3DTransform:
+    flip = np.array([-1.0, -1.0, 1.0])
+    transform = sitk.Euler3DTransform()
+    transform.SetCenter((centre_ras * flip).tolist())
+    transform.SetRotation(*(float(np.radians(angle)) for angle in angles_deg))
+    transform.SetTranslation((shift_ras * flip).tolist())
+    return transform
+
+
+def _disturbed(transform: sitk.Euler3DTransform, turn_deg: float) -> sitk.Euler3DTransform:
+    turned = sitk.Euler3DTransform(transform)
+    angles = (transform.GetAngleX(), transform.GetAngleY(), transform.GetAngleZ())
+    turned.SetRotation(*(angle + sign * np.radians(turn_deg) for angle, sign in zip(angles, (1, -1, 1), strict=True)))
+    turned.SetTranslation(
+        [t + sign * RESTART_SHIFT_MM for t, sign in zip(transform.GetTranslation(), (-1, 1, 1), strict=True)]
+    )
+    return turned
+
+
+def _mean(first: sitk.Euler3DTransform, second: sitk.Euler3DTransform) -> sitk.Euler3DTransform:
+    """The middle of two nearby transforms with one centre: their sampling errors are independent and partly cancel."""
+    mean = sitk.Euler3DTransform(first)
+    mean.SetParameters([(a + b) / 2 for a, b in zip(first.GetParameters(), second.GetParameters(), strict=True)])
+    return mean
+
+
+def displacement_mm(first: sitk.Transform, second: sitk.Transform, fixed: Prepared) -> float:
+    """Mean distance (mm), over the head of the fixed image, between where two transforms take it."""
+    points = world_points(fixed.mask, fixed.image.affine)
+    sample = points[:: max(1, len(points) // 500)]
+    return float(np.linalg.norm(map_points(first, sample) - map_points(second, sample), axis=1).mean())
+
+
+def alignment_measures(ct: Image, mri: Image, transform: sitk.Transform) -> dict[str, float]:
+    """How well a CT lies on an MRI, judged without the metric that found the transform.
+
+    transform maps MRI points to CT points. Returns `head_overlap`: share of the smaller head mask, within the common
+    field of view, that lies in the other; `bone_contrast`: mean MRI signal where the CT has bone (over 300 HU) divided
+    by that in the rest of the CT's head. Bone is dark on MRI, so a good alignment lies far below 1.
+    """
+    grid = shrink(mri, 2.0)
+    small_ct = shrink(ct, 1.5)
+    head = head_mask(small_ct, is_ct=True)
+    placed = resample(without_surroundings(small_ct, head), grid, transform, fill=np.nan).data
+    ct_head = resample(small_ct.with_data(head.astype(np.float32)), grid, transform).data > 0.5
+    mri_head = head_mask(grid, is_ct=False)
+    seen = np.isfinite(placed)
+    smaller = min(int((ct_head & seen).sum()), int((mri_head & seen).sum()))
+    bone = ct_head & (np.nan_to_num(placed, nan=-1000.0) > 300)
+    soft = ct_head & (np.nan_to_num(placed, nan=-1000.0) > -50) & ~dilate_mm(bone, 2.0, grid.voxel_mm)
+    if not smaller or not bone.any() or not soft.any():
+        return {"head_overlap": 0.0, "bone_contrast": float("inf")}
+    return {
+        "head_overlap": float((ct_head & mri_head).sum() / smaller),
+        "bone_contrast": float(grid.data[bone].mean() / max(float(grid.data[soft].mean()), 1e-6)),
+    }

@@ -1,0 +1,176 @@
+"""The way between a subject's reference image and the MNI152 template: affine, then symmetric diffeomorphic (SyN).
+
+Template: the ICBM 2009a nonlinear symmetric T1 average, brain-extracted (Fonov et al. 2011), as nilearn ships it.
+SyN: Avants et al. 2008, as ANTs has it. The result is kept as displacement fields that hold the whole mapping.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import SimpleITK as sitk
+from scipy import ndimage
+
+from scripts.lib.head import dilate_mm, erode_mm, fill_slices, largest_component, shrink
+from scripts.lib.images import RAS_TO_LPS, Image, resample, to_sitk
+from scripts.lib.registration import FINE_SAMPLES, Matcher, Prepared, head_starts, prepare
+from scripts.lib.tables import FAILED, OK, REVIEW
+
+FIELD_MM = 4.0
+FIELD_MARGIN_MM = 40.0
+BRAIN_HU = (0.0, 80.0)
+BONE_HU_MIN = 200.0
+SYN_ITERATIONS = (40, 20, 0)
+
+
+@dataclass(frozen=True)
+class TemplateResult:
+    """The two ways and the brain.
+
+    template_to_reference maps template points to reference points (it resamples the reference onto the template),
+    reference_to_template the other way. brain: mask on the grid of the reference. match: correlation within the brain
+    (MRI) or Dice of the brains (CT).
+    """
+
+    template_to_reference: sitk.Transform
+    reference_to_template: sitk.Transform
+    brain: np.ndarray
+    match: float
+    status: str
+    reason: str | None
+
+
+def load_template(voxel_mm: int) -> tuple[Image, Image]:
+    """The MNI152 T1 brain and its mask, at 1 or 2 mm."""
+    from nilearn.datasets import load_mni152_brain_mask, load_mni152_template
+
+    template, mask = load_mni152_template(voxel_mm), load_mni152_brain_mask(voxel_mm)
+    data = template.get_fdata(dtype=np.float32)
+    return Image(data, template.affine), Image(np.asarray(mask.dataobj) > 0, mask.affine)
+
+
+def register_to_template(reference: Image, is_ct: bool, settings: Mapping[str, Any]) -> TemplateResult:
+    """Register a session's reference image (MRI, or a CT that has no MRI beside it) to the template.
+
+    settings: section `registration`. A CT is matched by its brain in a narrow window. Rigid from many starts, affine,
+    then SyN on 2 mm grids within the template's brain. Status review if the match within the brain is poor.
+    """
+    template, template_brain = load_template(2)
+    fixed = Prepared(template, template_brain.data, False, True)
+    moving = _ct_brain(reference) if is_ct else prepare(reference, False, 2.0)
+    affine = _affine(fixed, moving, settings)
+    forward, backward = _deform(fixed, moving, affine, int(settings["seed"]))
+    mask = resample(template_brain.with_data(template_brain.data.astype(np.float32)), reference, backward)
+    brain_of_moving = moving.image.with_data(moving.mask.astype(np.float32))
+    match, least = (
+        _match(template, template_brain.data, resample(moving.image, template, forward)),
+        "template_correlation_min",
+    )
+    if is_ct:  # a CT hardly tells grey from white matter: the outline of the brain is what can agree
+        match = _dice(resample(brain_of_moving, template, forward).data > 0.5, template_brain.data)
+        least = "template_overlap_min"
+    status, reason = OK, None
+    if match < settings[least]:
+        status, reason = REVIEW, f"poor match to the template ({match:.2f}, at least {settings[least]:g} expected)"
+    brain = mask.data > 0.5
+    if brain.sum() * reference.voxel_volume_mm3 < 5e5:
+        status, reason = FAILED, "less than 500 cm3 of brain found"
+    return TemplateResult(forward, backward, brain, match, status, reason)
+
+
+def _match(template: Image, brain: np.ndarray, aligned: Image) -> float:
+    """Absolute correlation of two images on one grid within the template's brain, where both have signal."""
+    inside = brain & (aligned.data > 0)
+    return abs(float(np.corrcoef(template.data[inside], aligned.data[inside])[0, 1])) if inside.sum() > 100 else 0.0
+
+
+def _dice(first: np.ndarray, second: np.ndarray) -> float:
+    return 2.0 * float((first & second).sum()) / max(1, int(first.sum()) + int(second.sum()))
+
+
+def _ct_brain(ct: Image) -> Prepared:
+    """The brain of a CT, windowed, as if extracted: soft tissue inside the skull, cut loose at the foramina."""
+    small = shrink(ct, 2.0)
+    smooth = ndimage.gaussian_filter(small.data, 1.0 / (small.voxel_mm / 2.0))
+    bone = dilate_mm(small.data > BONE_HU_MIN, 2.0, small.voxel_mm)
+    soft = (smooth > BRAIN_HU[0]) & (smooth < BRAIN_HU[1] + 20) & ~bone
+    core = largest_component(erode_mm(soft, 5.0, small.voxel_mm))
+    mask = fill_slices(dilate_mm(core, 6.0, small.voxel_mm) & ~(small.data > BONE_HU_MIN))
+    return Prepared(small.with_data(np.where(mask, np.clip(smooth, *BRAIN_HU), 0)), mask, False, True)
+
+
+def _affine(fixed: Prepared, moving: Prepared, settings: Mapping[str, Any]) -> sitk.AffineTransform:
+    seed = int(settings["seed"])
+    coarse = Matcher(fixed, moving, settings["coarse_mm"])
+    ends = (coarse.optimise(start, 15000, seed, 0.01) for start in head_starts(fixed, moving))
+    rigid = min(ends, key=lambda end: end[0])[1]
+    affine = sitk.AffineTransform(3)
+    affine.SetCenter(rigid.GetCenter())
+    affine.SetMatrix(rigid.GetMatrix())
+    affine.SetTranslation(rigid.GetTranslation())
+    affine = coarse.optimise(affine, 15000, seed, 0.001)[1]
+    return Matcher(fixed, moving, 4.0).optimise(affine, FINE_SAMPLES // 2, seed, 0.001)[1]
+
+
+def _deform(
+    fixed: Prepared, moving: Prepared, affine: sitk.AffineTransform, seed: int
+) -> tuple[sitk.Transform, sitk.Transform]:
+    """SyN between the template and the affinely aligned image, both on the template's grid; whole mappings."""
+    import ants
+
+    aligned = resample(moving.image, fixed.image, affine)
+    wide = dilate_mm(fixed.mask, 4.0, fixed.image.voxel_mm)
+    with tempfile.TemporaryDirectory() as folder:
+        result = ants.registration(
+            _to_ants(fixed.image),
+            _to_ants(aligned.with_data(np.where(wide, aligned.data, 0))),
+            type_of_transform="SyNOnly",
+            initial_transform="Identity",
+            outprefix=f"{folder}/",
+            mask=_to_ants(fixed.image.with_data(wide.astype(np.float32))),
+            syn_metric="mattes",  # as good here as local correlation, in a third of its time
+            syn_sampling=32,
+            reg_iterations=SYN_ITERATIONS,
+            random_seed=seed,
+        )
+        warp, inverse_warp = (
+            sitk.ReadImage(next(path for path in result[side] if path.endswith(".nii.gz")), sitk.sitkVectorFloat64)
+            for side in ("fwdtransforms", "invtransforms")
+        )
+    # composites apply their last transform first: template point -> warped template point -> reference point
+    forward = sitk.CompositeTransform([affine, sitk.DisplacementFieldTransform(warp)])
+    backward = sitk.CompositeTransform([sitk.DisplacementFieldTransform(inverse_warp), affine.GetInverse()])
+    return _as_field(forward, fixed.image), _as_field(backward, moving.image)
+
+
+def _to_ants(image: Image) -> Any:
+    import ants
+
+    lps = RAS_TO_LPS @ image.affine
+    return ants.from_numpy(
+        np.ascontiguousarray(image.data, dtype=np.float32),
+        origin=lps[:3, 3].tolist(),
+        spacing=image.voxel_mm.tolist(),
+        direction=lps[:3, :3] / image.voxel_mm,
+    )
+
+
+def _as_field(transform: sitk.Transform, image: Image) -> sitk.Transform:
+    """A transform as one displacement field on a grid that reaches 40 mm beyond the image (vertebral arteries)."""
+    grid = to_sitk(image)
+    size = np.array(grid.GetSize()) * grid.GetSpacing()
+    margin_index = (-FIELD_MARGIN_MM / np.array(grid.GetSpacing())).tolist()
+    origin = grid.TransformContinuousIndexToPhysicalPoint(margin_index)
+    field = sitk.TransformToDisplacementField(
+        transform,
+        sitk.sitkVectorFloat64,
+        [int(np.ceil(n)) + 1 for n in (size + 2 * FIELD_MARGIN_MM) / FIELD_MM],
+        origin,
+        [FIELD_MM] * 3,
+        grid.GetDirection(),
+    )
+    return sitk.DisplacementFieldTransform(field)

@@ -1,0 +1,98 @@
+"""Rigid registration on analytic heads, and the self-check that must see a wrong one."""
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+from scipy.spatial.transform import Rotation
+
+from scripts.lib.config import RegistrationSettings
+from scripts.lib.image_checks import is_brain_extracted
+from scripts.lib.images import Image, linear_transform, map_points
+from scripts.lib.registration import alignment_measures, register_rigid
+
+SETTINGS = RegistrationSettings().model_dump()
+HU = {"air": -1000, "scalp": 20, "skull": 900, "brain": 35, "ventricle": 5}
+T1 = {"air": 0, "scalp": 180, "skull": 25, "brain": 110, "ventricle": 35}
+
+
+def head(values, affine, shape, noise, seed):
+    """A head of ellipsoids with off-centre structures, so that no rotation maps it onto itself."""
+    grid = np.stack(np.meshgrid(*map(np.arange, shape), indexing="ij"), -1).astype(np.float32)
+    points = grid @ affine[:3, :3].T + affine[:3, 3]
+
+    def inside(centre, radii):
+        return (((points - centre) / radii) ** 2).sum(-1) < 1
+
+    data = np.full(shape, float(values["air"]))
+    data[inside((0, 0, 0), (76, 94, 88))] = values["scalp"]
+    data[inside((0, 25, -75), (45, 50, 45))] = values["scalp"]
+    data[inside((0, 0, 0), (70, 88, 82))] = values["skull"]
+    data[inside((0, 0, 0), (64, 81, 76))] = values["brain"]
+    data[inside((18, 12, 10), (8, 30, 11))] = values["ventricle"]
+    data[inside((-16, 6, 14), (6, 24, 9))] = values["ventricle"]
+    data[inside((30, -45, -20), (12, 9, 14))] = values["ventricle"]
+    data[inside((0, 70, -60), (18, 14, 16))] = values["air"]
+    data = gaussian_filter(data, 0.6 / np.linalg.norm(affine[:3, :3], axis=0))
+    return Image((data + np.random.default_rng(seed).normal(0, noise, shape)).astype(np.float32), affine)
+
+
+def axial(voxel_mm, shape):
+    affine = np.diag([*voxel_mm, 1.0])
+    affine[:3, 3] = -np.array(voxel_mm) * (np.array(shape) - 1) / 2
+    return affine
+
+
+@pytest.fixture(scope="module")
+def pair():
+    """A T1w at 1.5 mm and a CT (1 x 1 x 2.5 mm) of the same head in another pose; the pose maps MRI to CT points."""
+    pose = np.eye(4)
+    pose[:3, :3] = Rotation.from_euler("xyz", [12, -8, 15], degrees=True).as_matrix()
+    pose[:3, 3] = (14.0, -22.0, 9.0)
+    mri = head(T1, axial((1.5, 1.5, 1.5), (128, 150, 150)), (128, 150, 150), 4, 1)
+    ct_grid = axial((1.0, 1.0, 2.5), (220, 240, 90))
+    in_head = head(HU, np.linalg.inv(pose) @ ct_grid, (220, 240, 90), 8, 2)
+    return mri, Image(in_head.data, ct_grid), pose
+
+
+def error_mm(transform, pose):
+    points = np.random.default_rng(3).uniform(-60, 60, (200, 3))
+    expected = points @ pose[:3, :3].T + pose[:3, 3]
+    return np.linalg.norm(map_points(transform, points) - expected, axis=1)
+
+
+def test_ct_to_mri_is_found_to_half_a_millimetre(pair):
+    mri, ct, pose = pair
+    result = register_rigid(mri, ct, SETTINGS, moving_is_ct=True)
+    assert result.status == "ok"
+    assert error_mm(result.transform, pose).mean() < 0.5
+    assert result.restart_spread_mm < 1.0
+    again = register_rigid(mri, ct, SETTINGS, moving_is_ct=True)
+    np.testing.assert_array_equal(result.matrix_ras, again.matrix_ras)
+
+
+def test_the_check_tells_a_right_alignment_from_a_wrong_one(pair):
+    mri, ct, pose = pair
+    right = alignment_measures(ct, mri, linear_transform(pose))
+    assert right["head_overlap"] > 0.95
+    assert right["bone_contrast"] < 0.6
+    shifted = pose.copy()
+    shifted[1, 3] += 10
+    assert alignment_measures(ct, mri, linear_transform(shifted))["bone_contrast"] > right["bone_contrast"] + 0.2
+    away = pose.copy()
+    away[0, 3] += 90
+    assert alignment_measures(ct, mri, linear_transform(away))["head_overlap"] < 0.6
+
+
+def test_an_image_without_a_head_is_refused(pair):
+    mri, _, _ = pair
+    empty = Image(np.full((60, 60, 60), -1000, np.float32), axial((2.0, 2.0, 2.0), (60, 60, 60)))
+    with pytest.raises(ValueError, match="no head"):
+        register_rigid(mri, empty, SETTINGS, moving_is_ct=True)
+
+
+def test_brain_extraction_is_recognised(pair):
+    mri, _, _ = pair
+    assert not is_brain_extracted(mri)
+    points = np.stack(np.meshgrid(*map(np.arange, mri.data.shape), indexing="ij"), -1) @ mri.affine[:3, :3].T
+    brain = (((points + mri.affine[:3, 3]) / (64, 81, 76)) ** 2).sum(-1) < 1
+    assert is_brain_extracted(mri.with_data(np.where(brain, mri.data, 0)))
