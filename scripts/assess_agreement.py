@@ -1,0 +1,22 @@
+"""Agreement between readers, and between readers and the tool."""
+
+import pandas as pd
+
+from scripts.lib.cohort.agreement import agreement
+from scripts.lib.cohort.dataset import read_dataset
+from scripts.lib.cohort.ratings import rated_things
+from scripts.lib.job import run
+from scripts.lib.tables import read_tsv, write_tsv
+
+
+def main(snakemake):
+    sources = rated_things(read_tsv(snakemake.input.ratings)) if snakemake.input.get("ratings") else {}
+    for name, analysis in snakemake.params.settings["analyses"].items():
+        data = read_dataset(snakemake.params.data[name], analysis, renamed=True)
+        sources[name] = {measure: data[raters] for measure, raters in analysis["agreement"].items()}
+    tables = [agreement(source, measures) for source, measures in sources.items()]
+    write_tsv(pd.concat([agreement("", {}), *tables], ignore_index=True), snakemake.output.agreement)
+
+
+if __name__ == "__main__":
+    run(main, snakemake)

@@ -1,0 +1,70 @@
+"""Join all measures, the participants and the ratings into the cohort's tables."""
+
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from scripts.lib.cohort.collect import (
+    CHANGE_COLUMNS,
+    KEYS,
+    as_measured,
+    change_rows,
+    lesions_table,
+    patients_table,
+)
+from scripts.lib.cohort.ratings import ratings_table
+from scripts.lib.job import run
+from scripts.lib.tables import read_tsv, write_tsv
+
+ARTERY_COLUMNS = ["artery", "side", "volume_mm3", "mean_hu", "woodcock"]
+CALCIUM_COLUMNS = ["lesion", "artery", "side", "volume_mm3", "max_hu", "kockelkoren_score", "spotty"]
+
+
+def read_all(paths, columns):
+    """The rows of all files below each other, with at least these columns.
+
+    Files of one header are parsed at once: that is ten times as fast as one by one, and their columns get one type.
+    """
+    bodies: dict[str, list[str]] = {}
+    for path in paths:
+        header, _, body = Path(path).read_text(encoding="utf-8").partition("\n")
+        bodies.setdefault(header, []).append(body)
+    texts: list[Any] = [StringIO("".join([header, "\n", *parts])) for header, parts in bodies.items()]
+    tables = [as_measured(read_tsv(text)) for text in texts]
+    names = list(dict.fromkeys([*columns, *(name for table in tables for name in table.columns)]))
+    return pd.concat(tables, ignore_index=True).reindex(columns=names) if tables else pd.DataFrame(columns=names)
+
+
+def main(snakemake):
+    given = snakemake.input
+    manifest = read_tsv(given.manifest, dtype=str)
+    subjects = snakemake.params.settings["subjects"]
+    if subjects is not None:
+        manifest = manifest[manifest["subject"].isin(subjects)].reset_index(drop=True)
+    participants = as_measured(read_tsv(given.participants)) if given.get("participants") else None
+    ratings = {Path(path).stem: read_tsv(path) for path in given.get("phenotype") or []}
+    state = [*KEYS, "status", "reason"]
+    plaques = read_all(
+        given.plaque, [*state, "lesion", "reader", "artery", "side", "stenosis_percent", "calcium_volume_mm3"]
+    )
+    changes = read_all(given.change, CHANGE_COLUMNS)
+    patients = patients_table(
+        manifest,
+        participants,
+        ratings,
+        calcification=read_all(given.calcification, state),
+        arteries=read_all(given.calcification_arteries, [*state, *ARTERY_COLUMNS]),
+        small_vessel=read_all(given.small_vessel, state),
+        changes=changes,
+    )
+    calcium = read_all(given.calcification_lesions, [*state, *CALCIUM_COLUMNS])
+    write_tsv(patients, snakemake.output.patients)
+    write_tsv(lesions_table(manifest, patients, plaques, calcium), snakemake.output.lesions)
+    write_tsv(change_rows(manifest, changes), snakemake.output.change)
+    write_tsv(ratings_table(plaques, ratings, patients), snakemake.output.ratings)
+
+
+if __name__ == "__main__":
+    run(main, snakemake)

@@ -1,0 +1,118 @@
+"""Agreement between raters against a published example and hand calculation."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from scripts.lib.cohort.agreement import agreement, bland_altman, grade, icc, kappa
+from scripts.lib.cohort.ratings import rated_things, ratings_table
+
+# Shrout and Fleiss, Psychol Bull 1979;86:420, table 2: six targets, four judges; ICC(2,1) = 0.29
+JUDGES = pd.DataFrame(
+    [[9, 2, 5, 8], [6, 1, 3, 2], [8, 4, 6, 8], [7, 1, 2, 6], [10, 5, 6, 9], [6, 2, 4, 7]],
+    columns=list("abcd"),
+    dtype=float,
+)
+
+
+def icc_by_anova(values):
+    """ICC(2,1) from the mean squares of the two-way table."""
+    n, k = values.shape
+    total = values.mean()
+    rows = k * ((values.mean(axis=1) - total) ** 2).sum() / (n - 1)
+    columns = n * ((values.mean(axis=0) - total) ** 2).sum() / (k - 1)
+    rest = values - values.mean(axis=1, keepdims=True) - values.mean(axis=0, keepdims=True) + total
+    error = (rest**2).sum() / ((n - 1) * (k - 1))
+    return (rows - error) / (rows + (k - 1) * error + k * (columns - error) / n)
+
+
+def test_icc_of_the_published_example():
+    found = icc(JUDGES)
+    assert round(found["estimate"], 2) == 0.29
+    assert found["estimate"] == pytest.approx(icc_by_anova(JUDGES.to_numpy()))
+    assert (round(found["ci_low"], 3), round(found["ci_high"], 3)) == (0.019, 0.761)  # as psych in R prints it
+    assert found["grade"] == "poor"
+
+
+def test_icc_sees_a_bias_between_readers_and_leaves_incomplete_things_out():
+    rng = np.random.default_rng(0)
+    true = rng.normal(3, 1, 200)
+    readers = pd.DataFrame({"reader1": true + rng.normal(0, 0.3, 200), "reader2": true + 1 + rng.normal(0, 0.3, 200)})
+    gaps = pd.concat([readers, pd.DataFrame({"reader1": [1.0, np.nan], "reader2": [np.nan, 2.0]})])
+    found = icc(gaps)
+    assert found["n"] == 200
+    assert found["estimate"] == pytest.approx(icc_by_anova(readers.to_numpy()))
+    assert found["estimate"] == pytest.approx(1 / (1 + 0.09 + 0.5), abs=0.06)  # variances: things, error, readers
+
+
+def test_bias_and_limits_by_hand():
+    first, second = pd.Series([1.0, 2, 3, 4, np.nan]), pd.Series([2.0, 4, 3, 7, 9])
+    difference = np.array([1.0, 2, 0, 3])
+    rows = {row["method"]: row for row in bland_altman(first, second)}
+    s, t = difference.std(ddof=1), stats.t.ppf(0.975, 3)
+    assert rows["Bland-Altman bias"]["estimate"] == 1.5
+    assert rows["Bland-Altman bias"]["ci_low"] == pytest.approx(1.5 - t * s / 2)
+    assert rows["Bland-Altman bias"]["p"] == pytest.approx(stats.ttest_1samp(difference, 0).pvalue)
+    assert rows["Bland-Altman upper limit"]["estimate"] == pytest.approx(1.5 + 1.96 * s, rel=1e-4)
+    assert rows["smallest detectable change"]["estimate"] == pytest.approx(1.96 * np.sqrt(2) * s / np.sqrt(2), rel=1e-4)
+    assert {row["n"] for row in rows.values()} == {4}
+
+
+def test_cohens_kappa_by_hand():
+    first = pd.Series(["yes"] * 25 + ["no"] * 25)
+    second = pd.Series(["yes"] * 20 + ["no"] * 5 + ["yes"] * 10 + ["no"] * 15)
+    found = kappa(first, second, weighted=False)
+    assert found["estimate"] == pytest.approx((0.7 - 0.5) / (1 - 0.5))  # chance: 0.5 * 0.6 + 0.5 * 0.4
+    assert (found["method"], found["grade"]) == ("Cohen's kappa", "fair")
+
+
+def test_weighted_kappa_by_hand_with_a_grade_that_nobody_gave():
+    first, second = pd.Series([0.0, 0, 1, 1, 3, 3, 3, 0]), pd.Series([0.0, 1, 1, 1, 3, 3, 1, 0])
+    weights = (first.to_numpy()[:, None] - second.to_numpy()[None, :]) ** 2
+    expected = 1 - np.diag(weights).mean() / weights.mean()
+    assert kappa(first, second, weighted=True)["estimate"] == pytest.approx(expected)
+
+
+def test_what_cannot_be_had_is_a_note():
+    same = pd.DataFrame({"a": [2.0] * 5, "b": [2.0] * 5})
+    assert icc(same)["note"] == "all ratings are the same"
+    assert kappa(same["a"], same["b"], weighted=True)["note"] == "all ratings are the same"
+    assert "too few" in icc(JUDGES[:2])["note"]
+    table = agreement("plaque", {"grade": same, "area": JUDGES[["a", "b"]][:2]})
+    assert table.loc[table["method"].str.startswith("ICC"), "estimate"].isna().all()
+
+
+def test_words_for_agreement():
+    assert [grade(value) for value in (0.39, 0.40, 0.75, 0.76)] == ["poor", "fair", "fair", "good"]
+
+
+def test_readers_and_tool_are_matched_by_keys_whatever_the_order():
+    plaques = pd.DataFrame(
+        {
+            "subject": ["A", "B", "A", "B", "C"],
+            "session": ["1"] * 5,
+            "lesion": [1, 1, 1, 1, None],
+            "reader": ["reader2", "reader1", "reader1", "reader2", None],
+            "status": ["ok", "ok", "ok", "review", "missing"],
+            "lumen_area_mm2": [3.1, 5.0, 3.0, 5.2, np.nan],
+            "plaque_class": ["calcified", "none", "calcified", "calcified", None],
+        }
+    )
+    ratings = pd.DataFrame(
+        {
+            "participant_id": ["sub-B", "sub-A", "sub-A", "sub-B"],
+            "session_id": ["ses-1"] * 4,
+            "reader": ["r2", "r1", "r2", "r1"],
+            "fazekas_deep": [2, 1, 1, 3],
+        }
+    )
+    patients = pd.DataFrame({"subject": ["C", "B", "A"], "session": ["1"] * 3, "fazekas_deep": [0, 3, 1]})
+    things = rated_things(ratings_table(plaques, {"readers": ratings}, patients))
+    area = things["plaque"]["lumen_area_mm2"].reset_index()
+    assert area[["subject", "reader1", "reader2"]].values.tolist() == [["A", 3.0, 3.1], ["B", 5.0, 5.2]]
+    fazekas = things["readers"]["fazekas_deep"].reset_index()
+    assert fazekas[["subject", "r1", "r2", "tool"]].values.tolist() == [["A", 1, 1, 1], ["B", 3, 2, 3]]
+    table = agreement("plaque", things["plaque"])
+    assert set(table[table["measure"] == "plaque_class"]["method"]) == {"Cohen's kappa"}
+    assert len(agreement("readers", things["readers"]).query("method.str.contains('kappa')")) == 3

@@ -1,0 +1,124 @@
+"""Criteria in their order, and an account in which nobody is lost and nobody counted twice."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scripts.lib.cohort.attrition import AttritionError, attrition_table, check_account, exclusions
+from scripts.lib.config import Criterion, plain
+
+
+def criterion(column, reason="unfit", **given):
+    return plain(Criterion(column=column, reason=reason, **given))
+
+
+STENOSIS = criterion("stenosis_percent", "no substantial stenosis", minimum=50)
+INTERVAL = criterion("interval_days", "CT too far from VW-MRI", maximum=28)
+
+
+def account_of(table, criteria, known=(), visit="all"):
+    account = exclusions(table, criteria, known, visit)
+    return account, attrition_table("vba", table["subject"], account)
+
+
+def test_each_row_leaves_at_the_first_criterion_it_fails_and_bounds_are_inclusive():
+    table = pd.DataFrame(
+        {
+            "subject": list("ABCDEF"),
+            "stenosis_percent": [50.0, 49.9, 80.0, np.nan, 70.0, 40.0],
+            "interval_days": [28.0, 90.0, 29.0, 3.0, np.nan, np.nan],
+        }
+    )
+    account, steps = account_of(table, [STENOSIS, INTERVAL])
+    assert account["step"].isna().tolist() == [True, False, False, False, False, False]
+    assert pd.isna(account["reason"].iloc[0])
+    assert dict(zip(table["subject"][1:], account["reason"][1:], strict=True)) == {
+        "B": "no substantial stenosis",
+        "C": "CT too far from VW-MRI",
+        "D": "no substantial stenosis: stenosis_percent not known",
+        "E": "CT too far from VW-MRI: interval_days not known",
+        "F": "no substantial stenosis",
+    }
+    assert steps["n_in"].tolist() == [6, 6, 4, 3, 2, 1]
+    assert steps["n_left"].tolist() == [6, 4, 3, 2, 1, 1]
+    assert steps["excluded_subjects"].tolist() == ["", "B,F", "D", "C", "E", ""]
+
+
+def test_a_subject_leaves_with_its_last_lesion_only():
+    table = pd.DataFrame({"subject": ["A", "A", "B", "B"], "stenosis_percent": [60.0, 10.0, 20.0, np.nan]})
+    _, steps = account_of(table, [STENOSIS])
+    low = steps[steps["reason"] == "no substantial stenosis"].iloc[0]
+    assert (low["n_excluded"], low["rows_excluded"]) == (0, 2)
+    unknown = steps[steps["reason"].str.endswith("not known")].iloc[0]
+    assert (unknown["n_excluded"], unknown["excluded_subjects"]) == (1, "B")
+    assert steps.iloc[-1][["n_left", "rows_left"]].tolist() == [1, 1]
+
+
+def test_a_missing_value_may_stay_and_may_bring_its_own_reason():
+    table = pd.DataFrame(
+        {"subject": ["A", "B", "C"], "grade": [np.nan, np.nan, 2.0], "why": ["CT is cut off", None, None]}
+    )
+    kept, _ = account_of(table, [criterion("grade", minimum=1, missing="keep")])
+    assert kept["step"].isna().all()
+    dropped, _ = account_of(table, [criterion("grade", "no severity", reason_column="why")])
+    assert dropped["reason"].fillna("stays").tolist() == ["no severity: CT is cut off", "no severity", "stays"]
+
+
+def test_listed_values_stay_whether_written_as_text_or_number():
+    table = pd.DataFrame({"subject": list("ABC"), "role": ["culprit", "other", "non-culprit"], "code": ["1", "2", "3"]})
+    named, _ = account_of(table, [criterion("role", values=["culprit", "non-culprit"])])
+    assert named["step"].isna().tolist() == [True, False, True]
+    coded, _ = account_of(table, [criterion("code", values=[1, 3])])
+    assert coded["step"].isna().tolist() == [True, False, True]
+
+
+def test_the_first_visit_is_the_earliest_by_date_and_by_label_where_a_date_is_missing():
+    table = pd.DataFrame(
+        {
+            "subject": ["A", "A", "B", "B"],
+            "session": ["01", "02", "02", "01"],
+            "acq_time": ["2021-05-01", "2020-05-01", None, "2020-01-01"],
+        }
+    )
+    account, steps = account_of(table, [], visit="first")
+    assert account["step"].isna().tolist() == [False, True, False, True]
+    assert steps["n_left"].tolist() == [2, 2, 2]
+
+
+def test_rows_without_group_or_outcome_are_named_last():
+    table = pd.DataFrame({"subject": ["A", "B"], "group": ["x", None], "stenosis_percent": [60.0, 60.0]})
+    _, steps = account_of(table, [STENOSIS], known=["group"])
+    assert steps["reason"].tolist() == ["all", "group not known", "analysed"]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from("ABCDEFG"),
+            st.sampled_from([np.nan, 10.0, 50.0, 90.0]),
+            st.sampled_from([np.nan, 5.0, 40.0]),
+        ),
+        max_size=30,
+    )
+)
+def test_every_subject_is_analysed_or_excluded_exactly_once(rows):
+    table = pd.DataFrame(rows, columns=["subject", "stenosis_percent", "interval_days"])
+    account, steps = account_of(table, [STENOSIS, INTERVAL], known=["interval_days"])
+    analysed = set(table["subject"][account["step"].isna()])
+    excluded = [name for names in steps["excluded_subjects"] for name in names.split(",") if name]
+    assert len(excluded) == len(set(excluded))
+    assert set(excluded) | analysed == set(table["subject"])
+    assert not set(excluded) & analysed
+    assert steps["n_in"].iloc[0] - steps["n_excluded"].sum() == len(analysed)
+
+
+def test_an_account_that_does_not_add_up_is_refused():
+    table = pd.DataFrame({"subject": ["A", "B"], "stenosis_percent": [60.0, 10.0]})
+    _, steps = account_of(table, [STENOSIS])
+    with pytest.raises(AttritionError, match="do not add up"):
+        check_account(steps.assign(n_excluded=0), ["A", "B"], ["A"])
+    with pytest.raises(AttritionError, match="unaccounted"):
+        check_account(steps, ["A", "B", "C"], ["A"])
