@@ -1,0 +1,49 @@
+def where_drawn(source):
+    """Input function: `source`'s file where the session has a vessel-wall image and a reader's drawing, else nothing."""
+
+    def path(wildcards):
+        row = row_of(wildcards)
+        drawn = row.get("vwi") and (row.get("wall_reader1") or row.get("wall_reader2"))
+        return source(wildcards) if drawn else []
+
+    return path
+
+
+def of_ct(suffix):
+    """Input function: a file made on the session's CT, where there is a CT and a drawing of the vessel wall."""
+    return where_drawn(of_row(lambda row: row.get("ct") and session_file("ct", suffix)))
+
+
+rule measure_plaque:
+    input:
+        vwi=image("vwi"),
+        vwi_ce=where_drawn(image("vwi_ce")),
+        wall_reader1=where_drawn(image("wall_reader1")),
+        wall_reader2=where_drawn(image("wall_reader2")),
+        checks=where_drawn(lambda wildcards: session_file("", "desc-check_images.json").format(**wildcards)),
+        ct=where_drawn(image("ct")),
+        arteries=of_ct("space-ct_desc-arteries_dseg.nii.gz"),
+        artery_names=of_ct("space-ct_desc-arteries_dseg.tsv"),
+        calcification=of_ct("space-ct_desc-calcification_dseg.nii.gz"),
+        ct_to_reference=where_drawn(to_reference("ct")),
+        registration=of_ct("desc-registration_qc.json"),
+        vwi_to_reference=where_drawn(to_reference("vwi")),
+        vwi_ce_to_reference=where_drawn(to_reference("vwi_ce")),
+    output:
+        metrics=session_file("vwi", "desc-plaque_metrics.tsv"),
+        contours=session_file("vwi", "desc-plaque_contours.tsv"),
+    log:
+        log("measure_plaque"),
+    benchmark:
+        benchmark_path("measure_plaque")
+    threads: 1
+    resources:
+        mem_mb=2500,
+        runtime=10,
+    params:
+        settings=settings("vessel_wall"),
+        code=code("measure_plaque"),
+    message:
+        "measure plaque: sub-{wildcards.subject} ses-{wildcards.session}"
+    script:
+        "../scripts/measure_plaque.py"

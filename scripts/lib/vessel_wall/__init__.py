@@ -1,0 +1,14 @@
+"""The vessel wall on black-blood MRI: from readers' drawings to plaque metrics.
+
+session      all lesions of a subject-session, reader by reader: rows of the plaque table
+drawing      label map -> lesions and reference segments, each checked
+axis         which way a drawn vessel runs, and where its drawing ends
+sections     cross-sections orthogonal to the vessel, with sub-voxel contours
+contours     geometry of closed polygons in mm
+thickness    wall thickness between two contours: Laplace, centre ray, closest point
+metrics      cross-sections -> plaque metrics
+enhancement  signal of the wall before and after contrast
+surroundings what the CT says of the lesion: artery, side, calcium
+culprit      which lesion of a patient is the culprit
+points       points, voxel indices and matrices between them
+"""

@@ -1,0 +1,106 @@
+"""What the CT says of a lesion: which artery it lies in, where its reference segment stands, how much calcium it holds.
+
+`to_ct`: 4 x 4 matrix, RAS, from points of the vessel-wall image to points of the CT.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from scipy.ndimage import distance_transform_edt
+from scipy.spatial import cKDTree
+
+from scripts.lib.images import Image
+from scripts.lib.vessel_wall.drawing import Segment
+from scripts.lib.vessel_wall.metrics import MeasuredSegment, Reference
+from scripts.lib.vessel_wall.points import moved, sample, voxel_centres
+
+# Direction of flow (RAS), to tell proximal from distal; the middle cerebral arteries run away from the midline.
+FLOW = {"BA": (0, 0, 1), "VA": (0, 0, 1), "ICA": (0, 0, 1), "PCA": (0, -1, 0), "ACA": (0, 0.5, 1)}
+FLOW_SIDED = {("MCA", "R"): (1, 0, 0), ("MCA", "L"): (-1, 0, 0)}
+LUMEN_SAMPLES = 200
+FEEDING = {"MCA": "ICA", "ACA": "ICA", "BA": "VA", "PCA": "BA"}
+PREFERENCE = ("proximal", "distal", "feeding", "unspecified")  # the order of WASID
+
+
+def artery_of(
+    segment: Segment,
+    arteries: Image,
+    names: Mapping[int, tuple[str, str]],
+    to_ct: np.ndarray,
+    reach_mm: float,
+) -> tuple[str, str] | None:
+    """(artery, side) of a drawn segment: the label of the artery map that most of its lumen lies nearest to.
+
+    arteries: label map on the CT grid; names: index -> (artery, side). None if no label lies within `reach_mm` of at
+    least half of the lumen.
+    """
+    lumen = moved(to_ct, segment.points(segment.lumen)[:: max(1, int(segment.lumen.sum()) // LUMEN_SAMPLES)])
+    low, high = lumen.min(axis=0) - reach_mm, lumen.max(axis=0) + reach_mm
+    points = voxel_centres(arteries.affine, arteries.data > 0)
+    near = ((points >= low) & (points <= high)).all(axis=1)
+    if not near.any():
+        return None
+    labels = arteries.data[arteries.data > 0][near].astype(int)
+    gaps, nearest = cKDTree(points[near]).query(lumen, distance_upper_bound=reach_mm)
+    found = labels[nearest[np.isfinite(gaps)]]
+    if len(found) < len(lumen) / 2:
+        return None
+    values, counts = np.unique(found, return_counts=True)
+    return names.get(int(values[counts.argmax()]))
+
+
+def choose_reference(
+    lesion: MeasuredSegment,
+    references: Sequence[tuple[MeasuredSegment, tuple[str, str] | None]],
+    artery: tuple[str, str] | None,
+) -> Reference | None:
+    """The reference segment for a lesion: proximal before distal before feeding artery, then the nearest; None if none.
+
+    references: each measured reference segment with its artery. Proximal and distal follow the direction of flow of the
+    lesion's artery; where the artery is unknown the position is "unspecified".
+    """
+    found = []
+    for measured, where in references:
+        offset = measured.segment.centre - lesion.segment.centre
+        distance = float(np.linalg.norm(offset))
+        position = "unspecified"
+        flow = (FLOW_SIDED.get(artery) or FLOW.get(artery[0])) if artery else None
+        if artery and where and where[0] == FEEDING.get(artery[0]):
+            position = "feeding"
+        elif flow:
+            position = "proximal" if offset @ np.array(flow) < 0 else "distal"
+        found.append(Reference(measured, position, where[0] if where else None, distance))
+    return min(found, key=lambda item: (PREFERENCE.index(item.position), item.distance_mm), default=None)
+
+
+def calcium_in(
+    segment: Segment, calcification: Image, ct: Image, to_ct: np.ndarray, settings: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Calcium within a plaque: volume, mean HU, share of the plaque, and the plaque's class.
+
+    calcification: label map of the calcified lesions, on the grid of the ct (HU). A calcified voxel belongs to the
+    plaque if its centre lies within the outer wall or at most `calcium_margin_mm` outside (registration and blooming).
+    Share: calcium volume over drawn wall volume, which is the calcified share of the plaque's area pooled over its
+    cross-sections. Class: non-calcified without calcium, partially calcified below `calcified_percent_min`, calcified
+    from it. Volume is that of whole native CT voxels; mean HU is NaN without calcium.
+    """
+    mask = calcification.data > 0
+    points = moved(np.linalg.inv(to_ct), voxel_centres(calcification.affine, mask))
+    room = np.ceil(settings["calcium_margin_mm"] / segment.voxel_mm).astype(int) + 1
+    outer = np.pad(segment.outer, [(n, n) for n in room])
+    affine = segment.affine.copy()
+    affine[:3, 3] = moved(segment.affine, -room[None])[0]
+    outside_mm = Image(distance_transform_edt(~outer, sampling=segment.voxel_mm), affine)
+    inside = sample(outside_mm, points, fill=np.inf) <= settings["calcium_margin_mm"]
+    volume = float(inside.sum() * calcification.voxel_volume_mm3)
+    percent = min(100.0, 100 * volume / float(segment.wall.sum() * segment.voxel_volume_mm3))
+    kind = "calcified" if percent >= settings["calcified_percent_min"] else "partially calcified"
+    return {
+        "calcium_volume_mm3": volume,
+        "calcium_percent": percent,
+        "calcium_mean_hu": float(ct.data[mask][inside].mean()) if volume else np.nan,
+        "plaque_class": kind if volume else "non-calcified",
+    }

@@ -1,0 +1,102 @@
+"""Measure every drawn lesion of the vessel wall: areas, thickness, stenosis, remodelling, calcium, enhancement."""
+
+import numpy as np
+import pandas as pd
+
+from scripts.lib.images import ImageError, matrix_ras, read_ct, read_image, read_transform
+from scripts.lib.job import run
+from scripts.lib.register_job import refusal
+from scripts.lib.tables import FAILED, MISSING, OK, read_json, read_tsv, was_made, write_tsv
+from scripts.lib.vessel_wall.session import (
+    OUTLINE_COLUMNS,
+    CtSide,
+    PostContrast,
+    measure_session,
+    not_measured,
+    plaque_table,
+)
+
+READERS = {"reader1": "wall_reader1", "reader2": "wall_reader2"}
+
+
+def read_drawing(path):
+    """The label map, or the reason why it cannot be read."""
+    try:
+        return read_image(path)
+    except ImageError as error:
+        return str(error).removeprefix(f"{path}: ")
+
+
+def matrix_to_reference(given, column):
+    """4 x 4, RAS, from the image's own points to those of the session's reference; identity for the reference itself.
+
+    None if the image was not registered.
+    """
+    transform = given.get(f"{column}_to_reference")
+    if not transform:
+        return np.eye(4)
+    return np.linalg.inv(matrix_ras(read_transform(transform))) if was_made(transform) else None
+
+
+def read_ct_side(given):
+    """What the CT gives, or the reason why it gives nothing."""
+    nothing = "artery not named, calcium not measured: "
+    if not given.get("ct"):
+        return CtSide(nothing + "no CT")
+    if not given.get("ct_to_reference") and not given.get("vwi_to_reference"):
+        return CtSide(nothing + "the session has no MRI that both images could be registered to")
+    checks = read_json(given["registration"])
+    for column, found in (("CT", checks), ("vwi", checks["contrasts"].get("vwi", {"status": OK}))):
+        if found["status"] == FAILED:
+            return CtSide(f"{nothing}registration of the {column}: {found['reason']}")
+    made = {name: was_made(given[name]) for name in ("arteries", "calcification")}
+    missing = " and ".join(name for name, done in made.items() if not done)
+    names = read_tsv(given["artery_names"]) if made["arteries"] else pd.DataFrame(columns=["index", "artery", "side"])
+    return CtSide(
+        reason=f"the CT's {missing} could not be mapped" if missing else "",
+        to_ct=np.linalg.inv(matrix_to_reference(given, "ct")) @ matrix_to_reference(given, "vwi"),
+        ct=read_ct(given["ct"]) if made["calcification"] else None,
+        arteries=read_image(given["arteries"]) if made["arteries"] else None,
+        names={int(index): (artery, side) for index, artery, side in names[["index", "artery", "side"]].to_numpy()},
+        calcification=read_image(given["calcification"]) if made["calcification"] else None,
+    )
+
+
+def read_post_contrast(given, checks):
+    """The post-contrast image with a first guess of its place, or the reason why there is none."""
+    if not given.get("vwi_ce"):
+        return "no post-contrast image"
+    problem = refusal(checks, "vwi_ce")
+    if problem:
+        return problem
+    matrices = {column: matrix_to_reference(given, column) for column in ("vwi", "vwi_ce")}
+    known = all(matrix is not None for matrix in matrices.values())
+    start = np.linalg.inv(matrices["vwi_ce"]) @ matrices["vwi"] if known else None
+    return PostContrast(read_image(given["vwi_ce"]), start)
+
+
+def measure(given, settings):
+    """Rows of the plaque table and of the contour table for what the session has."""
+    paths = {reader: given[column] for reader, column in READERS.items() if given.get(column)}
+    if not given.get("vwi") or not paths:
+        wanting = "vessel-wall image" if not given.get("vwi") else "reader's drawing of the vessel wall"
+        return [not_measured(MISSING, f"no {wanting}")], []
+    checks = read_json(given["checks"])
+    problem = refusal(checks, "vwi")
+    if problem:
+        return [not_measured(FAILED, problem)], []
+    drawings = {reader: read_drawing(path) for reader, path in paths.items()}
+    post = read_post_contrast(given, checks)
+    return measure_session(read_image(given["vwi"]), drawings, read_ct_side(given), post, settings)
+
+
+def main(snakemake):
+    given = dict(snakemake.input.items())
+    rows, outlines = measure(given, snakemake.params.settings["vessel_wall"])
+    keys = (snakemake.wildcards.subject, snakemake.wildcards.session)
+    write_tsv(plaque_table(rows, *keys), snakemake.output.metrics)
+    write_tsv(pd.DataFrame(outlines, columns=OUTLINE_COLUMNS), snakemake.output.contours)
+
+
+if __name__ == "__main__":
+    run(main, snakemake)
