@@ -1,0 +1,112 @@
+rule plot_subject_qc:
+    input:
+        checks=checks(),
+        reference=lambda wildcards: image_of(row_of(wildcards), row_of(wildcards).reference) or [],
+        brain=brain_mask(),
+        template=template_facts(),
+        ct=image("ct"),
+        ct_to_reference=to_reference("ct"),
+        registration=made_from("ct", "ct", "desc-registration_qc.json"),
+        arteries=made_from("ct", "ct", "space-ct_desc-arteries_dseg.nii.gz"),
+        artery_facts=made_from("ct", "ct", "desc-arteries.json"),
+        calcification=made_from("ct", "ct", "space-ct_desc-calcification_dseg.nii.gz"),
+        calcification_facts=made_from("ct", "ct", "desc-calcification.json"),
+        lesions=made_from("ct", "ct", "desc-calcification_lesions.tsv"),
+        patient=made_from("ct", "ct", "desc-calcification_patient.tsv"),
+        FLAIR=image("FLAIR"),
+        wmh=made_from("FLAIR", "anat", "space-FLAIR_desc-wmh_mask.nii.gz"),
+        tissues=made_from("FLAIR", "anat", "space-FLAIR_desc-tissues_dseg.nii.gz"),
+        wmh_facts=made_from("FLAIR", "anat", "desc-wmh.json"),
+        small_vessel=made_from("FLAIR", "anat", "desc-smallvessel_metrics.tsv"),
+        vwi=image("vwi"),
+        plaque=made_from("vwi", "vwi", "desc-plaque_metrics.tsv"),
+        contours=made_from("vwi", "vwi", "desc-plaque_contours.tsv"),
+    output:
+        registration=session_file("figures", "desc-registration_qc.png"),
+        calcification=session_file("figures", "desc-calcification_qc.png"),
+        wmh=session_file("figures", "desc-wmh_qc.png"),
+        wall=session_file("figures", "desc-wall_qc.png"),
+    log:
+        log("plot_subject_qc"),
+    benchmark:
+        benchmark_path("plot_subject_qc")
+    threads: 1
+    resources:
+        mem_mb=2500,
+        runtime=5,
+    params:
+        reference=lambda wildcards: row_of(wildcards).reference,
+        code=code("plot_subject_qc"),
+    message:
+        "plot quality checks: sub-{wildcards.subject} ses-{wildcards.session}"
+    script:
+        "../scripts/plot_subject_qc.py"
+
+
+QC_PICTURES = ("registration", "calcification", "wmh", "wall")
+ANALYSIS_TABLES = {"table1": "describe", "associations": "predictors", "correlations": "markers", "change": "changes"}
+
+
+def report_session(row):
+    """What the report reads of one subject-session."""
+
+    def of_session(folder, suffix):
+        return session_file(folder, suffix).format(subject=row.subject, session=row.session)
+
+    return {
+        "subject": row.subject,
+        "session": row.session,
+        "checks": of_session("", "desc-check_images.json"),
+        "registration": of_session("ct", "desc-registration_qc.json") if row.get("ct") else None,
+        "pictures": {name: of_session("figures", f"desc-{name}_qc.png") for name in QC_PICTURES},
+    }
+
+
+def report_analysis(name, tables):
+    """Tables of one analysis, of those that the cohort has."""
+    paths = {part: cohort_file(f"{name}_{part}.tsv") for part in ANALYSIS_TABLES}
+    return {part: path for part, path in paths.items() if path in tables}
+
+
+def report_files():
+    """Every file that the report reads, by what it is."""
+    tables = cohort_tables()
+    named = {name: cohort_file(f"{name}.tsv") for name in ("patients", "lesions", "change", "attrition", "agreement")}
+    return {name: path if path in tables else None for name, path in named.items()} | {
+        "manifest": str(OUT / "manifest.tsv"),
+        "sessions": [report_session(row) for row in ROWS],
+        "analyses": {name: report_analysis(name, tables) for name in ANALYSES},
+    }
+
+
+def every_path(files):
+    """The paths in a nest of dicts and lists as `report_files` makes it."""
+    if isinstance(files, dict):
+        return [path for name, part in files.items() if name not in ("subject", "session") for path in every_path(part)]
+    if isinstance(files, list):
+        return [path for part in files for path in every_path(part)]
+    return [files] if files else []
+
+
+rule build_report:
+    input:
+        lambda wildcards: every_path(report_files()),
+        templates=sorted(str(path) for path in (ROOT / "scripts/lib/report/templates").iterdir()),
+    output:
+        page=str(OUT / "report/index.html"),
+    log:
+        log("build_report", ""),
+    benchmark:
+        benchmark_path("build_report", "")
+    threads: 1
+    resources:
+        mem_mb=1500,
+        runtime=15,
+    params:
+        settings=plain(CONFIG),
+        files=lambda wildcards: report_files(),
+        code=code("build_report"),
+    message:
+        "build the report"
+    script:
+        "../scripts/build_report.py"

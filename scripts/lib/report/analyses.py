@@ -1,0 +1,171 @@
+"""The cohort's analyses as the report prints them: texts in cells, plots beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from scripts.lib.cohort.layout import number_text, p_text, printed_characteristics
+from scripts.lib.report.plots import Forest, forest
+
+KINDS = {"lesion": "one row per lesion", "severity": "one row per patient"}
+JOINED = (
+    ("mean (SD)", ("mean", "sd"), "{} ({})"),
+    ("median [quartiles]", ("median", "q1", "q3"), "{} [{}, {}]"),
+    ("95 % CI", ("ci_low", "ci_high"), "{} to {}"),
+)
+
+
+@dataclass(frozen=True)
+class Printed:
+    """A table for print: header and rows of texts."""
+
+    header: list[str]
+    rows: list[list[str]]
+
+    @property
+    def numeric(self) -> list[bool]:
+        """Which columns hold numbers (most of their filled cells begin like one)."""
+        columns = [[row[at] for row in self.rows if row[at]] for at in range(len(self.header))]
+        return [2 * sum(text[0] in "0123456789<-–" for text in cells) > len(cells) for cells in columns]
+
+
+@dataclass(frozen=True)
+class AttritionStep:
+    """One step of an analysis' attrition, in subjects and in rows, with the bar of those who remain (percent)."""
+
+    reason: str
+    n_in: int
+    n_excluded: int
+    n_left: int
+    rows_left: int
+    subjects: str
+    share: float
+
+
+@dataclass(frozen=True)
+class AnalysisView:
+    """An analysis as the report shows it; parts that it does not have are None."""
+
+    name: str
+    kind: str
+    question: list[tuple[str, str]]
+    attrition: list[AttritionStep]
+    characteristics: Printed | None
+    forest: Forest | None
+    correlations: Printed | None
+    change: Printed | None
+
+
+def analysis_view(
+    name: str, settings: Mapping[str, Any], attrition: pd.DataFrame, tables: Mapping[str, pd.DataFrame]
+) -> AnalysisView:
+    """One analysis: its settings (plain values), its rows of the attrition table, and its tables by name."""
+    return AnalysisView(
+        name,
+        KINDS[settings["kind"]],
+        _question(settings),
+        attrition_steps(attrition[attrition["analysis"] == name]),
+        _printed(printed_characteristics(tables["table1"])) if "table1" in tables else None,
+        forest(tables["associations"]) if "associations" in tables else None,
+        _statistics(tables["correlations"]) if "correlations" in tables else None,
+        _statistics(tables["change"]) if "change" in tables else None,
+    )
+
+
+def _question(settings: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What the analysis asks, in a few lines: (what, value)."""
+    lines = [("table", settings["table"]), ("groups", _groups(settings)), ("outcome", settings["outcome"])]
+    lines.append(("predictors", ", ".join(settings["predictors"])))
+    lines += [(model, "adjusted for " + ", ".join(covariates)) for model, covariates in settings["models"].items()]
+    lines += [("markers", ", ".join(settings["markers"])), ("changes", ", ".join(settings["changes"]))]
+    return [(what, str(value)) for what, value in lines if value]
+
+
+def _groups(settings: Mapping[str, Any]) -> str:
+    column = settings["group"] or settings["outcome"] or ""
+    levels = ", ".join(settings["group_levels"])
+    return f"{column}: {levels}" if levels else column
+
+
+def attrition_steps(attrition: pd.DataFrame) -> list[AttritionStep]:
+    """The steps of one analysis, in order."""
+    begin = max(int(attrition["n_in"].max()), 1) if len(attrition) else 1
+    return [
+        AttritionStep(
+            row["reason"],
+            int(row["n_in"]),
+            int(row["n_excluded"]),
+            int(row["n_left"]),
+            int(row["rows_left"]),
+            "" if pd.isna(row["excluded_subjects"]) else str(row["excluded_subjects"]),
+            100 * int(row["n_left"]) / begin,
+        )
+        for row in attrition.to_dict("records")
+    ]
+
+
+def _statistics(table: pd.DataFrame) -> Printed:
+    """Any table of statistics for print.
+
+    Numbers short; interval, mean (SD) and median [quartiles] each in one column; columns without a value left out, and
+    leading cells that repeat those above them.
+    """
+    texts = pd.DataFrame({name: [_cell(name, value) for value in table[name]] for name in table}, dtype=str)
+    for name, parts, pattern in JOINED:
+        if set(parts) <= set(texts):
+            joined = [pattern.format(*row) if all(row) else row[0] for row in texts[list(parts)].to_numpy()]
+            texts[parts[0]] = joined
+            texts = texts.drop(columns=list(parts[1:])).rename(columns={parts[0]: name})
+    printed = _printed(texts.loc[:, (texts != "").any()])
+    leading = [*printed.numeric, True].index(True)
+    rows = [
+        ["" if at < leading and row[: at + 1] == above[: at + 1] else text for at, text in enumerate(row)]
+        for above, row in zip([[], *printed.rows], printed.rows, strict=False)
+    ]
+    return Printed(printed.header, rows)
+
+
+def _cell(name: str, value: Any) -> str:
+    if value is None or pd.isna(value):
+        return ""
+    if name in ("p", "q"):
+        return p_text(float(value))
+    if isinstance(value, int | float):
+        return f"{value:.0f}" if name == "n" or float(value).is_integer() else number_text(float(value))
+    return str(value)
+
+
+def _printed(table: pd.DataFrame) -> Printed:
+    return Printed(
+        [str(name) for name in table.columns], [list(map(str, row)) for row in table.itertuples(index=False)]
+    )
+
+
+def printed_agreement(agreement: pd.DataFrame) -> Printed | None:
+    """The agreement table for print; None where there is none."""
+    return _statistics(agreement) if len(agreement) else None
+
+
+def printed_changes(change: pd.DataFrame) -> Printed | None:
+    """Change between visits by measure: how many subjects, median [quartiles] of change and of change per year."""
+    measured = change[change["change"].notna()]
+    if not len(measured):
+        return None
+    rows = []
+    for measure, part in measured.groupby("measure", sort=False):
+        summaries = [_quartiles(part[name]) for name in ("baseline", "followup", "change", "change_per_year")]
+        rows.append([str(measure), str(part["subject"].nunique()), *summaries])
+    header = ["measure", "subjects", "baseline", "follow-up", "change", "change per year"]
+    return Printed(header, rows)
+
+
+def _quartiles(values: pd.Series) -> str:
+    values = values.dropna()
+    if not len(values):
+        return "–"
+    low, middle, high = (number_text(float(value)) for value in values.quantile([0.25, 0.5, 0.75]))
+    return f"{middle} [{low}, {high}]"
