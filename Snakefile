@@ -1,0 +1,26 @@
+from snakemake.utils import min_version
+
+min_version("9.20")
+
+
+configfile: f"{workflow.basedir}/config/config.yaml"
+
+
+include: "rules/common.smk"
+include: "rules/ingest.smk"
+include: "rules/registration.smk"
+include: "rules/calcification.smk"
+include: "rules/small_vessel.smk"
+include: "rules/vessel_wall.smk"
+include: "rules/longitudinal.smk"
+include: "rules/cohort.smk"
+include: "rules/report.smk"
+
+
+rule all:
+    input:
+        per_session(session_file("", "desc-check_images.json")),
+        per_session(session_file("ct", "desc-registration_qc.json"), lambda row: row.get("ct")),
+        cohort_tables(),
+        str(OUT / "report/index.html"),
+    default_target: True

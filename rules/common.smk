@@ -1,0 +1,173 @@
+"""The manifest's rows, the names of all files, and what every rule is given: settings and code digest."""
+
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+from scripts.lib.code_digest import code_digest
+from scripts.lib.config import ConfigError, plain, validate
+from scripts.lib.manifest import (
+    IMAGE_COLUMNS,
+    REFERENCES,
+    ManifestError,
+    index_bids,
+    manifest_text,
+    read_manifest,
+    visit_pairs,
+    write_if_changed,
+)
+
+ROOT = Path(workflow.basedir)
+
+try:
+    CONFIG = validate(config, [ROOT / "config/config.yaml", *workflow.overwrite_configfiles])
+    OUT = Path(CONFIG.output_dir)
+    if CONFIG.bids_dir and workflow.is_main_process:
+        ROWS = index_bids(CONFIG.bids_dir)
+    elif CONFIG.bids_dir:  # a job on a cluster node plans from the rows of the run that sent it
+        ROWS = read_manifest(OUT / "manifest.tsv")
+    else:
+        ROWS = read_manifest(CONFIG.manifest) if CONFIG.manifest else []
+except (ConfigError, ManifestError) as problem:
+    raise WorkflowError(str(problem))
+
+IMAGES = Path(CONFIG.bids_dir or Path(CONFIG.manifest or ".").parent)
+if workflow.is_main_process:
+    write_if_changed(manifest_text(ROWS), OUT / "manifest.tsv")
+if CONFIG.subjects is not None:
+    ROWS = [row for row in ROWS if row.subject in CONFIG.subjects]
+ROW = {row.key: row for row in ROWS}
+SESSIONS = list(ROW)
+SUBJECTS = sorted({row.subject for row in ROWS})
+PAIRS = visit_pairs(ROWS)
+ANALYSES = CONFIG.analyses
+
+
+wildcard_constraints:
+    subject="[A-Za-z0-9]+",
+    session="[A-Za-z0-9]+",
+    contrast="T1w|T2w|FLAIR|swi|T2starw|vwi|vwi_ce|angio",
+    reference="T1w|T2w|FLAIR|swi|T2starw|ct",
+    analysis="[A-Za-z0-9-]+",
+
+
+def session_file(folder, suffix):
+    """Path of a subject-session's file, `subject` and `session` as wildcards."""
+    return str(OUT / "sub-{subject}/ses-{session}" / folder / f"sub-{{subject}}_ses-{{session}}_{suffix}")
+
+
+def subject_file(suffix):
+    """Path of a file that belongs to a subject's visits together."""
+    return str(OUT / f"sub-{{subject}}/sub-{{subject}}_{suffix}")
+
+
+def cohort_file(name):
+    """Path of a file of the whole cohort."""
+    return str(OUT / "cohort" / name)
+
+
+def log(rule_name, *wildcards):
+    """Log of a rule's job; by default one per subject-session."""
+    return _book_path("logs", rule_name, wildcards, "log")
+
+
+def benchmark_path(rule_name, *wildcards):
+    """Benchmark of a rule's job; by default one per subject-session."""
+    return _book_path("benchmarks", rule_name, wildcards, "tsv")
+
+
+def _book_path(kind, rule_name, wildcards, ending):
+    names = wildcards or ("subject", "session")
+    stem = "_".join(f"{{{name}}}" for name in names if name)
+    return str(OUT / kind / rule_name / f"{stem or 'cohort'}.{ending}")
+
+
+def settings(*sections):
+    """The sections of the configuration that a rule depends on, as one dict of plain values."""
+    return {section: plain(getattr(CONFIG, section)) for section in sections}
+
+
+def code(rule_name):
+    """Digest of the rule's script and of every project module that it imports."""
+    return code_digest(ROOT / "scripts" / f"{rule_name}.py", ROOT)
+
+
+def row_of(wildcards):
+    return ROW[wildcards.subject, wildcards.session]
+
+
+def image(column):
+    """Input function: the image of this column of the manifest, or nothing where the session has none."""
+    return lambda wildcards: image_of(row_of(wildcards), column) or []
+
+
+def image_of(row, column):
+    """Path of an image of the manifest's row, or None."""
+    return str(IMAGES / row.values[column]) if column in row.values else None
+
+
+def of_row(make):
+    """Input function from a function of the manifest's row that returns a pattern, or None for no file."""
+
+    def path(wildcards):
+        row = row_of(wildcards)
+        pattern = make(row)
+        return pattern.format(subject=row.subject, session=row.session) if pattern else []
+
+    return path
+
+
+def has_mri(row):
+    return row.reference in REFERENCES
+
+
+def made_from(column, folder, suffix):
+    """Input function: a file made from the image of this column, or nothing where the session has no such image."""
+    return of_row(lambda row: row.get(column) and session_file(folder, suffix))
+
+
+def checks():
+    """What check_images found in the session."""
+    return session_file("", "desc-check_images.json")
+
+
+def template_facts():
+    """Input function: status of the way from the session's reference to the template."""
+    return of_row(
+        lambda row: row.reference and session_file("anat", f"from-{row.reference}_to-MNI152_mode-image_xfm.json")
+    )
+
+
+def to_reference(column, ending=".tfm"):
+    """Input function: the transform (or, with ".json", its sidecar) that resamples this image onto the session's
+    reference; none for the reference itself, and none in a session without MRI."""
+
+    def pattern(row):
+        if not row.get(column) or row.reference == column or not has_mri(row):
+            return None
+        folder = "ct" if column == "ct" else "anat"
+        return session_file(folder, f"from-{column}_to-{row.reference}_mode-image_xfm{ending}")
+
+    return of_row(pattern)
+
+
+def between_template_and_reference(source, target):
+    """Input function: the displacement field between MNI152 and the session's reference (named `reference` here)."""
+
+    def pattern(row):
+        if row.reference is None:
+            return None
+        names = [row.reference if name == "reference" else name for name in (source, target)]
+        return session_file("anat", f"from-{names[0]}_to-{names[1]}_mode-image_xfm.nii.gz")
+
+    return of_row(pattern)
+
+
+def brain_mask():
+    """Input function: the brain mask on the grid of the session's reference."""
+    return of_row(lambda row: row.reference and session_file("anat", f"space-{row.reference}_desc-brain_mask.nii.gz"))
+
+
+def per_session(pattern, keep=lambda row: True):
+    """Files of one pattern for every subject-session of the manifest that `keep` says yes to."""
+    return [pattern.format(subject=row.subject, session=row.session) for row in ROWS if keep(row)]

@@ -1,0 +1,136 @@
+"""The finished demo: the output contract, the broken CT, the numbers against the truth, nothing left to do."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from scripts.lib.tables import STATUSES, read_tsv
+from tests.validation import compare
+
+ROOT = Path(__file__).parents[2]
+RUN = ROOT / "build/demo"
+OUT = RUN / "derivatives"
+pytestmark = [
+    pytest.mark.workflow,
+    pytest.mark.xdist_group("demo"),
+    pytest.mark.skipif(not (OUT / "report/index.html").is_file(), reason="the demo has not run: make demo"),
+]
+
+CONTRACT = {
+    "ct/{}_desc-calcification_lesions.tsv": """subject session lesion artery side volume_mm3 mean_hu max_hu
+        agatston_equivalent length_mm arc_deg thickness_mm kockelkoren_score pattern spotty touches_bone status
+        reason""",
+    "ct/{}_desc-calcification_arteries.tsv": """subject session artery side n_lesions volume_mm3 mean_hu
+        agatston_equivalent woodcock status reason""",
+    "anat/{}_desc-smallvessel_metrics.tsv": """subject session wmh_volume_cm3 wmh_percent_icv wmh_periventricular_cm3
+        wmh_deep_cm3 n_wmh_lesions fazekas_periventricular fazekas_deep fazekas_total n_microbleeds n_lacunes status
+        reason""",
+    "vwi/{}_desc-plaque_metrics.tsv": """subject session lesion artery side reader lumen_area_mm2 outer_wall_area_mm2
+        wall_area_mm2 max_wall_mm min_wall_mm eccentricity_index remodeling_index positive_remodeling stenosis_percent
+        reference plaque_length_mm plaque_area_mm2 enhancement_ratio enhancement_grade plaque_class status reason""",
+}
+CHANGE = """subject from_session to_session interval_days measure baseline followup change change_per_year status
+    reason"""
+COHORT = {
+    "associations": "model term n events estimate odds_ratio ci_low ci_high p method note",
+    "correlations": "group measure method n r p q note",
+}
+
+
+def sessions():
+    return compare.table(RUN / "truth/sessions.tsv")
+
+
+@pytest.mark.parametrize("pattern", CONTRACT)
+def test_tables_hold_the_contracts_columns(pattern):
+    paths = list(OUT.glob(f"sub-*/ses-*/{pattern.format('*')}"))
+    assert paths
+    for path in paths:
+        table = read_tsv(path)
+        missing = set(CONTRACT[pattern].split()) - set(table.columns)
+        assert not missing, f"{path.name} lacks {missing}"
+        assert table.status.isin(STATUSES).all()
+        assert table.reason[~table.status.eq("ok")].notna().all(), f"{path.name}: a row that is not ok has no reason"
+
+
+def test_change_and_cohort_tables_hold_the_contracts_columns():
+    for path in OUT.glob("sub-*/*_desc-change_metrics.tsv"):
+        assert set(CHANGE.split()) <= set(read_tsv(path).columns)
+    for suffix, columns in COHORT.items():
+        paths = list((OUT / "cohort").glob(f"*_{suffix}.tsv"))
+        assert paths
+        assert all(set(columns.split()) <= set(read_tsv(path).columns) for path in paths)
+    for name in ("patients", "lesions", "change", "attrition"):
+        assert len(read_tsv(OUT / f"cohort/{name}.tsv")) > 0
+
+
+def test_every_session_is_a_row_of_the_cohort():
+    patients = read_tsv(OUT / "cohort/patients.tsv")
+    truth = sessions()
+    rows, expected = (set(map(tuple, table[["subject", "session"]].to_numpy())) for table in (patients, truth))
+    assert rows == expected
+
+
+def test_the_broken_ct_is_a_row_with_a_reason_and_the_cohort_is_made():
+    broken = sessions().query("ct == 'broken'").iloc[0]
+    stem = f"sub-{broken.subject}/ses-{broken.session}"
+    checks = json.loads((OUT / stem / f"sub-{broken.subject}_ses-{broken.session}_desc-check_images.json").read_text())
+    assert checks["images"]["ct"]["status"] == "failed"
+    assert "cannot be read as NIfTI" in checks["images"]["ct"]["reason"]
+    arteries = read_tsv(OUT / stem / f"ct/sub-{broken.subject}_ses-{broken.session}_desc-calcification_arteries.tsv")
+    assert arteries.status.eq("failed").all()
+    assert arteries.volume_mm3.isna().all()
+    attrition = read_tsv(OUT / "cohort/attrition.tsv")
+    left = attrition[attrition.analysis.eq("demo-smallvessel") & attrition.reason.str.contains("severity")]
+    assert broken.subject in " ".join(left.excluded_subjects.fillna("").astype(str))
+
+
+def test_attrition_accounts_for_every_subject():
+    attrition = read_tsv(OUT / "cohort/attrition.tsv")
+    assert (attrition.n_in - attrition.n_excluded == attrition.n_left).all()
+    for _, steps in attrition.groupby("analysis"):
+        ordered = steps.sort_values("step")
+        assert (ordered.n_in.to_numpy()[1:] == ordered.n_left.to_numpy()[:-1]).all()
+
+
+def test_registrations_are_right():
+    errors = compare.registration_errors(RUN, sessions())
+    made = errors.dropna()
+    assert len(errors) - len(made) == 1, "the broken CT alone has no transform"
+    assert made.error_mm.max() < 1.0
+    assert compare.template_errors(RUN, sessions()).error_mm.max() < 6.0
+
+
+def test_measures_follow_the_truth():
+    """Loose floors that a broken stage falls through; the figures themselves stand in docs/validation.md."""
+    pairs, by_artery = compare.calcifications(RUN, sessions())
+    everything = by_artery.set_index("artery").loc["all"]
+    assert everything.sensitivity > 0.7
+    assert everything.ppv > 0.7
+    assert np.corrcoef(pairs.true_volume_130hu_mm3, pairs.found_volume_mm3)[0, 1] > 0.9
+    assert compare.dice(RUN, sessions())["dice"].mean() > 0.6
+    small = {line["measure"]: line for line in compare.small_vessel_lines(RUN, sessions())}
+    assert small["wmh_volume_cm3"]["r"] > 0.9
+    plaque = {line["measure"]: line for line in compare.plaque_lines(RUN)}
+    assert abs(plaque["max_wall_mm (reader1)"]["bias"]) < 0.3
+    assert plaque["lumen_area_mm2 (reader1)"]["r"] > 0.9
+
+
+def test_every_session_has_its_pictures_in_one_page():
+    page = (OUT / "report/index.html").read_text(encoding="utf-8")
+    for _, row in sessions().iterrows():
+        assert f"sub-{row.subject}" in page
+        assert len(list((OUT / f"sub-{row.subject}/ses-{row.session}/figures").glob("*_qc.png"))) == 4
+    assert "http://" not in page.replace("http://www.w3.org", "")
+    assert "<script src" not in page
+
+
+def test_a_second_run_has_nothing_to_do():
+    command = [str(Path(sys.executable).with_name("snakemake")), "--cores", "1", "--dry-run"]
+    configs = ["--configfile", "demo/studies.yaml", "demo/config.yaml"]
+    done = subprocess.run([*command, *configs], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "Nothing to be done" in done.stdout + done.stderr

@@ -1,0 +1,105 @@
+"""A copy of the project over a cohort of placeholder files, planned by Snakemake's dry run and finished by `--touch`.
+
+Planning never reads an image, so that the job lists of a whole cohort are had in seconds.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+SNAKEMAKE = str(Path(sys.executable).with_name("snakemake"))
+BASELINE = ("ct/{}_ct", "anat/{}_T1w", "anat/{}_FLAIR", "anat/{}_swi", "vwi/{}_vwi", "vwi/{}_ce-gadolinium_vwi")
+FOLLOWUP = ("anat/{}_T1w", "anat/{}_FLAIR", "anat/{}_swi")
+
+
+class Workbench:
+    """A project copy (`project`), a BIDS folder (`bids`) and a configuration, in one folder that Snakemake runs in."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.project, self.bids = folder, folder / "project", folder / "bids"
+        ignored = shutil.ignore_patterns("__pycache__")
+        for name in ("rules", "scripts", "config", "profiles", "resources"):
+            shutil.copytree(ROOT / name, self.project / name, symlinks=True, ignore=ignored)
+        shutil.copy(ROOT / "Snakefile", self.project / "Snakefile")
+        self.configure("")
+
+    def configure(self, extra: str) -> None:
+        (self.folder / "my.yaml").write_text(f"bids_dir: bids\noutput_dir: out\n{extra}")
+
+    def add_session(self, subject: str, session: str, images: Sequence[str]) -> None:
+        stem = f"sub-{subject}_ses-{session}"
+        for image in images:
+            path = self.bids / f"sub-{subject}/ses-{session}" / f"{image.format(stem)}.nii.gz"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(f"{path.name} as it was scanned")
+        self.write_participants()
+
+    def write_participants(self) -> None:
+        subjects = sorted(path.name for path in self.bids.glob("sub-*"))
+        (self.bids / "participants.tsv").write_text("participant_id\tage\n" + "".join(f"{s}\t60\n" for s in subjects))
+
+    def snakemake(self, *arguments: str) -> str:
+        command = [
+            SNAKEMAKE,
+            "-s",
+            str(self.project / "Snakefile"),
+            "--cores",
+            "1",
+            "--configfile",
+            "my.yaml",
+            *arguments,
+        ]
+        done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise RuntimeError(done.stdout[-3000:] + done.stderr[-3000:])
+        return done.stdout + done.stderr
+
+    def plan(self, *arguments: str) -> Counter[str]:
+        """Rule -> number of jobs of a dry run, without the target rule; empty if there is nothing to be done."""
+        printed = self.snakemake("--dry-run", *arguments)
+        if "Nothing to be done" in printed:
+            return Counter()
+        table = re.search(r"^job +count\n-+ +-+\n(.*?)^total", printed, flags=re.MULTILINE | re.DOTALL)
+        assert table, printed
+        jobs = Counter({name: int(count) for name, count in (line.split() for line in table[1].splitlines())})
+        del jobs["all"]
+        return jobs
+
+    def planned_sessions(self, *arguments: str) -> set[str]:
+        """Sessions (sub-X ses-Y) that a dry run has jobs for."""
+        return set(
+            re.findall(
+                r"sub-\w+ ses-\w+", "\n".join(re.findall(r"^Job \d+: .*$", self.snakemake("-n", *arguments), re.M))
+            )
+        )
+
+    def finish(self) -> None:
+        """Pretend that the whole workflow ran: make its outputs and have Snakemake record them as made just now."""
+        for line in self.snakemake("--summary").splitlines():
+            name = line.split("\t")[0]
+            if name.startswith("out/") and not (self.folder / name).exists():
+                (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
+                (self.folder / name).write_text(f"{name}\n")
+        self.snakemake("--touch", "--forceall")
+
+    def edit(self, name: str, old: str, new: str) -> None:
+        """Replace text in a file of the project copy; fails if it is not there."""
+        path = self.project / name
+        text = path.read_text(encoding="utf-8")
+        assert old in text, f"{old!r} is not in {name}"
+        path.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
+def touch_later(path: Path) -> None:
+    """Give a file a newer time stamp and leave its content."""
+    later = time.time() + 5
+    os.utime(path, (later, later))

@@ -1,0 +1,71 @@
+"""Job lists for every combination of what a subject may have: what can be measured is planned, the rest is not."""
+
+import pytest
+
+from tests.workflow.planning import BASELINE, FOLLOWUP, Workbench
+
+ALWAYS = {"check_images", "collect_metrics", "assess_agreement", "build_report", "plot_subject_qc"}
+
+
+@pytest.mark.parametrize(
+    ("images", "expected", "absent"),
+    [
+        (
+            ("ct/{}_ct",),
+            {"map_arteries", "register_mri_to_template"},
+            {"register_ct_to_mri", "segment_wmh", "measure_plaque"},
+        ),
+        (("anat/{}_T1w",), set(), {"segment_wmh", "detect_microbleeds", "map_arteries", "measure_plaque"}),
+        (("anat/{}_FLAIR",), {"segment_wmh", "measure_wmh", "detect_lacunes"}, {"detect_microbleeds", "map_arteries"}),
+        (("anat/{}_T2starw",), {"detect_microbleeds", "measure_wmh"}, {"segment_wmh", "map_arteries"}),
+        (
+            ("anat/{}_ct", "anat/{}_FLAIR"),
+            {"register_ct_to_mri", "segment_calcification", "segment_wmh"},
+            {"measure_plaque"},
+        ),
+        (("vwi/{}_vwi", "anat/{}_T1w"), {"measure_plaque"}, {"map_arteries", "segment_wmh"}),
+        (
+            BASELINE,
+            {"measure_plaque", "measure_calcification", "detect_microbleeds", "detect_lacunes"},
+            {"measure_change"},
+        ),
+    ],
+)
+def test_any_modality_may_be_missing(tmp_path, images, expected, absent):
+    bench = Workbench(tmp_path)
+    bench.add_session("01", "01", images)
+    jobs = set(bench.plan())
+    assert jobs >= ALWAYS | expected
+    assert not jobs & absent
+
+
+def test_two_visits_give_a_change(tmp_path):
+    bench = Workbench(tmp_path)
+    bench.add_session("01", "01", BASELINE)
+    bench.add_session("01", "02", FOLLOWUP)
+    assert bench.plan()["measure_change"] == 1
+
+
+def test_analyses_need_no_images(tmp_path):
+    bench = Workbench(tmp_path)
+    (tmp_path / "mine.tsv").write_text("subject\tgroup\tage\n1\ta\t60\n")
+    (tmp_path / "my.yaml").write_text(
+        "output_dir: out\nanalyses:\n  mine: {kind: severity, table: mine.tsv, group: group, describe: [age]}\n"
+    )
+    assert set(bench.plan()) == {"build_attrition", "describe_cohort", "build_report"}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("bids_dri: bids\n", r"my.yaml: bids_dri: unknown key; did you mean 'bids_dir'"),
+        ("bids_dir: nowhere\n", r"nowhere: no such folder"),
+        ("manifest: nothing.tsv\n", r"nothing.tsv: no such file"),
+    ],
+)
+def test_a_wrong_configuration_is_one_clear_line(tmp_path, text, message):
+    bench = Workbench(tmp_path)
+    (tmp_path / "my.yaml").write_text(text)
+    with pytest.raises(RuntimeError, match=message) as caught:
+        bench.plan()
+    assert "Traceback" not in str(caught.value)

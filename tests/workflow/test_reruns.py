@@ -1,0 +1,122 @@
+"""What a change makes run again: exactly what depends on it, and nothing where nothing changed."""
+
+import shutil
+
+import pytest
+
+from tests.workflow.planning import BASELINE, FOLLOWUP, Workbench, touch_later
+
+COHORT = {"collect_metrics", "assess_agreement", "build_report"}
+SESSION_CT = {
+    "check_images",
+    "register_ct_to_mri",
+    "check_registration",
+    "map_arteries",
+    "segment_calcification",
+    "measure_calcification",
+}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """Three subjects with two visits, all done."""
+    bench = Workbench(tmp_path_factory.mktemp("finished"))
+    for subject in ("01", "02", "03"):
+        bench.add_session(subject, "01", BASELINE)
+        bench.add_session(subject, "02", FOLLOWUP)
+    bench.finish()
+    return bench
+
+
+@pytest.fixture
+def bench(finished, tmp_path):
+    """A copy of the finished run that a test may change."""
+    shutil.copytree(finished.folder, tmp_path / "copy", symlinks=True)
+    copy = Workbench.__new__(Workbench)
+    copy.folder, copy.project, copy.bids = (tmp_path / "copy", tmp_path / "copy/project", tmp_path / "copy/bids")
+    return copy
+
+
+def test_a_finished_run_has_nothing_to_do(bench):
+    assert bench.plan() == {}
+
+
+def test_a_fresh_clone_over_old_results_has_nothing_to_do(bench):
+    for path in bench.project.rglob("*"):
+        if path.is_file():
+            touch_later(path)
+    assert bench.plan() == {}
+
+
+def test_touching_an_unchanged_input_runs_nothing(bench):
+    touch_later(bench.bids / "sub-01/ses-01/ct/sub-01_ses-01_ct.nii.gz")
+    assert bench.plan() == {}
+
+
+def test_a_comment_runs_nothing(bench):
+    bench.edit("scripts/lib/registration.py", "def register_rigid(", "# a comment\n\n\ndef register_rigid(")
+    assert bench.plan() == {}
+
+
+def test_editing_a_library_function_runs_what_depends_on_it(bench):
+    bench.edit("scripts/lib/calcification/scoring.py", "def ", "def edited() -> None:\n    return None\n\n\ndef ")
+    jobs = bench.plan()
+    assert jobs["measure_calcification"] == 3
+    upstream = {
+        "check_images",
+        "register_ct_to_mri",
+        "register_mri_contrasts",
+        "register_mri_to_template",
+        "map_arteries",
+    }
+    assert not upstream & set(jobs)
+    assert not {"segment_wmh", "detect_microbleeds", "detect_lacunes", "measure_wmh"} & set(jobs)
+    assert set(jobs) >= COHORT
+
+
+def test_changing_one_setting_runs_the_rules_that_read_it(bench):
+    bench.configure("microbleeds: {diameter_mm_min: 2.5}\n")
+    jobs = bench.plan()
+    assert jobs["detect_microbleeds"] == 6
+    assert not SESSION_CT & set(jobs)
+    assert "segment_wmh" not in jobs
+
+
+def test_adding_a_subject_runs_its_jobs_and_the_cohorts(bench):
+    bench.add_session("04", "01", BASELINE)
+    assert bench.planned_sessions() == {"sub-04 ses-01"}
+    jobs = bench.plan()
+    assert {rule: jobs[rule] for rule in SESSION_CT} == dict.fromkeys(SESSION_CT, 1)
+    assert jobs["register_mri_contrasts"] == 4  # FLAIR, SWI, vessel wall before and after contrast
+    assert jobs["collect_metrics"] == 1
+    assert "measure_change" not in jobs
+
+
+def test_adding_a_visit_runs_it_and_the_subjects_change(bench):
+    bench.add_session("04", "01", BASELINE)
+    bench.finish()
+    bench.add_session("04", "02", FOLLOWUP)
+    assert "sub-04 ses-02" in bench.planned_sessions()
+    assert "sub-04 ses-01" not in bench.planned_sessions()
+    assert bench.plan()["measure_change"] == 1
+
+
+def test_changing_a_clinical_value_runs_the_cohort_alone(bench):
+    table = bench.bids / "participants.tsv"
+    table.write_text(table.read_text().replace("sub-02\t60", "sub-02\t61"))
+    jobs = bench.plan()
+    assert set(jobs) <= COHORT
+    assert jobs["collect_metrics"] == 1
+
+
+def test_replacing_an_image_runs_its_session_alone(bench):
+    image = bench.bids / "sub-02/ses-01/ct/sub-02_ses-01_ct.nii.gz"
+    image.write_text("another scan")
+    touch_later(image)
+    assert bench.planned_sessions() == {"sub-02 ses-01"}
+
+
+def test_one_subject_can_be_asked_for(bench):
+    bench.configure('subjects: ["02"]\n')
+    (bench.folder / "out/sub-02/ses-01/sub-02_ses-01_desc-check_images.json").unlink()
+    assert bench.planned_sessions() == {"sub-02 ses-01"}
