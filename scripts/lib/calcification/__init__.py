@@ -1,0 +1,1 @@
+"""Calcification of the arteries on CT: found on the native grid, measured, scored."""

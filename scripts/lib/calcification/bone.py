@@ -1,0 +1,77 @@
+"""Where bone ends and calcium begins, for an artery that runs beside or through bone.
+
+The wall of a bony canal follows the artery: seen from the centreline, its distance changes slowly along the vessel.
+Calcium stands out from it inwards, over a short length. So the distance to the first dense voxel, taken over a window
+along the artery and around it, is where the bone begins; what is dense nearer than that is calcium.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+from scipy.spatial import cKDTree
+
+from scripts.lib.arteries.centrelines import STEP_MM, Centreline
+
+N_ANGLES = 48
+RADIUS_STEP_MM = 0.25
+BEYOND_MM = 3.0  # bone further than this from the lumen is not looked for
+WINDOW_MM = 12.0  # along the artery: calcium that stands out over less than half of it is seen
+WINDOW_ANGLES = 5
+OPEN_SHARE = 0.25  # dense within this share of the radius on most sides: the centreline runs in bone, no lumen is seen
+HIDDEN_MM = 2.0
+WALL_PERCENTILE = 65  # calcium lies on the inner side of the wall: above the median
+
+
+def wall_distance_mm(ct: np.ndarray, affine: np.ndarray, line: Centreline, hu_min: float) -> np.ndarray:
+    """Distance (points, N_ANGLES) from each point of a centreline to where bone begins, mm; radius + 3 where none
+    is, 0 where the centreline itself runs in bone and no lumen is seen.
+
+    ct: HU; affine: voxel -> RAS mm; hu_min: what is dense.
+    """
+    reach = line.radius_mm.max() + BEYOND_MM
+    radii = np.arange(0, reach + RADIUS_STEP_MM, RADIUS_STEP_MM)
+    angles = (np.arange(N_ANGLES) + 0.5) * 2 * np.pi / N_ANGLES
+    first, second = line.frames()
+    rays = first[:, None] * np.cos(angles)[:, None] + second[:, None] * np.sin(angles)[:, None]
+    points = line.points[:, None, None] + rays[:, :, None] * radii[:, None]
+    inverse = np.linalg.inv(affine)
+    index = np.moveaxis(points @ inverse[:3, :3].T + inverse[:3, 3], -1, 0)
+    dense = ndimage.map_coordinates(ct, index, order=1, mode="nearest") >= hu_min
+    limit = (line.radius_mm + BEYOND_MM)[:, None]
+    begins = np.minimum(np.where(dense.any(axis=2), radii[dense.argmax(axis=2)], np.inf), limit)
+    walled_in = (begins < OPEN_SHARE * line.radius_mm[:, None]).mean(axis=1) > 0.5
+    hidden = ndimage.binary_dilation(walled_in, iterations=round(HIDDEN_MM / STEP_MM))
+    size = (2 * round(WINDOW_MM / STEP_MM / 2) + 1, WINDOW_ANGLES)
+    around = np.pad(begins, ((0, 0), (WINDOW_ANGLES, WINDOW_ANGLES)), mode="wrap")
+    wall = ndimage.percentile_filter(around, WALL_PERCENTILE, size=size, mode="nearest")
+    return np.where(hidden[:, None], 0.0, wall[:, WINDOW_ANGLES:-WINDOW_ANGLES])
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Points as seen from a centreline: its nearest point, the angular bin about it, and the distance, (n,) each."""
+
+    point: np.ndarray
+    angle: np.ndarray
+    distance_mm: np.ndarray
+
+
+def polar_position(points: np.ndarray, line: Centreline) -> Seen:
+    """Where points (n, 3), RAS mm, lie as seen from a centreline."""
+    distance, nearest = cKDTree(line.points).query(points)
+    first, second = line.frames()
+    offset = points - line.points[nearest]
+    across = np.einsum("ij,ij->i", offset, first[nearest]), np.einsum("ij,ij->i", offset, second[nearest])
+    angle = np.arctan2(across[1], across[0]) % (2 * np.pi)
+    return Seen(nearest, np.minimum((angle / (2 * np.pi) * N_ANGLES).astype(int), N_ANGLES - 1), distance)
+
+
+def behind(front: np.ndarray, seen: Seen, shape: tuple[int, ...]) -> np.ndarray:
+    """Which points lie on a ray from the centreline on which a point of `front` lies, or on one beside it; (n,)."""
+    rays = np.zeros(shape, bool)
+    rays[seen.point[front], seen.angle[front]] = True
+    around = ndimage.binary_dilation(np.pad(rays, ((0, 0), (1, 1)), mode="wrap"), np.ones((3, 3)))[:, 1:-1]
+    return around[seen.point, seen.angle]

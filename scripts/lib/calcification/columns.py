@@ -1,0 +1,75 @@
+"""Columns of the calcification tables, in order, with their meaning."""
+
+from __future__ import annotations
+
+WHO = {"subject": "label without sub-", "session": "label without ses-"}
+WHERE = {"artery": "ICA, MCA, ACA, PCA, BA or VA", "side": "L, R or M (midline)"}
+STATUS = {"status": "ok, review, failed or missing", "reason": "why not ok, or why a person should look"}
+
+LESIONS = {
+    **WHO,
+    "lesion": "its number in the label map",
+    **WHERE,
+    "volume_mm3": "voxels at the threshold x voxel volume",
+    "mean_hu": "mean HU of the mask",
+    "max_hu": "highest HU",
+    "agatston_equivalent": "Agatston score scaled by slice step / 3 mm",
+    "length_mm": "extent along the centreline at half maximum",
+    "arc_deg": "largest arc over the cross-sections at half maximum, 360 minus the largest gap",
+    "thickness_mm": "radial thickness, freed of the scanner's blur; 0: cannot be told from it",
+    "kockelkoren_score": "circularity + thickness + morphology, 1 to 11",
+    "pattern": "intimal or iel (mainly in the internal elastic lamina)",
+    "spotty": "short and narrow (under 3 mm and 90 degrees by default)",
+    "touches_bone": "lies beside bone; where one ends and the other begins is uncertain",
+    **STATUS,
+    "segment": "segment of the artery, where the centreline names it",
+    "x_mm": "centre, RAS mm in the CT's space",
+    "y_mm": "centre, RAS mm in the CT's space",
+    "z_mm": "centre, RAS mm in the CT's space",
+    "median_hu": "median HU of the mask",
+    "p10_hu": "10th percentile of HU",
+    "p90_hu": "90th percentile of HU",
+    "volume_half_max_mm3": "volume above half maximum, which blooms less than that above the threshold",
+    "half_max_hu": "the level at half maximum",
+    "thickness_fwhm_mm": "radial width at half maximum, the blur included",
+    "arc_at_hu_min_deg": "the arc at the threshold instead of half maximum",
+    "arc_coverage": "calcified share of the arc",
+    "filled_share": "calcified share of the lesion's angles and length",
+    "arc_reliable": "false where calcium covers the lumen's centre, or the lumen is too small for the voxels",
+    "thickness_uncertain": "true within half a voxel of the limit between thin and thick",
+    "bone_contact_share": "share of the lesion's voxels that lie beside bone",
+    "radius_voxels": "radius of the lumen in voxels of the cross-section",
+    "VoxelVolume": "PyRadiomics, mm3",
+    "MeshVolume": "PyRadiomics, mm3",
+    "SurfaceArea": "PyRadiomics, mm2",
+    "Sphericity": "PyRadiomics",
+    "Maximum3DDiameter": "PyRadiomics, mm",
+}
+
+ARTERIES = {
+    **WHO,
+    **WHERE,
+    "n_lesions": "number of lesions",
+    "volume_mm3": "sum over lesions; 0 is a measured zero",
+    "mean_hu": "mean HU over all calcified voxels; missing without calcium",
+    "agatston_equivalent": "sum over lesions",
+    "woodcock": "Woodcock-like grade 0 to 3",
+    **STATUS,
+    "max_hu": "highest HU",
+    "volume_half_max_mm3": "sum over lesions",
+    "pattern": "absent, or that of the larger volume: intimal or iel",
+    "severity_group": "none_or_mild, moderate or severe",
+    "covered_share": "share of the artery's centreline within the CT's field of view",
+    "artery_source": "user (mask), angio or atlas",
+}
+
+PATIENTS = {
+    **WHO,
+    "severity_group": "that of the worst artery",
+    "severity_grade": "highest Woodcock-like grade",
+    "worst_artery": "the artery of the gravest group, then of the larger volume; empty without calcium",
+    "total_volume_mm3": "sum over arteries",
+    "agatston_equivalent": "sum over arteries",
+    "n_lesions": "sum over arteries",
+    **STATUS,
+}

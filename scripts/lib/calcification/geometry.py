@@ -1,0 +1,203 @@
+"""How a calcification lies on its artery: arc, coverage, length and thickness, from cross-sections of the CT.
+
+Cross-sections stand orthogonal to the centreline every 0.5 mm and are sampled along rays from the lumen's centre,
+linearly between voxels, so that slices of 0.5 and of 5 mm are treated alike. Edges are put at half maximum: at 130 HU
+dense calcium looks wider than it is (blooming).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import ndimage
+from scipy.spatial import cKDTree
+from scipy.special import ndtr
+
+from scripts.lib.arteries.centrelines import STEP_MM, Centreline
+from scripts.lib.calcification.scoring import slice_axis
+
+N_ANGLES = 120
+RAY_STEP_MM = 0.2
+CENTRE_SHARE = 0.35  # calcium within this share of the radius covers the lumen's centre
+LEAST_HU_ABOVE = 50.0  # half maximum is sought no nearer to the background than this: there it is noise
+SHARPEST = 1.25  # rays blurred by more than this times the sharpest one (along thick slices) do not tell thickness
+LOOP_MM = 4.0  # samples whose nearest centreline point is further along than this belong to another limb of a loop
+
+
+@dataclass(frozen=True)
+class LesionGeometry:
+    """Geometry of one lesion on its artery; NaN where it has no cross-section.
+
+    arc_deg: largest arc over the cross-sections, 360 minus the largest gap; arc_coverage: calcified share of that arc;
+    arc_at_hu_min_deg: the arc at the calcium threshold instead of half maximum; length_mm: along the centreline;
+    thickness_mm: radial thickness, freed of the scanner's blur (0: not told from it); thickness_fwhm_mm: the width at
+    half maximum that is seen; filled_share: calcified share of angle x length; volume_half_max_mm3: volume above half
+    maximum, which blooms less than that above the threshold; half_max_hu: the level used; centre_covered: calcium lies
+    over the lumen's centre; radius_voxels: lumen radius in voxels of the cross-section.
+    """
+
+    arc_deg: float = np.nan
+    arc_coverage: float = np.nan
+    arc_at_hu_min_deg: float = np.nan
+    length_mm: float = np.nan
+    thickness_mm: float = np.nan
+    thickness_fwhm_mm: float = np.nan
+    filled_share: float = np.nan
+    volume_half_max_mm3: float = np.nan
+    half_max_hu: float = np.nan
+    centre_covered: bool = False
+    radius_voxels: float = np.nan
+
+
+def arc_extent(covered: np.ndarray) -> tuple[float, float]:
+    """(extent, covered) in degrees of equal angular bins around a circle: extent = 360 minus the largest gap.
+
+    covered: (n,) boolean; the circle closes, so an arc across 0 degrees is one arc. Nothing covered: (0, 0).
+    """
+    count = len(covered)
+    at = np.flatnonzero(covered)
+    if len(at) == 0:
+        return 0.0, 0.0
+    gaps = np.diff(np.append(at, at[0] + count)) - 1
+    return 360.0 * (count - gaps.max()) / count, 360.0 * len(at) / count
+
+
+def measure_geometry(
+    ct: np.ndarray, affine: np.ndarray, lesion: np.ndarray, line: Centreline, settings: Mapping[str, Any]
+) -> LesionGeometry:
+    """Measure one lesion on its artery.
+
+    ct: HU, (i, j, k); lesion: its voxels, same shape; affine: voxel -> RAS mm; settings: section `calcification`
+    (`hu_min`, `background_hu`). Works on a crop that holds the lesion with a margin of some voxels.
+    """
+    at_index = np.argwhere(lesion)
+    if len(at_index) == 0:
+        return LesionGeometry()
+    at = at_index @ affine[:3, :3].T + affine[:3, 3]
+    tree = cKDTree(line.points)
+    distance, nearest = tree.query(at)
+    reach_mm = float(distance.max()) + 1.5
+    planes = np.arange(max(0, nearest.min() - 6), min(len(line.points), nearest.max() + 7))
+    allowed = ndimage.binary_dilation(lesion, np.ones((3, 3, 3))) & (lesion | (ct < settings["hu_min"]))
+    hu, mine = _sample(ct, allowed, affine, line, planes, reach_mm)
+
+    ray_peak = np.where(mine, hu, -np.inf).max(axis=2)
+    calcified = ray_peak >= settings["hu_min"]
+    if not calcified.any():  # smaller than the sampling sees: one cross-section at the lesion's middle
+        return LesionGeometry(length_mm=STEP_MM, radius_voxels=_radius_voxels(line, planes, affine))
+    background = float(settings["background_hu"])
+    peak = float(np.percentile(ray_peak[calcified], 90))
+    half = max((peak + background) / 2, background + LEAST_HU_ABOVE)
+    dense = ray_peak >= half
+    with_any = np.flatnonzero(dense.any(axis=1))
+    arcs = [(*arc_extent(dense[plane]), arc_extent(calcified[plane])[0]) for plane in range(len(planes))]
+    extent, covered, _ = max(arcs)
+    widths = _radial_widths(hu, mine, ray_peak, dense, background)
+    blur = _blur_mm(line, planes, affine, settings["psf_mm"])
+    sharp = np.where(blur <= SHARPEST * blur[dense].min(), widths, np.nan)
+    radius = float(line.radius_mm[planes[with_any]].mean())
+    inner = hu[:, :, : max(1, int(CENTRE_SHARE * radius / RAY_STEP_MM))]
+    return LesionGeometry(
+        arc_deg=extent,
+        arc_coverage=covered / extent if extent else np.nan,
+        arc_at_hu_min_deg=max(arc[2] for arc in arcs),
+        length_mm=float(line.arc_mm[planes[with_any[-1]]] - line.arc_mm[planes[with_any[0]]] + STEP_MM),
+        thickness_mm=_typical(deblurred_width_mm(sharp, blur)),
+        thickness_fwhm_mm=_typical(widths),
+        filled_share=float(dense[with_any[0] : with_any[-1] + 1][:, dense.any(axis=0)].mean()),
+        volume_half_max_mm3=float((ct[allowed] >= half).sum() * abs(np.linalg.det(affine[:3, :3]))),
+        half_max_hu=half,
+        centre_covered=bool((inner >= half).mean() > 0.5) if inner.size else False,
+        radius_voxels=_radius_voxels(line, planes[with_any], affine),
+    )
+
+
+def _sample(
+    ct: np.ndarray, allowed: np.ndarray, affine: np.ndarray, line: Centreline, planes: np.ndarray, reach_mm: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """HU (planes, angles, radii) on the rays of each cross-section, and whether a sample belongs to this lesion."""
+    radii = np.arange(0, reach_mm + RAY_STEP_MM, RAY_STEP_MM)
+    points = line.points[planes][:, None, None] + _rays(line, planes)[:, :, None] * radii[:, None]
+    inverse = np.linalg.inv(affine)
+    index = points @ inverse[:3, :3].T + inverse[:3, 3]
+    where = np.moveaxis(index, -1, 0)
+    hu = ndimage.map_coordinates(ct, where, order=1, mode="nearest")
+    mine = ndimage.map_coordinates(allowed.astype(np.uint8), where, order=0, mode="constant") > 0
+    at = np.nonzero(mine)
+    foot = cKDTree(line.points).query(points[at])[1]
+    mine[at] = np.abs(foot - planes[at[0]]) * STEP_MM <= LOOP_MM
+    return hu, mine
+
+
+def _radial_widths(
+    hu: np.ndarray, mine: np.ndarray, ray_peak: np.ndarray, dense: np.ndarray, background: float
+) -> np.ndarray:
+    """Width at half maximum along every dense ray, mm; NaN where a side never falls below (bone, a neighbour)."""
+    widths = np.full(dense.shape, np.nan)
+    for plane, angle in np.argwhere(dense):
+        profile = hu[plane, angle]
+        top = int(np.where(mine[plane, angle], profile, -np.inf).argmax())
+        level = (ray_peak[plane, angle] + background) / 2
+        below = profile < level
+        outer = np.flatnonzero(below[top:])
+        inner = np.flatnonzero(below[: top + 1])
+        if len(outer) == 0 or len(inner) == 0:
+            continue
+        right, left = top + outer[0], inner[-1]
+        end = right - (level - profile[right]) / (profile[right - 1] - profile[right])
+        start = left + (level - profile[left]) / (profile[left + 1] - profile[left])
+        widths[plane, angle] = (end - start) * RAY_STEP_MM
+    return widths
+
+
+def _typical(widths: np.ndarray) -> float:
+    """The width that a quarter of the rays exceed: thin edges of a plaque do not count, single rays neither."""
+    known = widths[np.isfinite(widths)]
+    return float(np.percentile(known, 75)) if len(known) else np.nan
+
+
+def deblurred_width_mm(fwhm_mm: np.ndarray, blur_mm: np.ndarray) -> np.ndarray:
+    """Width of a layer that, blurred by a Gaussian of standard deviation `blur_mm`, shows `fwhm_mm` at half maximum.
+
+    The profile of a layer of width t is Phi((x + t/2) / s) - Phi((x - t/2) / s); its half maximum is inverted by table.
+    A width at or below that of the blur alone (2.355 s) gives 0. NaN stays NaN.
+    """
+    width = np.linspace(0.01, 20, 400)  # layer, in units of the blur
+    at = np.linspace(0, 12, 2401)
+    profile = ndtr(at[None] + width[:, None] / 2) - ndtr(at[None] - width[:, None] / 2)
+    half = (profile < profile[:, :1] / 2).argmax(axis=1)
+    rows = np.arange(len(width))
+    above, below = profile[rows, half - 1], profile[rows, half]
+    shown = 2 * (at[half] - (profile[:, 0] / 2 - below) / (above - below) * (at[1] - at[0]))
+    relative = np.asarray(fwhm_mm) / blur_mm
+    return np.where(relative > shown[-1], relative, np.interp(relative, shown, width, left=0.0)) * blur_mm
+
+
+def _blur_mm(line: Centreline, planes: np.ndarray, affine: np.ndarray, psf_mm: float) -> np.ndarray:
+    """Standard deviation (planes, angles) of the blur along each ray, mm: of scanner, voxel and interpolation.
+
+    A voxel averages over its edge v (variance v^2 / 12); linear interpolation has the variance v^2 / 6.
+    """
+    voxel_mm = np.linalg.norm(affine[:3, :3], axis=0)
+    along = np.abs(_rays(line, planes) @ (affine[:3, :3] / voxel_mm))
+    variance = voxel_mm**2 / 4
+    in_plane = [axis for axis in range(3) if axis != slice_axis(affine)]
+    variance[in_plane] += (psf_mm / 2.355) ** 2
+    return np.sqrt((along**2) @ variance)
+
+
+def _rays(line: Centreline, planes: np.ndarray) -> np.ndarray:
+    """Unit directions (planes, angles, 3) of the rays in each cross-section."""
+    angles = np.arange(N_ANGLES) * 2 * np.pi / N_ANGLES
+    first, second = (normals[planes] for normals in line.frames())
+    return first[:, None] * np.cos(angles)[:, None] + second[:, None] * np.sin(angles)[:, None]
+
+
+def _radius_voxels(line: Centreline, planes: np.ndarray, affine: np.ndarray) -> float:
+    """Smallest lumen radius over the planes, in voxels: the longest voxel extent within the plane counts."""
+    inverse = np.linalg.inv(affine[:3, :3])
+    voxel_mm = 1 / np.linalg.norm(_rays(line, planes) @ inverse.T, axis=-1)
+    return float((line.radius_mm[planes] / voxel_mm.max(axis=1)).min())

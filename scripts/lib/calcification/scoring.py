@@ -1,0 +1,101 @@
+"""Scores of calcification: Agatston, Kockelkoren, spotty, the Woodcock-like grade, the severity groups."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from scipy import ndimage
+
+AGATSTON_HU = (130.0, 200.0, 300.0, 400.0)  # weight 1, 2, 3, 4 from these peaks on (Agatston et al. 1990)
+AGATSTON_SLICE_MM = 3.0  # contiguous slices of this thickness define the score
+INTIMAL, IEL, ABSENT = "intimal", "iel", "absent"
+GROUPS = ("none_or_mild", "moderate", "severe")
+CONNECTED = np.ones((3, 3), int)
+
+
+def slice_axis(affine: np.ndarray) -> int:
+    """The grid axis along which slices are stacked: head CT is axial, so the one nearest to foot-head."""
+    axes = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
+    return int(np.abs(axes[2]).argmax())
+
+
+def slice_step_mm(affine: np.ndarray) -> float:
+    """Perpendicular distance between slices, mm: not the nominal thickness, and right for a sheared grid too."""
+    axis = slice_axis(affine)
+    first, second = (affine[:3, i] for i in range(3) if i != axis)
+    normal = np.cross(first, second)
+    return float(abs(affine[:3, axis] @ normal) / np.linalg.norm(normal))
+
+
+def agatston_equivalent(ct: np.ndarray, lesion: np.ndarray, affine: np.ndarray) -> float:
+    """Agatston score of a lesion, scaled by slice step / 3 mm since it is defined on contiguous 3 mm slices.
+
+    Sum over slices and over the lesion's pieces in the slice (8-connected) of area in mm2 times the weight of the
+    piece's peak HU: 1 (130-199), 2 (200-299), 3 (300-399), 4 (400 and more); a peak under 130 weighs 0.
+    """
+    axis = slice_axis(affine)
+    first, second = (affine[:3, i] for i in range(3) if i != axis)
+    pixel_mm2 = float(np.linalg.norm(np.cross(first, second)))
+    total = 0.0
+    for values, mask in zip(np.moveaxis(ct, axis, 0), np.moveaxis(lesion, axis, 0), strict=True):
+        if not mask.any():
+            continue
+        pieces, count = ndimage.label(mask, CONNECTED)
+        peaks = ndimage.maximum(values, pieces, np.arange(1, count + 1))
+        pixels = np.bincount(pieces.ravel())[1:]
+        total += float((pixels * np.searchsorted(AGATSTON_HU, peaks, side="right")).sum()) * pixel_mm2
+    return total * slice_step_mm(affine) / AGATSTON_SLICE_MM
+
+
+def kockelkoren(
+    arc_deg: float, length_mm: float, thickness_mm: float, even: bool, settings: Mapping[str, Any]
+) -> tuple[float, str]:
+    """Kockelkoren score of a lesion and the pattern it stands for (PLoS One 2017, 12:e0168360).
+
+    even: the lesion is of one piece, without gaps and evenly thick. settings: `kockelkoren` within the section
+    `calcification`: points per feature and the cut-off. NaN and "" where arc or thickness is not known. Circularity
+    counts the arc; a dot is shorter and narrower than `dot_mm_max`; morphology is indistinguishable for a dot,
+    continuous for an even lesion over at least `continuous_arc_deg_min`, else irregular.
+    """
+    if not (np.isfinite(arc_deg) and np.isfinite(thickness_mm)):
+        return np.nan, ""
+    points = settings
+    dot = length_mm < points["dot_length_mm_max"] and arc_deg < points["dot_arc_deg_max"]
+    circularity = (
+        points["arc_dot"] if dot else points["arc_points"][int(np.searchsorted([90, 270], arc_deg, side="right"))]
+    )
+    thickness = points["thick"] if thickness_mm >= points["thick_mm_min"] else points["thin"]
+    continuous = even and arc_deg >= points["continuous_arc_deg_min"]
+    morphology = points["indistinguishable"] if dot else points["continuous"] if continuous else points["irregular"]
+    score = circularity + thickness + morphology
+    return float(score), IEL if score >= points["iel_min"] else INTIMAL
+
+
+def spotty(length_mm: float, arc_deg: float, settings: Mapping[str, Any]) -> bool | None:
+    """Spotty calcification: shorter than 3 mm and under 90 degrees by default; None where either is not known."""
+    if not (np.isfinite(length_mm) and np.isfinite(arc_deg)):
+        return None
+    return bool(length_mm < settings["spotty_length_mm_max"] and arc_deg < settings["spotty_arc_deg_max"])
+
+
+def woodcock_grade(thickness_mm: np.ndarray, length_mm: np.ndarray, settings: Mapping[str, Any]) -> int:
+    """Woodcock-like grade of an artery from its lesions' thickness and length, (n,) each; the highest lesion counts.
+
+    0 none; 1 thin and discontinuous; 2 thin and continuous, or thick and discontinuous; 3 thick and continuous
+    (after Woodcock et al. 1999). Continuous: at least `continuous_length_mm_min` along the artery. A thickness that
+    is not known counts as thin. settings: section `severity`.
+    """
+    if len(length_mm) == 0:
+        return 0
+    thick = np.asarray(thickness_mm, float) >= settings["thick_mm_min"]
+    long = np.asarray(length_mm, float) >= settings["continuous_length_mm_min"]
+    return int((1 + thick.astype(int) + long.astype(int)).max())
+
+
+def severity_group(grade: int, volume_mm3: float, settings: Mapping[str, Any]) -> str:
+    """Group of an artery: by its grade, by its volume, or by the higher of the two (`rule` in section `severity`)."""
+    by_grade = int(np.searchsorted(settings["grade_cuts"], grade, side="right"))
+    by_volume = int(np.searchsorted(settings["volume_mm3_cuts"], volume_mm3, side="right"))
+    return GROUPS[{"grade": by_grade, "volume": by_volume, "higher": max(by_grade, by_volume)}[settings["rule"]]]

@@ -1,0 +1,210 @@
+"""Calcification on CT: which voxels, which lesions, and what is bone.
+
+The artery tube comes first, then the bone is cut off: bone is what is large and dense outside the tube, calcium what is
+dense within it. Where the two touch, the lesion is kept and marked; a piece of bone that only reaches into the tube is
+left out and told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from scipy import ndimage
+from scipy.spatial import cKDTree
+
+from scripts.lib.arteries.centrelines import Centreline, box_affine
+from scripts.lib.arteries.masks import mask_box
+from scripts.lib.arteries.names import INDEX
+from scripts.lib.calcification.bone import behind, polar_position, wall_distance_mm
+from scripts.lib.images import Image
+
+CONNECTED = np.ones((3, 3, 3), int)  # 26 neighbours
+LUMEN_MARGIN_MM = 0.3  # calcium beside bone is recognised this far outside the lumen, and followed further
+BONE_MARGIN_MM = 8.0  # bone is looked for this far around the artery region
+
+
+@dataclass(frozen=True)
+class Found:
+    """Lesions on the CT grid.
+
+    labels: (i, j, k), one number per lesion from 1; touches_bone: {label: share of its voxels beside bone, 0 if none};
+    left_out: pieces of bone that reach into the tube, as {volume_mm3, centre_mm, artery}; hu_min: threshold used;
+    lumen_hu: HU of the lumen (NaN if unknown); contrast_enhanced; reason: why nothing was segmented, else None.
+    """
+
+    labels: np.ndarray
+    touches_bone: dict[int, float]
+    left_out: list[dict[str, Any]]
+    hu_min: float
+    lumen_hu: float
+    contrast_enhanced: bool
+    reason: str | None = None
+    findings: list[str] = field(default_factory=list)
+
+
+def find_lesions(
+    ct: Image,
+    region: np.ndarray,
+    lines: Sequence[Centreline],
+    lumen_hu: float,
+    settings: Mapping[str, Any],
+    wall_margin_mm: float,
+) -> Found:
+    """Find the calcifications within the artery region.
+
+    ct: HU on its native grid; region: label map of arteries on it (0 outside); lines: their centrelines;
+    lumen_hu: density of the lumen (NaN: unknown); settings: section `calcification`; wall_margin_mm: how far calcium
+    reaches beyond the lumen. Lesions are 26-connected sets of
+    voxels at `hu_min` or above; smaller than `lesion_volume_mm3_min` is noise. On a contrast-enhanced CT `hu_min`
+    marks the lumen: refused, or raised above the lumen's HU (`on_contrast`).
+    """
+    enhanced = bool(lumen_hu >= settings["contrast_hu_min"])
+    hu_min = float(settings["hu_min"])
+    empty = np.zeros(ct.data.shape, np.uint8)
+    if enhanced and settings["on_contrast"] == "refuse":
+        reason = (
+            f"contrast-enhanced CT (lumen {lumen_hu:.0f} HU): {hu_min:g} HU marks the lumen, not calcium; "
+            "give a CT without contrast, or set calcification.on_contrast to adaptive"
+        )
+        return Found(empty, {}, [], hu_min, lumen_hu, True, reason)
+    findings = []
+    if enhanced:
+        hu_min = max(hu_min, lumen_hu + float(settings["adaptive_hu_above_lumen"]))
+        findings.append(f"contrast-enhanced CT (lumen {lumen_hu:.0f} HU): threshold raised to {hu_min:.0f} HU")
+    if not region.any():
+        return Found(
+            empty, {}, [], hu_min, lumen_hu, enhanced, "no artery lies within the CT's field of view", findings
+        )
+
+    box = mask_box(region, np.ceil(BONE_MARGIN_MM / ct.voxel_mm).astype(int))
+    part = Image(ct.data[box], box_affine(ct.affine, box))
+    dense = part.data >= hu_min
+    inside = region[box]
+    bone = find_bone(part, dense, settings)
+    free, _ = ndimage.label(dense, CONNECTED)
+    of_bone = np.isin(free, np.unique(free[bone]))
+    attached = dense & of_bone & (inside > 0)
+    depth, calcium = depth_within(part, attached, inside, lines, hu_min, settings["bone_hu_min"], wall_margin_mm)
+    candidates = np.where(of_bone, calcium, dense)
+    bone = dense & of_bone & ~candidates
+    pieces, count = ndimage.label(candidates, CONNECTED)
+    outside = outside_lumen(part, candidates & (inside > 0), inside, lines)
+    labels, touches, left_out = _judge(pieces, count, bone, depth, outside, part, inside, settings)
+    result = np.zeros(ct.data.shape, np.uint16)
+    result[box] = labels
+    return Found(result, touches, left_out, hu_min, lumen_hu, enhanced, None, findings)
+
+
+def depth_within(
+    part: Image,
+    where: np.ndarray,
+    region: np.ndarray,
+    lines: Sequence[Centreline],
+    hu_min: float,
+    bone_hu_min: float,
+    margin_mm: float,
+) -> tuple[np.ndarray, np.ndarray]:
+    """What of the voxels `where`, which hang together with bone, stands out from it into an artery.
+
+    Returns the depth (mm) inside the bone's wall at `hu_min` and inside the lumen; and the voxels that are calcium if
+    what stands out is: those too that lie behind it, up to where bone reaches `bone_hu_min` (its half maximum: at
+    `hu_min` it blooms into the calcium) and at most `margin_mm` outside the lumen. Both on the grid of `part`.
+    """
+    depth = np.zeros(part.data.shape, np.float32)
+    calcium = np.zeros(part.data.shape, bool)
+    for line in lines:
+        mine = where & (region == INDEX[line.name])
+        if mine.any():
+            seen = polar_position(np.argwhere(mine) @ part.affine[:3, :3].T + part.affine[:3, 3], line)
+            wall, core = (wall_distance_mm(part.data, part.affine, line, hu) for hu in (hu_min, bone_hu_min))
+            to_lumen = line.radius_mm[seen.point] - seen.distance_mm
+            inside = np.minimum(wall[seen.point, seen.angle] - seen.distance_mm, to_lumen + LUMEN_MARGIN_MM)
+            may = (seen.distance_mm < core[seen.point, seen.angle]) & (to_lumen > -margin_mm)
+            depth[mine] = np.maximum(inside, 0)
+            calcium[mine] = (inside > 0) | (may & behind(inside > 0, seen, wall.shape))
+    return depth, calcium
+
+
+def outside_lumen(part: Image, where: np.ndarray, region: np.ndarray, lines: Sequence[Centreline]) -> np.ndarray:
+    """Distance (mm) of the voxels `where` outside the lumen of their artery, negative inside; infinite elsewhere."""
+    outside = np.full(part.data.shape, np.inf, np.float32)
+    for line in lines:
+        mine = where & (region == INDEX[line.name])
+        if mine.any():
+            points = np.argwhere(mine) @ part.affine[:3, :3].T + part.affine[:3, 3]
+            distance, nearest = cKDTree(line.points).query(points)
+            outside[mine] = distance - line.radius_mm[nearest]
+    return outside
+
+
+def find_bone(part: Image, dense: np.ndarray, settings: Mapping[str, Any]) -> np.ndarray:
+    """Cores of bone: components of voxels at `bone_hu_min` or above, larger than `bone_volume_mm3_min`."""
+    cores, count = ndimage.label(part.data >= settings["bone_hu_min"], CONNECTED)
+    volume_mm3 = np.bincount(cores.ravel(), minlength=count + 1) * part.voxel_volume_mm3
+    large = volume_mm3 >= settings["bone_volume_mm3_min"]
+    large[0] = False
+    return large[cores] & dense
+
+
+def _judge(
+    pieces: np.ndarray,
+    count: int,
+    bone: np.ndarray,
+    depth: np.ndarray,
+    outside: np.ndarray,
+    part: Image,
+    region: np.ndarray,
+    settings: Mapping[str, Any],
+) -> tuple[np.ndarray, dict[int, float], list[dict[str, Any]]]:
+    """Number the pieces that are lesions from 1; tell which touch bone and which are bone reaching in."""
+    labels = np.zeros(pieces.shape, np.uint16)
+    touches: dict[int, float] = {}
+    left_out = []
+    beside_bone = ndimage.binary_dilation(bone, CONNECTED)
+    for number, box in enumerate(ndimage.find_objects(pieces, count), start=1):
+        piece = pieces[box] == number
+        volume_mm3 = float(piece.sum()) * part.voxel_volume_mm3
+        if not (region[box][piece] > 0).any() or volume_mm3 < settings["lesion_volume_mm3_min"]:
+            continue
+        if piece.sum() < settings["lesion_voxels_min"]:
+            continue
+        contact = float(beside_bone[box][piece].mean())
+        deepest = float(depth[box][piece].max())
+        if contact > 0:
+            is_bone = deepest < settings["protrusion_mm_min"]
+        else:
+            is_bone = (
+                np.percentile(outside[box][piece & (region[box] > 0)], 10) > LUMEN_MARGIN_MM
+            )  # beside the artery, not of it
+        if is_bone:
+            centre = np.argwhere(piece).mean(axis=0) + [s.start for s in box]
+            centre_mm = part.affine[:3, :3] @ centre + part.affine[:3, 3]
+            left_out.append(
+                {
+                    "volume_mm3": round(volume_mm3, 3),
+                    "centre_mm": [round(float(v), 2) for v in centre_mm],
+                    "artery": artery_of(piece, region[box]),
+                    "bone_contact_share": round(contact, 3),
+                    "depth_mm": round(deepest, 2),
+                }
+            )
+            continue
+        new = len(touches) + 1
+        labels[box][piece] = new
+        touches[new] = contact
+    return labels, touches, left_out
+
+
+def artery_of(lesion: np.ndarray, region: np.ndarray) -> int:
+    """Number of the artery that holds most of a lesion's voxels (0 if none does)."""
+    found = region[lesion]
+    found = found[found > 0]
+    return int(np.bincount(found).argmax()) if len(found) else 0
+
+
+def centreline_of(label: int, lines: Mapping[tuple[str, str], Centreline]) -> Centreline | None:
+    """The centreline of an artery's number, if there is one."""
+    return next((line for name, line in lines.items() if INDEX[name] == label), None)

@@ -1,0 +1,56 @@
+"""Measure the calcification: one table per lesion, per artery and side, and per patient."""
+
+import numpy as np
+import pandas as pd
+
+from scripts.lib.arteries.centrelines import from_table
+from scripts.lib.calcification.columns import ARTERIES, LESIONS, PATIENTS
+from scripts.lib.calcification.measure import (
+    labelled,
+    measure_arteries,
+    measure_lesions,
+    measure_patient,
+    refused,
+)
+from scripts.lib.images import read_ct, read_image, require_same_grid
+from scripts.lib.job import run
+from scripts.lib.tables import OK, REVIEW, join_reasons, read_json, read_tsv, was_made, write_tsv
+
+
+def main(snakemake):
+    settings, out = snakemake.params.settings, snakemake.output
+    who = (snakemake.wildcards.subject, snakemake.wildcards.session)
+    facts = read_json(snakemake.input.facts)
+    if not was_made(snakemake.input.lesions):
+        for path, columns in (
+            (out.lesions, LESIONS),
+            (out.arteries, ARTERIES),
+            (out.patient, PATIENTS),
+        ):
+            write_tsv(refused(*who, facts["status"], facts["reason"], columns), path)
+        return
+    ct, region, labels = (read(path) for read, path in _images(snakemake.input))
+    require_same_grid(ct, region, "CT and artery map")
+    require_same_grid(ct, labels, "CT and calcification map")
+    lines = from_table(read_tsv(snakemake.input.centrelines))
+    sources = {(row.artery, row.side): row.source for row in read_tsv(snakemake.input.lookup).itertuples()}
+    contact = {int(label): fact["bone_contact_share"] for label, fact in facts["lesions"].items()}
+    calcification = settings["calcification"] | {"hu_min": facts["hu_min"]}  # the threshold that was really used
+    region = region.with_data(region.data.astype(np.uint8))
+    lesions = measure_lesions(ct, labels.data.astype(np.uint16), region.data, lines, contact, calcification)
+    arteries = measure_arteries(lesions, lines, sources, region, settings["severity"])
+    patient = measure_patient(arteries)
+    if facts["status"] == REVIEW and patient["status"] == OK:
+        patient["status"] = REVIEW
+    patient["reason"] = join_reasons(facts["reason"], patient["reason"])
+    write_tsv(labelled(lesions, *who, LESIONS), out.lesions)
+    write_tsv(labelled(arteries, *who, ARTERIES), out.arteries)
+    write_tsv(labelled(pd.DataFrame([patient]), *who, PATIENTS), out.patient)
+
+
+def _images(files):
+    return (read_ct, files.ct), (read_image, files.region), (read_image, files.lesions)
+
+
+if __name__ == "__main__":
+    run(main, snakemake)

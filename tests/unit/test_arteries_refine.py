@@ -1,0 +1,75 @@
+"""Fitting a displaced centreline to a drawn CT: blood in CSF, and a canal in bone with calcium in it."""
+
+import numpy as np
+import pytest
+from scipy import ndimage
+from scipy.spatial import cKDTree
+
+from scripts.lib.arteries.centrelines import Centreline, resampled, voxel_centres
+from scripts.lib.arteries.refine import refine
+from scripts.lib.config import Config, plain
+from scripts.lib.images import Image
+
+SETTINGS = plain(Config().arteries)
+SHAPE = (70, 70, 44)
+AFFINE = np.array([[0.45, 0, 0, -15.5], [0, 0.45, 0, -15.5], [0, 0, 0.8, -17.2], [0, 0, 0, 1]])
+
+
+def curve(radius_mm: float) -> Centreline:
+    z = np.linspace(-15, 15, 61)
+    points = np.stack([2.5 * np.sin(z / 8), 1.5 * np.cos(z / 6), z], axis=1)
+    return resampled(Centreline("VA", "L", points, np.full(61, radius_mm), np.full(61, 3.0), np.full(61, "V4")))
+
+
+def ct_of(line: Centreline, inside_hu: float, outside_hu: float, gap_mm: float = 0.0) -> np.ndarray:
+    centres = voxel_centres(SHAPE, AFFINE)
+    distance = cKDTree(line.points).query(centres.reshape(-1, 3))[0].reshape(SHAPE)
+    ct = np.where(distance <= line.radius_mm[0] + gap_mm, inside_hu, outside_hu)
+    noise = np.random.default_rng(1).normal(0, 10, SHAPE)
+    return (ndimage.gaussian_filter(ct, (1, 1, 0.5)) + ndimage.gaussian_filter(noise, 0.7)).astype(np.float32)
+
+
+def error_mm(found: Centreline, true: Centreline) -> np.ndarray:
+    middle = np.abs(true.points[:, 2]) < 11
+    return cKDTree(found.points).query(true.points[middle])[0]
+
+
+@pytest.mark.parametrize("shift", [(3.0, -2.0, 0.0), (-2.5, 2.5, 1.0)])
+def test_blood_in_csf_is_found_3_mm_away(shift):
+    true = curve(1.6)
+    ct = Image(ct_of(true, 45, 8), AFFINE)
+    start = true.moved(true.points + shift)
+    assert error_mm(start, true).mean() > 2.4
+    found = refine(ct, start, SETTINGS, 130.0)
+    assert error_mm(found, true).mean() < 0.5
+    assert found.sd_mm == pytest.approx(SETTINGS["refined_sd_mm"])
+
+
+def test_a_canal_in_bone_is_found_and_calcium_does_not_push_the_line_aside():
+    true = curve(2.4)
+    data = ct_of(true, 40, 900, gap_mm=0.5)
+    centres = voxel_centres(SHAPE, AFFINE)
+    distance, nearest = cKDTree(true.points).query(centres.reshape(-1, 3))
+    offset = centres.reshape(-1, 3) - true.points[nearest]
+    plaque = (
+        (distance > 1.0)
+        & (distance < 2.9)
+        & (offset[:, 0] > 0.7 * distance)
+        & (np.abs(centres.reshape(-1, 3)[:, 2]) < 3)
+    )
+    data[plaque.reshape(SHAPE)] = 800
+    found = refine(Image(data, AFFINE), true.moved(true.points + np.array([2.0, 2.0, 0])), SETTINGS, 130.0)
+    assert error_mm(found, true).mean() < 0.6
+    beside_calcium = np.abs(true.points[:, 2]) < 3
+    assert cKDTree(found.points).query(true.points[beside_calcium])[0].max() < 1.2
+
+
+def test_featureless_tissue_leaves_the_atlas_where_it_is():
+    true = curve(1.6)
+    found = refine(Image(np.full(SHAPE, 35.0, np.float32), AFFINE), true, SETTINGS, 130.0)
+    assert error_mm(found, true).max() < 0.5
+
+
+def test_a_line_outside_the_image_comes_back():
+    away = curve(1.6).moved(curve(1.6).points + np.array([300, 0, 0]))
+    assert refine(Image(np.zeros(SHAPE, np.float32), AFFINE), away, SETTINGS, 130.0) is away

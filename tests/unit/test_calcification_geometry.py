@@ -1,0 +1,124 @@
+"""Arc, length, thickness against the analytic values of plaques in a tube, on oblique and uneven grids."""
+
+import numpy as np
+import pytest
+from scipy import ndimage
+from scipy.special import ndtr
+
+from scripts.lib.calcification.geometry import arc_extent, deblurred_width_mm, measure_geometry
+from scripts.lib.config import Config, plain
+from tests.unit.calcified_tube import Plaque, axes_along, draw, grid_affine, straight_line
+
+SETTINGS = plain(Config().calcification)
+FINE, UNEVEN = (0.45, 0.45, 0.625), (0.45, 0.45, 1.25)
+
+
+def bins(*ranges: tuple[int, int]) -> np.ndarray:
+    covered = np.zeros(360, bool)
+    for start, stop in ranges:
+        covered[start:stop] = True
+    return covered
+
+
+@pytest.mark.parametrize(
+    ("covered", "extent", "amount"),
+    [
+        (bins((10, 100)), 90, 90),
+        (bins((0, 20), (340, 360)), 40, 40),  # across 0 degrees: one arc
+        (bins((10, 40), (70, 100)), 90, 60),  # a gap within counts to the extent, not to the coverage
+        (bins((0, 360)), 360, 360),
+        (bins(), 0, 0),
+    ],
+)
+def test_arc_is_360_less_the_largest_gap(covered, extent, amount):
+    assert arc_extent(covered) == (pytest.approx(extent), pytest.approx(amount))
+
+
+def measured(plaque, voxel_mm, turn_deg, direction, radius_mm, noise_hu=5.0, line_radius_mm=None):
+    shape = tuple(round(20 / v) for v in voxel_mm)
+    affine, axes = grid_affine(voxel_mm, shape, turn_deg), axes_along(np.array(direction))
+    ct = draw([plaque], axes, radius_mm, affine, shape, noise_hu=noise_hu)
+    pieces, _ = ndimage.label(ct >= 130, np.ones((3, 3, 3)))
+    lesion = pieces == np.bincount(pieces.ravel())[1:].argmax() + 1
+    return measure_geometry(ct, affine, lesion, straight_line(axes, line_radius_mm or radius_mm), SETTINGS)
+
+
+@pytest.mark.parametrize(
+    ("plaque", "radius_mm"),
+    [
+        (Plaque(1.9, 0.8, 60, 4), 2.3),
+        (Plaque(1.9, 1.8, 80, 3, start_deg=320), 2.3),
+        (Plaque(2.0, 0.7, 330, 8, start_deg=200, hu=400), 2.4),
+        (Plaque(1.9, 1.2, 180, 6, start_deg=100), 2.3),
+        (Plaque(1.3, 0.6, 120, 5, start_deg=300, hu=300), 1.6),
+    ],
+)
+@pytest.mark.parametrize(
+    ("voxel_mm", "turn_deg", "direction"),
+    [(FINE, 0, (0, 0, 1)), (UNEVEN, 12, (0.2, 0.3, 1)), (UNEVEN, 12, (1, 0.3, 0.5))],
+)
+def test_plaque_in_a_tube(plaque, radius_mm, voxel_mm, turn_deg, direction):
+    found = measured(plaque, voxel_mm, turn_deg, direction, radius_mm)
+    assert found.arc_deg == pytest.approx(plaque.arc_deg, abs=12)
+    assert found.length_mm == pytest.approx(plaque.length_mm, abs=2 * max(voxel_mm))
+    if plaque.thickness_mm > 1:
+        assert found.thickness_mm == pytest.approx(plaque.thickness_mm, abs=0.35)
+    else:  # thinner than the blur: told to be thin, not how thin
+        assert found.thickness_mm < 1.1
+    assert found.thickness_fwhm_mm > found.thickness_mm
+    assert (found.thickness_mm >= 1.5) == (plaque.thickness_mm >= 1.5)
+    assert found.filled_share > 0.65
+    assert not found.centre_covered
+
+
+def test_dense_calcium_blooms_at_the_threshold_and_not_at_half_maximum():
+    plaque = Plaque(1.9, 1.2, 90, 5, hu=1000)
+    found = measured(plaque, FINE, 0, (0, 0, 1), 2.3)
+    assert found.arc_at_hu_min_deg > plaque.arc_deg + 15
+    assert found.arc_deg == pytest.approx(plaque.arc_deg, abs=6)
+    assert found.volume_half_max_mm3 == pytest.approx(plaque.volume_mm3, rel=0.2)
+
+
+def test_two_pieces_in_one_cross_section_keep_their_gap_in_the_coverage():
+    plaques = [Plaque(2.0, 1.2, 60, 5, start_deg=0), Plaque(2.0, 1.2, 60, 5, start_deg=120)]
+    shape = (44, 44, 30)
+    affine, axes = grid_affine(FINE, shape), axes_along(np.array([0, 0, 1.0]))
+    ct = draw(plaques, axes, 2.4, affine, shape)
+    found = measure_geometry(ct, affine, ct >= 130, straight_line(axes, 2.4), SETTINGS)
+    assert found.arc_deg == pytest.approx(180, abs=10)
+    assert found.arc_coverage == pytest.approx(120 / 180, abs=0.08)
+
+
+def test_calcium_over_the_lumens_centre_is_told():
+    found = measured(Plaque(0.0, 2.0, 360, 6), FINE, 0, (0, 0, 1), 2.3)
+    assert found.centre_covered
+
+
+def test_radius_in_voxels_takes_the_longest_edge_within_the_plane():
+    upright = measured(Plaque(1.9, 1.2, 180, 6), UNEVEN, 0, (0, 0, 1), 2.25)
+    lying = measured(Plaque(1.9, 1.2, 180, 6), UNEVEN, 0, (1, 0, 0), 2.25)
+    assert upright.radius_voxels == pytest.approx(2.25 / 0.45, rel=0.01)
+    assert lying.radius_voxels == pytest.approx(2.25 / 1.25, rel=0.01)
+
+
+def test_an_empty_lesion_has_no_geometry():
+    empty = measure_geometry(
+        np.zeros((5, 5, 5)), np.eye(4), np.zeros((5, 5, 5), bool), straight_line(np.eye(3), 2), SETTINGS
+    )
+    assert np.isnan(empty.arc_deg)
+    assert np.isnan(empty.thickness_mm)
+
+
+@pytest.mark.parametrize("width_mm", [0.3, 0.8, 1.5, 4.0])
+def test_blur_is_taken_out_exactly_of_a_gaussian_blurred_layer(width_mm):
+    blur_mm = 0.55
+    at = np.linspace(0, 6, 60001)
+    profile = ndtr((at + width_mm / 2) / blur_mm) - ndtr((at - width_mm / 2) / blur_mm)
+    fwhm_mm = 2 * at[(profile < profile[0] / 2).argmax()]
+    assert deblurred_width_mm(np.array([fwhm_mm]), np.array([blur_mm]))[0] == pytest.approx(width_mm, abs=0.02)
+
+
+def test_a_width_within_the_blur_is_zero_and_an_unknown_one_stays_unknown():
+    found = deblurred_width_mm(np.array([1.0, np.nan]), np.array([0.6, 0.6]))
+    assert found[0] == 0
+    assert np.isnan(found[1])

@@ -1,0 +1,127 @@
+"""The three tables: sums, missing values, statuses."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from scripts.lib.arteries.centrelines import region_labels
+from scripts.lib.arteries.names import MEASURED
+from scripts.lib.calcification.columns import ARTERIES, LESIONS, PATIENTS
+from scripts.lib.calcification.measure import labelled, measure_arteries, measure_lesions, measure_patient, refused
+from scripts.lib.config import Config, plain
+from scripts.lib.images import Image
+from tests.unit.calcified_tube import Plaque, axes_along, draw, grid_affine, straight_line
+
+CALCIFICATION, SEVERITY = plain(Config().calcification), plain(Config().severity)
+CONTRACT = """subject session lesion artery side volume_mm3 mean_hu max_hu agatston_equivalent length_mm arc_deg
+thickness_mm kockelkoren_score pattern spotty touches_bone status reason"""
+
+
+def one_lesion(voxel_mm=(0.45, 0.45, 0.7), direction=(0.1, 0.2, 1.0)):
+    """(ct, labels, region, lines) of a basilar artery with one plaque."""
+    shape = tuple(round(20 / v) for v in voxel_mm)
+    affine, axes = grid_affine(voxel_mm, shape, 10.0), axes_along(np.array(direction))
+    data = draw([Plaque(1.9, 1.4, 150, 5)], axes, 2.3, affine, shape).astype(np.float32)
+    line = straight_line(axes, 2.3)
+    region = region_labels(shape, affine, [line], lambda each: each.radius_mm + 2)
+    return Image(data, affine), (data >= 130).astype(np.uint16), region, {line.name: line}
+
+
+def test_a_lesions_row_holds_the_contract_and_sums_by_hand():
+    ct, labels, region, lines = one_lesion()
+    row = measure_lesions(ct, labels, region, lines, {1: 0.0}, CALCIFICATION).iloc[0]
+    hu = ct.data[labels == 1]
+    assert list(LESIONS)[:18] == CONTRACT.split()
+    assert row["volume_mm3"] == pytest.approx(len(hu) * 0.45 * 0.45 * 0.7)
+    assert (row["mean_hu"], row["max_hu"]) == (pytest.approx(hu.mean()), pytest.approx(hu.max()))
+    assert (row["p10_hu"], row["median_hu"]) == (pytest.approx(np.percentile(hu, 10)), pytest.approx(np.median(hu)))
+    assert (row["artery"], row["side"], row["segment"]) == ("BA", "M", "basilar")
+    assert (row["pattern"], row["spotty"], row["status"]) == ("iel", False, "ok")
+    assert np.linalg.norm([row["x_mm"], row["y_mm"], row["z_mm"]]) == pytest.approx(2.3, abs=0.5)
+
+
+def test_touching_bone_is_for_review():
+    ct, labels, region, lines = one_lesion()
+    row = measure_lesions(ct, labels, region, lines, {1: 0.3}, CALCIFICATION).iloc[0]
+    assert (row["touches_bone"], row["status"], row["reason"]) == (True, "review", "touches bone")
+
+
+def test_without_a_centreline_shape_stays_and_geometry_is_missing():
+    ct, labels, region, _ = one_lesion()
+    row = measure_lesions(ct, labels, region, {}, {1: 0.0}, CALCIFICATION).iloc[0]
+    assert row["volume_mm3"] > 0
+    assert np.isnan(row["arc_deg"])
+    assert row["pattern"] == ""
+    assert row["spotty"] is None
+    assert "no centreline" in row["reason"]
+
+
+def tables(lesions_of=None, missing=()):
+    ct, labels, region, lines = one_lesion()
+    lesions = measure_lesions(ct, labels if lesions_of is None else lesions_of, region, lines, {}, CALCIFICATION)
+    everywhere = {name: lines["BA", "M"] for name in MEASURED if name not in missing}
+    sources = dict.fromkeys(everywhere, "atlas")
+    arteries = measure_arteries(lesions, everywhere, sources, ct.with_data(region), SEVERITY)
+    return lesions, arteries.set_index(["artery", "side"])
+
+
+def test_every_artery_has_a_row_and_none_calcified_is_a_measured_zero():
+    lesions, arteries = tables()
+    assert len(arteries) == len(MEASURED) == 11
+    basilar, middle = arteries.loc["BA", "M"], arteries.loc["MCA", "L"]
+    assert (basilar["n_lesions"], basilar["volume_mm3"]) == (1, lesions["volume_mm3"].sum())
+    assert basilar["mean_hu"] == pytest.approx(lesions["mean_hu"][0])
+    assert (middle["n_lesions"], middle["volume_mm3"], middle["woodcock"], middle["pattern"]) == (0, 0, 0, "absent")
+    assert np.isnan(middle["mean_hu"])
+
+
+def test_an_artery_that_was_not_looked_at_is_missing_not_zero():
+    _, arteries = tables(missing=[("VA", "L")])
+    row = arteries.loc["VA", "L"]
+    assert row["status"] == "missing"
+    assert np.isnan(row["volume_mm3"])
+    assert "no artery region" in row["reason"]
+    patient = measure_patient(arteries.reset_index())
+    assert patient["status"] == "review"
+    assert "L-VA" in patient["reason"]
+
+
+def test_the_centreline_must_lie_in_the_field_of_view():
+    ct, _, region, lines = one_lesion()  # the line is 30 mm long, the image 20 mm high
+    sources = dict.fromkeys(lines, "atlas")
+    arteries = measure_arteries(
+        measure_lesions(ct, region * 0, region, lines, {}, CALCIFICATION),
+        lines,
+        sources,
+        ct.with_data(region),
+        SEVERITY,
+    ).set_index(["artery", "side"])
+    assert 0.5 < arteries.loc["BA", "M"]["covered_share"] < 0.8
+    assert arteries.loc["BA", "M"]["status"] == "review"
+
+
+def test_the_patient_has_the_group_of_the_worst_artery():
+    lesions, arteries = tables()
+    patient = measure_patient(arteries.reset_index())
+    assert patient["worst_artery"] == "BA"
+    assert patient["total_volume_mm3"] == pytest.approx(lesions["volume_mm3"].sum())
+    assert patient["severity_group"] == arteries.loc["BA", "M"]["severity_group"]
+    assert patient["severity_grade"] == arteries["woodcock"].max()
+
+
+def test_nothing_calcified():
+    _, labels, _, _ = one_lesion()
+    lesions, arteries = tables(lesions_of=labels * 0)
+    assert lesions.empty
+    patient = measure_patient(arteries.reset_index())
+    assert (patient["severity_group"], patient["worst_artery"], patient["total_volume_mm3"]) == ("none_or_mild", "", 0)
+
+
+def test_tables_have_their_columns_in_order_and_a_refused_session_one_row():
+    lesions, arteries = tables()
+    assert list(labelled(lesions, "01", "02", LESIONS).columns) == list(LESIONS)
+    assert list(labelled(arteries.reset_index(), "01", "02", ARTERIES).columns) == list(ARTERIES)
+    row = refused("01", "02", "failed", "truncated file", PATIENTS)
+    assert row.loc[0, ["subject", "session", "status", "reason"]].tolist() == ["01", "02", "failed", "truncated file"]
+    assert row["total_volume_mm3"].isna().all()
+    assert isinstance(row, pd.DataFrame)

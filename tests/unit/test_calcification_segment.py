@@ -1,0 +1,155 @@
+"""What counts as a lesion: thresholds, connections, bone, contrast."""
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from scripts.lib.arteries.centrelines import Centreline, region_labels, resampled, voxel_centres
+from scripts.lib.arteries.density import lumen_density
+from scripts.lib.arteries.names import INDEX
+from scripts.lib.calcification.segment import find_lesions
+from scripts.lib.config import Config, plain
+from scripts.lib.images import Image
+
+SETTINGS = plain(Config().calcification)
+MARGIN_MM = plain(Config().arteries)["wall_margin_mm"]
+AFFINE = np.array([[0.5, 0, 0, -15], [0, 0.5, 0, -15], [0, 0, 0.7, -14.7], [0, 0, 0, 1]])
+SHAPE = (61, 61, 43)
+
+
+def line_along_z(artery="BA", side="M", radius_mm=2.2, x_mm=0.0) -> Centreline:
+    points = np.array([[x_mm, 0, -14.0], [x_mm, 0, 14.0]])
+    return resampled(Centreline(artery, side, points, np.full(2, radius_mm), np.full(2, 0.5), np.array(["", ""])))
+
+
+def find(ct, line=None, **changes):
+    line = line or line_along_z()
+    region = region_labels(SHAPE, AFFINE, [line], lambda each: each.radius_mm + MARGIN_MM + 0.5)
+    return find_lesions(Image(ct.astype(np.float32), AFFINE), region, [line], np.nan, SETTINGS | changes, MARGIN_MM)
+
+
+def soft_tissue() -> np.ndarray:
+    return np.full(SHAPE, 35.0)
+
+
+def polar() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Distance from the z axis (mm), angle about it (degrees), z (mm) of every voxel."""
+    centres = voxel_centres(SHAPE, AFFINE)
+    angle = np.degrees(np.arctan2(centres[..., 1], centres[..., 0]))
+    return np.hypot(centres[..., 0], centres[..., 1]), angle, centres[..., 2]
+
+
+def plaque(inner_mm, outer_mm, half_arc_deg, half_length_mm) -> np.ndarray:
+    radius, angle, z = polar()
+    return (radius >= inner_mm) & (radius <= outer_mm) & (np.abs(angle) <= half_arc_deg) & (np.abs(z) <= half_length_mm)
+
+
+@pytest.mark.parametrize(("hu", "lesions"), [(129, 0), (129.99, 0), (130, 1), (131, 1)])
+def test_the_threshold_counts(hu, lesions):
+    ct = soft_tissue()
+    ct[plaque(1.5, 2.5, 30, 2)] = hu
+    found = find(ct)
+    assert found.labels.max() == lesions
+    assert (found.labels > 0).sum() == (plaque(1.5, 2.5, 30, 2).sum() if lesions else 0)
+
+
+def test_voxels_that_meet_at_a_corner_are_one_lesion_and_a_gap_makes_two():
+    ct = soft_tissue()
+    ct[34:36, 30:32, 20:22] = 300
+    ct[36:38, 32:34, 22:24] = 300  # touches at one corner
+    ct[24:27, 30:32, 20:22] = 300
+    found = find(ct)
+    assert found.labels.max() == 2
+    assert found.touches_bone == {1: 0.0, 2: 0.0}
+    assert found.labels[34, 30, 20] == found.labels[37, 33, 23] != found.labels[24, 30, 20]
+
+
+def test_noise_is_smaller_than_a_lesion():
+    ct = soft_tissue()
+    ct[34, 30, 20] = 900  # 0.175 mm3
+    assert find(ct).labels.max() == 0
+    assert find(ct, lesion_volume_mm3_min=0.1, lesion_voxels_min=1).labels.max() == 1
+
+
+def test_nothing_calcified_is_an_answer_and_no_artery_is_none():
+    assert find(soft_tissue()).labels.max() == 0
+    assert find(soft_tissue()).reason is None
+    outside = line_along_z(x_mm=400.0)
+    assert "field of view" in find(soft_tissue(), outside).reason
+
+
+def test_calcium_beside_the_artery_is_left_out_and_told():
+    ct = soft_tissue()
+    radius, _, z = polar()
+    ct[(radius > 2.9) & (radius < 4.4) & (np.abs(z) < 2) & (voxel_centres(SHAPE, AFFINE)[..., 0] > 2.5)] = 500
+    found = find(ct)
+    assert found.labels.max() == 0
+    assert len(found.left_out) == 1
+    assert found.left_out[0]["artery"] == INDEX["BA", "M"]
+
+
+def canal(ct: np.ndarray, radius_mm: float = 2.9) -> np.ndarray:
+    radius, _, _ = polar()
+    ct[radius > radius_mm] = 800
+    return ct
+
+
+def test_the_wall_of_a_bony_canal_is_no_calcium():
+    found = find(canal(soft_tissue()))
+    assert found.labels.max() == 0
+
+
+@pytest.mark.parametrize("hu", [250, 800, 1200])
+def test_calcium_that_stands_out_from_bone_is_found_and_marked(hu):
+    ct = canal(soft_tissue())
+    true = plaque(1.2, 2.9, 40, 3)
+    ct[true] = hu
+    ct = ndimage.gaussian_filter(ct, (0.8, 0.8, 0.3))
+    found = find(ct)
+    assert found.labels.max() == 1
+    assert found.touches_bone[1] > 0
+    mine = found.labels == 1
+    assert (mine & true).sum() / true.sum() > 0.8
+    assert (mine & ndimage.binary_dilation(true, iterations=2)).sum() / mine.sum() > 0.9
+
+
+def test_bone_beside_the_artery_on_one_side_is_left_out():
+    ct = soft_tissue()
+    ct[voxel_centres(SHAPE, AFFINE)[..., 0] > 2.6] = 900  # a flat surface that the wall touches
+    assert find(ndimage.gaussian_filter(ct, 0.8)).labels.max() == 0
+
+
+def vessels(lumen_hu: float) -> tuple[np.ndarray, list[Centreline]]:
+    """Two cerebral arteries of radius 1.3 mm in tissue, centrelines 1 mm beside their true place."""
+    ct = soft_tissue()
+    lines = []
+    for side, x_mm in (("R", 6.0), ("L", -6.0)):
+        centres = voxel_centres(SHAPE, AFFINE)
+        ct[np.hypot(centres[..., 0] - x_mm, centres[..., 1]) < 1.3] = lumen_hu
+        lines.append(line_along_z("MCA", side, 1.3, x_mm + 1.0))
+    return ndimage.gaussian_filter(ct, 0.8), lines
+
+
+def test_contrast_is_refused_with_its_reason_or_stepped_over():
+    ct, lines = vessels(350.0)
+    ct[46:48, 28:33, 20:24] = 900  # calcium in the wall of the right one
+    region = region_labels(SHAPE, AFFINE, lines, lambda each: each.radius_mm + 2.2)
+    image = Image(ct.astype(np.float32), AFFINE)
+    lumen_hu = lumen_density(image, lines)
+    refused = find_lesions(image, region, lines, lumen_hu, SETTINGS, MARGIN_MM)
+    assert refused.contrast_enhanced
+    assert "contrast-enhanced" in refused.reason
+    assert not refused.labels.any()
+    adapted = find_lesions(image, region, lines, lumen_hu, SETTINGS | {"on_contrast": "adaptive"}, MARGIN_MM)
+    assert adapted.reason is None
+    assert adapted.hu_min > 400
+    assert adapted.labels.max() == 1
+    assert "threshold raised" in adapted.findings[0]
+
+
+def test_plain_blood_with_calcium_and_bone_nearby_is_not_contrast():
+    ct, lines = vessels(45.0)
+    ct[:, :, :10] = 900  # bone at one end
+    ct[40:45, 25:35, 20:25] = 600
+    assert lumen_density(Image(ct.astype(np.float32), AFFINE), lines) < 60
+    assert np.isnan(lumen_density(Image(ct, AFFINE), [line_along_z("ICA", "R")]))
