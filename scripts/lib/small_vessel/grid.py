@@ -1,0 +1,87 @@
+"""Small tools on voxel grids in mm: crop to a mask, distances, balls, pieces. Spacing is always that of the grid."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import ndimage
+
+from scripts.lib.images import Image
+
+NEIGHBOURS_26 = np.ones((3, 3, 3), bool)
+
+
+def bounding_box(mask: np.ndarray, margin: int = 4) -> tuple[slice, ...]:
+    """Slices of the box around the mask, widened by `margin` voxels within the array; the mask must not be empty."""
+    found = ndimage.find_objects(mask.astype(np.uint8))[0]
+    return tuple(
+        slice(max(0, s.start - margin), min(n, s.stop + margin)) for s, n in zip(found, mask.shape, strict=True)
+    )
+
+
+def crop(image: Image, box: tuple[slice, ...]) -> Image:
+    """The part of an image within the box; its affine moves along."""
+    shift = np.eye(4)
+    shift[:3, 3] = [s.start for s in box]
+    return Image(image.data[box], image.affine @ shift)
+
+
+def paste(part: np.ndarray, box: tuple[slice, ...], shape: tuple[int, ...]) -> np.ndarray:
+    """An array of `shape`, zero but for `part` within the box."""
+    whole = np.zeros(shape, part.dtype)
+    whole[box] = part
+    return whole
+
+
+def world(affine: np.ndarray, voxels: np.ndarray) -> np.ndarray:
+    """Voxel indices (n, 3) as RAS points (n, 3), mm."""
+    return np.asarray(voxels, float) @ affine[:3, :3].T + affine[:3, 3]
+
+
+def distance_mm(mask: np.ndarray, voxel_mm: np.ndarray) -> np.ndarray:
+    """Distance (mm) of every voxel's centre to the nearest voxel centre of the mask; inf everywhere if it is empty."""
+    if not mask.any():
+        return np.full(mask.shape, np.inf)
+    return ndimage.distance_transform_edt(~mask, sampling=voxel_mm)
+
+
+def depth_mm(mask: np.ndarray, voxel_mm: np.ndarray) -> np.ndarray:
+    """Depth (mm) under the surface of the mask, holes filled; the array's ends do not count as surface."""
+    filled = np.pad(ndimage.binary_fill_holes(mask), 1, mode="edge")
+    return ndimage.distance_transform_edt(filled, sampling=voxel_mm)[1:-1, 1:-1, 1:-1]
+
+
+def closed(mask: np.ndarray, radius_mm: float, voxel_mm: np.ndarray) -> np.ndarray:
+    """The mask closed by a ball: gaps up to 2 x `radius_mm` wide are filled."""
+    if not mask.any():
+        return mask
+    swollen = np.pad(distance_mm(mask, voxel_mm) <= radius_mm, 1, mode="edge")
+    return ndimage.distance_transform_edt(swollen, sampling=voxel_mm)[1:-1, 1:-1, 1:-1] > radius_mm
+
+
+def opened(mask: np.ndarray, radius_mm: float, voxel_mm: np.ndarray) -> np.ndarray:
+    """The mask opened by a ball: the parts that hold a ball of this radius."""
+    return distance_mm(depth_mm(mask, voxel_mm) > radius_mm, voxel_mm) <= radius_mm if mask.any() else mask
+
+
+def ball(radius_mm: float, voxel_mm: np.ndarray) -> np.ndarray:
+    """Structuring element: the voxels whose centres lie within `radius_mm`."""
+    reach = np.floor(radius_mm / np.asarray(voxel_mm)).astype(int)
+    steps = [np.arange(-n, n + 1) * step for n, step in zip(reach, voxel_mm, strict=True)]
+    first, second, third = np.meshgrid(*steps, indexing="ij")
+    return first**2 + second**2 + third**2 <= radius_mm**2 + 1e-9
+
+
+def drop_small(mask: np.ndarray, voxels_min: float) -> np.ndarray:
+    """The mask without its 26-connected pieces of fewer than `voxels_min` voxels."""
+    pieces, _ = ndimage.label(mask, NEIGHBOURS_26)
+    keep = np.bincount(pieces.ravel()) >= voxels_min
+    keep[0] = False
+    return keep[pieces]
+
+
+def smooth(data: np.ndarray, inside: np.ndarray, sigma_mm: float | np.ndarray, voxel_mm: np.ndarray) -> np.ndarray:
+    """Gaussian mean of `data` over the voxels `inside` alone (float32); where none is near, 0."""
+    sigma = sigma_mm / np.asarray(voxel_mm)
+    weight = ndimage.gaussian_filter(inside.astype(np.float32), sigma)
+    mean = ndimage.gaussian_filter(np.where(inside, data, 0).astype(np.float32), sigma)
+    return np.where(weight > 1e-3, mean / np.maximum(weight, 1e-3), 0).astype(np.float32)

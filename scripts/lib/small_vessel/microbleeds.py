@@ -1,0 +1,83 @@
+"""Cerebral microbleeds on T2*-weighted or susceptibility-weighted MRI, told from calcium by the registered CT.
+
+STRIVE-2 (Duering 2023): round or ovoid, dark on T2*/SWI, 2-10 mm, within the brain, not a vessel, not calcium.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from scripts.lib.images import Image
+from scripts.lib.small_vessel.blobs import find_dark_blobs
+from scripts.lib.small_vessel.grid import bounding_box, crop, depth_mm, distance_mm, opened, paste, smooth, world
+
+MICROBLEED, CALCIUM = "microbleed", "calcification"
+FORM_DEPTH = 0.3  # a vein that a dark spot is a part of shows above this share of the spot's depth
+COLUMNS = (
+    *("microbleed", "kind", "x_mm", "y_mm", "z_mm", "diameter_mm", "volume_mm3"),
+    *("contrast", "elongation", "compactness", "hu_p90", "status", "reason"),
+)
+
+
+def detect_microbleeds(
+    image: Image,
+    brain: np.ndarray,
+    settings: Mapping[str, Any],
+    hu_at: Callable[[np.ndarray, float], float] | None = None,
+) -> tuple[pd.DataFrame, np.ndarray]:
+    """Find microbleeds on a T2*/SWI image; `brain` is a mask on its grid.
+
+    hu_at(point RAS in the image's world, radius mm) gives the HU on the registered CT; without a CT nothing is told to
+    be calcium and `hu_p90` is NaN. Returns the table (one row per spot; `kind` microbleed or calcification; centre in
+    RAS mm of the image) and the label map (int32, label = column `microbleed`; calcified spots included).
+    """
+    box = bounding_box(brain)
+    part, inside = crop(image, box), brain[box]
+    voxel_mm = part.voxel_mm
+    relative = relative_to_surroundings(part.data, inside, settings["background_mm"], voxel_mm)
+    where = inside & (depth_mm(inside, voxel_mm) >= settings["surface_mm"])
+    where &= distance_mm(voids(relative, inside, voxel_mm, settings), voxel_mm) > settings["void_margin_mm"]
+    size_mm = (settings["diameter_mm_min"], settings["diameter_mm_max"])
+    labels = np.zeros(part.data.shape, np.int32)
+    rows: list[tuple[Any, ...]] = []
+    for blob in find_dark_blobs(relative, where, voxel_mm, size_mm, settings["contrast_min"], FORM_DEPTH):
+        if blob.open or blob.elongation > settings["elongation_max"] or blob.compactness < settings["compactness_min"]:
+            continue
+        point = world(part.affine, blob.centre[None])[0]
+        hu = hu_at(point, max(blob.diameter_mm / 2, settings["calcium_radius_mm_min"])) if hu_at else np.nan
+        kind = CALCIUM if hu >= settings["calcium_hu_min"] else MICROBLEED
+        labels[blob.voxels] = len(rows) + 1
+        numbers = (blob.diameter_mm, blob.volume_mm3, blob.contrast, blob.elongation, blob.compactness, hu)
+        rows.append((len(rows) + 1, kind, *point, *numbers, "ok", ""))
+    return pd.DataFrame(rows, columns=list(COLUMNS)), paste(labels, box, image.data.shape)
+
+
+def relative_to_surroundings(data: np.ndarray, inside: np.ndarray, sigma_mm: float, voxel_mm: np.ndarray) -> np.ndarray:
+    """Intensities divided by the brain's level around (Gaussian mean, the dark fifth left out); 0 outside."""
+    bright = inside & (data > np.percentile(data[inside], 20))
+    level = smooth(data, bright, sigma_mm, voxel_mm)
+    return np.where(inside & (level > 0), data / np.maximum(level, 1e-6), 0).astype(np.float32)
+
+
+def voids(relative: np.ndarray, inside: np.ndarray, voxel_mm: np.ndarray, settings: Mapping[str, Any]) -> np.ndarray:
+    """Wide signal voids (air and bone near the skull base, large haemorrhage): dark regions that hold a large ball."""
+    dark = inside & (relative < 1 - settings["contrast_min"])
+    return opened(dark, 0.6 * settings["diameter_mm_max"], voxel_mm)
+
+
+def hu_percentile(ct: Image, point_ras: np.ndarray, radius_mm: float, percentile: float = 90) -> float:
+    """HU percentile within a ball about a point (RAS mm of the CT); NaN where the ball lies outside the CT."""
+    middle = np.linalg.inv(ct.affine) @ [*point_ras, 1.0]
+    reach = np.ceil(radius_mm / ct.voxel_mm).astype(int)
+    low = np.floor(middle[:3]).astype(int) - reach
+    box = tuple(slice(max(0, a), max(0, b)) for a, b in zip(low, low + 2 * reach + 2, strict=True))
+    part = crop(ct, box)
+    if part.data.size == 0:
+        return float("nan")
+    points = world(part.affine, np.argwhere(np.ones(part.data.shape, bool)))
+    near = np.linalg.norm(points - point_ras, axis=1) <= radius_mm
+    return float(np.percentile(part.data.ravel()[near], percentile)) if near.any() else float("nan")

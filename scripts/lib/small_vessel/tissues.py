@@ -1,0 +1,182 @@
+"""The brain on FLAIR: template priors, bias, grey levels of the tissues, ventricles and a tissue label map.
+
+Priors are the MNI152 (ICBM 2009a, symmetric) tissue maps of nilearn's wheel, brought to the FLAIR grid by the template
+field; the labels themselves come from the FLAIR's own grey levels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import SimpleITK as sitk
+from scipy import ndimage
+
+from scripts.lib.images import Image, from_sitk, read_image, resample, to_sitk
+
+OTHER, WHITE_MATTER, VENTRICLES, CORTEX, CSF = 1, 2, 3, 4, 5
+TISSUES = {OTHER: "brain, other", WHITE_MATTER: "white matter", VENTRICLES: "ventricles", CORTEX: "cortex", CSF: "CSF"}
+HORN_SEEDS_MNI_MM = ((-8.0, 10.0, 14.0), (8.0, 10.0, 14.0), (-30.0, -10.0, -20.0), (30.0, -10.0, -20.0))
+DEEP_GREY_BOXES_MNI_MM = (
+    ((-31.0, -35.0, -6.0), (31.0, 20.0, 22.0)),  # basal ganglia and thalamus, medial to the insula
+    ((-14.0, -40.0, -52.0), (14.0, -14.0, -6.0)),  # brainstem
+)
+THIN_MM = 1.5  # slices thicker than this are averaged over when something finer is resampled onto them
+
+
+class TissueError(ValueError):
+    """The FLAIR cannot be segmented; the message says why."""
+
+
+@dataclass(frozen=True)
+class Levels:
+    """Grey levels of a FLAIR: CSF, white and grey matter, and the normal spread (SD) of white and grey matter."""
+
+    csf: float
+    wm: float
+    gm: float
+    wm_sd: float
+    gm_sd: float
+
+    def z_of(self, flair: np.ndarray) -> np.ndarray:
+        """Grey values in SDs of normal-appearing white matter above its median."""
+        return (flair - self.wm) / self.wm_sd
+
+
+@cache
+def template_priors() -> dict[str, Image]:
+    """Priors in MNI152 space (0-1): `wm`, `gm`, `ventricles` (the lateral ones, temporal horns included), `deep_grey`.
+
+    Ventricles: CSF (what grey and white matter leave over) deeper than 15 mm under the brain's closed hull falls into
+    separate pieces there; those that hold or come nearest to four points inside the horns are kept. Deep grey: grey
+    matter within boxes about the basal ganglia with the thalamus, and about the brainstem.
+    """
+    spec = find_spec("nilearn")  # only the folder: importing nilearn costs seconds
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError("nilearn, whose wheel holds the MNI152 tissue maps, is not installed")
+    folder = Path(spec.origin).parent / "datasets" / "data"
+    wm, gm = (read_image(folder / f"mni_icbm152_{name}_tal_nlin_sym_09a_converted.nii.gz") for name in ("wm", "gm"))
+    wm, gm = (image.with_data(image.data / image.data.max()) for image in (wm, gm))
+    csf = np.clip(1 - wm.data - gm.data, 0, 1)
+    pieces, _ = ndimage.label((csf > 0.5) & (_depth_under_hull_mm(csf < 0.5) > 15))
+    voxels = np.argwhere(pieces)
+    to_voxel = np.linalg.inv(wm.affine)
+    seeds = [(to_voxel @ [*seed, 1.0])[:3] for seed in HORN_SEEDS_MNI_MM]
+    nearest = [voxels[((voxels - seed) ** 2).sum(axis=1).argmin()] for seed in seeds]
+    core = np.isin(pieces, [pieces[tuple(voxel)] for voxel in nearest])
+    ventricles = np.where(ndimage.binary_dilation(core), csf, 0).astype(np.float32)
+    deep_grey = np.zeros_like(gm.data)
+    for corners in DEEP_GREY_BOXES_MNI_MM:
+        low, high = (to_voxel @ [*corner, 1.0] for corner in corners)
+        box = tuple(slice(round(a), round(b)) for a, b in zip(low[:3], high[:3], strict=True))
+        deep_grey[box] = gm.data[box]
+    return {"wm": wm, "gm": gm, "ventricles": wm.with_data(ventricles), "deep_grey": wm.with_data(deep_grey)}
+
+
+def _depth_under_hull_mm(tissue: np.ndarray) -> np.ndarray:
+    """Depth (mm, on a 1 mm grid) under the surface of the tissue once its gaps up to 30 mm are closed."""
+    coarse = np.pad(tissue[::3, ::3, ::3], 8)
+    swollen = ndimage.distance_transform_edt(~coarse) <= 5
+    hull = ndimage.binary_fill_holes(ndimage.distance_transform_edt(swollen) > 5)
+    depth_mm = 3.0 * ndimage.distance_transform_edt(hull)[8:-8, 8:-8, 8:-8]
+    fine = depth_mm.repeat(3, axis=0).repeat(3, axis=1).repeat(3, axis=2)
+    return fine[: tissue.shape[0], : tissue.shape[1], : tissue.shape[2]]
+
+
+def onto(image: Image, grid: Image, transform: sitk.Transform | None = None) -> np.ndarray:
+    """Resample a smooth image (linear) onto a grid, averaged over the thickness of slices above 1.5 mm.
+
+    `transform` maps points of `grid` to points of `image`. Returns float32 of the grid's shape. A thick slice shows the
+    mean of what it holds: its middle alone would lose thin structures.
+    """
+    parts = np.maximum(1, np.round(grid.voxel_mm / THIN_MM).astype(int))
+    axis = int(parts.argmax())
+    total = np.zeros(grid.data.shape, np.float32)
+    for part in range(parts[axis]):
+        step = np.eye(4)
+        step[axis, 3] = (part + 0.5) / parts[axis] - 0.5
+        total += resample(image, Image(grid.data, grid.affine @ step), transform).data.astype(np.float32)
+    return total / parts[axis]
+
+
+def correct_bias(image: Image, mask: np.ndarray, settings: Mapping[str, Any]) -> Image:
+    """Divide out the slow shading (N4, Tustison 2010) fitted inside `mask` on a shrunken copy."""
+    factors = [max(1, round(settings["bias_voxel_mm"] / step)) for step in image.voxel_mm]
+    factors = [min(f, max(1, n // 16)) for f, n in zip(factors, image.data.shape, strict=True)]
+    floor = float(np.percentile(image.data[mask], 1))
+    whole = to_sitk(image.with_data(np.maximum(image.data, max(floor, 1e-3)).astype(np.float32)))
+    small, small_mask = sitk.Shrink(whole, factors), sitk.Shrink(to_sitk(image.with_data(mask)), factors)
+    n4 = sitk.N4BiasFieldCorrectionImageFilter()
+    n4.SetMaximumNumberOfIterations([settings["bias_iterations"]] * 3)
+    n4.SetConvergenceThreshold(1e-4)
+    n4.Execute(small, small_mask)
+    field = from_sitk(n4.GetLogBiasFieldAsImage(whole)).data
+    return image.with_data((image.data / np.exp(field)).astype(np.float32))
+
+
+def grey_levels(flair: np.ndarray, brain: np.ndarray, priors: Mapping[str, np.ndarray]) -> Levels:
+    """Grey levels of CSF, white and grey matter from voxels where the priors are sure.
+
+    Levels are the modes of the histograms. White matter's spread is that of the values below the mode (1.4826 x their
+    median distance): hyperintensities lie above and do not move it; grey matter's is that of the values above, where
+    CSF of the sulci does not reach. Raises TissueError where CSF is not darker than white matter.
+    """
+    certain = brain & (flair > 0)
+    wm = flair[certain & (priors["wm"] > 0.9)]
+    gm = flair[certain & (priors["gm"] > 0.7)]
+    csf = flair[brain & (priors["ventricles"] > 0.7)]
+    if min(wm.size, gm.size) < 500:
+        raise TissueError("too little brain inside the image: white or grey matter covers less than 500 voxels")
+    wm_level = mode_of(wm)
+    gm_level = mode_of(gm)
+    wm_sd = 1.4826 * float(np.median(wm_level - wm[wm <= wm_level]))
+    gm_sd = 1.4826 * float(np.median(gm[gm >= gm_level] - gm_level))
+    dark = float(np.percentile(flair[brain], 1)) if csf.size < 20 else float(np.percentile(csf, 25))
+    if dark > wm_level - 2 * wm_sd or wm_sd <= 0:
+        raise TissueError("the CSF is not darker than the white matter: this is no FLAIR, or it is not aligned")
+    return Levels(csf=dark, wm=wm_level, gm=gm_level, wm_sd=wm_sd, gm_sd=gm_sd)
+
+
+def mode_of(values: np.ndarray) -> float:
+    """Mode of a sample: the highest point of its smoothed histogram between the 1st and 99th percentile."""
+    low, high = np.percentile(values, [1, 99])
+    if high <= low:
+        return float(low)
+    counts, edges = np.histogram(values, bins=200, range=(low, high))
+    smooth = ndimage.gaussian_filter1d(counts.astype(float), 5, mode="constant")
+    peak = int(smooth.argmax())
+    return float(edges[peak] + edges[peak + 1]) / 2
+
+
+def find_ventricles(
+    flair: Image, brain: np.ndarray, prior: np.ndarray, levels: Levels, settings: Mapping[str, Any]
+) -> np.ndarray:
+    """Lateral ventricles: voxels nearer to CSF than to white matter in grey level, connected to the prior's core.
+
+    They may lie `ventricle_margin_mm` outside the warped prior (large ventricles of the old), not farther.
+    Returns a boolean mask; empty if there is no CSF in the prior.
+    """
+    dark = brain & (flair.data < (levels.csf + levels.wm) / 2)
+    core = dark & (prior > 0.5)
+    if not core.any():
+        return core
+    away_mm = ndimage.distance_transform_edt(prior <= 0.3, sampling=flair.voxel_mm)
+    return ndimage.binary_propagation(core, mask=dark & (away_mm <= settings["ventricle_margin_mm"]))
+
+
+def label_tissues(
+    flair: Image, brain: np.ndarray, priors: Mapping[str, np.ndarray], ventricles: np.ndarray, levels: Levels
+) -> np.ndarray:
+    """Label map (uint8, `TISSUES`): ventricles, other CSF, white matter, cortex, and the rest of the brain."""
+    labels = np.zeros(flair.data.shape, np.uint8)
+    labels[brain] = OTHER
+    labels[brain & (priors["wm"] > 0.5)] = WHITE_MATTER
+    labels[brain & (priors["gm"] > 0.5)] = CORTEX
+    labels[brain & (flair.data < (levels.csf + levels.wm) / 2)] = CSF
+    labels[ventricles] = VENTRICLES
+    return labels

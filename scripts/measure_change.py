@@ -1,0 +1,178 @@
+"""Measure the change between a subject's two visits in the space half-way between them."""
+
+import numpy as np
+import pandas as pd
+import SimpleITK as sitk
+
+from scripts.lib.images import linear_transform, map_points, matrix_ras, read_image, resample
+from scripts.lib.job import run
+from scripts.lib.longitudinal import (
+    Visit,
+    change_row,
+    half_of,
+    half_way_grid,
+    interval_days,
+    lesion_rows,
+    match_points,
+    symmetric_motion,
+    wmh_pair,
+    wmh_rows,
+)
+from scripts.lib.registration import register_rigid
+from scripts.lib.small_vessel.grid import bounding_box, crop
+from scripts.lib.small_vessel.session import NotMeasured, brain_on, priors_on, read_checked, to_reference
+from scripts.lib.small_vessel.tissues import TissueError
+from scripts.lib.tables import FAILED, MISSING, USABLE, read_json, read_tsv, write_tsv
+
+WMH_MEASURES = (
+    *("wmh_volume_cm3", "wmh_periventricular_cm3", "wmh_deep_cm3", "n_wmh_lesions", "fazekas_periventricular"),
+    *("fazekas_deep", "fazekas_total", "wmh_growth_cm3", "wmh_shrinkage_cm3"),
+)
+COUNTS = {"n_microbleeds": "microbleed", "n_lacunes": "lacune"}
+CALCIUM = {"calcification_volume_mm3": "total_volume_mm3", "agatston_equivalent": "agatston_equivalent"}
+KEYS = ("subject", "from_session", "to_session")
+COLUMNS = (*KEYS, "interval_days", "measure", "baseline", "followup", "change", "change_per_year", "status", "reason")
+
+
+def visits_of(given):
+    """The two visits' inputs, by the names that the jobs of one session use (listed as `<name>_<visit>`)."""
+    names = {name.rsplit("_", 1)[0] for name, _ in given.items() if name.endswith(("_first", "_second"))}
+    return tuple({name: given.get(f"{name}_{which}") for name in names} for which in ("first", "second"))
+
+
+def motion_between(visits, columns, settings):
+    """4 x 4 from the first visit's reference points to the second's; NotMeasured if the two cannot be registered."""
+    images = []
+    for visit, column in zip(visits, columns, strict=True):
+        if column not in visit or not visit[column]:
+            raise NotMeasured(MISSING, "a visit has no MRI")
+        images.append(read_checked(visit, column))
+    forward = register_rigid(images[0], images[1], settings["registration"])
+    backward = register_rigid(images[1], images[0], settings["registration"])
+    for result in (forward, backward):
+        if result.status == FAILED:
+            raise NotMeasured(FAILED, f"registration of the two visits: {result.reason}")
+    motion, gap_mm = symmetric_motion(forward.matrix_ras, backward.matrix_ras)
+    if gap_mm > settings["change"]["motion_gap_mm_max"]:
+        raise NotMeasured(FAILED, f"registration of the two visits: there and back differ by {gap_mm:.1f} mm")
+    return motion
+
+
+def read_visit(visit, flair, brain, grid, from_half):
+    """A visit on the half-way grid; `from_half`: 4 x 4 from half-way points to points of its reference."""
+    half_to_reference = linear_transform(from_half)
+    half_to_flair = sitk.CompositeTransform([to_reference(visit, "FLAIR").GetInverse(), half_to_reference])
+    mask = None
+    if visit.get("wmh"):
+        drawn = read_image(visit["wmh"])
+        mask = resample(drawn.with_data((drawn.data > 0.5).astype(np.float32)), grid, half_to_flair).data >= 0.5
+    return Visit(
+        flair=resample(flair, grid, half_to_flair),
+        brain=brain,
+        priors=priors_on(visit, grid, half_to_reference, "wm", "gm", "ventricles"),
+        user_mask=mask,
+    )
+
+
+def wmh_change(visits, half, days, settings):
+    """Rows of WMH; `half`: square root of the motion between the visits' references."""
+    flairs = [read_checked(visit, "FLAIR") for visit in visits]
+    steps = (half, np.linalg.inv(half))
+    to_half = [step @ matrix_ras(to_reference(visit, "FLAIR")) for step, visit in zip(steps, visits, strict=True)]
+    from_half = [np.linalg.inv(step) for step in steps]
+    grid = half_way_grid(flairs, to_half, settings["change"]["half_way_voxel_mm"])
+    brains = [brain_on(visit, grid, linear_transform(back)) for visit, back in zip(visits, from_half, strict=True)]
+    shared = brains[0] & brains[1]
+    if not shared.any():
+        raise NotMeasured(FAILED, "the two visits show no common part of the brain")
+    box = bounding_box(shared)
+    part = crop(grid, box)
+    pair = [
+        read_visit(visit, flair, brain[box], part, back)
+        for visit, flair, brain, back in zip(visits, flairs, brains, from_half, strict=True)
+    ]
+    found = wmh_pair(pair, settings["wmh"], settings["change"]["difference_sd_min"])
+    return wmh_rows(found, part.affine, days, settings["wmh"])
+
+
+def lesion_points(visit, name, step):
+    """Points (n, 3) of a visit's spots in half-way space, which of them count, and whether a CT told calcium apart.
+
+    `step`: 4 x 4 from the visit's reference to half-way.
+    """
+    facts = visit.get(f"{name}_facts")
+    if not facts:
+        raise NotMeasured(MISSING, f"a visit has no image for {name}s")
+    found = read_json(facts)
+    if found["status"] not in USABLE:
+        raise NotMeasured(found["status"], found["reason"])
+    table = read_tsv(visit[f"{name}_table"])
+    way = sitk.CompositeTransform([linear_transform(step), to_reference(visit, found.get("image", "T1w"))])
+    points = map_points(way, table[["x_mm", "y_mm", "z_mm"]].to_numpy(float)).reshape(-1, 3)
+    counted = (table["kind"] == name).to_numpy() if "kind" in table else np.ones(len(table), bool)
+    return points, counted, found.get("calcium_checked", True)
+
+
+def count_change(visits, measure, name, half, days, settings):
+    """Rows of counted lesions; a visit without CT borrows from the other's what is calcium and not blood."""
+    steps = (half, np.linalg.inv(half))
+    spots = [lesion_points(visit, name, step) for visit, step in zip(visits, steps, strict=True)]
+    tolerance_mm = settings["change"]["match_mm"]
+    counted = []
+    for (points, counts, checked), (others, other_counts, other_checked) in (spots, spots[::-1]):
+        kept = counts.copy()
+        if other_checked and not checked:
+            kept[[i for i, _ in match_points(points, others[~other_counts], tolerance_mm)]] = False
+        counted.append(points[kept])
+    return lesion_rows(measure, counted[0], counted[1], tolerance_mm, days)
+
+
+def calcium_change(visits, days):
+    """Rows of calcification, of visits that both have a CT: measured in each CT's own space."""
+    tables = [read_tsv(visit["calcification"]).iloc[0] for visit in visits if visit.get("calcification")]
+    if len(tables) < 2:
+        return []
+    if any(table["status"] not in USABLE for table in tables):
+        reasons = "; ".join(str(table["reason"]) for table in tables if table["status"] not in USABLE)
+        return [change_row(measure, None, None, days, FAILED, reasons) for measure in CALCIUM]
+    first, last = tables
+    return [change_row(measure, first[column], last[column], days) for measure, column in CALCIUM.items()]
+
+
+def mri_change(visits, half, days, settings):
+    """Rows of what is measured on MRI, each with its own status."""
+    try:
+        rows = wmh_change(visits, half, days, settings)
+    except (NotMeasured, TissueError, ValueError) as problem:
+        rows = not_measured(WMH_MEASURES, days, problem)
+    for measure, name in COUNTS.items():
+        try:
+            rows += count_change(visits, measure, name, half, days, settings)
+        except NotMeasured as problem:
+            rows += not_measured((measure,), days, problem)
+    return rows
+
+
+def main(snakemake):
+    params, settings = snakemake.params, snakemake.params.settings
+    days = interval_days(*params.acq_times)
+    visits = visits_of(snakemake.input)
+    try:
+        half = half_of(motion_between(visits, params.references, settings))
+    except (NotMeasured, ValueError) as problem:
+        rows = not_measured((*WMH_MEASURES, *COUNTS), days, problem)
+    else:
+        rows = mri_change(visits, half, days, settings)
+    rows += calcium_change(visits, days)
+    keys = dict(zip(KEYS, (snakemake.wildcards.subject, *params.sessions), strict=True))
+    write_tsv(pd.DataFrame(rows).assign(**keys)[list(COLUMNS)], snakemake.output.change)
+
+
+def not_measured(measures, days, problem):
+    """A row per measure that says why it was not made."""
+    status = getattr(problem, "status", FAILED)
+    return [change_row(measure, None, None, days, status, str(problem)) for measure in measures]
+
+
+if __name__ == "__main__":
+    run(main, snakemake)

@@ -1,0 +1,250 @@
+"""WMH on an analytic head: ellipsoids of tissue, balls of lesion, oblique and anisotropic grids."""
+
+from functools import cache
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from scripts.lib.config import Config, plain
+from scripts.lib.images import Image
+from scripts.lib.longitudinal import Visit, growth_and_shrinkage_cm3, wmh_pair
+from scripts.lib.small_vessel.grid import bounding_box, closed, crop, depth_mm, distance_mm, drop_small
+from scripts.lib.small_vessel.tissues import CSF, VENTRICLES, TissueError, correct_bias, mode_of, onto, template_priors
+from scripts.lib.small_vessel.wmh import mask_from_evidence, segment_wmh
+from scripts.lib.tables import OK, REVIEW
+
+SETTINGS = plain(Config().wmh)
+LEVELS = {"csf": 20.0, "wm": 100.0, "gm": 120.0, "wmh": 180.0}
+RADII_MM = np.array([44.0, 50.0, 42.0])
+HORNS = [(np.array([side * 9.0, 0.0, 4.0]), np.array([5.0, 18.0, 7.0])) for side in (-1, 1)]
+OBLIQUE = Rotation.from_euler("xyz", [8, -5, 12], degrees=True).as_matrix()
+
+
+def inside(points, centre, radii_mm):
+    return (((points - centre) / radii_mm) ** 2).sum(axis=-1) <= 1
+
+
+@cache
+def head(lesions=(), voxel_mm=(2.0, 2.0, 3.0), turned=True, seed=0, noise=4.0, shading=0.0, extracted=False):
+    """FLAIR of a head with lesions ((x, y, z, radius), ...), its brain, priors and true lesion volume."""
+    voxel_mm = np.array(voxel_mm)
+    turn = OBLIQUE if turned else np.eye(3)
+    shape = np.ceil(2 * 58.0 / voxel_mm).astype(int)
+    affine = np.eye(4)
+    affine[:3, :3] = turn * voxel_mm
+    affine[:3, 3] = -affine[:3, :3] @ ((shape - 1) / 2)
+    flair = np.zeros(shape)
+    priors = {name: np.zeros(shape, np.float32) for name in ("wm", "gm", "ventricles")}
+    brain = np.zeros(shape)
+    truth = np.zeros(shape)
+    steps = (-0.25, 0.25)
+    for offset in np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), axis=-1).reshape(-1, 3):
+        index = np.moveaxis(np.indices(shape), 0, -1) + offset
+        points = index @ affine[:3, :3].T + affine[:3, 3]
+        skin = inside(points, 0, RADII_MM + 12) & ~inside(points, 0, RADII_MM + 7)
+        whole, core = inside(points, 0, RADII_MM), inside(points, 0, RADII_MM - 5)
+        horns = np.any([inside(points, *horn) for horn in HORNS], axis=0)
+        level = np.where(core, LEVELS["wm"], np.where(whole, LEVELS["gm"], 0.0 if extracted else 10.0))
+        lesion = np.zeros(shape, bool)
+        for *centre, radius in lesions:
+            lesion |= (np.linalg.norm(points - centre, axis=-1) <= radius) & core & ~horns
+        level = np.where(lesion, LEVELS["wmh"], np.where(horns, LEVELS["csf"], level))
+        flair += np.where(skin, 0.0 if extracted else 250.0, level) / 8
+        brain += whole / 8
+        truth += lesion / 8
+        priors["wm"] += (core & ~horns) / 8
+        priors["gm"] += (whole & ~core) / 8
+        priors["ventricles"] += horns / 8
+    brain = brain > 0.5
+    slope = 1 + shading * np.linspace(-1, 1, shape[1])[None, :, None]
+    flair = flair * slope + np.random.default_rng(seed).normal(0, noise, shape) * (flair > 0)
+    volume_cm3 = truth.sum() * np.prod(voxel_mm) / 1000
+    image = Image(np.maximum(flair * (brain if extracted else 1), 0).astype(np.float32), affine)
+    return SimpleNamespace(flair=image, brain=brain, priors=priors, truth=truth > 0.5, volume_cm3=volume_cm3)
+
+
+LESIONS = ((-22.0, 16.0, 10.0, 6.0), (20.0, -20.0, 12.0, 4.0), (9.0, 21.0, 4.0, 6.0))
+
+
+def dice(first, second):
+    return 2 * (first & second).sum() / (first.sum() + second.sum())
+
+
+@pytest.mark.parametrize(
+    ("voxel_mm", "shading", "extracted"),
+    [((1.2, 1.2, 3.0), 0.0, False), ((1.0, 1.0, 6.0), 0.25, False), ((2.0, 2.0, 2.0), 0.1, True)],
+)
+def test_lesions_are_found_at_their_size_on_thick_and_oblique_slices(voxel_mm, shading, extracted):
+    case = head(LESIONS, voxel_mm, shading=shading, extracted=extracted)
+    found = segment_wmh(case.flair, case.brain, case.priors, SETTINGS)
+    assert dice(found.mask, case.truth) > (0.85 if voxel_mm[2] < 5 else 0.8)
+    volume_cm3 = found.mask.sum() * case.flair.voxel_volume_mm3 / 1000
+    assert volume_cm3 == pytest.approx(case.volume_cm3, rel=0.15 if voxel_mm[2] < 5 else 0.25)
+    assert found.status == OK, found.reason
+    horns_mm3 = 2 * 4 / 3 * np.pi * np.prod(HORNS[0][1])
+    ventricles_mm3 = (found.tissues == VENTRICLES).sum() * case.flair.voxel_volume_mm3
+    assert ventricles_mm3 == pytest.approx(horns_mm3, rel=0.15)
+
+
+def test_a_head_without_lesions_gives_zero_and_asks_for_a_look():
+    case = head()
+    found = segment_wmh(case.flair, case.brain, case.priors, SETTINGS)
+    assert not found.mask.any()
+    assert found.status == REVIEW
+    assert "no hyperintensity" in found.reason
+
+
+def test_grey_levels_scale_with_the_image():
+    case = head(LESIONS)
+    small = segment_wmh(case.flair, case.brain, case.priors, SETTINGS)
+    large = segment_wmh(case.flair.with_data(case.flair.data * 40), case.brain, case.priors, SETTINGS)
+    assert dice(small.mask, large.mask) > 0.99
+
+
+def test_a_lesion_that_runs_into_the_cortex_is_marked_as_a_possible_infarct():
+    case = head(((33.0, -5.0, 6.0, 11.0),))
+    wedge = np.linalg.norm(_points(case.flair) - [38.0, -5.0, 6.0], axis=-1) < 12
+    bright = case.flair.with_data(np.where(wedge & case.brain, 190.0, case.flair.data).astype(np.float32))
+    found = segment_wmh(bright, case.brain, case.priors, SETTINGS)
+    assert found.status == REVIEW
+    assert "possible infarct" in found.reason
+
+
+def test_a_cut_field_of_view_is_said():
+    case = head(LESIONS, turned=False)
+    top = int(np.argwhere(case.truth)[:, 2].mean())
+    part = Image(case.flair.data[:, :, : top + 1], case.flair.affine)
+    found = segment_wmh(
+        part, case.brain[:, :, : top + 1], {k: v[:, :, : top + 1] for k, v in case.priors.items()}, SETTINGS
+    )
+    assert "end of the field of view" in found.reason
+
+
+def test_an_image_without_flair_contrast_is_refused():
+    case = head(LESIONS)
+    inverted = case.flair.with_data(np.where(case.brain, 300 - case.flair.data, 0).astype(np.float32))
+    with pytest.raises(TissueError, match="CSF is not darker"):
+        segment_wmh(inverted, case.brain, case.priors, SETTINGS)
+
+
+def test_what_the_ventricles_enclose_is_no_lesion():
+    case = head()
+    plexus = np.linalg.norm(_points(case.flair) - [9.0, 0.0, 4.0], axis=-1) < 3
+    bright = case.flair.with_data(np.where(plexus, 190.0, case.flair.data).astype(np.float32))
+    assert not segment_wmh(bright, case.brain, case.priors, SETTINGS).mask.any()
+
+
+def test_growing_stops_at_half_height_and_small_lesions_are_dropped():
+    score = np.full((40, 20, 20), -np.inf, np.float32)
+    score[10:20, 5:15, 5:15] = 9.5
+    score[20:24, 5:15, 5:15] = np.array([5.0, 4.0, 3.0, 2.5])[:, None, None]  # half of the height is 4.75
+    score[35:38, 2:4, 2] = 7.0  # a seed that is too small
+    score[35, 3, 2:10] = 5.0
+    score[30, 10, 10] = 20.0
+    mask = mask_from_evidence(score, 6.0, np.ones(3), SETTINGS | {"seed_mm3_min": 7.0, "lesion_mm3_min": 2.0})
+    assert mask[10:20, 5:15, 5:15].all()
+    assert mask[20, 5:15, 5:15].all()
+    assert not mask[21:].any()
+
+
+def test_visits_exchanged_change_only_the_sign():
+    first = head(LESIONS, (2.0, 2.0, 2.0), seed=1)
+    second = head((*LESIONS, (-20.0, -20.0, 8.0, 5.0)), (2.0, 2.0, 2.0), seed=2)
+    visits = [Visit(case.flair, case.brain, case.priors) for case in (first, second)]
+    there = wmh_pair(visits, SETTINGS, 4.0).masks
+    back = wmh_pair(visits[::-1], SETTINGS, 4.0).masks
+    voxel_mm3 = first.flair.voxel_volume_mm3
+    growth, shrinkage = growth_and_shrinkage_cm3(*there, voxel_mm3)
+    assert (shrinkage, growth) == growth_and_shrinkage_cm3(*back, voxel_mm3)
+    new_cm3 = 4 / 3 * np.pi * 5.0**3 / 1000
+    assert growth == pytest.approx(new_cm3, rel=0.15)  # 65 voxels of 8 mm3
+    assert shrinkage < 0.05 * new_cm3
+
+
+def test_two_scans_of_one_state_show_no_change_though_noise_differs():
+    visits = [
+        Visit(c.flair, c.brain, c.priors) for c in (head(LESIONS, (2.0, 2.0, 2.0), seed=s, noise=7.0) for s in (3, 4))
+    ]
+    masks = wmh_pair(visits, SETTINGS, 4.0).masks
+    growth, shrinkage = growth_and_shrinkage_cm3(*masks, 8.0)
+    assert growth + shrinkage < 0.05 * masks[0].sum() * 8.0 / 1000
+
+
+def test_users_masks_of_both_visits_are_compared_as_they_are():
+    case = head(LESIONS, (2.0, 2.0, 2.0))
+    other = np.roll(case.truth, 1, axis=0)
+    visits = [Visit(case.flair, case.brain, case.priors, mask) for mask in (case.truth, other)]
+    masks = wmh_pair(visits, SETTINGS, 4.0).masks
+    assert (masks[0] == case.truth).all()
+    assert (masks[1] == other).all()
+
+
+def test_shading_is_removed():
+    case = head(shading=0.3, noise=1.0)
+    even = correct_bias(case.flair, case.brain, SETTINGS).data
+    white = case.brain & (case.priors["wm"] > 0.99)
+    assert np.std(even[white]) / np.mean(even[white]) < 0.25 * np.std(case.flair.data[white]) / np.mean(
+        case.flair.data[white]
+    )
+
+
+def test_the_mode_ignores_a_tail_of_lesions():
+    values = np.random.default_rng(5).normal(100, 5, 20000)
+    assert mode_of(np.append(values, np.full(6000, 180.0))) == pytest.approx(100, abs=1.5)
+
+
+def test_template_ventricles_are_the_lateral_ones():
+    priors = template_priors()
+    ventricles = priors["ventricles"]
+    points = np.argwhere(ventricles.data > 0.5) @ ventricles.affine[:3, :3].T + ventricles.affine[:3, 3]
+    assert 10 < len(points) / 1000 < 25  # cm3 at 1 mm
+    assert np.abs(points[:, 0].mean()) < 1  # a symmetric template
+    assert points[:, 2].max() < 35
+    assert (points[:, 2] > 8).mean() > 0.5
+    assert not ((np.abs(points[:, 0]) > 40) | (points[:, 1] < -65)).any()  # neither insula nor quadrigeminal cistern
+    for name, prior in priors.items():
+        assert 0 <= prior.data.min() <= prior.data.max() <= 1, name
+
+
+def test_thick_slices_show_the_mean_of_what_they_hold():
+    fine = Image(np.zeros((20, 20, 24), np.float32), np.eye(4))
+    fine.data[:, :, 10] = 1.0  # a sheet 1 mm thick
+    affine = np.diag([1.0, 1.0, 4.0, 1.0])
+    affine[2, 3] = 1.5  # slices hold planes 0-3, 4-7, 8-11, ...
+    thick = onto(fine, Image(np.zeros((20, 20, 6), np.float32), affine))
+    np.testing.assert_allclose(thick[10, 10], [0, 0, 0.25, 0, 0, 0], atol=0.05)
+
+
+def test_distances_are_in_mm_and_a_box_comes_back_to_its_place():
+    mask = np.zeros((30, 30, 12), bool)
+    mask[10:20, 10:20, 4:8] = True
+    voxel_mm = np.array([0.5, 1.0, 4.0])
+    assert distance_mm(mask, voxel_mm)[25, 15, 6] == pytest.approx(3.0)
+    assert distance_mm(mask, voxel_mm)[15, 15, 10] == pytest.approx(12.0)
+    assert depth_mm(np.ones((9, 9, 9), bool), np.ones(3)).min() == np.inf or depth_mm(mask, voxel_mm)[15, 15, 6] > 2
+    assert np.isinf(distance_mm(np.zeros_like(mask), voxel_mm)).all()
+    box = bounding_box(mask, margin=2)
+    image = Image(np.zeros(mask.shape), np.diag([0.5, 1.0, 4.0, 1.0]))
+    np.testing.assert_allclose(crop(image, box).affine[:3, 3], [4.0, 8.0, 8.0])
+
+
+def test_gaps_close_up_to_their_width():
+    mask = np.zeros((30, 12, 12), bool)
+    mask[5:12], mask[16:22] = True, True  # a gap of 4 voxels
+    assert closed(mask, 3.0, np.ones(3))[12:16, 3:9, 3:9].all()
+    assert not closed(mask, 1.5, np.ones(3))[12:16].any()
+    assert not drop_small(mask, 1e5).any()
+
+
+def test_csf_outside_the_ventricles_is_labelled_apart():
+    case = head(LESIONS)
+    cleft = np.linalg.norm(_points(case.flair) - [0.0, -36.0, 12.0], axis=-1) < 5
+    dark = case.flair.with_data(np.where(cleft, 20.0, case.flair.data).astype(np.float32))
+    tissues = segment_wmh(dark, case.brain, case.priors, SETTINGS).tissues
+    assert (tissues[cleft & case.brain] == CSF).mean() > 0.9
+
+
+def _points(image):
+    return np.moveaxis(np.indices(image.data.shape), 0, -1) @ image.affine[:3, :3].T + image.affine[:3, 3]
