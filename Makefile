@@ -16,7 +16,7 @@ demo-data: $(DEMO)/.made
 demo-plan: $(DEMO)/.made
 	@$(BIN)/snakemake --cores $(CORES) --configfile demo/studies.yaml demo/config.yaml --dry-run
 
-test: .venv/.installed
+test: $(DEMO)/.made
 	@$(BIN)/python -m pytest tests/unit tests/workflow -n $(CORES) --dist loadgroup
 	@$(MAKE) --no-print-directory demo
 	@$(BIN)/python -m pytest tests/integration -n $(CORES) --dist loadgroup

@@ -18,9 +18,9 @@ include: "rules/report.smk"
 
 
 rule all:
+    default_target: True
     input:
         per_session(session_file("", "desc-check_images.json")),
         per_session(session_file("ct", "desc-registration_qc.json"), lambda row: row.get("ct")),
         cohort_tables(),
         str(OUT / "report/index.html"),
-    default_target: True

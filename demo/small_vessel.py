@@ -65,7 +65,7 @@ def draw_small_vessel(
 
 
 def with_infarct(rng: np.random.Generator, head: Head, states: list[SmallVessel]) -> list[SmallVessel]:
-    """The same states with an old cortical infarct in the middle cerebral artery's territory: a cavity with a bright rim.
+    """The same states with an old cortical infarct in the territory of the middle cerebral artery: cavity and rim.
 
     WMH, lacunes and microbleeds within it are gone.
     """

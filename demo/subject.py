@@ -3,10 +3,10 @@
 What is true, by session (truth/sub-X_ses-Y_*): `transforms.json` (head frame -> each image's world), `landmarks.tsv`
 (points in MNI152 and in the T1w's world), `space-ct_arteries` (lumen with wall, numbered as in arteries.py),
 `space-ct_calcification` (plaques that fill half a voxel), `space-ct_calcification130` (where the plaque alone, blurred
-as the scanner does, reaches 130 HU), `space-FLAIR_{wmh,brain,ventricles,lacunes,infarct}`, `space-swi_microbleeds`. Tables of
-the whole cohort: calcifications, vessels, plaques, smallvessel, microbleeds, lacunes, change, sessions. Of WMH,
-`wmh_volume_cm3` sums the shares of all voxels, `wmh_mask_cm3` is the mask's: voxels of the FLAIR that WMH half fill.
-Every position is RAS mm in the world of the image it is about.
+as the scanner does, reaches 130 HU), `space-FLAIR_{wmh,brain,ventricles,lacunes,infarct}`, `space-swi_microbleeds`.
+Tables of the whole cohort: calcifications, vessels, plaques, smallvessel, microbleeds, lacunes, change, sessions. Of
+WMH, `wmh_volume_cm3` sums the shares of all voxels, `wmh_mask_cm3` is the mask's: voxels of the FLAIR that WMH half
+fill. Every position is RAS mm in the world of the image it is about.
 """
 
 from __future__ import annotations

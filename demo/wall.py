@@ -17,6 +17,7 @@ from demo.geometry import Curve, Grid, apply
 NORMAL_WALL_MM = 0.5
 MIN_WALL_MM = 0.35
 THICK_WALL_MM = 1.0
+SAME_SLICE_MM = 4.0
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,8 @@ def draw_wall_plaque(
     The proximal normal segment serves as reference where the artery has one, else the distal one.
     """
     length = rng.uniform(8, 15) if symptomatic else rng.uniform(6, 12)
-    first, last = {"BA": (0.30, 0.62), "VA": (0.62, 0.80), "MCA": (0.08, 0.22), "ICA": (0.55, 0.70)}[artery]
-    at = curve.length_mm * rng.uniform(first, last)
+    first, last = {"BA": (0.30, 0.62), "VA": (0.62, 0.80), "MCA": (0.14, 0.24), "ICA": (0.55, 0.70)}[artery]
+    at = max(curve.length_mm * rng.uniform(first, last), length / 2 + 2.0)
     proximal, distal = at - length / 2 - 4.0, at + length / 2 + 4.0
     use_proximal = proximal > 3.0
     return WallPlaque(
@@ -165,10 +166,11 @@ def draw_labels(
 ) -> tuple[np.ndarray, Grid]:
     """Contours as a label map on slices across the vessel (0.2 x 0.2 x 0.6 mm), in the vessel-wall MRI's world.
 
-    Labels: 1 lumen, 2 wall of the plaque's segment; 3 lumen, 4 wall of the 2 mm long reference segment.
+    Labels: 1 lumen, 2 wall of the plaque's segment; 3 lumen, 4 wall of the 2 mm long reference segment. A slice belongs
+    to a segment as a whole, by where the centreline crosses it.
     """
-    middle = curve.index_at((plaque.at_mm + plaque.reference_at_mm) / 2)
-    tangent = pose[:3, :3] @ curve.tangents[middle]
+    within = np.abs(curve.arc_mm - plaque.at_mm) <= plaque.length_mm / 2
+    tangent = pose[:3, :3] @ curve.tangents[within].mean(axis=0)
     turn, _ = Rotation.align_vectors(tangent[None], np.array([[0.0, 0.0, 1.0]]))
     ends = [plaque.at_mm - plaque.length_mm / 2, plaque.at_mm + plaque.length_mm / 2]
     ends += [plaque.reference_at_mm - 1, plaque.reference_at_mm + 1]
@@ -184,8 +186,13 @@ def draw_labels(
     grid = Grid(shape, affine)  # type: ignore[arg-type]
     indices = np.stack(np.unravel_index(np.arange(np.prod(shape)), shape), -1)
     lumen, outer, along = wall_distances(plaque, curve, apply(np.linalg.inv(pose) @ affine, indices), change)
-    in_plaque = np.abs(along - plaque.at_mm) <= plaque.length_mm / 2
-    in_reference = np.abs(along - plaque.reference_at_mm) <= 1.0
+    heights = low[2] + voxel[2] * np.arange(shape[2])
+    crossing = curve.arc_mm[used][np.abs(local[:, 2][:, None] - heights).argmin(0)]
+    missed = np.abs(local[:, 2][:, None] - heights).min(0) > voxel[2] / 2
+    slice_at = np.where(missed, np.inf, crossing)[indices[:, 2]]
     labels = np.where(lumen <= 0, 1, np.where(outer <= 0, 2, 0))
+    labels[np.abs(along - crossing[indices[:, 2]]) > SAME_SLICE_MM] = 0
+    in_plaque = np.abs(slice_at - plaque.at_mm) <= plaque.length_mm / 2
+    in_reference = np.abs(slice_at - plaque.reference_at_mm) <= 1.0
     labels = np.where(in_plaque, labels, np.where(in_reference & (labels > 0), labels + 2, 0))
     return labels.reshape(shape).astype(np.uint8), grid

@@ -1,5 +1,6 @@
 """The manifest's rows, the names of all files, and what every rule is given: settings and code digest."""
 
+import os
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -64,6 +65,11 @@ def subject_file(suffix):
 def cohort_file(name):
     """Path of a file of the whole cohort."""
     return str(OUT / "cohort" / name)
+
+
+def resource(name):
+    """Path of a file that the project ships, as seen from the working folder: the same in every clone run in place."""
+    return os.path.relpath(ROOT / "resources" / name)
 
 
 def log(rule_name, *wildcards):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from scripts.lib.names import nearest
 
@@ -77,10 +77,8 @@ class ArterySettings(Section):
     """Standard deviation of the position of a centreline that comes from a mask or an angiogram."""
     complete_from_atlas: bool = True
     """Arteries that a mask or an angiogram does not show are taken from the atlas (and the lookup table says so)."""
-    angio_low_mads: float = 4.0
-    """Angiogram: a vessel continues where it stands this many median absolute deviations above the tissue."""
-    angio_high_mads: float = 7.0
-    """Angiogram: a vessel begins where it stands this many median absolute deviations above the tissue."""
+    angio_mads: float = 6.0
+    """Angiogram: a vessel stands at least this many median absolute deviations above the tissue."""
     angio_share_min: float = 0.3
     """An artery of which a smaller share of the volume expected from the atlas shows on the angiogram is not taken."""
 
@@ -202,9 +200,9 @@ class WmhSettings(Section):
     """Periventricular: within this distance of the ventricles; the rest is deep."""
     contact_mm: float = 3.0
     """A lesion that comes this near to the ventricles counts as touching them for the Fazekas grade."""
-    fazekas_periventricular_mm: tuple[float, float] = Field((5.0, 10.0), strict=False)
+    fazekas_periventricular_mm: list[float] = [5.0, 10.0]
     """Radial width from which the periventricular grade is 2, and from which it is 3."""
-    fazekas_deep_mm: tuple[float, float] = Field((10.0, 20.0), strict=False)
+    fazekas_deep_mm: list[float] = [10.0, 20.0]
     """Largest diameter from which the deep grade is 2, and above which it is 3."""
 
 
@@ -215,11 +213,11 @@ class MicrobleedSettings(Section):
     """Smallest diameter (of the ball of the same volume)."""
     diameter_mm_max: float = 10.0
     """Largest diameter."""
-    contrast_min: float = 0.25
+    contrast_min: float = 0.5
     """Least depth below the surroundings, as a share of their level."""
     elongation_max: float = 2.5
     """Largest ratio of the longest to the middle axis: longer spots are vessels."""
-    compactness_min: float = 0.0
+    compactness_min: float = 0.6
     """Least volume as a share of that of the ball that holds it: branched or bent spots are vessels."""
     background_mm: float = 10.0
     """Sigma of the Gaussian mean that is the surroundings' level."""
@@ -432,7 +430,7 @@ class Config(Section):
     """The whole configuration."""
 
     bids_dir: str | None = None
-    """BIDS folder with the images, indexed into manifest.tsv. Either this, or `manifest`, or only `analyses` over tables."""
+    """BIDS folder with the images, indexed into manifest.tsv. Or give `manifest`; or only `analyses` over tables."""
     manifest: str | None = None
     """A manifest of your own (TSV; columns in config/README.md) instead of indexing a BIDS folder."""
     participants: str | None = None

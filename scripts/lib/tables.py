@@ -11,9 +11,10 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
+if TYPE_CHECKING:  # half of the jobs write JSON alone: pandas would be half of their start-up
+    import pandas as pd
 
 OK = "ok"  # measured
 REVIEW = "review"  # measured, and a person should look: the reason says at what
@@ -41,6 +42,8 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
 
 def read_tsv(path: str | Path, **kwargs: Any) -> pd.DataFrame:
     """Read a TSV; `n/a` and empty cells are missing. Labels (subject, session, ...) stay text: "01" keeps its zero."""
+    import pandas as pd
+
     labels = dict.fromkeys(("subject", "session", "from_session", "to_session", "participant_id", "session_id"), str)
     return pd.read_csv(
         path,

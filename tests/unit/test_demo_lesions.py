@@ -4,12 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from demo.arteries import LEFT_LANDMARKS, artery_names, draw_arteries
-from demo.calcium import WALL_MM, Calcification, draw_calcifications, woodcock_grade
+from demo.calcium import WALL_MM, Calcification, apart, draw_calcifications, woodcock_grade
 from demo.geometry import Curve, apply, oriented_grid, random_pose
 from demo.tube import tube_ct
-from demo.wall import WallPlaque, draw_labels, plaque_truth, sections, wall_distances
+from demo.wall import WallPlaque, draw_labels, draw_wall_plaque, plaque_truth, sections, wall_distances
 
 STRAIGHT = Curve(np.array([[0.0, 0, z] for z in np.linspace(0, 30, 7)]), np.full(7, 2.0))
 RING = Calcification("ICA", "L", 15.0, 0.0, 360.0, 5.0, 1.0, 800.0, "iel")
@@ -139,3 +140,23 @@ def test_drawn_labels_hold_the_areas():
     reference = round(grid.to_index(apply(pose, STRAIGHT.point_at(WALL.reference_at_mm)[None]))[0, 2])
     assert (labels[:, :, reference] == 3).sum() * pixel == pytest.approx(truth["reference_lumen_area_mm2"], rel=0.04)
     assert set(np.unique(labels)) == {0, 1, 2, 3, 4}
+
+
+@pytest.mark.parametrize("key", [("BA", "M"), ("VA", "L"), ("MCA", "R")])
+def test_contours_on_bent_arteries_are_closed(key):
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        curve = draw_arteries(rng, lambda points: points)[key]
+        labels, _ = draw_labels(draw_wall_plaque(rng, curve, *key, True, None), curve, np.eye(4), None)
+        outside = ndimage.binary_dilation(labels == 0, np.ones((3, 3, 1)))
+        lumen = np.isin(labels, (1, 3))
+        assert (lumen & outside).sum() <= 0.01 * lumen.sum()
+        assert set(np.unique(labels)) == {0, 1, 2, 3, 4}
+
+
+def test_plaques_across_a_junction_are_kept_apart():
+    curves = draw_arteries(np.random.default_rng(5), lambda points: points)
+    last = replace(RING, artery="VA", side="L", at_mm=curves["VA", "L"].length_mm - 1)
+    first = replace(RING, artery="BA", side="M", at_mm=1.0)
+    assert not apart(last, first, curves)
+    assert apart(last, replace(first, at_mm=curves["BA", "M"].length_mm - 3), curves)

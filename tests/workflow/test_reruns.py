@@ -19,22 +19,22 @@ SESSION_CT = {
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    """Three subjects with two visits, all done."""
-    bench = Workbench(tmp_path_factory.mktemp("finished"))
+    """Three subjects with two visits, all done, and a snapshot of the folder."""
+    bench = Workbench(tmp_path_factory.mktemp("finished") / "bench")
     for subject in ("01", "02", "03"):
         bench.add_session(subject, "01", BASELINE)
         bench.add_session(subject, "02", FOLLOWUP)
     bench.finish()
+    shutil.copytree(bench.folder, bench.folder.with_name("snapshot"), symlinks=True)
     return bench
 
 
 @pytest.fixture
-def bench(finished, tmp_path):
-    """A copy of the finished run that a test may change."""
-    shutil.copytree(finished.folder, tmp_path / "copy", symlinks=True)
-    copy = Workbench.__new__(Workbench)
-    copy.folder, copy.project, copy.bids = (tmp_path / "copy", tmp_path / "copy/project", tmp_path / "copy/bids")
-    return copy
+def bench(finished):
+    """The finished run, put back as it was in its own place."""
+    shutil.rmtree(finished.folder)
+    shutil.copytree(finished.folder.with_name("snapshot"), finished.folder, symlinks=True)
+    return finished
 
 
 def test_a_finished_run_has_nothing_to_do(bench):
