@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
 from typing import Any, TypeVar
 
@@ -56,8 +57,9 @@ class Prepared:
     is_slab: bool
     is_brain: bool
 
-    @property
+    @cached_property
     def centre(self) -> np.ndarray:
+        """Centre of the head (3,), RAS mm."""
         return head_centre(self.mask, self.image.affine)
 
     def level(self, voxel_mm: float, margin_mm: float) -> tuple[sitk.Image, sitk.Image]:

@@ -239,13 +239,21 @@ def small_vessel_lines(run: Path, sessions: pd.DataFrame) -> Iterator[dict[str, 
         yield agreement_line(name, both[f"{name}_true"], both[f"{name}_found"], unit)
 
 
-def plaque_lines(run: Path) -> Iterator[dict[str, object]]:
+def plaque_pairs(run: Path) -> pd.DataFrame:
+    """Every true plaque beside every reader's row of its session (columns ending in _true and _found)."""
     truth = table(run / "truth/plaques.tsv")
-    paths = sorted((run / "derivatives").glob("sub-*/ses-*/vwi/*_desc-plaque_metrics.tsv"))
-    found = pd.concat([table(path) for path in paths])
+    found = pd.concat(
+        [table(path) for path in sorted((run / "derivatives").glob("sub-*/ses-*/vwi/*-plaque_metrics.tsv"))]
+    )
     found = found[found.lesion.notna()]
-    for reader, of_reader in found.groupby("reader"):
-        both = truth.merge(of_reader, on=KEYS, suffixes=("_true", "_found"), how="left")
+    readers = pd.DataFrame({"reader": found.reader.unique()})
+    return truth.merge(readers, how="cross").merge(
+        found, on=[*KEYS, "reader"], suffixes=("_true", "_found"), how="left"
+    )
+
+
+def plaque_lines(run: Path) -> Iterator[dict[str, object]]:
+    for reader, both in plaque_pairs(run).groupby("reader"):
         for name, unit in {
             "lumen_area_mm2": "mm2",
             "outer_wall_area_mm2": "mm2",
