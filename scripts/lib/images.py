@@ -37,18 +37,28 @@ class Image:
     @property
     def voxel_mm(self) -> np.ndarray:
         """Lengths of the three voxel edges, mm."""
-        return np.linalg.norm(self.affine[:3, :3], axis=0)
+        return voxel_edges_mm(self.affine)
 
     @property
     def voxel_volume_mm3(self) -> float:
         """Volume of one voxel, mm3: the determinant, so that it holds for a sheared grid too."""
-        return float(abs(np.linalg.det(self.affine[:3, :3])))
+        return volume_of_voxel_mm3(self.affine)
 
     def with_data(self, data: np.ndarray) -> Image:
         """The same grid with other data; raises ValueError if the shape differs."""
         if data.shape != self.data.shape:
             raise ValueError(f"shape {data.shape} does not fit the grid {self.data.shape}")
         return Image(data, self.affine)
+
+
+def voxel_edges_mm(affine: np.ndarray) -> np.ndarray:
+    """Lengths (3,) of the voxel edges of a grid, mm."""
+    return np.linalg.norm(affine[:3, :3], axis=0)
+
+
+def volume_of_voxel_mm3(affine: np.ndarray) -> float:
+    """Volume of one voxel of a grid, mm3; right for a sheared grid too."""
+    return float(abs(np.linalg.det(affine[:3, :3])))
 
 
 def shear_deg(affine: np.ndarray) -> float:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from scripts.lib.images import Image
+from scripts.lib.images import Image, volume_of_voxel_mm3, voxel_edges_mm
 from scripts.lib.vessel_wall.points import index_of, moved, voxel_centres
 
 LUMEN, WALL, REFERENCE_LUMEN, REFERENCE_WALL, PITUITARY_STALK = 1, 2, 3, 4, 5
@@ -41,11 +41,11 @@ class Segment:
 
     @property
     def voxel_mm(self) -> np.ndarray:
-        return np.linalg.norm(self.affine[:3, :3], axis=0)
+        return voxel_edges_mm(self.affine)
 
     @property
     def voxel_volume_mm3(self) -> float:
-        return float(abs(np.linalg.det(self.affine[:3, :3])))
+        return volume_of_voxel_mm3(self.affine)
 
     @property
     def centre(self) -> np.ndarray:
