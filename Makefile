@@ -47,7 +47,8 @@ lock:
 
 $(DEMO)/.made: .venv/.installed $(wildcard demo/*.py demo/*.yaml)
 	@echo "building the demo cohort in $(DEMO)"
-	@$(BIN)/python -m demo --out $(DEMO) --jobs $(CORES)
+	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS=1 \
+		$(BIN)/python -m demo --out $(DEMO) --jobs $(CORES)
 	@$(BIN)/python -m demo.study_tables --out $(DEMO)/studies --seed 1
 	@touch $@
 

@@ -19,6 +19,7 @@ from demo.geometry import Curve, Grid, smooth_noise
 
 FIRST_MM = (-92, -131, -112)
 SHAPE = (185, 251, 211)
+FAR_MM = 30.0  # bodies blend over less than this
 DURA_MM = 0.7
 CLOSING_MM = 13.0
 ARACHNOID_MM = 1.6
@@ -64,13 +65,19 @@ class _Shapes:
         return (scaled - 1) * np.float32(min(radii))
 
     def capsule(self, start: tuple, end: tuple, radii: tuple, mirror: bool = False) -> np.ndarray:
-        """A rod from start to end; its radius goes from radii[0] to radii[1]."""
-        x = self.side if mirror else self.x
-        axis = np.subtract(end, start).astype(np.float32)
-        dx, dy, dz = x - start[0], self.y - start[1], self.z - start[2]
+        """A rod from start to end; its radius goes from radii[0] to radii[1]. Beyond FAR_MM from it: FAR_MM."""
+        first, last = np.array(start, np.float32), np.array(end, np.float32)
+        reach = max(radii) + FAR_MM
+        low, high = np.minimum(first, last) - reach, np.maximum(first, last) + reach
+        axes = [(self.side if mirror else self.x).ravel(), self.y.ravel(), self.z.ravel()]
+        near = np.ix_(*(np.flatnonzero((a >= b) & (a <= c)) for a, b, c in zip(axes, low, high, strict=True)))
+        dx, dy, dz = (a[n] - b for a, n, b in zip(axes, near, first, strict=True))
+        axis = last - first
         t = np.clip((dx * axis[0] + dy * axis[1] + dz * axis[2]) / (axis @ axis), 0, 1)
         gap = np.sqrt((dx - t * axis[0]) ** 2 + (dy - t * axis[1]) ** 2 + (dz - t * axis[2]) ** 2)
-        return gap - (radii[0] + (radii[1] - radii[0]) * t)
+        distance = np.full(SHAPE, FAR_MM, np.float32)
+        distance[near] = np.minimum(gap - (radii[0] + (radii[1] - radii[0]) * t), FAR_MM)
+        return distance
 
     def box(self, centre: tuple, half: tuple, mirror: bool = False) -> np.ndarray:
         x = self.side if mirror else self.x

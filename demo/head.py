@@ -19,6 +19,7 @@ from demo.calcium import Curves
 from demo.geometry import Grid, apply, resample, smooth_noise, smooth_step, voxels_near
 
 VENTRICLE_REACH_MM = 14.0
+HEAD_MARGIN_MM = 12.0
 
 
 @dataclass(frozen=True)
@@ -74,11 +75,14 @@ def make_head(rng: np.random.Generator, ventricle_growth_mm: float, atrophy: flo
         [1.8 * smooth_noise(rng, grid, 40.0) + 0.45 * smooth_noise(rng, grid, 11.0) for _ in range(3)]
     )
     displacement -= np.float32(ventricle_growth_mm) * away_from_ventricles()
-    coordinates = displacement + np.indices(grid.shape, dtype=np.float32, sparse=False)
+    near = standard.head < HEAD_MARGIN_MM  # beyond it nothing is drawn: nothing need be moved
+    coordinates = displacement[:, near] + np.argwhere(near).T.astype(np.float32)
     mm = np.float32(size.mean())
 
     def warp(volume: np.ndarray) -> np.ndarray:
-        return ndimage.map_coordinates(volume, coordinates, order=1, mode="nearest", output=np.float32)
+        moved = volume.copy()
+        moved[near] = ndimage.map_coordinates(volume, coordinates, order=1, mode="nearest", output=np.float32)
+        return moved
 
     anatomy = replace(
         standard,

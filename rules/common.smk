@@ -20,6 +20,12 @@ from scripts.lib.manifest import (
 
 ROOT = Path(workflow.basedir)
 
+# Snakemake's limit on job starts (100 a second unless set otherwise) sets a timer at every look for jobs, and each timer
+# looks again: a run of n jobs ends with n looks a second. Without a limit it looks when a job has ended.
+limit = getattr(workflow.scheduling_settings, "max_jobs_per_timespan", None)
+if limit is not None and (limit.max_jobs, limit.timespan) == (100, 1):
+    workflow.scheduling_settings.max_jobs_per_timespan = None
+
 try:
     CONFIG = validate(config, [ROOT / "config/config.yaml", *workflow.overwrite_configfiles])
     OUT = Path(CONFIG.output_dir)

@@ -6,6 +6,7 @@ import numpy as np
 from scipy import ndimage
 from skimage.filters import threshold_otsu
 
+from scripts.lib.distance import dilate_mm, erode_mm
 from scripts.lib.images import HU_AIR, Image
 
 HEAD_HU_MIN = -200.0
@@ -58,25 +59,24 @@ def largest_component(mask: np.ndarray) -> np.ndarray:
 
 def fill_slices(mask: np.ndarray) -> np.ndarray:
     """Fill holes in 3D and in each slice along the three axes (open sinuses and the cut neck leave 3D leaks)."""
-    filled = ndimage.binary_fill_holes(mask)
+    filled = ~_open_to_the_edge(~mask, (0, 1, 2))
     for axis in range(3):
-        for index in range(mask.shape[axis]):
-            at: list[slice | int] = [slice(None)] * 3
-            at[axis] = index
-            filled[tuple(at)] |= ndimage.binary_fill_holes(filled[tuple(at)])
+        filled = ~_open_to_the_edge(~filled, tuple({0, 1, 2} - {axis}))
     return filled
 
 
-def dilate_mm(mask: np.ndarray, radius_mm: float, voxel_mm: np.ndarray) -> np.ndarray:
-    """Dilate by a ball in mm; a radius of 0 or less leaves the mask."""
-    if radius_mm <= 0:
-        return mask
-    return ndimage.distance_transform_edt(~mask, sampling=voxel_mm) <= radius_mm if mask.any() else mask
-
-
-def erode_mm(mask: np.ndarray, radius_mm: float, voxel_mm: np.ndarray) -> np.ndarray:
-    """Erode by a ball in mm; the border of the image does not erode."""
-    return ~dilate_mm(~mask, radius_mm, voxel_mm)
+def _open_to_the_edge(background: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
+    """The background that is joined, along these axes, to the array's ends along them."""
+    joined = np.zeros((3, 3, 3), bool)
+    joined[1, 1, 1] = True
+    for axis in axes:
+        np.moveaxis(joined, axis, 0)[:, 1, 1] = True
+    pieces, count = ndimage.label(background, joined)
+    reached = np.zeros(count + 1, bool)
+    for axis in axes:
+        reached[np.moveaxis(pieces, axis, 0)[[0, -1]]] = True
+    reached[0] = False
+    return reached[pieces]
 
 
 def world_points(mask: np.ndarray, affine: np.ndarray) -> np.ndarray:

@@ -56,7 +56,7 @@ def is_brain_extracted(image: Image) -> bool:
     A whole head fills more (scalp, face, neck) and runs out of the field of view at the neck; a brain does neither.
     """
     data = image.data
-    border = np.concatenate([face.ravel() for axis in range(3) for face in (data.take(0, axis), data.take(-1, axis))])
+    border = np.concatenate([face.ravel() for axis in range(3) for face in np.moveaxis(data, axis, 0)[[0, -1]]])
     background = np.median(border)
     kept_cm3 = float((data != background).sum()) * image.voxel_volume_mm3 / 1000
     return bool((border == background).mean() > 0.99 and kept_cm3 < BRAIN_CM3_MAX)

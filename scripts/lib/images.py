@@ -164,6 +164,13 @@ def write_image(data: np.ndarray, affine: np.ndarray, path: str | Path) -> None:
         nib.save(image, temporary)
 
 
+def crop(image: Image, box: tuple[slice, ...]) -> Image:
+    """The part of an image within the box; its affine moves along."""
+    shift = np.eye(4)
+    shift[:3, 3] = [s.start for s in box]
+    return Image(image.data[box], image.affine @ shift)
+
+
 def require_same_grid(first: Image, second: Image, what: str) -> None:
     """Raise ImageError unless both images have the same shape and (to 1e-3 mm at every corner) the same affine."""
     if first.data.shape == second.data.shape:

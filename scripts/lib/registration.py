@@ -6,7 +6,7 @@ Everything runs on shrunken copies; the images themselves are never resampled he
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
@@ -15,13 +15,16 @@ from typing import Any, TypeVar
 import numpy as np
 import SimpleITK as sitk
 
-from scripts.lib.head import dilate_mm, head_centre, head_mask, shrink, without_surroundings, world_points
+from scripts.lib.distance import dilate_mm
+from scripts.lib.head import head_centre, head_mask, shrink, without_surroundings, world_points
 from scripts.lib.image_checks import is_brain_extracted
 from scripts.lib.images import Image, map_points, matrix_ras, resample, to_sitk
 from scripts.lib.tables import FAILED, OK
 
 CT_WINDOW_HU = (-200.0, 900.0)
 START_ANGLES_DEG = (-20.0, 0.0, 20.0)
+START_SAMPLES = 4000
+STARTS_KEPT = 2
 COARSE_SAMPLES = 15000
 FINE_SAMPLES = 40000
 RESTART_TURNS_DEG = (4.0, -3.0, 2.0)
@@ -111,7 +114,7 @@ def register_rigid(
     coarse = Matcher(fixed_ready, moving_ready, settings["coarse_mm"])
     fine = Matcher(fixed_ready, moving_ready, settings["fine_mm"])
     starts = head_starts(fixed_ready, moving_ready)
-    best = min((coarse.optimise(start, COARSE_SAMPLES, seed, 0.01) for start in starts), key=lambda end: end[0])[1]
+    best = best_end(coarse, starts, seed)
     limit = float(settings["restart_spread_mm_max"])
     ends = [fine.optimise(best, FINE_SAMPLES, seed, 0.01)]
     for number, turn in enumerate(RESTART_TURNS_DEG, start=1):
@@ -132,6 +135,13 @@ def register_rigid(
     elif not np.isfinite(metric):
         status, reason = FAILED, "the images do not overlap from any start"
     return RigidResult(transform, spread, metric, status, reason)
+
+
+def best_end(matcher: Matcher, starts: Sequence[Start], seed: int) -> Start:
+    """The best transform reached from several starts: all of them with few samples, the best of those with more."""
+    rough = sorted((matcher.optimise(start, START_SAMPLES, seed, 0.05) for start in starts), key=lambda end: end[0])
+    ends = [matcher.optimise(end[1], COARSE_SAMPLES, seed, 0.01) for end in rough[:STARTS_KEPT]]
+    return min(ends, key=lambda end: end[0])[1]
 
 
 class Matcher:

@@ -5,8 +5,8 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from scripts.lib.config import Config, plain
+from scripts.lib.distance import distance_mm
 from scripts.lib.small_vessel.fazekas import MEASURES, fazekas_extents_mm, grade, largest_diameter_mm, measure_wmh
-from scripts.lib.small_vessel.grid import distance_mm
 
 SETTINGS = plain(Config().wmh)
 GRIDS = {

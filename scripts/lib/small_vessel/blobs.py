@@ -11,8 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from scripts.lib.small_vessel.grid import NEIGHBOURS_26
-
 SCALES = 5
 
 
@@ -51,7 +49,7 @@ def find_dark_blobs(
     """
     response = _largest_response(data, voxel_mm, diameter_mm)
     deep = ndimage.minimum_filter(data, 3) < 1 - 0.8 * contrast_min  # most peaks are noise: leave them out at once
-    highest = response == ndimage.maximum_filter(response, footprint=NEIGHBOURS_26)
+    highest = response == ndimage.maximum_filter(response, size=3)
     peaks = np.argwhere(where & deep & highest & (response > 0.1 * contrast_min))
     peaks = peaks[np.argsort(-response[tuple(peaks.T)], kind="stable")]
     taken = np.zeros(data.shape, bool)

@@ -14,7 +14,8 @@ from scipy import ndimage
 from scipy.spatial import ConvexHull, QhullError
 from scipy.spatial.distance import pdist
 
-from scripts.lib.small_vessel.grid import NEIGHBOURS_26, distance_mm
+from scripts.lib.distance import distance_mm
+from scripts.lib.small_vessel.grid import NEIGHBOURS_26
 
 MEASURES = (
     *("wmh_volume_cm3", "wmh_percent_icv", "wmh_periventricular_cm3", "wmh_deep_cm3", "n_wmh_lesions"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from scripts.lib.images import Image
+from scripts.lib.distance import dilate_mm, distance_mm, erode_mm
 
 NEIGHBOURS_26 = np.ones((3, 3, 3), bool)
 
@@ -16,13 +16,6 @@ def bounding_box(mask: np.ndarray, margin: int = 4) -> tuple[slice, ...]:
     return tuple(
         slice(max(0, s.start - margin), min(n, s.stop + margin)) for s, n in zip(found, mask.shape, strict=True)
     )
-
-
-def crop(image: Image, box: tuple[slice, ...]) -> Image:
-    """The part of an image within the box; its affine moves along."""
-    shift = np.eye(4)
-    shift[:3, 3] = [s.start for s in box]
-    return Image(image.data[box], image.affine @ shift)
 
 
 def paste(part: np.ndarray, box: tuple[slice, ...], shape: tuple[int, ...]) -> np.ndarray:
@@ -37,30 +30,20 @@ def world(affine: np.ndarray, voxels: np.ndarray) -> np.ndarray:
     return np.asarray(voxels, float) @ affine[:3, :3].T + affine[:3, 3]
 
 
-def distance_mm(mask: np.ndarray, voxel_mm: np.ndarray) -> np.ndarray:
-    """Distance (mm) of every voxel's centre to the nearest voxel centre of the mask; inf everywhere if it is empty."""
-    if not mask.any():
-        return np.full(mask.shape, np.inf)
-    return ndimage.distance_transform_edt(~mask, sampling=voxel_mm)
-
-
 def depth_mm(mask: np.ndarray, voxel_mm: np.ndarray) -> np.ndarray:
     """Depth (mm) under the surface of the mask, holes filled; the array's ends do not count as surface."""
     filled = np.pad(ndimage.binary_fill_holes(mask), 1, mode="edge")
-    return ndimage.distance_transform_edt(filled, sampling=voxel_mm)[1:-1, 1:-1, 1:-1]
+    return distance_mm(~filled, voxel_mm)[1:-1, 1:-1, 1:-1]
 
 
 def closed(mask: np.ndarray, radius_mm: float, voxel_mm: np.ndarray) -> np.ndarray:
     """The mask closed by a ball: gaps up to 2 x `radius_mm` wide are filled."""
-    if not mask.any():
-        return mask
-    swollen = np.pad(distance_mm(mask, voxel_mm) <= radius_mm, 1, mode="edge")
-    return ndimage.distance_transform_edt(swollen, sampling=voxel_mm)[1:-1, 1:-1, 1:-1] > radius_mm
+    return erode_mm(np.pad(dilate_mm(mask, radius_mm, voxel_mm), 1, mode="edge"), radius_mm, voxel_mm)[1:-1, 1:-1, 1:-1]
 
 
 def opened(mask: np.ndarray, radius_mm: float, voxel_mm: np.ndarray) -> np.ndarray:
     """The mask opened by a ball: the parts that hold a ball of this radius."""
-    return distance_mm(depth_mm(mask, voxel_mm) > radius_mm, voxel_mm) <= radius_mm if mask.any() else mask
+    return dilate_mm(depth_mm(mask, voxel_mm) > radius_mm, radius_mm, voxel_mm)
 
 
 def ball(radius_mm: float, voxel_mm: np.ndarray) -> np.ndarray:
@@ -69,6 +52,11 @@ def ball(radius_mm: float, voxel_mm: np.ndarray) -> np.ndarray:
     steps = [np.arange(-n, n + 1) * step for n, step in zip(reach, voxel_mm, strict=True)]
     first, second, third = np.meshgrid(*steps, indexing="ij")
     return first**2 + second**2 + third**2 <= radius_mm**2 + 1e-9
+
+
+def dilate_26(mask: np.ndarray) -> np.ndarray:
+    """The mask and the 26 neighbours of its voxels."""
+    return ndimage.maximum_filter(mask.view(np.uint8), size=3).view(bool)
 
 
 def drop_small(mask: np.ndarray, voxels_min: float) -> np.ndarray:

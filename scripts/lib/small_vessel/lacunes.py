@@ -13,9 +13,10 @@ import numpy as np
 import pandas as pd
 from scipy import ndimage
 
-from scripts.lib.images import Image
+from scripts.lib.distance import dilate_mm, distance_mm
+from scripts.lib.images import Image, crop
 from scripts.lib.small_vessel.blobs import Blob, find_dark_blobs
-from scripts.lib.small_vessel.grid import bounding_box, closed, crop, depth_mm, distance_mm, paste, world
+from scripts.lib.small_vessel.grid import bounding_box, closed, depth_mm, paste, world
 from scripts.lib.small_vessel.tissues import correct_bias, grey_levels, mode_of
 
 COLUMNS = (
@@ -97,7 +98,7 @@ def _level(t1: np.ndarray, inside: np.ndarray, priors: Mapping[str, np.ndarray])
 
 def _ventricles(t1: np.ndarray, inside: np.ndarray, prior: np.ndarray, voxel_mm: np.ndarray) -> np.ndarray:
     dark = inside & (t1 < 0.5)
-    reach = dark & (distance_mm(prior > 0.3, voxel_mm) <= 6.0)
+    reach = dark & dilate_mm(prior > 0.3, 6.0, voxel_mm)
     return ndimage.binary_propagation(dark & (prior > 0.5), mask=reach)
 
 

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scripts.lib.images import Image
+from scripts.lib.distance import dilate_mm
+from scripts.lib.images import Image, crop
 from scripts.lib.small_vessel.blobs import find_dark_blobs
-from scripts.lib.small_vessel.grid import bounding_box, crop, depth_mm, distance_mm, opened, paste, smooth, world
+from scripts.lib.small_vessel.grid import bounding_box, depth_mm, opened, paste, smooth, world
 
 MICROBLEED, CALCIUM = "microbleed", "calcification"
 FORM_DEPTH = 0.3  # a vein that a dark spot is a part of shows above this share of the spot's depth
@@ -40,7 +41,7 @@ def detect_microbleeds(
     voxel_mm = part.voxel_mm
     relative = relative_to_surroundings(part.data, inside, settings["background_mm"], voxel_mm)
     where = inside & (depth_mm(inside, voxel_mm) >= settings["surface_mm"])
-    where &= distance_mm(voids(relative, inside, voxel_mm, settings), voxel_mm) > settings["void_margin_mm"]
+    where &= ~dilate_mm(voids(relative, inside, voxel_mm, settings), settings["void_margin_mm"], voxel_mm)
     size_mm = (settings["diameter_mm_min"], settings["diameter_mm_max"])
     labels = np.zeros(part.data.shape, np.int32)
     rows: list[tuple[Any, ...]] = []

@@ -72,4 +72,4 @@ def priors_on(
 ) -> dict[str, np.ndarray]:
     """The template's priors of these names on the grid of an image."""
     to_template = sitk.CompositeTransform([read_transform(given["from_template"]), grid_to_reference])
-    return {name: onto(template_priors()[name], grid, to_template) for name in names}
+    return dict(zip(names, onto([template_priors()[name] for name in names], grid, to_template), strict=True))

@@ -6,18 +6,18 @@ field; the labels themselves come from the FLAIR's own grey levels.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
 from scipy import ndimage
 
-from scripts.lib.images import Image, from_sitk, read_image, resample, to_sitk
+from scripts.lib.distance import dilate_mm, distance_mm, erode_mm
+from scripts.lib.images import Image, from_sitk, to_sitk
+from scripts.lib.mni152 import mni152_map
 
 OTHER, WHITE_MATTER, VENTRICLES, CORTEX, CSF = 1, 2, 3, 4, 5
 TISSUES = {OTHER: "brain, other", WHITE_MATTER: "white matter", VENTRICLES: "ventricles", CORTEX: "cortex", CSF: "CSF"}
@@ -56,12 +56,7 @@ def template_priors() -> dict[str, Image]:
     separate pieces there; those that hold or come nearest to four points inside the horns are kept. Deep grey: grey
     matter within boxes about the basal ganglia with the thalamus, and about the brainstem.
     """
-    spec = find_spec("nilearn")  # only the folder: importing nilearn costs seconds
-    if spec is None or spec.origin is None:
-        raise ModuleNotFoundError("nilearn, whose wheel holds the MNI152 tissue maps, is not installed")
-    folder = Path(spec.origin).parent / "datasets" / "data"
-    wm, gm = (read_image(folder / f"mni_icbm152_{name}_tal_nlin_sym_09a_converted.nii.gz") for name in ("wm", "gm"))
-    wm, gm = (image.with_data(image.data / image.data.max()) for image in (wm, gm))
+    wm, gm = (mni152_map(name) for name in ("wm", "gm"))
     csf = np.clip(1 - wm.data - gm.data, 0, 1)
     pieces, _ = ndimage.label((csf > 0.5) & (_depth_under_hull_mm(csf < 0.5) > 15))
     voxels = np.argwhere(pieces)
@@ -81,27 +76,30 @@ def template_priors() -> dict[str, Image]:
 def _depth_under_hull_mm(tissue: np.ndarray) -> np.ndarray:
     """Depth (mm, on a 1 mm grid) under the surface of the tissue once its gaps up to 30 mm are closed."""
     coarse = np.pad(tissue[::3, ::3, ::3], 8)
-    swollen = ndimage.distance_transform_edt(~coarse) <= 5
-    hull = ndimage.binary_fill_holes(ndimage.distance_transform_edt(swollen) > 5)
-    depth_mm = 3.0 * ndimage.distance_transform_edt(hull)[8:-8, 8:-8, 8:-8]
+    step_mm = np.full(3, 3.0)
+    hull = ndimage.binary_fill_holes(erode_mm(dilate_mm(coarse, 15.0, step_mm), 15.0, step_mm))
+    depth_mm = distance_mm(~hull, step_mm)[8:-8, 8:-8, 8:-8]
     fine = depth_mm.repeat(3, axis=0).repeat(3, axis=1).repeat(3, axis=2)
     return fine[: tissue.shape[0], : tissue.shape[1], : tissue.shape[2]]
 
 
-def onto(image: Image, grid: Image, transform: sitk.Transform | None = None) -> np.ndarray:
-    """Resample a smooth image (linear) onto a grid, averaged over the thickness of slices above 1.5 mm.
+def onto(images: Sequence[Image], grid: Image, transform: sitk.Transform | None = None) -> list[np.ndarray]:
+    """Resample smooth images of one grid (linear) onto another, averaged over the thickness of slices above 1.5 mm.
 
-    `transform` maps points of `grid` to points of `image`. Returns float32 of the grid's shape. A thick slice shows the
-    mean of what it holds: its middle alone would lose thin structures.
+    `transform` maps points of `grid` to points of the images. Returns float32 arrays of the grid's shape. A thick slice
+    shows the mean of what it holds: its middle alone would lose thin structures.
     """
+    together = sitk.Compose([to_sitk(image) for image in images])  # the transform is worked out once per voxel
     parts = np.maximum(1, np.round(grid.voxel_mm / THIN_MM).astype(int))
     axis = int(parts.argmax())
-    total = np.zeros(grid.data.shape, np.float32)
+    total = np.zeros((len(images), *grid.data.shape), np.float32)
     for part in range(parts[axis]):
         step = np.eye(4)
         step[axis, 3] = (part + 0.5) / parts[axis] - 0.5
-        total += resample(image, Image(grid.data, grid.affine @ step), transform).data.astype(np.float32)
-    return total / parts[axis]
+        placed = to_sitk(Image(grid.data, grid.affine @ step))
+        found = sitk.Resample(together, placed, transform or sitk.Transform(3, sitk.sitkIdentity), sitk.sitkLinear)
+        total += sitk.GetArrayFromImage(found).reshape(*found.GetSize()[::-1], -1).transpose(3, 2, 1, 0)
+    return list(total / parts[axis])
 
 
 def correct_bias(image: Image, mask: np.ndarray, settings: Mapping[str, Any]) -> Image:
@@ -165,8 +163,8 @@ def find_ventricles(
     core = dark & (prior > 0.5)
     if not core.any():
         return core
-    away_mm = ndimage.distance_transform_edt(prior <= 0.3, sampling=flair.voxel_mm)
-    return ndimage.binary_propagation(core, mask=dark & (away_mm <= settings["ventricle_margin_mm"]))
+    near = dilate_mm(prior > 0.3, settings["ventricle_margin_mm"], flair.voxel_mm)
+    return ndimage.binary_propagation(core, mask=dark & near)
 
 
 def label_tissues(

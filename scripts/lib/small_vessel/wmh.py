@@ -9,20 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from scipy import ndimage
 
-from scripts.lib.images import Image
+from scripts.lib.distance import distance_mm
+from scripts.lib.images import Image, crop
 from scripts.lib.small_vessel.grid import (
     NEIGHBOURS_26,
     ball,
     bounding_box,
     closed,
-    crop,
     depth_mm,
-    distance_mm,
+    dilate_26,
     drop_small,
     paste,
     smooth,
@@ -49,6 +50,16 @@ class Brain:
     ventricles: np.ndarray
     levels: Levels
     grey: np.ndarray  # how surely a voxel is grey matter, by the prior, 0-1
+
+    @cached_property
+    def depth_mm(self) -> np.ndarray:
+        """Depth under the surface of the brain, mm."""
+        return depth_mm(self.mask, self.flair.voxel_mm)
+
+    @cached_property
+    def white(self) -> np.ndarray:
+        """How surely a voxel's surroundings are white matter, by the prior, 0-1."""
+        return ndimage.gaussian_filter(self.priors["wm"], 2.0 / self.flair.voxel_mm)
 
     @property
     def csf_like(self) -> np.ndarray:
@@ -102,11 +113,11 @@ def evidence(brain: Brain, settings: Mapping[str, Any]) -> np.ndarray:
     """
     voxel_mm = brain.flair.voxel_mm
     above = brain.levels.z_of(brain.flair.data) - brain.gm_z * brain.grey
-    white = ndimage.gaussian_filter(brain.priors["wm"], 2.0 / voxel_mm)
+    white = brain.white
     from_ventricles_mm = distance_mm(brain.ventricles, voxel_mm)
     near = (from_ventricles_mm < settings["near_ventricle_mm"]) & (white > settings["wm_prior_min"] / 2.5)
     place = brain.mask & ~brain.csf_like & ((white > settings["wm_prior_min"]) | near)
-    place &= depth_mm(brain.mask, voxel_mm) > settings["surface_mm"]
+    place &= brain.depth_mm > settings["surface_mm"]
     place &= ~closed(brain.ventricles, settings["enclosed_mm"], voxel_mm)
     return np.where(place, above, -np.inf).astype(np.float32)
 
@@ -209,12 +220,11 @@ def suspected_infarct_mm3(
     """
     voxel_mm = brain.flair.voxel_mm
     voxels_min = settings["infarct_outside_mm3_min"] / brain.flair.voxel_volume_mm3
-    depth = depth_mm(brain.mask, voxel_mm)
-    white = ndimage.gaussian_filter(brain.priors["wm"], 2.0 / voxel_mm)
+    depth, white = brain.depth_mm, brain.white
     bright = (brain.levels.z_of(brain.flair.data) >= seed) & brain.mask & (depth > 2) & ~mask
     cavity = (labels == CSF) & (white > 0.5) & (depth > 8)
     signs = [ndimage.binary_opening(sign, ball(1.5, voxel_mm)) for sign in (bright, cavity)]
-    beside = ndimage.binary_dilation(drop_small(signs[0], voxels_min) | drop_small(signs[1], voxels_min), NEIGHBOURS_26)
+    beside = dilate_26(drop_small(signs[0], voxels_min) | drop_small(signs[1], voxels_min))
     lesions, _ = ndimage.label(mask, NEIGHBOURS_26)
     touched = np.setdiff1d(np.unique(lesions[beside]), [0])
     return float(np.isin(lesions, touched).sum() * brain.flair.voxel_volume_mm3)
