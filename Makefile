@@ -5,7 +5,7 @@ BIN := .venv/bin
 DEMO := build/demo
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES) --configfile demo/studies.yaml demo/config.yaml
 
-.PHONY: demo demo-data demo-plan test validate lint config lock clean
+.PHONY: demo demo-data demo-plan test validate validate-poses benchmark-registration lint config lock clean
 
 demo: $(DEMO)/.made
 	@$(SNAKEMAKE)
@@ -23,6 +23,18 @@ test: $(DEMO)/.made
 
 validate: demo
 	@$(BIN)/python -m tests.validation.compare --run $(DEMO) --out docs/validation.md
+
+# 200 random poses of eight heads that no setting was chosen on
+validate-poses: build/poses/.made
+	@$(BIN)/python -m tests.validation.poses --run build/poses --cases 200 --jobs $(CORES) --out docs/registration.md
+
+build/poses/.made: .venv/.installed $(wildcard demo/*.py)
+	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS=1 \
+		$(BIN)/python -m demo --out build/poses --subjects 8 --seed 45 --jobs $(CORES)
+	@touch $@
+
+benchmark-registration: $(DEMO)/.made
+	@$(BIN)/python -m benchmarks.registration --run $(DEMO)
 
 lint: .venv/.installed
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

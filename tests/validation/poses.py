@@ -51,6 +51,11 @@ class Case:
     brain_extracted: bool
     seed: int
 
+    @classmethod
+    def plain(cls, session: str, target: str) -> Case:
+        """The pair as it was scanned."""
+        return cls(0, session, target, 0.0, 0.0, None, "none", 0.0, None, False, 0)
+
 
 def draw_cases(pairs: list[tuple[str, str]], count: int, seed: int) -> list[Case]:
     """Random cases; each oddity in its own share of them."""
@@ -82,6 +87,12 @@ def read(path: Path) -> Image:
     return Image(np.asarray(file.dataobj, np.float32), file.affine)
 
 
+def true_transform(run: Path, session: str, first: str, second: str) -> np.ndarray:
+    """4 x 4 from points of one image of the session to points of another (RAS mm)."""
+    head_to = json.loads((run / f"truth/{session}_transforms.json").read_text())["head_to"]
+    return np.array(head_to[second]) @ np.linalg.inv(head_to[first])
+
+
 def load_case(run: Path, case: Case) -> tuple[Image, Image, np.ndarray]:
     """Fixed MRI, moving CT, and the true 4 x 4 from points of the MRI to points of the CT (RAS mm)."""
     rng = np.random.default_rng(case.seed)
@@ -89,10 +100,9 @@ def load_case(run: Path, case: Case) -> tuple[Image, Image, np.ndarray]:
     folder = run / "bids" / subject / case.session.split("_")[1]
     mri = read(folder / TARGETS[case.target] / f"{case.session}_{case.target}.nii.gz")
     ct = read(folder / f"ct/{case.session}_ct.nii.gz")
-    head_to = json.loads((run / f"truth/{case.session}_transforms.json").read_text())["head_to"]
-    to_ct = np.array(head_to["ct"]) @ np.linalg.inv(head_to[case.target])
+    to_ct = true_transform(run, case.session, case.target, "ct")
     if case.brain_extracted:
-        mri = without_scalp(run, case, mri, np.array(head_to["FLAIR"]) @ np.linalg.inv(head_to[case.target]))
+        mri = without_scalp(run, case, mri)
     ct = cut(ct, case.missing)
     if case.slice_mm:
         ct = thicken(ct, case.slice_mm)
@@ -161,20 +171,19 @@ def pad_corners(ct: Image, padding_hu: float) -> Image:
     return ct.with_data(np.where((x**2 + y**2 > 1)[..., None], np.float32(padding_hu), ct.data))
 
 
-def without_scalp(run: Path, case: Case, mri: Image, to_flair: np.ndarray) -> Image:
+def without_scalp(run: Path, case: Case, mri: Image) -> Image:
     """The MRI with everything outside the true brain set to zero."""
     brain = read(run / f"truth/{case.session}_space-FLAIR_brain.nii.gz")
-    index = np.linalg.inv(brain.affine) @ to_flair @ mri.affine
+    index = np.linalg.inv(brain.affine) @ true_transform(run, case.session, case.target, "FLAIR") @ mri.affine
     inside = ndimage.affine_transform(brain.data, index[:3, :3], index[:3, 3], mri.data.shape, order=1) > 0.5
     return mri.with_data(np.where(inside, mri.data, 0))
 
 
 def brain_points(run: Path, case: Case, mri: Image) -> np.ndarray:
     """Points of the brain (n, 3) in the MRI's world, within the MRI's field of view."""
-    head_to = json.loads((run / f"truth/{case.session}_transforms.json").read_text())["head_to"]
     brain = read(run / f"truth/{case.session}_space-FLAIR_brain.nii.gz")
     voxels = np.argwhere(brain.data > 0)[::997]
-    to_mri = np.array(head_to[case.target]) @ np.linalg.inv(head_to["FLAIR"]) @ brain.affine
+    to_mri = true_transform(run, case.session, "FLAIR", case.target) @ brain.affine
     points = voxels @ to_mri[:3, :3].T + to_mri[:3, 3]
     index = (points - mri.affine[:3, 3]) @ np.linalg.inv(mri.affine[:3, :3]).T
     return points[((index > 0) & (index < np.array(mri.data.shape) - 1)).all(axis=1)]
