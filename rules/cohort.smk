@@ -46,13 +46,13 @@ def cohort_tables():
     tables = [cohort_file(f"{name}.tsv") for name in collected] if ROWS else []
     tables += [cohort_file("attrition.tsv")] if ANALYSES else []
     tables += [cohort_file("agreement.tsv")] if ROWS or analyses_with("agreement") else []
-    for questions, suffix in (
-        (("describe",), "table1"),
-        (("predictors",), "associations"),
-        (("markers", "changes"), "correlations"),
-        (("changes",), "change"),
+    for questions, endings in (
+        (("describe",), ("table1.tsv",)),
+        (("predictors", "formulas"), ("associations.tsv", "diagnostics.tsv")),
+        (("markers", "changes", "marker_models"), ("correlations.tsv", "markers.tsv")),
+        (("changes",), ("change.tsv", "power.tsv")),
     ):
-        tables += [cohort_file(f"{name}_{suffix}.tsv") for name in analyses_with(*questions)]
+        tables += [cohort_file(f"{name}_{ending}") for name in analyses_with(*questions) for ending in endings]
     return tables
 
 
@@ -151,6 +151,7 @@ rule fit_associations:
         data=analysis_data("{analysis}"),
     output:
         associations=cohort_file("{analysis}_associations.tsv"),
+        diagnostics=cohort_file("{analysis}_diagnostics.tsv"),
     log:
         log("fit_associations", "analysis"),
     benchmark:
@@ -173,6 +174,7 @@ rule correlate_severity:
         data=analysis_data("{analysis}"),
     output:
         correlations=cohort_file("{analysis}_correlations.tsv"),
+        markers=cohort_file("{analysis}_markers.tsv"),
     log:
         log("correlate_severity", "analysis"),
     benchmark:
@@ -195,6 +197,7 @@ rule fit_change:
         data=analysis_data("{analysis}"),
     output:
         change=cohort_file("{analysis}_change.tsv"),
+        power=cohort_file("{analysis}_power.tsv"),
     log:
         log("fit_change", "analysis"),
     benchmark:

@@ -21,6 +21,7 @@ from scripts.lib.cohort.external import (
     to_dates,
     to_numbers,
 )
+from scripts.lib.cohort.variables import formula_variables
 from scripts.lib.names import nearest
 
 DAYS_PER_YEAR = 365.25
@@ -57,9 +58,14 @@ def used_columns(analysis: Analysis) -> UsedColumns:
         *analysis["describe"],
         *analysis["predictors"],
         *(name for covariates in expand_models(analysis["models"]).values() for name in covariates),
+        *(name for formula in analysis["formulas"].values() for name in formula_variables(formula)),
         *analysis["markers"],
+        *analysis["marker_models"],
+        *analysis["marker_covariates"],
+        *analysis["partial_for"],
         *analysis["artery_severity"].values(),
-        *(name for columns in changes for name in columns.values() if name),
+        *(columns[key] for columns in changes for key in ("baseline", "followup", "change") if columns[key]),
+        *(name for columns in changes for name in columns["repeats"]),
         *analysis["change_covariates"],
         *(name for raters in analysis["agreement"].values() for name in raters),
         *([analysis["severity"]] if analysis["severity"] else []),
