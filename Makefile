@@ -5,7 +5,7 @@ BIN := .venv/bin
 DEMO := build/demo
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES) --configfile demo/studies.yaml demo/config.yaml
 
-.PHONY: demo demo-data demo-plan test validate lint config lock clean
+.PHONY: demo demo-data demo-plan test validate audit-table reproduce lint config lock clean
 
 demo: $(DEMO)/.made
 	@$(SNAKEMAKE)
@@ -23,6 +23,14 @@ test: $(DEMO)/.made
 
 validate: demo
 	@$(BIN)/python -m tests.validation.compare --run $(DEMO) --out docs/validation.md
+
+# make audit-table TABLE=my_table.yaml
+TABLE ?= demo/published/vba.yaml demo/published/csvd.yaml
+audit-table: .venv/.installed
+	@$(BIN)/python -m scripts.lib.cohort.audit_table $(TABLE)
+
+reproduce: .venv/.installed
+	@$(BIN)/python -m tests.validation.reproduce --out docs/reproduction.md
 
 lint: .venv/.installed
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
