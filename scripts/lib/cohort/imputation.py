@@ -46,15 +46,11 @@ def pool(estimates: np.ndarray, errors: np.ndarray, df_complete: float) -> Poole
     within, between = float(np.mean(errors**2)), float(np.var(estimates, ddof=1))
     total = within + (1 + 1 / m) * between
     share = (1 + 1 / m) * between / total
-    if share <= 0:
-        df = df_complete
-    else:
-        df_observed = (df_complete + 1) / (df_complete + 3) * df_complete * (1 - share)
-        df = 1 / (1 / ((m - 1) / share**2) + 1 / df_observed)
+    df_observed = (df_complete + 1) / (df_complete + 3) * df_complete * (1 - share)
+    df = 1 / (share**2 / (m - 1) + 1 / df_observed)
     increase = (1 + 1 / m) * between / within
-    return Pooled(
-        float(np.mean(estimates)), float(np.sqrt(total)), df, (increase + 2 / (df + 3)) / (increase + 1) if share else 0
-    )
+    missing = (increase + 2 / (df + 3)) / (increase + 1)
+    return Pooled(float(np.mean(estimates)), float(np.sqrt(total)), df, missing)
 
 
 def imputable(table: pd.DataFrame, covariates: Sequence[str]) -> list[str]:
@@ -91,17 +87,13 @@ def imputed_tables(
     frame = pd.DataFrame({**{f"known {name}": known[name] for name in known}, **coded}, index=table.index)
     frame = frame.loc[:, frame.nunique() > 1]
     names = dict(zip(frame.columns, (f"v{at}" for at in range(frame.shape[1])), strict=True))
-    state = np.random.get_state()  # noqa: NPY002 - statsmodels draws from numpy's global state
-    np.random.seed(seed)  # noqa: NPY002
-    try:
-        data = MICEData(frame.rename(columns=names).reset_index(drop=True), k_pmm=DONORS)
-        filled = []
-        for _ in range(imputations):
-            data.update_all(CYCLES)
-            values = data.data[[names[name] for name in incomplete if name in names]].to_numpy(copy=True)
-            filled.append(pd.DataFrame(values, table.index, [name for name in incomplete if name in names]))
-    finally:
-        np.random.set_state(state)  # noqa: NPY002
+    data = MICEData(frame.rename(columns=names).reset_index(drop=True), k_pmm=DONORS, rng=seed)
+    wanted = [name for name in incomplete if name in names]
+    filled = []
+    for _ in range(imputations):
+        data.update_all(CYCLES)
+        values = data.data[[names[name] for name in wanted]].to_numpy(copy=True)
+        filled.append(pd.DataFrame(values, table.index, wanted))
     return [
         table.assign(
             **{

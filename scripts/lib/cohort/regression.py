@@ -23,6 +23,8 @@ EVENTS_PER_TERM_MIN = 10  # Peduzzi, J Clin Epidemiol 1996;49:1373
 CLUSTERS_MIN = 40  # below this sandwich errors are too small (Mancl and DeRouen, Biometrics 2001;57:126)
 RANK_TOLERANCE = 1e-9
 TOLERANCE = 1e-10  # of Newton's steps and of the score; 1e-6 of an estimate needs no less
+HALVED_TOLERANCE = 1e-6
+PROFILE_TOLERANCE = 1e-9
 PROBABILITY_MIN = 1e-9  # a fitted probability this near to 0 or 1 is looked at for separation
 ITERATIONS_MAX = 200
 NUMBERS = ["estimate", "se", "ci_low", "ci_high", "p", "profile_low", "profile_high", "p_lr"]
@@ -89,8 +91,7 @@ def fit_logistic(outcome: np.ndarray, design: pd.DataFrame, profiled: Sequence[s
     if wanted:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a bound that was not found is NaN
-            limits = model.conf_int(method="pl", features=wanted, tol=1e-9, max_iter=100)[:-1]
-            table[["profile_low", "profile_high"]] = limits / spread.to_numpy()[:, None]
+            table[["profile_low", "profile_high"]] = _likelihood_limits(model, wanted) / spread.to_numpy()[:, None]
             table["p_lr"] = model.lrt(features=wanted).lrt_pvalues_[:-1]
     if model.penalty_weight:
         table[["ci_low", "ci_high", "p"]] = table[["profile_low", "profile_high", "p_lr"]].to_numpy()
@@ -102,27 +103,47 @@ def fit_logistic(outcome: np.ndarray, design: pd.DataFrame, profiled: Sequence[s
 def finite_maximum(scaled: np.ndarray, outcome: np.ndarray, penalty: float = 0.0) -> Any:
     """A converged FirthLogisticRegression (penalty 0: maximum likelihood), None where there is no finite maximum.
 
-    Newton's steps shrink below TOLERANCE only at a finite maximum: under separation they stay near one per iteration
-    until the probabilities are 0 and 1 to rounding.
+    scaled: (n, k) standardised columns. Newton's steps shrink only at a finite maximum: under separation they stay near
+    one per iteration until the probabilities are 0 and 1 to rounding. Plain Newton steps reach full precision; where
+    they overshoot, steps are halved, and end where the likelihood's rounding hides an improvement.
     """
     from firthmodels import FirthLogisticRegression
 
-    model = FirthLogisticRegression(
-        backend="numpy", max_iter=ITERATIONS_MAX, gtol=TOLERANCE * len(outcome), xtol=TOLERANCE, penalty_weight=penalty
-    )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            model.fit(scaled, outcome.astype(int))
-        except (np.linalg.LinAlgError, ValueError):
-            return None
-    if not model.converged_ or not np.isfinite(model.bse_).all():
+    for halvings, tolerance in ((0, TOLERANCE), (25, HALVED_TOLERANCE)):
+        model = FirthLogisticRegression(
+            backend="numpy",
+            max_iter=ITERATIONS_MAX,
+            max_halfstep=halvings,
+            gtol=tolerance * len(outcome),
+            xtol=tolerance,
+            penalty_weight=penalty,
+        )
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            try:
+                model.fit(scaled, outcome.astype(int))
+            except (np.linalg.LinAlgError, ValueError):
+                continue
+        if model.converged_ and np.isfinite(model.bse_).all() and np.isfinite(model.coef_).all():
+            break
+    else:
         return None
     probability = model.predict_proba(scaled)[:, 1]
     extreme = min(probability.min(), 1 - probability.max()) < PROBABILITY_MIN
     if penalty == 0 and extreme and separating_terms(outcome, pd.DataFrame(scaled)):
         return None
     return model
+
+
+def _likelihood_limits(model: Any, wanted: list[int]) -> np.ndarray:
+    """(k, 2) profile-likelihood limits of the wanted terms, NaN for the others and where a limit was not found."""
+    limits = np.full((len(model.coef_), 2), np.nan)
+    for tolerance in (PROFILE_TOLERANCE, HALVED_TOLERANCE):
+        found = model.conf_int(method="pl", features=wanted, tol=tolerance, max_iter=100)[:-1]
+        limits = np.where(np.isfinite(limits), limits, found)
+        if np.isfinite(limits[wanted]).all():
+            break
+    return limits
 
 
 def separating_terms(outcome: np.ndarray, design: pd.DataFrame) -> list[str]:
