@@ -1,4 +1,4 @@
-"""Severity of calcification, overall and per artery, against every marker and its change: correlation and regression."""
+"""Severity of calcification, overall and per artery, against every marker: correlations and models."""
 
 from scripts.lib.cohort.correlations import correlations
 from scripts.lib.cohort.dataset import measures_of, read_dataset, severities_of

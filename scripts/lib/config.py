@@ -338,7 +338,7 @@ class ChangeColumns(Section):
     change: str | None = None
     """Column of the change itself."""
     repeats: list[str] = []
-    """Columns that measure the first visit again (two or more); from them the smallest detectable change."""
+    """Columns that measure the first visit, two or more; from them the smallest detectable change."""
     standard_error: float | None = None
     """Standard error of measurement, in the marker's unit, where it is known from elsewhere instead of `repeats`."""
 
@@ -357,7 +357,7 @@ class LongTable(Section):
     names: list[str]
     """Columns that say what a row holds (measure, artery, visit, ...)."""
     values: list[str]
-    """Columns that hold the values. A wide column is called `<names>` or, of several, `<value>_<names>`, joined by _."""
+    """Columns that hold the values. A wide column is called `<names>`; of several, `<value>_<names>`, joined by `_`."""
 
 
 class PowerSettings(Section):
@@ -467,8 +467,12 @@ class Analysis(Section):
             raise ValueError("models without predictors test nothing; name the predictors")
         if self.describe and self.group is None and (self.outcome is None or self.regression == "linear"):
             raise ValueError("describe needs a group, or a yes/no outcome, to compare")
-        if (self.markers or self.changes or self.marker_models) and not (self.severity or self.artery_severity or self.group_levels):
-            raise ValueError("markers, marker_models and changes need a severity, an artery_severity or ordered group_levels")
+        if (self.markers or self.changes or self.marker_models) and not (
+            self.severity or self.artery_severity or self.group_levels
+        ):
+            raise ValueError(
+                "markers, marker_models and changes need a severity, an artery_severity or ordered group_levels"
+            )
         if (self.baseline_date is None) != (self.followup_date is None):
             raise ValueError("give baseline_date and followup_date together")
         single = [measure for measure, raters in self.agreement.items() if len(raters) < 2]

@@ -74,7 +74,9 @@ def made_again(study: str, content: dict[str, Any], table: pd.DataFrame) -> pd.D
                 fit = associations(table, plan)[0].iloc[0]
                 found = {"or": fit["odds_ratio"], "ci low": fit["ci_low"], "ci high": fit["ci_high"], "p": fit["p"]}
             elif "r" in row:
-                both = correlations(table, {"overall": table["rank"]}, {row["row"]: row["row"]}, ["spearman", "pearson"])
+                both = correlations(
+                    table, {"overall": table["rank"]}, {row["row"]: row["row"]}, ["spearman", "pearson"]
+                )
                 for line in both.to_dict("records"):
                     found |= {f"r ({line['method']})": line["r"], f"p ({line['method']})": line["p"]}
             else:
@@ -96,18 +98,18 @@ def made_again(study: str, content: dict[str, Any], table: pd.DataFrame) -> pd.D
 
 RANGE = "within the rounding of the printed means and SDs"
 INTRODUCTION = (
-    "Written by `make reproduce`. Both studies' printed tables, made again by the cohort's own functions from rows that "
-    "hold every printed count, mean and SD. A difference is explained by the table auditor (`make audit-table`), which "
-    "recomputes each cell over everything that rounds to the print."
+    "Written by `make reproduce`. Both studies' printed tables, made again by the cohort's own functions from rows "
+    "that hold every printed count, mean and SD. A difference is explained by the table auditor (`make audit-table`), "
+    "which recomputes each cell over everything that rounds to the print."
 )
 FINDINGS = """What stands behind the differences:
 
 - **Vertebrobasilar study, counts.** Fisher's exact test is behind every row: five p values to the last digit, three
   rounded twice (0.6945 to 0.695 to 0.70). No other test gives more than two of the eight, even one unit away.
-- **Vertebrobasilar study, means.** Student's t, four of six to the last digit. The p of LDL is one unit of the last digit
-  away from anything its means and SDs can give, that of total cholesterol two.
+- **Vertebrobasilar study, means.** Student's t, four of six to the last digit. The p of LDL is one unit of the last
+  digit away from anything its means and SDs can give, that of total cholesterol two.
 - **Vertebrobasilar study, lipids.** LDL 41, HDL 20, total cholesterol 70 and triglycerides 26 mg/dl are no lipids of
-  adults. Divided by 18 they are 2.3, 1.1, 3.9 and 1.4 mmol/l: they were multiplied by the factor of glucose (18) instead
+  adults. Divided by 18 they are 2.3, 1.1, 3.9 and 1.4 mmol/l: likely multiplied by the factor of glucose (18) instead
   of 38.67 and 88.57. Tests and standardised odds ratios do not change with a factor; the printed means do.
 - **Small vessel study, counts.** Pearson's chi-square without continuity correction, statistic and p of every row.
 - **Small vessel study, correlations.** r = 0.33 and r = 0.21 at n = 126 have p = 0.0002 and 0.02, not 0.032 and 0.733.

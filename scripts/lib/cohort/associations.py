@@ -140,9 +140,12 @@ def _clusters(known: pd.DataFrame, plan: Plan) -> pd.Series | None:
     return known[name] if name is not None and known[name].duplicated().any() else None
 
 
+def _expanded(plan: Plan) -> dict[str, list[str]]:
+    return expand_models({name: list(covariates) for name, covariates in plan.models.items()})
+
+
 def _models(known: pd.DataFrame, plan: Plan) -> list[_Model]:
-    expanded = expand_models({name: list(covariates) for name, covariates in plan.models.items()})
-    wanted: dict[str, list[str]] = {UNIVARIABLE: []} | expanded
+    wanted: dict[str, list[str]] = {UNIVARIABLE: []} | _expanded(plan)
     used = dict.fromkeys([*plan.predictors, *(name for covariates in wanted.values() for name in covariates)])
     designs = {name: model_columns(known, name, plan.references, plan.per) for name in used}
     models = []
@@ -201,7 +204,7 @@ def _rows(model: _Model, plan: Plan, fit: Fit, data: str, note: str) -> list[dic
 def _imputed(known: pd.DataFrame, model: _Model, response: pd.Series, plan: Plan) -> list[pd.DataFrame]:
     """Imputed copies of the rows in which the predictor is known, from every covariate of every model."""
     own = model.design[model.terms].dropna()
-    every = dict.fromkeys(name for names in expand_models(dict(plan.models)).values() for name in names)
+    every = dict.fromkeys(name for names in _expanded(plan).values() for name in names)
     covariates = [name for name in every if name != model.predictor]
     seen = pd.concat([response[own.index].rename("outcome"), own], axis=1)
     return imputed_tables(known.loc[own.index], seen, covariates, plan.imputations, plan.seed)

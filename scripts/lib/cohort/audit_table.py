@@ -64,31 +64,30 @@ def audit(content: Mapping[str, Any]) -> pd.DataFrame:
 def audit_row(row: Mapping[str, Any], sizes: Sequence[int]) -> list[dict[str, object]]:
     """The checks of one row of a printed table; sizes: patients by group."""
     cells: list[dict[str, object]] = []
-    tests: dict[str, Callable[[], Range]] = {}
-    statistics: dict[str, Callable[[], Range]] = {}
+    tests: dict[str, Range] = {}
+    statistics: dict[str, Range] = {}
     if "counts" in row:
         counts = _counts(row["counts"], sizes)
         cells += _count_cells(counts, row.get("percent", []), sizes)
+        if (counts < 0).any():
+            return cells
         for choice in ("chi-square", "fisher"):
-            found = compare_counts(counts, choice)
-            tests[found.name] = lambda found=found: (found.p, found.p)
-            statistics[found.name] = lambda found=found: (found.statistic, found.statistic)
-        if counts.shape == (2, 2):
-            yates = stats.chi2_contingency(counts, correction=True)
-            tests["chi-square with continuity correction"] = lambda: (yates.pvalue, yates.pvalue)
+            result = compare_counts(counts, choice)
+            tests[result.name], statistics[result.name] = (result.p,) * 2, (result.statistic,) * 2
+        if counts.shape == (2, 2) and (counts.sum(axis=0) > 0).all():
+            p = float(stats.chi2_contingency(counts, correction=True).pvalue)
+            tests["chi-square with continuity correction"] = p, p
         if "or" in row:
             cells += _odds_ratio_of_counts(counts, row)
-            tests = {"Wald test of the odds ratio": lambda: _wald_p(counts)} | tests
+            tests = {"Wald test of the odds ratio": (_woolf(counts)[3],) * 2} | tests
     elif "or" in row:
         cells += _interval_alone(row)
     if "mean_sd" in row:
         groups = [(printed_number(mean), printed_number(sd)) for mean, sd in row["mean_sd"]]
         cells += _mean_cells(row, groups, sizes)
-        if "r" not in row:
-            for name, test in SUMMARY_TESTS.items():
-                if (len(groups) == 2) == (name == "Student's t") or name == "Welch's test":
-                    tests[name] = lambda test=test: _over_rounding(groups, sizes, lambda g, n: test(g, n)[1])
-                    statistics[name] = lambda test=test: _over_rounding(groups, sizes, lambda g, n: test(g, n)[0])
+        for name, test in SUMMARY_TESTS.items():
+            if "r" not in row and (name == "Welch's test" or (len(groups) == 2) == (name == "Student's t")):
+                statistics[name], tests[name] = _over_rounding(groups, sizes, test)
     if "r" in row:
         cells += _correlation_cells(row, sizes)
         return cells
@@ -110,10 +109,10 @@ def _text(found: Range) -> str:
     return low if low == high else f"{low} to {high}"
 
 
-def _reproduced(key: str, text: str, candidates: Mapping[str, Callable[[], Range]]) -> dict[str, object]:
+def _reproduced(key: str, text: str, candidates: Mapping[str, Range]) -> dict[str, object]:
     """Which tests give a printed p or statistic."""
     printed = printed_number(text)
-    ranges = {name: found for name, make in candidates.items() if np.isfinite((found := make())[0])}
+    ranges = {name: found for name, found in candidates.items() if np.isfinite(found[0])}
     shown = "; ".join(f"{name} {_text(found)}" for name, found in ranges.items())
     if not ranges:
         return _cell(key, text, "", UNCHECKED, "", "no test of the row gives it")
@@ -179,7 +178,11 @@ def _whole_mean(mean: Printed, n: int) -> dict[str, object]:
 
 def _whole_sd(mean: Printed, sd: Printed, n: int) -> dict[str, object]:
     """The least SD of n whole numbers with a mean m: all at the two neighbours of m."""
-    ends = [mean.low, mean.high, *(value for value in np.arange(np.floor(mean.low), mean.high + 1) if mean.covers(value))]
+    ends = [
+        mean.low,
+        mean.high,
+        *(value for value in np.arange(np.floor(mean.low), mean.high + 1) if mean.covers(value)),
+    ]
     shares = [value - np.floor(value) for value in ends]
     least = float(np.sqrt(min(share * (1 - share) for share in shares) * n / (n - 1)))
     if sd.high >= least:
@@ -216,9 +219,9 @@ SUMMARY_TESTS = {"Student's t": _student, "one-way ANOVA": _anova, "Welch's test
 
 
 def _over_rounding(
-    groups: Sequence[tuple[Printed, Printed]], sizes: Sequence[int], result: Callable[[Any, Any], float]
-) -> Range:
-    """Least and greatest result over all means and SDs that round to the printed ones.
+    groups: Sequence[tuple[Printed, Printed]], sizes: Sequence[int], results: Callable[[Any, Any], tuple[float, ...]]
+) -> list[Range]:
+    """Least and greatest of each of the results over all means and SDs that round to the printed ones.
 
     The corners of that box and its middle, and the point where all means are as near as they can be: a test is least
     significant there, and most significant at a corner.
@@ -227,20 +230,9 @@ def _over_rounding(
     together = float(np.median([end for pair in ends for end in pair]))
     near = tuple(float(np.clip(together, *pair)) for pair in ends)
     means = [*itertools.product(*ends), near, tuple(mean.value for mean, _ in groups)]
-    spreads = [
-        tuple(max(sd.low, 1e-9) for _, sd in groups),
-        tuple(sd.value for _, sd in groups),
-        tuple(sd.high for _, sd in groups),
-    ]
-    found = [
-        result(list(zip(mean, sd, strict=True)), sizes) for mean in means for sd in spreads
-    ]
-    return min(found), max(found)
-
-
-def _wald_p(counts: np.ndarray) -> Range:
-    p = _woolf(counts)[3]
-    return p, p
+    spreads = [[max(getattr(sd, end), 1e-9) for _, sd in groups] for end in ("low", "value", "high")]
+    found = np.array([results(list(zip(mean, sd, strict=True)), sizes) for mean in means for sd in spreads])
+    return list(zip(found.min(axis=0).tolist(), found.max(axis=0).tolist(), strict=True))
 
 
 def _woolf(counts: np.ndarray) -> tuple[float, float, float, float]:
@@ -256,7 +248,10 @@ def _woolf(counts: np.ndarray) -> tuple[float, float, float, float]:
 def _odds_ratio_of_counts(counts: np.ndarray, row: Mapping[str, Any]) -> list[dict[str, object]]:
     ratio, low, high, _ = _woolf(counts)
     cells = []
-    for cell, text, value in (("or", row["or"], ratio), *zip(("ci", "ci"), row.get("ci", []), (low, high), strict=False)):
+    for cell, text, value in (
+        ("or", row["or"], ratio),
+        *zip(("ci", "ci"), row.get("ci", []), (low, high), strict=False),
+    ):
         if not np.isfinite(value):
             cells.append(_cell(cell, text, "", UNCHECKED, "", "not two groups by two levels, or an empty cell"))
             continue
@@ -285,7 +280,7 @@ def _interval_alone(row: Mapping[str, Any]) -> list[dict[str, object]]:
         logs = sorted(abs(np.log([ratio.low, ratio.high])))
         least = 0.0 if ratio.low <= 1 <= ratio.high else logs[0]
         found = [float(2 * stats.norm.sf(log * z / width)) for log in (least, logs[1]) for width in widths]
-        cells.append(_reproduced("p", row["p"], {"Wald": lambda: (min(found), max(found))}))
+        cells.append(_reproduced("p", row["p"], {"Wald": (min(found), max(found))}))
     return cells
 
 
@@ -296,7 +291,7 @@ def _correlation_cells(row: Mapping[str, Any], sizes: Sequence[int]) -> list[dic
     cells = []
     if "p" in row:
         found = [_correlation_p(value, n) for value in (r.low, r.high, 0.0 if r.covers(0) else r.value)]
-        cell = _reproduced("p", row["p"], {"t test of r (Pearson or Spearman)": lambda: (min(found), max(found))})
+        cell = _reproduced("p", row["p"], {"t test of r (Pearson or Spearman)": (min(found), max(found))})
         if cell["verdict"] == INCONSISTENT:
             cell["explanation"] = f"r = {row['r']} at n = {n} cannot have this p"
         cells.append(cell)
@@ -304,7 +299,7 @@ def _correlation_cells(row: Mapping[str, Any], sizes: Sequence[int]) -> list[dic
         return cells
     groups = [(printed_number(mean), printed_number(sd)) for mean, sd in row["mean_sd"]]
     scores = np.array([float(score) for score in row.get("scores", range(len(groups)))])
-    possible = _over_rounding(groups, sizes, lambda g, m: grouped_pearson(g, m, scores))
+    (possible,) = _over_rounding(groups, sizes, lambda g, m: (grouped_pearson(g, m, scores),))
     how = f"Pearson's r with the groups as {', '.join(f'{score:g}' for score in scores)}"
     if r.meets(possible):
         cells.append(_cell("r", row["r"], _text(possible), CONSISTENT, how))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -74,7 +75,7 @@ def draw_flow(attrition: pd.DataFrame, unit: str, groups: pd.Series, title: str,
         pyplot.close(figure)
 
 
-def _box(axes, left: float, top: float, tall: float, text: str) -> None:  # type: ignore[no-untyped-def]
+def _box(axes: Any, left: float, top: float, tall: float, text: str) -> None:
     from matplotlib.patches import Rectangle
 
     axes.add_patch(Rectangle((left, top), BOX_WIDTH_INCH, tall, fill=False, linewidth=0.8))

@@ -99,7 +99,7 @@ def fit_ordinal(grades: np.ndarray, design: pd.DataFrame) -> dict[str, object]:
     spread = design.std(ddof=0)
     scaled = ((design - design.mean()) / spread).to_numpy()
     k, codes = scaled.shape[1], np.unique(grades, return_inverse=True)[1]
-    separated = {"method": method, "note": "no finite fit: a cut of the grades is separated"}
+    separated: dict[str, object] = {"method": method, "note": "no finite fit: a cut of the grades is separated"}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         model = OrderedModel(codes, scaled, distr="logit")
@@ -161,7 +161,9 @@ def fit_negative_binomial(counts: np.ndarray, design: pd.DataFrame) -> dict[str,
         else:
             start = np.r_[poisson.params, max(excess / (poisson.mu**2).sum(), 1e-3)]
             full = NegativeBinomial(counts, columns).fit(start, method="bfgs", maxiter=500, gtol=1e-9, disp=False)
-            full = NegativeBinomial(counts, columns).fit(full.params, method="newton", maxiter=100, tol=1e-12, disp=False)
+            full = NegativeBinomial(counts, columns).fit(
+                full.params, method="newton", maxiter=100, tol=1e-12, disp=False
+            )
             if not np.isfinite(full.params).all() or full.params[-1] <= 0:
                 return {"method": method, "note": "the fit did not converge"}
             result = GLM(counts, columns, family=families.NegativeBinomial(alpha=full.params[-1])).fit(tol=1e-12)

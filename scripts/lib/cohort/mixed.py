@@ -48,7 +48,10 @@ def fit_random_intercept(values: np.ndarray, design: pd.DataFrame, subjects: np.
         return beta, information, float(variance), float(deviance)
 
     best = minimize_scalar(
-        lambda log_ratio: solved(np.exp(log_ratio))[3], bounds=RATIO_LOG_RANGE, method="bounded", options={"xatol": 1e-9}
+        lambda log_ratio: solved(np.exp(log_ratio))[3],
+        bounds=RATIO_LOG_RANGE,
+        method="bounded",
+        options={"xatol": 1e-9},
     )
     ratio = float(np.exp(best.x)) if best.fun < solved(0.0)[3] else 0.0
     beta, information, variance, _ = solved(ratio)

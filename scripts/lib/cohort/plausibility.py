@@ -39,7 +39,9 @@ QUANTITIES = (
     Quantity(("ldl", "ldl_c", "ldl_cholesterol"), CHOLESTEROL, (10, 500), (60, 250)),
     Quantity(("hdl", "hdl_c", "hdl_cholesterol"), CHOLESTEROL, (5, 150), (25, 90)),
     Quantity(("total_cholesterol", "total_chol", "cholesterol"), CHOLESTEROL, (40, 800), (110, 350)),
-    Quantity(("triglyceride", "triglycerides"), {"mg_dl": 1.0, "mmol_l": 1 / 88.57, "g_l": 0.01}, (15, 3000), (50, 500)),
+    Quantity(
+        ("triglyceride", "triglycerides"), {"mg_dl": 1.0, "mmol_l": 1 / 88.57, "g_l": 0.01}, (15, 3000), (50, 500)
+    ),
     Quantity(("glucose", "fasting_glucose"), {"mg_dl": 1.0, "mmol_l": 1 / 18.016}, (20, 1000), (60, 300)),
     Quantity(("hs_crp", "hscrp", "crp"), {"mg_l": 1.0, "mg_dl": 0.1}, (0, 500), (0.1, 100)),
     Quantity(("age",), {"years": 1.0, "months": 12.0}, (0, 115), (15, 100)),
@@ -83,7 +85,7 @@ def implausible(table: pd.DataFrame, analysis: Mapping[str, Any], name: str, pat
 
     One line per value outside the limits, and one per column (row missing) whose median fits another unit.
     """
-    header = {ours: theirs for ours, theirs in analysis["columns"].items()}
+    header = dict(analysis["columns"])
     rows: list[dict[str, object]] = []
     for column in table.columns:
         known = quantity_of(str(column))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -98,4 +98,7 @@ def _correlation(first: pd.Series, second: pd.Series, settings: Mapping[str, Any
     r = float(np.corrcoef(x, y)[0, 1])
     if not 0.01 <= abs(r) < 1:
         return row | {"effect": r, "note": "no correlation to plan for"}
-    return row | {"effect": r, "n_total": _raised(size_for_correlation(r, settings["alpha"], settings["power"]), settings)}
+    return row | {
+        "effect": r,
+        "n_total": _raised(size_for_correlation(r, settings["alpha"], settings["power"]), settings),
+    }

@@ -3,7 +3,7 @@
 Logistic models: maximum likelihood with Wald and profile-likelihood intervals; where the outcome is separated no finite
 estimate exists, and Firth's penalised likelihood answers instead, with its own profile interval and likelihood-ratio p.
 Rows that belong together (lesions of one patient): generalised estimating equations with cluster-robust errors. A model
-whose estimates do not exist (collinear columns, one outcome only) comes back with NaN estimates and a note that says so.
+whose estimates do not exist (collinear columns, one outcome only) has NaN estimates and a note that says why.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ CLUSTERS_MIN = 40  # below this sandwich errors are too small (Mancl and DeRouen
 RANK_TOLERANCE = 1e-9
 TOLERANCE = 1e-10  # of Newton's steps and of the score; 1e-6 of an estimate needs no less
 HALVED_TOLERANCE = 1e-6
-PROFILE_TOLERANCE = 1e-9
+PROFILE_TOLERANCE = 1e-8
 PROBABILITY_MIN = 1e-9  # a fitted probability this near to 0 or 1 is looked at for separation
 ITERATIONS_MAX = 200
 NUMBERS = ["estimate", "se", "ci_low", "ci_high", "p", "profile_low", "profile_high", "p_lr"]

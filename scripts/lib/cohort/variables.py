@@ -51,7 +51,9 @@ def formula_variables(formula: str) -> list[str]:
 
     try:
         factors = {factor.expr for term in Formula(formula) for factor in term.factors}
-        nodes = [node for expression in factors for node in ast.walk(ast.parse(expression.replace("`", ""), mode="eval"))]
+        nodes = [
+            node for expression in factors for node in ast.walk(ast.parse(expression.replace("`", ""), mode="eval"))
+        ]
     except (FormulaicError, SyntaxError, AttributeError) as error:
         raise ValueError(f"formulas: {formula!r} cannot be read: {str(error).splitlines()[0]}") from None
     functions = {id(node.func) for node in nodes if isinstance(node, ast.Call)}

@@ -35,6 +35,9 @@ firth <- glm(event ~ never + x + male, binomial, separated, method = "brglmFit",
              control = list(epsilon = 1e-12, maxit = 1000))
 out$firth <- coef(firth)[c("never", "x", "male")]
 
+data(endometrial, package = "brglm2")
+out$endometrial <- t(endometrial[c("HG", "NV", "PI", "EH")])
+
 # linear regression with HC3 errors, by the formula of MacKinnon and White
 linear <- lm(wmh ~ x + age + male, wide)
 matrix <- model.matrix(linear)
@@ -97,6 +100,11 @@ kappas <- cohen.kappa(graded)
 out$kappa <- c(kappas$kappa, kappas$weighted.kappa)
 
 # pooling and sizes
+imputed <- mice(wide[c("wmh", "x", "age", "group3")], m = 30, maxit = 5, method = "pmm", seed = 1, printFlag = FALSE)
+for (name in c("wmh", "x", "age")) {
+  drawn <- unlist(imputed$imp[[name]])
+  if (length(drawn)) out[[paste0("mice_", name)]] <- c(mean(drawn), sd(drawn))
+}
 pooled <- pool.scalar(c(0.31, 0.35, 0.28, 0.40, 0.33), c(0.010, 0.012, 0.011, 0.010, 0.013), n = 120, k = 4)
 out$pooled <- unlist(pooled[c("qbar", "t", "df", "fmi")])
 out$arms <- power.t.test(delta = 0.6, sd = 1.7, power = 0.8, strict = TRUE, tol = 1e-12)$n

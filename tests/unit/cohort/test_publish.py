@@ -39,10 +39,9 @@ def test_word_holds_every_cell_and_is_the_same_on_every_run(tmp_path):
 
 def steps_of(reasons):
     """Attrition of one row per subject; reasons: step (None: analysed) of each."""
-    steps = [None if step is None else step for step in reasons]
-    account = pd.DataFrame({"step": pd.array(steps, dtype="Int64"), "reason": [f"reason {step}" if step is not None else None
-                                                                               for step in steps]})  # fmt: skip
-    return attrition_table("mine", pd.Series([f"S{at}" for at in range(len(steps))]), account)
+    words = [None if step is None else f"reason {step}" for step in reasons]
+    account = pd.DataFrame({"step": pd.array(reasons, dtype="Int64"), "reason": words})
+    return attrition_table("mine", pd.Series([f"S{at}" for at in range(len(reasons))]), account)
 
 
 @settings(max_examples=60, deadline=None)

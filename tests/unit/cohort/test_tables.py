@@ -136,7 +136,8 @@ def long_analysis(**given):
 
 
 def test_a_long_table_becomes_wide(tmp_path):
-    text = "id\tage\tmeasure\tvisit\tvalue\nA\t60\twmh\tbase\t5\nA\t60\twmh\tlater\t6\nB\t70\twmh\tbase\t1\nA\t60\tcmb\tbase\t2\n"
+    rows = ["A 60 wmh base 5", "A 60 wmh later 6", "B 70 wmh base 1", "A 60 cmb base 2"]
+    text = "\n".join(["id age measure visit value", *rows, ""]).replace(" ", "\t")
     path = write(tmp_path / "t.tsv", text)
     given = long_analysis(
         columns={"subject": "id", "wmh": "wmh_base"}, long={"names": ["measure", "visit"], "values": ["value"]}
