@@ -1,12 +1,16 @@
 """The auditor on both studies' prints, on prints made from known data, and on prints with one fault put in."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from scipy import stats
 
 from scripts.lib.cohort.audit_table import CONSISTENT, INCONSISTENT, UNCHECKED, audit, grouped_pearson, read_printed
 from scripts.lib.cohort.printed import PrintedError, printed_number
+from scripts.lib.config import validate
 from tests.validation.reproduce import PUBLISHED, TESTS, made_again, rows_of
 
 
@@ -141,3 +145,11 @@ def test_the_reconstructed_rows_hold_every_printed_summary(study):
     assert len(compared) > 10
     assert not compared["difference"].isna().any()
     assert pd.Series(compared["difference"]).ne("").all()
+
+
+def test_the_examples_of_the_reference_are_what_the_project_reads(tmp_path):
+    text = (PUBLISHED.parents[1] / "config/README.md").read_text(encoding="utf-8")
+    analyses, printed = re.findall(r"```yaml\n(.*?)```", text, flags=re.DOTALL)
+    assert "mine" in validate(yaml.safe_load(analyses)).analyses
+    (tmp_path / "t.yaml").write_text(printed)
+    assert len(audit(read_printed(tmp_path / "t.yaml"))) > 8
