@@ -18,7 +18,7 @@ def flow_boxes(attrition: pd.DataFrame, unit: str, groups: pd.Series) -> list[tu
     """(text of the main column, text of the box beside it) from top to bottom, from one analysis' attrition rows.
 
     unit: what a row is ("lesions", "visits") where rows are not subjects, else empty; groups: number analysed by group.
-    What a step excludes stands beside the box of those that it leaves, its reasons in one box.
+    What a step excludes goes with the box of those that it leaves, its reasons in one box.
     """
 
     def counted(n: int, rows: int) -> str:
@@ -50,8 +50,9 @@ def draw_flow(attrition: pd.DataFrame, unit: str, groups: pd.Series, title: str,
         tuple("\n".join(textwrap.fill(line, WIDTH_CHARACTERS) for line in text.split("\n")) for text in box)
         for box in flow_boxes(attrition, unit, groups)
     ]
-    heights = [LINE_INCH * (1 + max(text.count("\n") + 1 for text in box)) for box in wrapped]
-    height = sum(heights) + GAP_INCH * (len(heights) + 1) + LINE_INCH
+    tall = [tuple(LINE_INCH * (1 + text.count("\n") + 1) if text else 0.0 for text in box) for box in wrapped]
+    gaps = [beside + GAP_INCH * (2 if beside else 1) for _, beside in tall]  # above each box; what it lost stands there
+    height = sum(main for main, _ in tall) + sum(gaps) + GAP_INCH + LINE_INCH
     width = 2 * BOX_WIDTH_INCH + 3 * GAP_INCH
     with matplotlib.rc_context({"svg.hashsalt": "angiolith", "svg.fonttype": "none", "font.size": 9}):
         figure = pyplot.figure(figsize=(width, height))
@@ -59,17 +60,18 @@ def draw_flow(attrition: pd.DataFrame, unit: str, groups: pd.Series, title: str,
         axes.set(xlim=(0, width), ylim=(height, 0))
         axes.axis("off")
         axes.text(GAP_INCH, GAP_INCH, title, weight="bold", va="center")
-        top, middle = GAP_INCH + LINE_INCH, GAP_INCH + BOX_WIDTH_INCH / 2
+        top, middle = LINE_INCH, GAP_INCH + BOX_WIDTH_INCH / 2
         arrow = {"arrowstyle": "-|>", "color": "black", "shrinkA": 0, "shrinkB": 0}
-        for at, ((text, beside), tall) in enumerate(zip(wrapped, heights, strict=True)):
+        for at, ((text, beside), (main, aside), gap) in enumerate(zip(wrapped, tall, gaps, strict=True)):
             if at:
-                axes.annotate("", (middle, top), (middle, top - GAP_INCH), arrowprops=arrow)
-            _box(axes, GAP_INCH, top, tall, text)
+                axes.annotate("", (middle, top + gap), (middle, top), arrowprops=arrow)
             if beside:
-                left = 2 * GAP_INCH + BOX_WIDTH_INCH
-                axes.annotate("", (left, top + tall / 2), (left - GAP_INCH, top + tall / 2), arrowprops=arrow)
-                _box(axes, left, top, tall, beside)
-            top += tall + GAP_INCH
+                left, between = 2 * GAP_INCH + BOX_WIDTH_INCH, top + gap / 2
+                axes.annotate("", (left, between), (middle, between), arrowprops=arrow)
+                _box(axes, left, between - aside / 2, aside, beside)
+            top += gap
+            _box(axes, GAP_INCH, top, main, text)
+            top += main
         with atomic_path(path) as temporary:
             figure.savefig(temporary, format="svg", metadata={"Date": None})
         pyplot.close(figure)

@@ -69,7 +69,7 @@ def fit_logistic(outcome: np.ndarray, design: pd.DataFrame, profiled: Sequence[s
     fewer = min(events, n - events)
     if fewer == 0:
         return _without_estimates(design.columns, n, events, method, "the outcome does not vary")
-    problem = design_problem(design)
+    problem = f"{n} rows are too few for {design.shape[1]} terms" if n < design.shape[1] + 3 else design_problem(design)
     if problem:
         return _without_estimates(design.columns, n, events, method, problem)
     spread = design.std(ddof=0)
