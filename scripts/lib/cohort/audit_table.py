@@ -10,9 +10,8 @@ none does. The test that reproduces most rows of a kind is named for the table.
 
 from __future__ import annotations
 
-import itertools
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +23,13 @@ from scipy import stats
 from scripts.lib.cohort.describe import compare_counts
 from scripts.lib.cohort.plausibility import quantity_of, unit_doubt
 from scripts.lib.cohort.printed import Printed, PrintedError, printed_number
+from scripts.lib.cohort.summaries import SUMMARY_TESTS, Range, correlation_p, grouped_pearson, over_rounding, woolf
 from scripts.lib.names import nearest
 
 CONSISTENT, INCONSISTENT, UNCHECKED = "consistent", "inconsistent", "cannot be checked"
 COLUMNS = ["table", "row", "cell", "printed", "recomputed", "verdict", "test", "explanation"]
 KEYS = ("row", "counts", "percent", "mean_sd", "whole_numbers", "scores", "r", "n", "statistic", "p", "or", "ci")
 KINDS = {"or": "odds ratios", "r": "correlations", "counts": "counts", "mean_sd": "means"}
-Range = tuple[float, float]
 
 
 def read_printed(path: str | Path) -> dict[str, Any]:
@@ -79,7 +78,7 @@ def audit_row(row: Mapping[str, Any], sizes: Sequence[int]) -> list[dict[str, ob
             tests["chi-square with continuity correction"] = p, p
         if "or" in row:
             cells += _odds_ratio_of_counts(counts, row)
-            tests = {"Wald test of the odds ratio": (_woolf(counts)[3],) * 2} | tests
+            tests = {"Wald test of the odds ratio": (woolf(counts)[3],) * 2} | tests
     elif "or" in row:
         cells += _interval_alone(row)
     if "mean_sd" in row:
@@ -87,7 +86,7 @@ def audit_row(row: Mapping[str, Any], sizes: Sequence[int]) -> list[dict[str, ob
         cells += _mean_cells(row, groups, sizes)
         for name, test in SUMMARY_TESTS.items():
             if "r" not in row and (name == "Welch's test" or (len(groups) == 2) == (name == "Student's t")):
-                statistics[name], tests[name] = _over_rounding(groups, sizes, test)
+                statistics[name], tests[name] = over_rounding(groups, sizes, test)
     if "r" in row:
         cells += _correlation_cells(row, sizes)
         return cells
@@ -190,63 +189,8 @@ def _whole_sd(mean: Printed, sd: Printed, n: int) -> dict[str, object]:
     return _cell("sd", sd.text, f"at least {least:.3g}", INCONSISTENT, "", "whole numbers of this mean vary more")
 
 
-def _student(groups: Sequence[tuple[float, float]], sizes: Sequence[int]) -> tuple[float, float]:
-    (first, second), (n, m) = groups, sizes
-    found = stats.ttest_ind_from_stats(*first, n, *second, m, equal_var=True)
-    return abs(float(found.statistic)), float(found.pvalue)
-
-
-def _anova(groups: Sequence[tuple[float, float]], sizes: Sequence[int]) -> tuple[float, float]:
-    mean, sd, n = *np.array(groups).T, np.array(sizes, float)
-    centre = (n * mean).sum() / n.sum()
-    k, total = len(n), n.sum()
-    f = (n * (mean - centre) ** 2).sum() / (k - 1) / (((n - 1) * sd**2).sum() / (total - k))
-    return float(f), float(stats.f.sf(f, k - 1, total - k))
-
-
-def _welch(groups: Sequence[tuple[float, float]], sizes: Sequence[int]) -> tuple[float, float]:
-    """Welch's t (as its absolute value) of two groups, Welch's ANOVA of more (Biometrika 1951;38:330)."""
-    mean, sd, n = *np.array(groups).T, np.array(sizes, float)
-    weight, k = n / sd**2, len(n)
-    centre = (weight * mean).sum() / weight.sum()
-    spread = ((1 - weight / weight.sum()) ** 2 / (n - 1)).sum()
-    f = (weight * (mean - centre) ** 2).sum() / (k - 1) / (1 + 2 * (k - 2) / (k**2 - 1) * spread)
-    p = float(stats.f.sf(f, k - 1, (k**2 - 1) / (3 * spread)))
-    return float(np.sqrt(f) if k == 2 else f), p
-
-
-SUMMARY_TESTS = {"Student's t": _student, "one-way ANOVA": _anova, "Welch's test": _welch}
-
-
-def _over_rounding(
-    groups: Sequence[tuple[Printed, Printed]], sizes: Sequence[int], results: Callable[[Any, Any], tuple[float, ...]]
-) -> list[Range]:
-    """Least and greatest of each of the results over all means and SDs that round to the printed ones.
-
-    The corners of that box and its middle, and the point where all means are as near as they can be: a test is least
-    significant there, and most significant at a corner.
-    """
-    ends = [(mean.low, mean.high) for mean, _ in groups]
-    together = float(np.median([end for pair in ends for end in pair]))
-    near = tuple(float(np.clip(together, *pair)) for pair in ends)
-    means = [*itertools.product(*ends), near, tuple(mean.value for mean, _ in groups)]
-    spreads = [[max(getattr(sd, end), 1e-9) for _, sd in groups] for end in ("low", "value", "high")]
-    found = np.array([results(list(zip(mean, sd, strict=True)), sizes) for mean in means for sd in spreads])
-    return list(zip(found.min(axis=0).tolist(), found.max(axis=0).tolist(), strict=True))
-
-
-def _woolf(counts: np.ndarray) -> tuple[float, float, float, float]:
-    """Odds ratio of two groups by two levels, its interval (Woolf 1955) and p; NaN with an empty cell."""
-    if counts.shape != (2, 2) or (counts == 0).any():
-        return np.nan, np.nan, np.nan, np.nan
-    (a, b), (c, d) = counts.astype(float)
-    log, error = np.log(a * d / (b * c)), np.sqrt((1 / counts).sum())
-    reach = stats.norm.ppf(0.975) * error
-    return np.exp(log), np.exp(log - reach), np.exp(log + reach), float(2 * stats.norm.sf(abs(log) / error))
-
-
 def _odds_ratio_of_counts(counts: np.ndarray, row: Mapping[str, Any]) -> list[dict[str, object]]:
-    ratio, low, high, _ = _woolf(counts)
+    ratio, low, high, _ = woolf(counts)
     cells = []
     for cell, text, value in (
         ("or", row["or"], ratio),
@@ -290,7 +234,7 @@ def _correlation_cells(row: Mapping[str, Any], sizes: Sequence[int]) -> list[dic
     r = printed_number(row["r"])
     cells = []
     if "p" in row:
-        found = [_correlation_p(value, n) for value in (r.low, r.high, 0.0 if r.covers(0) else r.value)]
+        found = [correlation_p(value, n) for value in (r.low, r.high, 0.0 if r.covers(0) else r.value)]
         cell = _reproduced("p", row["p"], {"t test of r (Pearson or Spearman)": (min(found), max(found))})
         if cell["verdict"] == INCONSISTENT:
             cell["explanation"] = f"r = {row['r']} at n = {n} cannot have this p"
@@ -299,7 +243,7 @@ def _correlation_cells(row: Mapping[str, Any], sizes: Sequence[int]) -> list[dic
         return cells
     groups = [(printed_number(mean), printed_number(sd)) for mean, sd in row["mean_sd"]]
     scores = np.array([float(score) for score in row.get("scores", range(len(groups)))])
-    (possible,) = _over_rounding(groups, sizes, lambda g, m: (grouped_pearson(g, m, scores),))
+    (possible,) = over_rounding(groups, sizes, lambda g, m: (grouped_pearson(g, m, scores),))
     how = f"Pearson's r with the groups as {', '.join(f'{score:g}' for score in scores)}"
     if r.meets(possible):
         cells.append(_cell("r", row["r"], _text(possible), CONSISTENT, how))
@@ -307,19 +251,6 @@ def _correlation_cells(row: Mapping[str, Any], sizes: Sequence[int]) -> list[dic
         why = f"{how} is another one; Spearman's, and r with finer scores, cannot be had from group summaries"
         cells.append(_cell("r", row["r"], _text(possible), UNCHECKED, "", why))
     return cells
-
-
-def _correlation_p(r: float, n: int) -> float:
-    r = float(np.clip(r, -1 + 1e-12, 1 - 1e-12))
-    return float(2 * stats.t.sf(abs(r) * np.sqrt((n - 2) / (1 - r**2)), n - 2))
-
-
-def grouped_pearson(groups: Sequence[tuple[float, float]], sizes: Sequence[int], scores: np.ndarray) -> float:
-    """Pearson's r of a marker with a score that is constant in each group: exact from means, SDs and sizes."""
-    mean, sd, n = *np.array(groups).T, np.array(sizes, float)
-    score, between = scores - (n * scores).sum() / n.sum(), mean - (n * mean).sum() / n.sum()
-    total = ((n - 1) * sd**2).sum() + (n * between**2).sum()
-    return float((n * score * between).sum() / np.sqrt((n * score**2).sum() * total))
 
 
 def _tests_behind(cells: Sequence[Mapping[str, Any]]) -> list[dict[str, object]]:

@@ -8,8 +8,9 @@ import pytest
 import yaml
 from scipy import stats
 
-from scripts.lib.cohort.audit_table import CONSISTENT, INCONSISTENT, UNCHECKED, audit, grouped_pearson, read_printed
+from scripts.lib.cohort.audit_table import CONSISTENT, INCONSISTENT, UNCHECKED, audit, read_printed
 from scripts.lib.cohort.printed import PrintedError, printed_number
+from scripts.lib.cohort.summaries import grouped_pearson
 from scripts.lib.config import validate
 from tests.validation.reproduce import PUBLISHED, TESTS, made_again, rows_of
 
