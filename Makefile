@@ -5,7 +5,8 @@ BIN := .venv/bin
 DEMO := build/demo
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES) --configfile demo/studies.yaml demo/config.yaml
 
-.PHONY: demo demo-data demo-plan test validate validate-poses benchmark-registration lint config lock clean
+.PHONY: demo demo-data demo-plan test validate validate-poses benchmark-registration audit-table reproduce lint config \
+	lock clean
 
 demo: $(DEMO)/.made
 	@$(SNAKEMAKE)
@@ -35,6 +36,14 @@ build/poses/.made: .venv/.installed $(wildcard demo/*.py)
 
 benchmark-registration: $(DEMO)/.made
 	@$(BIN)/python -m benchmarks.registration --run $(DEMO)
+
+# make audit-table TABLE=my_table.yaml
+TABLE ?= demo/published/vba.yaml demo/published/csvd.yaml
+audit-table: .venv/.installed
+	@$(BIN)/python -m scripts.lib.cohort.audit_table $(TABLE)
+
+reproduce: .venv/.installed
+	@$(BIN)/python -m tests.validation.reproduce --out docs/reproduction.md
 
 lint: .venv/.installed
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -1,3 +1,5 @@
+import re
+
 PIPELINE_TABLES = {name: cohort_file(f"{name}.tsv") for name in ("patients", "lesions")}
 
 
@@ -44,15 +46,17 @@ def cohort_tables():
     """Every table of the cohort that the images and the analyses of the configuration make."""
     collected = ("patients", "lesions", "change", "ratings")
     tables = [cohort_file(f"{name}.tsv") for name in collected] if ROWS else []
-    tables += [cohort_file("attrition.tsv")] if ANALYSES else []
+    tables += [cohort_file(name) for name in ("attrition.tsv", "doubtful_values.tsv")] if ANALYSES else []
+    tables += [cohort_file(f"{name}_flow.svg") for name in ANALYSES]
+    tables += [cohort_file(f"{name}_audit.tsv") for name in CONFIG.printed_tables]
     tables += [cohort_file("agreement.tsv")] if ROWS or analyses_with("agreement") else []
-    for questions, suffix in (
-        (("describe",), "table1"),
-        (("predictors",), "associations"),
-        (("markers", "changes"), "correlations"),
-        (("changes",), "change"),
+    for questions, endings in (
+        (("describe",), ("table1.tsv", "table1_printed.tsv", "table1.md", "table1.docx")),
+        (("predictors", "formulas"), ("associations.tsv", "diagnostics.tsv")),
+        (("markers", "changes", "marker_models"), ("correlations.tsv", "markers.tsv")),
+        (("changes",), ("change.tsv", "power.tsv")),
     ):
-        tables += [cohort_file(f"{name}_{suffix}.tsv") for name in analyses_with(*questions)]
+        tables += [cohort_file(f"{name}_{ending}") for name in analyses_with(*questions) for ending in endings]
     return tables
 
 
@@ -102,6 +106,8 @@ rule build_attrition:
         tables=[analysis_table(analysis) for analysis in ANALYSES.values()],
     output:
         attrition=cohort_file("attrition.tsv"),
+        doubts=cohort_file("doubtful_values.tsv"),
+        flow=[cohort_file(f"{name}_flow.svg") for name in ANALYSES],
         data=[analysis_data(name) for name in ANALYSES],
     log:
         log("build_attrition", ""),
@@ -114,7 +120,11 @@ rule build_attrition:
     params:
         settings=plain_analyses(ANALYSES),
         files={
-            name: {"table": analysis_table(analysis), "data": analysis_data(name)}
+            name: {
+                "table": analysis_table(analysis),
+                "data": analysis_data(name),
+                "flow": cohort_file(f"{name}_flow.svg"),
+            }
             for name, analysis in ANALYSES.items()
         },
         code=code("build_attrition"),
@@ -129,6 +139,9 @@ rule describe_cohort:
         data=analysis_data("{analysis}"),
     output:
         table1=cohort_file("{analysis}_table1.tsv"),
+        printed=cohort_file("{analysis}_table1_printed.tsv"),
+        markdown=cohort_file("{analysis}_table1.md"),
+        docx=cohort_file("{analysis}_table1.docx"),
     log:
         log("describe_cohort", "analysis"),
     benchmark:
@@ -151,6 +164,7 @@ rule fit_associations:
         data=analysis_data("{analysis}"),
     output:
         associations=cohort_file("{analysis}_associations.tsv"),
+        diagnostics=cohort_file("{analysis}_diagnostics.tsv"),
     log:
         log("fit_associations", "analysis"),
     benchmark:
@@ -173,6 +187,7 @@ rule correlate_severity:
         data=analysis_data("{analysis}"),
     output:
         correlations=cohort_file("{analysis}_correlations.tsv"),
+        markers=cohort_file("{analysis}_markers.tsv"),
     log:
         log("correlate_severity", "analysis"),
     benchmark:
@@ -195,6 +210,7 @@ rule fit_change:
         data=analysis_data("{analysis}"),
     output:
         change=cohort_file("{analysis}_change.tsv"),
+        power=cohort_file("{analysis}_power.tsv"),
     log:
         log("fit_change", "analysis"),
     benchmark:
@@ -234,3 +250,26 @@ rule assess_agreement:
         "assess agreement of the raters"
     script:
         "../scripts/assess_agreement.py"
+
+
+rule audit_table:
+    input:
+        printed=lambda wildcards: CONFIG.printed_tables[wildcards.printed],
+    output:
+        audit=cohort_file("{printed}_audit.tsv"),
+    log:
+        log("audit_table", "printed"),
+    benchmark:
+        benchmark_path("audit_table", "printed")
+    wildcard_constraints:
+        printed="|".join(map(re.escape, CONFIG.printed_tables)) or "none",
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    params:
+        code=code("audit_table"),
+    message:
+        "audit the printed table {wildcards.printed}"
+    script:
+        "../scripts/audit_table.py"

@@ -44,7 +44,7 @@ rule plot_subject_qc:
 
 
 QC_PICTURES = ("registration", "calcification", "wmh", "wall")
-ANALYSIS_TABLES = {"table1": "describe", "associations": "predictors", "correlations": "markers", "change": "changes"}
+ANALYSIS_TABLES = ("table1", "associations", "diagnostics", "correlations", "markers", "change", "power")
 
 
 def report_session(row):

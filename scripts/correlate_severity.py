@@ -1,7 +1,8 @@
-"""Correlate the severity of calcification, overall and per artery, with every marker and its change."""
+"""Severity of calcification, overall and per artery, against every marker: correlations and models."""
 
 from scripts.lib.cohort.correlations import correlations
 from scripts.lib.cohort.dataset import measures_of, read_dataset, severities_of
+from scripts.lib.cohort.marker_models import marker_models
 from scripts.lib.job import run
 from scripts.lib.tables import write_tsv
 
@@ -9,8 +10,13 @@ from scripts.lib.tables import write_tsv
 def main(snakemake):
     analysis = snakemake.params.settings["analysis"]
     data = read_dataset(snakemake.input.data, analysis, renamed=True)
-    table = correlations(data, severities_of(data, analysis), measures_of(analysis))
+    severities = severities_of(data, analysis)
+    table = correlations(data, severities, measures_of(analysis), analysis["correlations"], analysis["partial_for"])
+    models = marker_models(
+        data, severities, analysis["marker_models"], analysis["marker_covariates"], analysis["references"]
+    )
     write_tsv(table, snakemake.output.correlations)
+    write_tsv(models, snakemake.output.markers)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,15 @@
-"""Characteristics of an analysis' rows by group."""
+"""Characteristics of an analysis' rows by group: the long table, and as it is printed."""
 
 from scripts.lib.cohort.dataset import read_dataset
 from scripts.lib.cohort.describe import describe
+from scripts.lib.cohort.layout import printed_characteristics
+from scripts.lib.cohort.publish import characteristics_notes, markdown, write_docx
 from scripts.lib.job import run
-from scripts.lib.tables import write_tsv
+from scripts.lib.tables import atomic_path, write_tsv
 
 
 def main(snakemake):
-    analysis = snakemake.params.settings["analysis"]
+    analysis, output = snakemake.params.settings["analysis"], snakemake.output
     table = describe(
         read_dataset(snakemake.input.data, analysis, renamed=True),
         analysis["describe"],
@@ -16,7 +18,13 @@ def main(snakemake):
         analysis["number_test"],
         analysis["count_test"],
     )
-    write_tsv(table, snakemake.output.table1)
+    printed, notes = printed_characteristics(table), characteristics_notes(table)
+    title = f"Characteristics: {snakemake.wildcards.analysis}"
+    write_tsv(table, output.table1)
+    write_tsv(printed, output.printed)
+    with atomic_path(output.markdown) as temporary:
+        temporary.write_text(markdown(printed, title, notes), encoding="utf-8")
+    write_docx(printed, title, notes, output.docx)
 
 
 if __name__ == "__main__":

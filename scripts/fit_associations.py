@@ -1,6 +1,6 @@
-"""Regression models of an analysis: each predictor alone and in every model."""
+"""Regression models of an analysis: each predictor alone and in every model, formulas, and what to know of the fits."""
 
-from scripts.lib.cohort.associations import associations
+from scripts.lib.cohort.associations import associations, plan_of
 from scripts.lib.cohort.dataset import read_dataset
 from scripts.lib.job import run
 from scripts.lib.tables import write_tsv
@@ -8,17 +8,10 @@ from scripts.lib.tables import write_tsv
 
 def main(snakemake):
     analysis = snakemake.params.settings["analysis"]
-    table = associations(
-        read_dataset(snakemake.input.data, analysis, renamed=True),
-        analysis["outcome"],
-        analysis["event"],
-        analysis["predictors"],
-        analysis["models"],
-        analysis["regression"],
-        analysis["references"],
-        analysis["per"],
-    )
+    data = read_dataset(snakemake.input.data, analysis, renamed=True)
+    table, diagnostics = associations(data, plan_of(analysis))
     write_tsv(table, snakemake.output.associations)
+    write_tsv(diagnostics, snakemake.output.diagnostics)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-"""Change between two visits by group, its correlation with severity, and the follow-up model."""
+"""Change between two visits by group, how severity goes with it, and the size of a study to come."""
 
 from scripts.lib.cohort.change import change_table
 from scripts.lib.cohort.dataset import overall_severity, read_dataset
+from scripts.lib.cohort.power import power_table
 from scripts.lib.job import run
 from scripts.lib.tables import write_tsv
 
@@ -9,17 +10,20 @@ from scripts.lib.tables import write_tsv
 def main(snakemake):
     analysis = snakemake.params.settings["analysis"]
     data = read_dataset(snakemake.input.data, analysis, renamed=True)
+    severity = overall_severity(data, analysis)
     table = change_table(
         data,
         analysis["changes"],
-        overall_severity(data, analysis),
+        severity,
         analysis["group"],
         analysis["group_levels"],
         analysis["change_covariates"],
         analysis["references"],
         analysis["number_test"],
+        analysis["partial_for"],
     )
     write_tsv(table, snakemake.output.change)
+    write_tsv(power_table(data, analysis["changes"], severity, analysis["power"]), snakemake.output.power)
 
 
 if __name__ == "__main__":

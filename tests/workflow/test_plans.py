@@ -55,6 +55,13 @@ def test_analyses_need_no_images(tmp_path):
     assert set(bench.plan()) == {"build_attrition", "describe_cohort", "build_report"}
 
 
+def test_a_printed_table_is_audited_without_any_analysis(tmp_path):
+    bench = Workbench(tmp_path)
+    (tmp_path / "printed.yaml").write_text("groups: {a: 10}\ntables: {}\n")
+    (tmp_path / "my.yaml").write_text("output_dir: out\nprinted_tables: {theirs: printed.yaml}\n")
+    assert set(bench.plan()) == {"audit_table", "build_report"}
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -5,7 +5,8 @@ Categorical columns are text, all others that the analysis uses are float64; the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from scripts.lib.cohort.external import (
     to_dates,
     to_numbers,
 )
+from scripts.lib.cohort.plausibility import UnitError, conversion
+from scripts.lib.cohort.variables import formula_variables
 from scripts.lib.names import nearest
 
 DAYS_PER_YEAR = 365.25
@@ -57,9 +60,14 @@ def used_columns(analysis: Analysis) -> UsedColumns:
         *analysis["describe"],
         *analysis["predictors"],
         *(name for covariates in expand_models(analysis["models"]).values() for name in covariates),
+        *(name for formula in analysis["formulas"].values() for name in formula_variables(formula)),
         *analysis["markers"],
+        *analysis["marker_models"],
+        *analysis["marker_covariates"],
+        *analysis["partial_for"],
         *analysis["artery_severity"].values(),
-        *(name for columns in changes for name in columns.values() if name),
+        *(columns[key] for columns in changes for key in ("baseline", "followup", "change") if columns[key]),
+        *(name for columns in changes for name in columns["repeats"]),
         *analysis["change_covariates"],
         *(name for raters in analysis["agreement"].values() for name in raters),
         *([analysis["severity"]] if analysis["severity"] else []),
@@ -92,7 +100,7 @@ def read_dataset(path: str | Path, analysis: Analysis, renamed: bool = False) ->
     columns, a subject (or lesion) that stands twice, text among numbers, dates that are none, and a follow-up that does
     not come after its baseline.
     """
-    table = read_study_table(path, {} if renamed else analysis["columns"], None if renamed else analysis["sheet"])
+    table = read_study_table(path) if renamed else _read_given(path, analysis)
     used = used_columns(analysis)
     criteria = analysis["include"]
     check_columns(table, ["subject", *used.numbers, *used.categories, *used.dates], path)
@@ -101,20 +109,52 @@ def read_dataset(path: str | Path, analysis: Analysis, renamed: bool = False) ->
     )
     keys = key_columns(table, analysis)
     required = [key for key in keys if key != "lesion"]  # a session without any lesion is a row without a label
-    check_keys(table[required].drop_duplicates() if "lesion" in keys else table, required, path)
-    if "lesion" in keys:
-        check_keys(table[table["lesion"].notna()], keys, path)
     bounded = [c["column"] for c in criteria if c["minimum"] is not None or c["maximum"] is not None]
     listed = [c["column"] for c in criteria if c["values"] is not None]
-    for name in dict.fromkeys(used.numbers + bounded):
-        table[name] = to_numbers(table[name], path)
-    for name in dict.fromkeys(used.categories + [name for name in listed if name not in used.numbers + bounded]):
+    numbers = dict.fromkeys([*used.numbers, *bounded, *([] if renamed else analysis["units"])])
+    problems: list[str] = []  # of all columns, so that a table is mended in one go
+    with _noted(problems):
+        check_keys(table[required].drop_duplicates() if "lesion" in keys else table, required, path)
+    if "lesion" in keys:
+        with _noted(problems):
+            check_keys(table[table["lesion"].notna()], keys, path)
+    for name in numbers:
+        with _noted(problems):
+            table[name] = to_numbers(table[name], path)
+    for name in dict.fromkeys(used.categories + [name for name in listed if name not in numbers]):
         table[name] = to_categories(table[name])
     for name in used.dates:
-        table[name] = to_dates(table[name], path)
-    if not analysis["changes"]:
-        return table
-    return add_changes(table, analysis["changes"], _interval_days(table, analysis, path))
+        with _noted(problems):
+            table[name] = to_dates(table[name], path)
+    for name, unit in ({} if renamed or problems else analysis["units"]).items():
+        table[name] = table[name] * conversion(name, unit)
+    if not problems and analysis["changes"]:
+        with _noted(problems):
+            table = add_changes(table, analysis["changes"], _interval_days(table, analysis, path))
+    if problems:
+        raise StudyTableError("\n".join(problems))
+    return table
+
+
+def _read_given(path: str | Path, analysis: Analysis) -> pd.DataFrame:
+    """The table as it was given: columns renamed, long made wide, units that cannot be converted refused."""
+    table = read_study_table(path, analysis["columns"], analysis["sheet"], analysis["long"])
+    check_columns(table, analysis["units"], path)
+    for name, unit in analysis["units"].items():
+        try:
+            conversion(name, unit)
+        except UnitError as error:
+            raise StudyTableError(f"{path}, column {name}: {error}") from None
+    return table
+
+
+@contextmanager
+def _noted(problems: list[str]) -> Iterator[None]:
+    """Keep the lines of a StudyTableError instead of raising it."""
+    try:
+        yield
+    except StudyTableError as error:
+        problems.append(str(error))
 
 
 def add_changes(
@@ -144,11 +184,12 @@ def check_groups(table: pd.DataFrame, analysis: Analysis, path: str | Path) -> N
     if not levels or column is None:
         return
     unknown = table[column].notna() & ~table[column].isin(levels)
-    for row in table.index[unknown]:
-        value = str(table.at[row, column])
-        raise StudyTableError(
-            f"{path}, row {row}, {column}: {value!r} is not among group_levels; {nearest(value, levels)}"
-        )
+    wrong = [
+        f"{path}, row {row}, {column}: {value!r} is not among group_levels; {nearest(str(value), levels)}"
+        for row, value in table.loc[unknown, column].items()
+    ]
+    if wrong:
+        raise StudyTableError("\n".join(wrong))
 
 
 def _interval_days(table: pd.DataFrame, analysis: Analysis, path: str | Path) -> pd.Series:
@@ -161,10 +202,12 @@ def _interval_days(table: pd.DataFrame, analysis: Analysis, path: str | Path) ->
         days = to_numbers(table[column], path)
     else:
         days = pd.Series(float("nan"), index=table.index)
-    for row in table.index[days <= 0]:
-        raise StudyTableError(
-            f"{path}, row {row}, {column}: {days[row]:g} days from baseline to follow-up; it must come after it"
-        )
+    wrong = [
+        f"{path}, row {row}, {column}: {days[row]:g} days from baseline to follow-up; it must come after it"
+        for row in table.index[days <= 0]
+    ]
+    if wrong:
+        raise StudyTableError("\n".join(wrong))
     return days
 
 

@@ -25,12 +25,16 @@ class StudyTableError(ValueError):
 
 
 def read_study_table(
-    path: str | Path, columns: Mapping[str, str] | None = None, sheet: str | None = None
+    path: str | Path,
+    columns: Mapping[str, str] | None = None,
+    sheet: str | None = None,
+    long: Mapping[str, Sequence[str]] | None = None,
 ) -> pd.DataFrame:
     """Read a .tsv, .csv or .xlsx as text, with missing marks as NaN and the columns renamed.
 
     path: the file; the separator of a .csv is the one of comma, semicolon and tab that its header holds most of.
     columns: our name -> the file's name; columns not named keep their own. sheet: of an .xlsx, default the first.
+    long: names and values of a long table, which is made wide first (see `widened`).
     Returns one row per row of the file, all text; the index is the row's number in the file (the header is row 1).
     Raises StudyTableError.
     """
@@ -57,7 +61,54 @@ def read_study_table(
             numbers.append(number)
     table = pd.DataFrame(rows, columns=header, index=pd.Index(numbers, name="row"), dtype=object)
     table = table.where(~table.isin(MISSING_MARKS))
+    if long is not None:
+        keys = [(columns or {}).get(key, key) for key in ("subject", "session", "lesion")]
+        table = widened(table, keys, long["names"], long["values"], path)
     return _rename(table, columns or {}, path)
+
+
+def widened(
+    table: pd.DataFrame, keys: Sequence[str], names: Sequence[str], values: Sequence[str], path: str | Path
+) -> pd.DataFrame:
+    """One row per key from a table with one row per key and name (measure, artery, visit).
+
+    keys: columns that name a row, the first one needed, the others used where the table has them and they are no name.
+    names: columns whose cells, joined by `_`, name the new columns; of several value columns each name begins with the
+    value column's. Every other column must be the same in all rows of a key. The index is the key's first row in the
+    file. Raises StudyTableError, naming file, row and column.
+    """
+    check_columns(table, [keys[0], *names, *values], path)
+    keys = [key for key in keys if key in table.columns and key not in names]
+    _raise(
+        f"{path}, row {row}, {name}: is missing"
+        for name in [keys[0], *names]
+        for row in table.index[table[name].isna()]
+    )
+    label = table[list(names)].agg("_".join, axis=1)
+    check_keys(table[keys].assign(**{" ".join(names): label}), [*keys, " ".join(names)], path)
+    group = table.groupby(keys, dropna=False, sort=False).ngroup()
+    first = table.groupby(group).head(1)
+    others = [name for name in table.columns if name not in {*keys, *names, *values}]
+    problems = []
+    for name in others:
+        expected = group.map(first.set_axis(group[first.index])[name])
+        differs = (table[name] != expected) & ~(table[name].isna() & expected.isna())
+        problems += [
+            f"{path}, row {row}, {name}: {table.at[row, name]!r} differs from {expected[row]!r} in the same subject's "
+            f"first row; list the column under long: values if it changes"
+            for row in table.index[differs]
+        ]
+    _raise(problems)
+    parts = [first[[*keys, *others]]]
+    for value in values:
+        wide = table.assign(label=label, group=group).pivot(index="group", columns="label", values=value)
+        wide = wide[list(dict.fromkeys(label))].set_axis(first.index)
+        parts.append(wide.rename(columns=str if len(values) == 1 else (lambda name, value=value: f"{value}_{name}")))
+    result = pd.concat(parts, axis=1).rename_axis(index="row", columns=None)
+    twice = result.columns[result.columns.duplicated()]
+    if len(twice):
+        raise StudyTableError(f"{path}: the long table gives two columns the name {twice[0]!r}")
+    return result
 
 
 def _read_cells(path: Path, sheet: str | None) -> list[list[str]]:
@@ -168,6 +219,7 @@ def to_dates(values: pd.Series, path: str | Path) -> pd.Series:
 
 
 def _raise(problems: Iterable[str]) -> None:
+    """Raise StudyTableError with the problems, one line each, if there are any."""
     found = list(problems)
     if found:
         more = [f"... and {len(found) - SHOWN} more"] if len(found) > SHOWN else []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import re
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
@@ -40,3 +42,44 @@ def model_columns(
         raise ValueError(f"references: {name} has no level {reference!r}; its levels are {', '.join(levels)}")
     indicators = {f"{name}[{level}]": (values == level).astype(float) for level in levels if level != reference}
     return pd.DataFrame(indicators, index=table.index).where(values.notna())
+
+
+def formula_variables(formula: str) -> list[str]:
+    """Columns that the right-hand side of a formula uses, sorted. Raises ValueError if it cannot be read."""
+    from formulaic import Formula
+    from formulaic.errors import FormulaicError
+
+    try:
+        factors = {factor.expr for term in Formula(formula) for factor in term.factors}
+        nodes = [
+            node for expression in factors for node in ast.walk(ast.parse(expression.replace("`", ""), mode="eval"))
+        ]
+    except (FormulaicError, SyntaxError, AttributeError) as error:
+        raise ValueError(f"formulas: {formula!r} cannot be read: {str(error).splitlines()[0]}") from None
+    functions = {id(node.func) for node in nodes if isinstance(node, ast.Call)}
+    modules = {id(node.value) for node in nodes if isinstance(node, ast.Attribute)}
+    return sorted({node.id for node in nodes if isinstance(node, ast.Name) and id(node) not in functions | modules})
+
+
+def formula_columns(table: pd.DataFrame, formula: str, references: Mapping[str, str]) -> pd.DataFrame:
+    """The columns of the right-hand side of a formula (formulaic's grammar, which is R's), without the intercept.
+
+    Rows with a missing value of any variable are NaN throughout. Categories are indicators against their reference and
+    are named `name[level]`. Raises ValueError for a formula that cannot be used.
+    """
+    from formulaic import model_matrix
+
+    names = formula_variables(formula)
+    used = table[names].dropna()
+    for name in names:
+        if not is_number(used[name]):
+            levels = levels_of(used[name])
+            reference = references.get(name, levels[0] if levels else None)
+            if reference not in levels:
+                raise ValueError(f"references: {name} has no level {reference!r}; its levels are {', '.join(levels)}")
+            ordered = [reference, *(level for level in levels if level != reference)]
+            used = used.assign(**{name: pd.Categorical(used[name], categories=ordered)})
+    matrix = pd.DataFrame(model_matrix(formula, used, context={}))
+    columns = matrix.drop(columns="Intercept", errors="ignore").astype(float)
+    plain_names = {column: re.sub(r"\[T\.([^]]*)\]", r"[\1]", str(column)) for column in columns}
+    return columns.rename(columns=plain_names).reindex(table.index)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from scripts.lib.cohort.associations import IMPUTED
 from scripts.lib.cohort.layout import number_text, p_text, printed_characteristics
 from scripts.lib.report.plots import Forest, forest
 
@@ -58,6 +59,14 @@ class AnalysisView:
     forest: Forest | None
     correlations: Printed | None
     change: Printed | None
+    more: list[tuple[str, Printed]]  # title and table
+
+
+MORE = {
+    "diagnostics": "Checks of the models",
+    "markers": "Regression of the markers on severity",
+    "power": "Size of a study to come",
+}
 
 
 def analysis_view(
@@ -70,10 +79,19 @@ def analysis_view(
         _question(settings),
         attrition_steps(attrition[attrition["analysis"] == name]),
         _printed(printed_characteristics(tables["table1"])) if "table1" in tables else None,
-        forest(tables["associations"]) if "associations" in tables else None,
+        forest(_told_apart(tables["associations"])) if "associations" in tables else None,
         _statistics(tables["correlations"]) if "correlations" in tables else None,
         _statistics(tables["change"]) if "change" in tables else None,
+        [(title, _statistics(tables[part])) for part, title in MORE.items() if part in tables and len(tables[part])],
     )
+
+
+def _told_apart(associations: pd.DataFrame) -> pd.DataFrame:
+    """The models on imputed data under a name of their own."""
+    if "data" not in associations:  # a table of an earlier version
+        return associations
+    imputed = associations["data"] == IMPUTED
+    return associations.assign(model=associations["model"] + imputed.map({True: ", imputed", False: ""}))
 
 
 def _question(settings: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -22,6 +22,7 @@ def patients():
     table["group"] = np.array(["none", "moderate", "severe"])[score.astype(int)]
     table["age"] = rng.normal(64, 8, n)
     table.loc[3, "wmh"] = np.nan
+    table["subject"] = [f"S{number}" for number in range(n)]
     return table
 
 
@@ -76,7 +77,7 @@ def test_q_is_benjamini_hochberg_over_the_tests_of_a_method(patients):
     measures = {"wmh": "wmh", "age": "age", "wmh_later": "wmh_later", "flat": "flat"}
     severities = {"overall": patients["score"], "ICA": patients["woodcock_ICA"]}
     table = correlations(patients.assign(flat=1.0), severities, measures)
-    assert len(table) == 2 * 4 * 2
+    assert len(table) == 2 * 4 * 4
     for _, part in table.groupby("method"):
         made = part.dropna(subset=["p"])
         assert len(made) == 6
@@ -105,7 +106,7 @@ def change_of(patients, covariates=(), days=365.25):
 def test_change_by_group_and_across_groups(patients):
     table, found = change_of(patients, days=730.5)
     by_group = found[found["part"] == "by group"].set_index("group")
-    assert set(found["measure"]) == {"wmh_change_per_year", "wmh_followup"}
+    assert set(found["measure"]) == {"wmh_change_per_year", "wmh_followup", "wmh"}
     for name, part in table.groupby("group"):
         assert by_group.loc[name, "mean"] == pytest.approx((part["wmh_later"] - part["wmh"]).mean() / 2)
     across = found[found["part"] == "across groups"].iloc[0]
@@ -117,7 +118,7 @@ def test_change_by_group_and_across_groups(patients):
 
 def test_without_the_days_between_the_visits_the_change_itself_is_analysed(patients):
     _, found = change_of(patients, days=np.nan)
-    assert set(found["measure"]) == {"wmh_change", "wmh_followup"}
+    assert set(found["measure"]) == {"wmh_change", "wmh_followup", "wmh"}
 
 
 def test_the_follow_up_model_is_a_partial_regression(patients):

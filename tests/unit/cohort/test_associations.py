@@ -8,8 +8,13 @@ from sklearn.linear_model import LogisticRegression
 from statsmodels.genmod.families import Binomial
 from statsmodels.genmod.generalized_linear_model import GLM
 
-from scripts.lib.cohort.associations import associations
+from scripts.lib.cohort.associations import Plan
+from scripts.lib.cohort.associations import associations as fitted
 from scripts.lib.cohort.regression import design_problem, fit_linear, fit_logistic, separating_terms
+
+
+def associations(table, outcome, event, predictors, models, **given):
+    return fitted(table, Plan(outcome, event, predictors, models, **given))[0]
 
 
 def two_by_two(a, b, c, d):
@@ -94,10 +99,14 @@ def test_an_event_that_never_occurs_is_a_mistake(cohort):
 @pytest.mark.parametrize(
     "counts", [(10, 0, 0, 12), (8, 4, 0, 12), (0, 5, 9, 3)], ids=["complete", "quasi", "empty cell"]
 )
-def test_separation_is_named_and_gives_no_number(counts):
+def test_separation_is_named_and_answered_with_firths_likelihood(counts):
     fit = fit_logistic(*two_by_two(*counts))
-    assert "separation: exposed" in fit.note
-    assert fit.table.isna().all().all()
+    assert "separation by exposed: answered with Firth's penalised likelihood" in fit.note
+    # in a 2 x 2 table Firth's estimate is the odds ratio with 0.5 added to every cell (Firth 1993)
+    a, b, c, d = (count + 0.5 for count in counts)
+    found = fit.table.loc["exposed"]
+    assert found["estimate"] == pytest.approx(np.log(a * d / (b * c)), rel=1e-6)
+    assert found[["ci_low", "ci_high", "p"]].tolist() == found[["profile_low", "profile_high", "p_lr"]].tolist()
 
 
 def test_separation_by_a_combination_is_found_and_names_its_terms():

@@ -6,6 +6,7 @@ import pytest
 
 from scripts.lib.cohort.dataset import expand_models, read_dataset
 from scripts.lib.cohort.external import StudyTableError, read_study_table, to_numbers
+from scripts.lib.cohort.plausibility import implausible
 from scripts.lib.config import Analysis, plain
 
 
@@ -128,3 +129,96 @@ def test_a_follow_up_before_its_baseline_is_refused(tmp_path):
 def test_the_name_of_an_earlier_model_stands_for_its_covariates():
     models = {"model1": ["age", "sex"], "model2": ["model1", "stenosis", "age"], "model3": ["model2", "ldl"]}
     assert expand_models(models)["model3"] == ["age", "sex", "stenosis", "ldl"]
+
+
+def long_analysis(**given):
+    return analysis(markers=["wmh"], severity="wmh", **given)
+
+
+def test_a_long_table_becomes_wide(tmp_path):
+    rows = ["A 60 wmh base 5", "A 60 wmh later 6", "B 70 wmh base 1", "A 60 cmb base 2"]
+    text = "\n".join(["id age measure visit value", *rows, ""]).replace(" ", "\t")
+    path = write(tmp_path / "t.tsv", text)
+    given = long_analysis(
+        columns={"subject": "id", "wmh": "wmh_base"}, long={"names": ["measure", "visit"], "values": ["value"]}
+    )
+    table = read_dataset(path, given)
+    assert list(table["subject"]) == ["A", "B"]
+    assert list(table.index) == [2, 4]
+    assert list(table["wmh"]) == [5.0, 1.0]
+    assert table.loc[2, ["wmh_later", "cmb_base"]].tolist() == ["6", "2"]
+    assert table.loc[4, ["wmh_later", "cmb_base"]].isna().all()
+    assert list(table["age"]) == ["60", "70"]
+
+
+def test_a_long_table_with_several_values_by_visit(tmp_path):
+    path = write(tmp_path / "t.tsv", "subject\tvisit\twmh\tcmb\nA\tb\t5\t1\nA\tf\t7\t2\nB\tb\t3\tn/a\n")
+    given = long_analysis(columns={"wmh": "wmh_b"}, long={"names": ["visit"], "values": ["wmh", "cmb"]})
+    table = read_dataset(path, given)
+    assert {"wmh", "wmh_f", "cmb_b", "cmb_f"} <= set(table.columns)
+    assert table.loc[2, "cmb_f"] == "2"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("subject\tvisit\tage\twmh\nA\tb\t60\t5\nA\tb\t60\t6\n", "row 3, subject: subject A visit b stands in row 2"),
+        ("subject\tvisit\tage\twmh\nA\tb\t60\t5\nA\tf\t61\t6\n", "row 3, age: '61' differs from '60'"),
+        ("subject\tvisit\tage\twmh\nA\t\t60\t5\n", "row 2, visit: is missing"),
+        ("subject\tvisits\tage\twmh\nA\tb\t60\t5\n", "no column 'visit'; did you mean 'visits'"),
+    ],
+)
+def test_a_mistake_in_a_long_table_is_a_line(tmp_path, text, message):
+    path = write(tmp_path / "t.tsv", text)
+    given = long_analysis(columns={"wmh": "b"}, long={"names": ["visit"], "values": ["wmh"]})
+    with pytest.raises(StudyTableError) as error:
+        read_dataset(path, given)
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_mistakes_of_all_columns_are_named_at_once(tmp_path):
+    head = "subject\ts\tbefore\tafter\tfirst\tlast\n"
+    rows = "A\t1\tx\t2\t2020-01-01\t2021-01-01\nA\tlow\t3\t4\t1.1.2020\t2021-01-01\n"
+    path = write(tmp_path / "t.tsv", head + rows)
+    with pytest.raises(StudyTableError) as error:
+        read_dataset(path, changing(baseline_date="first", followup_date="last"))
+    lines = str(error.value).split("\n")
+    assert [line.split(", ", 1)[1].split(":")[0] for line in lines] == [
+        "row 3, subject", "row 2, before", "row 3, s", "row 3, first",
+    ]  # fmt: skip
+
+
+def test_a_unit_is_converted_and_an_unknown_one_refused(tmp_path):
+    path = write(tmp_path / "t.tsv", "subject\tldl_mg_dl\tsite\nA\t3.0\tx\n")
+    table = read_dataset(path, analysis(markers=["ldl_mg_dl"], severity="ldl_mg_dl", units={"ldl_mg_dl": "mmol/l"}))
+    assert table["ldl_mg_dl"].iloc[0] == pytest.approx(116.01)  # 38.67 mg/dl per mmol/l
+    for units, message in (
+        ({"ldl_mg_dl": "mmol"}, "column ldl_mg_dl: units: ldl_mg_dl is not given in 'mmol'; did you mean 'mmol/l'"),
+        ({"site": "mmol/l"}, "units: site names no quantity with a unit"),
+    ):
+        with pytest.raises(StudyTableError, match=message):
+            read_dataset(path, analysis(markers=["ldl_mg_dl"], severity="ldl_mg_dl", units=units))
+
+
+def doubts(columns, given=None):
+    plain_analysis = analysis(markers=["x"], severity="x", columns=given or {})
+    table = pd.DataFrame(columns, index=range(2, 2 + len(next(iter(columns.values())))))
+    return implausible(table, plain_analysis, "mine", "t.tsv")
+
+
+def test_doubtful_values_are_lines_with_row_and_column():
+    found = doubts({"age_years": [61.0, 640, 70, 58, 66], "bmi_kg_m2": [25.0, 26, 27, 24, 23]}, {"age_years": "Alter"})
+    assert found[["file", "row", "column", "value"]].to_numpy().tolist() == [["t.tsv", 3, "Alter", "640"]]
+    assert "0 to 115 years" in found["problem"].iloc[0]
+
+
+def test_a_column_in_another_unit_is_one_line():
+    found = doubts({"ldl_mg_dl": [3.1, 2.4, 2.9, 4.0, 3.3], "total_cholesterol_mmol_l": [190.0, 210, 180, 175, 220]})
+    assert found["problem"].str.contains("looks like").all()
+    assert "looks like mmol/l, not mg/dl" in found["problem"].iloc[0]
+    assert "looks like mg/dl, not mmol/l" in found["problem"].iloc[1]
+    assert found["row"].isna().all()
+    by_18 = doubts({"ldl_mg_dl": [41.0, 40, 45, 38, 42]})["problem"].iloc[0]
+    assert "mmol/l times 18 (the factor of glucose): 38.67 is this quantity's" in by_18
+    assert doubts({"ldl_mg_dl": [120.0, 130, 99, 140, 101], "note": [1.0, 2, 3, 4, 5]}).empty
