@@ -63,19 +63,24 @@ def report_session(row):
 
 
 def report_analysis(name, tables):
-    """Tables of one analysis, of those that the cohort has."""
+    """Tables of one analysis, of those that the cohort has, and its flow picture."""
     paths = {part: cohort_file(f"{name}_{part}.tsv") for part in ANALYSIS_TABLES}
-    return {part: path for part, path in paths.items() if path in tables}
+    return {
+        "tables": {part: path for part, path in paths.items() if path in tables},
+        "flow": cohort_file(f"{name}_flow.svg"),
+    }
 
 
 def report_files():
     """Every file that the report reads, by what it is."""
     tables = cohort_tables()
-    named = {name: cohort_file(f"{name}.tsv") for name in ("patients", "lesions", "change", "attrition", "agreement")}
+    names = ("patients", "lesions", "change", "attrition", "doubtful_values", "agreement")
+    named = {name: cohort_file(f"{name}.tsv") for name in names}
     return {name: path if path in tables else None for name, path in named.items()} | {
         "manifest": str(OUT / "manifest.tsv"),
         "sessions": [report_session(row) for row in ROWS],
         "analyses": {name: report_analysis(name, tables) for name in ANALYSES},
+        "audits": {name: cohort_file(f"{name}_audit.tsv") for name in CONFIG.printed_tables},
     }
 
 

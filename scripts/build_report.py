@@ -3,7 +3,7 @@
 from importlib import metadata
 
 from scripts.lib.job import DISTRIBUTIONS, run, versions
-from scripts.lib.report.analyses import analysis_view, printed_agreement, printed_changes
+from scripts.lib.report.analyses import analysis_view, printed_changes, printed_rows
 from scripts.lib.report.page import render
 from scripts.lib.report.sessions import cohort_numbers, collect_sessions, picture_source
 from scripts.lib.tables import atomic_path, read_json, read_tsv
@@ -33,16 +33,20 @@ def read_sessions(files, patients, page, embed):
     )
 
 
-def read_analyses(files, settings):
+def read_analyses(files, settings, page):
     """Every analysis of the configuration with the tables that it has."""
     if not files["analyses"]:
         return []
     attrition = read_tsv(files["attrition"], dtype={"excluded_subjects": str})
     return [
         analysis_view(
-            name, settings["analyses"][name], attrition, {part: read_tsv(path) for part, path in paths.items()}
+            name,
+            settings["analyses"][name],
+            attrition,
+            {part: read_tsv(path) for part, path in entry["tables"].items()},
+            picture_source(entry["flow"], page, embed=True),
         )
-        for name, paths in files["analyses"].items()
+        for name, entry in files["analyses"].items()
     ]
 
 
@@ -56,14 +60,18 @@ def main(snakemake):
         sessions = read_sessions(files, patients, page, embed)
         cohort = cohort_numbers(patients)
         changes = printed_changes(read_tsv(files["change"]))
-    agreement = printed_agreement(read_tsv(files["agreement"])) if files["agreement"] else None
+    agreement = printed_rows(read_tsv(files["agreement"])) if files["agreement"] else None
+    doubtful = printed_rows(read_tsv(files["doubtful_values"])) if files["doubtful_values"] else None
+    audits = {name: printed_rows(read_tsv(path)) for name, path in files["audits"].items()}
     text = render(
         report["title"],
         sessions,
         cohort,
-        read_analyses(files, settings),
+        read_analyses(files, settings, page),
         agreement,
         changes,
+        doubtful,
+        audits,
         settings,
         installed_versions(),
     )

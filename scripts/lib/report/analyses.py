@@ -60,6 +60,7 @@ class AnalysisView:
     correlations: Printed | None
     change: Printed | None
     more: list[tuple[str, Printed]]  # title and table
+    flow: str | None  # source of the flow picture
 
 
 MORE = {
@@ -70,9 +71,13 @@ MORE = {
 
 
 def analysis_view(
-    name: str, settings: Mapping[str, Any], attrition: pd.DataFrame, tables: Mapping[str, pd.DataFrame]
+    name: str,
+    settings: Mapping[str, Any],
+    attrition: pd.DataFrame,
+    tables: Mapping[str, pd.DataFrame],
+    flow: str | None = None,
 ) -> AnalysisView:
-    """One analysis: its settings (plain values), its rows of the attrition table, and its tables by name."""
+    """One analysis: its settings (plain values), its rows of the attrition table, its tables by name, its flow."""
     return AnalysisView(
         name,
         KINDS[settings["kind"]],
@@ -83,6 +88,7 @@ def analysis_view(
         _statistics(tables["correlations"]) if "correlations" in tables else None,
         _statistics(tables["change"]) if "change" in tables else None,
         [(title, _statistics(tables[part])) for part, title in MORE.items() if part in tables and len(tables[part])],
+        flow,
     )
 
 
@@ -163,9 +169,9 @@ def _printed(table: pd.DataFrame) -> Printed:
     )
 
 
-def printed_agreement(agreement: pd.DataFrame) -> Printed | None:
-    """The agreement table for print; None where there is none."""
-    return _statistics(agreement) if len(agreement) else None
+def printed_rows(table: pd.DataFrame) -> Printed | None:
+    """A table for print as it is; None where it has no row."""
+    return _statistics(table) if len(table) else None
 
 
 def printed_changes(change: pd.DataFrame) -> Printed | None:

@@ -23,6 +23,8 @@ def render(
     analyses: Sequence[AnalysisView],
     agreement: Printed | None,
     changes: Printed | None,
+    doubtful: Printed | None,
+    audits: Mapping[str, Printed | None],
     settings: Mapping[str, Any],
     versions: Mapping[str, str],
 ) -> str:
@@ -50,6 +52,8 @@ def render(
         analyses=analyses,
         agreement=agreement,
         changes=changes,
+        doubtful=doubtful,
+        audits=audits,
         settings=yaml.safe_dump(dict(settings), sort_keys=False, allow_unicode=True),
         versions=versions,
     )

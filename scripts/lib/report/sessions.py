@@ -204,7 +204,8 @@ def missing_stages(sessions: Sequence[Session]) -> list[tuple[str, str, int]]:
 def picture_source(path: str | Path, page: str | Path, embed: bool) -> str:
     """The picture itself as a data URI, or its path relative to the page."""
     if embed:
-        return "data:image/png;base64," + base64.b64encode(Path(path).read_bytes()).decode("ascii")
+        kind = {".png": "png", ".svg": "svg+xml"}[Path(path).suffix]
+        return f"data:image/{kind};base64," + base64.b64encode(Path(path).read_bytes()).decode("ascii")
     return Path(os.path.relpath(path, Path(page).parent)).as_posix()
 
 
