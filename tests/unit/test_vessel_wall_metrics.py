@@ -129,7 +129,7 @@ def test_mean_error_over_many_grids_is_far_below_a_voxel():
 
 def test_an_oblique_vessel_is_cut_at_right_angles_not_along_the_slices():
     segment = drawing.pieces(drawn_vessel(FINE, 40, 3), 1, 2)[0].segment
-    found = sections.cut(segment, 0.5)
+    found = sections.cut(segment, 0.5).sections
     areas = [section.outer_wall_area_mm2 for section in found]
     assert np.median(areas) == pytest.approx(np.pi * OUTER_MM**2, rel=0.02)  # along the slices: 31 % more
     assert np.ptp([section.along_mm for section in found]) > 8

@@ -139,7 +139,7 @@ def _lesion_row(
         lesion = metrics.measure_segment(piece.segment, settings)
     except DrawingError as error:
         return {"status": FAILED, "reason": str(error)}, {}
-    findings = [piece.segment.finding, reference_finding, _fit(piece.segment, vwi)]
+    findings = [piece.segment.finding, metrics.missed_sections(lesion), reference_finding, _fit(piece.segment, vwi)]
     artery = _artery(piece.segment, ct_side, settings)
     row: dict[str, Any] = dict.fromkeys(metrics.COLUMNS[2:]) | {"stenosis_percent": np.nan}
     row |= metrics.wall_metrics(lesion, settings)
