@@ -23,6 +23,7 @@ test: $(DEMO)/.made
 
 validate: demo
 	@$(BIN)/python -m tests.validation.compare --run $(DEMO) --out docs/validation.md
+	@$(BIN)/python -m tests.validation.plaque --out docs/plaque_accuracy.md
 
 lint: .venv/.installed
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

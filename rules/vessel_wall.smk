@@ -25,6 +25,7 @@ rule measure_plaque:
         arteries=of_ct("space-ct_desc-arteries_dseg.nii.gz"),
         artery_names=of_ct("space-ct_desc-arteries_dseg.tsv"),
         calcification=of_ct("space-ct_desc-calcification_dseg.nii.gz"),
+        calcification_lesions=of_ct("desc-calcification_lesions.tsv"),
         ct_to_reference=where_drawn(to_reference("ct")),
         registration=of_ct("desc-registration_qc.json"),
         vwi_to_reference=where_drawn(to_reference("vwi")),

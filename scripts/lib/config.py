@@ -279,8 +279,14 @@ class VesselWallSettings(Section):
     """A lesion takes the name of an artery of the artery map within this distance."""
     calcium_margin_mm: float = 1.0
     """Calcium up to this far outside the outer wall belongs to the plaque (registration, blooming)."""
+    calcium_lesion_voxels_min: int = 2
+    """A calcified lesion of the CT is counted in a plaque from this many of its voxels on."""
     calcified_percent_min: float = 50.0
     """Share of calcium from which a plaque is calcified; below it, partially calcified."""
+    culprit_stenosis_percent_min: float | None = 50.0
+    """A lesion of less stenosis takes no part in the choice of the culprit; null: no such limit."""
+    ct_mri_days_max: float | None = 28.0
+    """Nor does a lesion whose CT and MRI lie more days apart; null: no such limit."""
     normal_wall_tolerance: float = 0.1
     """A wall that enhances at most this share more than the reference wall has enhancement grade 0."""
     seed: int = 20170

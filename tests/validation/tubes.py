@@ -30,12 +30,13 @@ class Tube:
     bend_mm: float | None = None
     reference_mm: tuple[float, float] | None = None
 
-    def scale(self, along):
-        """Size of the lumen at places along the vessel, relative to the narrowest."""
+    def lumen(self, along):
+        """Size of the lumen relative to the narrowest, and its shift in mm, at places along the vessel."""
         if self.wide_mm is None:
-            return np.ones_like(along)
+            return np.ones_like(along), np.full_like(along, self.shift_mm)
         most = self.wide_mm / self.lumen_mm[0]
-        return most - (most - 1) * np.exp(-((along / self.narrow_mm) ** 2) / 2)
+        plaque = np.exp(-((along / self.narrow_mm) ** 2) / 2)
+        return most - (most - 1) * plaque, self.shift_mm * plaque
 
     @property
     def truth(self):
@@ -85,9 +86,9 @@ def draw(tube: Tube, voxel_mm, direction, seed):
         along, x = tube.bend_mm * np.arctan2(along, x + tube.bend_mm), reach - tube.bend_mm
     labels = np.zeros(shape, np.uint8)
     lesion = abs(along) < half
-    scale = tube.scale(along)
+    scale, shift = tube.lumen(along)
     outer = np.hypot(x / tube.outer_mm[0], y / tube.outer_mm[1]) < 1
-    lumen = np.hypot((x - tube.shift_mm) / tube.lumen_mm[0], y / tube.lumen_mm[1]) < scale
+    lumen = np.hypot((x - shift) / tube.lumen_mm[0], y / tube.lumen_mm[1]) < scale
     labels[lesion & outer] = 2
     labels[lesion & outer & lumen] = 1
     if tube.reference_mm:

@@ -1,6 +1,9 @@
 """The vessel wall on black-blood MRI: from readers' drawings to plaque metrics.
 
 session      all lesions of a subject-session, reader by reader: rows of the plaque table
+label_maps   readers' files (label maps, DICOM SEG, contours) -> one label map
+polygons     contours of our own template and of Horos / OsiriX -> label map
+parts        what readers' parts are called, and their labels
 drawing      label map -> lesions and reference segments, each checked
 axis         which way a drawn vessel runs, and where its drawing ends
 sections     cross-sections orthogonal to the vessel, with sub-voxel contours

@@ -32,6 +32,7 @@ COLUMNS = (
     *("reference_wall_area_mm2", "reference_diameter_mm", "stenosis_area_percent", "plaque_length_limited"),
     *("plaque_volume_mm3", "calcium_volume_mm3", "calcium_percent", "calcium_mean_hu", "enhancement_gain"),
     *("n_sections", "narrowest_x_mm", "narrowest_y_mm", "narrowest_z_mm", "n_sections_missed"),
+    *("calcium_max_hu", "calcium_pattern", "n_calcium_lesions", "n_spotty_calcium"),
 )
 
 

@@ -12,7 +12,8 @@ from skimage.measure import find_contours
 
 from scripts.lib.vessel_wall import contours
 from scripts.lib.vessel_wall.axis import VesselAxis, find_axis
-from scripts.lib.vessel_wall.drawing import DrawingError, Segment
+from scripts.lib.vessel_wall.drawing import Segment
+from scripts.lib.vessel_wall.parts import DrawingError
 from scripts.lib.vessel_wall.points import index_of
 
 CONTOUR_POINTS = 128
