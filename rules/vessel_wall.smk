@@ -33,6 +33,7 @@ rule measure_plaque:
     output:
         metrics=session_file("vwi", "desc-plaque_metrics.tsv"),
         contours=session_file("vwi", "desc-plaque_contours.tsv"),
+        consensus=session_file("vwi", "desc-plaque_consensus.tsv"),
     log:
         log("measure_plaque"),
     benchmark:

@@ -7,6 +7,7 @@ from scripts.lib.images import matrix_ras, read_ct, read_image, read_transform
 from scripts.lib.job import run
 from scripts.lib.register_job import refusal
 from scripts.lib.tables import FAILED, MISSING, OK, read_json, read_tsv, was_made, write_tsv
+from scripts.lib.vessel_wall.consensus import consensus
 from scripts.lib.vessel_wall.label_maps import read_drawing
 from scripts.lib.vessel_wall.session import (
     OUTLINE_COLUMNS,
@@ -97,7 +98,9 @@ def main(snakemake):
     given = dict(snakemake.input.items())
     rows, outlines = measure(given, snakemake.params.settings["vessel_wall"])
     keys = (snakemake.wildcards.subject, snakemake.wildcards.session)
-    write_tsv(plaque_table(rows, *keys), snakemake.output.metrics)
+    plaques = plaque_table(rows, *keys)
+    write_tsv(plaques, snakemake.output.metrics)
+    write_tsv(consensus(plaques, snakemake.params.settings["vessel_wall"]), snakemake.output.consensus)
     write_tsv(pd.DataFrame(outlines, columns=OUTLINE_COLUMNS), snakemake.output.contours)
 
 

@@ -275,6 +275,8 @@ class VesselWallSettings(Section):
     """Wall thickness that counts as plaque along the vessel (plaque length and volume)."""
     same_lesion_mm_max: float = 5.0
     """Drawings of two readers whose centres lie within this distance are one lesion."""
+    consensus_percent_max: float = 20.0
+    """Readers whose lumen area, outer-wall area or largest thickness differ by more settle it together: review."""
     artery_reach_mm: float = 5.0
     """A lesion takes the name of an artery of the artery map within this distance."""
     calcium_margin_mm: float = 1.0

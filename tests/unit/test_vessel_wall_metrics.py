@@ -345,7 +345,9 @@ def test_culprit_refuses_contradictions():
 
 def run_script(folder, **inputs):
     """The plaque and contour tables that the rule's script writes for these inputs."""
-    output = SimpleNamespace(metrics=folder / "metrics.tsv", contours=folder / "contours.tsv")
+    output = SimpleNamespace(
+        metrics=folder / "metrics.tsv", contours=folder / "contours.tsv", consensus=folder / "consensus.tsv"
+    )
     labels = SimpleNamespace(subject="001", session="01")
     main(
         SimpleNamespace(

@@ -43,9 +43,9 @@ INTRODUCTION = (
 )
 THIN_WALLS = (
     "Concentric walls about a lumen of 2.4 mm. The drawing's staircase makes the thickest place thicker and the "
-    "thinnest thinner, by about a quarter of a voxel edge each; the mean is free of it. So an eccentricity index is never "
-    "0, and a MinWT below a voxel edge is not to be read as a number. A wall thinner than the voxel leaves holes in a "
-    "label map, and such a drawing is refused, not measured."
+    "thinnest thinner, by about a quarter of a voxel edge each; the mean is free of it. So an eccentricity index is "
+    "never 0, and a MinWT below a voxel edge is not to be read as a number. A wall thinner than the voxel leaves holes "
+    "in a label map, and such a drawing is refused, not measured."
 )
 
 
