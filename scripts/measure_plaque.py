@@ -7,7 +7,7 @@ from scripts.lib.images import matrix_ras, read_ct, read_image, read_transform
 from scripts.lib.job import run
 from scripts.lib.register_job import refusal
 from scripts.lib.tables import FAILED, MISSING, OK, read_json, read_tsv, was_made, write_tsv
-from scripts.lib.vessel_wall.consensus import consensus
+from scripts.lib.vessel_wall.consensus import TOOL, consensus
 from scripts.lib.vessel_wall.label_maps import read_drawing
 from scripts.lib.vessel_wall.session import (
     OUTLINE_COLUMNS,
@@ -81,7 +81,7 @@ def read_post_contrast(given, checks):
 def measure(given, settings):
     """Rows of the plaque table and of the contour table for what the session has."""
     paths = {reader: given[column] for reader, column in READERS.items() if given.get(column)}
-    if not given.get("vwi") or not paths:
+    if not given.get("vwi") or not (paths or given.get("wall_tool")):
         wanting = "vessel-wall image" if not given.get("vwi") else "reader's drawing of the vessel wall"
         return [not_measured(MISSING, f"no {wanting}")], []
     checks = read_json(given["checks"])
@@ -90,6 +90,9 @@ def measure(given, settings):
         return [not_measured(FAILED, problem)], []
     vwi = read_image(given["vwi"])
     drawings = {reader: drawing_of(path, vwi) for reader, path in paths.items()}
+    if given.get("wall_tool"):
+        made = was_made(given["wall_tool"])
+        drawings[TOOL] = drawing_of(given["wall_tool"], vwi) if made else read_json(given["wall_tool_facts"])["reason"]
     post = read_post_contrast(given, checks)
     return measure_session(vwi, drawings, read_ct_side(given), post, settings)
 

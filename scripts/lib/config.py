@@ -291,6 +291,12 @@ class VesselWallSettings(Section):
     """Nor does a lesion whose CT and MRI lie more days apart; null: no such limit."""
     normal_wall_tolerance: float = 0.1
     """A wall that enhances at most this share more than the reference wall has enhancement grade 0."""
+    trace_wall: bool = False
+    """Trace the wall between a reader's points (`*_desc-vessel_points.csv`), offered as one more reader, "tool"."""
+    trace_step_mm: float = 0.4
+    """Distance between the cross-sections in which the wall is traced."""
+    trace_psf_voxels: list[float] = [0.3, 0.4, 0.5]
+    """Blurs of the image (sigma of a Gaussian, voxels) to choose from when the wall is traced: that which fits best."""
     seed: int = 20170
     """Seed of the voxel sampling when the post-contrast image is aligned."""
 

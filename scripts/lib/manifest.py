@@ -17,7 +17,7 @@ from pathlib import Path
 from scripts.lib.names import nearest
 
 IMAGE_COLUMNS = ("ct", "T1w", "T2w", "FLAIR", "swi", "T2starw", "vwi", "vwi_ce", "angio")
-MASK_COLUMNS = ("arteries", "wmh", "wall_reader1", "wall_reader2")
+MASK_COLUMNS = ("arteries", "wmh", "wall_reader1", "wall_reader2", "wall_points")
 DATE_COLUMNS = ("acq_time", "ct_acq_time")
 COLUMNS = ("subject", "session", *DATE_COLUMNS, *IMAGE_COLUMNS, *MASK_COLUMNS, "arteries_space")
 REFERENCES = ("T1w", "FLAIR", "T2w", "T2starw", "swi")  # the session's MRI hub: the first of these that it has
@@ -136,6 +136,8 @@ def _mask_column_of(path: Path) -> str | None:
     if suffix in DRAWING_SUFFIXES and description in ("reader1", "reader2"):
         sidecar = path.suffix == ".json" and suffix == "dseg"
         return None if sidecar else f"wall_{description}"
+    if suffix == "points" and description == "vessel":
+        return "wall_points"
     if not path.name.endswith(NIFTI):
         return None
     if suffix == "dseg" and description == "arteries":

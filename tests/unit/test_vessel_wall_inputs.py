@@ -14,6 +14,7 @@ from scripts.lib.vessel_wall import drawing, parts
 from scripts.lib.vessel_wall.label_maps import read_drawing
 from scripts.lib.vessel_wall.metrics import measure_segment, wall_metrics
 from scripts.lib.vessel_wall.parts import DrawingError, part_of
+from scripts.lib.vessel_wall.polygons import read_points
 from tests.validation.tubes import Tube, draw
 
 SETTINGS = VesselWallSettings().model_dump()
@@ -263,3 +264,21 @@ def test_a_bad_file_is_refused_in_one_line(tmp_path, labels, vwi, kind, said):
     with pytest.raises(DrawingError, match=said) as caught:
         read_drawing(bad_file(tmp_path, labels, kind), vwi)
     assert "\n" not in str(caught.value)
+
+
+def test_the_shipped_templates_are_read(vwi):
+    folder = Path(__file__).parents[2] / "docs/templates"
+    image = read_drawing(folder / "plaque_contours.csv", vwi)
+    assert set(np.unique(image.data)) == {0, 1, 2, 6, 7}
+    points = dict(read_points(folder / "vessel_points.csv"))
+    assert set(points) == {None, "proximal"}
+    assert points[None].shape == (2, 3)
+
+
+def test_points_of_a_horos_export_are_in_ras(tmp_path):
+    write_horos_csv(
+        tmp_path / "points.csv", [("Lesion", np.array([[1.0, 2, 3]]), 0), ("lesion", np.array([[1.0, 2, 9]]), 1)]
+    )
+    ((position, points),) = read_points(tmp_path / "points.csv")
+    assert position is None
+    np.testing.assert_allclose(points, [[1, 2, 3], [1, 2, 9]])

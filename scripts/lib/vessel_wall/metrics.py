@@ -191,3 +191,10 @@ def judged(row: Mapping[str, Any], findings: Sequence[str], notes: Sequence[str]
         findings = [*findings, "the lesion is wider than its reference segment: check which is which"]
     status = REVIEW if any(findings) else OK
     return {**row, "status": status, "reason": join_reasons(*findings, *notes) or None}
+
+
+def traced(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of the tool's own tracing: never better than review."""
+    if row["status"] != OK:
+        return dict(row)
+    return {**row, "status": REVIEW, "reason": join_reasons("traced by the tool: look at the contours", row["reason"])}

@@ -55,10 +55,14 @@ def part_of(name: str) -> Part:
     kind = next((kind for kind, known in WORDS.items() if any(word in known for word in words)), None)
     if kind is None:
         raise DrawingError(f"the name {name!r} is not known; {ADVICE}")
-    position = next((word for word in words if word in REFERENCES), None)
-    if position is None and any(word in REFERENCE_WORDS for word in words):
-        position = ""
-    return Part(kind, None if kind == "stalk" else position)
+    return Part(kind, None if kind == "stalk" else reference_position(name))
+
+
+def reference_position(name: str) -> str | None:
+    """The position of the reference segment that a name stands for ("" where it does not say); None for a lesion."""
+    words = re.findall("[a-z]+", name.lower())
+    said = next((word for word in words if word in REFERENCES), None)
+    return "" if said is None and any(word in REFERENCE_WORDS for word in words) else said
 
 
 def compose(masks: Mapping[Part, np.ndarray]) -> np.ndarray:

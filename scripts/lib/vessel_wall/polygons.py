@@ -19,7 +19,7 @@ import numpy as np
 
 from scripts.lib.images import Image
 from scripts.lib.vessel_wall.contours import contains
-from scripts.lib.vessel_wall.parts import DrawingError, Part, compose, part_of
+from scripts.lib.vessel_wall.parts import DrawingError, Part, compose, part_of, reference_position
 from scripts.lib.vessel_wall.points import moved, voxel_centres
 
 PIXEL_MM = 0.1
@@ -137,6 +137,43 @@ def _horos_images(content: dict[str, Any]) -> list[Polygon]:
             points = [[_number(part) for part in str(text).strip("() ").split(",")] for text in roi["Point_mm"]]
             found.append(polygon(roi["Name"], points, lps=True, closed=roi.get("Type") != OPEN_TYPE))
     return found
+
+
+def read_points(path: Path) -> list[tuple[str | None, np.ndarray]]:
+    """Points set on vessels, for tracing: per segment its position (None for a lesion) and (n, 3) RAS mm, in order.
+
+    A table with the columns segment (`lesion`, `lesion 2`, `reference`, `proximal reference`, ...), x_mm, y_mm, z_mm,
+    and `space` LPS where it is so; or a Horos export of point ROIs named so.
+    """
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        rows = [row for row in csv.reader(file) if row]
+    header = [name.strip() for name in rows[0]] if rows else []
+    named: list[tuple[str, list[float]]] = []
+    if "NumOfPoints" in header:
+        at, name = header.index("NumOfPoints"), header.index("RoiName")
+        named = [
+            (row[name], [_number(cell) * sign for cell, sign in zip(row[at + 1 : at + 4], (-1, -1, 1), strict=True)])
+            for row in rows[1:]
+        ]
+    else:
+        missing = [column for column in ("segment", "x_mm", "y_mm", "z_mm") if column not in header]
+        if missing:
+            raise DrawingError(f"the table of points lacks the column {missing[0]!r}")
+        for row in rows[1:]:
+            cells = dict(zip(header, row, strict=False))
+            signs = (-1, -1, 1) if cells.get("space", "RAS").strip().upper() == "LPS" else (1, 1, 1)
+            place = [
+                _number(cells[column]) * sign for column, sign in zip(("x_mm", "y_mm", "z_mm"), signs, strict=True)
+            ]
+            named.append((cells["segment"], place))
+    segments: dict[str, list[list[float]]] = {}
+    for segment, place in named:
+        if not np.isfinite(place).all():
+            raise DrawingError(f"a point of {segment!r} is no number")
+        segments.setdefault(segment.strip().lower(), []).append(place)
+    if not segments:
+        raise DrawingError("no points are given")
+    return [(reference_position(segment), np.array(places)) for segment, places in segments.items()]
 
 
 READERS: dict[str, Callable[[Path], list[Polygon]]] = {
