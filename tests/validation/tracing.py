@@ -86,7 +86,7 @@ def main() -> None:
         "# The wall that the tool traces, on made-up MRI",
         "Written by `python -m tests.validation.tracing`. Eccentric plaques with a narrowing, on a vessel of 30 mm "
         "bending radius: isotropic voxels of 0.5 to 0.7 mm, k-space cut to the matrix (sinc point spread), Rician "
-        "noise (18 times below the wall's signal), a wall whose signal varies by 10 %, CSF and brain beside it; the MRI "
+        "noise (18 times below the wall's signal), a wall whose signal varies by 10 %, CSF and brain beside; the MRI "
         "is made by code that shares nothing with the tracing. The two points lie on the axis. Goals: largest wall "
         "thickness within 0.2 mm, areas within 10 %. These are not patients: no neighbouring vessels, no flow "
         "artefacts, no motion.",
