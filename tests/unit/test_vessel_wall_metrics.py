@@ -1,5 +1,6 @@
 """Plaque metrics of drawn tubes with known walls: oblique, anisotropic grids; bad drawings; calcium; enhancement."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -169,7 +170,7 @@ def malformed(kind):
     if kind == "empty":
         data[:] = 0
     elif kind == "unknown label":
-        data[0, 0, 0] = 9
+        data[0, 0, 0] = 12
     elif kind == "no lumen":
         data[lumen] = parts.WALL
     elif kind == "open wall":
@@ -187,7 +188,7 @@ def malformed(kind):
     ("kind", "said"),
     [
         ("empty", "no lesion is drawn"),
-        ("unknown label", "unknown labels 9"),
+        ("unknown label", "unknown labels 12"),
         ("no lumen", "wall without lumen"),
         ("open wall", "no wall beside it"),
         ("two lumens", "lumen is in 2 pieces"),
@@ -259,6 +260,30 @@ def test_calcium_is_counted_on_the_ct_grid_through_the_transform():
     assert row.calcium_mean_hu == pytest.approx(400)
     assert row.calcium_percent == pytest.approx(100 * volume_mm3 / (wall.sum() * 0.25**3), rel=1e-6)
     assert row.plaque_class == "partially calcified"
+
+
+def test_pattern_and_spotty_count_are_those_of_the_ct_s_lesions_in_the_plaque():
+    labels = drawn_vessel(FINE, 0, 2)
+    wall = labels.data == parts.WALL
+    side, _ = ct_with_calcium(labels, wall, elsewhere=True)
+    lesions = pd.DataFrame({"lesion": [1, 2], "pattern": ["iel", "intimal"], "spotty": [True, True]})
+    with_table = replace(side, lesions=lesions)
+    row = measured({"reader1": labels}, with_table).iloc[0]
+    assert (row.calcium_pattern, row.n_calcium_lesions, row.n_spotty_calcium) == ("iel", 1, 1)
+    assert row.calcium_max_hu == 400
+    _, outlines = measure_session(vessel_wall_image(labels), {"reader1": labels}, with_table, "none", SETTINGS)
+    table = pd.DataFrame(outlines)
+    dots = table.loc[table.contour == "calcium", ["x_mm", "y_mm", "z_mm"]].to_numpy()
+    outer = table.loc[(table.contour == "outer") & (table.section == "lesion"), ["x_mm", "y_mm", "z_mm"]].to_numpy()
+    normal = np.linalg.svd(outer - outer.mean(axis=0))[2][2]
+    assert len(dots) > 20
+    assert np.abs((dots - outer.mean(axis=0)) @ normal).max() < 0.01
+
+
+def test_the_reader_s_word_on_the_reference_counts():
+    labels = drawn_vessel(FINE, 0, 0)
+    feeding = np.where(labels.data > 2, labels.data + 7, labels.data)
+    assert measured({"reader1": Image(feeding, labels.affine)}).reference[0] == "feeding"
 
 
 def test_plaque_classes_at_their_bounds():

@@ -86,6 +86,9 @@ def measure_session(
             rows.append(row | {"lesion": number, "reader": reader})
             for name, section in cut.items():
                 outlines += _outline_rows(number, reader, name, section)
+                if name == "lesion" and ct_side.calcification is not None and ct_side.to_ct is not None:
+                    points = surroundings.calcium_on(section, ct_side.calcification, ct_side.to_ct)
+                    outlines += _point_rows(number, reader, name, "calcium", points)
     return rows, outlines
 
 
@@ -210,9 +213,15 @@ def _enhancement(
 
 def _outline_rows(lesion: int, reader: str, name: str, section: CrossSection) -> list[dict[str, Any]]:
     """Contour points of a cross-section, RAS mm of the vessel-wall image."""
-    rows = []
-    for contour, polygon in (("lumen", section.lumen), ("outer", section.outer)):
-        for at, (x, y, z) in enumerate(section.to_ras(polygon)):
-            values = (lesion, reader, name, contour, at, x, y, z)
-            rows.append(dict(zip(OUTLINE_COLUMNS, values, strict=True)))
-    return rows
+    return [
+        row
+        for contour, polygon in (("lumen", section.lumen), ("outer", section.outer))
+        for row in _point_rows(lesion, reader, name, contour, section.to_ras(polygon))
+    ]
+
+
+def _point_rows(lesion: int, reader: str, name: str, contour: str, points: np.ndarray) -> list[dict[str, Any]]:
+    return [
+        dict(zip(OUTLINE_COLUMNS, (lesion, reader, name, contour, at, *place), strict=True))
+        for at, place in enumerate(points.tolist())
+    ]

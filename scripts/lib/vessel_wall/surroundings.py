@@ -18,11 +18,13 @@ from scripts.lib.images import Image
 from scripts.lib.vessel_wall.drawing import Segment
 from scripts.lib.vessel_wall.metrics import MeasuredSegment, Reference
 from scripts.lib.vessel_wall.points import moved, sample, voxel_centres
+from scripts.lib.vessel_wall.sections import CrossSection
 
 # Direction of flow (RAS), to tell proximal from distal; the middle cerebral arteries run away from the midline.
 FLOW = {"BA": (0, 0, 1), "VA": (0, 0, 1), "ICA": (0, 0, 1), "PCA": (0, -1, 0), "ACA": (0, 0.5, 1)}
 FLOW_SIDED = {("MCA", "R"): (1, 0, 0), ("MCA", "L"): (-1, 0, 0)}
 LUMEN_SAMPLES = 200
+SHOWN_MM = 2.0
 FEEDING = {"MCA": "ICA", "ACA": "ICA", "BA": "VA", "PCA": "BA"}
 PREFERENCE = ("proximal", "distal", "feeding", "unspecified")  # the order of WASID
 
@@ -135,3 +137,17 @@ def calcium_in(
     row["n_calcium_lesions"] = len(numbers)
     row["n_spotty_calcium"] = int((here["spotty"].astype(str) == "True").sum())
     return row
+
+
+def calcium_on(section: CrossSection, calcification: Image, to_ct: np.ndarray) -> np.ndarray:
+    """Calcified CT voxels close to a cross-section of the wall, set onto its plane: points (n, 3), RAS mm.
+
+    Close: within half a CT slice of the plane (1 mm at least) and `SHOWN_MM` of the outer wall.
+    """
+    points = moved(np.linalg.inv(to_ct), voxel_centres(calcification.affine, calcification.data > 0))
+    offset = points - section.origin
+    flat = offset @ section.axes.T
+    height = np.linalg.norm(offset - flat @ section.axes, axis=1)
+    near = height <= max(1.0, float(calcification.voxel_mm.max()) / 2)
+    flat = flat[near & (np.linalg.norm(flat, axis=1) < np.linalg.norm(section.outer, axis=1).max() + SHOWN_MM)]
+    return section.to_ras(flat)
