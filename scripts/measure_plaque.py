@@ -7,8 +7,9 @@ from scripts.lib.images import matrix_ras, read_ct, read_image, read_transform
 from scripts.lib.job import run
 from scripts.lib.register_job import refusal
 from scripts.lib.tables import FAILED, MISSING, OK, read_json, read_tsv, was_made, write_tsv
-from scripts.lib.vessel_wall.consensus import TOOL, consensus
+from scripts.lib.vessel_wall.consensus import consensus
 from scripts.lib.vessel_wall.label_maps import read_drawing
+from scripts.lib.vessel_wall.parts import TOOL
 from scripts.lib.vessel_wall.session import (
     OUTLINE_COLUMNS,
     CtSide,

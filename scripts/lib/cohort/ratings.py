@@ -8,7 +8,7 @@ import pandas as pd
 
 from scripts.lib.cohort.collect import KEYS
 from scripts.lib.tables import USABLE
-from scripts.lib.vessel_wall.consensus import TOOL
+from scripts.lib.vessel_wall.parts import TOOL
 
 COLUMNS = ["source", "subject", "session", "lesion", "measure", "rater", "value"]
 THING = ["subject", "session", "lesion"]

@@ -10,9 +10,9 @@ import pandas as pd
 
 from scripts.lib.tables import OK, REVIEW, USABLE, join_reasons
 from scripts.lib.vessel_wall.metrics import COLUMNS
+from scripts.lib.vessel_wall.parts import TOOL
 
 CONSENSUS = "consensus"
-TOOL = "tool"  # the wall that the tool traced itself
 CLASSES = ("artery", "side", "reference", "reference_artery", "enhancement_grade", "plaque_class", "calcium_pattern")
 FLAGS = {"positive_remodeling": ("remodeling_index", "positive_remodeling_min")}
 FLAGS |= {"eccentric": ("eccentricity_index", "eccentric_index_min")}

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+TOOL = "tool"  # reader of the wall that the tool traced itself
 LUMEN, WALL, REFERENCE_LUMEN, REFERENCE_WALL, PITUITARY_STALK = 1, 2, 3, 4, 5
 REFERENCES = {
     "": (REFERENCE_LUMEN, REFERENCE_WALL),

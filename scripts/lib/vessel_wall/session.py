@@ -12,7 +12,6 @@ import pandas as pd
 from scripts.lib.images import Image
 from scripts.lib.tables import FAILED, join_reasons
 from scripts.lib.vessel_wall import drawing, enhancement, metrics, parts, surroundings
-from scripts.lib.vessel_wall.consensus import TOOL
 from scripts.lib.vessel_wall.drawing import Piece
 from scripts.lib.vessel_wall.metrics import MeasuredSegment
 from scripts.lib.vessel_wall.parts import DrawingError
@@ -81,7 +80,7 @@ def measure_session(
         assert isinstance(labels, Image)
         for number, piece in lesions:
             row, cut = _lesion_row(piece, references[reader], findings[reader], labels, vwi, ct_side, post, settings)
-            if reader == TOOL:
+            if reader == parts.TOOL:
                 row = metrics.traced(row)
             rows.append(row | {"lesion": number, "reader": reader})
             for name, section in cut.items():
