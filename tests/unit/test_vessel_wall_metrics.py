@@ -438,3 +438,21 @@ def test_script_of_a_session_without_contours_writes_one_missing_row(tmp_path):
     assert table.status.tolist() == ["missing"]
     assert "no reader's drawing" in table.reason[0]
     assert len(outlines) == 0
+
+
+def test_the_traced_wall_is_one_more_reader_for_review_and_no_part_of_the_consensus(tmp_path):
+    labels = drawn_vessel(FINE, 10, 3, reference=False)
+    for name, image in {"vwi": vessel_wall_image(labels), "reader": labels}.items():
+        write_image(image.data, image.affine, tmp_path / f"{name}.nii.gz")
+    write_json({"images": {"vwi": {"status": "ok", "reason": None}}}, tmp_path / "checks.json")
+    write_json({"status": "failed", "reason": "no bright wall"}, tmp_path / "tool.json")
+    (tmp_path / "empty.nii.gz").touch()
+    given = {"vwi": tmp_path / "vwi.nii.gz", "checks": tmp_path / "checks.json", "wall_reader2": []}
+    given |= {"wall_reader1": tmp_path / "reader.nii.gz", "wall_tool_facts": tmp_path / "tool.json"}
+    table, _ = run_script(tmp_path, **given, wall_tool=tmp_path / "reader.nii.gz")
+    rows = table.set_index("reader")
+    assert rows.status["tool"] == "review"
+    assert rows.reason["tool"].startswith("traced by the tool")
+    assert read_tsv(tmp_path / "consensus.tsv").readers.tolist() == ["reader1"]
+    table, _ = run_script(tmp_path, **given, wall_tool=tmp_path / "empty.nii.gz")
+    assert table.set_index("reader").reason["tool"] == "no bright wall"

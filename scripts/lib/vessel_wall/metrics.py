@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from scripts.lib.tables import OK, REVIEW, join_reasons
+from scripts.lib.tables import OK, REVIEW, USABLE, join_reasons
 from scripts.lib.vessel_wall import contours
 from scripts.lib.vessel_wall.drawing import Segment
 from scripts.lib.vessel_wall.sections import CrossSection, cut, narrowest
@@ -195,6 +195,6 @@ def judged(row: Mapping[str, Any], findings: Sequence[str], notes: Sequence[str]
 
 def traced(row: Mapping[str, Any]) -> dict[str, Any]:
     """A row of the tool's own tracing: never better than review."""
-    if row["status"] != OK:
+    if row["status"] not in USABLE:
         return dict(row)
     return {**row, "status": REVIEW, "reason": join_reasons("traced by the tool: look at the contours", row["reason"])}
