@@ -27,8 +27,8 @@ def agreement(source: str, ratings: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     ratings: measure -> table with one row per rated thing and one column per rater. Numbers: ICC(2,1) over all readers,
     and of each with the tool; then for each pair the bias (second minus first) and the limits of agreement (Bland and
     Altman 1986) with their intervals, the standard error of measurement and the smallest detectable change.
-    Whole-number grades: besides, a quadratically weighted kappa. Text: Cohen's kappa. Things that a rater left out are dropped from the statistic; n
-    says what remains. NaN with a note where a statistic does not exist.
+    Whole-number grades: besides, a quadratically weighted kappa. Text: Cohen's kappa. Things that a
+    rater left out are dropped from the statistic; n says what remains. NaN with a note where a statistic does not exist.
     """
     rows = []
     for measure, table in ratings.items():
