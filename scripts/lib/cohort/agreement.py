@@ -28,7 +28,7 @@ def agreement(source: str, ratings: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     and of each with the tool; then for each pair the bias (second minus first) and the limits of agreement (Bland and
     Altman 1986) with their intervals, the standard error of measurement and the smallest detectable change.
     Whole-number grades: besides, a quadratically weighted kappa. Text: Cohen's kappa. Things that a
-    rater left out are dropped from the statistic; n says what remains. NaN with a note where a statistic does not exist.
+    rater left out are dropped from the statistic; n says what remains. NaN with a note where there is no statistic.
     """
     rows = []
     for measure, table in ratings.items():
