@@ -24,6 +24,7 @@ test: $(DEMO)/.made
 
 validate: demo
 	@$(BIN)/python -m tests.validation.compare --run $(DEMO) --out docs/validation.md
+	@$(BIN)/python -m tests.validation.plaque --out docs/plaque_accuracy.md
 
 # 200 random poses of eight heads that no setting was chosen on
 validate-poses: build/poses/.made

@@ -234,6 +234,7 @@ rule assess_agreement:
         data=[analysis_data(name) for name in analyses_with("agreement")],
     output:
         agreement=cohort_file("agreement.tsv"),
+        plots=cohort_file("agreement.png"),
     log:
         log("assess_agreement", ""),
     benchmark:

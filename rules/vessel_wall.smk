@@ -1,9 +1,14 @@
+def is_traced(row):
+    """Whether the tool traces the wall in this session: asked for in the configuration, and points are given."""
+    return CONFIG.vessel_wall.trace_wall and row.get("vwi") and row.get("wall_points")
+
+
 def where_drawn(source):
-    """Input function: `source`'s file where the session has a vessel-wall image and a reader's drawing, else nothing."""
+    """Input function: `source`'s file where the session has a vessel-wall image and a drawing of it, else nothing."""
 
     def path(wildcards):
         row = row_of(wildcards)
-        drawn = row.get("vwi") and (row.get("wall_reader1") or row.get("wall_reader2"))
+        drawn = row.get("vwi") and (row.get("wall_reader1") or row.get("wall_reader2") or is_traced(row))
         return source(wildcards) if drawn else []
 
     return path
@@ -14,17 +19,45 @@ def of_ct(suffix):
     return where_drawn(of_row(lambda row: row.get("ct") and session_file("ct", suffix)))
 
 
+rule trace_wall:
+    input:
+        vwi=image("vwi"),
+        points=image("wall_points"),
+        checks=checks(),
+    output:
+        labels=session_file("vwi", "desc-tool_dseg.nii.gz"),
+        facts=session_file("vwi", "desc-tool_dseg.json"),
+    log:
+        log("trace_wall"),
+    benchmark:
+        benchmark_path("trace_wall")
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    params:
+        settings=settings("vessel_wall"),
+        code=code("trace_wall"),
+    message:
+        "trace wall: sub-{wildcards.subject} ses-{wildcards.session}"
+    script:
+        "../scripts/trace_wall.py"
+
+
 rule measure_plaque:
     input:
         vwi=image("vwi"),
         vwi_ce=where_drawn(image("vwi_ce")),
         wall_reader1=where_drawn(image("wall_reader1")),
         wall_reader2=where_drawn(image("wall_reader2")),
+        wall_tool=of_row(lambda row: is_traced(row) and session_file("vwi", "desc-tool_dseg.nii.gz")),
+        wall_tool_facts=of_row(lambda row: is_traced(row) and session_file("vwi", "desc-tool_dseg.json")),
         checks=where_drawn(lambda wildcards: session_file("", "desc-check_images.json").format(**wildcards)),
         ct=where_drawn(image("ct")),
         arteries=of_ct("space-ct_desc-arteries_dseg.nii.gz"),
         artery_names=of_ct("space-ct_desc-arteries_dseg.tsv"),
         calcification=of_ct("space-ct_desc-calcification_dseg.nii.gz"),
+        calcification_lesions=of_ct("desc-calcification_lesions.tsv"),
         ct_to_reference=where_drawn(to_reference("ct")),
         registration=of_ct("desc-registration_qc.json"),
         vwi_to_reference=where_drawn(to_reference("vwi")),
@@ -32,6 +65,7 @@ rule measure_plaque:
     output:
         metrics=session_file("vwi", "desc-plaque_metrics.tsv"),
         contours=session_file("vwi", "desc-plaque_contours.tsv"),
+        consensus=session_file("vwi", "desc-plaque_consensus.tsv"),
     log:
         log("measure_plaque"),
     benchmark:

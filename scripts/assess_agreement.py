@@ -6,6 +6,8 @@ from scripts.lib.cohort.agreement import agreement
 from scripts.lib.cohort.dataset import read_dataset
 from scripts.lib.cohort.ratings import rated_things
 from scripts.lib.job import run
+from scripts.lib.pictures.agreement import bland_altman_figure
+from scripts.lib.pictures.canvas import write_png
 from scripts.lib.tables import read_tsv, write_tsv
 
 
@@ -16,6 +18,7 @@ def main(snakemake):
         sources[name] = {measure: data[raters] for measure, raters in analysis["agreement"].items()}
     tables = [agreement(source, measures) for source, measures in sources.items()]
     write_tsv(pd.concat([agreement("", {}), *tables], ignore_index=True), snakemake.output.agreement)
+    write_png(bland_altman_figure(sources), snakemake.output.plots)
 
 
 if __name__ == "__main__":

@@ -3,10 +3,13 @@
 import numpy as np
 import pandas as pd
 
-from scripts.lib.images import ImageError, matrix_ras, read_ct, read_image, read_transform
+from scripts.lib.images import matrix_ras, read_ct, read_image, read_transform
 from scripts.lib.job import run
 from scripts.lib.register_job import refusal
 from scripts.lib.tables import FAILED, MISSING, OK, read_json, read_tsv, was_made, write_tsv
+from scripts.lib.vessel_wall.consensus import consensus
+from scripts.lib.vessel_wall.label_maps import read_drawing
+from scripts.lib.vessel_wall.parts import TOOL
 from scripts.lib.vessel_wall.session import (
     OUTLINE_COLUMNS,
     CtSide,
@@ -19,12 +22,12 @@ from scripts.lib.vessel_wall.session import (
 READERS = {"reader1": "wall_reader1", "reader2": "wall_reader2"}
 
 
-def read_drawing(path):
-    """The label map, or the reason why it cannot be read."""
+def drawing_of(path, vwi):
+    """The reader's label map, or the reason why it cannot be read."""
     try:
-        return read_image(path)
-    except ImageError as error:
-        return str(error).removeprefix(f"{path}: ")
+        return read_drawing(path, vwi)
+    except ValueError as error:
+        return str(error)
 
 
 def matrix_to_reference(given, column):
@@ -59,6 +62,7 @@ def read_ct_side(given):
         arteries=read_image(given["arteries"]) if made["arteries"] else None,
         names={int(index): (artery, side) for index, artery, side in names[["index", "artery", "side"]].to_numpy()},
         calcification=read_image(given["calcification"]) if made["calcification"] else None,
+        lesions=read_tsv(given["calcification_lesions"]) if given.get("calcification_lesions") else None,
     )
 
 
@@ -78,23 +82,29 @@ def read_post_contrast(given, checks):
 def measure(given, settings):
     """Rows of the plaque table and of the contour table for what the session has."""
     paths = {reader: given[column] for reader, column in READERS.items() if given.get(column)}
-    if not given.get("vwi") or not paths:
+    if not given.get("vwi") or not (paths or given.get("wall_tool")):
         wanting = "vessel-wall image" if not given.get("vwi") else "reader's drawing of the vessel wall"
         return [not_measured(MISSING, f"no {wanting}")], []
     checks = read_json(given["checks"])
     problem = refusal(checks, "vwi")
     if problem:
         return [not_measured(FAILED, problem)], []
-    drawings = {reader: read_drawing(path) for reader, path in paths.items()}
+    vwi = read_image(given["vwi"])
+    drawings = {reader: drawing_of(path, vwi) for reader, path in paths.items()}
+    if given.get("wall_tool"):
+        made = was_made(given["wall_tool"])
+        drawings[TOOL] = drawing_of(given["wall_tool"], vwi) if made else read_json(given["wall_tool_facts"])["reason"]
     post = read_post_contrast(given, checks)
-    return measure_session(read_image(given["vwi"]), drawings, read_ct_side(given), post, settings)
+    return measure_session(vwi, drawings, read_ct_side(given), post, settings)
 
 
 def main(snakemake):
     given = dict(snakemake.input.items())
     rows, outlines = measure(given, snakemake.params.settings["vessel_wall"])
     keys = (snakemake.wildcards.subject, snakemake.wildcards.session)
-    write_tsv(plaque_table(rows, *keys), snakemake.output.metrics)
+    plaques = plaque_table(rows, *keys)
+    write_tsv(plaques, snakemake.output.metrics)
+    write_tsv(consensus(plaques, snakemake.params.settings["vessel_wall"]), snakemake.output.consensus)
     write_tsv(pd.DataFrame(outlines, columns=OUTLINE_COLUMNS), snakemake.output.contours)
 
 

@@ -17,12 +17,15 @@ from pathlib import Path
 from scripts.lib.names import nearest
 
 IMAGE_COLUMNS = ("ct", "T1w", "T2w", "FLAIR", "swi", "T2starw", "vwi", "vwi_ce", "angio")
-MASK_COLUMNS = ("arteries", "wmh", "wall_reader1", "wall_reader2")
+MASK_COLUMNS = ("arteries", "wmh", "wall_reader1", "wall_reader2", "wall_points")
 DATE_COLUMNS = ("acq_time", "ct_acq_time")
 COLUMNS = ("subject", "session", *DATE_COLUMNS, *IMAGE_COLUMNS, *MASK_COLUMNS, "arteries_space")
 REFERENCES = ("T1w", "FLAIR", "T2w", "T2starw", "swi")  # the session's MRI hub: the first of these that it has
 LABEL = re.compile(r"[A-Za-z0-9]+")
 ENTITY = re.compile(r"([a-z]+)-([A-Za-z0-9]+)")
+NIFTI = (".nii.gz", ".nii")
+DRAWINGS = (".nrrd", ".mha", ".dcm", ".csv", ".json", ".xml")  # how else readers export what they drew
+DRAWING_SUFFIXES = ("dseg", "seg", "contours", "rois")
 NO_SESSION = "1"  # label given to the only visit of a subject whose folder has no ses- level
 
 
@@ -69,7 +72,7 @@ def index_bids(bids_dir: str | Path) -> list[Row]:
     if not found:
         raise ManifestError(f"{root}: holds no sub-*/ folder with images; see README, 'Your own data'")
     for derivative in sorted(_folders(root / "derivatives")):
-        for subject, session, path in _session_files(derivative):
+        for subject, session, path in _session_files(derivative, (*NIFTI, *DRAWINGS)):
             column = _mask_column_of(path)
             if column and (subject, session) in found:
                 columns = found[subject, session]
@@ -89,8 +92,8 @@ def _folders(path: Path, prefix: str = "") -> list[Path]:
         return sorted(Path(entry.path) for entry in entries if entry.is_dir() and entry.name.startswith(prefix))
 
 
-def _session_files(root: Path) -> Iterator[tuple[str, str, Path]]:
-    """(subject, session, file) for every file of every subject-session under a BIDS-like root."""
+def _session_files(root: Path, endings: tuple[str, ...] = NIFTI) -> Iterator[tuple[str, str, Path]]:
+    """(subject, session, file) for every file of these endings of every subject-session under a BIDS-like root."""
     for subject_dir in _folders(root, "sub-"):
         subject = subject_dir.name.removeprefix("sub-")
         sessions = _folders(subject_dir, "ses-") or [subject_dir]
@@ -102,7 +105,7 @@ def _session_files(root: Path) -> Iterator[tuple[str, str, Path]]:
             for datatype in _folders(session_dir):
                 with os.scandir(datatype) as entries:
                     for entry in sorted(entries, key=lambda item: item.name):
-                        if entry.name.endswith((".nii.gz", ".nii")):
+                        if entry.name.endswith(endings):
                             yield subject, session, Path(entry.path)
 
 
@@ -130,8 +133,13 @@ def _mask_column_of(path: Path) -> str | None:
     """The manifest's column for a mask made elsewhere (`derivatives/<any>/sub-*/...`)."""
     stem = path.name.split(".")[0]
     suffix, description = stem.rsplit("_", 1)[-1], _entities(stem).get("desc", "")
-    if suffix == "dseg" and description in ("reader1", "reader2"):
-        return f"wall_{description}"
+    if suffix in DRAWING_SUFFIXES and description in ("reader1", "reader2"):
+        sidecar = path.suffix == ".json" and suffix == "dseg"
+        return None if sidecar else f"wall_{description}"
+    if suffix == "points" and description == "vessel":
+        return "wall_points"
+    if not path.name.endswith(NIFTI):
+        return None
     if suffix == "dseg" and description == "arteries":
         return "arteries"
     return "wmh" if suffix == "mask" and description == "wmh" else None

@@ -104,3 +104,20 @@ def test_visits_are_ordered_by_date_and_by_label_where_a_date_is_missing():
     assert visit_pairs(rows) == {"1": ("b", "a")}
     undated = [Row("1", "b", {"acq_time": "2020-01-01"}), Row("1", "a", {})]
     assert visit_pairs(undated) == {"1": ("a", "b")}
+
+
+def test_readers_drawings_in_all_formats_are_found(tmp_path):
+    stem = "sub-1/ses-1/vwi/sub-1_ses-1"
+    names = (
+        f"{stem}_vwi.nii.gz",
+        f"derivatives/r/{stem}_desc-reader1_rois.csv",
+        f"derivatives/r/{stem}_desc-reader2_seg.dcm",
+    )
+    names += (f"derivatives/r/{stem}_desc-vessel_points.csv",)
+    for name in names:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("x")
+    (row,) = index_bids(tmp_path)
+    assert row.get("wall_reader1").endswith("_rois.csv")
+    assert row.get("wall_reader2").endswith("_seg.dcm")
+    assert row.get("wall_points").endswith("_points.csv")

@@ -1,5 +1,6 @@
 """Plaque metrics of drawn tubes with known walls: oblique, anisotropic grids; bad drawings; calcium; enhancement."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,7 +11,7 @@ from scipy.spatial.transform import Rotation
 from scripts.lib.config import VesselWallSettings
 from scripts.lib.images import Image, linear_transform, write_image, write_transform
 from scripts.lib.tables import read_tsv, write_json, write_tsv
-from scripts.lib.vessel_wall import drawing, sections
+from scripts.lib.vessel_wall import drawing, parts, sections
 from scripts.lib.vessel_wall.culprit import assign_culprit
 from scripts.lib.vessel_wall.enhancement import enhancement_grade
 from scripts.lib.vessel_wall.session import CtSide, PostContrast, measure_session, plaque_table
@@ -51,17 +52,17 @@ def drawn_vessel(voxel_mm=FINE, tilt_deg=0.0, seed=0, lumen_shift=0.0, reference
     height = along if cut_across else local[..., 2] - 4.0 * turn[2, 2]
     labels = np.zeros(local.shape[:3], np.uint8)
     lesion = abs(height) < 6
-    labels[(np.hypot(x, y) < OUTER_MM) & lesion] = drawing.WALL
+    labels[(np.hypot(x, y) < OUTER_MM) & lesion] = parts.WALL
     shift = SHIFT_MM + lumen_shift
-    labels[(np.hypot(x - shift, y) < lumen_radius_mm(along)) & lesion] = drawing.LUMEN
+    labels[(np.hypot(x - shift, y) < lumen_radius_mm(along)) & lesion] = parts.LUMEN
     if reference:
         normal = abs(height + 11) < 2.5
-        labels[(np.hypot(x, y) < REFERENCE_OUTER_MM) & normal] = drawing.REFERENCE_WALL
-        labels[(np.hypot(x, y) < REFERENCE_LUMEN_MM) & normal] = drawing.REFERENCE_LUMEN
+        labels[(np.hypot(x, y) < REFERENCE_OUTER_MM) & normal] = parts.REFERENCE_WALL
+        labels[(np.hypot(x, y) < REFERENCE_LUMEN_MM) & normal] = parts.REFERENCE_LUMEN
     return Image(labels, affine)
 
 
-SIGNALS = {drawing.LUMEN: 15, drawing.WALL: 80, drawing.REFERENCE_LUMEN: 15, drawing.REFERENCE_WALL: 80}
+SIGNALS = {parts.LUMEN: 15, parts.WALL: 80, parts.REFERENCE_LUMEN: 15, parts.REFERENCE_WALL: 80}
 
 
 def vessel_wall_image(labels, shape=(70, 70, 70), voxel_mm=0.65, signals=SIGNALS, seed=5):
@@ -129,7 +130,7 @@ def test_mean_error_over_many_grids_is_far_below_a_voxel():
 
 def test_an_oblique_vessel_is_cut_at_right_angles_not_along_the_slices():
     segment = drawing.pieces(drawn_vessel(FINE, 40, 3), 1, 2)[0].segment
-    found = sections.cut(segment, 0.5)
+    found = sections.cut(segment, 0.5).sections
     areas = [section.outer_wall_area_mm2 for section in found]
     assert np.median(areas) == pytest.approx(np.pi * OUTER_MM**2, rel=0.02)  # along the slices: 31 % more
     assert np.ptp([section.along_mm for section in found]) > 8
@@ -154,7 +155,7 @@ def test_without_reference_the_comparing_columns_are_missing_and_the_row_says_so
 
 def test_a_drawing_of_one_slice_is_measured_in_its_slice():
     labels = drawn_vessel(SLICES)
-    middle = int(np.argwhere(labels.data == drawing.LUMEN)[:, 2].mean())
+    middle = int(np.argwhere(labels.data == parts.LUMEN)[:, 2].mean())
     one = np.where(np.arange(labels.data.shape[2]) == middle, labels.data, 0)
     row = measured({"reader1": Image(one, labels.affine)}).iloc[0]
     assert row.n_sections >= 1
@@ -163,19 +164,19 @@ def test_a_drawing_of_one_slice_is_measured_in_its_slice():
 
 def malformed(kind):
     labels = drawn_vessel(FINE, 0, 1)
-    data, (lumen, wall) = labels.data.copy(), (labels.data == drawing.LUMEN, labels.data == drawing.WALL)
+    data, (lumen, wall) = labels.data.copy(), (labels.data == parts.LUMEN, labels.data == parts.WALL)
     along = np.indices(data.shape)[2]
     middle = int(np.argwhere(lumen)[:, 2].mean())
     if kind == "empty":
         data[:] = 0
     elif kind == "unknown label":
-        data[0, 0, 0] = 9
+        data[0, 0, 0] = 12
     elif kind == "no lumen":
-        data[lumen] = drawing.WALL
+        data[lumen] = parts.WALL
     elif kind == "open wall":
         data[wall & (np.indices(data.shape)[0] < np.argwhere(lumen)[:, 0].mean())] = 0
     elif kind == "two lumens":
-        data[lumen & (abs(along - middle) < 4)] = drawing.WALL
+        data[lumen & (abs(along - middle) < 4)] = parts.WALL
     elif kind == "elsewhere":
         shifted = labels.affine.copy()
         shifted[:3, 3] += (0, 300, 0)
@@ -187,7 +188,7 @@ def malformed(kind):
     ("kind", "said"),
     [
         ("empty", "no lesion is drawn"),
-        ("unknown label", "unknown labels 9"),
+        ("unknown label", "unknown labels 12"),
         ("no lumen", "wall without lumen"),
         ("open wall", "no wall beside it"),
         ("two lumens", "lumen is in 2 pieces"),
@@ -250,7 +251,7 @@ def ct_with_calcium(labels, in_plaque, elsewhere, voxel_mm=0.4):
 
 def test_calcium_is_counted_on_the_ct_grid_through_the_transform():
     labels = drawn_vessel(FINE, 20, 4)
-    wall = labels.data == drawing.WALL
+    wall = labels.data == parts.WALL
     part = wall & (np.indices(labels.data.shape)[2] < np.quantile(np.argwhere(wall)[:, 2], 0.2))
     side, volume_mm3 = ct_with_calcium(labels, part, elsewhere=True)
     row = measured({"reader1": labels}, side).iloc[0]
@@ -261,9 +262,33 @@ def test_calcium_is_counted_on_the_ct_grid_through_the_transform():
     assert row.plaque_class == "partially calcified"
 
 
+def test_pattern_and_spotty_count_are_those_of_the_ct_s_lesions_in_the_plaque():
+    labels = drawn_vessel(FINE, 0, 2)
+    wall = labels.data == parts.WALL
+    side, _ = ct_with_calcium(labels, wall, elsewhere=True)
+    lesions = pd.DataFrame({"lesion": [1, 2], "pattern": ["iel", "intimal"], "spotty": [True, True]})
+    with_table = replace(side, lesions=lesions)
+    row = measured({"reader1": labels}, with_table).iloc[0]
+    assert (row.calcium_pattern, row.n_calcium_lesions, row.n_spotty_calcium) == ("iel", 1, 1)
+    assert row.calcium_max_hu == 400
+    _, outlines = measure_session(vessel_wall_image(labels), {"reader1": labels}, with_table, "none", SETTINGS)
+    table = pd.DataFrame(outlines)
+    dots = table.loc[table.contour == "calcium", ["x_mm", "y_mm", "z_mm"]].to_numpy()
+    outer = table.loc[(table.contour == "outer") & (table.section == "lesion"), ["x_mm", "y_mm", "z_mm"]].to_numpy()
+    normal = np.linalg.svd(outer - outer.mean(axis=0))[2][2]
+    assert len(dots) > 20
+    assert np.abs((dots - outer.mean(axis=0)) @ normal).max() < 0.01
+
+
+def test_the_reader_s_word_on_the_reference_counts():
+    labels = drawn_vessel(FINE, 0, 0)
+    feeding = np.where(labels.data > 2, labels.data + 7, labels.data)
+    assert measured({"reader1": Image(feeding, labels.affine)}).reference[0] == "feeding"
+
+
 def test_plaque_classes_at_their_bounds():
     labels = drawn_vessel(FINE, 0, 2)
-    wall = labels.data == drawing.WALL
+    wall = labels.data == parts.WALL
     assert measured({"reader1": labels}, ct_with_calcium(labels, wall, False)[0]).plaque_class[0] == "calcified"
     side, _ = ct_with_calcium(labels, wall, False)
     empty = CtSide(
@@ -287,14 +312,14 @@ def test_reference_below_a_basilar_lesion_is_proximal_and_above_it_distal():
         turned = upright.copy()
         turned[:3, :3] = np.diag([FINE[0], sign * FINE[1], sign * FINE[2]])
         image = Image(labels.data, turned)
-        side, _ = ct_with_calcium(image, labels.data == drawing.WALL, False)
+        side, _ = ct_with_calcium(image, labels.data == parts.WALL, False)
         assert measured({"reader1": image}, side).reference[0] == expected
 
 
 def test_enhancement_ratio_is_found_though_gain_and_pose_changed():
     labels = drawn_vessel(FINE, 0, 6)
     vwi = vessel_wall_image(labels)
-    post = vessel_wall_image(labels, signals=SIGNALS | {drawing.WALL: 80 * 1.5}, seed=6)
+    post = vessel_wall_image(labels, signals=SIGNALS | {parts.WALL: 80 * 1.5}, seed=6)
     moved = post.affine.copy()
     moved[:3, 3] += (1.5, -1.0, 0.8)
     post = Image(post.data * 1.3, moved)
@@ -345,7 +370,9 @@ def test_culprit_refuses_contradictions():
 
 def run_script(folder, **inputs):
     """The plaque and contour tables that the rule's script writes for these inputs."""
-    output = SimpleNamespace(metrics=folder / "metrics.tsv", contours=folder / "contours.tsv")
+    output = SimpleNamespace(
+        metrics=folder / "metrics.tsv", contours=folder / "contours.tsv", consensus=folder / "consensus.tsv"
+    )
     labels = SimpleNamespace(subject="001", session="01")
     main(
         SimpleNamespace(
@@ -357,7 +384,7 @@ def run_script(folder, **inputs):
 
 def test_script_brings_the_images_together_through_the_transforms_files(tmp_path):
     labels = drawn_vessel(FINE, 10, 3)
-    side, volume_mm3 = ct_with_calcium(labels, labels.data == drawing.WALL, elsewhere=True)
+    side, volume_mm3 = ct_with_calcium(labels, labels.data == parts.WALL, elsewhere=True)
     vwi = vessel_wall_image(labels)
     reference_to_vwi = np.eye(4)
     reference_to_vwi[:3, 3] = (3, 1, -2)
@@ -411,3 +438,21 @@ def test_script_of_a_session_without_contours_writes_one_missing_row(tmp_path):
     assert table.status.tolist() == ["missing"]
     assert "no reader's drawing" in table.reason[0]
     assert len(outlines) == 0
+
+
+def test_the_traced_wall_is_one_more_reader_for_review_and_no_part_of_the_consensus(tmp_path):
+    labels = drawn_vessel(FINE, 10, 3, reference=False)
+    for name, image in {"vwi": vessel_wall_image(labels), "reader": labels}.items():
+        write_image(image.data, image.affine, tmp_path / f"{name}.nii.gz")
+    write_json({"images": {"vwi": {"status": "ok", "reason": None}}}, tmp_path / "checks.json")
+    write_json({"status": "failed", "reason": "no bright wall"}, tmp_path / "tool.json")
+    (tmp_path / "empty.nii.gz").touch()
+    given = {"vwi": tmp_path / "vwi.nii.gz", "checks": tmp_path / "checks.json", "wall_reader2": []}
+    given |= {"wall_reader1": tmp_path / "reader.nii.gz", "wall_tool_facts": tmp_path / "tool.json"}
+    table, _ = run_script(tmp_path, **given, wall_tool=tmp_path / "reader.nii.gz")
+    rows = table.set_index("reader")
+    assert rows.status["tool"] == "review"
+    assert rows.reason["tool"].startswith("traced by the tool")
+    assert read_tsv(tmp_path / "consensus.tsv").readers.tolist() == ["reader1"]
+    table, _ = run_script(tmp_path, **given, wall_tool=tmp_path / "empty.nii.gz")
+    assert table.set_index("reader").reason["tool"] == "no bright wall"

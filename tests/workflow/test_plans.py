@@ -76,3 +76,14 @@ def test_a_wrong_configuration_is_one_clear_line(tmp_path, text, message):
     with pytest.raises(RuntimeError, match=message) as caught:
         bench.plan()
     assert "Traceback" not in str(caught.value)
+
+
+def test_a_wall_is_traced_only_where_asked_for_and_points_are_given(tmp_path):
+    bench = Workbench(tmp_path)
+    bench.add_session("01", "01", ("vwi/{}_vwi", "anat/{}_T1w"))
+    points = bench.bids / "derivatives/readers/sub-01/ses-01/vwi/sub-01_ses-01_desc-vessel_points.csv"
+    points.parent.mkdir(parents=True)
+    points.write_text("segment,x_mm,y_mm,z_mm\n")
+    assert "trace_wall" not in bench.plan()
+    bench.configure("vessel_wall: {trace_wall: true}\n")
+    assert bench.plan()["trace_wall"] == 1

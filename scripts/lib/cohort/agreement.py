@@ -14,6 +14,7 @@ import pandas as pd
 from scipy import stats
 
 from scripts.lib.cohort.external import category_text
+from scripts.lib.vessel_wall.parts import TOOL
 
 COLUMNS = ["source", "measure", "raters", "n", "method", "estimate", "ci_low", "ci_high", "p", "grade", "note"]
 N_MIN = 3
@@ -23,11 +24,11 @@ LEVELS_MAX = 10  # whole numbers with at most this many values are grades, and g
 def agreement(source: str, ratings: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Agreement of every measure; a table with the columns `COLUMNS`.
 
-    ratings: measure -> table with one row per rated thing and one column per rater. Numbers: ICC(2,1) over all raters,
-    then for each pair the bias (second minus first) and the limits of agreement (Bland and Altman 1986) with their
-    intervals, the standard error of measurement and the smallest detectable change. Whole-number grades: besides, a
-    quadratically weighted kappa. Text: Cohen's kappa. Things that a rater left out are dropped from the statistic; n
-    says what remains. NaN with a note where a statistic does not exist.
+    ratings: measure -> table with one row per rated thing and one column per rater. Numbers: ICC(2,1) over all readers,
+    and of each with the tool; then for each pair the bias (second minus first) and the limits of agreement (Bland and
+    Altman 1986) with their intervals, the standard error of measurement and the smallest detectable change.
+    Whole-number grades: besides, a quadratically weighted kappa. Text: Cohen's kappa. Things that a
+    rater left out are dropped from the statistic; n says what remains. NaN with a note where there is no statistic.
     """
     rows = []
     for measure, table in ratings.items():
@@ -48,7 +49,10 @@ def _is_grade(table: pd.DataFrame) -> bool:
 
 
 def _number_rows(table: pd.DataFrame) -> list[dict[str, object]]:
-    rows = [{"raters": ", ".join(table.columns)} | icc(table)]
+    readers = [name for name in table.columns if name != TOOL]
+    together = [readers] if len(readers) > 1 else []
+    together += [[reader, TOOL] for reader in readers if TOOL in table.columns]
+    rows = [{"raters": ", ".join(names)} | icc(table[names]) for names in together]
     for first, second in itertools.combinations(table.columns, 2):
         rows += [{"raters": f"{first}, {second}"} | row for row in bland_altman(table[first], table[second])]
     return rows

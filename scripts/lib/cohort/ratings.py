@@ -8,10 +8,10 @@ import pandas as pd
 
 from scripts.lib.cohort.collect import KEYS
 from scripts.lib.tables import USABLE
+from scripts.lib.vessel_wall.parts import TOOL
 
 COLUMNS = ["source", "subject", "session", "lesion", "measure", "rater", "value"]
 THING = ["subject", "session", "lesion"]
-TOOL = "tool"
 PLAQUE_MEASURES = [
     "lumen_area_mm2",
     "outer_wall_area_mm2",

@@ -190,7 +190,8 @@ def wall_picture(title: str, caption: str, vwi: Image, contours: pd.DataFrame, n
             else:
                 ax.text(0.5, 0.5, "no reference segment drawn", color="white", ha="center", transform=ax.transAxes)
         _thickness_profile(axes[3 * row + 2], at_lesion, view)
-    legend(figure, [("lumen", BLUE), ("outer wall", ORANGE), ("second reader: dashed", GREY)])
+    calcium = [("calcium on CT", VERMILLION)] if (contours["contour"] == "calcium").any() else []
+    legend(figure, [("lumen", BLUE), ("outer wall", ORANGE), *calcium, ("second reader: dashed", GREY)])
     return figure
 
 
@@ -226,6 +227,8 @@ def _cross_section(
         for contour, colour in (("lumen", SKY), ("outer", ORANGE)):
             line = plane.place(_points(contours, reader, contour))
             ax.plot(*np.vstack([line, line[:1]]).T, style, color=colour, linewidth=1.4)
+    calcium = plane.place(_points(contours, readers[0], "calcium"))
+    ax.plot(*calcium.T, "o", color=VERMILLION, markersize=2.2, alpha=0.8)
 
 
 def _thickness_profile(ax: Axes, contours: pd.DataFrame, view: str) -> None:

@@ -9,17 +9,12 @@ import numpy as np
 from scipy import ndimage
 
 from scripts.lib.images import Image, volume_of_voxel_mm3, voxel_edges_mm
+from scripts.lib.vessel_wall.parts import LABELS, LUMEN, WALL, DrawingError
 from scripts.lib.vessel_wall.points import index_of, moved, voxel_centres
 
-LUMEN, WALL, REFERENCE_LUMEN, REFERENCE_WALL, PITUITARY_STALK = 1, 2, 3, 4, 5
-LABELS = (LUMEN, WALL, REFERENCE_LUMEN, REFERENCE_WALL, PITUITARY_STALK)
 EVERY_NEIGHBOUR = np.ones((3, 3, 3), dtype=bool)
 SPECK_SHARE = 0.02  # a piece below this share of the lumen's voxels is a slip of the brush, told and left out
 MARGIN_VOXELS = 4
-
-
-class DrawingError(ValueError):
-    """A label map cannot be measured; the message says what is wrong and what to do."""
 
 
 @dataclass(frozen=True)
@@ -72,8 +67,8 @@ def check_labels(labels: Image, vwi: Image) -> None:
     unknown = [f"{value:g}" for value in values if value not in (0, *LABELS)]
     if unknown:
         raise DrawingError(
-            f"unknown labels {', '.join(unknown[:5])}; use 1 lumen, 2 wall, 3 and 4 the same of the reference segment, "
-            "5 pituitary stalk"
+            f"unknown labels {', '.join(unknown[:5])}; use 1 lumen, 2 wall, 3 and 4 the same of the reference segment "
+            "(6 and 7 proximal, 8 and 9 distal, 10 and 11 feeding artery), 5 pituitary stalk"
         )
     drawn = np.isin(labels.data, (LUMEN, WALL))
     if not drawn.any():

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from scripts.lib.tables import OK, REVIEW, join_reasons
+from scripts.lib.tables import OK, REVIEW, USABLE, join_reasons
 from scripts.lib.vessel_wall import contours
 from scripts.lib.vessel_wall.drawing import Segment
 from scripts.lib.vessel_wall.sections import CrossSection, cut, narrowest
@@ -31,17 +31,22 @@ COLUMNS = (
     *("reference_artery", "reference_distance_mm", "reference_lumen_area_mm2", "reference_outer_wall_area_mm2"),
     *("reference_wall_area_mm2", "reference_diameter_mm", "stenosis_area_percent", "plaque_length_limited"),
     *("plaque_volume_mm3", "calcium_volume_mm3", "calcium_percent", "calcium_mean_hu", "enhancement_gain"),
-    *("n_sections", "narrowest_x_mm", "narrowest_y_mm", "narrowest_z_mm"),
+    *("n_sections", "narrowest_x_mm", "narrowest_y_mm", "narrowest_z_mm", "n_sections_missed"),
+    *("calcium_max_hu", "calcium_pattern", "n_calcium_lesions", "n_spotty_calcium"),
 )
 
 
 @dataclass(frozen=True)
 class MeasuredSegment:
-    """A segment, its cross-sections in order along the vessel, and the index of the narrowest one."""
+    """A segment, its cross-sections in order along the vessel, and the index of the narrowest one.
+
+    missed: the places (along_mm) between them that show no lumen within a wall.
+    """
 
     segment: Segment
     sections: list[CrossSection]
     at: int
+    missed: tuple[float, ...] = ()
 
     @property
     def narrowest(self) -> CrossSection:
@@ -60,8 +65,20 @@ class Reference:
 
 def measure_segment(segment: Segment, settings: Mapping[str, Any]) -> MeasuredSegment:
     """Cut a segment and find its narrowest place; raises DrawingError where no closed cross-section is found."""
-    sections = cut(segment, settings["section_step_mm"])
-    return MeasuredSegment(segment, sections, narrowest(sections, settings["narrowest_window_mm"]))
+    cuts = cut(segment, settings["section_step_mm"])
+    at = narrowest(cuts.sections, settings["narrowest_window_mm"])
+    return MeasuredSegment(segment, cuts.sections, at, tuple(cuts.missed))
+
+
+def missed_sections(lesion: MeasuredSegment) -> str:
+    """What to say of cross-sections that show no lumen, or ""."""
+    if not lesion.missed:
+        return ""
+    total = len(lesion.missed) + len(lesion.sections)
+    return (
+        f"{len(lesion.missed)} of {total} cross-sections show no lumen, the first {lesion.missed[0]:.1f} mm from the "
+        "lesion's end: the narrowest place may be there, look at the drawing"
+    )
 
 
 def wall_thickness_mm(section: CrossSection, method: str) -> np.ndarray:
@@ -87,6 +104,7 @@ def wall_metrics(lesion: MeasuredSegment, settings: Mapping[str, Any]) -> dict[s
         "lumen_min_diameter_mm": contours.min_diameter_mm(section.lumen),
         "lumen_equivalent_diameter_mm": contours.equivalent_diameter_mm(section.lumen_area_mm2),
         "n_sections": len(lesion.sections),
+        "n_sections_missed": len(lesion.missed),
     }
     for method in METHODS:
         thickness = wall_thickness_mm(section, method)
@@ -107,11 +125,14 @@ def _along_the_vessel(lesion: MeasuredSegment, settings: Mapping[str, Any]) -> d
     if not run:
         return {"plaque_length_mm": np.nan, "plaque_volume_mm3": np.nan, "plaque_length_limited": None}
     along = np.array([section.along_mm for section in lesion.sections])
-    step = float(np.median(np.diff(along))) if len(along) > 1 else float(lesion.segment.voxel_mm.max())
-    areas = [lesion.sections[at].wall_area_mm2 for at in run]
+    alone = float(lesion.segment.voxel_mm.max())
+    stretch = (
+        np.gradient(along) if len(along) > 1 else np.array([alone])
+    )  # a section stands for half way to its neighbours
+    areas = np.array([section.wall_area_mm2 for section in lesion.sections])
     return {
-        "plaque_length_mm": float(along[run[-1]] - along[run[0]] + step),
-        "plaque_volume_mm3": float(np.sum(areas) * step),
+        "plaque_length_mm": float(stretch[run].sum()),
+        "plaque_volume_mm3": float((areas * stretch)[run].sum()),
         "plaque_length_limited": bool(run[0] == 0 or run[-1] == len(along) - 1),
     }
 
@@ -170,3 +191,10 @@ def judged(row: Mapping[str, Any], findings: Sequence[str], notes: Sequence[str]
         findings = [*findings, "the lesion is wider than its reference segment: check which is which"]
     status = REVIEW if any(findings) else OK
     return {**row, "status": status, "reason": join_reasons(*findings, *notes) or None}
+
+
+def traced(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of the tool's own tracing: never better than review."""
+    if row["status"] not in USABLE:
+        return dict(row)
+    return {**row, "status": REVIEW, "reason": join_reasons("traced by the tool: look at the contours", row["reason"])}

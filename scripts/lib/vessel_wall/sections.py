@@ -7,16 +7,20 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage
+from scipy.spatial import cKDTree
 from skimage.measure import find_contours
 
 from scripts.lib.vessel_wall import contours
 from scripts.lib.vessel_wall.axis import VesselAxis, find_axis
-from scripts.lib.vessel_wall.drawing import DrawingError, Segment
+from scripts.lib.vessel_wall.drawing import Segment
+from scripts.lib.vessel_wall.parts import DrawingError
 from scripts.lib.vessel_wall.points import index_of
 
 CONTOUR_POINTS = 128
 SMOOTHING_VOXELS = 1.0
 WAVELENGTH_VOXELS = 6.0  # undulations of a contour shorter than this many voxels are the staircase of the label map
+OCCUPIED_MIN = 0.02  # a piece of a section ends where less than this share of a voxel is drawn
+DRAWN_MIN = 0.2  # a section shows a lumen, or a wall, if it meets this share of a drawn voxel somewhere
 THINNEST_MM = 0.02  # where the drawn wall is thinner than a voxel its contours may touch
 
 
@@ -52,6 +56,14 @@ class CrossSection:
 
 
 @dataclass(frozen=True)
+class Cuts:
+    """The cross-sections of a segment in order along the vessel, and the places (along_mm) that show none."""
+
+    sections: list[CrossSection]
+    missed: list[float]
+
+
+@dataclass(frozen=True)
 class _Planes:
     """Where to cut: origins (n, 3) and axes (n, 2, 3) of the planes, RAS; along (n,) and ticks (pixels), mm."""
 
@@ -66,63 +78,71 @@ class _Planes:
         first, second = self.axes[:, 0, None, None], self.axes[:, 1, None, None]
         return self.origins[:, None, None] + self.ticks[:, None, None] * first + self.ticks[None, :, None] * second
 
+    @property
+    def pixels(self) -> np.ndarray:
+        """Pixel centres (rows x columns, 2), mm, in the plane's own axes."""
+        return np.stack(np.meshgrid(self.ticks, self.ticks, indexing="ij"), axis=-1).reshape(-1, 2)
 
-def cut(segment: Segment, step_mm: float) -> list[CrossSection]:
+
+def cut(segment: Segment, step_mm: float) -> Cuts:
     """Cross-sections every `step_mm` (or a little less) along the vessel, where the drawing goes all around.
 
-    Masks and their signed distances (shape-based interpolation: Raya and Udupa, IEEE Trans Med Imaging 1990;9:32-42)
-    are sampled on the planes, smoothed there and along the vessel. A contour takes its shape from the distance and its
-    area from the mask, because smoothing alone would shrink a small lumen. Raises DrawingError for a drawing that
-    cannot be cut.
+    On planes orthogonal to the axis the map's occupancy (trilinear) gives area and centre of lumen and outer wall, and
+    the signed distance (shape-based interpolation: Raya and Udupa, IEEE Trans Med Imaging 1990;9:32-42), smoothed by a
+    voxel, gives the shape: the level that encloses the occupancy's area. So a lumen of a single voxel has a contour,
+    in whatever direction the slices lie. Raises DrawingError where no plane can be measured.
     """
     axis = find_axis(segment)
     planes = _planes(segment, axis, step_mm)
     index = np.moveaxis(index_of(segment.affine, planes.points), -1, 0)
-    voxel_mm = float(segment.voxel_mm.min())
-    pixel_mm = float(planes.ticks[1] - planes.ticks[0])
     spacing = float(np.median(np.diff(planes.along))) if len(planes.along) > 1 else step_mm
-    sigma = SMOOTHING_VOXELS * voxel_mm / np.array([spacing, pixel_mm, pixel_mm])
-
-    def on_planes(field: np.ndarray) -> np.ndarray:
-        sampled = ndimage.map_coordinates(field, index, order=1)
-        return ndimage.gaussian_filter(sampled, sigma, mode="nearest")
-
-    areas = {name: on_planes(mask.astype(float)) for name, mask in (("lumen", segment.lumen), ("outer", segment.outer))}
-    distances = {name: on_planes(_signed_distance_mm(mask, segment.voxel_mm)) for name, mask in _masks(segment)}
-    found = []
-    for at in range(len(planes.along)):
-        lumen, outer = (_contour(distances[name][at], areas[name][at], planes.ticks, voxel_mm) for name in areas)
-        if lumen is None or outer is None or contours.area_mm2(outer) <= contours.area_mm2(lumen):
+    voxel_mm = float(segment.voxel_mm.min())
+    fields, drawn = {}, np.ones(len(planes.along), dtype=bool)
+    for name, mask in (("lumen", segment.lumen), ("outer", segment.outer)):
+        occupancy = ndimage.map_coordinates(mask.astype(float), index, order=1)
+        drawn = drawn & (occupancy.max(axis=(1, 2)) >= DRAWN_MIN)
+        occupancy = ndimage.gaussian_filter1d(occupancy, voxel_mm / spacing, axis=0, mode="nearest")
+        distance = ndimage.gaussian_filter(_signed_distance_mm(mask, segment.voxel_mm), SMOOTHING_VOXELS)
+        fields[name] = occupancy, ndimage.map_coordinates(distance, index, order=1, mode="nearest")
+    found, missed = [], []
+    for at, along in enumerate(planes.along):
+        outer = _contour(fields["outer"][0][at], fields["outer"][1][at], planes.ticks, voxel_mm, np.zeros(2))
+        lumen = None
+        if outer is not None:
+            inside = contours.contains(outer, planes.pixels).reshape((len(planes.ticks),) * 2)
+            occupancy, distance = (field[at] for field in fields["lumen"])
+            lumen = _contour(occupancy * inside, distance, planes.ticks, voxel_mm, contours.centroid(outer))
+        if not drawn[at] or lumen is None or outer is None or contours.area_mm2(outer) <= contours.area_mm2(lumen):
+            missed.append(float(along))
             continue
         lumen = contours.kept_within(lumen, outer, THINNEST_MM)
-        found.append(CrossSection(lumen, outer, planes.origins[at], planes.axes[at], float(planes.along[at])))
+        found.append(CrossSection(lumen, outer, planes.origins[at], planes.axes[at], float(along)))
     if not found:
         raise DrawingError("no cross-section shows a closed lumen within a closed outer wall")
-    return found
-
-
-def _masks(segment: Segment) -> tuple[tuple[str, np.ndarray], tuple[str, np.ndarray]]:
-    return ("lumen", segment.lumen), ("outer", segment.outer)
+    return Cuts(found, missed)
 
 
 def _planes(segment: Segment, axis: VesselAxis, step_mm: float) -> _Planes:
     """Planes across the axis from its low to its high end; one in the middle where these leave no room between."""
     room = axis.high - axis.low
-    places = (
-        axis.low + room * np.linspace(0, 1, 1 + int(np.ceil(room / step_mm))) if room > 0 else [-room / 2 + axis.low]
-    )
-    origins = np.array([axis.point(t) for t in places])
-    axes = []
+    places = axis.low + room * (np.linspace(0, 1, 1 + int(np.ceil(room / step_mm))) if room > 0 else np.array([0.5]))
+    origins = axis.point(places)
+    axes: list[np.ndarray] = []
     for t in places:
         tangent = axis.tangent(t)
-        first = axis.frame[1] - (axis.frame[1] @ tangent) * tangent  # turns as little as it can along the vessel
+        # the first axis turns as little as it can along the vessel
+        near = axes[-1][0] if axes else np.eye(3)[int(np.abs(tangent).argmin())]
+        first = near - (near @ tangent) * tangent
         first /= np.linalg.norm(first)
         axes.append(np.stack([first, np.cross(tangent, first)]))
     along = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(origins, axis=0), axis=1))])
     voxel_mm = float(segment.voxel_mm.min())
-    offsets = segment.points(segment.outer) - origins[len(origins) // 2]
-    across = offsets - (offsets @ axis.frame[0])[:, None] * axis.frame[0]
-    half = int(np.ceil((np.linalg.norm(across, axis=1).max() + 4 * voxel_mm) / (voxel_mm / 2)))
+    outer = segment.points(segment.outer)
+    widest = cKDTree(axis.point(np.linspace(axis.low, axis.high, 100))).query(outer)[0]
+    middle = cKDTree(outer).query(origins)[0].max()
+    cap = float(np.linalg.norm(segment.voxel_mm))
+    half_mm = float(np.quantile(widest, 0.99)) + middle + 2 * cap
+    half = int(np.ceil(half_mm / (voxel_mm / 2)))
     return _Planes(origins, np.array(axes), along, voxel_mm / 2 * np.arange(-half, half + 1))
 
 
@@ -132,19 +152,33 @@ def _signed_distance_mm(mask: np.ndarray, voxel_mm: np.ndarray) -> np.ndarray:
     return inside - ndimage.distance_transform_edt(~mask, sampling=voxel_mm)
 
 
-def _contour(distance: np.ndarray, mask: np.ndarray, ticks: np.ndarray, voxel_mm: float) -> np.ndarray | None:
-    """The closed contour (n, 2), mm, nearest to the plane's origin; None where there is none."""
+def _contour(
+    occupancy: np.ndarray, distance: np.ndarray, ticks: np.ndarray, voxel_mm: float, near: np.ndarray
+) -> np.ndarray | None:
+    """The closed contour (n, 2), mm, of the connected piece of occupancy nearest to a point; None where there is none.
+
+    Its area and centre of gravity are those of the piece, its shape is a level of the distance.
+    """
     step = ticks[1] - ticks[0]
-    closed = [line[:-1] * step + ticks[0] for line in find_contours(distance, 0.0) if (line[0] == line[-1]).all()]
-    areas = [contours.area_mm2(line) for line in closed]
-    large = [line for line, area in zip(closed, areas, strict=True) if area >= 0.1 * max(areas)]
-    shape = min(large, key=lambda line: float(np.linalg.norm(contours.centroid(line))), default=None)
-    if shape is None:
+    parts, count = ndimage.label(occupancy > OCCUPIED_MIN)
+    if not count:
+        return None
+    centres = np.array(ndimage.center_of_mass(occupancy, parts, range(1, count + 1))) * step + ticks[0]
+    areas = ndimage.sum_labels(occupancy, parts, range(1, count + 1)) * step**2
+    gaps = np.where(areas >= 0.1 * areas.max(), np.linalg.norm(centres - near, axis=1), np.inf)
+    chosen = int(gaps.argmin())
+    area, centre = float(areas[chosen]), centres[chosen]
+    here = ndimage.distance_transform_edt(parts != chosen + 1) * step <= 2 * voxel_mm
+    values = np.where(here, distance, distance.min())
+    ranked = np.sort(values[here])[::-1]
+    level = ranked[min(len(ranked) - 1, max(4, round(area / step**2)))]
+    closed = [line[:-1] * step + ticks[0] for line in find_contours(values, level) if (line[0] == line[-1]).all()]
+    shape = max(closed, key=contours.area_mm2, default=None)
+    if shape is None or len(shape) < 4:
         return None
     shape = contours.smoothed(shape, WAVELENGTH_VOXELS * voxel_mm, CONTOUR_POINTS)
-    low, high = shape.min(axis=0) - 3 * voxel_mm, shape.max(axis=0) + 3 * voxel_mm
-    rows, columns = ((ticks >= a) & (ticks <= b) for a, b in zip(low, high, strict=True))
-    return contours.scaled_to_area(shape, float(mask[np.ix_(rows, columns)].sum()) * step**2)
+    shape = contours.scaled_to_area(shape, area)
+    return shape + centre - contours.centroid(shape)
 
 
 def narrowest(sections: Sequence[CrossSection], window_mm: float) -> int:

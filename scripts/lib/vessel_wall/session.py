@@ -11,9 +11,10 @@ import pandas as pd
 
 from scripts.lib.images import Image
 from scripts.lib.tables import FAILED, join_reasons
-from scripts.lib.vessel_wall import drawing, enhancement, metrics, surroundings
-from scripts.lib.vessel_wall.drawing import DrawingError, Piece
+from scripts.lib.vessel_wall import drawing, enhancement, metrics, parts, surroundings
+from scripts.lib.vessel_wall.drawing import Piece
 from scripts.lib.vessel_wall.metrics import MeasuredSegment
+from scripts.lib.vessel_wall.parts import DrawingError
 from scripts.lib.vessel_wall.points import sample, voxel_centres
 from scripts.lib.vessel_wall.sections import CrossSection
 
@@ -27,7 +28,7 @@ class CtSide:
     """What the CT gives; what is None could not be had, and `reason` says why.
 
     to_ct: 4 x 4, RAS, points of the vessel-wall image -> points of the CT; arteries: label map on the CT grid;
-    names: index -> (artery, side); calcification: label map on the CT grid.
+    names: index -> (artery, side); calcification: label map on the CT grid; lesions: the table of its lesions.
     """
 
     reason: str = ""
@@ -36,6 +37,7 @@ class CtSide:
     arteries: Image | None = None
     names: Mapping[int, Artery] = field(default_factory=dict)
     calcification: Image | None = None
+    lesions: pd.DataFrame | None = None
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ def measure_session(
     """
     rows, outlines = [], []
     found: dict[str, list[Piece]] = {}
-    references: dict[str, list[tuple[MeasuredSegment, Artery | None]]] = {}
+    references: dict[str, list[surroundings.Candidate]] = {}
     findings: dict[str, str] = {}
     for reader, labels in drawings.items():
         if isinstance(labels, str):
@@ -71,16 +73,21 @@ def measure_session(
         except DrawingError as error:
             rows.append(not_measured(FAILED, str(error), reader))
             continue
-        found[reader] = drawing.pieces(labels, drawing.LUMEN, drawing.WALL)
+        found[reader] = drawing.pieces(labels, parts.LUMEN, parts.WALL)
         references[reader], findings[reader] = _references(labels, ct_side, settings)
     for reader, lesions in drawing.numbered(found, settings["same_lesion_mm_max"]).items():
         labels = drawings[reader]
         assert isinstance(labels, Image)
         for number, piece in lesions:
             row, cut = _lesion_row(piece, references[reader], findings[reader], labels, vwi, ct_side, post, settings)
+            if reader == parts.TOOL:
+                row = metrics.traced(row)
             rows.append(row | {"lesion": number, "reader": reader})
             for name, section in cut.items():
                 outlines += _outline_rows(number, reader, name, section)
+                if name == "lesion" and ct_side.calcification is not None and ct_side.to_ct is not None:
+                    points = surroundings.calcium_on(section, ct_side.calcification, ct_side.to_ct)
+                    outlines += _point_rows(number, reader, name, "calcium", points)
     return rows, outlines
 
 
@@ -94,25 +101,25 @@ def plaque_table(rows: list[dict[str, Any]], subject: str, session: str) -> pd.D
     table = pd.DataFrame(
         [{"subject": subject, "session": session, **row} for row in rows], columns=list(metrics.COLUMNS)
     )
-    for column in ("lesion", "enhancement_grade"):
+    for column in ("lesion", "enhancement_grade", "n_calcium_lesions", "n_spotty_calcium"):
         table[column] = pd.to_numeric(table[column]).astype("Int64")
     return table.sort_values(["lesion", "reader"], kind="stable", ignore_index=True)
 
 
 def _references(
     labels: Image, ct_side: CtSide, settings: Mapping[str, Any]
-) -> tuple[list[tuple[MeasuredSegment, Artery | None]], str]:
+) -> tuple[list[surroundings.Candidate], str]:
     """The measurable reference segments with their arteries, and what was wrong with the others."""
     measured, wrong = [], []
-    for piece in drawing.pieces(labels, drawing.REFERENCE_LUMEN, drawing.REFERENCE_WALL):
-        try:
-            if piece.segment is None:
-                raise DrawingError(piece.reason)
-            measured.append(
-                (metrics.measure_segment(piece.segment, settings), _artery(piece.segment, ct_side, settings))
-            )
-        except DrawingError as error:
-            wrong.append(f"reference segment: {error}")
+    for position, (lumen, wall) in parts.REFERENCES.items():
+        for piece in drawing.pieces(labels, lumen, wall):
+            try:
+                if piece.segment is None:
+                    raise DrawingError(piece.reason)
+                found = metrics.measure_segment(piece.segment, settings)
+                measured.append(surroundings.Candidate(found, _artery(piece.segment, ct_side, settings), position))
+            except DrawingError as error:
+                wrong.append(f"reference segment: {error}")
     return measured, join_reasons(*wrong)
 
 
@@ -124,7 +131,7 @@ def _artery(segment: drawing.Segment, ct_side: CtSide, settings: Mapping[str, An
 
 def _lesion_row(
     piece: Piece,
-    references: list[tuple[MeasuredSegment, Artery | None]],
+    references: list[surroundings.Candidate],
     reference_finding: str,
     labels: Image,
     vwi: Image,
@@ -139,7 +146,7 @@ def _lesion_row(
         lesion = metrics.measure_segment(piece.segment, settings)
     except DrawingError as error:
         return {"status": FAILED, "reason": str(error)}, {}
-    findings = [piece.segment.finding, reference_finding, _fit(piece.segment, vwi)]
+    findings = [piece.segment.finding, metrics.missed_sections(lesion), reference_finding, _fit(piece.segment, vwi)]
     artery = _artery(piece.segment, ct_side, settings)
     row: dict[str, Any] = dict.fromkeys(metrics.COLUMNS[2:]) | {"stenosis_percent": np.nan}
     row |= metrics.wall_metrics(lesion, settings)
@@ -155,7 +162,9 @@ def _lesion_row(
         findings.append("no reference segment drawn: stenosis, remodelling and plaque area not measured")
     notes = [ct_side.reason]
     if ct_side.calcification is not None and ct_side.ct is not None and ct_side.to_ct is not None:
-        row |= surroundings.calcium_in(piece.segment, ct_side.calcification, ct_side.ct, ct_side.to_ct, settings)
+        row |= surroundings.calcium_in(
+            piece.segment, ct_side.calcification, ct_side.ct, ct_side.to_ct, ct_side.lesions, settings
+        )
     notes.append(_enhancement(row, lesion, reference, labels, vwi, post, settings))
     return metrics.judged(row, findings, notes), cut
 
@@ -195,7 +204,7 @@ def _enhancement(
 
     plaque = ratio(enhancement.wall_points(lesion.segment))
     normal = ratio(enhancement.wall_points(reference.measured.segment)) if reference else np.nan
-    stalk = ratio(voxel_centres(labels.affine, labels.data == drawing.PITUITARY_STALK))
+    stalk = ratio(voxel_centres(labels.affine, labels.data == parts.PITUITARY_STALK))
     row["enhancement_ratio"], row["enhancement_gain"] = plaque, gain
     row["enhancement_grade"], reason = enhancement.enhancement_grade(plaque, normal, stalk, settings)
     return reason
@@ -203,9 +212,15 @@ def _enhancement(
 
 def _outline_rows(lesion: int, reader: str, name: str, section: CrossSection) -> list[dict[str, Any]]:
     """Contour points of a cross-section, RAS mm of the vessel-wall image."""
-    rows = []
-    for contour, polygon in (("lumen", section.lumen), ("outer", section.outer)):
-        for at, (x, y, z) in enumerate(section.to_ras(polygon)):
-            values = (lesion, reader, name, contour, at, x, y, z)
-            rows.append(dict(zip(OUTLINE_COLUMNS, values, strict=True)))
-    return rows
+    return [
+        row
+        for contour, polygon in (("lumen", section.lumen), ("outer", section.outer))
+        for row in _point_rows(lesion, reader, name, contour, section.to_ras(polygon))
+    ]
+
+
+def _point_rows(lesion: int, reader: str, name: str, contour: str, points: np.ndarray) -> list[dict[str, Any]]:
+    return [
+        dict(zip(OUTLINE_COLUMNS, (lesion, reader, name, contour, at, *place), strict=True))
+        for at, place in enumerate(points.tolist())
+    ]

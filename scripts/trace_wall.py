@@ -1,0 +1,33 @@
+"""Trace lumen and wall between the points that a reader set on a vessel: one more reader, "tool"."""
+
+from pathlib import Path
+
+import numpy as np
+
+from scripts.lib.images import read_image, write_image
+from scripts.lib.job import run
+from scripts.lib.register_job import refusal
+from scripts.lib.tables import FAILED, REVIEW, read_json, write_json, write_not_made
+from scripts.lib.vessel_wall.parts import DrawingError
+from scripts.lib.vessel_wall.polygons import read_points
+from scripts.lib.vessel_wall.tracing import trace
+
+
+def main(snakemake):
+    given, made = snakemake.input, snakemake.output
+    problem = refusal(read_json(given.checks), "vwi")
+    try:
+        if problem:
+            raise DrawingError(problem)
+        points = read_points(Path(given.points))
+        labels = trace(read_image(given.vwi), points, snakemake.params.settings["vessel_wall"])
+        write_image(np.asarray(labels.data), labels.affine, made.labels)
+        facts = {"status": REVIEW, "reason": "traced by the tool: look at the contours"}
+    except DrawingError as error:
+        write_not_made(made.labels)
+        facts = {"status": FAILED, "reason": str(error)}
+    write_json(facts, made.facts)
+
+
+if __name__ == "__main__":
+    run(main, snakemake)
