@@ -1,4 +1,4 @@
-"""The manifest's rows, the names of all files, and what every rule is given: settings and code digest."""
+"""The manifest's rows, the names of all files, settings and code digests."""
 
 import os
 from pathlib import Path
