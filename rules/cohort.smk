@@ -25,7 +25,10 @@ rule collect_metrics:
         mem_mb=1500,
         runtime=15,
     params:
-        settings={"subjects": CONFIG.subjects},
+        settings={
+            "subjects": CONFIG.subjects,
+            "vessel_wall": CONFIG.vessel_wall.model_dump(include={"culprit_stenosis_percent_min", "ct_mri_days_max"}),
+        },
         code=code("collect_metrics"),
     message:
         "collect metrics of the cohort"
