@@ -168,7 +168,7 @@ def cohort_tables():
     tables += [cohort_file(name) for name in ("attrition.tsv", "doubtful_values.tsv")] if ANALYSES else []
     tables += [cohort_file(f"{name}_flow.svg") for name in ANALYSES]
     tables += [cohort_file(f"{name}_audit.tsv") for name in CONFIG.printed_tables]
-    tables += [cohort_file("agreement.tsv")] if ROWS or analyses_with("agreement") else []
+    tables += [cohort_file(f"agreement.{kind}") for kind in ("tsv", "png") if ROWS or analyses_with("agreement")]
     for questions, endings in (
         (("describe",), ("table1.tsv", "table1_printed.tsv", "table1.md", "table1.docx")),
         (("predictors", "formulas"), ("associations.tsv", "diagnostics.tsv")),
@@ -225,6 +225,7 @@ def report_files():
     tables = cohort_tables()
     names = ("patients", "lesions", "change", "attrition", "doubtful_values", "agreement")
     named = {name: cohort_file(f"{name}.tsv") for name in names}
+    named["agreement_plots"] = cohort_file("agreement.png")
     return {name: path if path in tables else None for name, path in named.items()} | {
         "manifest": str(OUT / "manifest.tsv"),
         "sessions": [report_session(row) for row in ROWS],
