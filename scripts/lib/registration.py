@@ -7,7 +7,7 @@ Everything runs on shrunken copies; the images themselves are never resampled he
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
 from typing import Any, TypeVar
@@ -110,6 +110,14 @@ def register_rigid(
     """
     fixed_ready = prepare(fixed, fixed_is_ct, settings["fine_mm"])
     moving_ready = prepare(moving, moving_is_ct, settings["fine_mm"])
+    if moving_ready.is_slab and not fixed_ready.is_slab:  # samples come from the fixed image: of a slab's, all count
+        result = _search(moving_ready, fixed_ready, settings)
+        return replace(result, transform=result.transform.GetInverse())
+    return _search(fixed_ready, moving_ready, settings)
+
+
+def _search(fixed_ready: Prepared, moving_ready: Prepared, settings: Mapping[str, Any]) -> RigidResult:
+    """The search of `register_rigid` on images made ready."""
     seed = int(settings["seed"])
     coarse = Matcher(fixed_ready, moving_ready, settings["coarse_mm"])
     fine = Matcher(fixed_ready, moving_ready, settings["fine_mm"])
