@@ -37,7 +37,6 @@ from scripts.lib.tables import atomic_path, read_json, write_json
 ROOT = Path(__file__).parents[3]
 INVENTORY = "audit/inventory.tsv"
 CACHE = "audit/.hashes.json"
-OWN_RECORD = "logs/write_inventory/cohort.json"
 KINDS = ("input", "output", "record", "config", "setting", "code", "source", "version", "host")
 FILES = ("input", "output", "record", "config")
 MISSING = "n/a"

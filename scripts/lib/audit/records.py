@@ -18,6 +18,7 @@ from typing import Any
 from scripts.lib.tables import read_json, write_json
 
 LOGS = "logs"
+OWN_RECORD = f"{LOGS}/write_inventory/cohort.json"
 
 
 def sha256(path: str | Path) -> str:
@@ -95,10 +96,21 @@ def read_records(root: str | Path) -> Iterator[Record]:
     Raises ValueError, naming the file, if one cannot be read.
     """
     for path in sorted(Path(root, LOGS).glob("*/*.json")):
-        try:
-            yield Record(name_in(root, path), **read_json(path))
-        except (ValueError, TypeError) as problem:
-            raise ValueError(f"{path}: not a job's record ({problem}); delete it and run the workflow again") from None
+        yield read_record(root, name_in(root, path))
+
+
+def read_record(root: str | Path, name: str) -> Record:
+    """One record by its name. Raises FileNotFoundError, and ValueError, naming the file, if it cannot be read."""
+    path = Path(root, name)
+    try:
+        return Record(name, **read_json(path))
+    except (ValueError, TypeError) as problem:
+        raise ValueError(f"{path}: not a job's record ({problem}); delete it and run the workflow again") from None
+
+
+def record_of_run(root: str | Path) -> Record | None:
+    """The record of the job that ends a run (it holds the whole configuration), or None in an unfinished run."""
+    return read_record(root, OWN_RECORD) if Path(root, OWN_RECORD).is_file() else None
 
 
 def _hashes(root: Path, paths: Iterable[str]) -> dict[str, str]:

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from scripts.lib.audit.inventory import OWN_RECORD, ROOT, read_inventory
-from scripts.lib.audit.records import path_of, read_records, sha256
+from scripts.lib.audit.inventory import ROOT, read_inventory
+from scripts.lib.audit.records import path_of, record_of_run, sha256
 from scripts.lib.audit.settings import current_settings
 
 PATHS = ("bids_dir", "manifest", "participants", "phenotype_dir")
@@ -41,7 +41,7 @@ def run_again(root: Path, subject: str, names: Iterable[str], folder: Path) -> P
 
     Relative paths of the configuration stay what they are (as links), since messages of a library may quote them.
     """
-    own = next((record for record in read_records(root) if record.name == OWN_RECORD), None)
+    own = record_of_run(root)
     if own is None:
         raise RerunError(f"{root}: no finished run; run the workflow to its end first")
     workdir = path_of(root, own.params["workdir"])

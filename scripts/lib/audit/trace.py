@@ -2,9 +2,10 @@
 
     python -m scripts.lib.audit.trace OUTPUT_DIR CELL [--picture FILE.svg]
 
-CELL is `file:value:...:column`: the file under OUTPUT_DIR, values that pick its row (in any columns), and the column,
-as in `cohort/vba_associations.tsv:model2:intimal:odds_ratio` or `cohort/patients.tsv:001:01:wmh_volume_cm3`. Where the row
-names a subject (and session), files of other subjects (and sessions) are left out further up.
+CELL is `file:value:...:column`: the file under OUTPUT_DIR, values that pick its row, and the column, as in
+`cohort/vba_associations.tsv:model2:intimal:complete cases:odds_ratio` or `cohort/patients.tsv:sub-001:ses-01:age`. A
+value may stand in any column of the row, or be given as `column=value`. Where the row names a subject (and session),
+files of other subjects (and sessions) are left out further up.
 """
 
 from __future__ import annotations
@@ -72,9 +73,7 @@ def find_cell(root: Path, text: str) -> Cell:
         raise TraceError(f"{file}: no column {column!r}; {nearest(column, table.columns)}")
     rows = table
     for value in values:
-        matches = rows[(rows == value).any(axis=1)]
-        if matches.empty:  # a part of a cell will do where no cell is just this: `intimal` for `pattern[intimal]`
-            matches = rows[rows.apply(lambda cells, part=value: cells.str.contains(part, regex=False)).any(axis=1)]
+        matches = rows[_fits(rows, value)]
         if matches.empty:
             raise TraceError(f"{file}: no row with {value!r} among the {len(rows)} that the values before it leave")
         rows = matches
@@ -84,6 +83,21 @@ def find_cell(root: Path, text: str) -> Cell:
         raise TraceError(f"{file}: {len(rows)} rows fit; give one more value, of these: {examples}")
     row = {str(name): str(value) for name, value in rows.iloc[0].items() if value != "n/a"}
     return Cell(file, column, str(rows.iloc[0][column]), row)
+
+
+def _fits(rows: pd.DataFrame, value: str) -> pd.Series:
+    """Whether each row has the value: `sub-X`, `ses-X` and `column=value` in that column, others in any.
+
+    A part of a cell will do where no cell is just this: `intimal` for `calcification_pattern[intimal]`.
+    """
+    name, separator, wanted = value.partition("=")
+    for prefix, column in (("sub-", "subject"), ("ses-", "session")):
+        if value.startswith(prefix):
+            name, separator, wanted = column, "=", value.removeprefix(prefix)
+    if separator and name in rows.columns:
+        return rows[name] == wanted
+    equal = (rows == value).any(axis=1)
+    return equal if equal.any() else rows.apply(lambda cells: cells.str.contains(value, regex=False)).any(axis=1)
 
 
 def lineage(records: Sequence[Record], cell: Cell) -> list[Step]:

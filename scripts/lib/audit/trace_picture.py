@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from scripts.lib.audit.trace import Cell, Step
 
+BEND = "arc3,rad=-0.2"
 WIDTH_INCH, HEIGHT_INCH = 2.3, 0.55
 
 
@@ -33,7 +34,8 @@ def draw_trace(cell: Cell, steps: Sequence[Step], path: str | Path) -> None:
     }
     for source, target in sorted(arrows):
         style = {"arrowstyle": "->", "color": "0.6", "shrinkA": 30, "shrinkB": 30, "linewidth": 0.7}
-        axes.annotate("", places[target], places[source], arrowprops=style)
+        far = boxes[source] - boxes[target] > 1  # around the boxes between
+        axes.annotate("", places[target], places[source], arrowprops=style | ({"connectionstyle": BEND} if far else {}))
     for name, place in places.items():
         axes.text(
             *place, name, ha="center", va="center", fontsize=7, bbox={"boxstyle": "round", "fc": "w", "ec": "0.3"}

@@ -28,13 +28,12 @@ from scripts.lib.audit.inventory import (
     CACHE,
     FILES,
     INVENTORY,
-    OWN_RECORD,
     ROOT,
     Entry,
     Hasher,
     read_inventory,
 )
-from scripts.lib.audit.records import LOGS, Record, name_in, path_of, read_records, sha256
+from scripts.lib.audit.records import LOGS, OWN_RECORD, Record, name_in, path_of, read_records, sha256
 from scripts.lib.audit.rerun import RerunError, compare_rerun
 from scripts.lib.audit.settings import current_settings, setting_changes
 from scripts.lib.audit.withdraw import files_naming, subject_label

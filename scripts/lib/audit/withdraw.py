@@ -24,8 +24,7 @@ import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from scripts.lib.audit.inventory import OWN_RECORD
-from scripts.lib.audit.records import LOGS, Record, name_in, path_of, read_records
+from scripts.lib.audit.records import LOGS, Record, name_in, path_of, read_records, record_of_run
 from scripts.lib.audit.settings import current_settings
 from scripts.lib.manifest import LABEL
 from scripts.lib.tables import atomic_path
@@ -40,8 +39,7 @@ def purge(root: Path, subject: str, images: bool = False) -> list[str]:
 
     Raises FileExistsError, naming the folders, if the subject is still among the images and these are to be kept.
     """
-    records = list(read_records(root))
-    own = next((record for record in records if record.name == OWN_RECORD), None)
+    own = record_of_run(root)
     workdir = path_of(root, own.params["workdir"]) if own else Path.cwd()
     bids = current_settings(root, own).get("bids_dir") if own else None
     raw = list(image_folders(workdir / bids, subject)) if bids else []
@@ -49,7 +47,7 @@ def purge(root: Path, subject: str, images: bool = False) -> list[str]:
         folders = ", ".join(map(str, raw))
         raise FileExistsError(f"{folders}: sub-{subject} is still among the images; delete them, or say --images")
     tables = list(_drop_rows(workdir / bids, subject)) if bids and images else []
-    doomed = [*raw, *_of_subject(root, subject), *_of_cohort(root, records), *_books(workdir, subject)]
+    doomed = [*raw, *_of_subject(root, subject), *_of_cohort(root, read_records(root)), *_books(workdir, subject)]
     for path in doomed:
         shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
     return sorted({name_in(root, path) for path in (*doomed, *tables)})
@@ -99,7 +97,7 @@ def _drop_rows(bids: Path, subject: str) -> Iterator[Path]:
 
 def files_naming(root: Path, subject: str) -> list[str]:
     """Files of a run and of Snakemake's books that name the subject: in their path or in what they say."""
-    own = next((record for record in read_records(root) if record.name == OWN_RECORD), None)
+    own = record_of_run(root)
     workdir = path_of(root, own.params["workdir"]) if own else Path.cwd()
     paths = [path for path in root.rglob("*") if path.is_file()]
     paths += [path for book in BOOKS for path in (workdir / ".snakemake" / book).rglob("*") if path.is_file()]
