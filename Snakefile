@@ -23,3 +23,4 @@ rule all:
     input:
         deliverables(),
         audit_file("inventory.tsv"),
+        str(OUT / "ro-crate-metadata.json"),

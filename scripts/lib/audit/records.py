@@ -114,4 +114,4 @@ def record_of_run(root: str | Path) -> Record | None:
 
 
 def _hashes(root: Path, paths: Iterable[str]) -> dict[str, str]:
-    return {name_in(root, path): sha256(path) for path in paths}
+    return {name_in(root, path): sha256(path) for path in paths if os.path.isfile(path)}

@@ -112,11 +112,14 @@ def lineage(records: Sequence[Record], cell: Cell) -> list[Step]:
     waiting = [(cell.file, maker[cell.file].outputs[cell.file], 0)]
     while waiting:
         name, digest, depth = waiting.pop(0)
-        if name in steps or not concerns(name, cell):
+        if name in steps:
             continue
         record = maker.get(name)
         steps[name] = Step(name, digest, depth, record)
-        waiting += [(source, sha, depth + 1) for source, sha in (record.inputs if record else {}).items()]
+        if record:  # what a subject's own job read all concerns the subject: both visits, for a change between them
+            own = "subject" in record.wildcards
+            read = ((source, sha) for source, sha in record.inputs.items() if own or concerns(source, cell))
+            waiting += [(source, sha, depth + 1) for source, sha in read]
     return list(steps.values())
 
 

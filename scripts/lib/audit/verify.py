@@ -18,9 +18,11 @@ Exit status: 0 nothing found, 1 something found, 2 cannot be verified. Snakemake
 from __future__ import annotations
 
 import argparse
+import platform
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
+from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -216,6 +218,20 @@ def source_findings(root: Path, records: Mapping[str, Record], settings: Mapping
             yield Finding("added", name_in(root, path), f"came after the run: {RUN_ON}")
 
 
+def other_versions(entries: Iterable[Entry]) -> list[str]:
+    """Libraries of the run that are not here in the version that a job imported: a rerun may differ in last digits."""
+    notes = []
+    for entry in entries:
+        if entry.kind == "version":
+            try:
+                here = platform.python_version() if entry.name == "python" else metadata.version(entry.name)
+            except metadata.PackageNotFoundError:
+                here = "missing"
+            if here != entry.value:
+                notes.append(f"made with {entry.name} {entry.value}, here {here}")
+    return notes
+
+
 def main(arguments: Iterable[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("output_dir", type=Path)
@@ -239,7 +255,10 @@ def main(arguments: Iterable[str] | None = None) -> int:
         return 2
     for finding in findings:
         print("\t".join(finding))
-    files = sum(entry.kind in FILES for entry in read_inventory(given.output_dir))
+    entries = read_inventory(given.output_dir)
+    for note in other_versions(entries):
+        print(note, file=sys.stderr)
+    files = sum(entry.kind in FILES for entry in entries)
     print(f"{files} files verified, {len(findings)} findings", file=sys.stderr)
     return 1 if findings else 0
 

@@ -1,12 +1,14 @@
 """Each fault ends in the finding that names it, and in no other; an untouched run in none."""
 
+from importlib import metadata
+
 import pytest
 import yaml
 
 from scripts.lib.audit import verify as module
-from scripts.lib.audit.inventory import INVENTORY
+from scripts.lib.audit.inventory import INVENTORY, Entry
 from scripts.lib.audit.records import sha256
-from scripts.lib.audit.verify import Unverifiable, main, verify
+from scripts.lib.audit.verify import Unverifiable, main, other_versions, verify
 from tests.unit.audit.made_run import edit_keeping_times
 
 PATIENTS = "cohort/patients.tsv"
@@ -150,6 +152,15 @@ def test_an_edited_inventory_and_an_edited_record(made):
     record = made.root / "logs/collect_metrics/cohort.json"
     record.write_text(record.read_text().replace("3.11.7", "3.11.8"))
     assert ("outdated", "logs/collect_metrics/cohort.json") in found(made)
+
+
+def test_a_library_of_another_version_is_told_and_no_finding():
+    entries = [Entry("version", "numpy", value="0.1"), Entry("version", "numpy", value=metadata.version("numpy"))]
+    (note,) = other_versions([*entries, Entry("setting", "numpy", value="x")])
+    assert note == f"made with numpy 0.1, here {metadata.version('numpy')}"
+    assert other_versions([Entry("version", "no-such-library", value="1")]) == [
+        "made with no-such-library 1, here missing"
+    ]
 
 
 def test_nothing_to_verify_against(made, capsys):
