@@ -70,7 +70,7 @@ def test_a_run_that_was_killed_is_found_and_finished_to_the_same_bytes(bench):
         while not log.exists() and run.poll() is None and time.monotonic() < deadline:
             time.sleep(0.02)
         os.killpg(run.pid, signal.SIGSTOP)
-        with pytest.raises(RuntimeError, match="[Ll]ock"):  # a second run on the same folder, while the first is on
+        with pytest.raises(RuntimeError, match=r"[Ll]ock"):  # a second run on the same folder, while the first is on
             bench.snakemake()
         os.killpg(run.pid, signal.SIGKILL)
     status, printed = module(bench, "verify")
