@@ -59,6 +59,7 @@ lint: .venv/.installed
 	@$(BIN)/snakefmt --check --line-length 120 Snakefile rules
 	@$(BIN)/mypy && $(BIN)/lint-imports
 	@$(BIN)/python -m scripts.lib.config_files --check
+	@mkdir -p build/lint && $(BIN)/snakemake --lint --directory build/lint
 
 # what is made from the configuration model: config/config.yaml, schema.json, the key reference
 config: .venv/.installed
@@ -67,6 +68,7 @@ config: .venv/.installed
 # needs uv; the lock holds hashes and no registry's address
 lock:
 	uv pip compile --universal --generate-hashes --no-header --no-annotate pyproject.toml --group dev -o envs/requirements.lock
+	python3 envs/write_environment.py
 
 .venv/.installed: envs/requirements.lock
 	@$(PYTHON) -c 'import sys; ok = (3, 11) <= sys.version_info < (3, 14); sys.exit(0 if ok else "Python 3.11 to 3.13 is needed: make PYTHON=python3.12")'

@@ -7,6 +7,7 @@ configfile: f"{workflow.basedir}/config/config.yaml"
 
 
 include: "rules/common.smk"
+include: "rules/inputs.smk"
 include: "rules/ingest.smk"
 include: "rules/registration.smk"
 include: "rules/calcification.smk"

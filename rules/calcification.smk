@@ -1,26 +1,3 @@
-def atlas_table():
-    """The artery atlas: control points of the centrelines in MNI152."""
-    return resource("artery_atlas/centrelines.tsv")
-
-
-def mask_space(row):
-    """The image on whose grid (or in whose space) the session's artery mask lies."""
-    return row.get("arteries_space") or "ct"
-
-
-def mask_lookup(wildcards):
-    """The BIDS lookup table beside the artery mask, if there is one."""
-    mask = image("arteries")(wildcards)
-    table = Path(str(mask).removesuffix(".gz").removesuffix(".nii") + ".tsv") if mask else None
-    return str(table) if table and table.is_file() else []
-
-
-def mask_to_reference(wildcards):
-    """The transform of the image that the artery mask was drawn on."""
-    row = row_of(wildcards)
-    return to_reference(mask_space(row))(wildcards) if row.get("arteries") and mask_space(row) != "ct" else []
-
-
 rule map_arteries:
     input:
         ct=image("ct"),
@@ -42,6 +19,8 @@ rule map_arteries:
         log("map_arteries"),
     benchmark:
         benchmark_path("map_arteries")
+    conda:
+        "../envs/environment.yaml"
     threads: 1
     resources:
         mem_mb=2000,
@@ -70,6 +49,8 @@ rule segment_calcification:
         log("segment_calcification"),
     benchmark:
         benchmark_path("segment_calcification")
+    conda:
+        "../envs/environment.yaml"
     threads: 1
     resources:
         mem_mb=2000,
@@ -99,6 +80,8 @@ rule measure_calcification:
         log("measure_calcification"),
     benchmark:
         benchmark_path("measure_calcification")
+    conda:
+        "../envs/environment.yaml"
     threads: 1
     resources:
         mem_mb=2000,

@@ -1,73 +1,3 @@
-import re
-
-PIPELINE_TABLES = {name: cohort_file(f"{name}.tsv") for name in ("patients", "lesions")}
-
-
-def with_ct(suffix):
-    """Files made on the CT, of every subject-session that has one."""
-    return per_session(session_file("ct", suffix), lambda row: row.get("ct"))
-
-
-def clinical_table(name):
-    """participants.tsv: the configured one, which must exist, or the one in the BIDS folder if there is one."""
-    given = CONFIG.participants
-    found = given or (str(IMAGES / name) if (IMAGES / name).is_file() else None)
-    return found or []
-
-
-def rating_tables():
-    """Readers' ratings: every table of the phenotype folder."""
-    folder = Path(CONFIG.phenotype_dir or IMAGES / "phenotype")
-    if CONFIG.phenotype_dir and not folder.is_dir():
-        raise WorkflowError(f"{folder}: no such folder (phenotype_dir)")
-    return sorted(str(path) for path in folder.glob("*.tsv")) if ROWS else []
-
-
-def analysis_table(analysis):
-    """The table that an analysis starts from: one of the pipeline's, or the user's file."""
-    if analysis.table in PIPELINE_TABLES and not ROWS:
-        raise WorkflowError(
-            f"the table {analysis.table!r} needs images: give bids_dir or manifest, or a table of your own"
-        )
-    return PIPELINE_TABLES.get(analysis.table, analysis.table)
-
-
-def analysis_data(name):
-    """The rows that are analysed."""
-    return cohort_file(f"{name}_data.tsv")
-
-
-def analyses_with(*questions):
-    """The analyses that ask one of these questions (`describe`, `predictors`, ...), by name."""
-    return {name: analysis for name, analysis in ANALYSES.items() if any(getattr(analysis, key) for key in questions)}
-
-
-def cohort_tables():
-    """Every table of the cohort that the images and the analyses of the configuration make."""
-    collected = ("patients", "lesions", "change", "ratings")
-    tables = [cohort_file(f"{name}.tsv") for name in collected] if ROWS else []
-    tables += [cohort_file(name) for name in ("attrition.tsv", "doubtful_values.tsv")] if ANALYSES else []
-    tables += [cohort_file(f"{name}_flow.svg") for name in ANALYSES]
-    tables += [cohort_file(f"{name}_audit.tsv") for name in CONFIG.printed_tables]
-    tables += [cohort_file("agreement.tsv")] if ROWS or analyses_with("agreement") else []
-    for questions, endings in (
-        (("describe",), ("table1.tsv", "table1_printed.tsv", "table1.md", "table1.docx")),
-        (("predictors", "formulas"), ("associations.tsv", "diagnostics.tsv")),
-        (("markers", "changes", "marker_models"), ("correlations.tsv", "markers.tsv")),
-        (("changes",), ("change.tsv", "power.tsv")),
-    ):
-        tables += [cohort_file(f"{name}_{ending}") for name in analyses_with(*questions) for ending in endings]
-    return tables
-
-
-def plain_analyses(analyses):
-    return {"analyses": {name: plain(analysis) for name, analysis in analyses.items()}}
-
-
-def one_analysis(wildcards):
-    return {"analysis": plain(ANALYSES[wildcards.analysis])}
-
-
 rule collect_metrics:
     input:
         manifest=str(OUT / "manifest.tsv"),
@@ -88,12 +18,17 @@ rule collect_metrics:
         log("collect_metrics", ""),
     benchmark:
         benchmark_path("collect_metrics", "")
+    conda:
+        "../envs/environment.yaml"
     threads: 1
     resources:
         mem_mb=1500,
         runtime=15,
     params:
-        settings={"subjects": CONFIG.subjects},
+        settings={
+            "subjects": CONFIG.subjects,
+            "vessel_wall": CONFIG.vessel_wall.model_dump(include={"culprit_stenosis_percent_min", "ct_mri_days_max"}),
+        },
         code=code("collect_metrics"),
     message:
         "collect metrics of the cohort"
@@ -113,6 +48,8 @@ rule build_attrition:
         log("build_attrition", ""),
     benchmark:
         benchmark_path("build_attrition", "")
+    conda:
+        "../envs/environment.yaml"
     threads: 1
     resources:
         mem_mb=1000,
@@ -146,6 +83,8 @@ rule describe_cohort:
         log("describe_cohort", "analysis"),
     benchmark:
         benchmark_path("describe_cohort", "analysis")
+    conda:
+        "../envs/environment.yaml"
     threads: 1
     resources:
         mem_mb=1000,
@@ -169,6 +108,8 @@ rule fit_associations:
         log("fit_associations", "analysis"),
     benchmark:
         benchmark_path("fit_associations", "analysis")
+    conda:
+        "../envs/environment.yaml"
     threads: 1
     resources:
         mem_mb=1000,
@@ -192,6 +133,8 @@ rule correlate_severity:
         log("correlate_severity", "analysis"),
     benchmark:
         benchmark_path("correlate_severity", "analysis")
+    conda:
+        "../envs/environment.yaml"
     threads: 1
     resources:
         mem_mb=1000,
@@ -215,6 +158,8 @@ rule fit_change:
         log("fit_change", "analysis"),
     benchmark:
         benchmark_path("fit_change", "analysis")
+    conda:
+        "../envs/environment.yaml"
     threads: 1
     resources:
         mem_mb=1000,
@@ -239,6 +184,8 @@ rule assess_agreement:
         log("assess_agreement", ""),
     benchmark:
         benchmark_path("assess_agreement", "")
+    conda:
+        "../envs/environment.yaml"
     threads: 1
     resources:
         mem_mb=1000,
@@ -264,6 +211,8 @@ rule audit_table:
         benchmark_path("audit_table", "printed")
     wildcard_constraints:
         printed="|".join(map(re.escape, CONFIG.printed_tables)) or "none",
+    conda:
+        "../envs/environment.yaml"
     threads: 1
     resources:
         mem_mb=1000,

@@ -1,4 +1,4 @@
-"""The manifest's rows, the names of all files, and what every rule is given: settings and code digest."""
+"""The manifest's rows, the names of all files, settings and code digests."""
 
 import os
 from pathlib import Path
@@ -19,12 +19,6 @@ from scripts.lib.manifest import (
 )
 
 ROOT = Path(workflow.basedir)
-
-# Snakemake's limit on job starts (100 a second unless set otherwise) sets a timer at every look for jobs, and each timer
-# looks again: a run of n jobs ends with n looks a second. Without a limit it looks when a job has ended.
-limit = getattr(workflow.scheduling_settings, "max_jobs_per_timespan", None)
-if limit is not None and (limit.max_jobs, limit.timespan) == (100, 1):
-    workflow.scheduling_settings.max_jobs_per_timespan = None
 
 try:
     CONFIG = validate(config, [ROOT / "config/config.yaml", *workflow.overwrite_configfiles])
@@ -183,3 +177,11 @@ def brain_mask():
 def per_session(pattern, keep=lambda row: True):
     """Files of one pattern for every subject-session of the manifest that `keep` says yes to."""
     return [pattern.format(subject=row.subject, session=row.session) for row in ROWS if keep(row)]
+
+
+onstart:
+    # Snakemake's limit on job starts (100 a second unless set otherwise) sets a timer at every look for jobs, and each timer
+    # looks again: a run of n jobs ends with n looks a second. Without a limit it looks when a job has ended.
+    limiter = getattr(workflow.scheduler, "job_rate_limiter", None)
+    if limiter is not None and (limiter.max_jobs, limiter.timespan) == (100, 1):
+        workflow.scheduler.job_rate_limiter = None

@@ -1,14 +1,3 @@
-def session_images(wildcards):
-    """Every image of the subject-session."""
-    return list(image_columns(wildcards).values())
-
-
-def image_columns(wildcards):
-    """Column -> path of every image of the subject-session."""
-    row = row_of(wildcards)
-    return {column: image_of(row, column) for column in IMAGE_COLUMNS if column in row.values}
-
-
 rule check_images:
     input:
         images=session_images,
@@ -18,6 +7,8 @@ rule check_images:
         log("check_images"),
     benchmark:
         benchmark_path("check_images")
+    conda:
+        "../envs/environment.yaml"
     threads: 1
     resources:
         mem_mb=2000,

@@ -1,35 +1,3 @@
-from collections import namedtuple
-
-Visit = namedtuple("Visit", "subject session")
-
-
-def of_visit(which, make):
-    """Input function: what an input function of one session gives for the subject's first (0) or last (1) visit."""
-
-    def paths(wildcards):
-        return make(Visit(wildcards.subject, PAIRS[wildcards.subject][which]))
-
-    return paths
-
-
-def both_visits(**functions):
-    """The same inputs for both visits, as `<name>_first` and `<name>_second`."""
-    return {
-        f"{name}_{visit}": of_visit(which, function)
-        for name, function in functions.items()
-        for which, visit in enumerate(("first", "second"))
-    }
-
-
-def visit_rows(wildcards):
-    return [ROW[wildcards.subject, session] for session in PAIRS[wildcards.subject]]
-
-
-def reference_image(name):
-    """Input function: the image of this column where it is what the session's visits are registered by."""
-    return lambda wildcards: image(name)(wildcards) if row_of(wildcards).reference == name else []
-
-
 rule measure_change:
     input:
         **both_visits(
@@ -62,6 +30,8 @@ rule measure_change:
         log("measure_change", "subject"),
     benchmark:
         benchmark_path("measure_change", "subject")
+    conda:
+        "../envs/environment.yaml"
     threads: 1
     resources:
         mem_mb=3000,

@@ -1,9 +1,3 @@
-def rigid_sidecars(wildcards):
-    """The sidecars of all MRI contrasts that are registered to the session's reference."""
-    sidecars = [to_reference(column, ".json")(wildcards) for column in IMAGE_COLUMNS if column != "ct"]
-    return [path for path in sidecars if path]
-
-
 rule register_ct_to_mri:
     input:
         fixed=lambda wildcards: image(wildcards.reference)(wildcards),
@@ -16,6 +10,8 @@ rule register_ct_to_mri:
         log("register_ct_to_mri", "subject", "session", "reference"),
     benchmark:
         benchmark_path("register_ct_to_mri", "subject", "session", "reference")
+    conda:
+        "../envs/environment.yaml"
     threads: 1
     resources:
         mem_mb=3000,
@@ -41,6 +37,8 @@ rule register_mri_contrasts:
         log("register_mri_contrasts", "subject", "session", "contrast", "reference"),
     benchmark:
         benchmark_path("register_mri_contrasts", "subject", "session", "contrast", "reference")
+    conda:
+        "../envs/environment.yaml"
     threads: 1
     resources:
         mem_mb=3000,
@@ -67,6 +65,8 @@ rule register_mri_to_template:
         log("register_mri_to_template", "subject", "session", "reference"),
     benchmark:
         benchmark_path("register_mri_to_template", "subject", "session", "reference")
+    conda:
+        "../envs/environment.yaml"
     threads: 1
     resources:
         mem_mb=3000,
@@ -94,6 +94,8 @@ rule check_registration:
         log("check_registration"),
     benchmark:
         benchmark_path("check_registration")
+    conda:
+        "../envs/environment.yaml"
     threads: 1
     resources:
         mem_mb=2000,

@@ -30,6 +30,8 @@ rule plot_subject_qc:
         log("plot_subject_qc"),
     benchmark:
         benchmark_path("plot_subject_qc")
+    conda:
+        "../envs/environment.yaml"
     threads: 1
     resources:
         mem_mb=2500,
@@ -43,56 +45,6 @@ rule plot_subject_qc:
         "../scripts/plot_subject_qc.py"
 
 
-QC_PICTURES = ("registration", "calcification", "wmh", "wall")
-ANALYSIS_TABLES = ("table1", "associations", "diagnostics", "correlations", "markers", "change", "power")
-
-
-def report_session(row):
-    """What the report reads of one subject-session."""
-
-    def of_session(folder, suffix):
-        return session_file(folder, suffix).format(subject=row.subject, session=row.session)
-
-    return {
-        "subject": row.subject,
-        "session": row.session,
-        "checks": of_session("", "desc-check_images.json"),
-        "registration": of_session("ct", "desc-registration_qc.json") if row.get("ct") else None,
-        "pictures": {name: of_session("figures", f"desc-{name}_qc.png") for name in QC_PICTURES},
-    }
-
-
-def report_analysis(name, tables):
-    """Tables of one analysis, of those that the cohort has, and its flow picture."""
-    paths = {part: cohort_file(f"{name}_{part}.tsv") for part in ANALYSIS_TABLES}
-    return {
-        "tables": {part: path for part, path in paths.items() if path in tables},
-        "flow": cohort_file(f"{name}_flow.svg"),
-    }
-
-
-def report_files():
-    """Every file that the report reads, by what it is."""
-    tables = cohort_tables()
-    names = ("patients", "lesions", "change", "attrition", "doubtful_values", "agreement")
-    named = {name: cohort_file(f"{name}.tsv") for name in names}
-    return {name: path if path in tables else None for name, path in named.items()} | {
-        "manifest": str(OUT / "manifest.tsv"),
-        "sessions": [report_session(row) for row in ROWS],
-        "analyses": {name: report_analysis(name, tables) for name in ANALYSES},
-        "audits": {name: cohort_file(f"{name}_audit.tsv") for name in CONFIG.printed_tables},
-    }
-
-
-def every_path(files):
-    """The paths in a nest of dicts and lists as `report_files` makes it."""
-    if isinstance(files, dict):
-        return [path for name, part in files.items() if name not in ("subject", "session") for path in every_path(part)]
-    if isinstance(files, list):
-        return [path for part in files for path in every_path(part)]
-    return [files] if files else []
-
-
 rule build_report:
     input:
         lambda wildcards: every_path(report_files()),
@@ -103,6 +55,8 @@ rule build_report:
         log("build_report", ""),
     benchmark:
         benchmark_path("build_report", "")
+    conda:
+        "../envs/environment.yaml"
     threads: 1
     resources:
         mem_mb=1500,

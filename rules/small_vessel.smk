@@ -1,7 +1,3 @@
-def has_small_vessel_images(row):
-    return row.get("FLAIR") or row.get("swi") or row.get("T2starw")
-
-
 rule segment_wmh:
     input:
         FLAIR=image("FLAIR"),
@@ -20,6 +16,8 @@ rule segment_wmh:
         log("segment_wmh"),
     benchmark:
         benchmark_path("segment_wmh")
+    conda:
+        "../envs/environment.yaml"
     threads: 1
     resources:
         mem_mb=2500,
@@ -54,6 +52,8 @@ rule detect_microbleeds:
         log("detect_microbleeds"),
     benchmark:
         benchmark_path("detect_microbleeds")
+    conda:
+        "../envs/environment.yaml"
     threads: 1
     resources:
         mem_mb=2500,
@@ -85,6 +85,8 @@ rule detect_lacunes:
         log("detect_lacunes"),
     benchmark:
         benchmark_path("detect_lacunes")
+    conda:
+        "../envs/environment.yaml"
     threads: 1
     resources:
         mem_mb=2500,
@@ -114,6 +116,8 @@ rule measure_wmh:
         log("measure_wmh"),
     benchmark:
         benchmark_path("measure_wmh")
+    conda:
+        "../envs/environment.yaml"
     threads: 1
     resources:
         mem_mb=1500,

@@ -1,24 +1,3 @@
-def is_traced(row):
-    """Whether the tool traces the wall in this session: asked for in the configuration, and points are given."""
-    return CONFIG.vessel_wall.trace_wall and row.get("vwi") and row.get("wall_points")
-
-
-def where_drawn(source):
-    """Input function: `source`'s file where the session has a vessel-wall image and a drawing of it, else nothing."""
-
-    def path(wildcards):
-        row = row_of(wildcards)
-        drawn = row.get("vwi") and (row.get("wall_reader1") or row.get("wall_reader2") or is_traced(row))
-        return source(wildcards) if drawn else []
-
-    return path
-
-
-def of_ct(suffix):
-    """Input function: a file made on the session's CT, where there is a CT and a drawing of the vessel wall."""
-    return where_drawn(of_row(lambda row: row.get("ct") and session_file("ct", suffix)))
-
-
 rule trace_wall:
     input:
         vwi=image("vwi"),
@@ -31,6 +10,8 @@ rule trace_wall:
         log("trace_wall"),
     benchmark:
         benchmark_path("trace_wall")
+    conda:
+        "../envs/environment.yaml"
     threads: 1
     resources:
         mem_mb=2000,
@@ -70,6 +51,8 @@ rule measure_plaque:
         log("measure_plaque"),
     benchmark:
         benchmark_path("measure_plaque")
+    conda:
+        "../envs/environment.yaml"
     threads: 1
     resources:
         mem_mb=2500,

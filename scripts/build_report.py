@@ -62,6 +62,7 @@ def main(snakemake):
         changes = printed_changes(read_tsv(files["change"]))
     agreement = printed_rows(read_tsv(files["agreement"])) if files["agreement"] else None
     doubtful = printed_rows(read_tsv(files["doubtful_values"])) if files["doubtful_values"] else None
+    plots = picture_source(files["agreement_plots"], page, embed=True) if files["agreement_plots"] else None
     audits = {name: printed_rows(read_tsv(path)) for name, path in files["audits"].items()}
     text = render(
         report["title"],
@@ -72,6 +73,7 @@ def main(snakemake):
         changes,
         doubtful,
         audits,
+        plots,
         settings,
         installed_versions(),
     )

@@ -61,7 +61,8 @@ def main(snakemake):
     )
     calcium = read_all(given.calcification_lesions, [*state, *CALCIUM_COLUMNS])
     write_tsv(patients, snakemake.output.patients)
-    write_tsv(lesions_table(manifest, patients, plaques, calcium), snakemake.output.lesions)
+    criteria = snakemake.params.settings["vessel_wall"]
+    write_tsv(lesions_table(manifest, patients, plaques, calcium, criteria), snakemake.output.lesions)
     write_tsv(change_rows(manifest, changes), snakemake.output.change)
     write_tsv(ratings_table(plaques, ratings, patients), snakemake.output.ratings)
 

@@ -171,6 +171,11 @@ def run_files(tmp_path):
     write_tsv(change.assign(change=1.0, change_per_year=0.9), tmp_path / "change.tsv")
     write_tsv(attrition(), tmp_path / "attrition.tsv")
     write_tsv(associations(), tmp_path / "study_associations.tsv")
+    (tmp_path / "study_flow.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
+    doubt = {"file": ["patients.xlsx"], "row": [7], "column": ["ldl_mg_dl"], "why": [f"another unit? {HOSTILE}"]}
+    write_tsv(pd.DataFrame(doubt), tmp_path / "doubtful_values.tsv")
+    audit = {"row": ["age_years"], "printed": ["0.62"], "verdict": ["consistent"]}
+    write_tsv(pd.DataFrame(audit), tmp_path / "printed_audit.tsv")
     sessions = []
     for subject in keys["subject"]:
         write_json({"status": "ok", "reason": None}, tmp_path / f"{subject}.json")
@@ -183,8 +188,16 @@ def run_files(tmp_path):
         sessions.append({"subject": subject, "session": "01"} | paths)
     return {name: tmp_path / f"{name}.tsv" for name in ("manifest", "patients", "lesions", "change", "attrition")} | {
         "agreement": None,
+        "agreement_plots": None,
+        "doubtful_values": tmp_path / "doubtful_values.tsv",
+        "audits": {"printed": tmp_path / "printed_audit.tsv"},
         "sessions": sessions,
-        "analyses": {"study": {"associations": tmp_path / "study_associations.tsv"}},
+        "analyses": {
+            "study": {
+                "tables": {"associations": tmp_path / "study_associations.tsv"},
+                "flow": tmp_path / "study_flow.svg",
+            }
+        },
     }
 
 
@@ -201,7 +214,8 @@ def test_page_stands_alone_and_its_links_lead_somewhere(run_files, tmp_path):
     assert len(outline.ids) == len(set(outline.ids))
     assert all(link.startswith("#") and link[1:] in outline.ids for link in outline.links)
     assert outline.sources
-    assert all(source.startswith("data:image/png;base64,") for source in outline.sources)
+    assert all(source.startswith("data:image/") for source in outline.sources)
+    assert sum(source.startswith("data:image/svg+xml;base64,") for source in outline.sources) == 1
     assert not re.search(r"(src|href|url\()=?.?https?:", (tmp_path / "report/index.html").read_text(encoding="utf-8"))
 
 
@@ -213,6 +227,8 @@ def test_page_gives_numbers_with_units_and_reasons_for_missing_ones(run_files, t
     assert "no ct in this session" in text
     assert "the FLAIR holds no brain" in text
     assert "complete separation" in text
+    assert "another unit?" in text
+    assert "Audit of the printed table printed" in text
     wmh = re.findall(r"<dt>WMH volume</dt><dd>(\S+)", page.read_text(encoding="utf-8"))
     assert [value.split("<")[0] for value in wmh] == ["0", "–"]  # a measured zero, and a missing value
 
@@ -225,7 +241,7 @@ def test_data_cannot_inject_markup(run_files, tmp_path):
 
 def test_large_cohorts_link_their_pictures(run_files, tmp_path):
     outline = parsed(built(run_files, tmp_path, embed_sessions_max=1))
-    assert outline.sources == ["../001.png", "../002.png"]
+    assert outline.sources[1:] == ["../001.png", "../002.png"]  # the flow picture is small: it stays in the page
 
 
 def test_page_without_images_shows_the_analyses_alone(run_files, tmp_path):

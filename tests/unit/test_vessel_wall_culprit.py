@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from scripts.lib.config import VesselWallSettings
-from scripts.lib.vessel_wall.culprit import assign_culprit, judge_culprits
+from scripts.lib.vessel_wall.culprit import judge_culprits
 
 SETTINGS = VesselWallSettings().model_dump()
 
@@ -64,4 +64,4 @@ def test_only_lesions_of_the_symptomatic_territory_can_be_culprits():
 def test_asymptomatic_patients_have_a_counterpart_and_unknown_ones_none():
     table = lesions(subject=["a", "a", "b"], symptomatic=["no", "no", None], stenosis_percent=[55, 75, 80])
     assert verdicts(table) == ["other", "non-culprit", "?"]
-    assert assign_culprit(table).fillna("?").tolist() == ["other", "non-culprit", "?"]
+    assert judge_culprits(table)["culprit"].fillna("?").tolist() == ["other", "non-culprit", "?"]

@@ -12,7 +12,7 @@ from scripts.lib.config import VesselWallSettings
 from scripts.lib.images import Image, linear_transform, write_image, write_transform
 from scripts.lib.tables import read_tsv, write_json, write_tsv
 from scripts.lib.vessel_wall import drawing, parts, sections
-from scripts.lib.vessel_wall.culprit import assign_culprit
+from scripts.lib.vessel_wall.culprit import judge_culprits
 from scripts.lib.vessel_wall.enhancement import enhancement_grade
 from scripts.lib.vessel_wall.session import CtSide, PostContrast, measure_session, plaque_table
 from scripts.measure_plaque import main
@@ -352,20 +352,20 @@ def test_culprit_is_the_only_or_most_stenotic_lesion_of_a_symptomatic_patient():
             "stenosis_percent": [60, 80, np.nan, 70, 55, 50, 60, np.nan, 40, 50],
         }
     )
-    verdict = assign_culprit(lesions)
+    verdict = judge_culprits(lesions)["culprit"]
     assert verdict.fillna("?").tolist() == [
         *("other", "culprit", "culprit", "non-culprit", "other", "culprit", "?", "?", "?", "?"),
     ]
     shuffled = lesions.sample(frac=1, random_state=3)
-    pd.testing.assert_series_equal(assign_culprit(shuffled).sort_index(), verdict)
+    pd.testing.assert_series_equal(judge_culprits(shuffled)["culprit"].sort_index(), verdict)
 
 
 def test_culprit_refuses_contradictions():
     lesions = pd.DataFrame({"subject": ["a", "a"], "symptomatic": [1, 0], "stenosis_percent": [60, 70]})
     with pytest.raises(ValueError, match="sub-a"):
-        assign_culprit(lesions)
+        judge_culprits(lesions)["culprit"]
     with pytest.raises(ValueError, match="maybe"):
-        assign_culprit(lesions.assign(symptomatic="maybe"))
+        judge_culprits(lesions.assign(symptomatic="maybe"))["culprit"]
 
 
 def run_script(folder, **inputs):

@@ -27,7 +27,7 @@ class Workbench:
     def __init__(self, folder: Path) -> None:
         self.folder, self.project, self.bids = folder, folder / "project", folder / "bids"
         ignored = shutil.ignore_patterns("__pycache__")
-        for name in ("rules", "scripts", "config", "profiles", "resources"):
+        for name in ("rules", "scripts", "config", "profiles", "resources", "envs"):
             shutil.copytree(ROOT / name, self.project / name, symlinks=True, ignore=ignored)
         shutil.copy(ROOT / "Snakefile", self.project / "Snakefile")
         self.configure("")

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
 from scripts.lib.tables import MISSING, USABLE
-from scripts.lib.vessel_wall.culprit import assign_culprit
+from scripts.lib.vessel_wall.culprit import judge_culprits
+from scripts.lib.vessel_wall.parts import TOOL
 
 KEYS = ["subject", "session"]
 VISIT = ["subject", "session", "acq_time", "ct_acq_time"]
@@ -205,12 +207,14 @@ def patients_table(
 
 
 def one_reader(plaques: pd.DataFrame) -> pd.DataFrame:
-    """One row per lesion: that of the first reader whose row can be used, else the first reader's.
+    """One row per lesion: that of the first reader whose row can be used, else the first reader's; the tool's own
+    wall stands in only where no reader drew the lesion.
 
     The lesion's values stay together as one reader measured them; how far the readers agree is the agreement table's.
     """
-    order = plaques.assign(unusable=~plaques["status"].isin(USABLE)).sort_values(["unusable", "reader"], kind="stable")
-    chosen = order.drop_duplicates([*KEYS, "lesion"]).drop(columns="unusable")
+    order = plaques.assign(traced=plaques["reader"] == TOOL, unusable=~plaques["status"].isin(USABLE))
+    order = order.sort_values(["traced", "unusable", "reader"], kind="stable")
+    chosen = order.drop_duplicates([*KEYS, "lesion"]).drop(columns=["traced", "unusable"])
     lesions = chosen[chosen["lesion"].notna()]
     with_lesions = set(map(tuple, lesions[KEYS].values))
     alone = chosen[KEYS].apply(tuple, axis=1).map(lambda keys: keys not in with_lesions).astype(bool)
@@ -218,12 +222,17 @@ def one_reader(plaques: pd.DataFrame) -> pd.DataFrame:
 
 
 def lesions_table(
-    manifest: pd.DataFrame, patients: pd.DataFrame, plaques: pd.DataFrame, calcium: pd.DataFrame
+    manifest: pd.DataFrame,
+    patients: pd.DataFrame,
+    plaques: pd.DataFrame,
+    calcium: pd.DataFrame,
+    criteria: Mapping[str, Any],
 ) -> pd.DataFrame:
     """One row per plaque with its calcium and the patient's columns; a session without any has one row that says why.
 
     plaques: per lesion and reader; calcium: CT lesions, summed over the plaque's artery and side as
-    `artery_calcification_*`. `culprit`: see `assign_culprit`; missing without the participants' column `symptomatic`.
+    `artery_calcification_*`. `culprit` and `culprit_reason`: see `judge_culprits`, which takes the `criteria`; missing
+    without the participants' column `symptomatic`.
     """
     require_known(plaques, manifest, "plaque")
     lesions = one_reader(plaques).rename(columns={"status": "plaque_status", "reason": "plaque_reason"})
@@ -239,10 +248,11 @@ def lesions_table(
     table["any_calcification"] = (
         (table["calcium_volume_mm3"] > 0).astype(float).where(table["calcium_volume_mm3"].notna())
     )
-    table["culprit"] = pd.Series(pd.NA, index=table.index, dtype="string")
+    verdict = ["culprit", "culprit_reason"]
+    table[verdict] = pd.DataFrame({name: pd.Series(pd.NA, index=table.index, dtype="string") for name in verdict})
     measured = table["lesion"].notna() & table["plaque_status"].isin(USABLE)
     if "symptomatic" in table.columns and measured.any():
-        table.loc[measured, "culprit"] = assign_culprit(table[measured])
+        table.loc[measured, verdict] = judge_culprits(table[measured], criteria)
     return table
 
 

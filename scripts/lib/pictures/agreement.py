@@ -44,6 +44,7 @@ def bland_altman_figure(sources: Mapping[str, Mapping[str, pd.DataFrame]]) -> Fi
         axes.axhline(0, color=GREY, linewidth=0.6)
         axes.set_title(f"{source}: {measure}" if source else measure, fontsize=8)
         axes.set_xlabel("mean", fontsize=7)
-        axes.set_ylabel(f"{raters[1]} - {raters[0]}", fontsize=7)
+        first, second = (str(rater).removeprefix(f"{measure}_") for rater in raters)
+        axes.set_ylabel(f"{second} - {first}", fontsize=7)
         axes.tick_params(labelsize=6)
     return figure

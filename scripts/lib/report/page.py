@@ -25,6 +25,7 @@ def render(
     changes: Printed | None,
     doubtful: Printed | None,
     audits: Mapping[str, Printed | None],
+    agreement_plots: str | None,
     settings: Mapping[str, Any],
     versions: Mapping[str, str],
 ) -> str:
@@ -54,6 +55,7 @@ def render(
         changes=changes,
         doubtful=doubtful,
         audits=audits,
+        agreement_plots=agreement_plots,
         settings=yaml.safe_dump(dict(settings), sort_keys=False, allow_unicode=True),
         versions=versions,
     )

@@ -14,11 +14,6 @@ TERRITORY |= {"ICA": "anterior", "MCA": "anterior", "ACA": "anterior"}
 SIDES = {"L": "left", "R": "right"}
 
 
-def assign_culprit(lesions: pd.DataFrame, settings: Mapping[str, Any] | None = None) -> pd.Series:
-    """The verdicts of `judge_culprits` alone."""
-    return judge_culprits(lesions, settings)["culprit"]
-
-
 def judge_culprits(lesions: pd.DataFrame, settings: Mapping[str, Any] | None = None) -> pd.DataFrame:
     """Judge every lesion; columns culprit ("culprit", "non-culprit", "other", missing) and culprit_reason.
 

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scripts.lib.cohort.attrition import AttritionError, attrition_table, check_account, exclusions
-from scripts.lib.config import Criterion, plain
+from scripts.lib.config import plain
+from scripts.lib.config.analyses import Criterion
 
 
 def criterion(column, reason="unfit", **given):

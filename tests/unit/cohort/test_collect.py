@@ -147,8 +147,11 @@ CALCIUM = table(
 )
 
 
+CRITERIA = {"culprit_stenosis_percent_min": 50.0, "ct_mri_days_max": 28.0}
+
+
 def test_lesions_hold_every_session_the_usable_reader_and_the_calcium_of_their_own_artery(parts, plaques):
-    lesions = lesions_table(parts["manifest"], patients_of(parts).reset_index(), plaques, CALCIUM)
+    lesions = lesions_table(parts["manifest"], patients_of(parts).reset_index(), plaques, CALCIUM, CRITERIA)
     assert lesions[["subject", "session"]].values.tolist() == [
         ["A", "01"],
         ["A", "01"],
@@ -166,6 +169,23 @@ def test_lesions_hold_every_session_the_usable_reader_and_the_calcium_of_their_o
     assert lesions["age"].tolist() == [61, 61, 61, 66, 70]
     assert lesions.iloc[3]["plaque_reason"] == "no reader's drawing of the vessel wall"
     assert lesions.iloc[4]["plaque_reason"] == "no vwi in this session"
+
+
+def test_a_lesion_that_misses_a_criterion_is_no_culprit_and_says_why(parts, plaques):
+    strict = CRITERIA | {"culprit_stenosis_percent_min": 60.0}
+    lesions = lesions_table(parts["manifest"], patients_of(parts).reset_index(), plaques, CALCIUM, strict)
+    assert lesions["culprit"].fillna("n/a").tolist()[:2] == ["culprit", "n/a"]
+    assert lesions.iloc[1]["culprit_reason"] == "stenosis 55.0 %, under 60 %"
+
+
+def test_the_tools_own_wall_never_stands_in_for_a_reader(parts, plaques):
+    traced = plaques[plaques["reader"] == "reader1"].assign(reader="tool", status="review", stenosis_percent=99.0)
+    failed = plaques.assign(status=plaques["status"].replace("ok", "failed"))
+    both = pd.concat([failed, traced])
+    lesions = lesions_table(parts["manifest"], patients_of(parts).reset_index(), both, CALCIUM, CRITERIA)
+    assert lesions["reader"].dropna().tolist() == ["reader1", "reader1"]
+    alone = lesions_table(parts["manifest"], patients_of(parts).reset_index(), traced, CALCIUM, CRITERIA)
+    assert alone["reader"].dropna().tolist() == ["tool", "tool"]
 
 
 def test_change_has_a_row_for_those_with_one_visit(parts):

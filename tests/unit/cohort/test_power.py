@@ -9,7 +9,8 @@ from scripts.lib.cohort.change import change_table, measurement_error
 from scripts.lib.cohort.dataset import add_changes
 from scripts.lib.cohort.mixed import fit_random_intercept
 from scripts.lib.cohort.power import power_table, size_for_correlation, size_per_arm
-from scripts.lib.config import PowerSettings, plain
+from scripts.lib.config import plain
+from scripts.lib.config.analyses import PowerSettings
 
 
 def cohort(n=120, seed=0):
