@@ -13,6 +13,8 @@ from scripts.lib.audit.inventory import flat
 from scripts.lib.audit.records import Record, path_of
 from scripts.lib.config import plain, validate
 
+OPEN = ("analyses", "printed_tables")  # their keys are names that users give
+
 
 def current_settings(root: Path, own: Record | None) -> dict[str, Any]:
     """The configuration as the run's files give it today; `own` is the inventory's record, which names them.
@@ -56,6 +58,8 @@ def as_today(record: Record, given: Mapping[str, Any], current: Mapping[str, Any
             known[key] = analyses.get(record.wildcards["analysis"], {})
         elif key == "analyses" and record.rule != "build_attrition" and "output_dir" not in given:
             known[key] = {name: analyses[name] for name in value if name in analyses}
+        elif key not in OPEN and isinstance(value, Mapping):  # a section, or those of its keys that the rule reads
+            known[key] = {name: today for name, today in current.get(key, value).items() if name in value}
         else:
             known[key] = current.get(key, value)
     return known
