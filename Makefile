@@ -6,7 +6,7 @@ DEMO := build/demo
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES) --configfile demo/studies.yaml demo/config.yaml
 
 .PHONY: demo demo-data demo-plan test validate validate-poses benchmark-registration audit-table reproduce lint config \
-	lock clean
+	verify trace lock clean
 
 demo: $(DEMO)/.made
 	@$(SNAKEMAKE)
@@ -42,6 +42,14 @@ benchmark-registration: $(DEMO)/.made
 TABLE ?= demo/published/vba.yaml demo/published/csvd.yaml
 audit-table: .venv/.installed
 	@$(BIN)/python -m scripts.lib.cohort.audit_table $(TABLE)
+
+# OUT is the output_dir of the run, CELL is file:values of the row:column (docs/audit.md)
+OUT ?= $(DEMO)/derivatives
+verify: .venv/.installed
+	@$(BIN)/python -m scripts.lib.audit.verify $(OUT)
+
+trace: .venv/.installed
+	@$(BIN)/python -m scripts.lib.audit.trace $(OUT) '$(CELL)'
 
 reproduce: .venv/.installed
 	@$(BIN)/python -m tests.validation.reproduce --out docs/reproduction.md

@@ -16,12 +16,12 @@ include: "rules/vessel_wall.smk"
 include: "rules/longitudinal.smk"
 include: "rules/cohort.smk"
 include: "rules/report.smk"
+include: "rules/audit.smk"
 
 
 rule all:
     default_target: True
     input:
-        per_session(session_file("", "desc-check_images.json")),
-        per_session(session_file("ct", "desc-registration_qc.json"), lambda row: row.get("ct")),
-        cohort_tables(),
-        str(OUT / "report/index.html"),
+        deliverables(),
+        audit_file("inventory.tsv"),
+        str(OUT / "ro-crate-metadata.json"),

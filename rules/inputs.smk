@@ -2,6 +2,9 @@
 
 from collections import namedtuple
 import re
+import tomllib
+
+from scripts.lib.audit.records import name_in
 
 # Ingest
 
@@ -241,3 +244,34 @@ def every_path(files):
     if isinstance(files, list):
         return [path for part in files for path in every_path(part)]
     return [files] if files else []
+
+
+# Audit
+
+
+def deliverables():
+    """What a run is for: everything that the inventory lists follows from these."""
+    return [
+        *per_session(session_file("", "desc-check_images.json")),
+        *per_session(session_file("ct", "desc-registration_qc.json"), lambda row: row.get("ct")),
+        *cohort_tables(),
+        str(OUT / "report/index.html"),
+    ]
+
+
+def audit_file(name):
+    """Path of a file about the run as a whole."""
+    return str(OUT / "audit" / name)
+
+
+def project_version():
+    """The project's version, or n/a in a copy without pyproject.toml."""
+    path = ROOT / "pyproject.toml"
+    return tomllib.loads(path.read_text(encoding="utf-8"))["project"]["version"] if path.is_file() else "n/a"
+
+
+def spatial_sidecars():
+    """Sidecars that BIDS wants of label maps, one for each space and kind (they are inherited by all subjects)."""
+    kinds = {(row.reference, "mask") for row in ROWS if row.reference}
+    kinds |= {("FLAIR", kind) for row in ROWS if row.get("FLAIR") for kind in ("dseg", "mask")}
+    return [str(OUT / f"space-{space}_{kind}.json") for space, kind in sorted(kinds)]

@@ -1,4 +1,4 @@
-"""What every job of the workflow does around its own work: log, seed, threads, versions.
+"""What every job of the workflow does around its own work: log, seed, threads, versions, its record for the audit.
 
 A script ends with
 
@@ -19,6 +19,8 @@ import traceback
 from collections.abc import Callable
 from importlib import metadata
 from typing import Any
+
+from scripts.lib.audit import records
 
 DISTRIBUTIONS = {
     "ants": "antspyx",
@@ -56,7 +58,17 @@ def run(main: Callable[[Any], None], snakemake: Any) -> None:
         faulthandler.enable(log)
         start = time.perf_counter()
         try:
+            read = records.begin(snakemake.log[0], snakemake.input)
             main(snakemake)
+            records.finish(
+                snakemake.log[0],
+                snakemake.rule,
+                dict(snakemake.wildcards.items()),
+                read,
+                snakemake.output,
+                dict(snakemake.params.items()),
+                versions(),
+            )
         except Exception as error:
             traceback.print_exc()
             print(f"{type(error).__name__}: {error} (see {snakemake.log[0]})", file=terminal)

@@ -4,7 +4,8 @@ import pytest
 
 from tests.workflow.planning import BASELINE, FOLLOWUP, Workbench
 
-ALWAYS = {"check_images", "collect_metrics", "assess_agreement", "build_report", "plot_subject_qc"}
+AUDIT = {"write_inventory", "write_ro_crate"}
+ALWAYS = {"check_images", "collect_metrics", "assess_agreement", "build_report", "plot_subject_qc"} | AUDIT
 
 
 @pytest.mark.parametrize(
@@ -52,14 +53,14 @@ def test_analyses_need_no_images(tmp_path):
     (tmp_path / "my.yaml").write_text(
         "output_dir: out\nanalyses:\n  mine: {kind: severity, table: mine.tsv, group: group, describe: [age]}\n"
     )
-    assert set(bench.plan()) == {"build_attrition", "describe_cohort", "build_report"}
+    assert set(bench.plan()) == {"build_attrition", "describe_cohort", "build_report"} | AUDIT
 
 
 def test_a_printed_table_is_audited_without_any_analysis(tmp_path):
     bench = Workbench(tmp_path)
     (tmp_path / "printed.yaml").write_text("groups: {a: 10}\ntables: {}\n")
     (tmp_path / "my.yaml").write_text("output_dir: out\nprinted_tables: {theirs: printed.yaml}\n")
-    assert set(bench.plan()) == {"audit_table", "build_report"}
+    assert set(bench.plan()) == {"audit_table", "build_report"} | AUDIT
 
 
 @pytest.mark.parametrize(

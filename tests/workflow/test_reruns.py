@@ -6,7 +6,7 @@ import pytest
 
 from tests.workflow.planning import BASELINE, FOLLOWUP, Workbench, touch_later
 
-COHORT = {"collect_metrics", "assess_agreement", "build_report"}
+COHORT = {"collect_metrics", "assess_agreement", "build_report", "write_inventory", "write_ro_crate"}
 SESSION_CT = {
     "check_images",
     "register_ct_to_mri",

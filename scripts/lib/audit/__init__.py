@@ -1,0 +1,11 @@
+"""What was made from what: every byte of a finished run accounted for.
+
+records    what each job leaves beside its log: hashes of its inputs and outputs, settings, code digest, versions
+inventory  every file, setting, digest, version and host fact of a run, in one table
+verify     the run as it lies there against inventory and records: changed, lost, added, stale
+rerun      one subject made again elsewhere, and its bytes compared
+trace      from a cell of a table to the files, settings and code that it came from
+trace_picture  the same as a picture
+crate      the run as an RO-Crate, and the BIDS description of the derivatives
+withdraw   a subject's data purged, and what still names the subject
+"""

@@ -1,0 +1,18 @@
+"""List every input, output, setting, code digest, library version and host fact of the run, with SHA-256."""
+
+from pathlib import Path
+
+from scripts.lib.audit.inventory import inventory, write_inventory
+from scripts.lib.audit.records import name_in, root_of
+from scripts.lib.job import run
+
+
+def main(snakemake):
+    root = root_of(snakemake.log[0])
+    targets = [name_in(root, path) for path in snakemake.input]
+    params = snakemake.params
+    write_inventory(inventory(Path(root), targets, params.settings, params.configs), snakemake.output.inventory)
+
+
+if __name__ == "__main__":
+    run(main, snakemake)

@@ -1,0 +1,30 @@
+"""Describe the finished run as an RO-Crate, and its folder as BIDS derivatives."""
+
+import datetime
+import shutil
+from pathlib import Path
+
+from scripts.lib.audit.crate import bidsignore, crate_metadata, dataset_description, spatial_sidecar
+from scripts.lib.audit.inventory import read_inventory
+from scripts.lib.audit.records import root_of
+from scripts.lib.job import run
+from scripts.lib.tables import atomic_path, write_json
+
+
+def main(snakemake):
+    made, params = snakemake.output, snakemake.params
+    with atomic_path(made.workflow) as temporary:
+        shutil.copyfile(snakemake.input.workflow, temporary)
+    with atomic_path(made.bidsignore) as temporary:
+        temporary.write_text(bidsignore(), encoding="utf-8")
+    write_json(dataset_description(params.version, params.title), made.description)
+    for path in made.sidecars:
+        write_json(spatial_sidecar(), path)
+    seconds = Path(snakemake.input.inventory).stat().st_mtime  # the run ended when its inventory was written
+    ended = datetime.datetime.fromtimestamp(int(seconds), tz=datetime.UTC)
+    entries = read_inventory(root_of(snakemake.log[0]))
+    write_json(crate_metadata(entries, params.version, ended, params.title), made.crate)
+
+
+if __name__ == "__main__":
+    run(main, snakemake)

@@ -1,0 +1,101 @@
+"""The inventory: what is in it, that it is the same on every run, and that only what changed is hashed."""
+
+import hashlib
+import subprocess
+
+import pytest
+
+from scripts.lib.audit.inventory import CACHE, INVENTORY, Entry, Hasher, read_inventory
+from scripts.lib.job import run
+from scripts.lib.tables import read_json
+from tests.unit.audit.made_run import MadeRun, edit_keeping_times
+
+
+def test_every_kind_is_there_with_the_bytes_hash(made):
+    entries = read_inventory(made.root)
+    by_name = {(entry.kind, entry.name): entry for entry in entries}
+    path = made.root / "cohort/patients.tsv"
+    assert by_name["output", "cohort/patients.tsv"] == Entry(
+        "output",
+        "cohort/patients.tsv",
+        hashlib.sha256(path.read_bytes()).hexdigest(),
+        str(path.stat().st_size),
+        made_by="logs/collect_metrics/cohort.json",
+    )
+    assert by_name["setting", "wmh.surface_mm"].value == "4.0"
+    assert by_name["version", "python"].value == "3.11.7"
+    assert by_name["code", "check_images"].value == made.params("check_images", {})["code"]
+    assert ("source", "scripts/lib/image_checks.py") in by_name
+    assert ("input", "../bids/participants.tsv") in by_name
+    assert {kind for kind, _ in by_name} == {
+        "input", "output", "record", "config", "setting", "code", "source", "version", "host",
+    }  # fmt: skip
+
+
+def test_hashes_agree_with_sha256sum(made):
+    files = [entry for entry in read_inventory(made.root) if entry.kind in ("input", "output", "record", "config")]
+    listed = "".join(f"{entry.sha256}  {entry.name}\n" for entry in files)
+    done = subprocess.run(["sha256sum", "--check", "--strict"], input=listed, cwd=made.root, text=True, check=False)
+    assert done.returncode == 0
+
+
+def test_two_runs_in_two_folders_give_the_same_bytes(tmp_path):
+    texts = []
+    for name in ("one", "another"):
+        (tmp_path / name).mkdir()
+        texts.append((MadeRun(tmp_path / name).root / INVENTORY).read_bytes())
+    assert texts[0] == texts[1]
+
+
+def test_only_what_changed_is_hashed(tmp_path, monkeypatch):
+    monkeypatch.setattr("scripts.lib.audit.inventory.SETTLED_NS", -1)
+    files = [tmp_path / name for name in "abc"]
+    for path in files:
+        path.write_text("first")
+
+    def hashed():
+        hasher = Hasher(tmp_path / "cache.json")
+        digests = [hasher(path) for path in files]
+        hasher.save()
+        assert digests == [hashlib.sha256(path.read_bytes()).hexdigest() for path in files]
+        return hasher.hashed
+
+    assert hashed() == 3
+    assert hashed() == 0
+    edit_keeping_times(files[1], "other")
+    assert hashed() == 1
+    (tmp_path / "cache.json").write_text("{")
+    assert hashed() == 3
+
+
+def test_young_files_are_not_remembered(made):
+    assert not any("patients.tsv" in name for name in read_json(made.root / CACHE))
+
+
+class Snakemake:
+    """What a script is given."""
+
+    def __init__(self, folder):
+        self.rule, self.threads, self.log = "check_images", 1, [str(folder / "out/logs/check_images/01_01.log")]
+        self.input, self.output = [str(folder / "in.txt")], [str(folder / "out/made.txt")]
+        self.wildcards, self.params = {"subject": "01"}, {"code": "abc", "settings": {"x": 1}}
+
+
+def test_a_job_leaves_a_record_only_where_it_ended_well(tmp_path, capfd):
+    snakemake = Snakemake(tmp_path)
+    (tmp_path / "out/logs/check_images").mkdir(parents=True)
+    (tmp_path / "in.txt").write_text("in")
+    run(lambda given: (tmp_path / "out/made.txt").write_text("made"), snakemake)
+    record = read_json(tmp_path / "out/logs/check_images/01_01.json")
+    assert record["inputs"] == {"../in.txt": hashlib.sha256(b"in").hexdigest()}
+    assert record["outputs"] == {"made.txt": hashlib.sha256(b"made").hexdigest()}
+    assert record["wildcards"] == {"subject": "01"}
+    assert record["params"] == {"code": "abc", "settings": {"x": 1}}
+
+    def fails(given):
+        raise OSError("No space left on device")
+
+    with pytest.raises(SystemExit):
+        run(fails, snakemake)
+    assert not (tmp_path / "out/logs/check_images/01_01.json").exists()
+    assert "No space left on device" in capfd.readouterr().err

@@ -1,0 +1,111 @@
+"""From a cell to what it came from; and a subject out of everything."""
+
+import pytest
+
+from scripts.lib.audit.records import read_records
+from scripts.lib.audit.rerun import differences
+from scripts.lib.audit.trace import TraceError, find_cell, lineage, trace_text
+from scripts.lib.audit.trace_picture import boxes_and_arrows, draw_trace
+from scripts.lib.audit.verify import verify
+from scripts.lib.audit.withdraw import files_naming, purge, subject_label
+from tests.unit.audit.made_run import MadeRun
+
+
+def traced(made, text):
+    cell = find_cell(made.root, text)
+    return cell, lineage(list(read_records(made.root)), cell)
+
+
+def test_a_patients_cell_comes_from_the_patients_files_alone(made):
+    cell, steps = traced(made, "cohort/patients.tsv:sub-01:age")
+    assert (cell.value, cell.subject) == ("601", "01")
+    assert {step.name for step in steps} == {
+        "cohort/patients.tsv",
+        "manifest.tsv",
+        "../bids/participants.tsv",
+        made.measure("01"),
+        "../bids/sub-01/ses-01/anat/sub-01_ses-01_FLAIR.nii.gz",
+    }
+    text = trace_text(made.root, cell, steps)
+    assert "check_images.voxel_mm_max=20.0" in text
+    assert f"code {made.params('check_images', {})['code']}" in text
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("cohort/patient.tsv:01:age", "did you mean 'cohort/patients.tsv'"),
+        ("cohort/patients.tsv:subject=01:agee", "did you mean 'age'"),
+        ("cohort/patients.tsv:09:age", "no row with '09'"),
+        ("cohort/patients.tsv:age", "2 rows fit.*subject=01.*subject=02"),
+    ],
+)
+def test_a_cell_that_is_not_there(made, text, message):
+    with pytest.raises(TraceError, match=message):
+        find_cell(made.root, text)
+
+
+def test_the_picture_has_each_rule_once_and_is_the_same_on_every_run(made, tmp_path):
+    cell, steps = traced(made, "cohort/patients.tsv:sub-01:age")
+    boxes, arrows = boxes_and_arrows(cell, steps)
+    assert boxes["age = 601"] == 0
+    assert (boxes["collect_metrics"], boxes["check_images"], boxes["FLAIR"]) == (1, 2, 3)
+    assert ("FLAIR", "check_images") in arrows
+    for name in ("one.svg", "another.svg"):
+        draw_trace(cell, steps, tmp_path / name)
+    assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "another.svg").read_bytes()
+
+
+def test_a_subject_is_purged_everywhere(made):
+    made.make()
+    assert files_naming(made.root, "02")
+    with pytest.raises(FileExistsError, match="still among the images"):
+        purge(made.root, "02")
+    assert (made.root / made.measure("02")).is_file()
+    purge(made.root, "02", images=True)
+    made.make()
+    assert files_naming(made.root, "02") == []
+    assert verify(made.root) == []
+    assert "sub-02" not in (made.bids / "participants.tsv").read_text()
+    assert "sub-01" in (made.bids / "participants.tsv").read_text()
+    assert (made.bids / "sub-01").is_dir()
+    assert not (made.bids / "sub-02").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "names"),
+    [
+        ("cohort/a.tsv", "subject\tage\n02\t50\n", True),
+        ("cohort/a.tsv", "subject\tage\n01\t02\n", False),
+        ("cohort/a.tsv", "reason\texcluded_subjects\nno CT\t01, 02\n", True),
+        ("cohort/a.md", "seen in sub-02 alone", True),
+        ("cohort/a.md", "seen in sub-021", False),
+        ("logs/check_images/02_01.log", "1.0 s", True),
+        ("logs/check_images/01_02.log", "1.0 s", False),
+        ("logs/check_images/09.json", '{"wildcards": {"subject": "02"}}', True),
+        ("sub-02_x.nii.gz", "", True),
+    ],
+)
+def test_what_names_a_subject(tmp_path, name, text, names):
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / name).write_text(text)
+    assert files_naming(tmp_path, "02") == ([name] if names else [])
+
+
+@pytest.mark.parametrize("text", ["..", "sub-../x", "", "0 1"])
+def test_nothing_but_a_label_can_be_purged(text):
+    with pytest.raises(ValueError, match="letters and digits"):
+        subject_label(text)
+
+
+def test_what_differs_between_two_runs(tmp_path):
+    for name in ("one", "another"):
+        (tmp_path / name).mkdir()
+    one, another = (MadeRun(tmp_path / name) for name in ("one", "another"))
+    names = [one.measure("01"), one.measure("02")]
+    assert list(differences(one.root, another.root, names)) == []
+    another.make_session("01", text="review")
+    (another.root / names[1]).unlink()
+    found = dict(differences(one.root, another.root, names))
+    assert found[names[0]] == "17 and 21 bytes, line 1"
+    assert found[names[1]].startswith("only in")

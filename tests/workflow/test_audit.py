@@ -1,0 +1,104 @@
+"""Real jobs over files that are no images: inventory, verify, a second run, a killed run, a withdrawn subject.
+
+An unreadable image gives rows with a status, so that the whole workflow runs in seconds.
+"""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.workflow.planning import SNAKEMAKE, Workbench
+
+pytestmark = pytest.mark.xdist_group("audit")
+VALIDATOR = Path(sys.executable).with_name("bids-validator-deno")
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """Two subjects, run to the end, and a snapshot of the folder."""
+    bench = Workbench(tmp_path_factory.mktemp("audited") / "bench")
+    for subject in ("01", "02"):
+        bench.add_session(subject, "01", ("anat/{}_T1w",))
+    bench.snakemake()
+    shutil.copytree(bench.folder, bench.folder.with_name("snapshot"), symlinks=True)
+    return bench
+
+
+@pytest.fixture
+def bench(finished):
+    """The finished run, put back as it was in its own place."""
+    shutil.rmtree(finished.folder)
+    shutil.copytree(finished.folder.with_name("snapshot"), finished.folder, symlinks=True)
+    return finished
+
+
+def module(bench, name, *arguments):
+    """A module of the project copy on the output folder: its exit status and what it printed."""
+    command = [sys.executable, "-m", f"scripts.lib.audit.{name}", str(bench.folder / "out"), *arguments]
+    done = subprocess.run(command, cwd=bench.project, capture_output=True, text=True, check=False)
+    assert "Traceback" not in done.stderr, done.stderr
+    return done.returncode, done.stdout
+
+
+def test_a_finished_run_verifies_and_has_nothing_to_do(bench):
+    assert module(bench, "verify") == (0, "")
+    assert bench.plan() == {}
+
+
+def test_one_subject_made_again_has_the_same_bytes(bench):
+    assert module(bench, "verify", "--rerun", "01") == (0, "")
+
+
+def test_a_run_that_was_killed_is_found_and_finished_to_the_same_bytes(bench):
+    inventory = (bench.folder / "out/audit/inventory.tsv").read_bytes()
+    shutil.rmtree(bench.folder / "out/sub-02")
+    (bench.folder / "out/cohort/patients.tsv").write_text("edited\n")
+    command = [SNAKEMAKE, "-s", str(bench.project / "Snakefile"), "--cores", "1", "--configfile", "my.yaml"]
+    log = bench.folder / "out/logs/register_mri_to_template/02_01_T1w.log"
+    log.unlink()
+    with subprocess.Popen(
+        command, cwd=bench.folder, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as run:
+        deadline = time.monotonic() + 120
+        while not log.exists() and run.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.02)
+        os.killpg(run.pid, signal.SIGSTOP)
+        with pytest.raises(RuntimeError, match=r"[Ll]ock"):  # a second run on the same folder, while the first is on
+            bench.snakemake()
+        os.killpg(run.pid, signal.SIGKILL)
+    status, printed = module(bench, "verify")
+    assert status == 1
+    assert "lost\tsub-02/ses-01/" in printed
+    assert "changed\tcohort/patients.tsv\tnot the bytes that its job left: delete it" in printed
+    (bench.folder / "out/cohort/patients.tsv").unlink()
+    with pytest.raises(RuntimeError, match="--unlock"):
+        bench.snakemake()
+    bench.snakemake("--unlock")
+    bench.snakemake()
+    assert module(bench, "verify") == (0, "")
+    assert (bench.folder / "out/audit/inventory.tsv").read_bytes() == inventory
+
+
+def test_a_withdrawn_subject_is_nowhere_after_the_next_run(bench):
+    assert module(bench, "withdraw", "02")[0] == 2  # still among the images
+    assert module(bench, "withdraw", "02", "--images")[0] == 0
+    assert bench.planned_sessions() == set()
+    bench.snakemake()
+    assert module(bench, "verify", "--absent", "02") == (0, "")
+    assert module(bench, "verify", "--absent", "01")[0] == 1
+
+
+@pytest.mark.skipif(not VALIDATOR.is_file(), reason="bids-validator-deno is not in the environment")
+def test_the_derivatives_pass_the_bids_validator(finished):
+    out = finished.folder.with_name("snapshot") / "out"
+    done = subprocess.run([VALIDATOR, out, "--json"], capture_output=True, text=True, check=False)
+    issues = json.loads(done.stdout)["issues"]["issues"]
+    errors = {issue["code"] for issue in issues if issue["severity"] == "error"}
+    assert errors <= {"EMPTY_FILE", "NIFTI_HEADER_UNREADABLE"}  # masks that could not be made
