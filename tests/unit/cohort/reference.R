@@ -50,6 +50,9 @@ out$linear_cook <- range(cooks.distance(linear))
 gee <- geeglm(event ~ x + male, id = patient, data = lesions, family = binomial, corstr = "independence",
               control = geese.control(epsilon = 1e-12, maxit = 200))
 out$gee <- unlist(summary(gee)$coefficients["x", c(1, 2)])
+gee <- geeglm(event ~ x + male, id = patient, data = lesions, family = binomial, corstr = "exchangeable",
+              control = geese.control(epsilon = 1e-12, maxit = 200))
+out$gee_exchangeable <- unlist(summary(gee)$coefficients["x", c(1, 2)])
 
 # correlation and trend
 known <- complete.cases(wide[c("group3", "wmh")])
