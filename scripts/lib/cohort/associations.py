@@ -13,7 +13,7 @@ from scripts.lib.cohort import diagnostics
 from scripts.lib.cohort.dataset import expand_models
 from scripts.lib.cohort.external import category_text
 from scripts.lib.cohort.imputation import imputable, imputed_tables, pool
-from scripts.lib.cohort.regression import FITS, NUMBERS, Fit, fit_clustered
+from scripts.lib.cohort.regression import FITS, NUMBERS, Fit, fit_clustered, rows_left_out
 from scripts.lib.cohort.variables import formula_columns, model_columns
 from scripts.lib.tables import join_reasons
 
@@ -103,8 +103,7 @@ def associations(table: pd.DataFrame, plan: Plan) -> tuple[pd.DataFrame, pd.Data
     for model in _models(known, plan):
         complete = model.design.notna().all(axis=1)
         fit = _fit(response[complete], model.design[complete], clusters, model.terms, plan)
-        dropped = int((~complete).sum())
-        note = f"{dropped} row(s) without all values left out" if dropped else ""
+        note = rows_left_out(int((~complete).sum()))
         rows += _rows(model, plan, fit, COMPLETE, join_reasons(fit.note, note))
         checks.append(
             {"model": model.name, "predictor": model.predictor}

@@ -74,6 +74,9 @@ def change_table(
     changed by more, by group. q: Benjamini-Hochberg within a part and method.
     """
     rows: list[dict[str, object]] = []
+    designs = [model_columns(table, name, references, {}) for name in covariates]
+    adjusting = pd.concat([severity.rename("severity"), *designs], axis=1)
+    adjusted = ", ".join(covariates)
     for marker, columns in changes.items():
         per_year = f"{marker}_change_per_year"
         measure = per_year if table[per_year].notna().any() else f"{marker}_change"
@@ -82,13 +85,13 @@ def change_table(
         given = [table[list(partial_for)]] if partial_for else []
         for method, others in [(method, other) for other in [None, *given] for method in ("spearman", "pearson")]:
             found = correlate(severity, table[measure], method, others)
-            adjusted = f"adjusted for {found.pop('adjusted_for')}" if others is not None else ""
-            found |= {"estimate": found.pop("r"), "note": join_reasons(adjusted, str(found.pop("note", "")))}
+            partial = f"adjusted for {found.pop('adjusted_for')}" if others is not None else ""
+            found |= {"estimate": found.pop("r"), "note": join_reasons(partial, str(found.pop("note", "")))}
             rows.append({"measure": measure, "part": CORRELATION, "group": "overall", **found})
         if columns["followup"] and columns["baseline"]:
             ends = columns["baseline"], columns["followup"]
-            rows.append(_follow_up_row(table, marker, *ends, severity, covariates, references))
-            rows.append(_mixed_row(table, marker, *ends, severity, covariates, references))
+            rows.append(_follow_up_row(table, marker, *ends, adjusting, adjusted))
+            rows.append(_mixed_row(table, marker, *ends, adjusting, adjusted))
         rows += _detectable_rows(table, marker, columns, group, group_levels)
     result = pd.DataFrame(rows, columns=COLUMNS)
     result["q"] = result.groupby(["part", "method"], dropna=False)["p"].transform(false_discovery_rate)
@@ -108,19 +111,12 @@ def _group_rows(
 
 
 def _follow_up_row(
-    table: pd.DataFrame,
-    marker: str,
-    baseline: str,
-    followup: str,
-    severity: pd.Series,
-    covariates: Sequence[str],
-    references: Mapping[str, str],
+    table: pd.DataFrame, marker: str, baseline: str, followup: str, adjusting: pd.DataFrame, adjusted: str
 ) -> dict[str, object]:
-    adjusting = [model_columns(table, name, references, {}) for name in covariates]
-    design = pd.concat([pd.DataFrame({"severity": severity, "baseline": table[baseline]}), *adjusting], axis=1)
+    design = adjusting.copy()
+    design.insert(1, "baseline", table[baseline])
     complete = design.notna().all(axis=1) & table[followup].notna()
     fit = fit_linear(table.loc[complete, followup].to_numpy(float), design[complete])
-    adjusted = ", ".join(["baseline", *covariates])
     return {
         "measure": f"{marker}_followup",
         "part": FOLLOW_UP,
@@ -128,32 +124,24 @@ def _follow_up_row(
         "n": fit.n,
         **fit.table.loc["severity", ["estimate", "se", "ci_low", "ci_high", "p"]].to_dict(),
         "method": fit.method,
-        "note": join_reasons(f"adjusted for {adjusted}", fit.note),
+        "note": join_reasons(f"adjusted for {', '.join(filter(None, ('baseline', adjusted)))}", fit.note),
     }
 
 
 def _mixed_row(
-    table: pd.DataFrame,
-    marker: str,
-    baseline: str,
-    followup: str,
-    severity: pd.Series,
-    covariates: Sequence[str],
-    references: Mapping[str, str],
+    table: pd.DataFrame, marker: str, baseline: str, followup: str, adjusting: pd.DataFrame, adjusted: str
 ) -> dict[str, object]:
     years = table["interval_days"] / DAYS_PER_YEAR
     timed = bool(years.notna().any())
-    adjusting = [model_columns(table, name, references, {}) for name in covariates]
-    fixed = pd.concat([pd.DataFrame({"severity": severity}), *adjusting], axis=1)
     visits = []
-    for values, time in ((table[baseline], 0.0 * severity), (table[followup], years if timed else 0.0 * severity + 1)):
-        part = fixed.assign(value=values, time=time, subject=table["subject"])
+    start = 0.0 * adjusting["severity"]
+    for values, time in ((table[baseline], start), (table[followup], years if timed else start + 1)):
+        part = adjusting.assign(value=values, time=time, subject=table["subject"])
         visits.append(part.assign(interaction=part["severity"] * part["time"]).dropna())
     long = pd.concat(visits, ignore_index=True)
     design = long.drop(columns=["value", "subject"])
     terms = ["interaction", *(name for name in design if name != "interaction")]
     found = fit_random_intercept(long["value"].to_numpy(float), design[terms], long["subject"].to_numpy())
-    adjusted = f"adjusted for {', '.join(covariates)}" if covariates else ""
     both = int(long["subject"].duplicated().sum())
     counted = f"{long['subject'].nunique()} subjects, {both} with both visits"
     return {
@@ -162,7 +150,7 @@ def _mixed_row(
         "group": "per step of severity and year" if timed else "per step of severity",
         "n": len(long),
         **found,
-        "note": join_reasons(counted, adjusted, str(found["note"])),
+        "note": join_reasons(counted, f"adjusted for {adjusted}" if adjusted else "", str(found["note"])),
     }
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from scripts.lib.cohort.regression import Fit, finite_maximum
+from scripts.lib.cohort.regression import Fit, finite_maximum, standardised
 
 FOLDS = 10
 FOLD_SEED = 20170
@@ -105,7 +105,7 @@ def hosmer_lemeshow(outcome: np.ndarray, probability: np.ndarray) -> tuple[float
 
 def cooks_distance(outcome: np.ndarray, design: pd.DataFrame, fitted: np.ndarray, logistic: bool) -> np.ndarray:
     """(n,) Cook's distance; of a logistic model by its one-step form (Pregibon, Ann Stat 1981;9:705)."""
-    columns = np.column_stack([np.ones(len(design)), ((design - design.mean()) / design.std(ddof=0)).to_numpy()])
+    columns = np.column_stack([np.ones(len(design)), standardised(design)[0]])
     weight = fitted * (1 - fitted) if logistic else np.ones(len(design))
     triangle = np.linalg.qr(columns * np.sqrt(weight)[:, None])[0]
     leverage = np.minimum((triangle**2).sum(axis=1), 1 - 1e-12)
@@ -129,7 +129,7 @@ def cross_validated(outcome: np.ndarray, design: pd.DataFrame) -> dict[str, floa
     rank = np.empty(len(outcome), int)
     rank[shuffled[np.argsort(outcome[shuffled], kind="stable")]] = np.arange(len(outcome))
     fold = rank % FOLDS  # both outcomes are spread evenly
-    scaled = ((design - design.mean()) / design.std(ddof=0)).to_numpy()
+    scaled = standardised(design)[0]
     logit = np.empty(len(outcome))
     for out in (fold == at for at in range(FOLDS)):
         model = finite_maximum(scaled[~out], outcome[~out])

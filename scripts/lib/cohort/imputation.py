@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from scripts.lib.cohort.regression import wald
 from scripts.lib.cohort.variables import is_number, levels_of
 
 DONORS = 5
@@ -32,9 +33,8 @@ class Pooled:
 
     def interval(self) -> tuple[float, float, float]:
         """95 % interval and two-sided p, from the t distribution."""
-        t = stats.t(self.df)
-        reach = t.ppf(0.975) * self.se
-        return self.estimate - reach, self.estimate + reach, float(2 * t.sf(abs(self.estimate) / self.se))
+        low, high, p = wald(self.estimate, self.se, stats.t(self.df))
+        return low, high, float(p)
 
 
 def pool(estimates: np.ndarray, errors: np.ndarray, df_complete: float) -> Pooled:

@@ -14,7 +14,7 @@ import pandas as pd
 from scipy import stats
 
 from scripts.lib.cohort.correlations import false_discovery_rate
-from scripts.lib.cohort.regression import design_problem, fit_linear
+from scripts.lib.cohort.regression import design_problem, fit_linear, rows_left_out, standardised, wald
 from scripts.lib.cohort.variables import model_columns
 from scripts.lib.tables import join_reasons
 
@@ -56,8 +56,7 @@ def marker_models(
             design = pd.concat([severity.rename("severity"), *adjusting], axis=1)
             known = design.notna().all(axis=1) & table[marker].notna()
             found = FITS[kind](table.loc[known, marker].to_numpy(float), design[known])
-            dropped = int((~known).sum())
-            note = f"{dropped} row(s) without all values left out" if dropped else ""
+            note = rows_left_out(int((~known).sum()))
             rows.append(
                 {"group": group, "measure": marker, "n": int(known.sum()), "adjusted_for": ", ".join(covariates)}
                 | found
@@ -76,9 +75,8 @@ def _checked(outcome: np.ndarray, design: pd.DataFrame) -> str:
 
 
 def _ratio_row(method: str, estimate: float, error: float, note: str = "") -> dict[str, object]:
-    reach = stats.norm.ppf(0.975) * error
-    ends = {"ci_low": np.exp(estimate - reach), "ci_high": np.exp(estimate + reach)}
-    p = 2 * stats.norm.sf(abs(estimate / error))
+    low, high, p = wald(estimate, error)
+    ends = {"ci_low": np.exp(low), "ci_high": np.exp(high)}
     return {"method": method, "estimate": estimate, "se": error, "ratio": np.exp(estimate), "p": p, "note": note} | ends
 
 
@@ -96,8 +94,7 @@ def fit_ordinal(grades: np.ndarray, design: pd.DataFrame) -> dict[str, object]:
     from statsmodels.miscmodels.ordinal_model import OrderedModel
     from statsmodels.tools.numdiff import approx_fprime
 
-    spread = design.std(ddof=0)
-    scaled = ((design - design.mean()) / spread).to_numpy()
+    scaled, spread = standardised(design)
     k, codes = scaled.shape[1], np.unique(grades, return_inverse=True)[1]
     separated: dict[str, object] = {"method": method, "note": "no finite fit: a cut of the grades is separated"}
     with warnings.catch_warnings():
@@ -148,8 +145,8 @@ def fit_negative_binomial(counts: np.ndarray, design: pd.DataFrame) -> dict[str,
     from statsmodels.genmod import families
     from statsmodels.genmod.generalized_linear_model import GLM
 
-    spread = design.std(ddof=0)
-    columns = np.column_stack([np.ones(len(counts)), ((design - design.mean()) / spread).to_numpy()])
+    scaled, spread = standardised(design)
+    columns = np.column_stack([np.ones(len(counts)), scaled])
     note = ""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

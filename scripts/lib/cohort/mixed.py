@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 from scipy.optimize import minimize_scalar
 
-from scripts.lib.cohort.regression import design_problem
+from scripts.lib.cohort.regression import design_problem, standardised, wald
 
 RATIO_LOG_RANGE = (-18.0, 18.0)  # of the variance between to that within subjects; below it there is none
 
@@ -29,8 +28,8 @@ def fit_random_intercept(values: np.ndarray, design: pd.DataFrame, subjects: np.
     problem = design_problem(design) or ("the marker does not vary" if np.ptp(values) == 0 else "")
     if problem:
         return empty | {"note": problem}
-    spread = design.std(ddof=0)
-    x = np.column_stack([np.ones(n), ((design - design.mean()) / spread).to_numpy()])
+    scaled, spread = standardised(design)
+    x = np.column_stack([np.ones(n), scaled])
     y = values - values.mean()
     sizes = np.bincount(codes).astype(float)
     x_sums = np.stack([np.bincount(codes, column) for column in x.T], axis=1)
@@ -57,13 +56,13 @@ def fit_random_intercept(values: np.ndarray, design: pd.DataFrame, subjects: np.
     beta, information, variance, _ = solved(ratio)
     estimate = float(beta[1] / spread.iloc[0])
     error = float(np.sqrt(variance * np.linalg.inv(information)[1, 1]) / spread.iloc[0])
-    reach = stats.norm.ppf(0.975) * error
+    low, high, p = wald(estimate, error)
     return {
         "method": method,
         "estimate": estimate,
         "se": error,
-        "ci_low": estimate - reach,
-        "ci_high": estimate + reach,
-        "p": float(2 * stats.norm.sf(abs(estimate / error))),
+        "ci_low": low,
+        "ci_high": high,
+        "p": float(p),
         "note": "" if ratio else "no variance between subjects: an ordinary regression",
     }

@@ -72,8 +72,7 @@ def fit_logistic(outcome: np.ndarray, design: pd.DataFrame, profiled: Sequence[s
     problem = f"{n} rows are too few for {design.shape[1]} terms" if n < design.shape[1] + 3 else design_problem(design)
     if problem:
         return _without_estimates(design.columns, n, events, method, problem)
-    spread = design.std(ddof=0)
-    scaled = ((design - design.mean()) / spread).to_numpy()
+    scaled, spread = standardised(design)
     per_term = fewer / design.shape[1]
     note = f"{per_term:.1f} events per term: estimates may be biased" if per_term < EVENTS_PER_TERM_MIN else ""
     model = finite_maximum(scaled, outcome)
@@ -96,7 +95,7 @@ def fit_logistic(outcome: np.ndarray, design: pd.DataFrame, profiled: Sequence[s
     if model.penalty_weight:
         table[["ci_low", "ci_high", "p"]] = table[["profile_low", "profile_high", "p_lr"]].to_numpy()
     else:
-        table[["ci_low", "ci_high", "p"]] = _wald(table["estimate"], table["se"], stats.norm())
+        table[["ci_low", "ci_high", "p"]] = np.column_stack(wald(table["estimate"], table["se"]))
     return Fit(table, n, events, method, note, model.predict_proba(scaled)[:, 1])
 
 
@@ -150,8 +149,7 @@ def separating_terms(outcome: np.ndarray, design: pd.DataFrame) -> list[str]:
     """Terms without a finite maximum likelihood estimate; empty if the outcome is not separated (Konis 2007)."""
     from firthmodels import detect_separation
 
-    scaled = (design - design.mean()) / design.std(ddof=0)
-    finite = detect_separation(scaled.to_numpy(), outcome.astype(int)).is_finite
+    finite = detect_separation(standardised(design)[0], outcome.astype(int)).is_finite
     return [str(name) for name, is_finite in zip(design.columns, finite, strict=False) if not is_finite]
 
 
@@ -172,14 +170,13 @@ def fit_linear(outcome: np.ndarray, design: pd.DataFrame, profiled: Sequence[str
         return _without_estimates(design.columns, n, np.nan, method, problem)
     from statsmodels.regression.linear_model import OLS
 
-    spread = design.std(ddof=0)
-    scaled = (design - design.mean()) / spread
-    result = OLS(outcome, np.column_stack([np.ones(n), scaled.to_numpy()])).fit(cov_type="HC3", use_t=True)
+    scaled, spread = standardised(design)
+    result = OLS(outcome, np.column_stack([np.ones(n), scaled])).fit(cov_type="HC3", use_t=True)
     table = pd.DataFrame(np.nan, index=design.columns, columns=NUMBERS)
     table["estimate"], table["se"] = result.params[1:] / spread, result.bse[1:] / spread
     if not np.isfinite(table["se"]).all():
         return _without_estimates(design.columns, n, np.nan, method, "a row has leverage 1; HC3 errors do not exist")
-    table[["ci_low", "ci_high", "p"]] = _wald(table["estimate"], table["se"], stats.t(result.df_resid))
+    table[["ci_low", "ci_high", "p"]] = np.column_stack(wald(table["estimate"], table["se"], stats.t(result.df_resid)))
     return Fit(table, n, np.nan, method, fitted=result.fittedvalues)
 
 
@@ -203,8 +200,7 @@ def fit_clustered(
     family = families.Binomial() if regression == "logistic" else families.Gaussian()
     working = cov_struct.Independence() if correlation == "independence" else cov_struct.Exchangeable()
     order = np.argsort(clusters, kind="stable")
-    spread = design.std(ddof=0)
-    scaled = ((design - design.mean()) / spread).to_numpy()
+    scaled, spread = standardised(design)
     columns = np.column_stack([np.ones(len(outcome)), scaled])
     model = GEE(outcome[order], columns[order], groups=clusters[order], family=family, cov_struct=working)
     result = model.fit(maxiter=ITERATIONS_MAX, ctol=TOLERANCE)
@@ -214,17 +210,28 @@ def fit_clustered(
         return _without_estimates(design.columns, alone.n, alone.events, name, "the fit did not converge")
     table = pd.DataFrame(np.nan, index=design.columns, columns=NUMBERS)
     table["estimate"], table["se"] = result.params[1:] / spread, result.bse[1:] / spread
-    table[["ci_low", "ci_high", "p"]] = _wald(table["estimate"], table["se"], stats.norm())
+    table[["ci_low", "ci_high", "p"]] = np.column_stack(wald(table["estimate"], table["se"]))
     few = f"{n_clusters} clusters" + (": errors may be too small" if n_clusters < CLUSTERS_MIN else "")
     fitted = np.empty(len(outcome))
     fitted[order] = result.fittedvalues
     return Fit(table, alone.n, alone.events, name, join_reasons(few, alone.note), fitted)
 
 
-def _wald(estimate: pd.Series, error: pd.Series, distribution: stats.rv_frozen) -> np.ndarray:
-    """(k, 3): limits of the 95 % interval and the two-sided p."""
+def standardised(design: pd.DataFrame) -> tuple[np.ndarray, pd.Series]:
+    """(n, k) columns with mean 0 and SD 1, for fits to full precision, and the SDs: estimates divide by them."""
+    spread = design.std(ddof=0)
+    return ((design - design.mean()) / spread).to_numpy(), spread
+
+
+def wald(estimate: Any, error: Any, distribution: Any = stats.norm) -> tuple[Any, Any, Any]:
+    """Limits of the 95 % interval and the two-sided p, of numbers or arrays; distribution: normal, or a frozen t."""
     reach = distribution.ppf(0.975) * error
-    return np.column_stack([estimate - reach, estimate + reach, 2 * distribution.sf(np.abs(estimate / error))])
+    return estimate - reach, estimate + reach, 2 * distribution.sf(np.abs(estimate / error))
+
+
+def rows_left_out(n: int) -> str:
+    """The note on rows that are no complete cases; empty for none."""
+    return f"{n} row(s) without all values left out" if n else ""
 
 
 def design_problem(design: pd.DataFrame) -> str:
@@ -232,7 +239,7 @@ def design_problem(design: pd.DataFrame) -> str:
     constant = [str(name) for name in design.columns if np.ptp(design[name].to_numpy()) == 0]
     if constant:
         return f"{', '.join(constant)} does not vary among the rows with all values"
-    scaled = ((design - design.mean()) / design.std(ddof=0)).to_numpy()
+    scaled = standardised(design)[0]
     triangle = np.abs(np.diag(np.linalg.qr(scaled, mode="r")))
     dependent = np.flatnonzero(triangle < RANK_TOLERANCE * np.sqrt(len(scaled)))
     if len(dependent) or design.shape[1] > len(design):

@@ -10,6 +10,7 @@ import numpy as np
 from scipy import stats
 
 from scripts.lib.cohort.printed import Printed
+from scripts.lib.cohort.regression import wald
 
 Range = tuple[float, float]
 
@@ -65,8 +66,8 @@ def woolf(counts: np.ndarray) -> tuple[float, float, float, float]:
         return np.nan, np.nan, np.nan, np.nan
     (a, b), (c, d) = counts.astype(float)
     log, error = np.log(a * d / (b * c)), np.sqrt((1 / counts).sum())
-    reach = stats.norm.ppf(0.975) * error
-    return np.exp(log), np.exp(log - reach), np.exp(log + reach), float(2 * stats.norm.sf(abs(log) / error))
+    low, high, p = wald(log, error)
+    return np.exp(log), np.exp(low), np.exp(high), float(p)
 
 
 def correlation_p(r: float, n: int) -> float:
