@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 
-from scripts.lib.images import crop, resample, write_image
+from scripts.lib.images import bounding_box, crop, resample, write_image
 from scripts.lib.job import run
-from scripts.lib.small_vessel.grid import bounding_box, paste
+from scripts.lib.small_vessel.grid import paste
 from scripts.lib.small_vessel.lacunes import COLUMNS, detect_lacunes
 from scripts.lib.small_vessel.session import NotMeasured, brain_on, priors_on, read_checked, to_reference
 from scripts.lib.small_vessel.tissues import TissueError

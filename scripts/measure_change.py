@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import SimpleITK as sitk
 
-from scripts.lib.images import crop, linear_transform, map_points, matrix_ras, read_image, resample
+from scripts.lib.images import bounding_box, crop, linear_transform, map_points, matrix_ras, read_image, resample
 from scripts.lib.job import run
 from scripts.lib.longitudinal import (
     Visit,
@@ -19,7 +19,6 @@ from scripts.lib.longitudinal import (
     wmh_rows,
 )
 from scripts.lib.registration import register_rigid
-from scripts.lib.small_vessel.grid import bounding_box
 from scripts.lib.small_vessel.session import NotMeasured, brain_on, priors_on, read_checked, to_reference
 from scripts.lib.small_vessel.tissues import TissueError
 from scripts.lib.tables import FAILED, MISSING, USABLE, read_json, read_tsv, write_tsv

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from scripts.lib.images import Image, ImageError, crop, read_image, require_same_grid, write_image
+from scripts.lib.images import Image, ImageError, bounding_box, crop, read_image, require_same_grid, write_image
 from scripts.lib.job import run
-from scripts.lib.small_vessel.grid import bounding_box, paste
+from scripts.lib.small_vessel.grid import paste
 from scripts.lib.small_vessel.session import NotMeasured, brain_on, priors_on, read_checked, to_reference
 from scripts.lib.small_vessel.tissues import TISSUES, TissueError
 from scripts.lib.small_vessel.wmh import Wmh, segment_wmh

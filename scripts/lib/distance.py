@@ -8,6 +8,8 @@ from __future__ import annotations
 import numpy as np
 import SimpleITK as sitk
 
+from scripts.lib.images import bounding_box
+
 ROUNDING_MM = 1e-3  # distances are single precision: a voxel exactly on the ball's surface belongs to it
 
 
@@ -41,9 +43,4 @@ def erode_mm(mask: np.ndarray, radius_mm: float, voxel_mm: np.ndarray) -> np.nda
 
 def box_around(mask: np.ndarray, margin_mm: float, voxel_mm: np.ndarray) -> tuple[slice, ...]:
     """Slices of the box around a mask that is not empty, widened by a margin within the array."""
-    box = []
-    for axis, edge in enumerate(voxel_mm):
-        filled = np.flatnonzero(mask.any(axis=tuple({0, 1, 2} - {axis})))
-        reach = int(np.ceil(margin_mm / edge)) + 1
-        box.append(slice(max(0, filled[0] - reach), filled[-1] + reach + 1))
-    return tuple(box)
+    return bounding_box(mask, np.ceil(margin_mm / voxel_mm).astype(int) + 1)

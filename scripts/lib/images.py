@@ -164,6 +164,20 @@ def write_image(data: np.ndarray, affine: np.ndarray, path: str | Path) -> None:
         nib.save(image, temporary)
 
 
+def bounding_box(mask: np.ndarray, margin: int | np.ndarray = 4) -> tuple[slice, ...]:
+    """Slices of the box around the mask, widened by `margin` voxels (one number, or one per axis) within the array.
+
+    The mask must not be empty.
+    """
+    from scipy.ndimage import find_objects
+
+    found = find_objects(mask.astype(np.uint8))[0]
+    return tuple(
+        slice(max(0, s.start - reach), min(n, s.stop + reach))
+        for s, n, reach in zip(found, mask.shape, np.broadcast_to(margin, 3).tolist(), strict=True)
+    )
+
+
 def crop(image: Image, box: tuple[slice, ...]) -> Image:
     """The part of an image within the box; its affine moves along."""
     shift = np.eye(4)

@@ -9,9 +9,9 @@ from scipy.spatial.transform import Rotation
 
 from scripts.lib.config import Config, plain
 from scripts.lib.distance import distance_mm
-from scripts.lib.images import Image, crop
+from scripts.lib.images import Image, bounding_box, crop
 from scripts.lib.longitudinal import Visit, growth_and_shrinkage_cm3, wmh_pair
-from scripts.lib.small_vessel.grid import bounding_box, closed, depth_mm, drop_small
+from scripts.lib.small_vessel.grid import closed, depth_mm, drop_small
 from scripts.lib.small_vessel.tissues import CSF, VENTRICLES, TissueError, correct_bias, mode_of, onto, template_priors
 from scripts.lib.small_vessel.wmh import mask_from_evidence, segment_wmh
 from scripts.lib.tables import OK, REVIEW

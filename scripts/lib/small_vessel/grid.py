@@ -10,14 +10,6 @@ from scripts.lib.distance import dilate_mm, distance_mm, erode_mm
 NEIGHBOURS_26 = np.ones((3, 3, 3), bool)
 
 
-def bounding_box(mask: np.ndarray, margin: int = 4) -> tuple[slice, ...]:
-    """Slices of the box around the mask, widened by `margin` voxels within the array; the mask must not be empty."""
-    found = ndimage.find_objects(mask.astype(np.uint8))[0]
-    return tuple(
-        slice(max(0, s.start - margin), min(n, s.stop + margin)) for s, n in zip(found, mask.shape, strict=True)
-    )
-
-
 def paste(part: np.ndarray, box: tuple[slice, ...], shape: tuple[int, ...]) -> np.ndarray:
     """An array of `shape`, zero but for `part` within the box."""
     whole = np.zeros(shape, part.dtype)

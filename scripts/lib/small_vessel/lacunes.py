@@ -14,9 +14,9 @@ import pandas as pd
 from scipy import ndimage
 
 from scripts.lib.distance import dilate_mm, distance_mm
-from scripts.lib.images import Image, crop
+from scripts.lib.images import Image, bounding_box, crop
 from scripts.lib.small_vessel.blobs import Blob, find_dark_blobs
-from scripts.lib.small_vessel.grid import bounding_box, closed, depth_mm, paste, world
+from scripts.lib.small_vessel.grid import closed, depth_mm, paste, world
 from scripts.lib.small_vessel.tissues import correct_bias, grey_levels, mode_of
 
 COLUMNS = (

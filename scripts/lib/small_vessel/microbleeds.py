@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 
 from scripts.lib.distance import dilate_mm
-from scripts.lib.images import Image, crop
+from scripts.lib.images import Image, bounding_box, crop
 from scripts.lib.small_vessel.blobs import find_dark_blobs
-from scripts.lib.small_vessel.grid import bounding_box, depth_mm, opened, paste, smooth, world
+from scripts.lib.small_vessel.grid import depth_mm, opened, paste, smooth, world
 
 MICROBLEED, CALCIUM = "microbleed", "calcification"
 FORM_DEPTH = 0.3  # a vein that a dark spot is a part of shows above this share of the spot's depth

@@ -16,11 +16,10 @@ import numpy as np
 from scipy import ndimage
 
 from scripts.lib.distance import distance_mm
-from scripts.lib.images import Image, crop
+from scripts.lib.images import Image, bounding_box, crop
 from scripts.lib.small_vessel.grid import (
     NEIGHBOURS_26,
     ball,
-    bounding_box,
     closed,
     depth_mm,
     dilate_26,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.ndimage import map_coordinates
 
-from scripts.lib.images import Image
+from scripts.lib.images import Image, crop
 
 
 def moved(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
@@ -34,7 +34,5 @@ def cropped(image: Image, centre: np.ndarray, half_mm: float) -> Image:
     index = index_of(image.affine, centre[None])[0]
     low = np.clip(np.floor(index - half).astype(int), 0, np.array(image.data.shape) - 2)
     high = np.clip(np.ceil(index + half).astype(int) + 1, low + 2, image.data.shape)
-    affine = image.affine.copy()
-    affine[:3, 3] = moved(image.affine, low[None].astype(float))[0]
-    box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
-    return Image(image.data[box].astype(np.float32), affine)
+    part = crop(image, tuple(slice(a, b) for a, b in zip(low, high, strict=True)))
+    return part.with_data(part.data.astype(np.float32))

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from scripts.lib.images import Image
+from scripts.lib.images import Image, crop
 from scripts.lib.vessel_wall.contours import contains
 from scripts.lib.vessel_wall.parts import DrawingError, Part, compose, part_of, reference_position
 from scripts.lib.vessel_wall.points import moved, voxel_centres
@@ -242,11 +242,10 @@ def _fill(mask: np.ndarray, affine: np.ndarray, one: Polygon, depth_mm: float) -
     index = moved(np.linalg.inv(affine), ends)
     low = np.maximum(np.floor(index.min(axis=0)).astype(int), 0)
     box = tuple(slice(a, b) for a, b in zip(low, np.ceil(index.max(axis=0)).astype(int) + 1, strict=True))
-    shifted = affine.copy()
-    shifted[:3, 3] = moved(affine, low[None].astype(float))[0]
-    offset = voxel_centres(shifted, np.ones(mask[box].shape, dtype=bool)) - centre
+    part = crop(Image(mask, affine), box)
+    offset = voxel_centres(part.affine, np.ones(part.data.shape, dtype=bool)) - centre
     axes = np.linalg.svd(one.points - centre)[2][:2]
     height = offset @ normal
     within = (height >= -depth_mm / 2 - 1e-6) & (height < depth_mm / 2 - 1e-6)
     within[within] = contains((one.points - centre) @ axes.T, offset[within] @ axes.T)
-    mask[box] |= within.reshape(mask[box].shape)
+    mask[box] |= within.reshape(part.data.shape)
