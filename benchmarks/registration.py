@@ -19,8 +19,9 @@ os.environ["ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"] = "1"  # before any ITK is lo
 import numpy as np
 import SimpleITK as sitk
 
-from scripts.lib.images import Image, map_points, read_ct, read_image, read_transform, to_sitk
+from scripts.lib.images import Image, map_points, read_ct, read_image, read_transform
 from scripts.lib.registration import register_rigid
+from scripts.lib.template import to_ants
 from tests.validation.poses import SETTINGS, Case, brain_points, true_transform
 
 sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
@@ -30,18 +31,9 @@ def ants_rigid(mri: Image, ct: Image) -> sitk.Transform:
     """ANTs' `registration(type_of_transform="Rigid")` with its own settings."""
     import ants
 
-    fixed, moving = (_to_ants(image) for image in (mri, ct))
+    fixed, moving = (to_ants(image) for image in (mri, ct))
     result = ants.registration(fixed, moving, type_of_transform="Rigid", random_seed=1)
     return read_transform(result["fwdtransforms"][0])
-
-
-def _to_ants(image: Image):  # type: ignore[no-untyped-def]
-    import ants
-
-    ours = to_sitk(image)
-    direction = np.array(ours.GetDirection()).reshape(3, 3)
-    data = np.ascontiguousarray(image.data, dtype=np.float32)
-    return ants.from_numpy(data, origin=ours.GetOrigin(), spacing=ours.GetSpacing(), direction=direction)
 
 
 def main() -> None:

@@ -17,7 +17,6 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import nibabel as nib
 import numpy as np
 import pandas as pd
 import yaml
@@ -25,7 +24,7 @@ from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
 from scripts.check_registration import judge
-from scripts.lib.images import Image, map_points, remove_shear
+from scripts.lib.images import HU_AIR, Image, ImageError, map_points, read_image, remove_shear
 from scripts.lib.registration import alignment_measures, register_rigid
 from tests.validation.compare import markdown
 
@@ -82,11 +81,6 @@ def draw_cases(pairs: list[tuple[str, str]], count: int, seed: int) -> list[Case
     return cases
 
 
-def read(path: Path) -> Image:
-    file = nib.load(path)
-    return Image(np.asarray(file.dataobj, np.float32), file.affine)
-
-
 def true_transform(run: Path, session: str, first: str, second: str) -> np.ndarray:
     """4 x 4 from points of one image of the session to points of another (RAS mm)."""
     head_to = json.loads((run / f"truth/{session}_transforms.json").read_text())["head_to"]
@@ -98,8 +92,8 @@ def load_case(run: Path, case: Case) -> tuple[Image, Image, np.ndarray]:
     rng = np.random.default_rng(case.seed)
     subject = case.session.split("_")[0]
     folder = run / "bids" / subject / case.session.split("_")[1]
-    mri = read(folder / TARGETS[case.target] / f"{case.session}_{case.target}.nii.gz")
-    ct = read(folder / f"ct/{case.session}_ct.nii.gz")
+    mri = read_image(folder / TARGETS[case.target] / f"{case.session}_{case.target}.nii.gz")
+    ct = read_image(folder / f"ct/{case.session}_ct.nii.gz")
     to_ct = true_transform(run, case.session, case.target, "ct")
     if case.brain_extracted:
         mri = without_scalp(run, case, mri)
@@ -117,7 +111,7 @@ def load_case(run: Path, case: Case) -> tuple[Image, Image, np.ndarray]:
 
 def as_read(ct: Image) -> Image:
     """What reading does to a CT: padding becomes air, a shear is resampled out."""
-    return remove_shear(ct.with_data(np.maximum(ct.data, -1024)), fill=-1024.0)
+    return remove_shear(ct.with_data(np.maximum(ct.data, HU_AIR)), fill=HU_AIR)
 
 
 def random_pose(rng: np.random.Generator, ct: Image, angle_deg: float, shift_mm: float) -> np.ndarray:
@@ -173,7 +167,7 @@ def pad_corners(ct: Image, padding_hu: float) -> Image:
 
 def without_scalp(run: Path, case: Case, mri: Image) -> Image:
     """The MRI with everything outside the true brain set to zero."""
-    brain = read(run / f"truth/{case.session}_space-FLAIR_brain.nii.gz")
+    brain = read_image(run / f"truth/{case.session}_space-FLAIR_brain.nii.gz")
     index = np.linalg.inv(brain.affine) @ true_transform(run, case.session, case.target, "FLAIR") @ mri.affine
     inside = ndimage.affine_transform(brain.data, index[:3, :3], index[:3, 3], mri.data.shape, order=1) > 0.5
     return mri.with_data(np.where(inside, mri.data, 0))
@@ -181,7 +175,7 @@ def without_scalp(run: Path, case: Case, mri: Image) -> Image:
 
 def brain_points(run: Path, case: Case, mri: Image) -> np.ndarray:
     """Points of the brain (n, 3) in the MRI's world, within the MRI's field of view."""
-    brain = read(run / f"truth/{case.session}_space-FLAIR_brain.nii.gz")
+    brain = read_image(run / f"truth/{case.session}_space-FLAIR_brain.nii.gz")
     voxels = np.argwhere(brain.data > 0)[::997]
     to_mri = true_transform(run, case.session, "FLAIR", case.target) @ brain.affine
     points = voxels @ to_mri[:3, :3].T + to_mri[:3, 3]
@@ -272,8 +266,8 @@ def main() -> None:
 
 def readable(path: Path) -> bool:
     try:
-        np.asarray(nib.load(path).dataobj[..., -1])
-    except Exception:
+        read_image(path)
+    except ImageError:
         return False
     return True
 

@@ -32,6 +32,19 @@ class Workbench:
         shutil.copy(ROOT / "Snakefile", self.project / "Snakefile")
         self.configure("")
 
+    @property
+    def snapshot(self) -> Path:
+        return self.folder.with_name("snapshot")
+
+    def keep(self) -> None:
+        """Remember the folder as it is now."""
+        shutil.copytree(self.folder, self.snapshot, symlinks=True)
+
+    def put_back(self) -> None:
+        """The folder as `keep` found it, in its own place."""
+        shutil.rmtree(self.folder)
+        shutil.copytree(self.snapshot, self.folder, symlinks=True)
+
     def configure(self, extra: str) -> None:
         (self.folder / "my.yaml").write_text(f"bids_dir: bids\noutput_dir: out\n{extra}")
 

@@ -27,15 +27,14 @@ def finished(tmp_path_factory):
     for subject in ("01", "02"):
         bench.add_session(subject, "01", ("anat/{}_T1w",))
     bench.snakemake()
-    shutil.copytree(bench.folder, bench.folder.with_name("snapshot"), symlinks=True)
+    bench.keep()
     return bench
 
 
 @pytest.fixture
 def bench(finished):
     """The finished run, put back as it was in its own place."""
-    shutil.rmtree(finished.folder)
-    shutil.copytree(finished.folder.with_name("snapshot"), finished.folder, symlinks=True)
+    finished.put_back()
     return finished
 
 
@@ -97,7 +96,7 @@ def test_a_withdrawn_subject_is_nowhere_after_the_next_run(bench):
 
 @pytest.mark.skipif(not VALIDATOR.is_file(), reason="bids-validator-deno is not in the environment")
 def test_the_derivatives_pass_the_bids_validator(finished):
-    out = finished.folder.with_name("snapshot") / "out"
+    out = finished.snapshot / "out"
     done = subprocess.run([VALIDATOR, out, "--json"], capture_output=True, text=True, check=False)
     issues = json.loads(done.stdout)["issues"]["issues"]
     errors = {issue["code"] for issue in issues if issue["severity"] == "error"}

@@ -1,7 +1,5 @@
 """What a change makes run again: exactly what depends on it, and nothing where nothing changed."""
 
-import shutil
-
 import pytest
 
 from tests.workflow.planning import BASELINE, FOLLOWUP, Workbench, touch_later
@@ -25,15 +23,14 @@ def finished(tmp_path_factory):
         bench.add_session(subject, "01", BASELINE)
         bench.add_session(subject, "02", FOLLOWUP)
     bench.finish()
-    shutil.copytree(bench.folder, bench.folder.with_name("snapshot"), symlinks=True)
+    bench.keep()
     return bench
 
 
 @pytest.fixture
 def bench(finished):
     """The finished run, put back as it was in its own place."""
-    shutil.rmtree(finished.folder)
-    shutil.copytree(finished.folder.with_name("snapshot"), finished.folder, symlinks=True)
+    finished.put_back()
     return finished
 
 

@@ -249,7 +249,8 @@ def lesions_table(
         (table["calcium_volume_mm3"] > 0).astype(float).where(table["calcium_volume_mm3"].notna())
     )
     verdict = ["culprit", "culprit_reason"]
-    table[verdict] = pd.DataFrame({name: pd.Series(pd.NA, index=table.index, dtype="string") for name in verdict})
+    for name in verdict:
+        table[name] = pd.Series(pd.NA, index=table.index, dtype="string")
     measured = table["lesion"].notna() & table["plaque_status"].isin(USABLE)
     if "symptomatic" in table.columns and measured.any():
         table.loc[measured, verdict] = judge_culprits(table[measured], criteria)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import json
 import plistlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ OBLIQUE_PIXEL_MM = 0.2  # contours on planes of several directions share a grid 
 FLAT_MM = 0.3
 PARALLEL_COS = 0.999
 OPEN_TYPE = 10  # OsiriX: 9 oval, 10 open polygon, 11 closed polygon, 15 pencil
+RAS, LPS = (1, 1, 1), (-1, -1, 1)  # signs that make coordinates RAS
 TEMPLATE = ("part", "contour", "x_mm", "y_mm", "z_mm")
 
 
@@ -54,7 +55,7 @@ def polygon(name: str, points: Sequence[Sequence[float]], lps: bool, closed: boo
         raise DrawingError(f"the contour {name!r} is an open polygon: close it")
     if len(points) < 3:
         raise DrawingError(f"the contour {name!r} has {len(points)} points: draw a closed polygon or pencil contour")
-    array = np.array(points, float) * ((-1, -1, 1) if lps else (1, 1, 1))
+    array = np.array(points, float) * (LPS if lps else RAS)
     if not np.isfinite(array).all():
         raise DrawingError(f"the contour {name!r} holds points that are no numbers")
     found = Polygon(name, array)
@@ -65,26 +66,36 @@ def polygon(name: str, points: Sequence[Sequence[float]], lps: bool, closed: boo
 
 def read_csv(path: Path) -> list[Polygon]:
     """An own table (columns `TEMPLATE`, points in order, RAS mm; `space` LPS where it is so), or a Horos export."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        rows = [row for row in csv.reader(file, delimiter="\t" if path.suffix == ".tsv" else ",") if row]
-    header = [name.strip() for name in rows[0]] if rows else []
+    header, rows = _table(path)
     if "NumOfPoints" in header:
-        return _horos_rows(header, rows[1:])
+        return _horos_rows(header, rows)
     missing = [name for name in TEMPLATE if name not in header]
     if missing:
         raise DrawingError(f"the table lacks the column {missing[0]!r}; columns: {', '.join(TEMPLATE)}")
     contours: dict[tuple[str, str], list[dict[str, str]]] = {}
-    for row in rows[1:]:
+    for row in rows:
         cells = dict(zip(header, row, strict=False))
         contours.setdefault((cells["part"], cells["contour"]), []).append(cells)
     return [
         polygon(
             part,
             [[_number(cells[name]) for name in ("x_mm", "y_mm", "z_mm")] for cells in points],
-            lps=points[0].get("space", "RAS").strip().upper() == "LPS",
+            lps=_is_lps(points[0]),
         )
         for (part, _), points in contours.items()
     ]
+
+
+def _table(path: Path) -> tuple[list[str], list[list[str]]]:
+    """Header and rows of a table, empty lines left out."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        rows = [row for row in csv.reader(file, delimiter="\t" if path.suffix == ".tsv" else ",") if row]
+    return ([name.strip() for name in rows[0]], rows[1:]) if rows else ([], [])
+
+
+def _is_lps(cells: Mapping[str, Any]) -> bool:
+    """Whether coordinates are as in DICOM (`space`); they are RAS where nothing is said."""
+    return str(cells.get("space", "RAS")).strip().upper() == "LPS"
 
 
 def _number(text: str) -> float:
@@ -118,7 +129,7 @@ def read_json(path: Path) -> list[Polygon]:
         return _horos_images(content)
     if not isinstance(content, dict) or "contours" not in content:
         raise DrawingError("holds neither 'contours' nor a Horos export's 'Images'")
-    lps = str(content.get("space", "RAS")).upper() == "LPS"
+    lps = _is_lps(content)
     return [polygon(one["part"], one["points"], lps, one.get("closed", True)) for one in content["contours"]]
 
 
@@ -145,23 +156,21 @@ def read_points(path: Path) -> list[tuple[str | None, np.ndarray]]:
     A table with the columns segment (`lesion`, `lesion 2`, `reference`, `proximal reference`, ...), x_mm, y_mm, z_mm,
     and `space` LPS where it is so; or a Horos export of point ROIs named so.
     """
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        rows = [row for row in csv.reader(file) if row]
-    header = [name.strip() for name in rows[0]] if rows else []
+    header, rows = _table(path)
     named: list[tuple[str, list[float]]] = []
     if "NumOfPoints" in header:
         at, name = header.index("NumOfPoints"), header.index("RoiName")
         named = [
-            (row[name], [_number(cell) * sign for cell, sign in zip(row[at + 1 : at + 4], (-1, -1, 1), strict=True)])
-            for row in rows[1:]
+            (row[name], [_number(cell) * sign for cell, sign in zip(row[at + 1 : at + 4], LPS, strict=True)])
+            for row in rows
         ]
     else:
         missing = [column for column in ("segment", "x_mm", "y_mm", "z_mm") if column not in header]
         if missing:
             raise DrawingError(f"the table of points lacks the column {missing[0]!r}")
-        for row in rows[1:]:
+        for row in rows:
             cells = dict(zip(header, row, strict=False))
-            signs = (-1, -1, 1) if cells.get("space", "RAS").strip().upper() == "LPS" else (1, 1, 1)
+            signs = LPS if _is_lps(cells) else RAS
             place = [
                 _number(cells[column]) * sign for column, sign in zip(("x_mm", "y_mm", "z_mm"), signs, strict=True)
             ]

@@ -77,16 +77,19 @@ def choose_reference(
     for one in candidates:
         offset = one.measured.segment.centre - lesion.segment.centre
         distance = float(np.linalg.norm(offset))
-        position = one.position or "unspecified"
-        flow = (FLOW_SIDED.get(artery) or FLOW.get(artery[0])) if artery else None
-        if one.position:
-            pass
-        elif artery and one.artery and one.artery[0] == FEEDING.get(artery[0]):
-            position = "feeding"
-        elif flow:
-            position = "proximal" if offset @ np.array(flow) < 0 else "distal"
+        position = one.position or _position_by_flow(offset, one.artery, artery)
         found.append(Reference(one.measured, position, one.artery[0] if one.artery else None, distance))
     return min(found, key=lambda item: (PREFERENCE.index(item.position), item.distance_mm), default=None)
+
+
+def _position_by_flow(offset: np.ndarray, own: tuple[str, str] | None, artery: tuple[str, str] | None) -> str:
+    """Position of a reference segment on the artery `own`, `offset` (3,) away from a lesion on `artery`."""
+    if artery and own and own[0] == FEEDING.get(artery[0]):
+        return "feeding"
+    flow = (FLOW_SIDED.get(artery) or FLOW.get(artery[0])) if artery else None
+    if not flow:
+        return "unspecified"
+    return "proximal" if offset @ np.array(flow) < 0 else "distal"
 
 
 def calcium_in(

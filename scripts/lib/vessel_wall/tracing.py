@@ -18,7 +18,7 @@ from scipy.spatial import cKDTree
 from skimage.graph import MCP_Geometric
 
 from scripts.lib.images import Image
-from scripts.lib.vessel_wall.parts import REFERENCES, DrawingError
+from scripts.lib.vessel_wall.parts import SEGMENTS, DrawingError
 from scripts.lib.vessel_wall.points import cropped, index_of, moved, voxel_centres
 
 RENDER_MM = 0.1
@@ -226,7 +226,7 @@ def label_map(drawn: Sequence[tuple[str | None, np.ndarray, list[dict[str, np.nd
         flat = np.einsum("nij,nj->ni", axes, offset)
         beyond = np.linalg.norm(offset, axis=1) ** 2 - (flat**2).sum(axis=1) > np.square(LABEL_MM * 3)
         curves = np.array([section["curves"] for section in sections])[at].T
-        lumen_label, wall_label = (1, 2) if position is None else REFERENCES[position]
+        lumen_label, wall_label = SEGMENTS[position]
         lumen, outer = (_inside(part, flat) for part in (curves[:5], curves[5:]))
         value = np.where(lumen > 0, lumen_label, np.where(outer > 0, wall_label, 0))
         value[beyond] = 0
