@@ -20,7 +20,7 @@ def detect(given, settings):
     brain = brain_on(given, t1w, way)
     box = bounding_box(brain)
     part = crop(t1w, box)
-    priors = priors_on(given, part, way, "wm", "gm", "ventricles", "deep_grey")
+    priors = priors_on(given, part, brain[box], way, "wm", "gm", "ventricles", "deep_grey")
     on_t1w = resample(flair, part, flair_way.GetInverse()).data  # the T1w, where there is one, is the reference
     try:
         found, labels = detect_lacunes(part, on_t1w, brain[box], priors, settings)

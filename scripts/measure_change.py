@@ -68,7 +68,7 @@ def read_visit(visit, flair, brain, grid, from_half):
     return Visit(
         flair=resample(flair, grid, half_to_flair),
         brain=brain,
-        priors=priors_on(visit, grid, half_to_reference, "wm", "gm", "ventricles"),
+        priors=priors_on(visit, grid, brain, half_to_reference, "wm", "gm", "ventricles"),
         user_mask=mask,
     )
 

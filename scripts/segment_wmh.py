@@ -18,7 +18,9 @@ def segment(given, flair: Image, settings) -> Wmh:
     box = bounding_box(brain)
     part = crop(flair, box)
     try:
-        found = segment_wmh(part, brain[box], priors_on(given, part, way, "wm", "gm", "ventricles"), settings)
+        found = segment_wmh(
+            part, brain[box], priors_on(given, part, brain[box], way, "wm", "gm", "ventricles"), settings
+        )
     except TissueError as error:
         raise NotMeasured(FAILED, str(error)) from error
     mask, tissues = (paste(array, box, flair.data.shape) for array in (found.mask, found.tissues))

@@ -5,15 +5,23 @@ The library's measuring functions take arrays and affines; this module is where 
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import nibabel as nib
 import numpy as np
 import SimpleITK as sitk
 
 from scripts.lib.tables import atomic_path
+
+_pydicom = sys.modules.get("pydicom")
+sys.modules["pydicom"] = None  # type: ignore[assignment]  # nibabel would import it for header extensions not read here
+import nibabel as nib  # noqa: E402
+
+del sys.modules["pydicom"]
+if _pydicom:
+    sys.modules["pydicom"] = _pydicom
 
 HU_AIR = -1024.0
 RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])

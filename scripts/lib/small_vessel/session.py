@@ -68,8 +68,9 @@ def brain_on(given: Mapping[str, Any], grid: Image, grid_to_reference: sitk.Tran
 
 
 def priors_on(
-    given: Mapping[str, Any], grid: Image, grid_to_reference: sitk.Transform, *names: str
+    given: Mapping[str, Any], grid: Image, brain: np.ndarray, grid_to_reference: sitk.Transform, *names: str
 ) -> dict[str, np.ndarray]:
-    """The template's priors of these names on the grid of an image."""
+    """The template's priors of these names on the grid of an image, within its brain mask."""
     to_template = sitk.CompositeTransform([read_transform(given["from_template"]), grid_to_reference])
-    return dict(zip(names, onto([template_priors()[name] for name in names], grid, to_template), strict=True))
+    priors = template_priors()
+    return dict(zip(names, onto([priors[name] for name in names], grid, to_template, brain), strict=True))
