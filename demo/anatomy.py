@@ -15,7 +15,7 @@ from nilearn.datasets import load_mni152_gm_template, load_mni152_wm_template
 from scipy import ndimage
 
 from demo.arteries import LEFT_LANDMARKS
-from demo.geometry import Curve, Grid, smooth_noise
+from demo.geometry import Curve, Grid, distance_mm, smooth_noise
 
 FIRST_MM = (-92, -131, -112)
 SHAPE = (185, 251, 211)
@@ -98,9 +98,9 @@ class _Shapes:
 
 
 def union(*bodies: np.ndarray) -> np.ndarray:
-    result = bodies[0]
+    result = bodies[0].copy()
     for body in bodies[1:]:
-        result = np.minimum(result, body)
+        np.minimum(result, body, out=result)
     return result
 
 
@@ -112,14 +112,14 @@ def smooth_union(a: np.ndarray, b: np.ndarray, blend_mm: float) -> np.ndarray:
 
 @lru_cache(maxsize=1)
 def standard_head() -> Anatomy:
-    """The head in MNI152 space (about 15 s, once per process)."""
+    """The head in MNI152 space (about 10 s, once per process)."""
     rng = np.random.default_rng(152)
     grid = mni_grid()
     shapes = _Shapes()
     grey, white = _brain_maps(shapes)
     brain = grey + white
-    to_brain = ndimage.distance_transform_edt(brain < 0.5).astype(np.float32)
-    inside = ndimage.distance_transform_edt(to_brain <= CLOSING_MM).astype(np.float32)
+    to_brain = distance_mm(brain >= 0.5, grid.voxel_mm)
+    inside = distance_mm(to_brain > CLOSING_MM, grid.voxel_mm)
     intracranial = _intracranial(shapes, to_brain, inside)
     ventricle = _ventricles(shapes, brain, inside)
     thickness = _skull_thickness(rng, grid, shapes)

@@ -20,12 +20,14 @@ def write_nifti(path: Path, data: np.ndarray, grid: Grid) -> None:
     image.set_sform(grid.affine, code=1)
     image.set_qform(grid.affine, code=1)
     image.header.set_xyzt_units("mm")
+    image.header.set_data_offset(352)
     path.parent.mkdir(parents=True, exist_ok=True)
     with (
         path.open("wb") as file,
         gzip.GzipFile(filename="", mode="wb", compresslevel=1, fileobj=file, mtime=0) as packed,
     ):
-        packed.write(image.to_bytes())
+        packed.write(image.header.binaryblock + bytes(4))  # no header extensions
+        packed.write(np.ascontiguousarray(data.T).data)
 
 
 def truncate(path: Path, share: float = 0.4) -> None:

@@ -114,6 +114,14 @@ def _sampled(volume: np.ndarray, matrix: np.ndarray, offset: np.ndarray, shape: 
     return sitk.GetArrayFromImage(sampler.Execute(sitk.GetImageFromArray(volume)))
 
 
+def distance_mm(mask: np.ndarray, voxel_mm: np.ndarray) -> np.ndarray:
+    """Distance (float32, mm) of every voxel to the mask, by ITK (Maurer 2003): a third of scipy's time."""
+    image = sitk.GetImageFromArray(mask.view(np.uint8))
+    image.SetSpacing([float(edge) for edge in voxel_mm[::-1]])  # SimpleITK counts an array's axes from the last
+    found = sitk.SignedMaurerDistanceMap(image, insideIsPositive=False, squaredDistance=False, useImageSpacing=True)
+    return np.maximum(sitk.GetArrayViewFromImage(found), 0)
+
+
 def smooth_noise(rng: np.random.Generator, grid: Grid, scale_mm: float) -> np.ndarray:
     """A smooth random field (float32, mean 0, sd about 1): cubic B-splines with knots `scale_mm` apart."""
     steps = [np.arange(n) * size / scale_mm for n, size in zip(grid.shape, grid.voxel_mm, strict=True)]

@@ -16,7 +16,7 @@ from scipy import ndimage
 from demo.anatomy import Anatomy, standard_head
 from demo.arteries import draw_arteries
 from demo.calcium import Curves
-from demo.geometry import Grid, apply, resample, smooth_noise, smooth_step, voxels_near
+from demo.geometry import Grid, apply, distance_mm, resample, smooth_noise, smooth_step, voxels_near
 
 VENTRICLE_REACH_MM = 14.0
 HEAD_MARGIN_MM = 12.0
@@ -48,15 +48,25 @@ class Head:
     @cached_property
     def extent_mm(self) -> np.ndarray:
         """Box (2, 3) that holds the head in the head frame; it goes on below, where the neck does."""
-        inside = self.anatomy.head < 1
-        spans = [np.flatnonzero(inside.any(axis=tuple({0, 1, 2} - {axis})))[[0, -1]] for axis in range(3)]
-        box = self.grid.to_world(np.array(spans, float).T + np.array([[-1], [1]]))
+        box = self.box_of(self.anatomy.head < 1)
         box[0, 2] -= 100
         return box
 
-    def on_grid(self, volume: np.ndarray, target: Grid, pose: np.ndarray, shift_mm: float = 0.0) -> np.ndarray:
-        """A head-frame volume on a scanner's grid (see geometry.resample)."""
-        return resample(volume, self.grid, target, pose, self.extent_mm, shift_mm)
+    def box_of(self, mask: np.ndarray) -> np.ndarray:
+        """Box (2, 3) that holds a mask (not empty) in the head frame, a voxel wider."""
+        spans = [np.flatnonzero(mask.any(axis=tuple({0, 1, 2} - {axis})))[[0, -1]] for axis in range(3)]
+        return self.grid.to_world(np.array(spans, float).T + np.array([[-1], [1]]))
+
+    def on_grid(
+        self,
+        volume: np.ndarray,
+        target: Grid,
+        pose: np.ndarray,
+        shift_mm: float = 0.0,
+        extent_mm: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """A head-frame volume on a scanner's grid (see geometry.resample); `extent_mm`: a box smaller than the head."""
+        return resample(volume, self.grid, target, pose, self.extent_mm if extent_mm is None else extent_mm, shift_mm)
 
     def sample(self, volume: np.ndarray, points: np.ndarray) -> np.ndarray:
         """A volume's values at head-frame points (n, 3)."""
@@ -98,7 +108,7 @@ def make_head(rng: np.random.Generator, ventricle_growth_mm: float, atrophy: flo
         _, distance, _, nearest = curve.locate(grid.to_world(voxels))
         inside = smooth_step(distance - curve.radius_mm[nearest], 1.0)
         share[tuple(voxels.T)] = np.maximum(share[tuple(voxels.T)], inside)
-    to_ventricle = ndimage.distance_transform_edt(anatomy.ventricle < 0.5, sampling=grid.voxel_mm).astype(np.float32)
+    to_ventricle = distance_mm(anatomy.ventricle >= 0.5, grid.voxel_mm)
     return Head(anatomy, csf, to_ventricle, curves, share, displacement, _shares(anatomy, csf, share))
 
 
@@ -140,7 +150,7 @@ def _to_head(points: np.ndarray, displacement: np.ndarray, grid: Grid) -> np.nda
 def away_from_ventricles() -> np.ndarray:
     """Unit-length field (3, ...) on the standard grid that points away from the ventricles and fades over 14 mm."""
     standard = standard_head()
-    distance = ndimage.distance_transform_edt(standard.ventricle < 0.5).astype(np.float32)
+    distance = distance_mm(standard.ventricle >= 0.5, standard.grid.voxel_mm)
     smooth = ndimage.gaussian_filter(distance, 2.0)
     return (np.stack(np.gradient(smooth)) * np.exp(-((distance / VENTRICLE_REACH_MM) ** 2))).astype(np.float32)
 

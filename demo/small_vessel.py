@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from demo.geometry import smooth_noise, smooth_step
+from demo.geometry import distance_mm, smooth_noise, smooth_step
 from demo.head import Head
 
 PERIVENTRICULAR_MM = 10.0
@@ -112,7 +112,7 @@ def _propensities(rng: np.random.Generator, head: Head) -> _Fields:
     wide, middle, fine, drift = (smooth_noise(rng, grid, scale).ravel()[flat] for scale in (30.0, 12.0, 5.0, 9.0))
     periventricular = -distance + horns + 1.6 * wide + 0.9 * middle
     periventricular[distance > PERIVENTRICULAR_MM] -= 30
-    depth = ndimage.distance_transform_edt(white).ravel()[flat] * grid.voxel_mm.mean()
+    depth = distance_mm(~white, grid.voxel_mm).ravel()[flat]
     deep = 1.0 * middle + 0.4 * fine + 0.5 * wide + 0.25 * np.minimum(depth, 4)
     deep[distance <= PERIVENTRICULAR_MM] -= 10
     return _Fields(flat, periventricular, deep, drift)

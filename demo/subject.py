@@ -168,7 +168,8 @@ class _Session:
         def on_flair(volume: np.ndarray) -> np.ndarray:
             thickness = grid.voxel_mm[2]
             shifts = np.array([-1.5, -0.5, 0.5, 1.5]) / 4 * thickness
-            return np.mean([head.on_grid(volume, grid, pose, shift) for shift in shifts], axis=0)
+            box = head.box_of(volume > 0) if volume.any() else head.extent_mm
+            return sum(head.on_grid(volume, grid, pose, shift, box) for shift in shifts) / len(shifts)
 
         wmh = on_flair(state.wmh) >= 0.5
         self.wmh_mask_cm3 = float(wmh.sum()) * grid.voxel_mm3 / 1000

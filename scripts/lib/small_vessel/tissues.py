@@ -129,7 +129,7 @@ def _voxels_under(image: Image, grid: Image, transform: sitk.Transform) -> tuple
     )
     moved = sitk.GetArrayViewFromImage(field).transpose(2, 1, 0, 3) @ RAS_TO_LPS[:3, :3]
     to_voxel = np.linalg.inv(image.affine)
-    points = np.moveaxis(np.indices(shape), 0, -1) @ coarse.affine[:3, :3].T + coarse.affine[:3, 3] + moved
+    points = np.moveaxis(np.indices(coarse.data.shape), 0, -1) @ coarse.affine[:3, :3].T + coarse.affine[:3, 3] + moved
     voxels = points @ to_voxel[:3, :3].T + to_voxel[:3, 3]
     return [np.ascontiguousarray(voxels[..., axis]) for axis in range(3)], step
 
