@@ -14,6 +14,12 @@ def session_images(wildcards):
     return list(image_columns(wildcards).values())
 
 
+def session_sidecars(wildcards):
+    """The JSON files that lie beside the images."""
+    stems = (path.removesuffix(".gz").removesuffix(".nii") for path in session_images(wildcards))
+    return [f"{stem}.json" for stem in stems if os.path.isfile(f"{stem}.json")]
+
+
 def image_columns(wildcards):
     """Column -> path of every image of the subject-session."""
     row = row_of(wildcards)

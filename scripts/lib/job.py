@@ -10,6 +10,7 @@ and `main(snakemake)` reads, calls the library and writes.
 
 from __future__ import annotations
 
+import errno
 import faulthandler
 import os
 import random
@@ -17,6 +18,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from importlib import metadata
 from typing import Any
 
@@ -38,6 +40,16 @@ DISTRIBUTIONS = {
     "statsmodels": "statsmodels",
     "matplotlib": "matplotlib",
     "nilearn": "nilearn",
+}
+
+
+AGAIN = ", then run the same command again"
+REMEDIES = {
+    errno.ENOSPC: f"; make room on the disk{AGAIN}",
+    errno.EDQUOT: f"; make room in your quota{AGAIN}",
+    errno.EFBIG: f"; raise the limit on file sizes (ulimit -f){AGAIN}",
+    errno.EROFS: f"; make the output folder writable{AGAIN}",
+    errno.EACCES: f"; make the file readable and the output folder writable{AGAIN}",
 }
 
 
@@ -70,15 +82,23 @@ def run(main: Callable[[Any], None], snakemake: Any) -> None:
                 versions(),
             )
         except Exception as error:
-            traceback.print_exc()
-            print(f"{type(error).__name__}: {error} (see {snakemake.log[0]})", file=terminal)
+            print(f"{told(error)} (see {snakemake.log[0]})", file=terminal)
+            with suppress(OSError):  # the disk may be full
+                traceback.print_exc()
             sys.exit(1)
         finally:
-            for module, version in versions().items():
-                print(f"{module} {version}")
-            print(f"{time.perf_counter() - start:.1f} s on {threads} thread(s)")
+            with suppress(OSError):
+                for module, version in versions().items():
+                    print(f"{module} {version}")
+                print(f"{time.perf_counter() - start:.1f} s on {threads} thread(s)")
             faulthandler.disable()
             sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
+
+
+def told(error: Exception) -> str:
+    """One line on a failure; for those of the disk, what to do."""
+    remedy = REMEDIES.get(error.errno or 0, "") if isinstance(error, OSError) else ""
+    return f"{type(error).__name__}: {error}{remedy}"
 
 
 def versions() -> dict[str, str]:

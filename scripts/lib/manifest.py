@@ -12,9 +12,11 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 
 from scripts.lib.names import nearest
+from scripts.lib.tables import atomic_path
 
 IMAGE_COLUMNS = ("ct", "T1w", "T2w", "FLAIR", "swi", "T2starw", "vwi", "vwi_ce", "angio")
 MASK_COLUMNS = ("arteries", "wmh", "wall_reader1", "wall_reader2", "wall_points")
@@ -78,7 +80,9 @@ def index_bids(bids_dir: str | Path) -> list[Row]:
                 columns = found[subject, session]
                 columns.setdefault(column, []).append(path.relative_to(root).as_posix())
                 if column == "arteries":
-                    columns["arteries_space"] = [_entities(path.name).get("space", "ct")]
+                    space = _entities(path.name).get("space", "ct")
+                    _check_space(space, str(path))
+                    columns["arteries_space"] = [space]
     return [
         Row(subject, session, _one_each(found[subject, session], root) | _dates(root, subject, session))
         for subject, session in sorted(found)
@@ -106,7 +110,24 @@ def _session_files(root: Path, endings: tuple[str, ...] = NIFTI) -> Iterator[tup
                 with os.scandir(datatype) as entries:
                     for entry in sorted(entries, key=lambda item: item.name):
                         if entry.name.endswith(endings):
+                            _check_place(Path(entry.path), subject, session)
                             yield subject, session, Path(entry.path)
+
+
+def _check_place(path: Path, subject: str, session: str) -> None:
+    """Raise ManifestError for a link that leads nowhere, and for a file whose name is of another subject-session."""
+    if not os.path.isfile(path):  # also false for a circular link
+        raise ManifestError(
+            f"{path}: is no file, or a link that leads nowhere or to itself; fetch it (git annex get, datalad get), "
+            "or delete it"
+        )
+    named = _entities(path.name)
+    for entity, label in (("sub", subject), ("ses", session)):
+        if named.get(entity, label) != label and (entity == "sub" or session != NO_SESSION):
+            raise ManifestError(
+                f"{path}: the name says {entity}-{named[entity]}, the folder {entity}-{label}; find out which is right "
+                "and rename the other"
+            )
 
 
 def _entities(name: str) -> dict[str, str]:
@@ -164,58 +185,116 @@ def _one_each(columns: Mapping[str, list[str]], root: Path) -> dict[str, str]:
 def _dates(root: Path, subject: str, session: str) -> dict[str, str]:
     """acq_time from sub-X_sessions.tsv, and the CT's own from the session's scans.tsv where there is one."""
     dates = {}
-    for row in _read_rows(root / f"sub-{subject}" / f"sub-{subject}_sessions.tsv"):
-        if row.get("session_id", "").removeprefix("ses-") == session and row.get("acq_time", "n/a") != "n/a":
-            dates["acq_time"] = row["acq_time"]
-    scans = root / f"sub-{subject}" / f"ses-{session}" / f"sub-{subject}_ses-{session}_scans.tsv"
-    for row in _read_rows(scans):
-        if row.get("filename", "").split(".")[0].endswith("_ct") and row.get("acq_time", "n/a") != "n/a":
-            dates["ct_acq_time"] = row["acq_time"]
+    path = root / f"sub-{subject}" / f"sub-{subject}_sessions.tsv"
+    for number, row in _read_rows(path, "session_id"):
+        if row["session_id"].removeprefix("ses-") == session and row.get("acq_time", "n/a") not in ("n/a", ""):
+            dates["acq_time"] = checked_date(row["acq_time"], f"{path}, row {number}, acq_time")
+    path = root / f"sub-{subject}" / f"ses-{session}" / f"sub-{subject}_ses-{session}_scans.tsv"
+    for number, row in _read_rows(path, "filename"):
+        if row["filename"].split(".")[0].endswith("_ct") and row.get("acq_time", "n/a") not in ("n/a", ""):
+            dates["ct_acq_time"] = checked_date(row["acq_time"], f"{path}, row {number}, acq_time")
     return dates
 
 
-def _read_rows(path: Path) -> list[dict[str, str]]:
+def checked_date(text: str, where: str) -> str:
+    """The date as it was given; raises ManifestError unless it begins with YYYY-MM-DD: visits are ordered by it."""
+    try:
+        date.fromisoformat(text[:10])
+    except ValueError:
+        raise ManifestError(f"{where}: {text!r} is not a date; write YYYY-MM-DD or n/a") from None
+    return text
+
+
+def _read_rows(path: Path, key: str) -> list[tuple[int, dict[str, str]]]:
+    """Row numbers (the header is row 1) and cells of a BIDS table that may not exist; `key` is a column it must have.
+
+    Raises ManifestError for what is no such table.
+    """
     if not path.is_file():
         return []
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        return list(csv.DictReader(file, delimiter="\t"))
+    reader = _table(path)
+    header = list(reader.fieldnames or [])
+    if key not in header:
+        raise ManifestError(f"{path}: the column {key!r} is missing{_separator_hint(header)}")
+    return [
+        (number, {name: (cell or "").strip() for name, cell in row.items() if name})
+        for number, row in enumerate(reader, start=2)
+    ]
 
 
-def read_manifest(path: str | Path) -> list[Row]:
-    """Read and check a manifest; `n/a` and empty cells are missing.
+def _table(path: Path) -> csv.DictReader[str]:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise ManifestError(f"{path}: is not UTF-8; save it with that encoding") from None
+    return csv.DictReader(io.StringIO(text, newline=""), delimiter="\t")
+
+
+def _separator_hint(header: list[str]) -> str:
+    return "; save the table tab-separated" if len(header) == 1 and re.search("[,;]", header[0]) else ""
+
+
+def read_manifest(path: str | Path, images: str | Path | None = None) -> list[Row]:
+    """Read and check a manifest; `n/a` and empty cells are missing. With `images`, its files must exist below there.
 
     Raises ManifestError, naming the file, the row and the column, for unknown columns (with the nearest known name),
-    labels that are not BIDS labels, a subject-session given twice, and a reader's mask without its image.
+    labels that are not BIDS labels, a subject-session given twice, dates that are none, and files that are none.
     """
     path = Path(path)
     if not path.is_file():
         raise ManifestError(f"{path}: no such file (manifest)")
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file, delimiter="\t")
-        header = list(reader.fieldnames or [])
-        for name in header:
-            if name not in COLUMNS:
-                raise ManifestError(f"{path}: unknown column {name!r}; {nearest(name, COLUMNS)}")
-        for name in ("subject", "session"):
-            if name not in header:
-                raise ManifestError(f"{path}: the column {name!r} is missing")
-        rows = []
-        lines: dict[tuple[str, str], int] = {}
-        for number, cells in enumerate(reader, start=2):
-            values = {
-                key: cell.strip() for key, cell in cells.items() if key and (cell or "").strip() not in ("", "n/a")
-            }
-            subject = values.pop("subject", "").removeprefix("sub-")
-            session = values.pop("session", "").removeprefix("ses-")
-            for column, label in (("subject", subject), ("session", session)):
-                if not LABEL.fullmatch(label):
-                    raise ManifestError(f"{path}, row {number}, {column}: {label!r} may hold letters and digits only")
-            if (subject, session) in lines:
-                first = lines[subject, session]
-                raise ManifestError(f"{path}, row {number}: sub-{subject} ses-{session} stands in row {first} already")
-            lines[subject, session] = number
-            rows.append(Row(subject, session, values))
+    reader = _table(path)
+    header = list(reader.fieldnames or [])
+    for name in header:
+        if name not in COLUMNS:
+            hint = _separator_hint(header) or f"; {nearest(name, COLUMNS)}"
+            raise ManifestError(f"{path}: unknown column {name!r}{hint}")
+        if header.count(name) > 1:
+            raise ManifestError(f"{path}: the column {name!r} stands twice; delete one")
+    for name in ("subject", "session"):
+        if name not in header:
+            raise ManifestError(f"{path}: the column {name!r} is missing; each row needs a subject and a session")
+    rows = []
+    lines: dict[tuple[str, str], int] = {}
+    for number, cells in enumerate(reader, start=2):
+        if None in cells:  # csv's key of what stands beyond the header
+            raise ManifestError(f"{path}, row {number}: more cells than the header has columns; mend its tabs")
+        values = {key: cell.strip() for key, cell in cells.items() if (cell or "").strip() not in ("", "n/a")}
+        subject = values.pop("subject", "").removeprefix("sub-")
+        session = values.pop("session", "").removeprefix("ses-")
+        for column, label in (("subject", subject), ("session", session)):
+            if not LABEL.fullmatch(label):
+                raise ManifestError(f"{path}, row {number}, {column}: {label!r} may hold letters and digits only")
+        if (subject, session) in lines:
+            first = lines[subject, session]
+            raise ManifestError(
+                f"{path}, row {number}: sub-{subject} ses-{session} stands in row {first} already; delete one"
+            )
+        lines[subject, session] = number
+        for column, value in values.items():
+            _check_value(column, value, f"{path}, row {number}, {column}", images)
+        rows.append(Row(subject, session, values))
     return sorted(rows, key=lambda row: row.key)
+
+
+def _check_value(column: str, value: str, where: str, images: str | Path | None) -> None:
+    """Raise ManifestError for a date, a space or a file that is none."""
+    if column in DATE_COLUMNS:
+        checked_date(value, where)
+    elif column == "arteries_space":
+        _check_space(value, where)
+    elif not value.endswith(NIFTI if column in IMAGE_COLUMNS else (*NIFTI, *DRAWINGS)):
+        raise ManifestError(f"{where}: {value!r} is no image; give a .nii.gz file")
+    elif images is not None and not os.path.isfile(Path(images, value)):
+        raise ManifestError(f"{where}: {value!r} does not exist below {images}; mend the path, or write n/a")
+
+
+def _check_space(space: str, where: str) -> None:
+    if space not in IMAGE_COLUMNS:
+        raise ManifestError(
+            f"{where}: the artery mask lies in the space {space!r}; give it on one of the session's images "
+            f"({', '.join(IMAGE_COLUMNS)})"
+        )
 
 
 def manifest_text(rows: Iterable[Row]) -> str:
@@ -230,13 +309,19 @@ def manifest_text(rows: Iterable[Row]) -> str:
 
 
 def write_if_changed(text: str, path: Path) -> None:
-    """Write text only where it differs, so that an unchanged table keeps its time stamp and triggers nothing."""
-    if path.is_file() and path.read_text(encoding="utf-8") == text:
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".writing-{os.getpid()}-{path.name}")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
+    """Write text only where it differs, so that an unchanged table keeps its time stamp and triggers nothing.
+
+    Raises ManifestError where it cannot be written.
+    """
+    try:
+        if path.is_file() and path.read_text(encoding="utf-8") == text:
+            return
+        with atomic_path(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ManifestError(
+            f"{path}: cannot be written ({error.strerror}); make room, or give an output_dir that you may write to"
+        ) from None
 
 
 def visit_pairs(rows: Iterable[Row]) -> dict[str, tuple[str, str]]:

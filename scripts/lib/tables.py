@@ -35,9 +35,19 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     try:
         yield Path(temporary)
         os.chmod(temporary, 0o644)
+        _to_disk(temporary)
         os.replace(temporary, path)
     finally:
         Path(temporary).unlink(missing_ok=True)
+
+
+def _to_disk(path: str) -> None:
+    """Have the content on the disk before the name points to it: a power cut leaves the old file or the new one."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def read_tsv(path: str | Path, **kwargs: Any) -> pd.DataFrame:

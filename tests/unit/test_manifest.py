@@ -80,7 +80,7 @@ def test_manifest_round_trip_keeps_labels_as_text(tmp_path):
     [
         ("subject\tsession\tFlair\n1\t1\ta\n", r"unknown column 'Flair'; did you mean 'FLAIR'"),
         ("subject\tct\n1\ta\n", "column 'session' is missing"),
-        ("subject\tsession\tct\n1\t1\ta\n1\t1\tb\n", "row 3: sub-1 ses-1 stands in row 2"),
+        ("subject\tsession\tct\n1\t1\ta.nii.gz\n1\t1\tb.nii.gz\n", "row 3: sub-1 ses-1 stands in row 2"),
         ("subject\tsession\tct\n../1\t1\ta\n", r"row 2, subject: '\.\./1' may hold letters and digits only"),
     ],
 )
