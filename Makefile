@@ -59,6 +59,14 @@ verify: .venv/.installed
 trace: .venv/.installed
 	@$(BIN)/python -m scripts.lib.audit.trace $(OUT) '$(CELL)'
 
+# FOLDER is a folder that is to be shared, NAMES a file of names to look for (docs/audit.md)
+FOLDER ?= $(OUT)
+deidentify-check: .venv/.installed
+	@$(BIN)/python -m scripts.lib.audit.deidentify $(FOLDER) $(if $(NAMES),--names $(NAMES))
+
+validate-faults: .venv/.installed
+	@$(BIN)/python -m tests.validation.faults --out docs/faults.md
+
 reproduce: .venv/.installed
 	@$(BIN)/python -m tests.validation.reproduce --out docs/reproduction.md
 

@@ -68,7 +68,7 @@ def index_bids(bids_dir: str | Path) -> list[Row]:
     found: dict[tuple[str, str], dict[str, list[str]]] = {}
     for subject, session, path in _session_files(root):
         columns = found.setdefault((subject, session), {})
-        column = _column_of(path)
+        column = column_of(path)
         if column:
             columns.setdefault(column, []).append(path.relative_to(root).as_posix())
     if not found:
@@ -134,7 +134,7 @@ def _entities(name: str) -> dict[str, str]:
     return dict(ENTITY.findall(name.split(".")[0]))
 
 
-def _column_of(path: Path) -> str | None:
+def column_of(path: Path) -> str | None:
     """The manifest's column for a raw image, from its folder, suffix and entities."""
     stem = path.name.split(".")[0]
     suffix, entities = stem.rsplit("_", 1)[-1], _entities(stem)

@@ -44,7 +44,8 @@ def damage(path: Path) -> str:
     """
     if path.suffix != ".gz":
         return ""
-    data = nib.load(path).dataobj
+    file: Any = nib.load(path)
+    data = file.dataobj
     left = int(data.offset) + math.prod(data.shape) * data.dtype.itemsize + SURPLUS_BYTES
     try:
         with gzip.open(path) as stream:

@@ -22,6 +22,7 @@ FAILED = "failed"  # the data were there and could not be used
 MISSING = "missing"  # the input does not exist for this subject-session
 STATUSES = (OK, REVIEW, FAILED, MISSING)
 USABLE = (OK, REVIEW)
+WRITING = ".writing-"  # begins the name of a file that is being written
 
 
 @contextmanager
@@ -30,7 +31,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     suffix = "".join(path.suffixes[-2:]) if path.name.endswith(".gz") else path.suffix
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".writing-", suffix=suffix)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=WRITING, suffix=suffix)
     os.close(handle)
     try:
         yield Path(temporary)
