@@ -36,7 +36,7 @@ ATTRIBUTES = {
 
 
 def seed(bench):
-    """A CT (not in HU, so that no job measures it) with a patient's name in its JSON, header and extension, and clinical columns that name her."""
+    """A CT, not in HU so that no job measures it, with a name in JSON, header and extension; columns that name her."""
     path = bench.bids / "sub-02/ses-01/ct/sub-02_ses-01_ct.nii.gz"
     save(path, head() + 1024, descrip=b"Mustermann^Erika", db_name=b"4711-0815-77", aux_file=b"19500102")
     image = nib.load(path)
