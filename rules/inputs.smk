@@ -276,6 +276,12 @@ def project_version():
     return tomllib.loads(path.read_text(encoding="utf-8"))["project"]["version"] if path.is_file() else "n/a"
 
 
+def methods_text():
+    """The methods' formulas and sources, to be packed with a run; nothing in a copy without docs."""
+    path = ROOT / "docs/methods.md"
+    return os.path.relpath(path) if path.is_file() else []
+
+
 def spatial_sidecars():
     """Sidecars that BIDS wants of label maps, one for each space and kind (they are inherited by all subjects)."""
     kinds = {(row.reference, "mask") for row in ROWS if row.reference}
