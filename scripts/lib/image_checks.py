@@ -14,6 +14,7 @@ from scripts.lib.tables import FAILED, OK, REVIEW, join_reasons
 KVP_OF_130_HU = 120.0
 HEAD_HEIGHT_MM = 100.0
 BRAIN_CM3_MAX = 2200.0
+MODALITIES = ("CT", "MR", "PT", "NM", "US", "XA", "CR", "DX", "SC", "OT")  # of DICOM: no other text is repeated
 SLAB_COLUMNS = ("vwi", "vwi_ce", "angio")
 
 
@@ -86,8 +87,8 @@ def _needs_review(findings: list[str]) -> bool:
 
 
 def _modality_problems(column: str, sidecar: Mapping[str, Any]) -> list[str]:
-    modality, expected = sidecar.get("Modality"), ("CT",) if column == "ct" else ("MR",)
-    if column == "angio" or not modality or modality in expected:
+    modality, expected = sidecar.get("Modality"), "CT" if column == "ct" else "MR"
+    if column == "angio" or modality == expected or modality not in MODALITIES:
         return []
     return [f"the JSON beside it says Modality {modality}, its name says {column}; rename the file, or mend the JSON"]
 
