@@ -9,30 +9,31 @@ from __future__ import annotations
 import csv
 import io
 import os
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date
 from pathlib import Path
 
+from scripts.lib.manifest_checks import (
+    COLUMNS,
+    DRAWING_SUFFIXES,
+    DRAWINGS,
+    LABEL,
+    NIFTI,
+    NO_SESSION,
+    REFERENCES,
+    ManifestError,
+    check_place,
+    check_space,
+    check_value,
+    checked_date,
+    entities_of,
+    open_table,
+    separator_hint,
+    table_rows,
+)
+from scripts.lib.manifest_checks import IMAGE_COLUMNS as IMAGE_COLUMNS
 from scripts.lib.names import nearest
 from scripts.lib.tables import atomic_path
-
-IMAGE_COLUMNS = ("ct", "T1w", "T2w", "FLAIR", "swi", "T2starw", "vwi", "vwi_ce", "angio")
-MASK_COLUMNS = ("arteries", "wmh", "wall_reader1", "wall_reader2", "wall_points")
-DATE_COLUMNS = ("acq_time", "ct_acq_time")
-COLUMNS = ("subject", "session", *DATE_COLUMNS, *IMAGE_COLUMNS, *MASK_COLUMNS, "arteries_space")
-REFERENCES = ("T1w", "FLAIR", "T2w", "T2starw", "swi")  # the session's MRI hub: the first of these that it has
-LABEL = re.compile(r"[A-Za-z0-9]+")
-ENTITY = re.compile(r"([a-z]+)-([A-Za-z0-9]+)")
-NIFTI = (".nii.gz", ".nii")
-DRAWINGS = (".nrrd", ".mha", ".dcm", ".csv", ".json", ".xml")  # how else readers export what they drew
-DRAWING_SUFFIXES = ("dseg", "seg", "contours", "rois")
-NO_SESSION = "1"  # label given to the only visit of a subject whose folder has no ses- level
-
-
-class ManifestError(ValueError):
-    """The manifest or the BIDS folder cannot be used; the message names file, row and column."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,7 @@ def index_bids(bids_dir: str | Path) -> list[Row]:
         columns = found.setdefault((subject, session), {})
         column = column_of(path)
         if column:
+            check_place(path, subject, session)
             columns.setdefault(column, []).append(path.relative_to(root).as_posix())
     if not found:
         raise ManifestError(f"{root}: holds no sub-*/ folder with images; see README, 'Your own data'")
@@ -77,11 +79,12 @@ def index_bids(bids_dir: str | Path) -> list[Row]:
         for subject, session, path in _session_files(derivative, (*NIFTI, *DRAWINGS)):
             column = _mask_column_of(path)
             if column and (subject, session) in found:
+                check_place(path, subject, session)
                 columns = found[subject, session]
                 columns.setdefault(column, []).append(path.relative_to(root).as_posix())
                 if column == "arteries":
-                    space = _entities(path.name).get("space", "ct")
-                    _check_space(space, str(path))
+                    space = entities_of(path.name).get("space", "ct")
+                    check_space(space, str(path))
                     columns["arteries_space"] = [space]
     return [
         Row(subject, session, _one_each(found[subject, session], root) | _dates(root, subject, session))
@@ -110,34 +113,13 @@ def _session_files(root: Path, endings: tuple[str, ...] = NIFTI) -> Iterator[tup
                 with os.scandir(datatype) as entries:
                     for entry in sorted(entries, key=lambda item: item.name):
                         if entry.name.endswith(endings):
-                            _check_place(Path(entry.path), subject, session)
                             yield subject, session, Path(entry.path)
-
-
-def _check_place(path: Path, subject: str, session: str) -> None:
-    """Raise ManifestError for a link that leads nowhere, and for a file whose name is of another subject-session."""
-    if not os.path.isfile(path):  # also false for a circular link
-        raise ManifestError(
-            f"{path}: is no file, or a link that leads nowhere or to itself; fetch it (git annex get, datalad get), "
-            "or delete it"
-        )
-    named = _entities(path.name)
-    for entity, label in (("sub", subject), ("ses", session)):
-        if named.get(entity, label) != label and (entity == "sub" or session != NO_SESSION):
-            raise ManifestError(
-                f"{path}: the name says {entity}-{named[entity]}, the folder {entity}-{label}; find out which is right "
-                "and rename the other"
-            )
-
-
-def _entities(name: str) -> dict[str, str]:
-    return dict(ENTITY.findall(name.split(".")[0]))
 
 
 def column_of(path: Path) -> str | None:
     """The manifest's column for a raw image, from its folder, suffix and entities."""
     stem = path.name.split(".")[0]
-    suffix, entities = stem.rsplit("_", 1)[-1], _entities(stem)
+    suffix, entities = stem.rsplit("_", 1)[-1], entities_of(stem)
     folder = path.parent.name
     if folder == "vwi" or suffix == "vwi" or entities.get("acq", "").lower().startswith("vwi"):
         return "vwi_ce" if "ce" in entities else "vwi"
@@ -153,7 +135,7 @@ def column_of(path: Path) -> str | None:
 def _mask_column_of(path: Path) -> str | None:
     """The manifest's column for a mask made elsewhere (`derivatives/<any>/sub-*/...`)."""
     stem = path.name.split(".")[0]
-    suffix, description = stem.rsplit("_", 1)[-1], _entities(stem).get("desc", "")
+    suffix, description = stem.rsplit("_", 1)[-1], entities_of(stem).get("desc", "")
     if suffix in DRAWING_SUFFIXES and description in ("reader1", "reader2"):
         sidecar = path.suffix == ".json" and suffix == "dseg"
         return None if sidecar else f"wall_{description}"
@@ -186,52 +168,14 @@ def _dates(root: Path, subject: str, session: str) -> dict[str, str]:
     """acq_time from sub-X_sessions.tsv, and the CT's own from the session's scans.tsv where there is one."""
     dates = {}
     path = root / f"sub-{subject}" / f"sub-{subject}_sessions.tsv"
-    for number, row in _read_rows(path, "session_id"):
+    for number, row in table_rows(path, "session_id"):
         if row["session_id"].removeprefix("ses-") == session and row.get("acq_time", "n/a") not in ("n/a", ""):
             dates["acq_time"] = checked_date(row["acq_time"], f"{path}, row {number}, acq_time")
     path = root / f"sub-{subject}" / f"ses-{session}" / f"sub-{subject}_ses-{session}_scans.tsv"
-    for number, row in _read_rows(path, "filename"):
+    for number, row in table_rows(path, "filename"):
         if row["filename"].split(".")[0].endswith("_ct") and row.get("acq_time", "n/a") not in ("n/a", ""):
             dates["ct_acq_time"] = checked_date(row["acq_time"], f"{path}, row {number}, acq_time")
     return dates
-
-
-def checked_date(text: str, where: str) -> str:
-    """The date as it was given; raises ManifestError unless it begins with YYYY-MM-DD: visits are ordered by it."""
-    try:
-        date.fromisoformat(text[:10])
-    except ValueError:
-        raise ManifestError(f"{where}: {text!r} is not a date; write YYYY-MM-DD or n/a") from None
-    return text
-
-
-def _read_rows(path: Path, key: str) -> list[tuple[int, dict[str, str]]]:
-    """Row numbers (the header is row 1) and cells of a BIDS table that may not exist; `key` is a column it must have.
-
-    Raises ManifestError for what is no such table.
-    """
-    if not path.is_file():
-        return []
-    reader = _table(path)
-    header = list(reader.fieldnames or [])
-    if key not in header:
-        raise ManifestError(f"{path}: the column {key!r} is missing{_separator_hint(header)}")
-    return [
-        (number, {name: (cell or "").strip() for name, cell in row.items() if name})
-        for number, row in enumerate(reader, start=2)
-    ]
-
-
-def _table(path: Path) -> csv.DictReader[str]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise ManifestError(f"{path}: is not UTF-8; save it with that encoding") from None
-    return csv.DictReader(io.StringIO(text, newline=""), delimiter="\t")
-
-
-def _separator_hint(header: list[str]) -> str:
-    return "; save the table tab-separated" if len(header) == 1 and re.search("[,;]", header[0]) else ""
 
 
 def read_manifest(path: str | Path, images: str | Path | None = None) -> list[Row]:
@@ -243,11 +187,11 @@ def read_manifest(path: str | Path, images: str | Path | None = None) -> list[Ro
     path = Path(path)
     if not path.is_file():
         raise ManifestError(f"{path}: no such file (manifest)")
-    reader = _table(path)
+    reader = open_table(path)
     header = list(reader.fieldnames or [])
     for name in header:
         if name not in COLUMNS:
-            hint = _separator_hint(header) or f"; {nearest(name, COLUMNS)}"
+            hint = separator_hint(header) or f"; {nearest(name, COLUMNS)}"
             raise ManifestError(f"{path}: unknown column {name!r}{hint}")
         if header.count(name) > 1:
             raise ManifestError(f"{path}: the column {name!r} stands twice; delete one")
@@ -272,29 +216,9 @@ def read_manifest(path: str | Path, images: str | Path | None = None) -> list[Ro
             )
         lines[subject, session] = number
         for column, value in values.items():
-            _check_value(column, value, f"{path}, row {number}, {column}", images)
+            check_value(column, value, f"{path}, row {number}, {column}", images)
         rows.append(Row(subject, session, values))
     return sorted(rows, key=lambda row: row.key)
-
-
-def _check_value(column: str, value: str, where: str, images: str | Path | None) -> None:
-    """Raise ManifestError for a date, a space or a file that is none."""
-    if column in DATE_COLUMNS:
-        checked_date(value, where)
-    elif column == "arteries_space":
-        _check_space(value, where)
-    elif not value.endswith(NIFTI if column in IMAGE_COLUMNS else (*NIFTI, *DRAWINGS)):
-        raise ManifestError(f"{where}: {value!r} is no image; give a .nii.gz file")
-    elif images is not None and not os.path.isfile(Path(images, value)):
-        raise ManifestError(f"{where}: {value!r} does not exist below {images}; mend the path, or write n/a")
-
-
-def _check_space(space: str, where: str) -> None:
-    if space not in IMAGE_COLUMNS:
-        raise ManifestError(
-            f"{where}: the artery mask lies in the space {space!r}; give it on one of the session's images "
-            f"({', '.join(IMAGE_COLUMNS)})"
-        )
 
 
 def manifest_text(rows: Iterable[Row]) -> str:

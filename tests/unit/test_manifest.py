@@ -121,3 +121,13 @@ def test_readers_drawings_in_all_formats_are_found(tmp_path):
     assert row.get("wall_reader1").endswith("_rois.csv")
     assert row.get("wall_reader2").endswith("_seg.dcm")
     assert row.get("wall_points").endswith("_points.csv")
+
+
+def test_links_that_lead_nowhere_matter_only_where_an_image_is_used(tmp_path):
+    touch(tmp_path, "sub-1/ses-1/anat/sub-1_ses-1_T1w.nii.gz")
+    (tmp_path / "sub-1/ses-1/func").mkdir()
+    (tmp_path / "sub-1/ses-1/func/sub-1_ses-1_task-rest_bold.nii.gz").symlink_to("not_fetched")
+    assert index_bids(tmp_path)[0].get("T1w")
+    (tmp_path / "sub-1/ses-1/anat/sub-1_ses-1_FLAIR.nii.gz").symlink_to("not_fetched")
+    with pytest.raises(ManifestError, match="fetch it"):
+        index_bids(tmp_path)
