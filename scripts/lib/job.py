@@ -17,10 +17,10 @@ import random
 import sys
 import time
 import traceback
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from importlib import metadata
-from typing import Any
+from typing import Any, TextIO
 
 from scripts.lib.audit import records
 
@@ -65,7 +65,7 @@ def run(main: Callable[[Any], None], snakemake: Any) -> None:
     os.environ.setdefault("MPLBACKEND", "Agg")
     random.seed(0)
     terminal = sys.stderr
-    with open(snakemake.log[0], "w", encoding="utf-8", buffering=1) as log:
+    with log_file(snakemake.log[0]) as log:
         sys.stdout = sys.stderr = log
         faulthandler.enable(log)
         start = time.perf_counter()
@@ -93,6 +93,20 @@ def run(main: Callable[[Any], None], snakemake: Any) -> None:
                 print(f"{time.perf_counter() - start:.1f} s on {threads} thread(s)")
             faulthandler.disable()
             sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
+
+
+@contextmanager
+def log_file(path: str) -> Iterator[TextIO]:
+    """The rule's log, open for writing; a disk that takes no more of it is no failure of its own."""
+    try:
+        log = open(path, "w", encoding="utf-8", buffering=1)  # noqa: SIM115
+    except OSError as error:
+        sys.exit(told(error))
+    try:
+        yield log
+    finally:
+        with suppress(OSError):
+            log.close()
 
 
 def told(error: Exception) -> str:
