@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -145,49 +144,51 @@ def compared(bench: Workbench, before: dict[str, str]) -> str:
 
 
 def full_disk(bench: Workbench, before: dict[str, str]) -> tuple[str, str]:
-    """The output folder on a file system of 1 MB, on which the run does not fit."""
+    """The output folder on a file system that is full but for 4 kB when the cohort's tables are to be made again."""
     out, aside = bench.folder / "out", bench.folder / "aside"
+    forget(bench, "collect_metrics")
     out.rename(aside)
     out.mkdir()
+    if not mounted("-t", "tmpfs", "-o", "size=200m", "tmpfs", str(out)):
+        return "", NOT_TRIED
     try:
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(out)], check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError):
-        out.rmdir()
-        aside.rename(out)
-        return "", "not tried: no right to mount"
-    try:
-        (out / "ballast").write_bytes(bytes(900_000))
+        shutil.copytree(aside, out, symlinks=True, dirs_exist_ok=True)
+        with (out / "ballast").open("wb") as ballast:
+            ballast.write(bytes(shutil.disk_usage(out).free - 4096))
         status, printed = run(bench)
-        said = re.search(r"[^\n]*No space left on device[^\n]*", printed)
         (out / "ballast").unlink()
-        subprocess.run(["mount", "-o", "remount,size=100m", str(out)], check=True)
-        again, _ = run(bench)
-        found = "the run did not fail" if not status else "the next run failed" if again else compared(bench, before)
+        return line_with("No space left", printed), after_repair(bench, before, status)
     finally:
         subprocess.run(["umount", str(out)], check=True)
-        out.rmdir()
-        aside.rename(out)
-    return (said[0].strip() if said else "no message"), found
 
 
 def read_only(bench: Workbench, before: dict[str, str]) -> tuple[str, str]:
-    """The output folder mounted read-only after a session's measures were lost."""
+    """The output folder mounted read-only when the cohort's tables are to be made again."""
     out = bench.folder / "out"
-    forget(bench, "check_images")
-    try:
-        subprocess.run(["mount", "--bind", str(out), str(out)], check=True, capture_output=True)
-        subprocess.run(["mount", "-o", "remount,bind,ro", str(out)], check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError):
-        return "", "not tried: no right to mount"
+    forget(bench, "collect_metrics")
+    if not mounted("--bind", str(out), str(out)) or not mounted("-o", "remount,bind,ro", str(out)):
+        return "", NOT_TRIED
     try:
         status, printed = run(bench)
     finally:
         subprocess.run(["umount", str(out)], check=True)
-    said = re.search(r"[^\n]*Read-only file system[^\n]*", printed)
-    run(bench, "--unlock")
-    again, _ = run(bench)
-    found = "the run did not fail" if not status else "the next run failed" if again else compared(bench, before)
-    return (said[0].strip() if said else "no message"), found
+    return line_with("Read-only file system", printed), after_repair(bench, before, status)
+
+
+def mounted(*arguments: str) -> bool:
+    return subprocess.run(["mount", *arguments], check=False, capture_output=True).returncode == 0
+
+
+def line_with(text: str, printed: str) -> str:
+    """The last printed line that holds the text: the project's own, where it says anything."""
+    return next((line.strip() for line in reversed(printed.splitlines()) if text in line), "no message")
+
+
+def after_repair(bench: Workbench, before: dict[str, str], status: int) -> str:
+    if not status:
+        return "the run did not fail"
+    again, printed = run(bench)
+    return f"the next run failed: {printed[-200:]}" if again else compared(bench, before)
 
 
 def clock(bench: Workbench, before: dict[str, str], days: int) -> tuple[str, str]:
@@ -240,8 +241,8 @@ def main() -> None:
         print("".join(lines), flush=True)
         lines.append(OTHERS)
         faults: list[tuple[str, Callable[[], tuple[str, str]]]] = [
-            ("disk full (1 MB file system)", lambda: full_disk(bench, before)),
-            ("read-only output folder", lambda: read_only(bench, before)),
+            ("disk full when the cohort's tables are made", lambda: full_disk(bench, before)),
+            ("output folder read-only when they are made", lambda: read_only(bench, before)),
             ("clock a year ahead", lambda: clock(bench, before, 365)),
             ("clock ten years back", lambda: clock(bench, before, -3650)),
             ("an image replaced under an old time stamp", lambda: replaced_under_an_old_stamp(bench, before)),
@@ -255,6 +256,7 @@ def main() -> None:
     given.out.write_text("".join(lines).replace(folder, "..."), encoding="utf-8")
 
 
+NOT_TRIED = "not tried: no right to mount"
 SAME = "same bytes as an undisturbed run, verify finds nothing"
 KILLED = """# Faults in real runs
 
