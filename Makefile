@@ -6,7 +6,7 @@ DEMO := build/demo
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES) --configfile demo/studies.yaml demo/config.yaml
 
 .PHONY: demo demo-data demo-plan test validate validate-poses benchmark-registration audit-table reproduce lint config \
-	verify trace lock clean
+	verify trace deidentify-check hostile-inputs validate-faults validate-same-bytes lock clean
 
 demo: $(DEMO)/.made
 	@$(SNAKEMAKE)
@@ -35,6 +35,14 @@ build/poses/.made: .venv/.installed $(wildcard demo/*.py)
 		$(BIN)/python -m demo --out build/poses --subjects 8 --seed 45 --jobs $(CORES)
 	@touch $@
 
+# what every hostile input is answered, from the cases that are also tests
+hostile-inputs: .venv/.installed
+	@$(BIN)/python -m tests.validation.hostile --out docs/hostile_inputs.md
+
+# one session on one core and on two, in other folders
+validate-same-bytes: $(DEMO)/.made
+	@$(BIN)/python -m tests.validation.same_bytes --run $(DEMO) --out docs/same_bytes.md
+
 benchmark-registration: $(DEMO)/.made
 	@$(BIN)/python -m benchmarks.registration --run $(DEMO)
 
@@ -50,6 +58,14 @@ verify: .venv/.installed
 
 trace: .venv/.installed
 	@$(BIN)/python -m scripts.lib.audit.trace $(OUT) '$(CELL)'
+
+# FOLDER is a folder that is to be shared, NAMES a file of names to look for (docs/audit.md)
+FOLDER ?= $(OUT)
+deidentify-check: .venv/.installed
+	@$(BIN)/python -m scripts.lib.audit.deidentify $(FOLDER) $(if $(NAMES),--names $(NAMES))
+
+validate-faults: .venv/.installed
+	@$(BIN)/python -m tests.validation.faults --out docs/faults.md
 
 reproduce: .venv/.installed
 	@$(BIN)/python -m tests.validation.reproduce --out docs/reproduction.md

@@ -29,12 +29,14 @@ rule write_ro_crate:
     input:
         inventory=audit_file("inventory.tsv"),
         workflow=os.path.relpath(ROOT / "Snakefile"),
+        methods=methods_text(),
     output:
         crate=str(OUT / "ro-crate-metadata.json"),
         workflow=audit_file("Snakefile"),
         description=str(OUT / "dataset_description.json"),
         bidsignore=str(OUT / ".bidsignore"),
         sidecars=spatial_sidecars(),
+        methods=[audit_file("methods.md")] if methods_text() else [],
     log:
         log("write_ro_crate", ""),
     benchmark:

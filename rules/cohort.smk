@@ -1,6 +1,7 @@
 rule collect_metrics:
     input:
         manifest=str(OUT / "manifest.tsv"),
+        checks=per_session(checks()),
         participants=clinical_table("participants.tsv"),
         phenotype=rating_tables(),
         calcification=with_ct("desc-calcification_patient.tsv"),

@@ -28,13 +28,13 @@ try:
     elif CONFIG.bids_dir:  # a job on a cluster node plans from the rows of the run that sent it
         ROWS = read_manifest(OUT / "manifest.tsv")
     else:
-        ROWS = read_manifest(CONFIG.manifest) if CONFIG.manifest else []
+        ROWS = read_manifest(CONFIG.manifest, Path(CONFIG.manifest).parent) if CONFIG.manifest else []
+    if workflow.is_main_process:
+        write_if_changed(manifest_text(ROWS), OUT / "manifest.tsv")
 except (ConfigError, ManifestError) as problem:
     raise WorkflowError(str(problem))
 
 IMAGES = Path(CONFIG.bids_dir or Path(CONFIG.manifest or ".").parent)
-if workflow.is_main_process:
-    write_if_changed(manifest_text(ROWS), OUT / "manifest.tsv")
 if CONFIG.subjects is not None:
     ROWS = [row for row in ROWS if row.subject in CONFIG.subjects]
 ROW = {row.key: row for row in ROWS}

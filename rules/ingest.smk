@@ -1,6 +1,7 @@
 rule check_images:
     input:
         images=session_images,
+        sidecars=session_sidecars,
     output:
         checks=checks(),
     log:

@@ -14,6 +14,12 @@ def session_images(wildcards):
     return list(image_columns(wildcards).values())
 
 
+def session_sidecars(wildcards):
+    """The JSON files that lie beside the images."""
+    stems = (path.removesuffix(".gz").removesuffix(".nii") for path in session_images(wildcards))
+    return [f"{stem}.json" for stem in stems if os.path.isfile(f"{stem}.json")]
+
+
 def image_columns(wildcards):
     """Column -> path of every image of the subject-session."""
     row = row_of(wildcards)
@@ -268,6 +274,12 @@ def project_version():
     """The project's version, or n/a in a copy without pyproject.toml."""
     path = ROOT / "pyproject.toml"
     return tomllib.loads(path.read_text(encoding="utf-8"))["project"]["version"] if path.is_file() else "n/a"
+
+
+def methods_text():
+    """The methods' formulas and sources, to be packed with a run; nothing in a copy without docs."""
+    path = ROOT / "docs/methods.md"
+    return os.path.relpath(path) if path.is_file() else []
 
 
 def spatial_sidecars():

@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from scripts.lib.image_checks import check_image
+from scripts.lib.image_checks import check_image, note_copies
 from scripts.lib.images import ImageError, read_image
 from scripts.lib.job import run
+from scripts.lib.nifti import damage
 from scripts.lib.tables import FAILED, OK, join_reasons, read_json, worst_status, write_json
 
 
@@ -12,17 +13,32 @@ def check_file(column: str, path: str, settings: dict) -> dict:
     """Check one file; a file that cannot be read is a row that says why."""
     try:
         image = read_image(path)
+        if problem := damage(Path(path)):
+            raise ImageError(problem)
     except ImageError as error:
         reason = str(error).removeprefix(f"{path}: ")
         return {"path": path, "status": FAILED, "reason": reason, "findings": []}
-    sidecar = Path(path.removesuffix(".gz").removesuffix(".nii") + ".json")
-    facts = read_json(sidecar) if sidecar.is_file() else {}
-    return {"path": path, **check_image(column, image, facts, settings)}
+    facts, told = read_sidecar(Path(path.removesuffix(".gz").removesuffix(".nii") + ".json"))
+    return {"path": path, **check_image(column, image, facts, settings, told)}
+
+
+def read_sidecar(path: Path) -> tuple[dict, list[str]]:
+    """What the JSON beside an image says, and what to tell of one that cannot be read."""
+    try:
+        facts = read_json(path) if path.is_file() else {}
+        if isinstance(facts, dict):
+            return facts, []
+    except ValueError:  # no JSON, or not UTF-8
+        pass
+    return {}, [
+        "review: the JSON beside it cannot be read: tube voltage and slice thickness are unknown; write it again"
+    ]
 
 
 def main(snakemake):
     settings = snakemake.params.settings["check_images"]
     images = {column: check_file(column, path, settings) for column, path in snakemake.params.columns.items()}
+    note_copies(images)
     content = {
         "subject": snakemake.wildcards.subject,
         "session": snakemake.wildcards.session,

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from scripts.lib.cohort.clinical import read_clinical
 from scripts.lib.cohort.collect import (
     CHANGE_COLUMNS,
     KEYS,
@@ -14,9 +15,10 @@ from scripts.lib.cohort.collect import (
     lesions_table,
     patients_table,
 )
+from scripts.lib.cohort.image_status import image_status
 from scripts.lib.cohort.ratings import ratings_table
 from scripts.lib.job import run
-from scripts.lib.tables import read_tsv, write_tsv
+from scripts.lib.tables import read_json, read_tsv, write_tsv
 
 ARTERY_COLUMNS = ["artery", "side", "volume_mm3", "mean_hu", "woodcock"]
 CALCIUM_COLUMNS = ["lesion", "artery", "side", "volume_mm3", "max_hu", "kockelkoren_score", "spotty"]
@@ -43,8 +45,10 @@ def main(snakemake):
     subjects = snakemake.params.settings["subjects"]
     if subjects is not None:
         manifest = manifest[manifest["subject"].isin(subjects)].reset_index(drop=True)
-    participants = as_measured(read_tsv(given.participants)) if given.get("participants") else None
-    ratings = {Path(path).stem: read_tsv(path) for path in given.get("phenotype") or []}
+    labels = set(manifest["subject"])
+    clinical = given.get("participants")
+    participants = as_measured(read_clinical(clinical, labels, one_each=True)) if clinical else None
+    ratings = {Path(path).stem: read_clinical(path, labels) for path in given.get("phenotype") or []}
     state = [*KEYS, "status", "reason"]
     plaques = read_all(
         given.plaque, [*state, "lesion", "reader", "artery", "side", "stenosis_percent", "calcium_volume_mm3"]
@@ -58,6 +62,7 @@ def main(snakemake):
         arteries=read_all(given.calcification_arteries, [*state, *ARTERY_COLUMNS]),
         small_vessel=read_all(given.small_vessel, state),
         changes=changes,
+        images=image_status(map(read_json, given.checks)),
     )
     calcium = read_all(given.calcification_lesions, [*state, *CALCIUM_COLUMNS])
     write_tsv(patients, snakemake.output.patients)

@@ -13,8 +13,10 @@ from scripts.lib.tables import atomic_path, write_json
 
 def main(snakemake):
     made, params = snakemake.output, snakemake.params
-    with atomic_path(made.workflow) as temporary:
-        shutil.copyfile(snakemake.input.workflow, temporary)
+    copies = {made.workflow: snakemake.input.workflow} | dict.fromkeys(made.methods, snakemake.input.methods)
+    for target, source in copies.items():
+        with atomic_path(target) as temporary:
+            shutil.copyfile(source, temporary)
     with atomic_path(made.bidsignore) as temporary:
         temporary.write_text(bidsignore(), encoding="utf-8")
     write_json(dataset_description(params.version, params.title), made.description)
@@ -23,7 +25,7 @@ def main(snakemake):
     seconds = Path(snakemake.input.inventory).stat().st_mtime  # the run ended when its inventory was written
     ended = datetime.datetime.fromtimestamp(int(seconds), tz=datetime.UTC)
     entries = read_inventory(root_of(snakemake.log[0]))
-    write_json(crate_metadata(entries, params.version, ended, params.title), made.crate)
+    write_json(crate_metadata(entries, params.version, ended, params.title, bool(made.methods)), made.crate)
 
 
 if __name__ == "__main__":

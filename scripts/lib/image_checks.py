@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,18 +14,22 @@ from scripts.lib.tables import FAILED, OK, REVIEW, join_reasons
 KVP_OF_130_HU = 120.0
 HEAD_HEIGHT_MM = 100.0
 BRAIN_CM3_MAX = 2200.0
+MODALITIES = ("CT", "MR", "PT", "NM", "US", "XA", "CR", "DX", "SC", "OT")  # of DICOM: no other text is repeated
 SLAB_COLUMNS = ("vwi", "vwi_ce", "angio")
 
 
-def check_image(column: str, image: Image, sidecar: Mapping[str, Any], settings: Mapping[str, float]) -> dict[str, Any]:
+def check_image(
+    column: str, image: Image, sidecar: Mapping[str, Any], settings: Mapping[str, float], told: Sequence[str] = ()
+) -> dict[str, Any]:
     """Judge one image of the manifest's `column`.
 
     image: as read, HU for a CT, before padding is clamped; sidecar: its BIDS JSON (may be empty); settings: section
-    `check_images`. Returns status (ok, review, failed), reason, findings (list of sentences), shape, voxel_mm,
-    oblique_deg and shear_deg. A failed image is not measured; a finding is handled and only told.
+    `check_images`; told: findings that were made while reading. Returns status (ok, review, failed), reason, findings
+    (list of sentences), shape, voxel_mm, oblique_deg, shear_deg and voxels_sha256. A failed image is not measured; a
+    finding is handled and only told.
     """
-    problems = _geometry_problems(image, settings)
-    findings = _geometry_findings(column, image)
+    problems = _modality_problems(column, sidecar) + _geometry_problems(image, settings)
+    findings = [*told, *_geometry_findings(column, image)]
     if float(image.data.max()) == float(image.data.min()):
         problems.append(f"all voxels hold the same value ({float(image.data.max()):g}); export the image again")
     elif column == "ct":
@@ -41,7 +46,22 @@ def check_image(column: str, image: Image, sidecar: Mapping[str, Any], settings:
         "voxel_mm": [round(float(v), 4) for v in image.voxel_mm],
         "oblique_deg": round(oblique_deg(image.affine), 2),
         "shear_deg": round(shear_deg(image.affine), 2),
+        "voxels_sha256": hashlib.sha256(image.data.tobytes()).hexdigest(),
     }
+
+
+def note_copies(images: Mapping[str, dict[str, Any]]) -> None:
+    """Mark images of one session (by column, as `check_image` returned them) that hold the same voxels for review."""
+    for column, found in images.items():
+        same = [name for name in images if name != column and _voxels(images[name]) == _voxels(found) is not None]
+        if same and found["status"] != FAILED:
+            told = f"review: the same voxels as {', '.join(same)}; if that is not meant, export the image again"
+            found["findings"].append(told)
+            found |= {"status": REVIEW, "reason": join_reasons(*found["findings"])}
+
+
+def _voxels(found: Mapping[str, Any]) -> str | None:
+    return found.get("voxels_sha256") if found["status"] != FAILED else None
 
 
 def oblique_deg(affine: np.ndarray) -> float:
@@ -64,6 +84,21 @@ def is_brain_extracted(image: Image) -> bool:
 
 def _needs_review(findings: list[str]) -> bool:
     return any(finding.startswith("review: ") for finding in findings)
+
+
+def _modality_problems(column: str, sidecar: Mapping[str, Any]) -> list[str]:
+    modality, expected = sidecar.get("Modality"), "CT" if column == "ct" else "MR"
+    if column == "angio" or modality == expected or modality not in MODALITIES:
+        return []
+    return [f"the JSON beside it says Modality {modality}, its name says {column}; rename the file, or mend the JSON"]
+
+
+def _number(value: Any) -> float | None:
+    """A number of a sidecar, also where it was written as text; None for anything else."""
+    try:
+        return float(value) if not isinstance(value, bool) else None
+    except (TypeError, ValueError):
+        return None
 
 
 def _geometry_problems(image: Image, settings: Mapping[str, float]) -> list[str]:
@@ -92,11 +127,9 @@ def _ct_problems(image: Image, settings: Mapping[str, float]) -> list[str]:
     air, bone = (float(v) for v in np.percentile(image.data, [2, 99.9]))
     problems = []
     if air > settings["ct_air_hu_max"]:
-        shift = (
-            "; it looks shifted by +1024 HU (the rescale intercept was lost)" if -60 < air < 60 and bone > 900 else ""
-        )
         problems.append(
-            f"no air (2nd percentile {air:.0f} HU): not in Hounsfield units{shift}; convert it from DICOM again"
+            f"no air (2nd percentile {air:.0f} HU): not in Hounsfield units{_why_no_air(image, air, bone)}; "
+            "convert it from DICOM again"
         )
     elif bone < settings["ct_bone_hu_min"]:
         problems.append(
@@ -111,22 +144,29 @@ def _ct_problems(image: Image, settings: Mapping[str, float]) -> list[str]:
     return problems
 
 
+def _why_no_air(image: Image, air: float, bone: float) -> str:
+    """What the values of a CT without air look like instead."""
+    if float(image.data.max()) > 2**16 - 2048:
+        return "; negative values were stored as unsigned ones (near 65536)"
+    if -60 < air < 60 and bone > 900:
+        return "; it looks shifted by +1024 HU (the rescale intercept was lost), or is an MRI"
+    return "; it is windowed (a picture of a CT), rescaled, or an MRI" if float(image.data.min()) >= 0 else ""
+
+
 def _ct_findings(image: Image, sidecar: Mapping[str, Any]) -> list[str]:
     found = []
     lowest = float(image.data.min())
     if lowest < HU_AIR:
         found.append(f"padding of {lowest:.0f} HU clamped to {HU_AIR:.0f} HU")
-    kvp = sidecar.get("KVP")
-    if isinstance(kvp, int | float) and kvp != KVP_OF_130_HU:
+    kvp, tilt, thickness = (_number(sidecar.get(key)) for key in ("KVP", "GantryTiltDetector", "SliceThickness"))
+    if kvp is not None and kvp != KVP_OF_130_HU:
         found.append(f"review: {kvp:g} kVp; the 130 HU threshold is defined at 120 kVp")
     if sidecar.get("ContrastBolusAgent"):
-        found.append(f"review: contrast agent given ({sidecar['ContrastBolusAgent']})")
-    tilt = sidecar.get("GantryTiltDetector")
-    if isinstance(tilt, int | float) and abs(tilt) > 0.5:
+        found.append("review: a contrast agent was given (ContrastBolusAgent in the JSON beside it)")
+    if tilt is not None and abs(tilt) > 0.5:
         found.append(f"gantry tilt {tilt:g} deg in the DICOM header")
-    thickness = sidecar.get("SliceThickness")
     step_mm = float(image.voxel_mm[2])
-    if isinstance(thickness, int | float) and abs(thickness - step_mm) > 0.05:
+    if thickness is not None and abs(thickness - step_mm) > 0.05:
         found.append(f"slices {thickness:g} mm thick every {step_mm:.3g} mm: the step is used for volumes")
     return found
 

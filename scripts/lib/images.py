@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import SimpleITK as sitk
 
+from scripts.lib.nifti import affine_problem, header_problem
 from scripts.lib.tables import atomic_path
 
 _pydicom = sys.modules.get("pydicom")
@@ -89,22 +90,22 @@ def read_image(path: str | Path) -> Image:
         raise ImageError(f"{path}: the file is empty; copy or convert it again")
     try:
         file: Any = nib.load(path)
+        problem = header_problem(file)
         affine = np.asarray(file.affine, dtype=float)
-        if file.get_data_dtype().fields is not None:
-            raise ImageError(f"{path}: colour (RGB) voxels; give the image with its original grey values")
-        data = np.asarray(file.dataobj, dtype=np.float32)
-    except ImageError:
-        raise
+        data = np.asarray(file.dataobj, dtype=np.float32) if not problem else np.empty(0)
     except Exception as error:  # nibabel, gzip and zlib raise many kinds for a damaged file
-        raise ImageError(f"{path}: cannot be read as NIfTI ({error}); copy or convert it again") from error
+        why = str(error).splitlines()[0].replace(str(path), path.name) if str(error) else type(error).__name__
+        raise ImageError(f"{path}: cannot be read as NIfTI ({why}); copy or convert it again") from error
+    if problem:
+        raise ImageError(f"{path}: {problem}")
     while data.ndim > 3 and data.shape[-1] == 1:
         data = data[..., 0]
     if data.ndim != 3:
         raise ImageError(f"{path}: has {data.ndim} dimensions {data.shape}; give one 3D volume")
     if min(data.shape) < 2:
         raise ImageError(f"{path}: has the shape {data.shape}; at least two voxels along each axis are needed")
-    if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-6:
-        raise ImageError(f"{path}: the affine is singular; convert it again from DICOM")
+    if problem := affine_problem(affine):
+        raise ImageError(f"{path}: {problem}")
     if not np.isfinite(data).all():
         raise ImageError(f"{path}: holds values that are not finite (NaN or infinity); convert it again from DICOM")
     return Image(data, affine)
@@ -200,7 +201,10 @@ def require_same_grid(first: Image, second: Image, what: str) -> None:
         gap = (first.affine - second.affine)[:3] @ np.vstack([corners, np.ones(8)])
         if np.abs(gap).max() < 1e-3:
             return
-    raise ImageError(f"{what}: the grids differ (shapes {first.data.shape} and {second.data.shape}, or their affines)")
+    raise ImageError(
+        f"{what}: the grids differ (shapes {first.data.shape} and {second.data.shape}, or their affines); "
+        "resample one onto the other's grid, masks with nearest neighbour"
+    )
 
 
 def to_sitk(image: Image) -> sitk.Image:

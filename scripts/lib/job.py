@@ -11,15 +11,17 @@ and `main(snakemake)` reads, calls the library and writes.
 from __future__ import annotations
 
 import ctypes
+import errno
 import faulthandler
 import os
 import random
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from importlib import metadata
-from typing import Any
+from typing import Any, TextIO
 
 from scripts.lib.audit import records
 
@@ -42,6 +44,16 @@ DISTRIBUTIONS = {
 }
 
 
+AGAIN = ", then run the same command again"
+REMEDIES = {
+    errno.ENOSPC: f"; make room on the disk{AGAIN}",
+    errno.EDQUOT: f"; make room in your quota{AGAIN}",
+    errno.EFBIG: f"; raise the limit on file sizes (ulimit -f){AGAIN}",
+    errno.EROFS: f"; make the output folder writable{AGAIN}",
+    errno.EACCES: f"; make the file readable and the output folder writable{AGAIN}",
+}
+
+
 def run(main: Callable[[Any], None], snakemake: Any) -> None:
     """Run `main(snakemake)` with output in the rule's log, its thread count honoured and numpy's seed fixed.
 
@@ -55,7 +67,7 @@ def run(main: Callable[[Any], None], snakemake: Any) -> None:
     _keep_memory()
     random.seed(0)
     terminal = sys.stderr
-    with open(snakemake.log[0], "w", encoding="utf-8", buffering=1) as log:
+    with log_file(snakemake.log[0]) as log:
         sys.stdout = sys.stderr = log
         faulthandler.enable(log)
         start = time.perf_counter()
@@ -72,13 +84,15 @@ def run(main: Callable[[Any], None], snakemake: Any) -> None:
                 versions(),
             )
         except Exception as error:
-            traceback.print_exc()
-            print(f"{type(error).__name__}: {error} (see {snakemake.log[0]})", file=terminal)
+            print(f"{told(error)} (see {snakemake.log[0]})", file=terminal)
+            with suppress(OSError):  # the disk may be full
+                traceback.print_exc()
             sys.exit(1)
         finally:
-            for module, version in versions().items():
-                print(f"{module} {version}")
-            print(f"{time.perf_counter() - start:.1f} s on {threads} thread(s)")
+            with suppress(OSError):
+                for module, version in versions().items():
+                    print(f"{module} {version}")
+                print(f"{time.perf_counter() - start:.1f} s on {threads} thread(s)")
             faulthandler.disable()
             sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
 
@@ -90,6 +104,26 @@ def _keep_memory() -> None:
         m_trim_threshold, m_mmap_max = -1, -4
         mallopt(m_mmap_max, 0)
         mallopt(m_trim_threshold, 2**31 - 1)
+
+
+@contextmanager
+def log_file(path: str) -> Iterator[TextIO]:
+    """The rule's log, open for writing; a disk that takes no more of it is no failure of its own."""
+    try:
+        log = open(path, "w", encoding="utf-8", buffering=1)  # noqa: SIM115
+    except OSError as error:
+        sys.exit(told(error))
+    try:
+        yield log
+    finally:
+        with suppress(OSError):
+            log.close()
+
+
+def told(error: Exception) -> str:
+    """One line on a failure; for those of the disk, what to do."""
+    remedy = REMEDIES.get(error.errno or 0, "") if isinstance(error, OSError) else ""
+    return f"{type(error).__name__}: {error}{remedy}"
 
 
 def versions() -> dict[str, str]:

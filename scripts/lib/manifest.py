@@ -9,28 +9,31 @@ from __future__ import annotations
 import csv
 import io
 import os
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from scripts.lib.manifest_checks import (
+    COLUMNS,
+    DRAWING_SUFFIXES,
+    DRAWINGS,
+    LABEL,
+    NIFTI,
+    NO_SESSION,
+    REFERENCES,
+    ManifestError,
+    check_place,
+    check_space,
+    check_value,
+    checked_date,
+    entities_of,
+    open_table,
+    separator_hint,
+    table_rows,
+)
+from scripts.lib.manifest_checks import IMAGE_COLUMNS as IMAGE_COLUMNS
 from scripts.lib.names import nearest
-
-IMAGE_COLUMNS = ("ct", "T1w", "T2w", "FLAIR", "swi", "T2starw", "vwi", "vwi_ce", "angio")
-MASK_COLUMNS = ("arteries", "wmh", "wall_reader1", "wall_reader2", "wall_points")
-DATE_COLUMNS = ("acq_time", "ct_acq_time")
-COLUMNS = ("subject", "session", *DATE_COLUMNS, *IMAGE_COLUMNS, *MASK_COLUMNS, "arteries_space")
-REFERENCES = ("T1w", "FLAIR", "T2w", "T2starw", "swi")  # the session's MRI hub: the first of these that it has
-LABEL = re.compile(r"[A-Za-z0-9]+")
-ENTITY = re.compile(r"([a-z]+)-([A-Za-z0-9]+)")
-NIFTI = (".nii.gz", ".nii")
-DRAWINGS = (".nrrd", ".mha", ".dcm", ".csv", ".json", ".xml")  # how else readers export what they drew
-DRAWING_SUFFIXES = ("dseg", "seg", "contours", "rois")
-NO_SESSION = "1"  # label given to the only visit of a subject whose folder has no ses- level
-
-
-class ManifestError(ValueError):
-    """The manifest or the BIDS folder cannot be used; the message names file, row and column."""
+from scripts.lib.tables import atomic_path
 
 
 @dataclass(frozen=True)
@@ -66,8 +69,9 @@ def index_bids(bids_dir: str | Path) -> list[Row]:
     found: dict[tuple[str, str], dict[str, list[str]]] = {}
     for subject, session, path in _session_files(root):
         columns = found.setdefault((subject, session), {})
-        column = _column_of(path)
+        column = column_of(path)
         if column:
+            check_place(path, subject, session)
             columns.setdefault(column, []).append(path.relative_to(root).as_posix())
     if not found:
         raise ManifestError(f"{root}: holds no sub-*/ folder with images; see README, 'Your own data'")
@@ -75,10 +79,13 @@ def index_bids(bids_dir: str | Path) -> list[Row]:
         for subject, session, path in _session_files(derivative, (*NIFTI, *DRAWINGS)):
             column = _mask_column_of(path)
             if column and (subject, session) in found:
+                check_place(path, subject, session)
                 columns = found[subject, session]
                 columns.setdefault(column, []).append(path.relative_to(root).as_posix())
                 if column == "arteries":
-                    columns["arteries_space"] = [_entities(path.name).get("space", "ct")]
+                    space = entities_of(path.name).get("space", "ct")
+                    check_space(space, str(path))
+                    columns["arteries_space"] = [space]
     return [
         Row(subject, session, _one_each(found[subject, session], root) | _dates(root, subject, session))
         for subject, session in sorted(found)
@@ -109,14 +116,10 @@ def _session_files(root: Path, endings: tuple[str, ...] = NIFTI) -> Iterator[tup
                             yield subject, session, Path(entry.path)
 
 
-def _entities(name: str) -> dict[str, str]:
-    return dict(ENTITY.findall(name.split(".")[0]))
-
-
-def _column_of(path: Path) -> str | None:
+def column_of(path: Path) -> str | None:
     """The manifest's column for a raw image, from its folder, suffix and entities."""
     stem = path.name.split(".")[0]
-    suffix, entities = stem.rsplit("_", 1)[-1], _entities(stem)
+    suffix, entities = stem.rsplit("_", 1)[-1], entities_of(stem)
     folder = path.parent.name
     if folder == "vwi" or suffix == "vwi" or entities.get("acq", "").lower().startswith("vwi"):
         return "vwi_ce" if "ce" in entities else "vwi"
@@ -132,7 +135,7 @@ def _column_of(path: Path) -> str | None:
 def _mask_column_of(path: Path) -> str | None:
     """The manifest's column for a mask made elsewhere (`derivatives/<any>/sub-*/...`)."""
     stem = path.name.split(".")[0]
-    suffix, description = stem.rsplit("_", 1)[-1], _entities(stem).get("desc", "")
+    suffix, description = stem.rsplit("_", 1)[-1], entities_of(stem).get("desc", "")
     if suffix in DRAWING_SUFFIXES and description in ("reader1", "reader2"):
         sidecar = path.suffix == ".json" and suffix == "dseg"
         return None if sidecar else f"wall_{description}"
@@ -164,57 +167,57 @@ def _one_each(columns: Mapping[str, list[str]], root: Path) -> dict[str, str]:
 def _dates(root: Path, subject: str, session: str) -> dict[str, str]:
     """acq_time from sub-X_sessions.tsv, and the CT's own from the session's scans.tsv where there is one."""
     dates = {}
-    for row in _read_rows(root / f"sub-{subject}" / f"sub-{subject}_sessions.tsv"):
-        if row.get("session_id", "").removeprefix("ses-") == session and row.get("acq_time", "n/a") != "n/a":
-            dates["acq_time"] = row["acq_time"]
-    scans = root / f"sub-{subject}" / f"ses-{session}" / f"sub-{subject}_ses-{session}_scans.tsv"
-    for row in _read_rows(scans):
-        if row.get("filename", "").split(".")[0].endswith("_ct") and row.get("acq_time", "n/a") != "n/a":
-            dates["ct_acq_time"] = row["acq_time"]
+    path = root / f"sub-{subject}" / f"sub-{subject}_sessions.tsv"
+    for number, row in table_rows(path, "session_id"):
+        if row["session_id"].removeprefix("ses-") == session and row.get("acq_time", "n/a") not in ("n/a", ""):
+            dates["acq_time"] = checked_date(row["acq_time"], f"{path}, row {number}, acq_time")
+    path = root / f"sub-{subject}" / f"ses-{session}" / f"sub-{subject}_ses-{session}_scans.tsv"
+    for number, row in table_rows(path, "filename"):
+        if row["filename"].split(".")[0].endswith("_ct") and row.get("acq_time", "n/a") not in ("n/a", ""):
+            dates["ct_acq_time"] = checked_date(row["acq_time"], f"{path}, row {number}, acq_time")
     return dates
 
 
-def _read_rows(path: Path) -> list[dict[str, str]]:
-    if not path.is_file():
-        return []
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        return list(csv.DictReader(file, delimiter="\t"))
-
-
-def read_manifest(path: str | Path) -> list[Row]:
-    """Read and check a manifest; `n/a` and empty cells are missing.
+def read_manifest(path: str | Path, images: str | Path | None = None) -> list[Row]:
+    """Read and check a manifest; `n/a` and empty cells are missing. With `images`, its files must exist below there.
 
     Raises ManifestError, naming the file, the row and the column, for unknown columns (with the nearest known name),
-    labels that are not BIDS labels, a subject-session given twice, and a reader's mask without its image.
+    labels that are not BIDS labels, a subject-session given twice, dates that are none, and files that are none.
     """
     path = Path(path)
     if not path.is_file():
         raise ManifestError(f"{path}: no such file (manifest)")
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file, delimiter="\t")
-        header = list(reader.fieldnames or [])
-        for name in header:
-            if name not in COLUMNS:
-                raise ManifestError(f"{path}: unknown column {name!r}; {nearest(name, COLUMNS)}")
-        for name in ("subject", "session"):
-            if name not in header:
-                raise ManifestError(f"{path}: the column {name!r} is missing")
-        rows = []
-        lines: dict[tuple[str, str], int] = {}
-        for number, cells in enumerate(reader, start=2):
-            values = {
-                key: cell.strip() for key, cell in cells.items() if key and (cell or "").strip() not in ("", "n/a")
-            }
-            subject = values.pop("subject", "").removeprefix("sub-")
-            session = values.pop("session", "").removeprefix("ses-")
-            for column, label in (("subject", subject), ("session", session)):
-                if not LABEL.fullmatch(label):
-                    raise ManifestError(f"{path}, row {number}, {column}: {label!r} may hold letters and digits only")
-            if (subject, session) in lines:
-                first = lines[subject, session]
-                raise ManifestError(f"{path}, row {number}: sub-{subject} ses-{session} stands in row {first} already")
-            lines[subject, session] = number
-            rows.append(Row(subject, session, values))
+    reader = open_table(path)
+    header = list(reader.fieldnames or [])
+    for name in header:
+        if name not in COLUMNS:
+            hint = separator_hint(header) or f"; {nearest(name, COLUMNS)}"
+            raise ManifestError(f"{path}: unknown column {name!r}{hint}")
+        if header.count(name) > 1:
+            raise ManifestError(f"{path}: the column {name!r} stands twice; delete one")
+    for name in ("subject", "session"):
+        if name not in header:
+            raise ManifestError(f"{path}: the column {name!r} is missing; each row needs a subject and a session")
+    rows = []
+    lines: dict[tuple[str, str], int] = {}
+    for number, cells in enumerate(reader, start=2):
+        if None in cells:  # csv's key of what stands beyond the header
+            raise ManifestError(f"{path}, row {number}: more cells than the header has columns; mend its tabs")
+        values = {key: cell.strip() for key, cell in cells.items() if (cell or "").strip() not in ("", "n/a")}
+        subject = values.pop("subject", "").removeprefix("sub-")
+        session = values.pop("session", "").removeprefix("ses-")
+        for column, label in (("subject", subject), ("session", session)):
+            if not LABEL.fullmatch(label):
+                raise ManifestError(f"{path}, row {number}, {column}: {label!r} may hold letters and digits only")
+        if (subject, session) in lines:
+            first = lines[subject, session]
+            raise ManifestError(
+                f"{path}, row {number}: sub-{subject} ses-{session} stands in row {first} already; delete one"
+            )
+        lines[subject, session] = number
+        for column, value in values.items():
+            check_value(column, value, f"{path}, row {number}, {column}", images)
+        rows.append(Row(subject, session, values))
     return sorted(rows, key=lambda row: row.key)
 
 
@@ -230,13 +233,19 @@ def manifest_text(rows: Iterable[Row]) -> str:
 
 
 def write_if_changed(text: str, path: Path) -> None:
-    """Write text only where it differs, so that an unchanged table keeps its time stamp and triggers nothing."""
-    if path.is_file() and path.read_text(encoding="utf-8") == text:
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".writing-{os.getpid()}-{path.name}")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
+    """Write text only where it differs, so that an unchanged table keeps its time stamp and triggers nothing.
+
+    Raises ManifestError where it cannot be written.
+    """
+    try:
+        if path.is_file() and path.read_text(encoding="utf-8") == text:
+            return
+        with atomic_path(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ManifestError(
+            f"{path}: cannot be written ({error.strerror}); make room, or give an output_dir that you may write to"
+        ) from None
 
 
 def visit_pairs(rows: Iterable[Row]) -> dict[str, tuple[str, str]]:

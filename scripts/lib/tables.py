@@ -22,6 +22,7 @@ FAILED = "failed"  # the data were there and could not be used
 MISSING = "missing"  # the input does not exist for this subject-session
 STATUSES = (OK, REVIEW, FAILED, MISSING)
 USABLE = (OK, REVIEW)
+WRITING = ".writing-"  # begins the name of a file that is being written
 
 
 @contextmanager
@@ -30,14 +31,24 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     suffix = "".join(path.suffixes[-2:]) if path.name.endswith(".gz") else path.suffix
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".writing-", suffix=suffix)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=WRITING, suffix=suffix)
     os.close(handle)
     try:
         yield Path(temporary)
         os.chmod(temporary, 0o644)
+        _to_disk(temporary)
         os.replace(temporary, path)
     finally:
         Path(temporary).unlink(missing_ok=True)
+
+
+def _to_disk(path: str) -> None:
+    """Have the content on the disk before the name points to it: a power cut leaves the old file or the new one."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def read_tsv(path: str | Path, **kwargs: Any) -> pd.DataFrame:

@@ -80,7 +80,7 @@ def test_manifest_round_trip_keeps_labels_as_text(tmp_path):
     [
         ("subject\tsession\tFlair\n1\t1\ta\n", r"unknown column 'Flair'; did you mean 'FLAIR'"),
         ("subject\tct\n1\ta\n", "column 'session' is missing"),
-        ("subject\tsession\tct\n1\t1\ta\n1\t1\tb\n", "row 3: sub-1 ses-1 stands in row 2"),
+        ("subject\tsession\tct\n1\t1\ta.nii.gz\n1\t1\tb.nii.gz\n", "row 3: sub-1 ses-1 stands in row 2"),
         ("subject\tsession\tct\n../1\t1\ta\n", r"row 2, subject: '\.\./1' may hold letters and digits only"),
     ],
 )
@@ -121,3 +121,13 @@ def test_readers_drawings_in_all_formats_are_found(tmp_path):
     assert row.get("wall_reader1").endswith("_rois.csv")
     assert row.get("wall_reader2").endswith("_seg.dcm")
     assert row.get("wall_points").endswith("_points.csv")
+
+
+def test_links_that_lead_nowhere_matter_only_where_an_image_is_used(tmp_path):
+    touch(tmp_path, "sub-1/ses-1/anat/sub-1_ses-1_T1w.nii.gz")
+    (tmp_path / "sub-1/ses-1/func").mkdir()
+    (tmp_path / "sub-1/ses-1/func/sub-1_ses-1_task-rest_bold.nii.gz").symlink_to("not_fetched")
+    assert index_bids(tmp_path)[0].get("T1w")
+    (tmp_path / "sub-1/ses-1/anat/sub-1_ses-1_FLAIR.nii.gz").symlink_to("not_fetched")
+    with pytest.raises(ManifestError, match="fetch it"):
+        index_bids(tmp_path)

@@ -12,20 +12,51 @@ import sys
 import time
 from pathlib import Path
 
+import nibabel as nib
+import numpy as np
 import pytest
 
+from scripts.lib.audit.deidentify import findings
+from tests.hostile.images import head, save
 from tests.workflow.planning import SNAKEMAKE, Workbench
 
 pytestmark = pytest.mark.xdist_group("audit")
 VALIDATOR = Path(sys.executable).with_name("bids-validator-deno")
 
 
+SEEDS = ("Mustermann", "Erika", "4711-0815-77", "1950-01-02", "19500102", "Klinikum Beispielstadt", "erika@example.org")
+ATTRIBUTES = {
+    "PatientName": "Mustermann^Erika",
+    "PatientID": "4711-0815-77",
+    "PatientBirthDate": "19500102",
+    "InstitutionName": "Klinikum Beispielstadt",
+    "ProtocolName": "Kopf, Frau Mustermann",
+    "ContrastBolusAgent": "nach Ruecksprache mit erika@example.org",
+}
+
+
+def seed(bench):
+    """A CT, not in HU so that no job measures it, with a name in JSON, header and extension; columns that name her."""
+    path = bench.bids / "sub-02/ses-01/ct/sub-02_ses-01_ct.nii.gz"
+    save(path, head() + 1024, descrip=b"Mustermann^Erika", db_name=b"4711-0815-77", aux_file=b"19500102")
+    image = nib.load(path)
+    image.header.extensions.append(nib.nifti1.Nifti1Extension("comment", b"Klinikum Beispielstadt"))
+    nib.save(nib.Nifti1Image(np.asarray(image.dataobj), image.affine, image.header), path)
+    path.with_name("sub-02_ses-01_ct.json").write_text(json.dumps(ATTRIBUTES))
+    (bench.bids / "participants.tsv").write_text(
+        "participant_id\tage\tpatient_name\tdate_of_birth\tMRN\te-mail\tremark\n"
+        "sub-01\t60\tn/a\tn/a\tn/a\tn/a\t<script>alert(1)</script>\n"
+        "sub-02\t70\tErika Mustermann\t1950-01-02\t4711-0815-77\terika@example.org\t=1+1\n"
+    )
+
+
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    """Two subjects, run to the end, and a snapshot of the folder."""
-    bench = Workbench(tmp_path_factory.mktemp("audited") / "bench")
+    """Two subjects, one of them with her name in many places, run to the end, and a snapshot of the folder."""
+    bench = Workbench(tmp_path_factory.mktemp("audited") / "bench zwei (Übung)")
     for subject in ("01", "02"):
         bench.add_session(subject, "01", ("anat/{}_T1w",))
+    seed(bench)
     bench.snakemake()
     bench.keep()
     return bench
@@ -49,6 +80,16 @@ def module(bench, name, *arguments):
 def test_a_finished_run_verifies_and_has_nothing_to_do(bench):
     assert module(bench, "verify") == (0, "")
     assert bench.plan() == {}
+
+
+def test_nothing_that_names_the_patient_reaches_any_output(finished):
+    assert {found.kind for found in findings(finished.snapshot / "bids", SEEDS)} >= {"name", "date", "face", "listed"}
+    assert [found for found in findings(finished.snapshot / "out", SEEDS) if found.kind == "listed"] == []
+    assert [found for found in findings(finished.snapshot / ".snakemake", SEEDS) if found.kind == "listed"] == []
+
+
+def test_markup_in_a_clinical_table_is_no_markup_in_the_report(finished):
+    assert "<script>alert(1)" not in (finished.snapshot / "out/report/index.html").read_text(encoding="utf-8")
 
 
 def test_one_subject_made_again_has_the_same_bytes(bench):

@@ -117,3 +117,8 @@ def test_one_subject_can_be_asked_for(bench):
     bench.configure('subjects: ["02"]\n')
     (bench.folder / "out/sub-02/ses-01/sub-02_ses-01_desc-check_images.json").unlink()
     assert bench.planned_sessions() == {"sub-02 ses-01"}
+
+
+def test_a_changed_sidecar_runs_its_session_alone(bench):
+    (bench.bids / "sub-02/ses-01/ct/sub-02_ses-01_ct.json").write_text('{"KVP": 100}')
+    assert bench.planned_sessions() == {"sub-02 ses-01"}

@@ -54,9 +54,13 @@ def traced_from_mask(
     """A user's label map as traced arteries, and what to tell about it. None if it names no artery."""
     data = np.rint(mask.data).astype(np.int64)
     if data.min() < 0 or np.abs(mask.data - data).max() > 1e-3:
-        return None, "the artery mask holds values that are no labels (negative or fractions)"
+        return (
+            None,
+            "the artery mask holds values that are no labels (negative or fractions): give one whole number per artery",
+        )
     names, unknown = label_names(set(np.unique(data).tolist()) - {0}, lookup)
-    told = f"labels {', '.join(map(str, unknown))} of the artery mask are no known arteries" if unknown else None
+    numbers, remedy = ", ".join(map(str, unknown)), "name them in a dseg.tsv beside it"
+    told = f"labels {numbers} of the artery mask are no known arteries: {remedy}" if unknown else None
     if not names:
         return None, told or "the artery mask is empty"
     return Traced(mask.with_data(canonical_labels(data, names)), from_ct, USER), told

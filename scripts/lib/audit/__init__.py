@@ -6,6 +6,8 @@ verify     the run as it lies there against inventory and records: changed, lost
 rerun      one subject made again elsewhere, and its bytes compared
 trace      from a cell of a table to the files, settings and code that it came from
 trace_picture  the same as a picture
+cell       how a cell is called, for the report
 crate      the run as an RO-Crate, and the BIDS description of the derivatives
+deidentify what names a person in a folder that is to be shared
 withdraw   a subject's data purged, and what still names the subject
 """

@@ -12,6 +12,7 @@ import base64
 import datetime
 import mimetypes
 from collections.abc import Iterable, Sequence
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -44,11 +45,28 @@ NOT_BIDS = {
     "**/*-microbleeds.tsv": "measures",
     "sub-*/**/*.json": "status and facts of measures",
 }
+METHODS = "audit/methods.md"
+OUTSIDE = {"@type": "CreativeWork"}  # a file of a crate must lie in it: what was read lies outside, known by its hash
+CAPTIONS = {
+    METHODS: "What is measured, by which formulas, after which sources.",
+    "report/index.html": "The report: pictures, numbers, tables, figures, errors, methods.",
+    "*_desc-registration_qc.png": "Outlines of the CT's bone on the session's MRI, in three planes.",
+    "*_desc-calcification_qc.png": "The CT with artery regions and calcifications, in slices through the lesions.",
+    "*_desc-wmh_qc.png": "The FLAIR with white matter hyperintensities.",
+    "*_desc-wall_qc.png": "The vessel-wall image with lumen and outer wall, at each lesion's narrowest cross-section.",
+    "cohort/*_flow.svg": "Who entered the analysis, who left it, and why.",
+    "cohort/agreement.png": "Agreement between raters: differences against means (Bland and Altman).",
+}
 SUFFIX_TYPES = {".tsv": "text/tab-separated-values", ".gz": "application/gzip", ".tfm": "text/plain"}
 
 
-def crate_metadata(entries: Sequence[Entry], version: str, ended: datetime.datetime, title: str) -> dict[str, Any]:
-    """The RO-Crate's JSON-LD for a run with this inventory, which ended at `ended`; `version` is the project's."""
+def crate_metadata(
+    entries: Sequence[Entry], version: str, ended: datetime.datetime, title: str, with_methods: bool = False
+) -> dict[str, Any]:
+    """The RO-Crate's JSON-LD for a run with this inventory, which ended at `ended`; `version` is the project's.
+
+    with_methods: whether `METHODS` lies in the folder.
+    """
     crate = ROCrate(version="1.1")  # the version that the profiles build on
     crate.name = title
     crate.description = (
@@ -71,6 +89,7 @@ def crate_metadata(entries: Sequence[Entry], version: str, ended: datetime.datet
         "https://w3id.org/workflowhub/workflow-ro-crate#snakemake",
         {"@type": "ComputerLanguage", "name": "Snakemake", "url": {"@id": "https://snakemake.readthedocs.io"}},
     )
+    workflow["conformsTo"] = {"@id": "https://bioschemas.org/profiles/ComputationalWorkflow/1.0-RELEASE"}
     workflow["programmingLanguage"] = crate.add(snakemake)
     workflow["softwareRequirements"] = [
         crate.add(
@@ -85,19 +104,23 @@ def crate_metadata(entries: Sequence[Entry], version: str, ended: datetime.datet
     ]
     crate.mainEntity = workflow
     read = {hash_uri(entry.sha256): entry for entry in entries if entry.kind in ("input", "config")}
-    given = [crate.add(ContextEntity(crate, uri, _facts(entry))) for uri, entry in sorted(read.items())]
+    given = [crate.add(ContextEntity(crate, uri, _facts(entry) | OUTSIDE)) for uri, entry in sorted(read.items())]
     made = [
         crate.add(File(crate, dest_path=entry.name, properties=_facts(entry)))
         for entry in entries
         if entry.kind == "output"
     ]
     made.append(crate.add(File(crate, dest_path=INVENTORY, properties={"encodingFormat": SUFFIX_TYPES[".tsv"]})))
+    if with_methods:
+        about = {"name": "Methods", "description": CAPTIONS[METHODS], "encodingFormat": "text/markdown"}
+        workflow["subjectOf"] = crate.add(File(crate, dest_path=METHODS, properties=about))
     action = ContextEntity(
         crate,
         "#run",
         {
             "@type": "CreateAction",
             "name": "Run of angiolith",
+            "description": "All rules of the workflow that the images and analyses of the study ask for.",
             "actionStatus": "http://schema.org/CompletedActionStatus",
             "endTime": ended.isoformat(),
         },
@@ -117,7 +140,8 @@ def _facts(entry: Entry) -> dict[str, str]:
     kind = SUFFIX_TYPES.get(Path(entry.name).suffix) or mimetypes.guess_type(entry.name)[0]
     name = Path(entry.name).name
     facts = {"@type": "File", "name": name, "contentSize": entry.size_bytes, "sha256": entry.sha256}
-    return facts | ({"encodingFormat": kind} if kind else {})
+    caption = next((text for pattern, text in CAPTIONS.items() if fnmatch(entry.name, pattern)), None)
+    return facts | ({"encodingFormat": kind} if kind else {}) | ({"description": caption} if caption else {})
 
 
 def dataset_description(version: str, title: str) -> dict[str, Any]:

@@ -109,7 +109,8 @@ def file_findings(
                 yield Finding("outdated", name, f"made again after the inventory was written: {RUN_ON}")
         elif now[name] != entry.sha256:
             kind = "outdated" if entry.kind == "record" else "changed"
-            yield Finding(kind, name, f"not the bytes of the inventory: {restore(entry)}")
+            remedy = "restore it, or touch it (an old time stamp is not seen) and " if entry.kind == "input" else ""
+            yield Finding(kind, name, f"not the bytes of the inventory: {remedy}{RUN_ON}")
         if entry.kind == "input" and not name.startswith("../") and name != MANIFEST:
             yield Finding("unrecorded", name, f"no job says that it made this file: delete it and {RUN_ON}")
     for record in records.values():

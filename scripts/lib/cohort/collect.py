@@ -180,10 +180,12 @@ def patients_table(
     arteries: pd.DataFrame,
     small_vessel: pd.DataFrame,
     changes: pd.DataFrame,
+    images: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """One row per row of the manifest: dates, covariates, ratings, CT severity, small-vessel markers, change.
 
-    calcification: per session; arteries: per artery and side; small_vessel: per session; changes: long. A session
+    calcification: per session; arteries: per artery and side; small_vessel: per session; changes: long; images: status
+    and reason of the images' checks per session. A session
     without a measure has it missing, with `<measure>_status` and `<measure>_reason`. `interval_ct_mri_days` is the
     distance of the CT's own date from the session's.
     """
@@ -191,7 +193,9 @@ def patients_table(
         require_known(table, manifest, what)
     table = manifest[VISIT].copy()
     table["interval_ct_mri_days"] = days_between(manifest["acq_time"], manifest["ct_acq_time"]).abs()
-    table = join(table, participant_columns(participants), ["subject"], "participants")
+    if images is not None:
+        table = join(table, images, KEYS, "checks of the images")
+    table = join(table, participant_columns(participants), ["subject"], "participants.tsv")
     for name, given in ratings.items():
         rated = rating_columns(given, name)
         table = join(table, rated, [key for key in KEYS if key in rated], name)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -43,7 +44,7 @@ def read_study_table(
         raise StudyTableError(f"{path}: no such file")
     cells = _read_cells(path, sheet)
     if not cells:
-        raise StudyTableError(f"{path}: the table is empty")
+        raise StudyTableError(f"{path}: the table is empty; save it again")
     header = [name.strip() for name in cells[0]]
     while header and not header[-1]:
         header.pop()
@@ -54,7 +55,9 @@ def read_study_table(
     rows, numbers = [], []
     for number, row in enumerate(cells[1:], start=2):
         if any(cell.strip() for cell in row[len(header) :]):
-            raise StudyTableError(f"{path}, row {number}: {len(row)} cells for {len(header)} columns")
+            raise StudyTableError(
+                f"{path}, row {number}: {len(row)} cells for {len(header)} columns; mend the separators"
+            )
         values = [cell.strip() for cell in row[: len(header)]]
         if any(values):
             rows.append(values + [""] * (len(header) - len(values)))
@@ -126,14 +129,33 @@ def _read_cells(path: Path, sheet: str | None) -> list[list[str]]:
 
 
 def _read_excel(path: Path, sheet: str | None) -> list[list[str]]:
+    cells = _excel_cells(path, sheet, computed=True)
+    if any(cell is None for row in cells for cell in row):
+        for number, (values, typed) in enumerate(
+            zip(cells, _excel_cells(path, sheet, computed=False), strict=False), 1
+        ):
+            for at, (value, text) in enumerate(zip(values, typed, strict=False)):
+                if value is None and str(text).startswith("="):
+                    raise StudyTableError(
+                        f"{path}, row {number}, column {at + 1}: holds a formula without its value; "
+                        "open and save the file in the spreadsheet program, or paste the value"
+                    )
+    return [[_cell_text(cell) for cell in row] for row in cells]
+
+
+def _excel_cells(path: Path, sheet: str | None, computed: bool) -> list[tuple[object, ...]]:
+    """Cells of a sheet: the values that formulas had when the file was saved, or (not `computed`) the formulas."""
     import openpyxl
 
-    book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+    try:
+        book = openpyxl.load_workbook(path, read_only=True, data_only=computed)
+    except (zipfile.BadZipFile, KeyError, ValueError, OSError, openpyxl.utils.exceptions.InvalidFileException):
+        raise StudyTableError(f"{path}: cannot be read as .xlsx; save it again, without a password") from None
     try:
         if sheet is not None and sheet not in book.sheetnames:
             raise StudyTableError(f"{path}: has no sheet {sheet!r}; {nearest(sheet, book.sheetnames)}")
         page = book[sheet] if sheet is not None else book.worksheets[0]
-        return [[_cell_text(cell) for cell in row] for row in page.iter_rows(values_only=True)]
+        return list(page.iter_rows(values_only=True))
     finally:
         book.close()
 
@@ -159,9 +181,9 @@ def _rename(table: pd.DataFrame, columns: Mapping[str, str], path: Path) -> pd.D
 
 def check_columns(table: pd.DataFrame, needed: Iterable[str], path: str | Path) -> None:
     """Raise StudyTableError for needed columns that the table lacks, each with the nearest name that it has."""
-    _raise(
-        f"{path}: no column {name!r}; {nearest(name, table.columns)}" for name in needed if name not in table.columns
-    )
+    whole = len(table.columns) == 1 and re.search("[,;]", str(table.columns[0]))
+    hints = {name: "save the table tab-separated" if whole else nearest(name, table.columns) for name in needed}
+    _raise(f"{path}: no column {name!r}; {hint}" for name, hint in hints.items() if name not in table.columns)
 
 
 def check_keys(table: pd.DataFrame, keys: Sequence[str], path: str | Path) -> None:
@@ -170,7 +192,7 @@ def check_keys(table: pd.DataFrame, keys: Sequence[str], path: str | Path) -> No
     first = table.reset_index().groupby(list(keys), dropna=False)["row"].transform("first").set_axis(table.index)
     for row in table.index[table.duplicated(list(keys))]:
         labels = " ".join(f"{key} {table.at[row, key]}" for key in keys)
-        problems.append(f"{path}, row {row}, {keys[0]}: {labels} stands in row {first[row]} already")
+        problems.append(f"{path}, row {row}, {keys[0]}: {labels} stands in row {first[row]} already; delete one")
     _raise(problems)
 
 

@@ -95,7 +95,8 @@ def _explain(problem: Any, files: Sequence[str | Path]) -> str:
     key = ".".join(str(part) for part in location) or "configuration"
     where = _file_with(location, files)
     if problem["type"] != "extra_forbidden":
-        return f"{where}: {key}: {problem['msg']} (given: {problem['input']!r:.80})"
+        given = "" if isinstance(problem["input"], Mapping) else f" (given: {problem['input']!r:.80})"
+        return f"{where}: {key}: {problem['msg'].removeprefix('Value error, ')}{given}"
     return f"{where}: {key}: unknown key; {nearest(str(location[-1]), known_keys(location[:-1]))}"
 
 

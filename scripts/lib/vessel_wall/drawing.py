@@ -72,7 +72,7 @@ def check_labels(labels: Image, vwi: Image) -> None:
         )
     drawn = np.isin(labels.data, (LUMEN, WALL))
     if not drawn.any():
-        raise DrawingError("no lesion is drawn (labels 1 and 2 are absent)")
+        raise DrawingError("no lesion is drawn (labels 1 and 2 are absent): draw its lumen as 1 and its wall as 2")
     index = index_of(vwi.affine, voxel_centres(labels.affine, drawn))
     inside = ((index > -0.5) & (index < np.array(vwi.data.shape) - 0.5)).all(axis=1).mean()
     if inside < 0.99:

@@ -7,6 +7,7 @@ by their numbers (`parts.LABELS`).
 from __future__ import annotations
 
 from pathlib import Path
+from xml.parsers.expat import ExpatError
 
 import numpy as np
 import SimpleITK as sitk
@@ -14,7 +15,7 @@ import SimpleITK as sitk
 from scripts.lib.images import RAS_TO_LPS, Image, ImageError, affine_of_sitk, read_image
 from scripts.lib.vessel_wall.parts import DrawingError, Part, compose, part_of
 from scripts.lib.vessel_wall.polygons import READERS as POLYGON_READERS
-from scripts.lib.vessel_wall.polygons import rasterised
+from scripts.lib.vessel_wall.polygons import Polygon, rasterised
 
 ITK_ENDINGS = (".nrrd", ".mha", ".mhd")
 
@@ -28,7 +29,7 @@ def read_drawing(path: str | Path, vwi: Image) -> Image:
     if not path.is_file() or path.stat().st_size == 0:
         raise DrawingError("the file is empty or does not exist; export it again")
     if path.suffix.lower() in POLYGON_READERS:
-        return rasterised(POLYGON_READERS[path.suffix.lower()](path), vwi)
+        return rasterised(_read_polygons(path), vwi)
     if path.suffix.lower() in ITK_ENDINGS:
         return _read_itk(path)
     if path.suffix.lower() == ".dcm":
@@ -37,6 +38,19 @@ def read_drawing(path: str | Path, vwi: Image) -> Image:
         return read_image(path)
     except ImageError as error:
         raise DrawingError(str(error).removeprefix(f"{path}: ")) from error
+
+
+def _read_polygons(path: Path) -> list[Polygon]:
+    """The contours of a file; whatever its parts lack or hold instead is one DrawingError."""
+    try:
+        return POLYGON_READERS[path.suffix.lower()](path)
+    except DrawingError:
+        raise
+    except UnicodeDecodeError:
+        raise DrawingError("is not UTF-8 text; export it again") from None
+    except (KeyError, IndexError, TypeError, AttributeError, ValueError, ExpatError) as error:
+        lacking = f"the part {error} is missing" if isinstance(error, KeyError) else str(error)
+        raise DrawingError(f"holds contours that cannot be read ({lacking}); export it again") from error
 
 
 def _read_itk(path: Path) -> Image:

@@ -57,7 +57,7 @@ def polygon(name: str, points: Sequence[Sequence[float]], lps: bool, closed: boo
         raise DrawingError(f"the contour {name!r} has {len(points)} points: draw a closed polygon or pencil contour")
     array = np.array(points, float) * (LPS if lps else RAS)
     if not np.isfinite(array).all():
-        raise DrawingError(f"the contour {name!r} holds points that are no numbers")
+        raise DrawingError(f"the contour {name!r} holds points that are no numbers: export it again")
     found = Polygon(name, array)
     if np.abs((array - array.mean(axis=0)) @ found.normal).max() > FLAT_MM:
         raise DrawingError(f"the contour {name!r} does not lie in one plane: draw it on one slice")
@@ -124,7 +124,7 @@ def read_json(path: Path) -> list[Polygon]:
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
     except json.JSONDecodeError as error:
-        raise DrawingError(f"is no JSON (line {error.lineno}: {error.msg})") from error
+        raise DrawingError(f"is no JSON (line {error.lineno}: {error.msg}); export it again") from error
     if isinstance(content, dict) and "Images" in content:
         return _horos_images(content)
     if not isinstance(content, dict) or "contours" not in content:

@@ -2,6 +2,7 @@
 
 import hashlib
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -99,3 +100,18 @@ def test_a_job_leaves_a_record_only_where_it_ended_well(tmp_path, capfd):
         run(fails, snakemake)
     assert not (tmp_path / "out/logs/check_images/01_01.json").exists()
     assert "No space left on device" in capfd.readouterr().err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is always full is needed")
+def test_a_job_whose_log_is_on_a_full_disk_says_what_to_do(tmp_path, capfd):
+    snakemake = Snakemake(tmp_path)
+    log = Path(snakemake.log[0])
+    log.parent.mkdir(parents=True)
+    log.symlink_to("/dev/full")
+    with pytest.raises(SystemExit):
+        run(lambda given: print("a line"), snakemake)
+    assert "make room on the disk, then run the same command again" in capfd.readouterr().err
+    log.unlink()
+    log.mkdir()
+    with pytest.raises(SystemExit, match="IsADirectoryError"):
+        run(lambda given: None, snakemake)

@@ -2,12 +2,14 @@
 
 import pytest
 
+from scripts.lib.audit.cell import cell_address
 from scripts.lib.audit.records import read_records
 from scripts.lib.audit.rerun import differences
 from scripts.lib.audit.trace import TraceError, find_cell, lineage, trace_text
 from scripts.lib.audit.trace_picture import boxes_and_arrows, draw_trace
 from scripts.lib.audit.verify import verify
 from scripts.lib.audit.withdraw import files_naming, purge, subject_label
+from scripts.lib.tables import read_tsv
 from tests.unit.audit.made_run import MadeRun
 
 
@@ -29,6 +31,13 @@ def test_a_patients_cell_comes_from_the_patients_files_alone(made):
     text = trace_text(made.root, cell, steps)
     assert "check_images.voxel_mm_max=20.0" in text
     assert f"code {made.params('check_images', {})['code']}" in text
+
+
+def test_the_address_of_a_cell_leads_to_it(made):
+    for row in read_tsv(made.root / "cohort/patients.tsv").to_dict("records"):
+        address = cell_address("cohort/patients.tsv", row, "age")
+        assert address == f"cohort/patients.tsv:subject={row['subject']}:session=01:age"
+        assert find_cell(made.root, address).value == str(row["age"])
 
 
 @pytest.mark.parametrize(

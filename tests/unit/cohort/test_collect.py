@@ -201,7 +201,7 @@ def test_change_has_a_row_for_those_with_one_visit(parts):
 def test_tables_that_do_not_fit_are_refused(parts):
     with pytest.raises(CollectError, match="ses-09 is not in the manifest"):
         patients_of(parts | {"small_vessel": parts["small_vessel"].assign(session="09")})
-    with pytest.raises(CollectError, match="participants: subject A stands twice"):
+    with pytest.raises(CollectError, match=r"participants\.tsv: subject A stands twice"):
         patients_of(parts | {"participants": pd.concat([parts["participants"], parts["participants"][1:2]])})
     ratings = parts["ratings"]["readers"]
     with pytest.raises(CollectError, match="readers: subject B session 01 reader r1 stands twice"):

@@ -1,0 +1,171 @@
+"""Clinical tables, spreadsheets and dates: what the cohort's jobs say of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import openpyxl
+
+from scripts import collect_metrics
+from scripts.lib.cohort.collect import CollectError
+from scripts.lib.cohort.dataset import check_groups, read_dataset
+from scripts.lib.cohort.external import StudyTableError
+from scripts.lib.cohort.plausibility import implausible
+from scripts.lib.config import plain
+from scripts.lib.config.analyses import Analysis
+from scripts.lib.manifest import Row, manifest_text
+from scripts.lib.tables import read_tsv, write_json
+from tests.hostile.case import FAILED, TABLES_WAIT, TAKEN, TOLD, Answer, Case, Given, refusal
+
+MEASURES = ("calcification", "calcification_arteries", "calcification_lesions", "small_vessel", "plaque", "change")
+TABLES = ("patients", "lesions", "change", "ratings")
+
+
+def collected(folder: Path, voxels: tuple[str, str] = ("aa", "bb"), **tables: Path) -> Any:
+    """Run collect_metrics on two subjects with a checked CT each; returns the table of patients."""
+    rows = [Row(subject, "01", {"ct": "x.nii.gz"}) for subject in ("01", "02")]
+    (folder / "manifest.tsv").write_text(manifest_text(rows))
+    for row, digest in zip(rows, voxels, strict=True):
+        image = {"status": "ok", "reason": None, "voxels_sha256": digest}
+        facts = {"subject": row.subject, "session": "01", "status": "ok", "reason": None, "images": {"ct": image}}
+        write_json(facts, folder / f"{row.subject}.json")
+    inputs = {name: [] for name in MEASURES} | {"manifest": folder / "manifest.tsv", **tables}
+    inputs["checks"] = [folder / f"{row.subject}.json" for row in rows]
+    criteria = {"culprit_stenosis_percent_min": 50.0, "ct_mri_days_max": 28}
+    collect_metrics.main(
+        SimpleNamespace(
+            input=Given(inputs),
+            output=Given({name: folder / f"{name}.tsv" for name in TABLES}),
+            params=Given(settings={"subjects": None, "vessel_wall": criteria}),
+        )
+    )
+    return read_tsv(folder / "patients.tsv")
+
+
+def clinical(
+    name: str, said: str, content: str | bytes, table: str = "participants", outcome: str = TABLES_WAIT
+) -> Case:
+    """participants.tsv, or a table of ratings, as bytes or text."""
+
+    def make(folder: Path) -> Answer:
+        path = folder / ("participants.tsv" if table == "participants" else "phenotype/readers.tsv")
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        given = {"participants": path} if table == "participants" else {"phenotype": [path]}
+        found: list[Any] = []
+        answer = refusal((StudyTableError, CollectError), lambda: found.append(collected(folder, **given)), TABLES_WAIT)
+        if not found:
+            return answer
+        return Answer(TAKEN, f"{path}: age {', '.join(f'{age:g}' for age in found[0]['age'])}")
+
+    return Case(name, outcome, said, make)
+
+
+def shared_image(folder: Path) -> Answer:
+    patients = collected(folder, voxels=("aa", "aa"))
+    row = patients.iloc[0]
+    return Answer(f"row: {row['images_status']}", f"cohort/patients.tsv, sub-01 ses-01: {row['images_reason']}")
+
+
+def names_left_out(folder: Path) -> Answer:
+    path = folder / "participants.tsv"
+    path.write_text("participant_id\tpatient_name\tdate_of_birth\tage\nsub-01\tErika Muster\t1950-01-02\t70\n")
+    patients = collected(folder, participants=path)
+    kept = [name for name in patients.columns if name in ("patient_name", "date_of_birth")]
+    return (
+        Answer(TOLD, f"{path}: left out, since they name persons: patient_name, date_of_birth")
+        if not kept
+        else Answer(TAKEN, "")
+    )
+
+
+def analysis(column: str = "age", **settings: Any) -> dict[str, Any]:
+    """An analysis that needs numbers in this column."""
+    include = [{"column": column, "minimum": 0.0, "reason": "none"}]
+    return plain(Analysis.model_validate({"kind": "severity", "table": "mine", "include": include, **settings}))
+
+
+def study(name: str, said: str, text: str, suffix: str = ".csv", **settings: Any) -> Case:
+    """A table of measurements made elsewhere, refused."""
+
+    def make(folder: Path) -> Answer:
+        path = folder / f"study{suffix}"
+        path.write_text(text)
+        asked = analysis(**settings)
+
+        def read() -> None:
+            check_groups(read_dataset(path, asked), asked, path)
+
+        return refusal(StudyTableError, read, TABLES_WAIT)
+
+    return Case(name, TABLES_WAIT, said, make)
+
+
+def formula(folder: Path) -> Answer:
+    book = openpyxl.Workbook()
+    for row in (["subject", "age"], ["1", "=30+31"]):
+        book.worksheets[0].append(row)
+    book.save(folder / "study.xlsx")
+    return refusal(StudyTableError, lambda: read_dataset(folder / "study.xlsx", analysis()), TABLES_WAIT)
+
+
+def other_unit(folder: Path) -> Answer:
+    path = folder / "study.csv"
+    path.write_text("subject,ldl_mg_dl\n" + "".join(f"{n},{2.5 + n / 10}\n" for n in range(8)))
+    asked = analysis("ldl_mg_dl")
+    problem = implausible(read_dataset(path, asked), asked, "mine", path).iloc[0]
+    return Answer(TOLD, f"cohort/doubtful_values.tsv: {problem['column']}: {problem['problem']}")
+
+
+IDS = "participant_id\tage\n"
+TWO = "subject,age\n1,60\n2,61\n"
+CASES = (
+    Case("one image under two subjects", FAILED, "replace the copy", shared_image),
+    clinical("participants.tsv with a BOM", "age 60, 61", f"\ufeff{IDS}sub-01\t60\nsub-02\t61\n", outcome=TAKEN),
+    clinical("commas for decimals", "write 61.5", f"{IDS}sub-01\t60\nsub-02\t61,5\n"),
+    clinical("a participant twice", "stands in row 2 already", f"{IDS}sub-01\t60\nsub-01\t61\n"),
+    clinical("participants.tsv with semicolons", "save the table tab-separated", "participant_id;age\nsub-01;60\n"),
+    clinical("participants.tsv in UTF-16", "is not UTF-8", f"{IDS}sub-01\t60\n".encode("utf-16")),
+    clinical("a cell too many", "3 cells for 2 columns", f"{IDS}sub-01\t60\tx\n"),
+    clinical("a label without its leading zero", "write '02'", f"{IDS}sub-01\t60\nsub-2\t61\n"),
+    clinical(
+        "a column of the same name as a measure", "already taken", "participant_id\timages_status\nsub-01\tgood\n"
+    ),
+    clinical("an empty participants.tsv", "is empty", ""),
+    clinical(
+        "a reader who rated one session twice",
+        "stands in row 2 already",
+        "participant_id\tsession_id\treader\tfazekas\n" + "sub-01\tses-01\tA\t2\n" * 2,
+        "ratings",
+    ),
+    clinical("ratings without their subjects", "no column 'participant_id'", "reader\tfazekas\nA\t2\n", "ratings"),
+    Case("names and birth dates among the covariates", TOLD, "name persons", names_left_out),
+    study("text among numbers", "is not a number", TWO.replace("61", "sixty")),
+    study("a value below a detection limit", "detection limit", TWO.replace("61", "<5")),
+    study("a formula as text in a .csv", "is not a number", TWO.replace("61", "=30+31")),
+    Case("a formula that was never computed in a spreadsheet", TABLES_WAIT, "paste the value", formula),
+    study("a spreadsheet that is none", "cannot be read as .xlsx", "not a spreadsheet", ".xlsx"),
+    study("an old spreadsheet (.xls)", "give a .tsv, .csv or .xlsx", "x", ".xls"),
+    study("a subject twice", "stands in row 2 already", TWO.replace("\n2,", "\n1,")),
+    study("a column that is not there", "no column 'age'", "subject,agee\n1,60\n"),
+    study("infinity in a table", "is not a number", TWO.replace("61", "inf")),
+    study(
+        "a group that is not known",
+        "did you mean 'severe'",
+        "subject,age,g\n1,60,sever\n",
+        group="g",
+        group_levels=["mild", "severe"],
+    ),
+    study(
+        "a follow-up before its baseline",
+        "must come after it",
+        "subject,age,d0,d1,a,b\n1,60,2021-01-01,2020-01-01,1,2\n",
+        severity="age",
+        baseline_date="d0",
+        followup_date="d1",
+        changes={"m": {"baseline": "a", "followup": "b"}},
+    ),
+    Case("LDL in mmol/l under mg/dl", TOLD, "looks like mmol/l", other_unit),
+)
