@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # A Slurm of one node on this machine, for tests: `start.sh FOLDER` starts munge and Slurm with everything in FOLDER and
-# prints the path of its slurm.conf; `start.sh --stop FOLDER` ends them. Needs root, and slurm-wlm and munge installed.
+# links /etc/slurm/slurm.conf to it; `start.sh --stop FOLDER` ends them. Needs root, and slurm-wlm and munge installed.
 set -euo pipefail
+conf=/etc/slurm/slurm.conf # the plugin takes SLURM_CONF away from the jobs
 
 stop() {
     for daemon in slurmd slurmctld munged; do
@@ -10,9 +11,14 @@ stop() {
 }
 if [ "$1" = --stop ]; then
     stop "$2"
+    [ -L "$conf" ] && rm -f "$conf"
     exit 0
 fi
 
+if [ -e "$conf" ] && [ ! -L "$conf" ]; then
+    echo "$conf: this machine has a Slurm of its own" >&2
+    exit 1
+fi
 run=$(realpath -m "$1")
 mkdir -p "$run/state" "$run/spool"
 if ! munge -n >/dev/null 2>&1; then # none is running
@@ -55,11 +61,12 @@ AccountingStorageType=accounting_storage/none
 NodeName=localhost NodeAddr=127.0.0.1 CPUs=$(nproc) RealMemory=$(($(awk '/MemTotal/ {print $2}' /proc/meminfo) / 1024 - 500)) State=UNKNOWN
 PartitionName=debug Nodes=localhost Default=YES MaxTime=INFINITE State=UP
 CONF
-export SLURM_CONF="$run/slurm.conf"
+mkdir -p /etc/slurm
+ln -sfn "$run/slurm.conf" "$conf"
 slurmctld
 slurmd -N localhost
 for _ in $(seq 60); do
-    sinfo --noheader --format=%t 2>/dev/null | grep -q '^idle' && echo "$SLURM_CONF" && exit 0
+    sinfo --noheader --format=%t 2>/dev/null | grep -q '^idle' && exit 0
     sleep 0.5
 done
 echo "Slurm did not start; see $run/slurmctld.log and $run/slurmd.log" >&2

@@ -33,6 +33,7 @@ class Workbench:
             shutil.copytree(ROOT / name, self.project / name, symlinks=True, ignore=ignored)
         shutil.copy(ROOT / "Snakefile", self.project / "Snakefile")
         self.configure("")
+        self.planned: Counter[str] | None = None  # the last plan
 
     @property
     def snapshot(self) -> Path:
@@ -82,11 +83,13 @@ class Workbench:
         """Rule -> number of jobs of a dry run, without the target rule; empty if there is nothing to be done."""
         printed = self.snakemake("--dry-run", *arguments, **environment)
         if "Nothing to be done" in printed:
-            return Counter()
+            self.planned = Counter()
+            return self.planned
         table = re.search(r"^job +count\n-+ +-+\n(.*?)^total", printed, flags=re.MULTILINE | re.DOTALL)
         assert table, printed
         jobs = Counter({name: int(count) for name, count in (line.split() for line in table[1].splitlines())})
         del jobs["all"]
+        self.planned = jobs
         return jobs
 
     def planned_sessions(self, *arguments: str) -> set[str]:

@@ -69,13 +69,13 @@ def write_seal(root: Path, subject: str, inputs: Iterable[str | Path], records: 
     own = [file for folder in folders for file in folder.rglob("*") if file.is_file() and file != path]
     names = sorted({name_in(root, file) for file in (*inputs, *own)})
     seen.unlink(missing_ok=True)
-    states = _states(root, names)  # before the content is read
+    states = states_of(root, names)  # before the content is read
     hashes = {name: sha256(path_of(root, name)) for name in names}
     told = next(_contradictions(root, records, hashes), None)
     text = f"{NOT_SEALED}{told}\n" if told else "".join(f"{sha}  {name}\n" for name, sha in hashes.items())
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
-    _Seal(seen, text, "", states).save()
+    Seal(seen, text, "", states).save()
 
 
 def _contradictions(root: Path, records: Iterable[str], hashes: Mapping[str, str]) -> Iterator[str]:
@@ -86,7 +86,7 @@ def _contradictions(root: Path, records: Iterable[str], hashes: Mapping[str, str
                     yield f"{name} is not what {record.rule} {verb}"
 
 
-def _states(root: str | Path, names: Iterable[str]) -> list[str]:
+def states_of(root: str | Path, names: Iterable[str]) -> list[str]:
     """Size, time stamps and inode of each file. The change time sees an edit that puts the modification time back; a
     file younger than the file system's clock can tell gets a state that is never met again."""
     states, now = [], time.time_ns()
@@ -103,7 +103,7 @@ def _states(root: str | Path, names: Iterable[str]) -> list[str]:
 
 
 @dataclass
-class _Seal:
+class Seal:
     """A subject's seal as it is on the disk: its text, the plan that it was stamped with, the files' states."""
 
     seen: Path
@@ -112,7 +112,7 @@ class _Seal:
     states: Sequence[str]
 
     @classmethod
-    def read(cls, root: Path, subject: str) -> _Seal:
+    def read(cls, root: Path, subject: str) -> Seal:
         """Raises OSError where there is no seal. Where nothing is noted of its files, they have to be hashed."""
         seen, text = seen_path(root, subject), seal_path(root, subject).read_text(encoding="utf-8")
         try:
@@ -146,10 +146,10 @@ class Seals:
                 seal.plan = self.plans[subject]
                 seal.save()
 
-    def _check(self, subject: str, stamped: bool) -> _Seal | None:
+    def _check(self, subject: str, stamped: bool) -> Seal | None:
         """The seal if all its files are what it says and, where asked for, its plan is today's."""
         try:
-            seal = _Seal.read(self.root, subject)
+            seal = Seal.read(self.root, subject)
         except OSError:
             return None
         why = seal.text.removeprefix(NOT_SEALED).strip() if seal.text.startswith(NOT_SEALED) else None
@@ -160,10 +160,10 @@ class Seals:
             self.reasons[subject] = why
         return None if why else seal
 
-    def _difference(self, seal: _Seal) -> str | None:
+    def _difference(self, seal: Seal) -> str | None:
         """What is not as it was sealed; files of another state are hashed, and their new state is kept."""
         lines = seal.text.splitlines()
-        now = _states(self.root, [line[66:] for line in lines])
+        now = states_of(self.root, [line[66:] for line in lines])
         if now == seal.states:
             return None
         before = seal.states if len(seal.states) == len(now) else [GONE] * len(now)
