@@ -5,18 +5,24 @@ Included after all rules that make a subject's files: a seal is judged by them.
 
 from functools import lru_cache
 
+from snakemake.logging import logger
+
 from scripts.lib.audit.seals import Seals, digest, rules_digest
 
 COHORT_SETTINGS = {"analyses", "printed_tables", "report", "participants", "phenotype_dir", "subjects"}
 COVERED_TRIGGERS = {"MTIME", "PARAMS", "INPUT", "SOFTWARE_ENV"}
+REASONS_SHOWN = 5
 NEEDED_TRIGGERS = {"MTIME", "PARAMS", "INPUT"}
+RULES = (
+    rules_digest([ROOT / "Snakefile", *sorted((ROOT / "rules").glob("*.smk"))]) if workflow.is_main_process else None
+)
 
 
 def subject_plans():
     """Subject -> digest of all that decides which jobs the subject has, besides the contents of files."""
     of_subject = [each for each in workflow.rules if "subject" in each.wildcard_names]
     common = digest(
-        rules_digest([ROOT / "Snakefile", *sorted((ROOT / "rules").glob("*.smk"))]),
+        RULES,
         CONFIG.model_dump(mode="json", exclude=COHORT_SETTINGS),
         {each.name: [value for value in each.params if not callable(value)] for each in of_subject},
         [path.read_text(encoding="utf-8") for path in sorted((ROOT / "resources").rglob("*")) if path.is_file()],
@@ -38,11 +44,17 @@ def seals():
 def sealed():
     """Subjects to be left out: those whose seal holds, where Snakemake is asked what a seal answers. Known only when
     the graph is built: before, Snakemake's own settings are not there."""
+    if not workflow.is_main_process:
+        return frozenset()
+    today = seals()  # in any case: the plans that a run ends with are those that it began with
     asked = workflow.dag_settings
     forced = asked.forceall or asked.forcerun or asked.forcetargets or "ANGIOLITH_IGNORE_SEALS" in os.environ
-    if forced or not workflow.is_main_process or not triggers() <= COVERED_TRIGGERS:
-        return frozenset()
-    return frozenset(seals().sealed())
+    found = frozenset() if forced or not triggers() <= COVERED_TRIGGERS else frozenset(today.sealed())
+    if found or today.reasons:
+        logger.info(f"{len(found)} finished subjects are sealed and left out, {len(SUBJECTS) - len(found)} are open")
+    for subject, why in sorted(today.reasons.items())[:REASONS_SHOWN]:
+        logger.info(f"sub-{subject} is open: {why}")
+    return found
 
 
 @lru_cache(maxsize=1)

@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from scripts.lib.audit.records import LOGS, name_in, path_of, read_record, sha256
+from scripts.lib.audit.records import LOGS, name_in, read_record, sha256
 from scripts.lib.tables import atomic_path
 
 SEALS = "audit/subjects"
@@ -32,6 +32,7 @@ UNSETTLED_NS = 2_000_000_000  # a younger file may change again within one tick 
 HASHED_BYTES_MAX = 20e9  # at one planning; subjects beyond are looked at by Snakemake, and healed in later runs
 NOT_SEALED = "# not sealed: "
 GONE = "gone"
+TEMPORARY = ".writing-"  # left by a job that was killed
 LAYOUT = (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER)
 
 
@@ -66,11 +67,12 @@ def write_seal(root: Path, subject: str, inputs: Iterable[str | Path], records: 
     """
     path, seen = seal_path(root, subject), seen_path(root, subject)
     folders = (root / f"sub-{subject}", path.parent)
-    own = [file for folder in folders for file in folder.rglob("*") if file.is_file() and file != path]
+    found = (file for folder in folders for file in folder.rglob("*") if file.is_file() and file != path)
+    own = [file for file in found if not file.name.startswith(TEMPORARY)]
     names = sorted({name_in(root, file) for file in (*inputs, *own)})
     seen.unlink(missing_ok=True)
     states = states_of(root, names)  # before the content is read
-    hashes = {name: sha256(path_of(root, name)) for name in names}
+    hashes = {name: sha256(path_in(root, name)) for name in names}
     told = next(_contradictions(root, records, hashes), None)
     text = f"{NOT_SEALED}{told}\n" if told else "".join(f"{sha}  {name}\n" for name, sha in hashes.items())
     with atomic_path(path) as temporary:
@@ -86,13 +88,19 @@ def _contradictions(root: Path, records: Iterable[str], hashes: Mapping[str, str
                     yield f"{name} is not what {record.rule} {verb}"
 
 
+def path_in(root: str | Path, name: str) -> str:
+    """The file that `name_in` named; `..` by name, since the output folder may be a symbolic link."""
+    path = f"{root}/{name}"
+    return os.path.normpath(os.path.abspath(path)) if name.startswith("../") else path
+
+
 def states_of(root: str | Path, names: Iterable[str]) -> list[str]:
     """Size, time stamps and inode of each file. The change time sees an edit that puts the modification time back; a
     file younger than the file system's clock can tell gets a state that is never met again."""
     states, now = [], time.time_ns()
     for name in names:
         try:
-            facts = os.stat(f"{root}/{name}")
+            facts = os.stat(path_in(root, name))
         except OSError:
             states.append(GONE)
             continue
@@ -175,7 +183,7 @@ class Seals:
             self.hashed_bytes += int(state.split()[0])
             if self.hashed_bytes > HASHED_BYTES_MAX:
                 return "more files have new time stamps than can be hashed now"
-            if sha256(f"{self.root}/{line[66:]}") != line[:64]:
+            if sha256(path_in(self.root, line[66:])) != line[:64]:
                 return f"{line[66:]} changed"
         seal.states = now
         seal.save()
