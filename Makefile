@@ -6,7 +6,7 @@ DEMO := build/demo
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES) --configfile demo/studies.yaml demo/config.yaml
 
 .PHONY: demo demo-data demo-plan test validate validate-poses benchmark-registration audit-table reproduce lint config \
-	verify trace deidentify-check hostile-inputs validate-faults validate-same-bytes lock clean
+	verify trace deidentify-check hostile-inputs validate-faults validate-same-bytes resources status slurm lock clean
 
 demo: $(DEMO)/.made
 	@$(SNAKEMAKE)
@@ -66,6 +66,17 @@ deidentify-check: .venv/.installed
 
 validate-faults: .venv/.installed
 	@$(BIN)/python -m tests.validation.faults --out docs/faults.md
+# measured memory and time of each rule's jobs beside what it asks for; PROFILE=--profile prints a cluster profile's part
+resources: .venv/.installed
+	@$(BIN)/python -m benchmarks.resources $(OUT) $(PROFILE)
+
+# who is where: done, running, failed, waiting
+status: .venv/.installed
+	@$(BIN)/python -m scripts.lib.audit.progress $(OUT)
+
+# what sending jobs to Slurm needs, on a machine that has Slurm (docs/cluster.md)
+slurm: .venv/.installed
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r envs/slurm.lock
 
 reproduce: .venv/.installed
 	@$(BIN)/python -m tests.validation.reproduce --out docs/reproduction.md
@@ -85,6 +96,8 @@ config: .venv/.installed
 lock:
 	uv pip compile --universal --generate-hashes --no-header --no-annotate pyproject.toml --group dev -o envs/requirements.lock
 	python3 envs/write_environment.py
+	(sed '/^[^#]/,$$d' envs/slurm.lock; uv pip compile --universal --no-deps --generate-hashes --no-header --no-annotate \
+		--group slurm) > envs/slurm.lock.new && mv envs/slurm.lock.new envs/slurm.lock
 
 .venv/.installed: envs/requirements.lock
 	@$(PYTHON) -c 'import sys; ok = (3, 11) <= sys.version_info < (3, 14); sys.exit(0 if ok else "Python 3.11 to 3.13 is needed: make PYTHON=python3.12")'

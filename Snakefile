@@ -17,11 +17,13 @@ include: "rules/longitudinal.smk"
 include: "rules/cohort.smk"
 include: "rules/report.smk"
 include: "rules/audit.smk"
+include: "rules/seals.smk"
 
 
 rule all:
     default_target: True
     input:
         deliverables(),
+        open_results,
         audit_file("inventory.tsv"),
         str(OUT / "ro-crate-metadata.json"),

@@ -1,3 +1,30 @@
+rule seal_subject:
+    input:
+        unpack(subject_measures),
+        results=subject_results,
+        images=subject_images,
+    output:
+        measures=subject_measures_file("{subject}"),
+        seal=subject_seal("{subject}"),
+    log:
+        log("seal_subject", "subject"),
+    benchmark:
+        benchmark_path("seal_subject", "subject")
+    conda:
+        "../envs/environment.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=5,
+    params:
+        jobs=subject_logs,
+        code=code("seal_subject"),
+    message:
+        "seal sub-{wildcards.subject}"
+    script:
+        "../scripts/seal_subject.py"
+
+
 rule write_inventory:
     input:
         deliverables(),

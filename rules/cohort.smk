@@ -4,12 +4,7 @@ rule collect_metrics:
         checks=per_session(checks()),
         participants=clinical_table("participants.tsv"),
         phenotype=rating_tables(),
-        calcification=with_ct("desc-calcification_patient.tsv"),
-        calcification_arteries=with_ct("desc-calcification_arteries.tsv"),
-        calcification_lesions=with_ct("desc-calcification_lesions.tsv"),
-        small_vessel=per_session(session_file("anat", "desc-smallvessel_metrics.tsv"), has_small_vessel_images),
-        plaque=per_session(session_file("vwi", "desc-plaque_metrics.tsv"), lambda row: row.get("vwi")),
-        change=[subject_file("desc-change_metrics.tsv").format(subject=subject) for subject in PAIRS],
+        measures=of_subjects(subject_measures_file),
     output:
         patients=cohort_file("patients.tsv"),
         lesions=cohort_file("lesions.tsv"),

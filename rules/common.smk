@@ -1,5 +1,6 @@
 """The manifest's rows, the names of all files, settings and code digests."""
 
+from itertools import groupby
 import os
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from scripts.lib.code_digest import code_digest
 from scripts.lib.config import ConfigError, plain, validate
 from scripts.lib.manifest import (
     IMAGE_COLUMNS,
+    MASK_COLUMNS,
     REFERENCES,
     ManifestError,
     index_bids,
@@ -40,6 +42,7 @@ if CONFIG.subjects is not None:
 ROW = {row.key: row for row in ROWS}
 SESSIONS = list(ROW)
 SUBJECTS = sorted({row.subject for row in ROWS})
+ROWS_OF = {subject: list(rows) for subject, rows in groupby(ROWS, key=lambda row: row.subject)}
 PAIRS = visit_pairs(ROWS)
 ANALYSES = CONFIG.analyses
 

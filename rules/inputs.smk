@@ -5,6 +5,7 @@ import re
 import tomllib
 
 from scripts.lib.audit.records import name_in
+from scripts.lib.audit.seals import SEALS as SEALS_FOLDER, seal_path
 
 # Ingest
 
@@ -50,9 +51,13 @@ def mask_space(row):
 
 def mask_lookup(wildcards):
     """The BIDS lookup table beside the artery mask, if there is one."""
-    mask = image("arteries")(wildcards)
-    table = Path(str(mask).removesuffix(".gz").removesuffix(".nii") + ".tsv") if mask else None
-    return str(table) if table and table.is_file() else []
+    return lookup_of(row_of(wildcards)) or []
+
+
+def lookup_of(row):
+    mask = image_of(row, "arteries")
+    table = Path(mask.removesuffix(".gz").removesuffix(".nii") + ".tsv") if mask else None
+    return str(table) if table and table.is_file() else None
 
 
 def mask_to_reference(wildcards):
@@ -125,15 +130,94 @@ def reference_image(name):
     return lambda wildcards: image(name)(wildcards) if row_of(wildcards).reference == name else []
 
 
+# Subjects, finished
+
+
+def subject_measures_file(subject):
+    """A subject's rows of the cohort's tables."""
+    return str(OUT / SEALS_FOLDER / f"sub-{subject}/measures.json")
+
+
+def subject_seal(subject):
+    """The hashes of a finished subject's files."""
+    return str(seal_path(OUT, subject))
+
+
+def of_subjects(path):
+    """One file of every subject."""
+    return [path(subject) for subject in SUBJECTS]
+
+
+def rows_of(subject):
+    return ROWS_OF.get(subject, [])
+
+
+def of_rows(subject, folder, suffix, keep=lambda row: True):
+    """Files of one kind of all the subject's sessions that `keep` says yes to."""
+    pattern = session_file(folder, suffix)
+    return [pattern.format(subject=subject, session=row.session) for row in rows_of(subject) if keep(row)]
+
+
+def has_ct(row):
+    return row.get("ct")
+
+
+def subject_measures(wildcards):
+    """The subject's tables that the cohort's are collected from, by what they hold."""
+    subject = wildcards.subject
+    return {
+        "calcification": of_rows(subject, "ct", "desc-calcification_patient.tsv", has_ct),
+        "calcification_arteries": of_rows(subject, "ct", "desc-calcification_arteries.tsv", has_ct),
+        "calcification_lesions": of_rows(subject, "ct", "desc-calcification_lesions.tsv", has_ct),
+        "small_vessel": of_rows(subject, "anat", "desc-smallvessel_metrics.tsv", has_small_vessel_images),
+        "plaque": of_rows(subject, "vwi", "desc-plaque_metrics.tsv", lambda row: row.get("vwi")),
+        "change": [subject_file("desc-change_metrics.tsv").format(subject=subject)] if subject in PAIRS else [],
+    }
+
+
+def subject_results(wildcards):
+    """What is looked at in the report and is no table: with the measures, all that the subject's jobs are run for."""
+    subject = wildcards.subject
+    return [
+        *of_rows(subject, "", "desc-check_images.json"),
+        *of_rows(subject, "ct", "desc-registration_qc.json", has_ct),
+        *(path for name in QC_PICTURES for path in of_rows(subject, "figures", f"desc-{name}_qc.png")),
+    ]
+
+
+def subject_images(wildcards):
+    """Every file that the subject's rows of the manifest name, lookup tables of masks included."""
+    rows = rows_of(wildcards.subject)
+    named = [image_of(row, column) for row in rows for column in (*IMAGE_COLUMNS, *MASK_COLUMNS)]
+    return [path for path in (*named, *(lookup_of(row) for row in rows)) if path]
+
+
+def subject_logs(wildcards):
+    """Stems of the logs that the subject's jobs may have: subject, session, contrast, reference."""
+    subject, stems = wildcards.subject, [wildcards.subject]
+    for row in rows_of(subject):
+        session = f"{subject}_{row.session}"
+        stems += [session, f"{session}_{row.reference}"]
+        stems += [f"{session}_{column}_{row.reference}" for column in IMAGE_COLUMNS if row.get(column)]
+    return stems
+
+
+def subject_facts(subject):
+    """What the jobs of a subject are planned from: its rows of the manifest and the lookup tables beside its masks."""
+    return [(row.session, dict(row.values), lookup_of(row)) for row in rows_of(subject)]
+
+
+def open_results(_wildcards):
+    """All results of the subjects that are not sealed, so that one that was deleted is made again."""
+    subjects = [Visit(subject, None) for subject in SUBJECTS if subject not in sealed()]
+    measures = [path for visit in subjects for paths in subject_measures(visit).values() for path in paths]
+    return measures + [path for visit in subjects for path in subject_results(visit)]
+
+
 # Cohort
 
 
 PIPELINE_TABLES = {name: cohort_file(f"{name}.tsv") for name in ("patients", "lesions")}
-
-
-def with_ct(suffix):
-    """Files made on the CT, of every subject-session that has one."""
-    return per_session(session_file("ct", suffix), lambda row: row.get("ct"))
 
 
 def clinical_table(name):
@@ -258,8 +342,8 @@ def every_path(files):
 def deliverables():
     """What a run is for: everything that the inventory lists follows from these."""
     return [
-        *per_session(session_file("", "desc-check_images.json")),
-        *per_session(session_file("ct", "desc-registration_qc.json"), lambda row: row.get("ct")),
+        *of_subjects(subject_measures_file),
+        *of_subjects(subject_seal),
         *cohort_tables(),
         str(OUT / "report/index.html"),
     ]

@@ -47,7 +47,8 @@ rule plot_subject_qc:
 
 rule build_report:
     input:
-        lambda wildcards: every_path(report_files()),
+        lambda wildcards: every_path(report_files() | {"sessions": []}),
+        seals=of_subjects(subject_seal),
         templates=sorted(str(path) for path in (ROOT / "scripts/lib/report/templates").iterdir()),
     output:
         page=str(OUT / "report/index.html"),

@@ -1,5 +1,6 @@
 """Join all measures, the participants and the ratings into the cohort's tables."""
 
+from collections import defaultdict
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -24,19 +25,28 @@ ARTERY_COLUMNS = ["artery", "side", "volume_mm3", "mean_hu", "woodcock"]
 CALCIUM_COLUMNS = ["lesion", "artery", "side", "volume_mm3", "max_hu", "kockelkoren_score", "spotty"]
 
 
-def read_all(paths, columns):
-    """The rows of all files below each other, with at least these columns.
+def read_all(texts, columns):
+    """The rows of all tables (TSV texts) below each other, with at least these columns.
 
-    Files of one header are parsed at once: that is ten times as fast as one by one, and their columns get one type.
+    Tables of one header are parsed at once: that is ten times as fast as one by one, and their columns get one type.
     """
     bodies: dict[str, list[str]] = {}
-    for path in paths:
-        header, _, body = Path(path).read_text(encoding="utf-8").partition("\n")
+    for text in texts:
+        header, _, body = text.partition("\n")
         bodies.setdefault(header, []).append(body)
-    texts: list[Any] = [StringIO("".join([header, "\n", *parts])) for header, parts in bodies.items()]
-    tables = [as_measured(read_tsv(text)) for text in texts]
+    joined: list[Any] = [StringIO("".join([header, "\n", *parts])) for header, parts in bodies.items()]
+    tables = [as_measured(read_tsv(text)) for text in joined]
     names = list(dict.fromkeys([*columns, *(name for table in tables for name in table.columns)]))
     return pd.concat(tables, ignore_index=True).reindex(columns=names) if tables else pd.DataFrame(columns=names)
+
+
+def measures_of(paths):
+    """Kind of table -> the texts of all subjects' tables of that kind, in the subjects' order."""
+    texts: dict[str, list[str]] = defaultdict(list)
+    for path in paths:
+        for kind, tables in read_json(path).items():
+            texts[kind] += tables
+    return texts
 
 
 def main(snakemake):
@@ -50,21 +60,22 @@ def main(snakemake):
     participants = as_measured(read_clinical(clinical, labels, one_each=True)) if clinical else None
     ratings = {Path(path).stem: read_clinical(path, labels) for path in given.get("phenotype") or []}
     state = [*KEYS, "status", "reason"]
+    measures = measures_of(given.measures)
     plaques = read_all(
-        given.plaque, [*state, "lesion", "reader", "artery", "side", "stenosis_percent", "calcium_volume_mm3"]
+        measures["plaque"], [*state, "lesion", "reader", "artery", "side", "stenosis_percent", "calcium_volume_mm3"]
     )
-    changes = read_all(given.change, CHANGE_COLUMNS)
+    changes = read_all(measures["change"], CHANGE_COLUMNS)
     patients = patients_table(
         manifest,
         participants,
         ratings,
-        calcification=read_all(given.calcification, state),
-        arteries=read_all(given.calcification_arteries, [*state, *ARTERY_COLUMNS]),
-        small_vessel=read_all(given.small_vessel, state),
+        calcification=read_all(measures["calcification"], state),
+        arteries=read_all(measures["calcification_arteries"], [*state, *ARTERY_COLUMNS]),
+        small_vessel=read_all(measures["small_vessel"], state),
         changes=changes,
         images=image_status(map(read_json, given.checks)),
     )
-    calcium = read_all(given.calcification_lesions, [*state, *CALCIUM_COLUMNS])
+    calcium = read_all(measures["calcification_lesions"], [*state, *CALCIUM_COLUMNS])
     write_tsv(patients, snakemake.output.patients)
     criteria = snakemake.params.settings["vessel_wall"]
     write_tsv(lesions_table(manifest, patients, plaques, calcium, criteria), snakemake.output.lesions)

@@ -8,6 +8,10 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import json
+import os
+import sys
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
@@ -28,7 +32,9 @@ def code_digest(script: str | Path, root: str | Path) -> str:
 
 
 def reached_modules(script: Path, root: Path) -> set[Path]:
-    """The script and every file of the project that it imports, directly or through others."""
+    """The script and every file of the project's `scripts` that it imports, directly or through others."""
+    sources = {Path(folder, name) for folder, _, names in os.walk(root / "scripts") for name in names}
+    files: dict[str, list[Path]] = {}  # of each dotted name
     reached: set[Path] = set()
     waiting = [Path(script)]
     while waiting:
@@ -37,17 +43,39 @@ def reached_modules(script: Path, root: Path) -> set[Path]:
             continue
         reached.add(path)
         for name in _parsed(path, path.stat().st_mtime_ns)[1]:
-            parts = name.split(".")
-            for end in range(1, len(parts) + 1):
-                stem = root.joinpath(*parts[:end])
-                waiting += [file for file in (stem.with_suffix(".py"), stem / "__init__.py") if file.is_file()]
+            if name not in files:
+                parts = name.split(".")
+                stems = [root.joinpath(*parts[:end]) for end in range(1, len(parts) + 1)]
+                paths = (path for stem in stems for path in (stem.with_suffix(".py"), stem / "__init__.py"))
+                files[name] = [path for path in paths if path in sources]
+            waiting += files[name]
     return reached
 
 
 @lru_cache(maxsize=1024)
 def _parsed(path: Path, _mtime_ns: int) -> tuple[str, tuple[str, ...]]:
-    """Normalised source, and the dotted names of everything imported."""
-    tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+    """Normalised source, and the dotted names of everything imported; remembered beside the compiled module, by
+    content: to normalise the whole project takes longer than all else at the start of a run."""
+    source = path.read_bytes()
+    key = f"{sys.version_info[:2]} {hashlib.sha256(source).hexdigest()}"
+    memory = path.parent / "__pycache__" / f"{path.stem}.normalised"
+    try:
+        known, text, imported = json.loads(memory.read_text(encoding="utf-8"))
+        if known == key:
+            return text, tuple(imported)
+    except (OSError, ValueError):
+        pass
+    text, imported = _normalised(source, path)
+    with suppress(OSError):  # a project that is not the user's own, say
+        memory.parent.mkdir(exist_ok=True)
+        temporary = memory.with_name(f"{memory.name}.{os.getpid()}")
+        temporary.write_text(json.dumps([key, text, imported]), encoding="utf-8")
+        temporary.replace(memory)
+    return text, imported
+
+
+def _normalised(source: bytes, path: Path) -> tuple[str, tuple[str, ...]]:
+    tree = ast.parse(source, filename=str(path))
     imported = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):

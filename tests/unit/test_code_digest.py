@@ -1,8 +1,10 @@
 """The digest follows imports, ignores comments and docstrings, and sees every other change."""
 
+import os
+
 import pytest
 
-from scripts.lib.code_digest import code_digest, reached_modules
+from scripts.lib.code_digest import _parsed, code_digest, reached_modules
 
 
 @pytest.fixture
@@ -22,8 +24,6 @@ def project(tmp_path):
 
 def edit(path, text):
     path.write_text(text)
-    import os
-
     os.utime(path, ns=(path.stat().st_atime_ns, path.stat().st_mtime_ns + 1))
 
 
@@ -54,3 +54,19 @@ def test_does_not_depend_on_where_the_project_lies(project, tmp_path_factory):
     other = tmp_path_factory.mktemp("elsewhere") / "copy"
     shutil.copytree(project, other)
     assert code_digest(other / "scripts/measure.py", other) == code_digest(project / "scripts/measure.py", project)
+
+
+def test_what_is_remembered_of_a_module_is_believed_only_for_its_content(project):
+    script, module = project / "scripts/measure.py", project / "scripts/lib/b.py"
+    first, before = code_digest(script, project), module.stat()
+    memory = project / "scripts/lib/__pycache__/b.normalised"
+    assert memory.is_file()
+    _parsed.cache_clear()
+    assert code_digest(script, project) == first
+    module.write_text("import numpy\nX = 2\n")
+    os.utime(module, ns=(before.st_atime_ns, before.st_mtime_ns))
+    _parsed.cache_clear()
+    assert code_digest(script, project) != first
+    memory.write_text("broken")
+    _parsed.cache_clear()
+    assert code_digest(script, project) != first

@@ -1,6 +1,9 @@
 """One lock, and everything else agrees with it."""
 
+import os
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -48,6 +51,33 @@ def test_conda_and_container_take_the_lock():
     assert pins == locked()
     python = next(item for item in environment["dependencies"] if str(item).startswith("python="))
     assert Requirement(f"python{PYPROJECT['project']['requires-python']}").specifier.contains(python.split("=")[1])
-    recipe = (ROOT / "envs/Containerfile").read_text()
-    assert "--require-hashes -r envs/requirements.lock" in recipe
-    assert f"python:{python.split('=')[1]}-slim" in recipe
+    for recipe in ("Containerfile", "apptainer.def"):
+        text = (ROOT / "envs" / recipe).read_text()
+        assert re.search(r"--require-hashes -r (/angiolith/)?envs/requirements\.lock", text), recipe
+        assert f"python:{python.split('=')[1]}-slim" in text, recipe
+
+
+def test_the_apptainer_image_holds_what_a_run_needs():
+    copied = re.findall(r"^    (\S+) /angiolith/\1$", (ROOT / "envs/apptainer.def").read_text(), flags=re.MULTILINE)
+    assert {"Snakefile", "config", "profiles", "resources", "rules", "scripts", "envs", "pyproject.toml"} <= set(copied)
+
+
+def test_slurms_lock_holds_what_its_group_asks_for_with_hashes():
+    text = (ROOT / "envs/slurm.lock").read_text()
+    pins = dict(re.findall(r"^([A-Za-z0-9._-]+)==(\S+) \\\n +--hash=sha256:[0-9a-f]{64}$", text, flags=re.MULTILINE))
+    wanted = {
+        requirement.name: requirement for requirement in map(Requirement, PYPROJECT["dependency-groups"]["slurm"])
+    }
+    assert pins.keys() == wanted.keys()
+    assert all(wanted[name].specifier.contains(version) for name, version in pins.items())
+
+
+def test_a_relocatable_environment_runs_where_it_was_moved_to(tmp_path):
+    lock = tmp_path / "one.lock"
+    lock.write_text("")  # pip itself is the package that is moved
+    built, moved = tmp_path / "built", tmp_path / "moved"
+    subprocess.run([ROOT / "envs/relocatable.sh", built, lock], check=True, env=os.environ | {"PYTHON": sys.executable})
+    built.rename(moved)
+    said = subprocess.run([moved / "bin/pip", "--version"], check=True, capture_output=True, text=True).stdout
+    assert str(moved) in said
+    assert str(built) not in said

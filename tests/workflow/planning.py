@@ -15,6 +15,8 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from scripts.lib.audit.seals import write_seal
+
 ROOT = Path(__file__).parents[2]
 SNAKEMAKE = str(Path(sys.executable).with_name("snakemake"))
 BASELINE = ("ct/{}_ct", "anat/{}_T1w", "anat/{}_FLAIR", "anat/{}_swi", "vwi/{}_vwi", "vwi/{}_ce-gadolinium_vwi")
@@ -31,6 +33,7 @@ class Workbench:
             shutil.copytree(ROOT / name, self.project / name, symlinks=True, ignore=ignored)
         shutil.copy(ROOT / "Snakefile", self.project / "Snakefile")
         self.configure("")
+        self.planned: Counter[str] | None = None  # the last plan
 
     @property
     def snapshot(self) -> Path:
@@ -60,7 +63,7 @@ class Workbench:
         subjects = sorted(path.name for path in self.bids.glob("sub-*"))
         (self.bids / "participants.tsv").write_text("participant_id\tage\n" + "".join(f"{s}\t60\n" for s in subjects))
 
-    def snakemake(self, *arguments: str) -> str:
+    def snakemake(self, *arguments: str, **environment: str) -> str:
         command = [
             SNAKEMAKE,
             "-s",
@@ -71,20 +74,22 @@ class Workbench:
             "my.yaml",
             *arguments,
         ]
-        done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, cwd=self.folder, env=os.environ | environment, capture_output=True, text=True)
         if done.returncode:
             raise RuntimeError(done.stdout[-3000:] + done.stderr[-3000:])
         return done.stdout + done.stderr
 
-    def plan(self, *arguments: str) -> Counter[str]:
+    def plan(self, *arguments: str, **environment: str) -> Counter[str]:
         """Rule -> number of jobs of a dry run, without the target rule; empty if there is nothing to be done."""
-        printed = self.snakemake("--dry-run", *arguments)
+        printed = self.snakemake("--dry-run", *arguments, **environment)
         if "Nothing to be done" in printed:
-            return Counter()
+            self.planned = Counter()
+            return self.planned
         table = re.search(r"^job +count\n-+ +-+\n(.*?)^total", printed, flags=re.MULTILINE | re.DOTALL)
         assert table, printed
         jobs = Counter({name: int(count) for name, count in (line.split() for line in table[1].splitlines())})
         del jobs["all"]
+        self.planned = jobs
         return jobs
 
     def planned_sessions(self, *arguments: str) -> set[str]:
@@ -97,12 +102,28 @@ class Workbench:
 
     def finish(self) -> None:
         """Pretend that the whole workflow ran: make its outputs and have Snakemake record them as made just now."""
-        for line in self.snakemake("--summary").splitlines():
-            name = line.split("\t")[0]
-            if name.startswith("out/") and not (self.folder / name).exists():
+        for name in self.outputs():
+            if not (self.folder / name).exists():
                 (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
                 (self.folder / name).write_text(f"{name}\n")
+        for subject in sorted(path.name.removeprefix("sub-") for path in self.bids.glob("sub-*")):
+            images = [path for path in self.bids.glob(f"**/sub-{subject}/**/*") if path.is_file()]
+            write_seal(self.folder / "out", subject, images)
         self.snakemake("--touch", "--forceall")
+
+    def plan_despite_seals(self) -> Counter[str]:
+        """What `plan` gives, found by Snakemake alone: every job of every subject is in the graph."""
+        return self.plan(ANGIOLITH_IGNORE_SEALS="1")
+
+    def outputs(self, **environment: str) -> list[str]:
+        """Every file that a job of the graph makes."""
+        names = (line.split("\t")[0] for line in self.snakemake("--summary", **environment).splitlines())
+        return [name for name in names if name.startswith("out/")]
+
+    def seal(self) -> None:
+        """End a run for real, by the jobs of its inventory: finished subjects are sealed from then on."""
+        (self.folder / "out/audit/inventory.tsv").unlink()
+        self.snakemake()
 
     def edit(self, name: str, old: str, new: str) -> None:
         """Replace text in a file of the project copy; fails if it is not there."""

@@ -1,4 +1,8 @@
-"""What a change makes run again: exactly what depends on it, and nothing where nothing changed."""
+"""What a change makes run again: exactly what depends on it, and nothing where nothing changed; the same jobs whether
+the finished subjects are sealed or Snakemake looks at all their jobs."""
+
+import os
+import re
 
 import pytest
 
@@ -23,15 +27,24 @@ def finished(tmp_path_factory):
         bench.add_session(subject, "01", BASELINE)
         bench.add_session(subject, "02", FOLLOWUP)
     bench.finish()
+    bench.seal()
     bench.keep()
     return bench
 
 
 @pytest.fixture
 def bench(finished):
-    """The finished run, put back as it was in its own place."""
+    """The finished run, put back as it was in its own place. What a test planned last must not depend on seals."""
     finished.put_back()
-    return finished
+    finished.planned = None
+    yield finished
+    if (planned := finished.planned) is not None:
+        assert planned == finished.plan_despite_seals()
+
+
+def subjects_in_graph(bench):
+    """Subjects that Snakemake has jobs of, to be run or not."""
+    return set(re.findall(r"out/sub-(\w+)/", "\n".join(bench.outputs())))
 
 
 def test_a_finished_run_has_nothing_to_do(bench):
@@ -122,3 +135,62 @@ def test_one_subject_can_be_asked_for(bench):
 def test_a_changed_sidecar_runs_its_session_alone(bench):
     (bench.bids / "sub-02/ses-01/ct/sub-02_ses-01_ct.json").write_text('{"KVP": 100}')
     assert bench.planned_sessions() == {"sub-02 ses-01"}
+
+
+def test_sealed_subjects_are_not_in_the_graph(bench):
+    assert subjects_in_graph(bench) == set()
+    bench.add_session("04", "01", BASELINE)
+    assert subjects_in_graph(bench) == {"04"}
+    image = bench.bids / "sub-02/ses-01/ct/sub-02_ses-01_ct.nii.gz"
+    image.write_text("another scan")
+    assert subjects_in_graph(bench) == {"02", "04"}
+    assert bench.planned_sessions() == {"sub-02 ses-01", "sub-04 ses-01"}
+
+
+def test_forced_jobs_are_not_passed_over(bench):
+    assert bench.plan("--forcerun", "segment_wmh")["segment_wmh"] == 6
+    assert bench.plan("--forceall")["check_images"] == 6
+    bench.planned = None
+
+
+def test_a_result_that_was_deleted_is_made_again(bench):
+    (bench.folder / "out/sub-03/ses-01/figures/sub-03_ses-01_desc-wmh_qc.png").unlink()
+    assert bench.plan()["plot_subject_qc"] == 1
+    assert subjects_in_graph(bench) == {"03"}
+
+
+def test_an_edit_with_its_time_stamp_put_back_opens_the_subject(bench):
+    image = bench.bids / "sub-02/ses-01/ct/sub-02_ses-01_ct.nii.gz"
+    before = image.stat()
+    image.write_text(image.read_text().replace("scanned", "faked!!"))
+    os.utime(image, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert image.stat().st_size == before.st_size
+    assert subjects_in_graph(bench) == {"02"}
+
+
+def test_a_lookup_table_beside_a_mask_opens_its_subject(bench):
+    mask = bench.bids / "derivatives/readers/sub-01/ses-01/ct/sub-01_ses-01_desc-arteries_dseg.nii.gz"
+    mask.parent.mkdir(parents=True)
+    mask.write_text("a mask")
+    assert bench.plan()["map_arteries"] == 1
+    bench.finish()
+    bench.seal()
+    assert subjects_in_graph(bench) == set()
+    mask.with_name("sub-01_ses-01_desc-arteries_dseg.tsv").write_text("index\tname\n")
+    assert subjects_in_graph(bench) == {"01"}
+    assert bench.plan()["map_arteries"] == 1
+
+
+def test_an_edited_rule_opens_all_and_the_next_run_seals_them_again(bench):
+    bench.edit("rules/small_vessel.smk", "mem_mb=2500", "mem_mb=2600")
+    assert subjects_in_graph(bench) == {"01", "02", "03"}
+    bench.seal()
+    assert subjects_in_graph(bench) == set()
+    bench.edit("rules/small_vessel.smk", "mem_mb=2600", "mem_mb=2600  # a comment")
+    assert subjects_in_graph(bench) == set()
+
+
+def test_a_run_that_touches_seals_nothing(bench):
+    bench.add_session("04", "01", BASELINE)
+    bench.finish()
+    assert subjects_in_graph(bench) == {"04"}

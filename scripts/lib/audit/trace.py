@@ -26,6 +26,7 @@ from scripts.lib.names import nearest
 from scripts.lib.tables import read_tsv
 
 PERSON = ("subject", "session")
+SEAL_RULE = "seal_subject"  # bundles all sessions of a subject
 SHORT = 12  # hex digits of a hash that are printed
 
 
@@ -117,7 +118,7 @@ def lineage(records: Sequence[Record], cell: Cell) -> list[Step]:
         record = maker.get(name)
         steps[name] = Step(name, digest, depth, record)
         if record:  # what a subject's own job read all concerns the subject: both visits, for a change between them
-            own = "subject" in record.wildcards
+            own = "subject" in record.wildcards and record.rule != SEAL_RULE
             read = ((source, sha) for source, sha in record.inputs.items() if own or concerns(source, cell))
             waiting += [(source, sha, depth + 1) for source, sha in read]
     return list(steps.values())

@@ -25,6 +25,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from scripts.lib.audit.records import LOGS, Record, name_in, path_of, read_records, record_of_run
+from scripts.lib.audit.seals import seal_path
 from scripts.lib.audit.settings import current_settings
 from scripts.lib.manifest import LABEL
 from scripts.lib.tables import atomic_path
@@ -59,7 +60,7 @@ def image_folders(bids: Path, subject: str) -> Iterator[Path]:
 
 
 def _of_subject(root: Path, subject: str) -> Iterator[Path]:
-    yield from (path for path in (root / f"sub-{subject}",) if path.exists())
+    yield from (path for path in (root / f"sub-{subject}", seal_path(root, subject).parent) if path.exists())
     for kind in (LOGS, "benchmarks"):
         for path in sorted((root / kind).glob("*/*")):
             if re.match(rf"{re.escape(subject)}(_|$)", path.name.split(".")[0]):

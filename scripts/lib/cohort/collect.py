@@ -102,20 +102,32 @@ def artery_columns(arteries: pd.DataFrame) -> pd.DataFrame:
     Volume is the sum over the sides, mean HU their mean weighted by volume, the Woodcock grade the worst; each is NaN
     where a side was not measured, because the rest would understate it. The density of no calcium is missing, too.
     """
-    rows = []
-    for keys, part in arteries.dropna(subset=["artery"]).groupby([*KEYS, "artery"]):
-        subject, session, artery = keys
-        values: dict[str, object] = {"subject": subject, "session": session, "artery": artery}
-        if part["status"].isin(USABLE).all():
-            volume = part["volume_mm3"]
-            weighted = (part["mean_hu"] * volume)[volume > 0]
-            values["volume_mm3"] = volume.sum(skipna=False)
-            values["mean_hu"] = weighted.sum(skipna=False) / volume.sum() if len(weighted) else float("nan")
-            values["woodcock"] = part["woodcock"].max(skipna=False)
-        rows.append(values)
-    if not rows:
+    named = arteries.dropna(subset=["artery"])
+    if named.empty:
         return pd.DataFrame({key: pd.Series(dtype=str) for key in KEYS})
-    wide = pd.DataFrame(rows).reindex(columns=[*KEYS, "artery", *PER_ARTERY]).pivot(index=KEYS, columns="artery")
+    volume = named["volume_mm3"].astype(float)
+    density = (named["mean_hu"].astype(float) * volume).where(volume > 0, 0.0)
+    parts = named[[*KEYS, "artery"]].assign(
+        unusable=~named["status"].isin(USABLE),
+        volume_mm3=volume,
+        no_volume=volume.isna(),
+        density=density,
+        no_density=density.isna(),
+        woodcock=named["woodcock"].astype(float),
+        no_woodcock=named["woodcock"].isna(),
+    )
+    flags = ["unusable", "no_volume", "no_density", "no_woodcock"]
+    how = {"volume_mm3": "sum", "density": "sum", "woodcock": "max"} | dict.fromkeys(flags, "any")
+    found = parts.groupby([*KEYS, "artery"]).agg(how)
+    total = found["volume_mm3"]
+    table = pd.DataFrame(
+        {
+            "volume_mm3": total.mask(found["no_volume"]),
+            "mean_hu": (found["density"] / total.where(total > 0)).mask(found["no_density"]),
+            "woodcock": found["woodcock"].mask(found["no_woodcock"]),
+        }
+    )
+    wide = table.mask(found["unusable"]).unstack("artery")
     wide.columns = [f"{PER_ARTERY[measure]}_{artery}" for measure, artery in wide.columns]
     return wide.reset_index()
 

@@ -1,0 +1,30 @@
+"""Bundle a finished subject's rows of the cohort's tables, and seal the subject."""
+
+import os
+from pathlib import Path
+
+from scripts.lib.audit.records import LOGS, root_of
+from scripts.lib.audit.seals import write_seal
+from scripts.lib.job import run
+from scripts.lib.tables import write_json
+
+TABLES = ("calcification", "calcification_arteries", "calcification_lesions", "small_vessel", "plaque", "change")
+
+
+def records_of(root, jobs):
+    """Names of the records of these jobs (stems of their logs, `<subject>_<session>...`), whatever their rule."""
+    with os.scandir(root / LOGS) as rules:
+        names = [f"{LOGS}/{rule.name}/{job}.json" for rule in rules if rule.name != "seal_subject" for job in jobs]
+    return sorted(name for name in names if (root / name).is_file())
+
+
+def main(snakemake):
+    given, subject = snakemake.input, snakemake.wildcards.subject
+    root = Path(root_of(snakemake.log[0]))
+    tables = {name: [Path(path).read_text(encoding="utf-8") for path in given.get(name) or []] for name in TABLES}
+    write_json(tables, snakemake.output.measures)
+    write_seal(root, subject, given.images, records_of(root, snakemake.params.jobs))
+
+
+if __name__ == "__main__":
+    run(main, snakemake)

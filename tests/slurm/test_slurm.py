@@ -1,0 +1,131 @@
+"""A small cohort through a real Slurm of one node: the same bytes as a local run, whatever happens to its jobs.
+
+Needs slurm-wlm, munge, root and `make slurm`; else skipped, or failed where ANGIOLITH_REQUIRE_SLURM is set.
+"""
+
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from scripts.lib.audit.records import sha256
+from tests.workflow.planning import SNAKEMAKE, Workbench
+
+START = Path(__file__).with_name("start.sh")
+MISSING = [name for name in ("slurmctld", "slurmd", "munged", "squeue") if not shutil.which(name)]
+if not importlib.util.find_spec("snakemake_executor_plugin_slurm"):
+    MISSING.append("snakemake-executor-plugin-slurm (make slurm)")
+if os.geteuid():
+    MISSING.append("root")
+PROFILES = Path(__file__).parents[2] / "config/profiles"
+BY_SLURM = ("--workflow-profile", PROFILES / "cluster", "--profile", PROFILES / "slurm")
+ASK_OFTEN = ("--slurm-init-seconds-before-status-checks", "2", "--max-status-checks-per-second", "2")
+TIMES = re.compile(r"(\.log|\.seen|ro-crate-metadata\.json)$|^benchmarks/|^audit/\.")
+
+pytestmark = [
+    pytest.mark.xdist_group("slurm"),
+    pytest.mark.skipif(
+        bool(MISSING) and not os.environ.get("ANGIOLITH_REQUIRE_SLURM"), reason=f"no Slurm: {', '.join(MISSING)}"
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory):
+    """A Slurm of one idle node."""
+    assert not MISSING
+    folder = tmp_path_factory.mktemp("slurm")
+    subprocess.run([START, folder], check=True)
+    yield "localhost"
+    subprocess.run(["scancel", "--user", "root"], check=False)
+    subprocess.run([START, "--stop", folder], check=True)
+
+
+def slurm(*command: str) -> str:
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def wait_for(condition: Callable[[], object], what: str, seconds: float = 600) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"waited in vain for {what}"
+        time.sleep(0.3)
+
+
+def running() -> list[str]:
+    return slurm("squeue", "--noheader", "--states=RUNNING", "--format=%i").split()
+
+
+def made(bench: Workbench) -> dict[str, str]:
+    """Hash of every file of a run that holds no times."""
+    out = bench.folder / "out"
+    names = (path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file())
+    return {name: sha256(out / name) for name in names if not TIMES.search(name)}
+
+
+def cohort(folder: Path) -> Workbench:
+    bench = Workbench(folder)
+    for subject in ("01", "02"):
+        bench.add_session(subject, "01", ("anat/{}_T1w",))
+    return bench
+
+
+def start(bench: Workbench, *arguments: str) -> subprocess.Popen[str]:
+    command = [SNAKEMAKE, "-s", "project/Snakefile", "--configfile", "my.yaml", *BY_SLURM, *ASK_OFTEN]
+    return subprocess.Popen(
+        [*command, *ASK_OFTEN, *arguments],
+        cwd=bench.folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def test_killed_cancelled_and_lost_jobs_end_in_the_bytes_of_a_local_run(node, tmp_path):
+    """First a session's jobs get too little memory; then one is cancelled, and the node goes down and is drained."""
+    local, sent = cohort(tmp_path / "local"), cohort(tmp_path / "sent")
+    little = [f"{rule}:mem_mb=60 if attempt < 2 else 1500" for rule in ("check_images", "register_mri_to_template")]
+    run = start(
+        sent, "--set-resources", *little, "plot_subject_qc:mem_mb=60 if attempt < 2 else 1500", "--retries", "3"
+    )
+    try:
+        wait_for(lambda: "OUT_OF_MEMORY" in slurm("scontrol", "show", "jobs"), "a job killed for memory")
+        wait_for(lambda: "MinMemoryNode=1500M" in slurm("scontrol", "show", "jobs") and running(), "a second attempt")
+        slurm("scancel", running()[0])
+        slurm("scontrol", "update", f"NodeName={node}", "State=DOWN", "Reason=test")
+        slurm("scontrol", "update", f"NodeName={node}", "State=RESUME")
+        slurm("scontrol", "update", f"NodeName={node}", "State=DRAIN", "Reason=maintenance")
+        wait_for(
+            lambda: "PENDING" in slurm("squeue", "--noheader", "--format=%T"), "jobs that wait for the drained node"
+        )
+        slurm("scontrol", "update", f"NodeName={node}", "State=RESUME")
+        local.snakemake()
+        printed, _ = run.communicate(timeout=1500)
+    finally:
+        run.kill()
+    assert run.returncode == 0, printed[-4000:]
+    assert "OUT_OF_MEMORY" in printed
+    assert made(sent) == made(local)
+    assert sent.plan() == {}
+
+
+SLOW = """
+rule slow:
+    output: "slow.txt"
+    resources: runtime=1
+    shell: "sleep 600; touch {output}"
+"""
+
+
+def test_a_job_over_its_time_ends_with_the_reason(node, tmp_path):
+    (tmp_path / "Snakefile").write_text(SLOW)
+    command = [SNAKEMAKE, *BY_SLURM, *ASK_OFTEN, "--retries", "0", "slow.txt"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=900)
+    assert done.returncode
+    assert "TIMEOUT" in done.stdout + done.stderr
