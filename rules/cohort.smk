@@ -3,6 +3,7 @@ rule collect_metrics:
         manifest=str(OUT / "manifest.tsv"),
         participants=clinical_table("participants.tsv"),
         phenotype=rating_tables(),
+        review=review_table(),
         calcification=with_ct("desc-calcification_patient.tsv"),
         calcification_arteries=with_ct("desc-calcification_arteries.tsv"),
         calcification_lesions=with_ct("desc-calcification_lesions.tsv"),
@@ -29,6 +30,7 @@ rule collect_metrics:
             "subjects": CONFIG.subjects,
             "vessel_wall": CONFIG.vessel_wall.model_dump(include={"culprit_stenosis_percent_min", "ct_mri_days_max"}),
         },
+        pairs={subject: list(visits) for subject, visits in PAIRS.items()},
         code=code("collect_metrics"),
     message:
         "collect metrics of the cohort"

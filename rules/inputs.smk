@@ -194,9 +194,29 @@ def one_analysis(wildcards):
 
 
 QC_PICTURES = ("registration", "calcification", "wmh", "wall")
+VIEWER_IMAGES = ("ct", "T1w", "T2w", "FLAIR", "swi", "T2starw", "vwi", "vwi_ce") if CONFIG.report.viewer else ()
+REPORT_ASSETS = sorted(str(path) for path in (ROOT / "scripts/lib/report/assets").iterdir())
+NIIVUE = [resource(f"niivue/{name}") for name in ("niivue.umd.js", "LICENSE")] if CONFIG.report.viewer else []
 
 
-ANALYSIS_TABLES = ("table1", "associations", "diagnostics", "correlations", "markers", "change", "power")
+def report_file(name):
+    """Path of a file in the report's folder."""
+    return str(OUT / "report" / name)
+
+
+def report_asset(path):
+    """Where the report keeps a file that all its pages share."""
+    return report_file(f"assets/{Path(path).name}")
+
+
+def review_table():
+    """The reader's verdicts on the pictures, if the configuration names them."""
+    if CONFIG.review and not Path(CONFIG.review).is_file():
+        raise WorkflowError(f"{CONFIG.review}: no such file (review); save it on the report's review page")
+    return CONFIG.review or []
+
+
+ANALYSIS_TABLES = ("data", "table1", "associations", "diagnostics", "correlations", "markers", "change", "power")
 
 
 def report_session(row):
@@ -205,12 +225,16 @@ def report_session(row):
     def of_session(folder, suffix):
         return session_file(folder, suffix).format(subject=row.subject, session=row.session)
 
+    stem = f"sub-{row.subject}_ses-{row.session}"
     return {
         "subject": row.subject,
         "session": row.session,
         "checks": of_session("", "desc-check_images.json"),
         "registration": of_session("ct", "desc-registration_qc.json") if row.get("ct") else None,
-        "pictures": {name: of_session("figures", f"desc-{name}_qc.png") for name in QC_PICTURES},
+        "shown": [
+            *(report_file(f"pictures/{stem}_desc-{name}_qc.png") for name in QC_PICTURES),
+            *(report_file(f"volumes/{stem}_{name}.js") for name in VIEWER_IMAGES),
+        ],
     }
 
 
@@ -218,7 +242,7 @@ def report_analysis(name, tables):
     """Tables of one analysis, of those that the cohort has, and its flow picture."""
     paths = {part: cohort_file(f"{name}_{part}.tsv") for part in ANALYSIS_TABLES}
     return {
-        "tables": {part: path for part, path in paths.items() if path in tables},
+        "tables": {part: path for part, path in paths.items() if path in tables or part == "data"},
         "flow": cohort_file(f"{name}_flow.svg"),
     }
 
@@ -234,6 +258,8 @@ def report_files():
         "sessions": [report_session(row) for row in ROWS],
         "analyses": {name: report_analysis(name, tables) for name in ANALYSES},
         "audits": {name: cohort_file(f"{name}_audit.tsv") for name in CONFIG.printed_tables},
+        "review": review_table() or None,
+        "changes": [report_file(f"pictures/sub-{subject}_desc-change_qc.png") for subject in PAIRS],
     }
 
 

@@ -15,6 +15,7 @@ from scripts.lib.cohort.collect import (
     patients_table,
 )
 from scripts.lib.cohort.ratings import ratings_table
+from scripts.lib.cohort.review import judged, judged_changes, picture_keys, read_review, taken_out
 from scripts.lib.job import run
 from scripts.lib.tables import read_tsv, write_tsv
 
@@ -41,30 +42,54 @@ def main(snakemake):
     given = snakemake.input
     manifest = read_tsv(given.manifest, dtype=str)
     subjects = snakemake.params.settings["subjects"]
+    review = None
+    if given.get("review"):
+        review = read_review(given.review, picture_keys(manifest, snakemake.params.pairs))
     if subjects is not None:
         manifest = manifest[manifest["subject"].isin(subjects)].reset_index(drop=True)
     participants = as_measured(read_tsv(given.participants)) if given.get("participants") else None
     ratings = {Path(path).stem: read_tsv(path) for path in given.get("phenotype") or []}
     state = [*KEYS, "status", "reason"]
-    plaques = read_all(
-        given.plaque, [*state, "lesion", "reader", "artery", "side", "stenosis_percent", "calcium_volume_mm3"]
-    )
-    changes = read_all(given.change, CHANGE_COLUMNS)
-    patients = patients_table(
-        manifest,
-        participants,
-        ratings,
-        calcification=read_all(given.calcification, state),
-        arteries=read_all(given.calcification_arteries, [*state, *ARTERY_COLUMNS]),
-        small_vessel=read_all(given.small_vessel, state),
-        changes=changes,
-    )
-    calcium = read_all(given.calcification_lesions, [*state, *CALCIUM_COLUMNS])
+    measured = {
+        "calcification": read_all(given.calcification, state),
+        "arteries": read_all(given.calcification_arteries, [*state, *ARTERY_COLUMNS]),
+        "calcium": read_all(given.calcification_lesions, [*state, *CALCIUM_COLUMNS]),
+        "small vessel": read_all(given.small_vessel, state),
+        "vessel wall": read_all(
+            given.plaque, [*state, "lesion", "reader", "artery", "side", "stenosis_percent", "calcium_volume_mm3"]
+        ),
+        "changes": read_all(given.change, CHANGE_COLUMNS),
+    }
+
+    def cohort(tables):
+        """The patients' and the lesions' table."""
+        patients = patients_table(
+            manifest,
+            participants,
+            ratings,
+            calcification=tables["calcification"],
+            arteries=tables["arteries"],
+            small_vessel=tables["small vessel"],
+            changes=tables["changes"],
+        )
+        criteria = snakemake.params.settings["vessel_wall"]
+        return patients, lesions_table(manifest, patients, tables["vessel wall"], tables["calcium"], criteria)
+
+    patients, lesions = cohort(measured)
+    if review is not None:
+        kinds = {"arteries": "calcification", "calcium": "calcification"}
+        kept = {
+            name: judged_changes(table, review) if name == "changes" else judged(table, review, kinds.get(name, name))
+            for name, table in measured.items()
+        }
+        judged_patients, judged_lesions = cohort(kept)
+        patients = taken_out(patients, judged_patients, review)
+        lesions = taken_out(lesions, judged_lesions.reset_index(drop=True), review)
+        measured = kept
     write_tsv(patients, snakemake.output.patients)
-    criteria = snakemake.params.settings["vessel_wall"]
-    write_tsv(lesions_table(manifest, patients, plaques, calcium, criteria), snakemake.output.lesions)
-    write_tsv(change_rows(manifest, changes), snakemake.output.change)
-    write_tsv(ratings_table(plaques, ratings, patients), snakemake.output.ratings)
+    write_tsv(lesions, snakemake.output.lesions)
+    write_tsv(change_rows(manifest, measured["changes"]), snakemake.output.change)
+    write_tsv(ratings_table(measured["vessel wall"], ratings, patients), snakemake.output.ratings)
 
 
 if __name__ == "__main__":
