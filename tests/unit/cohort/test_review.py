@@ -91,7 +91,7 @@ def test_fail_empties_the_measures_doubt_marks_them_and_pass_changes_nothing():
     assert after["wmh_volume_cm3"].isna().tolist() == [True, False, False]
     assert after["status"].tolist() == ["failed", "review", "ok"]
     assert after["reason"].tolist()[:2] == ["failed in review by AB (wmh): motion", "doubtful in review (wmh)"]
-    assert judged(table, verdicts, "calcification").equals(table)
+    pd.testing.assert_frame_equal(judged(table, verdicts, "calcification"), table, check_dtype=False)
 
 
 def test_a_failed_registration_takes_out_what_comes_through_it():

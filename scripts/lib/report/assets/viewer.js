@@ -59,7 +59,8 @@
 
     async start() {
       this.nv = new window.niivue.Niivue({ logLevel: "error", dragAndDropEnabled: false, isRadiologicalConvention: true,
-        isOrientationTextVisible: true, multiplanarShowRender: 0, backColor: [0, 0, 0, 1], crosshairWidth: 1,
+        isOrientationTextVisible: true, multiplanarShowRender: 0, backColor: [0, 0, 0, 1], crosshairWidth: 0.5,
+        crosshairWidthUnit: "mm",
         crosshairColor: [0.94, 0.89, 0.26, 1], loadingText: "", isColorbar: false, show3Dcrosshair: false, isResizeCanvas: true });
       await this.nv.attachToCanvas(this.canvas, false);
       this.nv.onLocationChange = (place) => this.viewer.say(this, place);
@@ -151,6 +152,7 @@
         const overlays = await this.overlays();
         this.note("");
         for (const pane of this.panes) await pane.show(overlays);
+        this.meet();
         await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
         this.section.dataset.ready = "yes";
       } catch (problem) {
@@ -158,10 +160,29 @@
       }
     }
 
+    // Where the crosshair is, the value of each pane's image there, and the labels that are not empty.
     say(pane, place) {
-      const at = Array.from(place.mm).slice(0, 3).map((value) => value.toFixed(1)).join(", ");
-      const values = place.values.map((one) => `${one.name.replace(".nii.gz", "")} ${one.label ?? Math.round(one.value)}`);
-      this.place.textContent = `${texts.place} ${at} mm: ${values.join(", ")}`;
+      const [base, ...labels] = place.values;
+      if (!base) return;
+      const named = (one) => one.name.replace(".nii.gz", "");
+      const image = named(base);
+      pane.said = `${texts.images[image] ?? image} ${Math.round(base.value)}`;
+      this.at = Array.from(place.mm).slice(0, 3);
+      const found = labels.filter((one) => one.value > 0 && named(one) in texts.layers).map((one) => texts.layers[named(one)].name);
+      const parts = [...new Set([...this.panes.map((one) => one.said).filter(Boolean), ...found])];
+      this.place.textContent = `${texts.place} ${this.at.map((value) => value.toFixed(1)).join(", ")} mm: ${parts.join(", ")}`;
+    }
+
+    // All panes at one place of the patient: that of the crosshair, at first the middle of the first pane's image.
+    meet() {
+      const [first] = this.panes.filter((pane) => pane.nv.volumes.length);
+      if (!first) return;
+      this.at ??= Array.from(first.nv.frac2mm(first.nv.scene.crosshairPos)).slice(0, 3);
+      for (const { nv } of this.panes.filter((pane) => pane.nv.volumes.length)) {
+        nv.scene.crosshairPos = nv.mm2frac(this.at);
+        nv.createOnLocationChange();
+        nv.drawScene();
+      }
     }
   }
 
