@@ -18,9 +18,9 @@ demo-plan: $(DEMO)/.made
 	@$(BIN)/snakemake --cores $(CORES) --configfile demo/studies.yaml demo/config.yaml --dry-run
 
 test: $(DEMO)/.made
-	@$(BIN)/python -m pytest tests/unit tests/workflow tests/browser -n $(CORES) --dist loadgroup
+	@$(BIN)/python -m pytest tests/unit tests/workflow -n $(CORES) --dist loadgroup
 	@$(MAKE) --no-print-directory demo
-	@$(BIN)/python -m pytest tests/integration -n $(CORES) --dist loadgroup
+	@$(BIN)/python -m pytest tests/integration tests/browser -n $(CORES) --dist loadgroup
 
 validate: demo
 	@$(BIN)/python -m tests.validation.compare --run $(DEMO) --out docs/validation.md

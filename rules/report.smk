@@ -77,10 +77,10 @@ rule plot_change_qc:
 
 rule export_session:
     input:
-        checks=checks(),
         **{f"{name}_picture": session_file("figures", f"desc-{name}_qc.png") for name in QC_PICTURES},
         **{name: image(name) for name in VIEWER_IMAGES},
         **{f"{name}_to_reference": to_reference(name) for name in VIEWER_IMAGES},
+        checks=checks(),
         arteries=made_from("ct", "ct", "space-ct_desc-arteries_dseg.nii.gz"),
         artery_names=made_from("ct", "ct", "space-ct_desc-arteries_dseg.tsv"),
         calcification=made_from("ct", "ct", "space-ct_desc-calcification_dseg.nii.gz"),

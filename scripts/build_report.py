@@ -101,19 +101,15 @@ def facts_of(settings, sessions, pairs, verdicts, analyses, agreement, found_ver
     return {"s": settings, "has": has, "n": counts, "v": found_versions}
 
 
-def review_items(subjects, texts):
-    """The pictures of the review page, by subject, and the marks that the workflow was given."""
-    alternatives = texts["alternatives"]
+def review_items(subjects):
+    """The pictures of the review page (subject, session, picture), and the marks that the workflow was given."""
     pictures, marks = [], {}
     for subject in subjects:
-        shown = [
-            (session.session, session.label, picture) for session in subject.sessions for picture in session.pictures
-        ]
+        shown = [(session.session, picture) for session in subject.sessions for picture in session.pictures]
         if subject.change_picture:
-            shown.append((subject.sessions[-1].session, f"sub-{subject.name}", subject.change_picture))
-        for session, who, picture in shown:
-            alt = alternatives[picture.name].replace("{who}", who)
-            pictures.append([subject.name, session, picture.name, picture.source, alt])
+            shown.append((subject.sessions[-1].session, subject.change_picture))
+        for session, picture in shown:
+            pictures.append([subject.name, session, picture.name])
             if picture.verdict:
                 kept = {name: picture.verdict[name] for name in ("verdict", "reviewer", "note")}
                 marks[f"{subject.name}/{session}/{picture.name}"] = kept
@@ -176,7 +172,7 @@ def main(snakemake):
     if sessions:
         (errors,), (review,) = output.errors, output.review
         made[errors] = pages.render("errors", problems=wrong, missing=missing_stages(sessions))
-        made[review] = pages.render("review", review=review_items(subjects, texts))
+        made[review] = pages.render("review", review=review_items(subjects))
         has_viewer = settings["report"]["viewer"]
         for subject, path in zip(subjects, output.subjects, strict=True):
             made[path] = pages.render(

@@ -88,7 +88,7 @@ def picture_of(element):
 
 
 def disc_of(pixels):
-    """The image without the black around it: the largest bright region once the thin lines of the crosshair are gone."""
+    """The image without the black around it: the largest bright region, the thin crosshair taken away."""
     regions, _ = ndimage.label(ndimage.binary_opening(pixels.max(axis=2) > 60, iterations=4))
     return regions == np.bincount(regions.ravel())[1:].argmax() + 1
 

@@ -42,6 +42,7 @@ NOT_BIDS = {
     "**/*_metrics.tsv": "measures: BIDS has no suffix for them",
     "**/*-lacunes.tsv": "measures",
     "**/*-microbleeds.tsv": "measures",
+    "sub-*/*_space-halfway_*": "label maps of two visits in the space between them",
     "sub-*/**/*.json": "status and facts of measures",
 }
 SUFFIX_TYPES = {".tsv": "text/tab-separated-values", ".gz": "application/gzip", ".tfm": "text/plain"}

@@ -2,12 +2,15 @@
 // The review of the pictures: one at a time, marked by key, kept in the browser, saved and loaded as TSV.
 (() => {
   const texts = window.angiolithTexts.review;
-  const names = window.angiolithTexts.pictures;
+  const { pictures: names, alternatives } = window.angiolithTexts;
   const COLUMNS = ["subject", "session", "picture", "verdict", "reviewer", "note"];
   const VERDICTS = ["pass", "doubtful", "fail"];
   const place = `angiolith-review:${location.pathname.replace(/[^/]*$/, "")}`;
-  const all = window.angiolithReview.pictures.map(([subject, session, picture, source, alt]) =>
-    ({ subject, session, picture, source, alt, key: `${subject}/${session}/${picture}` }));
+  const all = window.angiolithReview.pictures.map(([subject, session, picture]) => {
+    const who = picture === "change" ? `sub-${subject}` : `sub-${subject}_ses-${session}`; // of both visits, or of one
+    return { subject, session, picture, key: `${subject}/${session}/${picture}`,
+      source: `pictures/${who}_desc-${picture}_qc.png`, alt: alternatives[picture].replace("{who}", who) };
+  });
   const known = new Map(all.map((item) => [item.key, item]));
   const get = (id) => document.getElementById(id);
   const say = (text) => { get("message").textContent = text; };
