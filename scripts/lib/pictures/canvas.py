@@ -92,8 +92,15 @@ def show(
     upward = np.linspace(top, bottom, values.shape[0] * 2 + 1)[1::2]
     for outline in outlines:
         if np.nanmin(outline.values) < outline.level < np.nanmax(outline.values):
-            line = {"colors": outline.colour, "linewidths": outline.width, "linestyles": [outline.style]}
-            ax.contour(across, upward, outline.values, [outline.level], **line)
+            ax.contour(
+                across,
+                upward,
+                outline.values,
+                [outline.level],
+                colors=outline.colour,
+                linewidths=outline.width,
+                linestyles=[outline.style],
+            )
     ax.set_xlim(left, right)
     ax.set_ylim(bottom, top)
     ax.set_aspect("equal", adjustable="box")

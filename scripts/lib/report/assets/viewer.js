@@ -48,7 +48,7 @@
       this.canvas = element("canvas", { tabIndex: 0 });
       this.canvas.setAttribute("role", "img");
       const labelled = (text, control) => element("label", {}, `${text} `, control);
-      const bar = element("div", { className: "bar" }, labelled(texts.image, this.columns), labelled(texts.window, this.windows),
+      const bar = element("div", { className: "controls" }, labelled(texts.image, this.columns), labelled(texts.window, this.windows),
         labelled(texts.low, this.low), labelled(texts.high, this.high));
       this.box = element("div", { className: "pane" }, bar, element("div", { className: "canvas" }, this.canvas));
       this.columns.addEventListener("change", () => viewer.refresh());
@@ -121,7 +121,7 @@
       this.slices = element("select");
       for (const [at, name] of texts.slices.entries()) this.slices.add(new Option(name, [3, 0, 1, 2][at]));
       this.slices.addEventListener("change", () => this.panes.forEach((pane) => pane.nv.setSliceType(Number(this.slices.value))));
-      const bar = element("div", { className: "bar" }, ...this.checks.map(([, label]) => label),
+      const bar = element("div", { className: "controls" }, ...this.checks.map(([, label]) => label),
         element("label", {}, `${texts.opacity} `, this.opacity), element("label", {}, `${texts.view} `, this.slices));
       this.section.append(bar, element("div", { className: "panes" }, ...this.panes.map((pane) => pane.box)),
         this.place, element("p", { className: "note" }, texts.keys));
