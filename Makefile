@@ -20,7 +20,7 @@ demo-plan: $(DEMO)/.made
 test: $(DEMO)/.made
 	@$(BIN)/python -m pytest tests/unit tests/workflow -n $(CORES) --dist loadgroup
 	@$(MAKE) --no-print-directory demo
-	@$(BIN)/python -m pytest tests/integration -n $(CORES) --dist loadgroup
+	@$(BIN)/python -m pytest tests/integration tests/browser -n $(CORES) --dist loadgroup
 
 validate: demo
 	@$(BIN)/python -m tests.validation.compare --run $(DEMO) --out docs/validation.md

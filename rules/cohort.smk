@@ -1,10 +1,10 @@
 rule collect_metrics:
     input:
         manifest=str(OUT / "manifest.tsv"),
-        checks=per_session(checks()),
         participants=clinical_table("participants.tsv"),
         phenotype=rating_tables(),
         measures=of_subjects(subject_measures_file),
+        review=review_table(),
     output:
         patients=cohort_file("patients.tsv"),
         lesions=cohort_file("lesions.tsv"),
@@ -25,6 +25,7 @@ rule collect_metrics:
             "subjects": CONFIG.subjects,
             "vessel_wall": CONFIG.vessel_wall.model_dump(include={"culprit_stenosis_percent_min", "ct_mri_days_max"}),
         },
+        pairs={subject: list(visits) for subject, visits in PAIRS.items()},
         code=code("collect_metrics"),
     message:
         "collect metrics of the cohort"

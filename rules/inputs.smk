@@ -17,7 +17,12 @@ def session_images(wildcards):
 
 def session_sidecars(wildcards):
     """The JSON files that lie beside the images."""
-    stems = (path.removesuffix(".gz").removesuffix(".nii") for path in session_images(wildcards))
+    return sidecars_of(row_of(wildcards))
+
+
+def sidecars_of(row):
+    paths = [image_of(row, column) for column in IMAGE_COLUMNS if column in row.values]
+    stems = [path.removesuffix(".gz").removesuffix(".nii") for path in paths]
     return [f"{stem}.json" for stem in stems if os.path.isfile(f"{stem}.json")]
 
 
@@ -166,6 +171,7 @@ def subject_measures(wildcards):
     """The subject's tables that the cohort's are collected from, by what they hold."""
     subject = wildcards.subject
     return {
+        "checks": of_rows(subject, "", "desc-check_images.json"),
         "calcification": of_rows(subject, "ct", "desc-calcification_patient.tsv", has_ct),
         "calcification_arteries": of_rows(subject, "ct", "desc-calcification_arteries.tsv", has_ct),
         "calcification_lesions": of_rows(subject, "ct", "desc-calcification_lesions.tsv", has_ct),
@@ -179,9 +185,11 @@ def subject_results(wildcards):
     """What is looked at in the report and is no table: with the measures, all that the subject's jobs are run for."""
     subject = wildcards.subject
     return [
-        *of_rows(subject, "", "desc-check_images.json"),
         *of_rows(subject, "ct", "desc-registration_qc.json", has_ct),
         *(path for name in QC_PICTURES for path in of_rows(subject, "figures", f"desc-{name}_qc.png")),
+        *(path for row in rows_of(subject) for path in report_session(row)["shown"]),
+        *([str(OUT / f"sub-{subject}/figures/sub-{subject}_desc-change_qc.png")] if subject in PAIRS else []),
+        *([change_shown(subject)] if subject in PAIRS else []),
     ]
 
 
@@ -189,7 +197,8 @@ def subject_images(wildcards):
     """Every file that the subject's rows of the manifest name, lookup tables of masks included."""
     rows = rows_of(wildcards.subject)
     named = [image_of(row, column) for row in rows for column in (*IMAGE_COLUMNS, *MASK_COLUMNS)]
-    return [path for path in (*named, *(lookup_of(row) for row in rows)) if path]
+    beside = [path for row in rows for path in (lookup_of(row), *sidecars_of(row))]
+    return [path for path in (*named, *beside) if path]
 
 
 def subject_logs(wildcards):
@@ -203,8 +212,8 @@ def subject_logs(wildcards):
 
 
 def subject_facts(subject):
-    """What the jobs of a subject are planned from: its rows of the manifest and the lookup tables beside its masks."""
-    return [(row.session, dict(row.values), lookup_of(row)) for row in rows_of(subject)]
+    """What the jobs of a subject are planned from: its rows of the manifest and what lies beside images and masks."""
+    return [(row.session, dict(row.values), lookup_of(row), sidecars_of(row)) for row in rows_of(subject)]
 
 
 def open_results(_wildcards):
@@ -284,9 +293,34 @@ def one_analysis(wildcards):
 
 
 QC_PICTURES = ("registration", "calcification", "wmh", "wall")
+VIEWER_IMAGES = ("ct", "T1w", "T2w", "FLAIR", "swi", "T2starw", "vwi", "vwi_ce") if CONFIG.report.viewer else ()
+REPORT_ASSETS = sorted(str(path) for path in (ROOT / "scripts/lib/report/assets").iterdir())
+NIIVUE = [resource(f"niivue/{name}") for name in ("niivue.umd.js", "LICENSE")] if CONFIG.report.viewer else []
 
 
-ANALYSIS_TABLES = ("table1", "associations", "diagnostics", "correlations", "markers", "change", "power")
+def report_file(name):
+    """Path of a file in the report's folder."""
+    return str(OUT / "report" / name)
+
+
+def report_asset(path):
+    """Where the report keeps a file that all its pages share."""
+    return report_file(f"assets/{Path(path).name}")
+
+
+def change_shown(subject):
+    """The picture of a subject's change, as the report shows it."""
+    return report_file(f"pictures/sub-{subject}_desc-change_qc.png")
+
+
+def review_table():
+    """The reader's verdicts on the pictures, if the configuration names them."""
+    if CONFIG.review and not Path(CONFIG.review).is_file():
+        raise WorkflowError(f"{CONFIG.review}: no such file (review); save it on the report's review page")
+    return CONFIG.review or []
+
+
+ANALYSIS_TABLES = ("data", "table1", "associations", "diagnostics", "correlations", "markers", "change", "power")
 
 
 def report_session(row):
@@ -295,12 +329,16 @@ def report_session(row):
     def of_session(folder, suffix):
         return session_file(folder, suffix).format(subject=row.subject, session=row.session)
 
+    stem = f"sub-{row.subject}_ses-{row.session}"
     return {
         "subject": row.subject,
         "session": row.session,
         "checks": of_session("", "desc-check_images.json"),
         "registration": of_session("ct", "desc-registration_qc.json") if row.get("ct") else None,
-        "pictures": {name: of_session("figures", f"desc-{name}_qc.png") for name in QC_PICTURES},
+        "shown": [
+            *(report_file(f"pictures/{stem}_desc-{name}_qc.png") for name in QC_PICTURES),
+            *(report_file(f"volumes/{stem}_{name}.js") for name in VIEWER_IMAGES),
+        ],
     }
 
 
@@ -308,7 +346,7 @@ def report_analysis(name, tables):
     """Tables of one analysis, of those that the cohort has, and its flow picture."""
     paths = {part: cohort_file(f"{name}_{part}.tsv") for part in ANALYSIS_TABLES}
     return {
-        "tables": {part: path for part, path in paths.items() if path in tables},
+        "tables": {part: path for part, path in paths.items() if path in tables or part == "data"},
         "flow": cohort_file(f"{name}_flow.svg"),
     }
 
@@ -324,6 +362,8 @@ def report_files():
         "sessions": [report_session(row) for row in ROWS],
         "analyses": {name: report_analysis(name, tables) for name in ANALYSES},
         "audits": {name: cohort_file(f"{name}_audit.tsv") for name in CONFIG.printed_tables},
+        "review": review_table() or None,
+        "changes": [change_shown(subject) for subject in PAIRS],
     }
 
 

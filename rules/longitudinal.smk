@@ -26,6 +26,8 @@ rule measure_change:
         ),
     output:
         change=subject_file("desc-change_metrics.tsv"),
+        lesions=subject_file("space-halfway_desc-wmhchange_dseg.nii.gz"),
+        motion=subject_file("from-last_to-first_mode-image_xfm.tfm"),
     log:
         log("measure_change", "subject"),
     benchmark:

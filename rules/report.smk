@@ -45,13 +45,90 @@ rule plot_subject_qc:
         "../scripts/plot_subject_qc.py"
 
 
+rule plot_change_qc:
+    input:
+        **both_visits(
+            checks=of_row(lambda row: checks()), FLAIR=image("FLAIR"), FLAIR_to_reference=to_reference("FLAIR")
+        ),
+        change=subject_file("desc-change_metrics.tsv"),
+        motion=subject_file("from-last_to-first_mode-image_xfm.tfm"),
+        lesions=subject_file("space-halfway_desc-wmhchange_dseg.nii.gz"),
+    output:
+        picture=str(OUT / "sub-{subject}/figures/sub-{subject}_desc-change_qc.png"),
+        shown=report_file("pictures/sub-{subject}_desc-change_qc.png"),
+    log:
+        log("plot_change_qc", "subject"),
+    benchmark:
+        benchmark_path("plot_change_qc", "subject")
+    conda:
+        "../envs/environment.yaml"
+    threads: 1
+    resources:
+        mem_mb=1500,
+        runtime=5,
+    params:
+        sessions=lambda wildcards: list(PAIRS[wildcards.subject]),
+        code=code("plot_change_qc"),
+    message:
+        "plot change between visits: sub-{wildcards.subject}"
+    script:
+        "../scripts/plot_change_qc.py"
+
+
+rule export_session:
+    input:
+        **{f"{name}_picture": session_file("figures", f"desc-{name}_qc.png") for name in QC_PICTURES},
+        **{name: image(name) for name in VIEWER_IMAGES},
+        **{f"{name}_to_reference": to_reference(name) for name in VIEWER_IMAGES},
+        checks=checks(),
+        arteries=made_from("ct", "ct", "space-ct_desc-arteries_dseg.nii.gz"),
+        artery_names=made_from("ct", "ct", "space-ct_desc-arteries_dseg.tsv"),
+        calcification=made_from("ct", "ct", "space-ct_desc-calcification_dseg.nii.gz"),
+        lesions=made_from("ct", "ct", "desc-calcification_lesions.tsv"),
+        wmh=made_from("FLAIR", "anat", "space-FLAIR_desc-wmh_mask.nii.gz"),
+        lacunes=made_from("FLAIR", "anat", "desc-lacunes_dseg.nii.gz"),
+        microbleeds=of_row(
+            lambda row: (row.get("swi") or row.get("T2starw")) and session_file("anat", "desc-microbleeds_dseg.nii.gz")
+        ),
+        contours=made_from("vwi", "vwi", "desc-plaque_contours.tsv"),
+    output:
+        **{name: report_file(f"pictures/sub-{{subject}}_ses-{{session}}_desc-{name}_qc.png") for name in QC_PICTURES},
+        **{name: report_file(f"volumes/sub-{{subject}}_ses-{{session}}_{name}.js") for name in VIEWER_IMAGES},
+    log:
+        log("export_session"),
+    benchmark:
+        benchmark_path("export_session")
+    conda:
+        "../envs/environment.yaml"
+    threads: 1
+    resources:
+        mem_mb=2500,
+        runtime=10,
+    params:
+        pictures=list(QC_PICTURES),
+        volumes=list(VIEWER_IMAGES),
+        settings={"viewer_voxel_mm": CONFIG.report.viewer_voxel_mm},
+        code=code("export_session"),
+    message:
+        "export to the report: sub-{wildcards.subject} ses-{wildcards.session}"
+    script:
+        "../scripts/export_session.py"
+
+
 rule build_report:
     input:
-        lambda wildcards: every_path(report_files() | {"sessions": []}),
+        lambda wildcards: every_path(report_files() | {"sessions": [], "changes": []}),
         seals=of_subjects(subject_seal),
-        templates=sorted(str(path) for path in (ROOT / "scripts/lib/report/templates").iterdir()),
+        parts=sorted(str(path) for path in (ROOT / "scripts/lib/report").glob("*/*") if path.suffix != ".pyc"),
+        texts=CONFIG.report.texts or str(ROOT / "scripts/lib/report/texts.yaml"),
+        niivue=NIIVUE,
     output:
-        page=str(OUT / "report/index.html"),
+        page=report_file("index.html"),
+        methods=report_file("methods.html"),
+        errors=[report_file("errors.html")] if ROWS else [],
+        review=[report_file("review.html")] if ROWS else [],
+        subjects=[report_file(f"sub-{subject}.html") for subject in SUBJECTS],
+        assets=[report_asset(path) for path in [*REPORT_ASSETS, *NIIVUE]],
     log:
         log("build_report", ""),
     benchmark:
@@ -64,6 +141,8 @@ rule build_report:
         runtime=15,
     params:
         settings=plain(CONFIG),
+        pairs={subject: list(visits) for subject, visits in PAIRS.items()},
+        version=project_version(),
         files=lambda wildcards: report_files(),
         code=code("build_report"),
     message:

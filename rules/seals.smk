@@ -9,7 +9,7 @@ from snakemake.logging import logger
 
 from scripts.lib.audit.seals import Seals, digest, rules_digest
 
-COHORT_SETTINGS = {"analyses", "printed_tables", "report", "participants", "phenotype_dir", "subjects"}
+COHORT_SETTINGS = {"analyses", "review", "printed_tables", "report", "participants", "phenotype_dir", "subjects"}
 COVERED_TRIGGERS = {"MTIME", "PARAMS", "INPUT", "SOFTWARE_ENV"}
 REASONS_SHOWN = 5
 NEEDED_TRIGGERS = {"MTIME", "PARAMS", "INPUT"}

@@ -3,9 +3,10 @@
 import pandas as pd
 
 from scripts.lib.cohort.attrition import attrition_table, exclusions
-from scripts.lib.cohort.dataset import check_groups, group_column, read_dataset
+from scripts.lib.cohort.dataset import check_groups, group_column, read_dataset, used_columns
 from scripts.lib.cohort.flow import draw_flow
 from scripts.lib.cohort.plausibility import implausible
+from scripts.lib.cohort.review import left_out
 from scripts.lib.cohort.variables import levels_of
 from scripts.lib.job import run
 from scripts.lib.tables import write_tsv
@@ -19,7 +20,10 @@ def main(snakemake):
         doubts.append(implausible(table, analysis, name, files["table"]))
         group = group_column(analysis)
         known = [column for column in dict.fromkeys([group, analysis["outcome"]]) if column]
-        account = exclusions(table, analysis["include"], known, analysis["visit"])
+        columns = used_columns(analysis)
+        criteria = [criterion["column"] for criterion in analysis["include"]]
+        reviewed = left_out(table, [*columns.numbers, *columns.categories, *criteria])
+        account = exclusions(table, analysis["include"], known, analysis["visit"], reviewed)
         analysed = table[account["step"].isna()]
         check_groups(analysed, analysis, files["table"])
         steps = attrition_table(name, table["subject"], account)

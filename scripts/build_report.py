@@ -1,39 +1,60 @@
-"""Build the report: one HTML page of the cohort, its analyses, every subject-session and what went wrong."""
+"""Build the report: pages of the cohort, of every subject, of what went wrong, of the methods and of the review."""
 
+import base64
+import shutil
 from importlib import metadata
+from pathlib import Path
 
+import yaml
+
+from scripts.lib.cohort.review import CHANGE, FAIL, KEYS, picture_keys, read_review
 from scripts.lib.job import DISTRIBUTIONS, run, versions
 from scripts.lib.report.analyses import analysis_view, printed_changes, printed_rows
-from scripts.lib.report.page import render
-from scripts.lib.report.sessions import cohort_numbers, collect_sessions, picture_source
-from scripts.lib.tables import atomic_path, read_json, read_tsv
+from scripts.lib.report.methods import methods_section
+from scripts.lib.report.page import FOLDER, Pages
+from scripts.lib.report.sessions import (
+    Picture,
+    cohort_numbers,
+    collect_sessions,
+    missing_stages,
+    problems,
+    status_counts,
+)
+from scripts.lib.report.subjects import collect_subjects
+from scripts.lib.report.texts import read_texts
+from scripts.lib.tables import FAILED, REVIEW, atomic_path, read_json, read_tsv
+
+VIEWER_FIRST = ("ct", "FLAIR", "T1w", "vwi", "vwi_ce", "swi", "T2starw", "T2w")
+PICTURE_KINDS = {".png": "png", ".svg": "svg+xml"}
 
 
-def installed_versions():
-    """Versions of Python and of the libraries that the workflow's jobs import."""
-    return versions() | {name: metadata.version(name) for name in sorted(set(DISTRIBUTIONS.values()))}
+def installed_versions(project):
+    """Versions of the project, of Python, of Snakemake and of the libraries that the workflow's jobs import."""
+    libraries = sorted({"snakemake", *DISTRIBUTIONS.values()})
+    return {"angiolith": project} | versions() | {name: metadata.version(name) for name in libraries}
 
 
-def read_sessions(files, patients, page, embed):
+def embedded(path):
+    """A small picture as a data URI."""
+    kind = PICTURE_KINDS[Path(path).suffix]
+    return f"data:image/{kind};base64," + base64.b64encode(Path(path).read_bytes()).decode("ascii")
+
+
+def read_sessions(files, manifest, patients, verdicts, texts):
     """The sessions of the manifest, from the files given for each of them."""
-    keys = [(entry["subject"], entry["session"]) for entry in files["sessions"]]
-    named = dict(zip(keys, files["sessions"], strict=True))
-    manifest = read_tsv(files["manifest"], dtype=str)
-    wanted = [tuple(key) in named for key in manifest[["subject", "session"]].to_numpy()]
+    named = {(entry["subject"], entry["session"]): entry for entry in files["sessions"]}
     return collect_sessions(
-        manifest[wanted],
+        manifest[[tuple(key) in named for key in manifest[["subject", "session"]].to_numpy()]],
         patients,
         read_tsv(files["lesions"]),
         {key: read_json(entry["checks"]) for key, entry in named.items()},
         {key: read_json(entry["registration"]) for key, entry in named.items() if entry["registration"]},
-        {
-            key: {name: picture_source(path, page, embed) for name, path in entry["pictures"].items()}
-            for key, entry in named.items()
-        },
+        verdicts,
+        texts,
     )
 
 
-def read_analyses(files, settings, page):
+def read_analyses(files, settings, texts):
     """Every analysis of the configuration with the tables that it has."""
     if not files["analyses"]:
         return []
@@ -44,41 +65,129 @@ def read_analyses(files, settings, page):
             settings["analyses"][name],
             attrition,
             {part: read_tsv(path) for part, path in entry["tables"].items()},
-            picture_source(entry["flow"], page, embed=True),
+            texts["cohort"],
+            embedded(entry["flow"]),
         )
         for name, entry in files["analyses"].items()
     ]
 
 
+def read_verdicts(files, manifest, pairs):
+    """The rows of the review by (subject, session, picture)."""
+    if not files["review"]:
+        return {}
+    review = read_review(files["review"], picture_keys(manifest, pairs))
+    return {tuple(row[key] for key in KEYS): row for row in review.to_dict("records")}
+
+
+def facts_of(settings, sessions, pairs, verdicts, analyses, agreement, found_versions):
+    """What the methods section is written from."""
+    images = {image for session in sessions for image in session.images}
+    asked = settings["analyses"].values()
+    has = {name: name in images for name in VIEWER_FIRST} | {
+        "associations": any(analysis["predictors"] or analysis["formulas"] for analysis in asked),
+        "correlations": any(analysis["markers"] or analysis["changes"] for analysis in asked),
+        "change": any(analysis["changes"] for analysis in asked),
+        "agreement": agreement is not None,
+    }
+    counts = {
+        "sessions": len(sessions),
+        "subjects": len({session.subject for session in sessions}),
+        "pairs": len(pairs),
+        "analyses": len(analyses),
+        "reviewed": len(verdicts),
+        "review_failed": sum(row["verdict"] == FAIL for row in verdicts.values()),
+    }
+    return {"s": settings, "has": has, "n": counts, "v": found_versions}
+
+
+def review_items(subjects):
+    """The pictures of the review page (subject, session, picture), and the marks that the workflow was given."""
+    pictures, marks = [], {}
+    for subject in subjects:
+        shown = [(session.session, picture) for session in subject.sessions for picture in session.pictures]
+        if subject.change_picture:
+            shown.append((subject.sessions[-1].session, subject.change_picture))
+        for session, picture in shown:
+            pictures.append([subject.name, session, picture.name])
+            if picture.verdict:
+                kept = {name: picture.verdict[name] for name in ("verdict", "reviewer", "note")}
+                marks[f"{subject.name}/{session}/{picture.name}"] = kept
+    return {"pictures": pictures, "marks": marks}
+
+
+def change_pictures(pairs, verdicts):
+    """Subject -> the picture of its two visits."""
+    return {
+        subject: Picture(
+            CHANGE, f"pictures/sub-{subject}_desc-change_qc.png", verdicts.get((subject, visits[-1], CHANGE))
+        )
+        for subject, visits in pairs.items()
+    }
+
+
 def main(snakemake):
-    files, settings, page = snakemake.params.files, snakemake.params.settings, snakemake.output.page
-    report = settings["report"]
-    sessions, cohort, changes = [], [], None
+    files, settings, output = snakemake.params.files, snakemake.params.settings, snakemake.output
+    pairs = snakemake.params.pairs
+    texts = read_texts(settings["report"]["texts"])
+    found_versions = installed_versions(snakemake.params.version)
+    sessions, subjects, cohort, changes, verdicts = [], [], [], None, {}
     if files["sessions"]:
-        patients = read_tsv(files["patients"])
-        embed = len(files["sessions"]) <= report["embed_sessions_max"]
-        sessions = read_sessions(files, patients, page, embed)
-        cohort = cohort_numbers(patients)
-        changes = printed_changes(read_tsv(files["change"]))
+        manifest, patients, change = (read_tsv(files[name]) for name in ("manifest", "patients", "change"))
+        verdicts = read_verdicts(files, manifest, pairs)
+        sessions = read_sessions(files, manifest, patients, verdicts, texts)
+        subjects = collect_subjects(sessions, change, change_pictures(pairs, verdicts), texts["measures"])
+        cohort = cohort_numbers(patients, texts["measures"])
+        changes = printed_changes(change, texts["cohort"]["change_header"])
     agreement = printed_rows(read_tsv(files["agreement"])) if files["agreement"] else None
-    doubtful = printed_rows(read_tsv(files["doubtful_values"])) if files["doubtful_values"] else None
-    plots = picture_source(files["agreement_plots"], page, embed=True) if files["agreement_plots"] else None
-    audits = {name: printed_rows(read_tsv(path)) for name, path in files["audits"].items()}
-    text = render(
-        report["title"],
-        sessions,
-        cohort,
-        read_analyses(files, settings, page),
-        agreement,
-        changes,
-        doubtful,
-        audits,
-        plots,
-        settings,
-        installed_versions(),
-    )
-    with atomic_path(page) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    analyses = read_analyses(files, settings, texts)
+    pages = Pages(settings["report"]["title"], texts, bool(sessions))
+    wrong = problems(sessions)
+    facts = facts_of(settings, sessions, pairs, verdicts, analyses, agreement, found_versions)
+    paragraphs, references = methods_section(texts["methods"], facts)
+    made = {
+        output.page: pages.render(
+            "index",
+            sessions=sessions,
+            n_subjects=len(subjects),
+            n_failed=sum(stage.status == FAILED for _, stage in wrong),
+            n_review=sum(stage.status == REVIEW for _, stage in wrong),
+            status_counts=status_counts(sessions),
+            cohort=cohort,
+            analyses=analyses,
+            changes=changes,
+            audits={name: printed_rows(read_tsv(path)) for name, path in files["audits"].items()},
+            doubtful=printed_rows(read_tsv(files["doubtful_values"])) if files["doubtful_values"] else None,
+            agreement=agreement,
+            agreement_plots=embedded(files["agreement_plots"]) if files["agreement_plots"] else None,
+        ),
+        output.methods: pages.render(
+            "methods",
+            paragraphs=paragraphs,
+            references=references,
+            versions=found_versions,
+            settings=yaml.safe_dump(dict(settings), sort_keys=False, allow_unicode=True),
+        ),
+    }
+    if sessions:
+        (errors,), (review,) = output.errors, output.review
+        made[errors] = pages.render("errors", problems=wrong, missing=missing_stages(sessions))
+        made[review] = pages.render("review", review=review_items(subjects))
+        has_viewer = settings["report"]["viewer"]
+        for subject, path in zip(subjects, output.subjects, strict=True):
+            made[path] = pages.render(
+                "subject",
+                subject=subject,
+                has_viewer=has_viewer,
+                viewer_order=lambda images: [name for name in VIEWER_FIRST if name in images],
+            )
+    for path, text in made.items():
+        with atomic_path(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    assets = {Path(path).name: path for path in output.assets}
+    for source in [*sorted((FOLDER / "assets").iterdir()), *snakemake.input.niivue]:
+        with atomic_path(assets[Path(source).name]) as temporary:
+            shutil.copyfile(source, temporary)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Join all measures, the participants and the ratings into the cohort's tables."""
 
+import json
 from collections import defaultdict
 from io import StringIO
 from pathlib import Path
@@ -18,6 +19,7 @@ from scripts.lib.cohort.collect import (
 )
 from scripts.lib.cohort.image_status import image_status
 from scripts.lib.cohort.ratings import ratings_table
+from scripts.lib.cohort.review import judged, judged_changes, picture_keys, read_review, taken_out
 from scripts.lib.job import run
 from scripts.lib.tables import read_json, read_tsv, write_tsv
 
@@ -53,6 +55,9 @@ def main(snakemake):
     given = snakemake.input
     manifest = read_tsv(given.manifest, dtype=str)
     subjects = snakemake.params.settings["subjects"]
+    review = None
+    if given.get("review"):
+        review = read_review(given.review, picture_keys(manifest, snakemake.params.pairs))
     if subjects is not None:
         manifest = manifest[manifest["subject"].isin(subjects)].reset_index(drop=True)
     labels = set(manifest["subject"])
@@ -61,26 +66,48 @@ def main(snakemake):
     ratings = {Path(path).stem: read_clinical(path, labels) for path in given.get("phenotype") or []}
     state = [*KEYS, "status", "reason"]
     measures = measures_of(given.measures)
-    plaques = read_all(
-        measures["plaque"], [*state, "lesion", "reader", "artery", "side", "stenosis_percent", "calcium_volume_mm3"]
-    )
-    changes = read_all(measures["change"], CHANGE_COLUMNS)
-    patients = patients_table(
-        manifest,
-        participants,
-        ratings,
-        calcification=read_all(measures["calcification"], state),
-        arteries=read_all(measures["calcification_arteries"], [*state, *ARTERY_COLUMNS]),
-        small_vessel=read_all(measures["small_vessel"], state),
-        changes=changes,
-        images=image_status(map(read_json, given.checks)),
-    )
-    calcium = read_all(measures["calcification_lesions"], [*state, *CALCIUM_COLUMNS])
+    images = image_status(map(json.loads, measures["checks"]))
+    measured = {
+        "calcification": read_all(measures["calcification"], state),
+        "arteries": read_all(measures["calcification_arteries"], [*state, *ARTERY_COLUMNS]),
+        "calcium": read_all(measures["calcification_lesions"], [*state, *CALCIUM_COLUMNS]),
+        "small vessel": read_all(measures["small_vessel"], state),
+        "vessel wall": read_all(
+            measures["plaque"], [*state, "lesion", "reader", "artery", "side", "stenosis_percent", "calcium_volume_mm3"]
+        ),
+        "changes": read_all(measures["change"], CHANGE_COLUMNS),
+    }
+
+    def cohort(tables):
+        """The patients' and the lesions' table."""
+        patients = patients_table(
+            manifest,
+            participants,
+            ratings,
+            calcification=tables["calcification"],
+            arteries=tables["arteries"],
+            small_vessel=tables["small vessel"],
+            changes=tables["changes"],
+            images=images,
+        )
+        criteria = snakemake.params.settings["vessel_wall"]
+        return patients, lesions_table(manifest, patients, tables["vessel wall"], tables["calcium"], criteria)
+
+    patients, lesions = cohort(measured)
+    if review is not None:
+        kinds = {"arteries": "calcification", "calcium": "calcification"}
+        kept = {
+            name: judged_changes(table, review) if name == "changes" else judged(table, review, kinds.get(name, name))
+            for name, table in measured.items()
+        }
+        judged_patients, judged_lesions = cohort(kept)
+        patients = taken_out(patients, judged_patients, review)
+        lesions = taken_out(lesions, judged_lesions.reset_index(drop=True), review)
+        measured = kept
     write_tsv(patients, snakemake.output.patients)
-    criteria = snakemake.params.settings["vessel_wall"]
-    write_tsv(lesions_table(manifest, patients, plaques, calcium, criteria), snakemake.output.lesions)
-    write_tsv(change_rows(manifest, changes), snakemake.output.change)
-    write_tsv(ratings_table(plaques, ratings, patients), snakemake.output.ratings)
+    write_tsv(lesions, snakemake.output.lesions)
+    write_tsv(change_rows(manifest, measured["changes"]), snakemake.output.change)
+    write_tsv(ratings_table(measured["vessel wall"], ratings, patients), snakemake.output.ratings)
 
 
 if __name__ == "__main__":

@@ -4,10 +4,21 @@ import numpy as np
 import pandas as pd
 import SimpleITK as sitk
 
-from scripts.lib.images import bounding_box, crop, linear_transform, map_points, matrix_ras, read_image, resample
+from scripts.lib.images import (
+    bounding_box,
+    crop,
+    linear_transform,
+    map_points,
+    matrix_ras,
+    read_image,
+    resample,
+    write_image,
+    write_transform,
+)
 from scripts.lib.job import run
 from scripts.lib.longitudinal import (
     Visit,
+    change_labels,
     change_row,
     half_of,
     half_way_grid,
@@ -21,7 +32,7 @@ from scripts.lib.longitudinal import (
 from scripts.lib.registration import register_rigid
 from scripts.lib.small_vessel.session import NotMeasured, brain_on, priors_on, read_checked, to_reference
 from scripts.lib.small_vessel.tissues import TissueError
-from scripts.lib.tables import FAILED, MISSING, USABLE, read_json, read_tsv, write_tsv
+from scripts.lib.tables import FAILED, MISSING, USABLE, read_json, read_tsv, write_not_made, write_tsv
 
 WMH_MEASURES = (
     *("wmh_volume_cm3", "wmh_periventricular_cm3", "wmh_deep_cm3", "n_wmh_lesions", "fazekas_periventricular"),
@@ -74,7 +85,7 @@ def read_visit(visit, flair, brain, grid, from_half):
 
 
 def wmh_change(visits, half, days, settings):
-    """Rows of WMH; `half`: square root of the motion between the visits' references."""
+    """Rows of WMH, and their map on the half-way grid; `half`: square root of the motion between the references."""
     flairs = [read_checked(visit, "FLAIR") for visit in visits]
     steps = (half, np.linalg.inv(half))
     to_half = [step @ matrix_ras(to_reference(visit, "FLAIR")) for step, visit in zip(steps, visits, strict=True)]
@@ -91,7 +102,7 @@ def wmh_change(visits, half, days, settings):
         for visit, flair, brain, back in zip(visits, flairs, brains, from_half, strict=True)
     ]
     found = wmh_pair(pair, settings["wmh"], settings["change"]["difference_sd_min"])
-    return wmh_rows(found, part.affine, days, settings["wmh"])
+    return wmh_rows(found, part.affine, days, settings["wmh"]), part.with_data(change_labels(*found.masks))
 
 
 def lesion_points(visit, name, step):
@@ -139,9 +150,10 @@ def calcium_change(visits, days):
 
 
 def mri_change(visits, half, days, settings):
-    """Rows of what is measured on MRI, each with its own status."""
+    """Rows of what is measured on MRI, each with its own status, and the half-way map of WMH (None if not made)."""
+    labels = None
     try:
-        rows = wmh_change(visits, half, days, settings)
+        rows, labels = wmh_change(visits, half, days, settings)
     except (NotMeasured, TissueError, ValueError) as problem:
         rows = not_measured(WMH_MEASURES, days, problem)
     for measure, name in COUNTS.items():
@@ -149,22 +161,32 @@ def mri_change(visits, half, days, settings):
             rows += count_change(visits, measure, name, half, days, settings)
         except NotMeasured as problem:
             rows += not_measured((measure,), days, problem)
-    return rows
+    return rows, labels
 
 
 def main(snakemake):
     params, settings = snakemake.params, snakemake.params.settings
     days = interval_days(*params.acq_times)
-    visits = visits_of(snakemake.input)
+    visits, output = visits_of(snakemake.input), snakemake.output
+    motion, labels = None, None
     try:
-        half = half_of(motion_between(visits, params.references, settings))
+        motion = motion_between(visits, params.references, settings)
+        half = half_of(motion)
     except (NotMeasured, ValueError) as problem:
         rows = not_measured((*WMH_MEASURES, *COUNTS), days, problem)
     else:
-        rows = mri_change(visits, half, days, settings)
+        rows, labels = mri_change(visits, half, days, settings)
     rows += calcium_change(visits, days)
     keys = dict(zip(KEYS, (snakemake.wildcards.subject, *params.sessions), strict=True))
-    write_tsv(pd.DataFrame(rows).assign(**keys)[list(COLUMNS)], snakemake.output.change)
+    write_tsv(pd.DataFrame(rows).assign(**keys)[list(COLUMNS)], output.change)
+    if labels is None:
+        write_not_made(output.lesions)
+    else:
+        write_image(labels.data, labels.affine, output.lesions)
+    if motion is None:
+        write_not_made(output.motion)
+    else:
+        write_transform(linear_transform(motion), output.motion)
 
 
 def not_measured(measures, days, problem):

@@ -8,7 +8,15 @@ from scripts.lib.audit.seals import write_seal
 from scripts.lib.job import run
 from scripts.lib.tables import write_json
 
-TABLES = ("calcification", "calcification_arteries", "calcification_lesions", "small_vessel", "plaque", "change")
+TABLES = (
+    "checks",
+    "calcification",
+    "calcification_arteries",
+    "calcification_lesions",
+    "small_vessel",
+    "plaque",
+    "change",
+)
 
 
 def records_of(root, jobs):
@@ -23,7 +31,7 @@ def main(snakemake):
     root = Path(root_of(snakemake.log[0]))
     tables = {name: [Path(path).read_text(encoding="utf-8") for path in given.get(name) or []] for name in TABLES}
     write_json(tables, snakemake.output.measures)
-    write_seal(root, subject, given.images, records_of(root, snakemake.params.jobs))
+    write_seal(root, subject, [*given.images, *given.results], records_of(root, snakemake.params.jobs))
 
 
 if __name__ == "__main__":

@@ -111,6 +111,14 @@ def growth_and_shrinkage_cm3(first: np.ndarray, second: np.ndarray, voxel_mm3: f
     return float((second & ~first).sum() * voxel_mm3 / 1000), float((first & ~second).sum() * voxel_mm3 / 1000)
 
 
+STABLE, GREW, SHRANK = 1, 2, 3  # labels of a map of change
+
+
+def change_labels(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Label map (uint8) of two masks: lesion at both visits, at the second only, at the first only."""
+    return (STABLE * (first & second) + GREW * (second & ~first) + SHRANK * (first & ~second)).astype(np.uint8)
+
+
 def match_points(first: np.ndarray, second: np.ndarray, tolerance_mm: float) -> list[tuple[int, int]]:
     """Pairs (index in first, index in second) of points at most `tolerance_mm` apart, as many and as near as possible.
 

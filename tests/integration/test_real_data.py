@@ -74,7 +74,7 @@ def test_missing_modalities_are_named(out):
     assert np.isnan(metrics.n_microbleeds)
     assert "T2*" in metrics.reason
     assert np.isnan(row_of(out, "ms07")["calcification_volume_mm3"])
-    page = (out / "report/index.html").read_text()
+    page = (out / "report/errors.html").read_text()
     assert "no CT" in page
     assert "no FLAIR" in page
 

@@ -1,39 +1,43 @@
-"""The report page: what it must say, that it stands alone, and that nothing in the data can break it."""
+"""The report's pages: what they must say, that the folder stands alone, and that nothing in the data can break them."""
 
-import base64
 import re
 from html.parser import HTMLParser
-from types import SimpleNamespace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
-from scripts.build_report import main
-from scripts.lib.config import Analysis, Config
-from scripts.lib.report.analyses import analysis_view, attrition_steps
+from scripts.lib.config import Analysis
+from scripts.lib.report.analyses import analysis_view, attrition_steps, printed_rows
+from scripts.lib.report.distributions import axis_ticks, change_plot, group_plot
+from scripts.lib.report.methods import methods_section
 from scripts.lib.report.plots import bar_shares, forest
-from scripts.lib.tables import write_json, write_tsv
+from scripts.lib.report.sessions import Stage, advice
+from scripts.lib.report.texts import DEFAULT, TextsError, read_texts
+from scripts.lib.tables import write_tsv
+from tests import made_report
+from tests.made_report import associations, attrition
 
 VOID = {"wbr", "meta", "img", "input", "line", "rect", "path", "br", "link"}
-PNG = base64.b64decode(
-    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
-)
-HOSTILE = "<script>alert('x')</script> & \"quoted\""
+TEXTS = read_texts()
 
 
 class Outline(HTMLParser):
-    """Raises AssertionError on tags that do not close; keeps ids, links and sources."""
+    """Raises AssertionError on tags that do not close; keeps ids, links, sources and texts."""
 
     def __init__(self):
         super().__init__()
-        self.open, self.ids, self.links, self.sources, self.text = [], [], [], [], []
+        self.open, self.ids, self.links, self.sources, self.text, self.unnamed = [], [], [], [], [], []
 
     def handle_starttag(self, tag, attrs):
         given = dict(attrs)
         self.ids += [given["id"]] if "id" in given else []
         self.links += [given["href"]] if "href" in given else []
         self.sources += [given["src"]] if "src" in given else []
+        if tag == "img" and not given.get("alt") and given.get("id") != "picture":
+            self.unnamed.append(given)
         if tag not in VOID:
             self.open.append(tag)
 
@@ -54,24 +58,8 @@ def parsed(page):
     return outline
 
 
-def associations(**columns):
-    rows = {
-        "model": ["univariable", "univariable", "model1"],
-        "term": ["a", "b", "a"],
-        "per": [1.0, 10.0, 1.0],
-        "n": [100, 90, 80],
-        "estimate": np.log([2.0, 0.5, 4.0]),
-        "odds_ratio": [2.0, 0.5, np.nan],
-        "ci_low": [1.0, 0.2, np.nan],
-        "ci_high": [4.0, 1.25, np.nan],
-        "p": [0.05, 0.14, np.nan],
-        "note": [None, None, "complete separation"],
-    }
-    return pd.DataFrame(rows | columns)
-
-
 def test_forest_places_ratios_on_a_log_axis():
-    plot = forest(associations())
+    plot = forest(associations(), TEXTS["cohort"])
     two, half, none = plot.rows
     assert two.x - plot.null == pytest.approx(plot.null - half.x)  # 2 and 1/2 lie equally far from 1
     assert two.x == pytest.approx((two.low + two.high) / 2)  # 1 to 4 about 2
@@ -83,7 +71,8 @@ def test_forest_places_ratios_on_a_log_axis():
 
 
 def test_forest_cuts_endless_intervals_with_an_arrow():
-    row = forest(associations(ci_high=[np.inf, 1.25, np.nan], ci_low=[1e-9, 0.2, np.nan])).rows[0]
+    cut = associations(ci_high=[np.inf, 1.25, np.nan], ci_low=[1e-9, 0.2, np.nan])
+    row = forest(cut, TEXTS["cohort"]).rows[0]
     assert row.cut_low
     assert row.cut_high
     assert (row.low, row.high) == (0.0, 1.0)
@@ -93,7 +82,7 @@ def test_forest_of_a_linear_model_uses_estimates_on_a_plain_axis():
     table = associations(
         odds_ratio=np.nan, estimate=[1.0, -1.0, 3.0], ci_low=[0.5, -2.0, 2.0], ci_high=[1.5, 0.0, 4.0], note=None
     )
-    plot = forest(table)
+    plot = forest(table, TEXTS["cohort"])
     assert plot.rows[0].x - plot.null == pytest.approx(plot.null - plot.rows[1].x)
     assert plot.axis.startswith("difference")
 
@@ -103,154 +92,197 @@ def test_stacked_bar_fills_the_width():
     assert shares == [(0.0, 75.0), (75.0, 25.0), (100.0, 0.0)]
 
 
-def attrition():
-    return pd.DataFrame(
-        {
-            "analysis": ["study"] * 2,
-            "step": [1, 2],
-            "reason": [f"no CT {HOSTILE}", "analysed"],
-            "n_in": [10, 8],
-            "n_excluded": [2, 0],
-            "n_left": [8, 8],
-            "rows_in": [12, 9],
-            "rows_excluded": [3, 0],
-            "rows_left": [9, 9],
-            "excluded_subjects": ["001 002", None],
-        }
+@pytest.mark.parametrize(("low", "high", "expected"), [(0, 10, [0, 2, 4, 6, 8, 10]), (3, 3, [2.4, 3.6])])
+def test_axis_covers_the_values_with_few_round_ticks(low, high, expected):
+    start, end, ticks = axis_ticks(low, high)
+    assert start <= low
+    assert end >= high
+    assert 3 <= len(ticks) <= 8
+    if low != high:
+        assert ticks == expected
+
+
+def test_box_plot_follows_tukey():
+    values = [1.0, 2, 3, 4, 5, 6, 7, 8, 9, 30]  # quartiles 3.25, 5.5, 7.75: 30 lies beyond 7.75 + 1.5 x 4.5
+    plot = group_plot(pd.DataFrame({"x": values, "g": "a"}), "x", "g", ["a", "b"])
+    (box,) = plot.boxes
+    place = {text: at for at, text in plot.ticks}
+    span = place["30"] / 30
+    assert [box.low, box.q1, box.median, box.q3, box.high] == pytest.approx(
+        [1 * span, 3.25 * span, 5.5 * span, 7.75 * span, 9 * span]
     )
+    assert len(box.dots) == 10
+
+
+def test_change_plot_takes_subjects_with_both_visits():
+    data = pd.DataFrame({"b": [0.0, 10.0, 5.0], "f": [10.0, np.nan, 0.0], "g": ["x", "x", "y"]})
+    plot = change_plot(data, "m", {"baseline": "b", "followup": "f", "change": None}, "g", ["x", "y"])
+    assert [(panel.label, panel.n, panel.lines) for panel in plot.panels] == [
+        ("x", 1, [(0.0, 1.0)]),
+        ("y", 1, [(0.5, 0.0)]),
+    ]
 
 
 def test_attrition_bars_are_shares_of_those_who_came():
     steps = attrition_steps(attrition())
     assert [step.share for step in steps] == [80.0, 80.0]
-    assert steps[0].subjects == "001 002"
+    assert steps[0].subjects == "001,002"
 
 
 def test_analysis_shows_only_what_it_has():
     settings = Analysis(kind="lesion", table="lesions").model_dump(mode="json")
-    view = analysis_view("study", settings, attrition(), {"associations": associations()})
+    view = analysis_view("study", settings, attrition(), {"associations": associations()}, TEXTS["cohort"])
     assert view.characteristics is None
     assert view.correlations is None
     assert len(view.forest.rows) == 3
 
 
+def test_cells_that_repeat_those_above_are_marked_and_kept():
+    table = printed_rows(pd.DataFrame({"group": ["a", "a", "b"], "measure": ["x", "y", "y"], "r": [0.1, 0.2, 0.3]}))
+    assert [row[0] for row in table.rows] == ["a", "a", "b"]  # a copied or sorted table needs them
+    assert table.repeats == [0, 1, 0]
+
+
 @pytest.fixture
-def run_files(tmp_path):
-    """Files of a run with two sessions, one of them with nothing but reasons."""
-    keys = {"subject": ["001", "002"], "session": ["01", "01"]}
-    write_tsv(
-        pd.DataFrame(keys | {"acq_time": ["2024-03-01T10:00:00", None], "ct": ["ct.nii.gz", None]}),
-        tmp_path / "manifest.tsv",
-    )
-    patients = pd.DataFrame(
-        keys
-        | {
-            "severity_group": ["severe", None],
-            "calcification_volume_mm3": [812.25, np.nan],
-            "calcification_status": ["review", "missing"],
-            "calcification_reason": [HOSTILE, "no ct in this session"],
-            "wmh_volume_cm3": [0.0, np.nan],
-            "smallvessel_status": ["ok", "failed"],
-            "smallvessel_reason": [None, "the FLAIR holds no brain"],
-        }
-    )
-    write_tsv(patients, tmp_path / "patients.tsv")
-    lesions = pd.DataFrame(
-        keys
-        | {
-            "lesion": [1, None],
-            "artery": ["BA", None],
-            "side": ["M", None],
-            "stenosis_percent": [61.4, np.nan],
-            "plaque_status": ["ok", "missing"],
-            "plaque_reason": [None, "no vwi in this session"],
-        }
-    )
-    write_tsv(lesions, tmp_path / "lesions.tsv")
-    change = pd.DataFrame({"subject": ["001"], "measure": ["wmh_volume_cm3"], "baseline": [4.0], "followup": [5.0]})
-    write_tsv(change.assign(change=1.0, change_per_year=0.9), tmp_path / "change.tsv")
-    write_tsv(attrition(), tmp_path / "attrition.tsv")
-    write_tsv(associations(), tmp_path / "study_associations.tsv")
-    (tmp_path / "study_flow.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
-    doubt = {"file": ["patients.xlsx"], "row": [7], "column": ["ldl_mg_dl"], "why": [f"another unit? {HOSTILE}"]}
-    write_tsv(pd.DataFrame(doubt), tmp_path / "doubtful_values.tsv")
-    audit = {"row": ["age_years"], "printed": ["0.62"], "verdict": ["consistent"]}
-    write_tsv(pd.DataFrame(audit), tmp_path / "printed_audit.tsv")
-    sessions = []
-    for subject in keys["subject"]:
-        write_json({"status": "ok", "reason": None}, tmp_path / f"{subject}.json")
-        (tmp_path / f"{subject}.png").write_bytes(PNG)
-        paths = {
-            "checks": tmp_path / f"{subject}.json",
-            "registration": None,
-            "pictures": {"wall": tmp_path / f"{subject}.png"},
-        }
-        sessions.append({"subject": subject, "session": "01"} | paths)
-    return {name: tmp_path / f"{name}.tsv" for name in ("manifest", "patients", "lesions", "change", "attrition")} | {
-        "agreement": None,
-        "agreement_plots": None,
-        "doubtful_values": tmp_path / "doubtful_values.tsv",
-        "audits": {"printed": tmp_path / "printed_audit.tsv"},
-        "sessions": sessions,
-        "analyses": {
-            "study": {
-                "tables": {"associations": tmp_path / "study_associations.tsv"},
-                "flow": tmp_path / "study_flow.svg",
-            }
-        },
+def files(tmp_path):
+    return made_report.write_run(tmp_path)
+
+
+def test_folder_stands_alone_and_its_links_lead_somewhere(files, tmp_path):
+    home = made_report.build(files, tmp_path).parent
+    pages = {path.name: parsed(path) for path in home.glob("*.html")}
+    assert set(pages) == {
+        *("index.html", "errors.html", "methods.html", "review.html"),
+        *("sub-001.html", "sub-002.html", "sub-003.html"),
     }
+    for name, outline in pages.items():
+        assert len(outline.ids) == len(set(outline.ids)), name
+        assert outline.unnamed == [], name
+        for link in [*outline.links, *outline.sources]:
+            if link.startswith("data:"):
+                continue
+            target, _, anchor = link.partition("#")
+            assert not re.match("[a-z]+:|/|\\.\\.", target), f"{name}: {link} leads out of the folder"
+            assert (home / (target or name)).is_file(), f"{name}: {link}"
+            if anchor and (target or name) != "review.html":
+                assert anchor in pages[target or name].ids, f"{name}: {link}"
 
 
-def built(files, folder, **report):
-    settings = Config(analyses={"study": Analysis(kind="lesion", table="lesions")}).model_dump(mode="json")
-    settings["report"] |= report
-    page = folder / "report/index.html"
-    main(SimpleNamespace(params=SimpleNamespace(files=files, settings=settings), output=SimpleNamespace(page=page)))
-    return page
-
-
-def test_page_stands_alone_and_its_links_lead_somewhere(run_files, tmp_path):
-    outline = parsed(built(run_files, tmp_path))
-    assert len(outline.ids) == len(set(outline.ids))
-    assert all(link.startswith("#") and link[1:] in outline.ids for link in outline.links)
-    assert outline.sources
-    assert all(source.startswith("data:image/") for source in outline.sources)
-    assert sum(source.startswith("data:image/svg+xml;base64,") for source in outline.sources) == 1
-    assert not re.search(r"(src|href|url\()=?.?https?:", (tmp_path / "report/index.html").read_text(encoding="utf-8"))
-
-
-def test_page_gives_numbers_with_units_and_reasons_for_missing_ones(run_files, tmp_path):
-    page = built(run_files, tmp_path)
-    text = " ".join(" ".join(parsed(page).text).split())
-    assert "812.2" in text
-    assert "mm³" in text
+def test_pages_give_numbers_with_units_and_reasons_for_missing_ones(files, tmp_path):
+    home = made_report.build(files, tmp_path).parent
+    raw = (home / "sub-001.html").read_text(encoding="utf-8")
+    row = re.search(r"<tr><th scope=\"row\">WMH volume</th>(.*?)</tr>", raw)[1]
+    patients = pd.read_csv(tmp_path / "patients.tsv", sep="\t")
+    second = patients[patients["subject"].eq(1) & patients["session"].eq(2)][made_report.MARKER].iloc[0]
+    cells = re.findall(r"<td[^>]*>([^<]*)</td>", row)
+    assert cells[:2] == ["cm³", "0"]  # a measured zero
+    assert float(cells[2]) == pytest.approx(second, rel=5e-3)
+    assert cells[3:] == ["+1.50", "+1.50"]
+    severity = re.search(r"<tr><th scope=\"row\">Calcification severity</th>(.*?)</tr>", raw)[1]
+    assert "–" in severity
+    text = " ".join(" ".join(parsed(home / "sub-001.html").text).split())
     assert "no ct in this session" in text
-    assert "the FLAIR holds no brain" in text
-    assert "complete separation" in text
-    assert "another unit?" in text
-    assert "Audit of the printed table printed" in text
-    wmh = re.findall(r"<dt>WMH volume</dt><dd>(\S+)", page.read_text(encoding="utf-8"))
-    assert [value.split("<")[0] for value in wmh] == ["0", "–"]  # a measured zero, and a missing value
+    assert "366 days" in text
 
 
-def test_data_cannot_inject_markup(run_files, tmp_path):
-    raw = built(run_files, tmp_path).read_text(encoding="utf-8")
-    assert "<script>alert" not in raw
-    assert raw.count("&lt;script&gt;alert") >= 2
+def test_errors_say_what_to_do(files, tmp_path):
+    text = " ".join(parsed(made_report.build(files, tmp_path).parent / "errors.html").text)
+    assert "cannot be read as NIfTI" in text
+    assert "Copy or convert the file again" in text
+    assert "logs/measure_wmh/003_01.log" in text
 
 
-def test_large_cohorts_link_their_pictures(run_files, tmp_path):
-    outline = parsed(built(run_files, tmp_path, embed_sessions_max=1))
-    assert outline.sources[1:] == ["../001.png", "../002.png"]  # the flow picture is small: it stays in the page
+def test_advice_falls_back_to_the_status():
+    assert advice(Stage("images", "failed", "something new"), TEXTS["errors"]) == TEXTS["errors"]["default"]["failed"]
 
 
-def test_page_without_images_shows_the_analyses_alone(run_files, tmp_path):
-    files = run_files | {"sessions": [], "patients": None, "lesions": None, "change": None}
-    outline = parsed(built(files, tmp_path))
-    assert "overview" not in outline.ids
-    assert "analysis-study" in outline.ids
+def test_data_cannot_inject_markup(files, tmp_path):
+    for path in made_report.build(files, tmp_path).parent.glob("*.html"):
+        assert "<script>alert" not in path.read_text(encoding="utf-8")
 
 
-def test_same_run_gives_the_same_page(run_files, tmp_path):
-    first = built(run_files, tmp_path).read_bytes()
-    assert built(run_files, tmp_path).read_bytes() == first
+def test_verdicts_of_a_review_stand_with_their_pictures(files, tmp_path):
+    review = {"subject": ["001"], "session": ["01"], "picture": ["wmh"], "verdict": ["fail"]}
+    write_tsv(pd.DataFrame(review | {"reviewer": ["AB"], "note": ["motion <b>"]}), tmp_path / "review.tsv")
+    home = made_report.build(files | {"review": tmp_path / "review.tsv"}, tmp_path).parent
+    raw = (home / "sub-001.html").read_text(encoding="utf-8")
+    assert '<span class="chip failed">fail</span> AB motion &lt;b&gt;' in raw
+    assert "1 failed pictures" in (home / "methods.html").read_text(encoding="utf-8")
+
+
+def test_report_without_images_shows_the_analyses_alone(files, tmp_path):
+    bare = {"sessions": [], "patients": None, "lesions": None, "change": None, "pairs": {}}
+    (tmp_path / "bare").mkdir()
+    page = made_report.build(files | bare, tmp_path / "bare")
+    assert sorted(path.name for path in page.parent.glob("*.html")) == ["index.html", "methods.html"]
+    assert "analysis-study" in parsed(page).ids
+
+
+def test_same_run_gives_the_same_pages(files, tmp_path):
+    home = made_report.build(files, tmp_path).parent
+    first = {path: path.read_bytes() for path in home.glob("*.html")}
+    made_report.build(files, tmp_path)
+    assert {path: path.read_bytes() for path in home.glob("*.html")} == first
+
+
+def test_methods_are_written_from_the_settings():
+    settings = made_report.settings_of()
+    settings["calcification"]["hu_min"] = 145.0
+    has = dict.fromkeys(
+        ["ct", "FLAIR", "T1w", "vwi", "swi", "T2starw", "associations", "correlations", "change", "agreement"], False
+    )
+    counts = dict.fromkeys(["sessions", "subjects", "pairs", "analyses", "reviewed", "review_failed"], 0)
+    versions = dict.fromkeys(
+        ["angiolith", "snakemake", "python", "nibabel", "SimpleITK", "antspyx", "statsmodels", "scipy", "pandas"], "9"
+    )
+    facts = {"s": settings, "has": has | {"ct": True}, "n": counts, "v": versions}
+    paragraphs, references = methods_section(TEXTS["methods"], facts)
+    (only,) = paragraphs
+    assert "at least 145 HU" in only[1]
+    assert [reference.split()[0] for reference in references] == ["Agatston", "Kockelkoren", "Woodcock"]
+    everything = dict.fromkeys(has, True)
+    facts |= {"has": everything, "n": dict.fromkeys(counts, 2)}
+    paragraphs, references = methods_section(TEXTS["methods"], facts)
+    assert len(references) == len(TEXTS["methods"]["citations"])  # none stands there that no paragraph names
+    named = set(re.findall(r"([A-Z]\w+|van Buuren) (\d{4})", " ".join(text for _, text in paragraphs)))
+    assert {" ".join(name) for name in named} - {"ICBM 2009"} <= set(TEXTS["methods"]["citations"])
+
+
+def test_a_translation_replaces_every_text_and_is_checked(tmp_path):
+    texts = yaml.safe_load(DEFAULT.read_text(encoding="utf-8"))
+    texts["pages"]["cohort"] = "Kohorte"
+    path = tmp_path / "de.yaml"
+    path.write_text(yaml.safe_dump(texts, allow_unicode=True), encoding="utf-8")
+    assert read_texts(path)["pages"]["cohort"] == "Kohorte"
+    del texts["pages"]["errors"]
+    texts["pages"]["methds"] = "x"
+    path.write_text(yaml.safe_dump(texts), encoding="utf-8")
+    with pytest.raises(TextsError, match=r"(?s)unknown key 'methds'; did you mean 'methods'.*'errors' is missing"):
+        read_texts(path)
+
+
+def test_templates_and_scripts_hold_no_text_of_their_own():
+    """Whatever a person reads comes from the texts: between a template's tags stand expressions and marks alone."""
+    for path in sorted((DEFAULT.parent / "templates").glob("*.j2")):
+        bare = re.sub(
+            r"(?s)\{%.*?%\}|\{\{.*?\}\}|\{#.*?#\}|<style.*?</style>|<script.*?</script>", "", path.read_text()
+        )
+        words = re.findall(r"[A-Za-z]{2,}", " ".join(re.findall(r">([^<]*)<", bare)))
+        assert set(words) <= {"nbsp", "logs", "log"}, path.name  # a space, and the names of files
+        assert not re.search(r'(alt|title|placeholder|aria-label)="[^"{]*[A-Za-z]', path.read_text()), path.name
+
+
+def test_no_key_of_the_texts_hides_behind_a_method_of_dict():
+    """A template's `t.section.copy` would be dict's own method."""
+    waiting = [TEXTS]
+    while waiting:
+        section = waiting.pop()
+        waiting += [part for part in section.values() if isinstance(part, dict)]
+        if section not in (TEXTS["tables"], TEXTS["viewer"]):  # read by the scripts alone
+            assert not set(section) & set(dir(dict)), section
+
+
+def test_no_page_asks_the_network(files, tmp_path):
+    home = made_report.build(files, tmp_path).parent
+    for path in [*home.glob("*.html"), *home.glob("assets/*.css"), *Path(DEFAULT.parent / "assets").glob("*.js")]:
+        assert not re.search(r"(src|href|url\(|fetch\()\s*=?\s*.?https?:", path.read_text(encoding="utf-8")), path.name

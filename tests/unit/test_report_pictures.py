@@ -8,8 +8,11 @@ import pytest
 from PIL import Image as Pillow
 
 from scripts.lib.images import Image
+from scripts.lib.longitudinal import change_labels
+from scripts.lib.pictures.calcification import calcification_picture
 from scripts.lib.pictures.canvas import absent, write_png
-from scripts.lib.pictures.checks import calcification_picture, registration_picture, wall_picture, wmh_picture
+from scripts.lib.pictures.change import change_picture
+from scripts.lib.pictures.checks import registration_picture, wall_picture, wmh_picture
 from scripts.lib.pictures.planes import VIEWS, Plane, direction_letter, native_slice
 from scripts.lib.tables import write_json
 from scripts.plot_subject_qc import main
@@ -74,7 +77,7 @@ def test_native_slices_show_a_landmark_at_its_side_whatever_the_storage_order(ax
     np.testing.assert_allclose(plane.place(np.array([[30.0, 20.0, 0.0]])), [[-30, 20]], atol=1e-9)
 
 
-def test_calcification_is_outlined_on_its_side_and_bone_contact_has_its_own_colour(tmp_path):
+def test_each_calcification_is_outlined_on_its_side_in_a_colour_of_its_own(tmp_path):
     ct, points = volume()
     arteries, calcium = np.zeros(ct.data.shape, np.uint8), np.zeros(ct.data.shape, np.uint8)
     arteries[ball(points, (20, 0, 0), 9) | ball(points, (-20, 0, 0), 9)] = 4
@@ -91,10 +94,11 @@ def test_calcification_is_outlined_on_its_side_and_bone_contact_has_its_own_colo
     )
     figure = calcification_picture("title", "caption", ct, ct.with_data(arteries), ct.with_data(calcium), lesions)
     pixels = drawn(figure, tmp_path / "qc.png")
-    columns = {
-        name: places(pixels[60:-30], colour)[:, 1] % (1 / 3) * 3
-        for name, colour in (("right", VERMILLION), ("left", YELLOW))
-    }
+    columns = {}
+    for name, colour in (("right", VERMILLION), ("left", YELLOW)):
+        found = places(pixels[60:-30], colour)
+        drawings = found[:, 0] % 0.5 > 0.1  # below the names, which stand in the panels' upper left
+        columns[name] = found[drawings, 1] % (1 / 3) * 3
     assert 0 < np.median(columns["right"]) < 0.5 < np.median(columns["left"])
     assert (tmp_path / "qc.png").stat().st_size < SIZE_MAX
 
@@ -174,3 +178,25 @@ def test_script_says_why_in_place_of_each_picture_it_cannot_draw(tmp_path):
     main(SimpleNamespace(input=given, output=output, wildcards=labels, params=SimpleNamespace(reference=None)))
     for path in output.values():
         assert Pillow.open(path).size[1] < 200
+
+
+def test_change_shows_both_visits_with_growth_below_and_shrinkage_above(tmp_path):
+    flair, _ = volume(size_mm=160.0)
+    grid = np.diag([2.0, 2.0, 2.0, 1.0])
+    grid[:3, 3] = -60
+    places_mm = np.stack(np.meshgrid(*[np.arange(61)] * 3, indexing="ij"), -1) * 2.0 - 60
+    first = ball(places_mm, (20, 0, 0), 9) | ball(places_mm, (20, 30, 0), 6)
+    last = ball(places_mm, (20, 0, 0), 9) | ball(places_mm, (-20, 0, 0), 6)
+    lesions = Image(change_labels(first, last), grid)
+    figure = change_picture("t", "c", (flair, flair), (np.eye(4), np.eye(4)), lesions, ("ses-01", "ses-02"))
+    pixels = drawn(figure, tmp_path / "qc.png")[50:-30]
+    upper, lower = np.array_split(pixels, 2)
+    assert len(places(upper, YELLOW)) > 20 < len(places(lower, VERMILLION))
+    assert not len(places(upper, VERMILLION)) + len(places(lower, YELLOW))
+    assert (places(lower, VERMILLION)[:, 1] % 0.25 * 4).mean() > 0.5  # -x is the patient's left: right in the picture
+    assert (tmp_path / "qc.png").stat().st_size < SIZE_MAX
+
+
+def test_change_labels_tell_stable_from_new_and_gone():
+    first, last = np.array([True, True, False, False]), np.array([True, False, True, False])
+    assert change_labels(first, last).tolist() == [1, 3, 2, 0]

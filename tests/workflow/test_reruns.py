@@ -194,3 +194,21 @@ def test_a_run_that_touches_seals_nothing(bench):
     bench.add_session("04", "01", BASELINE)
     bench.finish()
     assert subjects_in_graph(bench) == {"04"}
+
+
+def test_a_readers_verdict_runs_the_cohort_alone(bench):
+    columns = "subject\tsession\tpicture\tverdict\treviewer\tnote\n"
+    (bench.folder / "review.tsv").write_text(columns + "02\t01\twmh\tfail\tAB\tmotion\n")
+    bench.configure("review: review.tsv\n")
+    jobs = bench.plan()
+    assert set(jobs) <= COHORT
+    assert jobs["collect_metrics"] == jobs["build_report"] == 1
+    bench.finish()
+    assert bench.plan() == {}
+    (bench.folder / "review.tsv").write_text(columns + "02\t01\twmh\tpass\tAB\tn/a\n")
+    assert bench.plan()["collect_metrics"] == 1
+
+
+def test_the_viewers_voxels_run_the_export_alone(bench):
+    bench.configure("report: {viewer_voxel_mm: 2.0}\n")
+    assert set(bench.plan()) == {"export_session", "build_report", "write_inventory", "write_ro_crate"}

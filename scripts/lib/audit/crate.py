@@ -43,6 +43,7 @@ NOT_BIDS = {
     "**/*_metrics.tsv": "measures: BIDS has no suffix for them",
     "**/*-lacunes.tsv": "measures",
     "**/*-microbleeds.tsv": "measures",
+    "sub-*/*_space-halfway_*": "label maps of two visits in the space between them",
     "sub-*/**/*.json": "status and facts of measures",
 }
 METHODS = "audit/methods.md"

@@ -61,6 +61,8 @@ def image_folders(bids: Path, subject: str) -> Iterator[Path]:
 
 def _of_subject(root: Path, subject: str) -> Iterator[Path]:
     yield from (path for path in (root / f"sub-{subject}", seal_path(root, subject).parent) if path.exists())
+    pages = re.compile(rf"sub-{re.escape(subject)}[_.]")  # of the report: the page, pictures, volumes
+    yield from (path for path in sorted((root / "report").glob("**/sub-*")) if pages.match(path.name))
     for kind in (LOGS, "benchmarks"):
         for path in sorted((root / kind).glob("*/*")):
             if re.match(rf"{re.escape(subject)}(_|$)", path.name.split(".")[0]):

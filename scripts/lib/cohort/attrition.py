@@ -28,15 +28,19 @@ class AttritionError(RuntimeError):
 
 
 def exclusions(
-    table: pd.DataFrame, criteria: Sequence[Mapping[str, Any]], known: Sequence[str], visit: str
+    table: pd.DataFrame,
+    criteria: Sequence[Mapping[str, Any]],
+    known: Sequence[str],
+    visit: str,
+    reviewed: pd.Series | None = None,
 ) -> pd.DataFrame:
     """Step and reason of every row that is left out, by the first rule that it fails.
 
     table: one row per lesion or patient. criteria: the analysis' `include`, as plain values. known: columns without
     which a row cannot be analysed (the group, the outcome), judged last. visit: "first" leaves out later visits,
-    before all else.
-    Returns step (0 for the visit, 1.. for the criteria, then the known columns) and reason, indexed as `table`; both
-    missing for the rows that stay.
+    before all else. reviewed: by row the reason why a reader's review took it out, judged before the criteria.
+    Returns step (0 for the visit and the review, 1.. for the criteria, then the known columns) and reason, indexed as
+    `table`; both missing for the rows that stay.
     """
     account = pd.DataFrame(
         {"step": pd.Series(pd.NA, table.index, dtype="Int64"), "reason": pd.Series(None, table.index, dtype=object)}
@@ -49,6 +53,8 @@ def exclusions(
 
     if visit == "first" and "session" in table.columns:
         leave_out(_is_later_visit(table), 0, "later visit")
+    if reviewed is not None:
+        leave_out(reviewed.notna(), 0, reviewed)
     for step, criterion in enumerate(criteria, start=1):
         values = table[criterion["column"]]
         bounded = any(criterion[key] is not None for key in ("minimum", "maximum", "values"))

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from scripts.lib.config.analyses import Analysis
 from scripts.lib.config.calcification import CalcificationSettings, SeveritySettings
@@ -31,8 +31,12 @@ class ReportSettings(Section):
 
     title: str = "angiolith"
     """Title of the page."""
-    embed_sessions_max: int = 60
-    """Up to this many subject-sessions the pictures stand in the page itself; beyond, the page links to their files."""
+    texts: str | None = None
+    """A translation: a copy of `scripts/lib/report/texts.yaml` in another language; default: English."""
+    viewer: bool = True
+    """Whether volumes for the interactive viewer are written (about 12 MB a session)."""
+    viewer_voxel_mm: float = Field(default=1.0, gt=0)
+    """The viewer's images are thinned out to voxels of at most this edge (mm); finer grids stay about drawn walls."""
 
 
 class Config(Section):
@@ -46,6 +50,8 @@ class Config(Section):
     """participants.tsv; default: the one in `bids_dir`."""
     phenotype_dir: str | None = None
     """Folder with readers' ratings (*.tsv); default: `phenotype/` in `bids_dir`."""
+    review: str | None = None
+    """A reader's verdicts on the pictures: the TSV that the report's review page saves (docs/review.md)."""
     output_dir: str = "results"
     """Where everything is written."""
     subjects: list[str] | None = None

@@ -21,12 +21,13 @@ from scripts.lib.tables import atomic_path
 
 # Okabe and Ito's palette: distinct under all common colour vision deficiencies.
 ORANGE, SKY, GREEN, YELLOW = "#E69F00", "#56B4E9", "#009E73", "#F0E442"
-BLUE, VERMILLION, GREY, OLIVE = "#0072B2", "#D55E00", "#8a8f98", "#9a8700"
-LINE_COLOURS = (ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILLION, OLIVE)
+BLUE, VERMILLION, PURPLE, GREY, OLIVE = "#0072B2", "#D55E00", "#CC79A7", "#6b7079", "#8a7900"
+LINE_COLOURS = (ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILLION, PURPLE, OLIVE)
 DPI = 100
 HEADER_INCH, FOOTER_INCH = 0.42, 0.3
 CAPTION_LETTERS_PER_INCH = 17
 GREYS_IN_FILE = 40
+NOTE_LINE = 0.048  # of a panel's height
 READABLE = [withStroke(linewidth=1.6, foreground="black")]  # white letters over any grey
 
 
@@ -38,6 +39,7 @@ class Outline:
     colour: str
     level: float = 0.5
     width: float = 1.1
+    style: str | tuple[float, tuple[float, ...]] = "solid"
 
 
 def new_figure(
@@ -76,30 +78,42 @@ def show(
     values: np.ndarray,
     window: tuple[float, float],
     outlines: Sequence[Outline] = (),
-    note: str = "",
+    notes: str | Sequence[tuple[str, str]] = "",
     scale_bar_mm: float = 20.0,
     interpolation: str = "nearest",
 ) -> None:
-    """Draw grey values on a panel with outlines, side letters, a scale bar and a note in its corner."""
+    """Draw grey values on a panel with outlines, side letters, a scale bar and notes in its corner.
+
+    notes: a text, or lines of (text, colour).
+    """
     ax.imshow(values, cmap="gray", vmin=window[0], vmax=window[1], extent=plane.extent, interpolation=interpolation)
     left, right, bottom, top = plane.extent
     across = np.linspace(left, right, values.shape[1] * 2 + 1)[1::2]
     upward = np.linspace(top, bottom, values.shape[0] * 2 + 1)[1::2]
     for outline in outlines:
         if np.nanmin(outline.values) < outline.level < np.nanmax(outline.values):
-            ax.contour(across, upward, outline.values, [outline.level], colors=outline.colour, linewidths=outline.width)
+            ax.contour(
+                across,
+                upward,
+                outline.values,
+                [outline.level],
+                colors=outline.colour,
+                linewidths=outline.width,
+                linestyles=[outline.style],
+            )
     ax.set_xlim(left, right)
     ax.set_ylim(bottom, top)
     ax.set_aspect("equal", adjustable="box")
     _letters(ax, plane)
     _scale_bar(ax, plane, scale_bar_mm)
-    if note:
-        _label(ax, note, 0.02, 0.985, "left", "top")
+    lines = [(notes, "white")] if isinstance(notes, str) else notes
+    for at, (text, colour) in enumerate(lines):
+        _label(ax, text, 0.02, 0.985 - NOTE_LINE * at, "left", "top", colour)
 
 
-def _label(ax: Axes, text: str, x: float, y: float, horizontal: str, vertical: str) -> None:
-    """White text at a place of the panel, in shares of its width and height."""
-    item = ax.text(x, y, text, color="white", fontsize=8, transform=ax.transAxes, path_effects=READABLE)
+def _label(ax: Axes, text: str, x: float, y: float, horizontal: str, vertical: str, colour: str = "white") -> None:
+    """Text at a place of the panel, in shares of its width and height."""
+    item = ax.text(x, y, text, color=colour, fontsize=8, transform=ax.transAxes, path_effects=READABLE)
     item.set(horizontalalignment=horizontal, verticalalignment=vertical)
 
 

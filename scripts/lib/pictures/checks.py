@@ -1,4 +1,4 @@
-"""The four pictures of a subject-session, each to be judged in a moment."""
+"""Pictures of a subject-session's registration, white matter and vessel wall, each to be judged in a moment."""
 
 from __future__ import annotations
 
@@ -8,17 +8,15 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from scipy.ndimage import find_objects, gaussian_filter
+from scipy.ndimage import gaussian_filter
 
 from scripts.lib.images import Image
 from scripts.lib.pictures.canvas import (
     BLUE,
     GREY,
-    OLIVE,
     ORANGE,
     SKY,
     VERMILLION,
-    YELLOW,
     Outline,
     legend,
     new_figure,
@@ -29,11 +27,9 @@ from scripts.lib.vessel_wall.thickness import METHODS
 
 BONE_HU = 300.0
 CT_AIR_HU = -500.0
-CT_WINDOW_HU = (-100.0, 900.0)
 BRAIN_WINDOW_HU = (-20.0, 90.0)
 HEAD_HALF_MM = (112.0, 130.0)
 NOISE_SHARE = 0.06  # of the window: what lies below is background, shown black
-ARTERY_HALF_MM = 42.0
 WALL_HALF_MM = 6.0
 
 
@@ -85,61 +81,6 @@ def registration_picture(
     names = [("CT bone", ORANGE)] if ct is not None else []
     legend(figure, names + ([("brain mask from the template", BLUE)] if brain is not None else []))
     return figure
-
-
-def calcification_picture(
-    title: str, caption: str, ct: Image, arteries: Image, calcification: Image, lesions: pd.DataFrame
-) -> Figure:
-    """Six axial CT slices about the arteries: their region, and the calcified lesions in it, largest first.
-
-    lesions: rows with lesion (label), artery, side, volume_mm3, touches_bone.
-    """
-    head = f"{window_text(CT_WINDOW_HU, 'HU')}; {caption}"
-    figure, axes = new_figure(2, 3, (3.2, 3.2), title, head)
-    bone = lesions["touches_bone"].astype(str).str.lower().isin(("true", "1", "1.0"))
-    flagged = lesions.loc[bone, "lesion"].to_numpy()
-    for ax, (number, centre, note) in zip(axes, _calcified_slices(arteries, calcification, lesions), strict=False):
-        plane = native_slice(ct, number, centre, ARTERY_HALF_MM)
-        labels = plane.values(calcification, order=0)
-        outlines = [
-            Outline((plane.values(arteries, order=0) > 0).astype(float), SKY, width=0.8),
-            Outline(((labels > 0) & ~np.isin(labels, flagged)).astype(float), VERMILLION, width=1.4),
-            Outline(np.isin(labels, flagged).astype(float), YELLOW, width=1.4),
-        ]
-        show(ax, plane, plane.values(ct, fill=-1000.0), CT_WINDOW_HU, outlines, note)
-    legend(figure, [("artery region", BLUE), ("calcification", VERMILLION), ("touches bone", OLIVE)])
-    return figure
-
-
-def _calcified_slices(
-    arteries: Image, calcification: Image, lesions: pd.DataFrame, count: int = 6, apart_mm: float = 3.0
-) -> list[tuple[int, np.ndarray, str]]:
-    """(slice number, centre index (3,), note): the largest lesions' slices, then slices evenly through the arteries."""
-    axis = slice_axis(arteries)
-    apart = apart_mm / arteries.voxel_mm[axis]
-    index = np.argwhere(arteries.data > 0)
-    middle = index.mean(axis=0) if len(index) else np.array(arteries.data.shape) / 2
-    chosen: list[tuple[int, np.ndarray, str]] = []
-    boxes = find_objects(calcification.data.astype(np.int32))
-    for row in lesions.sort_values("volume_mm3", ascending=False).itertuples():
-        label = int(row.lesion) if pd.notna(row.lesion) else 0
-        if len(chosen) == count or not 0 < label <= len(boxes) or boxes[label - 1] is None:
-            continue
-        inside = calcification.data[boxes[label - 1]] == label
-        along = inside.sum(axis=tuple(a for a in range(3) if a != axis))
-        number = boxes[label - 1][axis].start + int(along.argmax())
-        if all(abs(number - other) >= apart for other, _, _ in chosen):
-            chosen.append((number, middle.copy(), f"{_artery_name(row)} {row.volume_mm3:.1f} mm³"))
-    if len(index):
-        for number in np.quantile(index[:, axis], np.linspace(0.1, 0.9, count)).astype(int):
-            if len(chosen) < count and all(abs(number - other) >= apart for other, _, _ in chosen):
-                chosen.append((int(number), middle.copy(), ""))
-    return sorted(chosen, key=lambda item: item[0])
-
-
-def _artery_name(row: object) -> str:
-    side, artery = getattr(row, "side", None), getattr(row, "artery", None)
-    return f"{side} {artery}" if side in ("L", "R") else str(artery)
 
 
 def wmh_picture(title: str, caption: str, flair: Image, wmh: Image, ventricles: Image | None) -> Figure:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
 
 from scripts.lib.cohort.associations import IMPUTED
 from scripts.lib.cohort.layout import number_text, p_text, printed_characteristics
+from scripts.lib.report.distributions import ChangePlot, GroupPlot, plots_of
 from scripts.lib.report.plots import Forest, forest
 
-KINDS = {"lesion": "one row per lesion", "severity": "one row per patient"}
 JOINED = (
     ("mean (SD)", ("mean", "sd"), "{} ({})"),
     ("median [quartiles]", ("median", "q1", "q3"), "{} [{}, {}]"),
@@ -22,10 +22,11 @@ JOINED = (
 
 @dataclass(frozen=True)
 class Printed:
-    """A table for print: header and rows of texts."""
+    """A table for print: header and rows of texts; `repeats`: how many leading cells of each row repeat those above."""
 
     header: list[str]
     rows: list[list[str]]
+    repeats: list[int] = field(default_factory=list)
 
     @property
     def numeric(self) -> list[bool]:
@@ -60,14 +61,12 @@ class AnalysisView:
     correlations: Printed | None
     change: Printed | None
     more: list[tuple[str, Printed]]  # title and table
+    group_plots: list[GroupPlot]
+    change_plots: list[ChangePlot]
     flow: str | None  # source of the flow picture
 
 
-MORE = {
-    "diagnostics": "Checks of the models",
-    "markers": "Regression of the markers on severity",
-    "power": "Size of a study to come",
-}
+MORE = ("diagnostics", "markers", "power")
 
 
 def analysis_view(
@@ -75,19 +74,26 @@ def analysis_view(
     settings: Mapping[str, Any],
     attrition: pd.DataFrame,
     tables: Mapping[str, pd.DataFrame],
+    texts: Mapping[str, Any],
     flow: str | None = None,
 ) -> AnalysisView:
-    """One analysis: its settings (plain values), its rows of the attrition table, its tables by name, its flow."""
+    """One analysis: its settings (plain values), its rows of the attrition table, its tables by name, its flow.
+
+    texts: `cohort` of the texts. tables: those of the analysis by name, `data` the analysed rows.
+    """
+    groups, changes = plots_of(tables["data"], settings) if "data" in tables else ([], [])
     return AnalysisView(
         name,
-        KINDS[settings["kind"]],
-        _question(settings),
+        texts["kinds"][settings["kind"]],
+        _question(settings, texts["question"]),
         attrition_steps(attrition[attrition["analysis"] == name]),
         _printed(printed_characteristics(tables["table1"])) if "table1" in tables else None,
-        forest(_told_apart(tables["associations"])) if "associations" in tables else None,
+        forest(_told_apart(tables["associations"]), texts) if "associations" in tables else None,
         _statistics(tables["correlations"]) if "correlations" in tables else None,
         _statistics(tables["change"]) if "change" in tables else None,
-        [(title, _statistics(tables[part])) for part, title in MORE.items() if part in tables and len(tables[part])],
+        [(texts[part], _statistics(tables[part])) for part in MORE if part in tables and len(tables[part])],
+        groups,
+        changes,
         flow,
     )
 
@@ -100,13 +106,14 @@ def _told_apart(associations: pd.DataFrame) -> pd.DataFrame:
     return associations.assign(model=associations["model"] + imputed.map({True: ", imputed", False: ""}))
 
 
-def _question(settings: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _question(settings: Mapping[str, Any], texts: Mapping[str, str]) -> list[tuple[str, str]]:
     """What the analysis asks, in a few lines: (what, value)."""
     lines = [("table", settings["table"]), ("groups", _groups(settings)), ("outcome", settings["outcome"])]
     lines.append(("predictors", ", ".join(settings["predictors"])))
-    lines += [(model, "adjusted for " + ", ".join(covariates)) for model, covariates in settings["models"].items()]
     lines += [("markers", ", ".join(settings["markers"])), ("changes", ", ".join(settings["changes"]))]
-    return [(what, str(value)) for what, value in lines if value]
+    named = [(texts[what], str(value)) for what, value in lines if value]
+    models = settings["models"].items()
+    return named + [(model, texts["adjusted"].replace("{names}", ", ".join(names))) for model, names in models]
 
 
 def _groups(settings: Mapping[str, Any]) -> str:
@@ -146,11 +153,11 @@ def _statistics(table: pd.DataFrame) -> Printed:
             texts = texts.drop(columns=list(parts[1:])).rename(columns={parts[0]: name})
     printed = _printed(texts.loc[:, (texts != "").any()])
     leading = [*printed.numeric, True].index(True)
-    rows = [
-        ["" if at < leading and row[: at + 1] == above[: at + 1] else text for at, text in enumerate(row)]
-        for above, row in zip([[], *printed.rows], printed.rows, strict=False)
+    repeats = [
+        next((at for at in range(leading) if row[at] != above[at]), leading)
+        for above, row in zip([[""] * leading, *printed.rows], printed.rows, strict=False)
     ]
-    return Printed(printed.header, rows)
+    return Printed(printed.header, printed.rows, repeats)
 
 
 def _cell(name: str, value: Any) -> str:
@@ -174,7 +181,7 @@ def printed_rows(table: pd.DataFrame) -> Printed | None:
     return _statistics(table) if len(table) else None
 
 
-def printed_changes(change: pd.DataFrame) -> Printed | None:
+def printed_changes(change: pd.DataFrame, header: list[str]) -> Printed | None:
     """Change between visits by measure: how many subjects, median [quartiles] of change and of change per year."""
     measured = change[change["change"].notna()]
     if not len(measured):
@@ -183,7 +190,6 @@ def printed_changes(change: pd.DataFrame) -> Printed | None:
     for measure, part in measured.groupby("measure", sort=False):
         summaries = [_quartiles(part[name]) for name in ("baseline", "followup", "change", "change_per_year")]
         rows.append([str(measure), str(part["subject"].nunique()), *summaries])
-    header = ["measure", "subjects", "baseline", "follow-up", "change", "change per year"]
     return Printed(header, rows)
 
 

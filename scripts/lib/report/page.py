@@ -1,61 +1,56 @@
-"""The report's page: content in, one HTML text out."""
+"""The report's pages: content in, HTML text out. What all pages share stands in `Pages`, once."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import jinja2
-import yaml
+from markupsafe import Markup
 
-from scripts.lib.report.analyses import AnalysisView, Printed
 from scripts.lib.report.plots import bar_shares
-from scripts.lib.report.sessions import LESION_MEASURES, STAGES, Session, missing_stages, problems, status_counts
+from scripts.lib.report.sessions import LESION_MEASURES, LOGS, PER_ARTERY, STAGES, advice, unit_of
 
-TEMPLATES = Path(__file__).parent / "templates"
+FOLDER = Path(__file__).parent
 
 
-def render(
-    title: str,
-    sessions: Sequence[Session],
-    cohort: Sequence[tuple[str, str, str, int]],
-    analyses: Sequence[AnalysisView],
-    agreement: Printed | None,
-    changes: Printed | None,
-    doubtful: Printed | None,
-    audits: Mapping[str, Printed | None],
-    agreement_plots: str | None,
-    settings: Mapping[str, Any],
-    versions: Mapping[str, str],
-) -> str:
-    """The page as HTML text; everything it shows is in it, but for pictures that are linked."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    return environment.get_template("report.html.j2").render(
-        title=title,
-        style=(TEMPLATES / "style.css").read_text(encoding="utf-8"),
-        script=(TEMPLATES / "script.js").read_text(encoding="utf-8"),
-        sessions=sessions,
-        subjects=sorted({session.subject for session in sessions}),
-        stages=STAGES,
-        lesion_header=[f"{m.label}, {m.unit}" if m.unit else m.label for m in LESION_MEASURES],
-        status_counts=status_counts(sessions),
-        bar_shares=bar_shares,
-        cohort=cohort,
-        problems=problems(sessions),
-        missing=missing_stages(sessions),
-        analyses=analyses,
-        agreement=agreement,
-        changes=changes,
-        doubtful=doubtful,
-        audits=audits,
-        agreement_plots=agreement_plots,
-        settings=yaml.safe_dump(dict(settings), sort_keys=False, allow_unicode=True),
-        versions=versions,
-    )
+def script_json(value: Any) -> Markup:
+    """JSON for a script element: no `<` can end it."""
+    return Markup(json.dumps(value, ensure_ascii=False, sort_keys=True).replace("<", "\\u003c"))
+
+
+class Pages:
+    """Renders the pages of one report."""
+
+    def __init__(self, title: str, texts: Mapping[str, Any], has_sessions: bool) -> None:
+        environment = jinja2.Environment(
+            loader=jinja2.FileSystemLoader(FOLDER / "templates"),
+            autoescape=True,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            undefined=jinja2.StrictUndefined,
+        )
+        environment.filters["script_json"] = script_json
+        environment.globals.update(
+            t=texts,
+            title=title,
+            stages=STAGES,
+            logs=LOGS,
+            bar_shares=bar_shares,
+            advice=lambda stage: advice(stage, texts["errors"]),
+            lesion_header=_header(texts, [(m.column, m.unit) for m in LESION_MEASURES]),
+            artery_header=_header(texts, [(name, unit_of(name)) for name in PER_ARTERY]),
+            has_sessions=has_sessions,
+        )
+        self.environment = environment
+
+    def render(self, page: str, **content: Any) -> str:
+        """The HTML of the template `<page>.html.j2`."""
+        return self.environment.get_template(f"{page}.html.j2").render(page=page, **content)
+
+
+def _header(texts: Mapping[str, Any], columns: Sequence[tuple[str, str]]) -> list[str]:
+    labels = [(texts["measures"][column], unit) for column, unit in columns]
+    return [f"{label}, {unit}" if unit else label for label, unit in labels]

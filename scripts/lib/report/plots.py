@@ -43,10 +43,11 @@ class Forest:
     axis: str
 
 
-def forest(associations: pd.DataFrame) -> Forest:
+def forest(associations: pd.DataFrame, texts: Mapping[str, str]) -> Forest:
     """Odds ratios with their intervals on a log axis; for linear models estimates on a plain axis.
 
-    associations: table of fit_associations (model, term, per, n, estimate, odds_ratio, ci_low, ci_high, p, note).
+    associations: table of fit_associations (model, term, per, n, estimate, odds_ratio, ci_low, ci_high, p, note);
+    texts: `odds_ratio` and `difference`, the names of the axes, and `not_estimated`.
     """
     logistic = bool(associations["odds_ratio"].notna().any() or associations["estimate"].isna().all())
     column = "odds_ratio" if logistic else "estimate"
@@ -58,7 +59,7 @@ def forest(associations: pd.DataFrame) -> Forest:
         ticks = [tick for tick in TICKS if low <= tick <= high]
         low, high = math.log(low), math.log(high)
         labels = [(math.log(tick), f"{tick:g}") for tick in ticks]
-        null, axis = 0.0, "odds ratio (log scale)"
+        null, axis = 0.0, texts["odds_ratio"]
     else:
         low, high = min([*values, 0.0]), max([*values, 0.0])
         high = high if high > low else low + 1
@@ -66,27 +67,33 @@ def forest(associations: pd.DataFrame) -> Forest:
         count = int((high - low) / step) + 1
         first = math.ceil(low / step)
         labels = [((first + at) * step, f"{(first + at) * step:g}") for at in range(count)]
-        null, axis = 0.0, "difference per unit"
+        null, axis = 0.0, texts["difference"]
     margin = 0.04 * (high - low)
 
     def across(value: float) -> float:
         return (value - low + margin) / (high - low + 2 * margin)
 
     marks = {note: str(at) for at, note in enumerate(associations["note"].dropna().unique(), start=1)}
-    rows = [_forest_row(row, column, logistic, across, marks) for row in associations.to_dict("records")]
+    none = texts["not_estimated"]
+    rows = [_forest_row(row, column, logistic, across, marks, none) for row in associations.to_dict("records")]
     notes = [(mark, str(note)) for note, mark in marks.items()]
     return Forest(rows, notes, [(across(at), text) for at, text in labels if low <= at <= high], across(null), axis)
 
 
 def _forest_row(
-    row: Mapping[str, Any], column: str, logistic: bool, across: Callable[[float], float], marks: Mapping[str, str]
+    row: Mapping[str, Any],
+    column: str,
+    logistic: bool,
+    across: Callable[[float], float],
+    marks: Mapping[str, str],
+    not_estimated: str,
 ) -> ForestRow:
     values = [float(row[name]) for name in (column, "ci_low", "ci_high")]
     undrawn = ForestRow(
         model=str(row["model"]),
         term=str(row["term"]) + ("" if pd.isna(row["per"]) or row["per"] == 1 else f", per {row['per']:g}"),
         n="" if pd.isna(row["n"]) else f"{row['n']:.0f}",
-        text="not estimated",
+        text=not_estimated,
         p=p_text(float(row["p"])),
         mark=marks.get(row["note"], ""),
     )

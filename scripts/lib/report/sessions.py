@@ -2,63 +2,76 @@
 
 from __future__ import annotations
 
-import base64
-import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from scripts.lib.cohort.layout import number_text
+from scripts.lib.cohort.review import PICTURE_IMAGES
 from scripts.lib.manifest import IMAGE_COLUMNS
-from scripts.lib.tables import MISSING, STATUSES, join_reasons, worst_status
+from scripts.lib.tables import FAILED, MISSING, REVIEW, STATUSES, join_reasons, worst_status
 
 STAGES = ("images", "registration", "calcification", "small vessel", "vessel wall")
-PICTURES = {
-    "registration": "Registration",
-    "calcification": "Calcification",
-    "wmh": "White matter hyperintensities",
-    "wall": "Vessel wall",
+LOGS = {  # the job whose log says more
+    "images": "check_images",
+    "registration": "check_registration",
+    "calcification": "measure_calcification",
+    "small vessel": "measure_wmh",
+    "vessel wall": "measure_plaque",
 }
+ENDINGS = {"mm3": "mm³", "cm3": "cm³", "mm2": "mm²", "mm": "mm", "percent": "%", "percent_icv": "%", "hu": "HU"}
+
+
+def unit_of(column: str) -> str:
+    """The unit that a column's name ends with, for print."""
+    return next((unit for ending, unit in ENDINGS.items() if column.endswith(f"_{ending}")), "")
 
 
 @dataclass(frozen=True)
 class Measure:
-    """A number of the patient table and how it is printed."""
+    """A number of the cohort's tables and the stage that makes it; its label is among the texts."""
 
     column: str
-    label: str
-    unit: str
     stage: str
+    own_unit: str = ""
+
+    @property
+    def unit(self) -> str:
+        return self.own_unit or unit_of(self.column)
 
 
-MEASURES = (
-    Measure("severity_group", "Calcification severity", "", "calcification"),
-    Measure("worst_artery", "Worst artery", "", "calcification"),
-    Measure("calcification_volume_mm3", "Calcification volume", "mm³", "calcification"),
-    Measure("agatston_equivalent", "Agatston equivalent", "", "calcification"),
-    Measure("wmh_volume_cm3", "WMH volume", "cm³", "small vessel"),
-    Measure("wmh_percent_icv", "WMH share of intracranial volume", "%", "small vessel"),
-    Measure("fazekas_periventricular", "Fazekas, periventricular", "", "small vessel"),
-    Measure("fazekas_deep", "Fazekas, deep", "", "small vessel"),
-    Measure("n_microbleeds", "Microbleeds", "", "small vessel"),
-    Measure("n_lacunes", "Lacunes", "", "small vessel"),
+CALCIFICATION = (
+    "severity_group worst_artery calcification_volume_mm3 agatston_equivalent n_calcifications calcification_mean_hu"
 )
-LESION_MEASURES = (
-    Measure("stenosis_percent", "Stenosis", "%", "vessel wall"),
-    Measure("lumen_area_mm2", "Lumen", "mm²", "vessel wall"),
-    Measure("outer_wall_area_mm2", "Outer wall", "mm²", "vessel wall"),
-    Measure("max_wall_mm", "Wall, thickest", "mm", "vessel wall"),
-    Measure("min_wall_mm", "thinnest", "mm", "vessel wall"),
-    Measure("eccentricity_index", "Eccentricity", "", "vessel wall"),
-    Measure("remodeling_index", "Remodelling", "", "vessel wall"),
-    Measure("plaque_length_mm", "Length", "mm", "vessel wall"),
-    Measure("plaque_class", "Class", "", "vessel wall"),
-    Measure("enhancement_ratio", "Enhancement", "ratio", "vessel wall"),
-    Measure("culprit", "Culprit", "", "vessel wall"),
+SMALL_VESSEL = (
+    "wmh_volume_cm3 wmh_percent_icv wmh_periventricular_cm3 wmh_deep_cm3 n_wmh_lesions fazekas_periventricular"
+    " fazekas_deep fazekas_total n_microbleeds n_lacunes icv_cm3"
 )
+MEASURES = tuple(
+    Measure(column, stage)
+    for stage, columns in (("calcification", CALCIFICATION), ("small vessel", SMALL_VESSEL))
+    for column in columns.split()
+)
+LESION_MEASURES = tuple(
+    Measure(column, "vessel wall", "ratio" if column == "enhancement_ratio" else "")
+    for column in [
+        "stenosis_percent",
+        "lumen_area_mm2",
+        "outer_wall_area_mm2",
+        "max_wall_mm",
+        "min_wall_mm",
+        "eccentricity_index",
+        "remodeling_index",
+        "plaque_length_mm",
+        "plaque_class",
+        "enhancement_ratio",
+        "culprit",
+    ]
+)
+PER_ARTERY = ("calcification_volume_mm3", "calcification_mean_hu", "woodcock")
 
 
 @dataclass(frozen=True)
@@ -71,21 +84,39 @@ class Stage:
 
 
 @dataclass(frozen=True)
+class Picture:
+    """A QC picture: its name, its file as seen from the page, and what a reader said of it, if anybody did."""
+
+    name: str
+    source: str
+    verdict: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True)
 class Session:
-    """One row of the manifest as the report shows it; numbers and lesions hold (label, value, unit) and cell texts."""
+    """One row of the manifest as the report shows it; `values` are the printed cells of MEASURES by column."""
 
     subject: str
     session: str
     acq_time: str
     images: list[str]
     stages: list[Stage]
-    numbers: list[tuple[str, str, str]]
+    values: dict[str, str]
+    arteries: list[list[str]]
     lesions: list[list[str]]
-    pictures: list[tuple[str, str]] = field(default_factory=list)
+    pictures: list[Picture] = field(default_factory=list)
+
+    @property
+    def label(self) -> str:
+        return f"sub-{self.subject} ses-{self.session}"
 
     @property
     def anchor(self) -> str:
         return f"sub-{self.subject}_ses-{self.session}"
+
+    @property
+    def page(self) -> str:
+        return f"sub-{self.subject}.html"
 
     @property
     def status(self) -> str:
@@ -94,13 +125,11 @@ class Session:
         return worst_status(*made) if made else MISSING
 
 
-def cell(value: Any) -> str:
-    """A value for print; an en dash for missing."""
+def cell(value: Any, dash: str = "–") -> str:
+    """A value for print; a dash for missing."""
     if value is None or pd.isna(value):
-        return "–"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, int | float):
+        return dash
+    if isinstance(value, int | float) and not isinstance(value, bool):
         return f"{value:.0f}" if float(value).is_integer() and abs(value) < 1e15 else number_text(float(value))
     return str(value)
 
@@ -111,31 +140,50 @@ def collect_sessions(
     lesions: pd.DataFrame,
     checks: Mapping[tuple[str, str], Mapping[str, Any]],
     registrations: Mapping[tuple[str, str], Mapping[str, Any]],
-    pictures: Mapping[tuple[str, str], Mapping[str, str]],
+    verdicts: Mapping[tuple[str, str, str], Mapping[str, str]],
+    texts: Mapping[str, Any],
 ) -> list[Session]:
     """Every row of the manifest, in its order.
 
     patients, lesions: the cohort's tables; checks, registrations: contents of the status files by (subject, session);
-    pictures: by (subject, session) a source (data URI or relative path) for each name in `PICTURES`.
+    verdicts: rows of the review by (subject, session, picture).
     """
     by_session = dict(list(lesions.groupby(["subject", "session"])))
     rows = {(row["subject"], row["session"]): row for row in patients.to_dict("records")}
+    names = sorted({name.rsplit("_", 1)[1] for name in patients if re.fullmatch("woodcock_[A-Z]+", name)})
     sessions = []
     for row in manifest.to_dict("records"):
         key = (row["subject"], row["session"])
         values, plaques = rows[key], by_session.get(key, lesions.iloc[:0])
+        images = [name for name in IMAGE_COLUMNS if pd.notna(row.get(name))]
         sessions.append(
             Session(
                 *key,
                 acq_time=cell(row.get("acq_time")).split("T")[0],
-                images=[name for name in IMAGE_COLUMNS if pd.notna(row.get(name))],
-                stages=_stages(values, plaques, checks.get(key), registrations.get(key)),
-                numbers=[(m.label, cell(values[m.column]), m.unit) for m in MEASURES if m.column in values],
+                images=images,
+                stages=_stages(values, plaques, checks.get(key), registrations.get(key), texts["missing"]),
+                values={m.column: cell(values[m.column]) for m in MEASURES if m.column in values},
+                arteries=[_artery_row(values, name) for name in names if pd.notna(values[f"woodcock_{name}"])],
                 lesions=_lesion_rows(plaques),
-                pictures=[(PICTURES[name], source) for name, source in pictures.get(key, {}).items()],
+                pictures=_pictures(key, images, verdicts),
             )
         )
     return sessions
+
+
+def _artery_row(values: Mapping[str, Any], artery: str) -> list[str]:
+    return [artery, *(cell(values.get(f"{name}_{artery}")) for name in PER_ARTERY)]
+
+
+def _pictures(
+    key: tuple[str, str], images: Sequence[str], verdicts: Mapping[tuple[str, str, str], Mapping[str, str]]
+) -> list[Picture]:
+    stem = f"pictures/sub-{key[0]}_ses-{key[1]}"
+    return [
+        Picture(name, f"{stem}_desc-{name}_qc.png", verdicts.get((*key, name)))
+        for name, needed in PICTURE_IMAGES.items()
+        if set(needed) & set(images)
+    ]
 
 
 def _stages(
@@ -143,8 +191,9 @@ def _stages(
     plaques: pd.DataFrame,
     check: Mapping[str, Any] | None,
     registration: Mapping[str, Any] | None,
+    absent: Mapping[str, str],
 ) -> list[Stage]:
-    stages = [_of_facts("images", check, "no image"), _of_facts("registration", registration, "no CT")]
+    stages = [_of_facts("images", check, absent["no_image"]), _of_facts("registration", registration, absent["no_ct"])]
     for name, prefix in (("calcification", "calcification"), ("small vessel", "smallvessel")):
         stages.append(Stage(name, values[f"{prefix}_status"], _text(values[f"{prefix}_reason"])))
     statuses = plaques["plaque_status"].dropna()
@@ -165,14 +214,11 @@ def _text(value: Any) -> str:
 def _lesion_rows(plaques: pd.DataFrame) -> list[list[str]]:
     rows = []
     for row in plaques[plaques["lesion"].notna()].to_dict("records"):
-        artery = " ".join(part for part in (_side(row.get("side")), cell(row.get("artery"))) if part)
+        side = row.get("side")
+        artery = " ".join(part for part in (side if side in ("L", "R") else "", cell(row.get("artery"))) if part)
         values = [cell(row.get(measure.column)) for measure in LESION_MEASURES]
         rows.append([cell(row["lesion"]), artery, *values, row["plaque_status"], _text(row["plaque_reason"])])
     return rows
-
-
-def _side(side: Any) -> str:
-    return side if side in ("L", "R") else ""
 
 
 def status_counts(sessions: Sequence[Session]) -> list[tuple[str, dict[str, int]]]:
@@ -186,9 +232,15 @@ def status_counts(sessions: Sequence[Session]) -> list[tuple[str, dict[str, int]
 def problems(sessions: Sequence[Session]) -> list[tuple[Session, Stage]]:
     """Every stage that failed or wants a look, failed ones first."""
     found = [(session, stage) for session in sessions for stage in session.stages]
-    order = {status: at for at, status in enumerate(("failed", "review"))}
+    order = {status: at for at, status in enumerate((FAILED, REVIEW))}
     wanted = [pair for pair in found if pair[1].status in order]
     return sorted(wanted, key=lambda pair: order[pair[1].status])
+
+
+def advice(stage: Stage, texts: Mapping[str, Any]) -> str:
+    """What to do about a stage that is not ok: the first advice whose pattern its reason fits."""
+    fitting = (text for pattern, text in texts["advice"] if re.search(pattern, stage.reason))
+    return next(fitting, texts["default"][stage.status])
 
 
 def missing_stages(sessions: Sequence[Session]) -> list[tuple[str, str, int]]:
@@ -201,15 +253,7 @@ def missing_stages(sessions: Sequence[Session]) -> list[tuple[str, str, int]]:
     return [(name, reason, count) for (name, reason), count in sorted(counts.items())]
 
 
-def picture_source(path: str | Path, page: str | Path, embed: bool) -> str:
-    """The picture itself as a data URI, or its path relative to the page."""
-    if embed:
-        kind = {".png": "png", ".svg": "svg+xml"}[Path(path).suffix]
-        return f"data:image/{kind};base64," + base64.b64encode(Path(path).read_bytes()).decode("ascii")
-    return Path(os.path.relpath(path, Path(page).parent)).as_posix()
-
-
-def cohort_numbers(patients: pd.DataFrame) -> list[tuple[str, str, str, int]]:
+def cohort_numbers(patients: pd.DataFrame, labels: Mapping[str, str]) -> list[tuple[str, str, str, int]]:
     """Each measure over the sessions that have it: label, summary, unit, number of sessions.
 
     A number as median [quartiles]; a category as counts.
@@ -224,5 +268,5 @@ def cohort_numbers(patients: pd.DataFrame) -> list[tuple[str, str, str, int]]:
             summary = f"{middle} [{low}, {high}]"
         else:
             summary = ", ".join(f"{name} {count}" for name, count in values.value_counts().items())
-        rows.append((measure.label, summary, measure.unit, len(values)))
+        rows.append((labels[measure.column], summary, measure.unit, len(values)))
     return rows

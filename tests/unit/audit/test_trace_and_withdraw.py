@@ -81,6 +81,16 @@ def test_a_subject_is_purged_everywhere(made):
     assert not (made.bids / "sub-02").exists()
 
 
+def test_what_the_report_shows_of_a_subject_is_purged(made):
+    names = ("sub-02.html", "pictures/sub-02_desc-change_qc.png", "volumes/sub-02_ses-01_ct.js", "sub-021.html")
+    for name in names:
+        path = made.root / "report" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("shown")
+    purge(made.root, "02", images=True)
+    assert [path.name for path in sorted((made.root / "report").rglob("sub-*"))] == ["sub-021.html"]
+
+
 @pytest.mark.parametrize(
     ("name", "text", "names"),
     [

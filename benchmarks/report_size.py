@@ -1,0 +1,61 @@
+"""Size and load time of a report of many subjects, tables alone: python -m benchmarks.report_size [--subjects 1000].
+
+Builds a report of made tables (two visits a subject, no pictures or volumes), opens its pages in a headless Chromium
+from disk, and prints a Markdown table. Load: from the start of the navigation to the end of the load event, the median
+of three openings, as the browser's own clock has it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+from tests import made_report
+from tests.browser.conftest import CANDIDATES, FLAGS
+
+TIMES = (
+    """() => { const [own] = performance.getEntriesByType("navigation"); return own.loadEventEnd - own.startTime; }"""
+)
+PAGES = ("index", "errors", "review", "sub-0001")
+
+
+def load_ms(browser, page_file: Path) -> float:
+    """Median time (ms) of three openings, each in a fresh context."""
+    times = []
+    for _ in range(3):
+        context = browser.new_context()
+        page = context.new_page()
+        page.goto(f"file://{page_file}", wait_until="load")
+        page.wait_for_timeout(200)
+        times.append(page.evaluate(TIMES))
+        context.close()
+    return statistics.median(times)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--subjects", type=int, default=1000)
+    count = parser.parse_args().subjects
+    executable = next(filter(None, map(shutil.which, CANDIDATES)))
+    with tempfile.TemporaryDirectory() as place, sync_playwright() as playwright:
+        folder = Path(place)
+        files = made_report.write_run(folder, [f"{at:04d}" for at in range(1, count + 1)], pictures=False)
+        start = time.perf_counter()
+        home = made_report.build(files, folder).parent
+        print(f"{count} subjects, {len(files['sessions'])} sessions: built in {time.perf_counter() - start:.0f} s\n")
+        print("| page | size, kB | load, ms |\n|---|---:|---:|")
+        browser = playwright.chromium.launch(executable_path=executable, args=list(FLAGS))
+        for name in PAGES:
+            page = home / f"{name}.html"
+            print(f"| {name}.html | {page.stat().st_size / 1000:.0f} | {load_ms(browser, page):.0f} |", flush=True)
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,196 @@
+"use strict";
+// The interactive viewer of a subject page: two linked panes, volumes loaded when they are asked for.
+// A page opened from disk may not read files, but may add a script: each volume is a call of angiolithVolume.
+(() => {
+  const texts = window.angiolithTexts.viewer;
+  const COLOURS = [[213, 94, 0], [86, 180, 233], [0, 158, 115], [240, 228, 66], [230, 159, 0], [0, 114, 178], [204, 121, 167]];
+  const PLAIN = { arteries: 1, wmh: 0, calcium: 0 };
+  const volumes = new Map();
+
+  const script = (source) => new Promise((resolve, reject) => {
+    const tag = Object.assign(document.createElement("script"), { src: source, onload: resolve });
+    tag.onerror = () => { tag.remove(); reject(new Error(source)); };
+    document.head.append(tag);
+  });
+
+  window.angiolithVolume = (key, layers) => volumes.set(key, layers);
+  const loading = new Map();
+  const volume = (key) => {
+    if (!loading.has(key)) loading.set(key, script(`volumes/${key}.js`).then(() => volumes.get(key) ?? []));
+    return loading.get(key);
+  };
+
+  const bytes = (base64) => Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+  const image = (layer, options) => window.niivue.NVImage.new(bytes(layer.data).buffer, `${layer.name}.nii.gz`, ...[
+    options.colormap ?? "gray", options.opacity ?? 1, null, options.low ?? NaN, options.high ?? NaN, true]);
+
+  const colormap = (layer) => {
+    const labels = Object.keys(layer.labels).map(Number).sort((a, b) => a - b);
+    const colour = (at) => COLOURS[(layer.name in PLAIN ? PLAIN[layer.name] : at) % COLOURS.length];
+    const channel = (which) => [0, ...labels.map((_, at) => colour(at)[which])];
+    return { R: channel(0), G: channel(1), B: channel(2), A: [0, ...labels.map(() => 255)], I: [0, ...labels],
+      labels: ["", ...labels.map((label) => layer.labels[label])] };
+  };
+
+  const element = (tag, given = {}, ...children) => {
+    const made = Object.assign(document.createElement(tag), given);
+    made.append(...children);
+    return made;
+  };
+
+  class Pane {
+    constructor(viewer, column) {
+      this.viewer = viewer;
+      this.columns = element("select");
+      for (const name of viewer.columns) this.columns.add(new Option(texts.images[name] ?? name, name, false, name === column));
+      this.windows = element("select");
+      [this.low, this.high] = [0, 1].map(() => element("input", { type: "number", step: "any" }));
+      this.canvas = element("canvas", { tabIndex: 0 });
+      this.canvas.setAttribute("role", "img");
+      const labelled = (text, control) => element("label", {}, `${text} `, control);
+      const bar = element("div", { className: "controls" }, labelled(texts.image, this.columns), labelled(texts.window, this.windows),
+        labelled(texts.low, this.low), labelled(texts.high, this.high));
+      this.box = element("div", { className: "pane" }, bar, element("div", { className: "canvas" }, this.canvas));
+      this.columns.addEventListener("change", () => viewer.refresh());
+      this.windows.addEventListener("change", () => this.setWindow(...JSON.parse(this.windows.value)));
+      for (const input of [this.low, this.high])
+        input.addEventListener("change", () => this.setWindow(Number(this.low.value), Number(this.high.value)));
+    }
+
+    async start() {
+      this.nv = new window.niivue.Niivue({ logLevel: "error", dragAndDropEnabled: false, isRadiologicalConvention: true,
+        isOrientationTextVisible: true, multiplanarShowRender: 0, backColor: [0, 0, 0, 1], crosshairWidth: 0.5,
+        crosshairWidthUnit: "mm",
+        crosshairColor: [0.94, 0.89, 0.26, 1], loadingText: "", isColorbar: false, show3Dcrosshair: false, isResizeCanvas: true });
+      await this.nv.attachToCanvas(this.canvas, false);
+      this.nv.onLocationChange = (place) => this.viewer.say(this, place);
+    }
+
+    setWindow(low, high) {
+      const base = this.nv.volumes[0];
+      if (!base || !(high > low)) return;
+      [base.cal_min, base.cal_max, this.low.value, this.high.value] = [low, high, low, high];
+      this.nv.updateGLVolume();
+    }
+
+    async show(overlays) {
+      const column = this.columns.value;
+      const [grey] = await volume(this.viewer.key(column));
+      while (this.nv.volumes.length) this.nv.removeVolumeByIndex(this.nv.volumes.length - 1);
+      this.canvas.setAttribute("aria-label", `${texts.images[column] ?? column}`);
+      if (!grey) return this.viewer.note(texts.unusable.replace("{image}", texts.images[column] ?? column));
+      this.nv.addVolume(await image(grey, { low: grey.window[0], high: grey.window[1] }));
+      for (const [layer, options] of overlays) {
+        const added = await image(layer, options);
+        if (layer.labels) added.setColormapLabel(colormap(layer));
+        this.nv.addVolume(added);
+      }
+      this.windows.replaceChildren(...[[texts.as_pictures, ...grey.window], ...(texts.windows[column] ?? [])]
+        .map(([name, low, high]) => new Option(`${name} (${low} … ${high}${grey.unit ? ` ${grey.unit}` : ""})`, JSON.stringify([low, high]))));
+      this.setWindow(...grey.window);
+    }
+  }
+
+  class Viewer {
+    constructor(section) {
+      this.section = section;
+      this.session = section.dataset.session;
+      this.columns = section.dataset.volumes.split(" ");
+      this.layers = Object.entries(texts.layers).filter(([, layer]) => layer.on.some((name) => this.columns.includes(name)));
+      this.status = element("p", { className: "status" });
+      this.status.setAttribute("role", "status");
+      this.place = element("p", { className: "place" });
+    }
+
+    key(column) { return `${this.session}_${column}`; }
+    note(text) { this.status.textContent = text; }
+
+    async open() {
+      this.note(texts.loading);
+      if (!document.createElement("canvas").getContext("webgl2")) return this.note(texts.no_webgl);
+      if (!window.niivue) await script("assets/niivue.umd.js");
+      const [first, second] = [this.columns[0], this.columns.find((name) => name === "FLAIR") ?? this.columns[1]];
+      this.panes = [first, second].filter(Boolean).map((column) => new Pane(this, column));
+      this.checks = this.layers.map(([name, layer]) => {
+        const box = element("input", { type: "checkbox", value: name, checked: layer.shown });
+        box.addEventListener("change", () => this.refresh());
+        return [box, element("label", {}, box, ` ${layer.name}`)];
+      });
+      this.opacity = element("input", { type: "range", min: 0.1, max: 1, step: 0.1, value: 0.6 });
+      this.opacity.addEventListener("change", () => this.refresh());
+      this.slices = element("select");
+      for (const [at, name] of texts.slices.entries()) this.slices.add(new Option(name, [3, 0, 1, 2][at]));
+      this.slices.addEventListener("change", () => this.panes.forEach((pane) => pane.nv.setSliceType(Number(this.slices.value))));
+      const bar = element("div", { className: "controls" }, ...this.checks.map(([, label]) => label),
+        element("label", {}, `${texts.opacity} `, this.opacity), element("label", {}, `${texts.view} `, this.slices));
+      this.section.append(bar, element("div", { className: "panes" }, ...this.panes.map((pane) => pane.box)),
+        this.place, element("p", { className: "note" }, texts.keys));
+      for (const pane of this.panes) await pane.start();
+      if (this.panes.length > 1) this.panes.forEach((pane, at) => pane.nv.broadcastTo([this.panes[1 - at].nv], { "2d": true, "3d": false }));
+      this.panes.forEach((pane) => pane.nv.setSliceType(3));
+      await this.refresh();
+    }
+
+    async overlays() {
+      const chosen = [];
+      for (const [box] of this.checks) {
+        const { on, from } = texts.layers[box.value];
+        const column = on.find((name) => this.columns.includes(name));
+        if (!box.checked) continue;
+        const layer = (await volume(this.key(column))).find((one) => one.name === (from ?? box.value));
+        if (!layer) { box.disabled = true; box.checked = false; continue; }
+        const opacity = Number(this.opacity.value);
+        chosen.push([layer, from ? { opacity, colormap: "hot", low: texts.layers[box.value].low, high: texts.layers[box.value].high } : { opacity }]);
+      }
+      return chosen;
+    }
+
+    async refresh() {
+      this.note(texts.loading);
+      this.section.dataset.ready = "";
+      try {
+        const overlays = await this.overlays();
+        this.note("");
+        for (const pane of this.panes) await pane.show(overlays);
+        this.meet();
+        await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+        this.section.dataset.ready = "yes";
+      } catch (problem) {
+        this.note(texts.not_loaded.replace("{file}", problem.message));
+      }
+    }
+
+    // Where the crosshair is, the value of each pane's image there, and the labels that are not empty.
+    say(pane, place) {
+      const [base, ...labels] = place.values;
+      if (!base) return;
+      const named = (one) => one.name.replace(".nii.gz", "");
+      const image = named(base);
+      pane.said = `${texts.images[image] ?? image} ${Math.round(base.value)}`;
+      this.at = Array.from(place.mm).slice(0, 3);
+      const found = labels.filter((one) => one.value > 0 && named(one) in texts.layers).map((one) => texts.layers[named(one)].name);
+      const parts = [...new Set([...this.panes.map((one) => one.said).filter(Boolean), ...found])];
+      this.place.textContent = `${texts.place} ${this.at.map((value) => value.toFixed(1)).join(", ")} mm: ${parts.join(", ")}`;
+    }
+
+    // All panes at one place of the patient: that of the crosshair, at first the middle of the first pane's image.
+    meet() {
+      const [first] = this.panes.filter((pane) => pane.nv.volumes.length);
+      if (!first) return;
+      this.at ??= Array.from(first.nv.frac2mm(first.nv.scene.crosshairPos)).slice(0, 3);
+      for (const { nv } of this.panes.filter((pane) => pane.nv.volumes.length)) {
+        nv.scene.crosshairPos = nv.mm2frac(this.at);
+        nv.createOnLocationChange();
+        nv.drawScene();
+      }
+    }
+  }
+
+  for (const section of document.querySelectorAll("section.viewer")) {
+    const button = element("button", { type: "button", textContent: texts.open });
+    const viewer = new Viewer(section);
+    button.addEventListener("click", () => { button.remove(); viewer.open(); });
+    section.append(button, viewer.status);
+    section.angiolith = viewer;
+  }
+})();

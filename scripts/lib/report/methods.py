@@ -1,0 +1,25 @@
+"""The methods section of a run, written from its own settings and versions, with the references that it names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import jinja2
+
+
+def methods_section(texts: Mapping[str, Any], facts: Mapping[str, Any]) -> tuple[list[tuple[str, str]], list[str]]:
+    """Paragraphs (title, text) that hold for this run, and the references named in them, in alphabetical order.
+
+    texts: `methods` of the texts; facts: `s` settings, `has` and `n` what there is, `v` versions.
+    """
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False)
+    environment.filters["join"] = lambda values, between: between.join(f"{value:g}" for value in values)
+    paragraphs = [
+        (paragraph["title"], " ".join(environment.from_string(paragraph["text"]).render(facts).split()))
+        for paragraph in texts["paragraphs"]
+        if environment.compile_expression(paragraph["when"])(**facts)
+    ]
+    written = " ".join(text for _, text in paragraphs)
+    named = [key for key in texts["citations"] if key in written]
+    return paragraphs, [texts["citations"][key] for key in sorted(named, key=str.lower)]

@@ -1,0 +1,53 @@
+"""Draw the picture by which a person checks the change between a subject's two visits."""
+
+import shutil
+
+import numpy as np
+
+from scripts.lib.images import matrix_ras, read_image, read_transform
+from scripts.lib.job import run
+from scripts.lib.longitudinal import half_of
+from scripts.lib.pictures.canvas import absent, write_png
+from scripts.lib.pictures.change import change_picture
+from scripts.lib.tables import MISSING, atomic_path, join_reasons, read_tsv, was_made
+
+
+def to_flair(transform, step):
+    """4 x 4 from half-way points to a FLAIR's; step: from half-way to the visit's reference."""
+    return (matrix_ras(read_transform(transform)) if transform else np.eye(4)) @ step
+
+
+def caption_of(rows):
+    """Growth, shrinkage and net change in words."""
+    value = rows.set_index("measure")["change"]
+    said = f"WMH +{value['wmh_growth_cm3']:.1f} and -{value['wmh_shrinkage_cm3']:.1f} cm³"
+    days = rows["interval_days"].iloc[0]
+    return said + (f" in {days:.0f} days" if days == days else "")
+
+
+def draw(given, sessions, title):
+    rows = read_tsv(given["change"])
+    if not was_made(given["lesions"]):
+        row = rows[rows["measure"] == "wmh_volume_cm3"].iloc[0]
+        status = MISSING if row["status"] != row["status"] else row["status"]
+        return absent(title, status, join_reasons(row["reason"]))
+    half = half_of(matrix_ras(read_transform(given["motion"])))
+    steps = (np.linalg.inv(half), half)
+    flairs = [read_image(given[f"FLAIR_{visit}"]) for visit in ("first", "second")]
+    ways = [
+        to_flair(given.get(f"FLAIR_to_reference_{visit}"), step)
+        for visit, step in zip(("first", "second"), steps, strict=True)
+    ]
+    names = [f"ses-{session}" for session in sessions]
+    return change_picture(title, caption_of(rows), flairs, ways, read_image(given["lesions"]), names)
+
+
+def main(snakemake):
+    title = f"sub-{snakemake.wildcards.subject}: change between the visits"
+    write_png(draw(dict(snakemake.input.items()), snakemake.params.sessions, title), snakemake.output.picture)
+    with atomic_path(snakemake.output.shown) as temporary:
+        shutil.copyfile(snakemake.output.picture, temporary)
+
+
+if __name__ == "__main__":
+    run(main, snakemake)

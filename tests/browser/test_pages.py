@@ -1,0 +1,239 @@
+"""The report in a real browser, from disk: pages open without an error, tables work, volumes show, marks go round."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image as Pillow
+from scipy import ndimage
+
+from scripts.lib.cohort.review import picture_keys, read_review
+from scripts.lib.tables import read_tsv, write_tsv
+from tests import made_report
+from tests.browser.conftest import saved
+
+pytestmark = pytest.mark.xdist_group("browser")
+PAGES = ("index", "errors", "methods", "review", "sub-001", "sub-003")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    files = made_report.write_run(folder)
+    return folder, files, made_report.build(files, folder).parent
+
+
+@pytest.fixture(scope="module")
+def home(run):
+    return run[2]
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_page_opens_from_disk_without_an_error(opened, home, name):
+    page = opened(home / f"{name}.html")
+    assert page.locator("h1").inner_text()
+    assert page.evaluate("checks.broken()") == 0
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")  # nothing hangs over the edge
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_page_can_be_read_without_scripts(opened, home, name):
+    page = opened(home / f"{name}.html", java_script_enabled=False)
+    assert len(page.locator("main").inner_text()) > 100
+    assert page.locator("table[data-name] button").count() == 0  # no button that does nothing
+    if name.startswith("sub-"):
+        assert "needs scripts" in page.locator("noscript p").first.inner_text()
+
+
+def column(page, table, at):
+    return page.locator(f"{table} tbody tr td:nth-child({at})").all_inner_texts()
+
+
+def test_tables_sort_by_number_and_back(opened, home):
+    page = opened(home / "index.html")
+    table = 'table[data-name="study_correlations"]'
+    rising = page.locator(f"{table} th:nth-child(5) button")
+    rising.focus()
+    page.keyboard.press("Enter")  # a button, so by keyboard too
+    assert [float(text) for text in column(page, table, 5)] == [-0.052, 0.21, 0.33]
+    assert page.locator(f"{table} th:nth-child(5)").get_attribute("aria-sort") == "ascending"
+    rising.click()
+    assert [float(text) for text in column(page, table, 5)] == [0.33, 0.21, -0.052]
+
+
+def test_tables_are_saved_and_copied_whole(opened, home, tmp_path):
+    page = opened(home / "index.html", permissions=["clipboard-read", "clipboard-write"])
+    tools = page.locator('.tools:has(+ table[data-name="study_correlations"])')
+    with saved(page, tmp_path) as file:
+        tools.get_by_role("button", name="Download").click()
+    assert file.name == "study_correlations.tsv"
+    lines = [line.split("\t") for line in file.text.splitlines()]
+    assert lines[0][:4] == ["group", "measure", "method", "n"]
+    assert lines[2][:2] == ["overall", "n_microbleeds"]  # the repeated group stands in its row
+    tools.get_by_role("button", name="Copy").click()
+    tools.get_by_role("button", name="Copied").wait_for()
+    assert page.evaluate("navigator.clipboard.readText()").splitlines() == file.text.splitlines()
+
+
+def test_the_list_of_sessions_is_filtered_by_status(opened, home):
+    page = opened(home / "index.html")
+    page.fill("#filter", "failed")
+    assert page.locator("table.index tbody tr:visible").count() == 1
+    page.fill("#filter", "")
+    assert page.locator("table.index tbody tr:visible").count() == 5
+
+
+def picture_of(element):
+    return np.asarray(Pillow.open(io.BytesIO(element.screenshot())).convert("RGB")).astype(int)
+
+
+def disc_of(pixels):
+    """The image without the black around it: the largest bright region, the thin crosshair taken away."""
+    regions, _ = ndimage.label(ndimage.binary_opening(pixels.max(axis=2) > 60, iterations=4))
+    return regions == np.bincount(regions.ravel())[1:].argmax() + 1
+
+
+def vermillion(pixels):
+    """Where the overlay is: red well above green (the crosshair is yellow, the image grey)."""
+    return pixels[..., 0] - pixels[..., 1] > 50
+
+
+def test_the_viewer_shows_image_and_overlay_where_they_lie_and_loads_on_demand(opened, home):
+    page = opened(home / "sub-001.html")
+    asked = []
+    page.on("request", lambda request: asked.append(request.url.rsplit("/", 1)[-1]))
+    viewer = page.locator("section.viewer").first
+    viewer.get_by_role("button").click()
+    page.wait_for_selector("section.viewer[data-ready=yes]")
+    assert {name for name in asked if name.endswith(".js") and name != "niivue.umd.js"} == {
+        f"sub-001_ses-01_{image}.js"
+        for image in ("ct", "FLAIR", "vwi")  # shown, and those of the overlays that are on
+    }
+    viewer.locator("select").first.select_option(label="axial")
+    page.wait_for_timeout(300)
+    pixels = picture_of(viewer.locator("canvas").first)
+    ball, coloured = disc_of(pixels), vermillion(pixels)
+    rows, columns = np.nonzero(ball)
+    middle, radius = (rows.mean(), columns.mean()), np.sqrt(ball.sum() / np.pi)
+    assert np.ptp(rows) == pytest.approx(np.ptp(columns), rel=0.06)  # round: voxels are as wide as high
+    assert coloured.sum() / ball.sum() == pytest.approx((12 / 36) ** 2, rel=0.35)  # balls of 12 and 36 mm, 4 mm voxels
+    rows, columns = np.nonzero(coloured)
+    # The label lies 14 mm to the right (RAS: +x is the patient's right), which is on the left of the picture.
+    assert (columns.mean() - middle[1]) / radius == pytest.approx(-14 / 36, abs=0.1)
+    assert (rows.mean() - middle[0]) / radius == pytest.approx(0, abs=0.1)
+    for name in ("calcification", "wmh"):
+        viewer.locator(f"input[value={name}]").uncheck()
+        page.wait_for_timeout(1000)
+        page.wait_for_selector("section.viewer[data-ready=yes]")
+    assert not vermillion(picture_of(viewer.locator("canvas").first)).any()
+
+
+def test_the_panes_share_the_crosshair_and_say_where_it_is(opened, home):
+    page = opened(home / "sub-001.html")
+    viewer = page.locator("section.viewer").first
+    viewer.get_by_role("button").click()
+    page.wait_for_selector("section.viewer[data-ready=yes]")
+    viewer.locator("canvas").first.click(position={"x": 120, "y": 120})
+    page.wait_for_timeout(300)
+    where = page.evaluate("checks.crosshairs()")
+    np.testing.assert_allclose(where[0], where[1], atol=0.5)
+    assert np.abs(where[0]).max() > 1
+    said = viewer.locator(".place").inner_text()
+    assert "mm: CT" in said
+    assert "FLAIR" in said
+
+
+def test_a_window_is_set_by_hand_and_from_the_list(opened, home):
+    page = opened(home / "sub-001.html")
+    viewer = page.locator("section.viewer").first
+    viewer.get_by_role("button").click()
+    page.wait_for_selector("section.viewer[data-ready=yes]")
+    assert page.evaluate("checks.window()") == [0, 200]
+    viewer.locator(".pane").first.locator("select").nth(1).select_option(label="brain (0 … 80 HU)")
+    assert page.evaluate("checks.window()") == [0, 80]
+    high = viewer.locator(".pane").first.locator("input").nth(1)
+    high.fill("150")
+    high.press("Enter")
+    assert page.evaluate("checks.window()") == [0, 150]
+
+
+def test_marks_go_from_the_keyboard_into_a_table_into_the_workflow_and_back(opened, run, tmp_path):
+    folder, files, home = run
+    page = opened(home / "review.html", "#001/01/wmh")
+    assert "sub-001 ses-01: White matter" in page.locator("#which-picture").inner_text()
+    page.fill("#reviewer", "AB")
+    page.locator("#reviewer").press("Enter")
+    page.keyboard.press("n")
+    page.keyboard.type("motion\t")  # a tab would break the table: it leaves the field
+    page.locator("h1").click()
+    page.keyboard.press("f")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("p")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("2")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("1")
+    page.keyboard.press("Backspace")
+    with saved(page, tmp_path) as file:
+        page.click("#save")
+    known = picture_keys(read_tsv(files["manifest"]), files["pairs"])
+    table = read_review(tmp_path / file.name, known)
+    assert table.to_numpy().tolist() == [
+        ["001", "01", "wmh", "fail", "AB", "motion"],
+        ["001", "01", "wall", "pass", "AB", ""],
+        ["001", "02", "registration", "doubtful", "AB", ""],
+    ]
+    page.reload()
+    assert "3 of" in page.locator("#progress").inner_text()  # kept in the browser
+    again = made_report.build(files | {"review": tmp_path / file.name}, folder).parent
+    fresh = opened(again / "review.html")  # another browser: the marks come from the workflow
+    assert "3 of" in fresh.locator("#progress").inner_text()
+    shown = opened(again / "sub-001.html")
+    caption = shown.locator("figure:has-text('hyperintensities') figcaption").first.inner_text()
+    assert "fail AB motion" in " ".join(caption.split())
+    made_report.build(files, folder)
+
+
+def test_a_table_that_does_not_fit_is_refused_by_row(opened, run, tmp_path):
+    _, _, home = run
+    page = opened(home / "review.html")
+    table = read_tsv(io.StringIO("subject\tsession\tpicture\tverdict\treviewer\tnote\n009\t01\twmh\tfail\tn/a\tn/a\n"))
+    write_tsv(table, tmp_path / "other.tsv")
+    page.set_input_files("#load", tmp_path / "other.tsv")
+    page.wait_for_function("document.getElementById('message').textContent")
+    assert page.locator("#message").inner_text() == "row 2: there is no picture wmh of sub-009 ses-01"
+    write_tsv(table.assign(subject="001"), tmp_path / "good.tsv")
+    page.set_input_files("#load", tmp_path / "good.tsv")
+    page.wait_for_function("document.getElementById('message').textContent.includes('1 marks')")
+
+
+@pytest.mark.parametrize("name", ["index", "sub-001", "methods"])
+def test_the_print_view_is_whole(opened, home, name):
+    page = opened(home / f"{name}.html")
+    page.emulate_media(media="print")
+    assert page.locator("nav").is_hidden()
+    assert page.locator(".tools").count() == 0 or page.locator(".tools").first.is_hidden()
+    assert page.evaluate("checks.lost()") == 0
+    pdf = page.pdf(format="A4", print_background=False)
+    assert pdf.startswith(b"%PDF")
+    assert page.evaluate("document.querySelector('main').scrollWidth <= document.querySelector('main').clientWidth + 1")
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_contrast_meets_wcag_aa_and_controls_have_names(opened, home, name):
+    page = opened(home / f"{name}.html")
+    assert page.evaluate("checks.faint()") == []
+    assert page.evaluate("checks.nameless()") == []
+    assert page.evaluate("document.documentElement.lang") == "en"
+
+
+def test_a_reader_reaches_everything_by_keyboard(opened, home):
+    page = opened(home / "index.html")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    reached = set()
+    for _ in range(150):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate("document.activeElement.outerHTML.slice(0, 60)"))
+    assert any('id="filter"' in text for text in reached)
+    assert any("sorter" in text for text in reached)

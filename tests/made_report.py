@@ -1,0 +1,245 @@
+"""A small finished run of made tables, pictures and volumes, and the report built from it: for tests without images."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+from PIL import Image as Pillow
+
+from scripts.build_report import main
+from scripts.lib.config import Analysis, Config
+from scripts.lib.images import Image
+from scripts.lib.report.volumes import grey_nifti, label_nifti, layer, write_volume
+from scripts.lib.tables import write_json, write_tsv
+from tests.workflow.planning import ROOT
+
+ROOT_ASSETS = ("scripts/lib/report/assets", "resources/niivue")
+HOSTILE = "<script>alert('x')</script> & \"quoted\""
+GROUPS = ("none_or_mild", "moderate", "severe")
+QC = ("registration", "calcification", "wmh", "wall")
+MARKER = "wmh_volume_cm3"
+
+
+def manifest(subjects, visits=2):
+    """Every subject has all images at the first visit and MRI alone at the second; the last subject nothing but CT."""
+    rows = []
+    for at, subject in enumerate(subjects):
+        for visit in range(visits if at < len(subjects) - 1 else 1):
+            row = {"subject": subject, "session": f"{visit + 1:02d}", "acq_time": f"20{24 + visit}-03-01T10:00:00"}
+            last = at == len(subjects) - 1
+            names = ("ct",) if last else ("ct", "T1w", "FLAIR", "swi", "vwi") if visit == 0 else ("T1w", "FLAIR", "swi")
+            rows.append(row | {name: f"{name}.nii.gz" for name in names})
+    columns = ["subject", "session", "acq_time", "ct_acq_time", "ct", "T1w", "FLAIR", "swi", "vwi"]
+    return pd.DataFrame(rows).reindex(columns=columns)
+
+
+def cohort_tables(rows, seed=1):
+    """patients, lesions, change of the manifest's rows; a failed and a hostile reason among them."""
+    rng = np.random.default_rng(seed)
+    n, has_ct, has_mri = len(rows), rows["ct"].notna(), rows["FLAIR"].notna()
+    keys = rows[["subject", "session", "acq_time"]].copy()
+    patients = keys.assign(
+        severity_group=pd.Series(rng.choice(GROUPS, n), index=keys.index).where(has_ct),
+        calcification_volume_mm3=np.where(has_ct, rng.gamma(2, 100, n).round(3), np.nan),
+        woodcock_ICA=np.where(has_ct, rng.integers(0, 4, n), np.nan),
+        woodcock_BA=np.where(has_ct, rng.integers(0, 4, n), np.nan),
+        calcification_volume_mm3_ICA=np.where(has_ct, 80.5, np.nan),
+        calcification_status=np.where(has_ct, "review", "missing"),
+        calcification_reason=np.where(
+            has_ct, f"calcium touches bone on 2 artery(ies) {HOSTILE}", "no ct in this session"
+        ),
+        wmh_volume_cm3=np.where(has_mri, rng.gamma(2, 5, n).round(3), np.nan),
+        n_microbleeds=np.where(has_mri, rng.integers(0, 9, n), np.nan),
+        smallvessel_status=np.where(has_mri, "ok", "failed"),
+        smallvessel_reason=pd.Series("FLAIR: cannot be read as NIfTI (short); copy it again", index=keys.index).where(
+            ~has_mri
+        ),
+    )
+    patients.loc[0, MARKER] = 0.0
+    vwi = rows["vwi"].notna()
+    lesions = keys.assign(
+        lesion=np.where(vwi, 1, np.nan),
+        artery=pd.Series("BA", index=keys.index).where(vwi),
+        side=pd.Series("M", index=keys.index).where(vwi),
+        stenosis_percent=np.where(vwi, 61.4, np.nan),
+        plaque_status=np.where(vwi, "ok", "missing"),
+        plaque_reason=pd.Series("no vwi in this session", index=keys.index).where(~vwi),
+    )
+    first = patients[has_mri & (rows["session"] == "01")]
+    change = pd.DataFrame(
+        {
+            "subject": first["subject"],
+            "from_session": "01",
+            "to_session": "02",
+            "interval_days": 366.0,
+            "measure": MARKER,
+            "baseline": first[MARKER],
+            "followup": first[MARKER] + 1.5,
+            "change": 1.5,
+            "change_per_year": 1.497,
+            "status": "ok",
+            "reason": None,
+        }
+    )
+    return patients, lesions, change
+
+
+def associations(**columns):
+    """Associations of three kinds: drawn, drawn per 10, and not estimated with a note."""
+    rows = {
+        "model": ["univariable", "univariable", "model1"],
+        "term": ["a", "b", "a"],
+        "per": [1.0, 10.0, 1.0],
+        "n": [100, 90, 80],
+        "estimate": np.log([2.0, 0.5, 4.0]),
+        "odds_ratio": [2.0, 0.5, np.nan],
+        "ci_low": [1.0, 0.2, np.nan],
+        "ci_high": [4.0, 1.25, np.nan],
+        "p": [0.05, 0.14, np.nan],
+        "note": [None, None, "complete separation"],
+    }
+    return pd.DataFrame(rows | columns)
+
+
+def attrition():
+    columns = [
+        "analysis",
+        "step",
+        "reason",
+        "n_in",
+        "n_excluded",
+        "n_left",
+        "rows_in",
+        "rows_excluded",
+        "rows_left",
+        "excluded_subjects",
+    ]
+    rows = [["study", 1, f"no CT {HOSTILE}", 10, 2, 8, 12, 3, 9, "001,002"]]
+    return pd.DataFrame([*rows, ["study", 2, "analysed", 8, 0, 8, 9, 0, 9, None]], columns=columns)
+
+
+def write_run(folder, subjects=("001", "002", "003"), pictures=True):
+    """Write the tables of a run and return the files as the rule gives them, with the visits of each subject."""
+    rows = manifest(subjects)
+    patients, lesions, change = cohort_tables(rows)
+    tables = {"manifest": rows, "patients": patients, "lesions": lesions, "change": change, "attrition": attrition()}
+    data = patients[rows["session"] == "01"].dropna(subset=["severity_group"])
+    tables["study_data"] = data.assign(base=data[MARKER], follow=data[MARKER] + 1.0)
+    tables["study_associations"] = associations()
+    tables["study_correlations"] = pd.DataFrame(
+        {
+            "group": ["overall", "overall", "ICA"],
+            "measure": [MARKER, "n_microbleeds", MARKER],
+            "method": "spearman",
+            "n": [244, 240, 244],
+            "r": [0.331, -0.052, 0.21],
+            "p": [0.0002, 0.42, 0.001],
+        }
+    )
+    tables["doubtful_values"] = pd.DataFrame(
+        {"file": ["patients.xlsx"], "row": [7], "column": ["ldl_mg_dl"], "why": [f"another unit? {HOSTILE}"]}
+    )
+    tables["printed_audit"] = pd.DataFrame({"row": ["age_years"], "printed": ["0.62"], "verdict": ["consistent"]})
+    for name, table in tables.items():
+        write_tsv(table, folder / f"{name}.tsv")
+    (folder / "study_flow.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg' width='40' height='20'/>")
+    write_json({"status": "ok", "reason": None}, folder / "checks.json")
+    sessions = []
+    for row in rows.to_dict("records"):
+        key = {"subject": row["subject"], "session": row["session"]}
+        sessions.append(key | {"checks": folder / "checks.json", "registration": None, "shown": []})
+        if pictures:
+            show_session(folder / "report", f"sub-{row['subject']}_ses-{row['session']}", row)
+    pairs = {subject: ["01", "02"] for subject in subjects[:-1]}
+    if pictures:
+        for subject in pairs:
+            write_picture(folder / f"report/pictures/sub-{subject}_desc-change_qc.png", 90)
+    parts = ("data", "associations", "correlations")
+    return {name: folder / f"{name}.tsv" for name in ("manifest", "patients", "lesions", "change", "attrition")} | {
+        "agreement": None,
+        "agreement_plots": None,
+        "review": None,
+        "changes": [],
+        "pairs": pairs,
+        "doubtful_values": folder / "doubtful_values.tsv",
+        "audits": {"printed": folder / "printed_audit.tsv"},
+        "sessions": sessions,
+        "analyses": {
+            "study": {
+                "tables": {part: folder / f"study_{part}.tsv" for part in parts},
+                "flow": folder / "study_flow.svg",
+            }
+        },
+    }
+
+
+def write_picture(path, grey):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Pillow.new("L", (96, 64), grey).save(path)
+
+
+def ball(radius_mm, centre=(0, 0, 0), voxel_mm=4.0, size=24):
+    """A ball (True inside) on a small grid about the world's origin, and the grid's affine."""
+    affine = np.diag([voxel_mm] * 3 + [1.0])
+    affine[:3, 3] = -voxel_mm * (size - 1) / 2
+    points = np.stack(np.meshgrid(*[np.arange(size)] * 3, indexing="ij"), -1) * voxel_mm + affine[:3, 3]
+    return np.linalg.norm(points - np.array(centre), axis=-1) < radius_mm, affine
+
+
+def show_session(report, stem, row):
+    """Pictures, and volumes of a bright ball with a label on its right half."""
+    for at, name in enumerate(QC):
+        write_picture(report / f"pictures/{stem}_desc-{name}_qc.png", 40 + 50 * at)
+    head, affine = ball(36)
+    labels, _ = ball(12, (14, 0, 0))  # on the patient's right in RAS terms of +x
+    for name in ("ct", "T1w", "FLAIR", "swi", "vwi"):
+        path = report / f"volumes/{stem}_{name}.js"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not isinstance(row.get(name), str):
+            path.write_bytes(b"")
+            continue
+        top = 100.0 if name == "ct" else 500.0
+        grey = layer(
+            grey_nifti(Image(head * top, affine), (0.0, 2 * top)),
+            name=name,
+            kind="grey",
+            window=(0, 2 * top),
+            unit="HU",
+        )
+        kinds = {"ct": "calcification", "FLAIR": "wmh"}
+        marked = label_nifti(Image(labels.astype(np.uint8), affine))
+        extra = [layer(marked, name=kinds[name], kind="region", labels={1: kinds[name]})] if name in kinds else []
+        write_volume([grey, *extra], f"{stem}_{name}", path)
+
+
+def settings_of(**report):
+    study = Analysis(
+        kind="severity",
+        table="patients",
+        group="severity_group",
+        group_levels=list(GROUPS),
+        markers=[MARKER, "n_microbleeds", "calcification_volume_mm3"],
+        changes={MARKER: {"baseline": "base", "followup": "follow"}},
+    )
+    settings = Config(analyses={"study": study}).model_dump(mode="json")
+    settings["report"] |= report
+    return settings
+
+
+def build(files, folder, **report):
+    """Build the report into `folder`/report; returns its cohort page."""
+    place = folder / "report"
+    assets = [path for name in ROOT_ASSETS for path in (ROOT / name).iterdir() if path.suffix in (".js", ".css")]
+    subjects = list(dict.fromkeys(entry["subject"] for entry in files["sessions"]))
+    output = SimpleNamespace(
+        page=place / "index.html",
+        methods=place / "methods.html",
+        errors=[place / "errors.html"] if subjects else [],
+        review=[place / "review.html"] if subjects else [],
+        subjects=[place / f"sub-{subject}.html" for subject in subjects],
+        assets=[place / "assets" / path.name for path in assets],
+    )
+    params = SimpleNamespace(files=files, settings=settings_of(**report), pairs=files["pairs"], version="0.0.0")
+    niivue = [path for path in assets if path.name.startswith("niivue")]
+    main(SimpleNamespace(params=params, output=output, input=SimpleNamespace(niivue=niivue)))
+    return output.page

@@ -1,0 +1,105 @@
+"""The viewer's volumes: where they lie in the world, what their grey values mean, and the pinned viewer itself."""
+
+import base64
+import gzip
+import hashlib
+import json
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from scripts.lib.images import Image
+from scripts.lib.report.volumes import coarser, grey_nifti, label_nifti, layer, marked, moved, within, write_volume
+
+NIIVUE = Path(__file__).parents[2] / "resources/niivue"
+TURN = np.array([[0.0, -0.5, 0, 7], [0.6, 0, 0, -3], [0, 0, 1.5, 11], [0, 0, 0, 1]])  # oblique order, uneven voxels
+
+
+def reread(nifti):
+    file = nib.Nifti1Image.from_bytes(nifti)
+    return Image(np.asarray(file.dataobj), file.affine)
+
+
+def centroid(image):
+    index = np.argwhere(image.data > 0)
+    weights = image.data[image.data > 0]
+    middle = np.average(index, axis=0, weights=weights)
+    return (image.affine @ np.append(middle, 1))[:3]
+
+
+def spot(affine=TURN, shape=(31, 40, 22)):
+    data = np.zeros(shape, np.float32)
+    data[10:14, 20:26, 8:11] = 100
+    return Image(data, affine)
+
+
+def test_thinning_out_keeps_place_and_mean():
+    image = spot()
+    thin = coarser(image, 1.25)  # 0.6 and 0.5 mm by two, 1.5 mm stays
+    np.testing.assert_allclose(thin.voxel_mm, [1.2, 1.0, 1.5])
+    np.testing.assert_allclose(centroid(thin), centroid(image), atol=1e-5)
+    assert thin.data.sum() * thin.voxel_volume_mm3 == pytest.approx(image.data.sum() * image.voxel_volume_mm3)
+
+
+def test_a_grid_that_is_coarse_already_stays():
+    assert coarser(spot(), 0.9).data.shape == spot().data.shape
+    assert coarser(spot(), 0.0).data.shape == spot().data.shape
+
+
+def test_grey_values_give_the_images_values_back_to_half_a_step():
+    rng = np.random.default_rng(3)
+    image = Image(rng.uniform(-160, 1115, (9, 8, 7)).astype(np.float32), TURN)
+    read = reread(grey_nifti(image, (-160.0, 1115.0)))
+    np.testing.assert_allclose(read.data, image.data, atol=2.5 + 1e-3)
+    np.testing.assert_allclose(read.affine, TURN, atol=1e-5)
+
+
+def test_labels_keep_their_numbers_and_their_place_when_cropped():
+    labels = np.zeros((20, 20, 20), np.int32)
+    labels[3:5, 15:18, 9] = 300
+    labels[8, 2, 2] = 7
+    read = reread(label_nifti(Image(labels, TURN)))
+    assert read.data.size < labels.size
+    assert set(np.unique(read.data)) == {0, 7, 300}
+    at = np.argwhere(read.data == 7)[0]
+    np.testing.assert_allclose(read.affine @ np.append(at, 1), TURN @ [8, 2, 2, 1], atol=1e-4)
+
+
+def test_an_empty_mask_crops_nothing():
+    image = spot()
+    assert within(image, np.zeros(image.data.shape, bool)).data.shape == image.data.shape
+
+
+def test_points_mark_the_voxels_they_lie_in_and_those_outside_none():
+    grid = spot()
+    inside = (TURN @ [[4, 5], [6, 7], [2, 3], [1, 1]])[:3].T
+    labels = marked(grid, {1: inside, 2: np.array([[1e3, 0, 0]])})
+    assert [tuple(index) for index in np.argwhere(labels.data == 1)] == [(4, 6, 2), (5, 7, 3)]
+    assert not (labels.data == 2).any()
+
+
+def test_moving_takes_the_world_along():
+    shift = np.eye(4)
+    shift[:3, 3] = [1, 2, 3]
+    np.testing.assert_allclose(centroid(moved(spot(), shift)), centroid(spot()) + [1, 2, 3])
+
+
+def test_the_file_is_one_call_with_what_was_put_in_and_the_same_every_time(tmp_path):
+    nifti = label_nifti(Image(np.ones((3, 3, 3), np.uint8), TURN))
+    for name in ("a.js", "b.js"):
+        write_volume([layer(nifti, name="wmh", kind="region", labels={1: "WMH"})], "sub-1_ses-1_FLAIR", tmp_path / name)
+    text = (tmp_path / "a.js").read_text()
+    assert text == (tmp_path / "b.js").read_text()
+    key, layers = json.loads("[" + text.removeprefix("angiolithVolume(").removesuffix(");\n") + "]")
+    assert key == "sub-1_ses-1_FLAIR"
+    assert gzip.decompress(base64.b64decode(layers[0]["data"])) == nifti
+
+
+def test_the_viewer_is_the_pinned_one():
+    pinned = json.loads((NIIVUE / "version.json").read_text())
+    assert hashlib.sha256((NIIVUE / pinned["file"]).read_bytes()).hexdigest() == pinned["sha256"]
+    assert pinned["version"] in (NIIVUE / pinned["file"]).read_text(encoding="utf-8")
+    assert f"{pinned['package']}@{pinned['version']}" in (NIIVUE / "README.md").read_text()
+    assert "BSD 2-Clause" in (NIIVUE / "LICENSE").read_text()
