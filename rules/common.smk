@@ -10,7 +10,6 @@ from scripts.lib.code_digest import code_digest
 from scripts.lib.config import ConfigError, plain, validate
 from scripts.lib.manifest import (
     IMAGE_COLUMNS,
-    MASK_COLUMNS,
     REFERENCES,
     ManifestError,
     index_bids,
@@ -19,6 +18,7 @@ from scripts.lib.manifest import (
     visit_pairs,
     write_if_changed,
 )
+from scripts.lib.manifest_checks import MASK_COLUMNS
 
 ROOT = Path(workflow.basedir)
 
