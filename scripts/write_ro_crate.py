@@ -6,13 +6,14 @@ from pathlib import Path
 
 from scripts.lib.audit.crate import bidsignore, crate_metadata, dataset_description, spatial_sidecar
 from scripts.lib.audit.inventory import read_inventory
-from scripts.lib.audit.records import root_of
+from scripts.lib.audit.records import root_of, sweep
 from scripts.lib.job import run
 from scripts.lib.tables import atomic_path, write_json
 
 
 def main(snakemake):
     made, params = snakemake.output, snakemake.params
+    sweep(root_of(snakemake.log[0]))
     copies = {made.workflow: snakemake.input.workflow} | dict.fromkeys(made.methods, snakemake.input.methods)
     for target, source in copies.items():
         with atomic_path(target) as temporary:

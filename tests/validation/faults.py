@@ -172,7 +172,7 @@ def read_only(bench: Workbench, before: dict[str, str]) -> tuple[str, str]:
         status, printed = run(bench)
     finally:
         subprocess.run(["umount", str(out)], check=True)
-    return line_with("Read-only file system", printed), after_repair(bench, before, status)
+    return line_with("Write-protected output", printed), after_repair(bench, before, status)
 
 
 def mounted(*arguments: str) -> bool:
@@ -213,7 +213,11 @@ def replaced_under_an_old_stamp(bench: Workbench, before: dict[str, str]) -> tup
     _, printed = run(bench)
     lines = [line for line in verified(bench) if "check_images" in line or "T1w.nii.gz" in line]
     seen = "the run sees it" if "Nothing to be done" not in printed else "the run does not see it; verify says: "
-    return seen + (lines[0].replace("\t", " ") if lines else "nothing"), "" if lines else "not seen"
+    os.utime(image)
+    again, _ = run(bench)
+    if not lines or again or verified(bench):
+        return seen, "not named, or not made again after `touch`"
+    return seen + lines[0].replace("\t", " "), "named by verify; made again after `touch`"
 
 
 def main() -> None:

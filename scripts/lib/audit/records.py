@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scripts.lib.tables import read_json, write_json
+from scripts.lib.tables import WRITING, read_json, write_json
 
 LOGS = "logs"
 OWN_RECORD = f"{LOGS}/write_inventory/cohort.json"
@@ -88,6 +88,13 @@ def finish(
 def root_of(log: str | Path) -> Path:
     """The output folder of a log (`<output>/logs/<rule>/<wildcards>.log`)."""
     return Path(log).absolute().parents[2]
+
+
+def sweep(root: str | Path) -> None:
+    """Delete what killed jobs left half written. For jobs that start when all others have ended."""
+    for path in sorted(Path(root).rglob(f"{WRITING}*")):
+        path.unlink()
+        print(f"removed {path}, left by a job that was killed")
 
 
 def read_records(root: str | Path) -> Iterator[Record]:

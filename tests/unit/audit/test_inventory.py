@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from scripts.lib.audit.inventory import CACHE, INVENTORY, Entry, Hasher, read_inventory
+from scripts.lib.audit.records import sweep
+from scripts.lib.audit.verify import verify
 from scripts.lib.job import run
 from scripts.lib.tables import read_json
 from tests.unit.audit.made_run import MadeRun, edit_keeping_times
@@ -115,3 +117,11 @@ def test_a_job_whose_log_is_on_a_full_disk_says_what_to_do(tmp_path, capfd):
     log.mkdir()
     with pytest.raises(SystemExit, match="IsADirectoryError"):
         run(lambda given: None, snakemake)
+
+
+def test_what_a_killed_job_left_half_written_is_swept(made):
+    left = made.root / "sub-01/ses-01/.writing-abc.json"
+    left.write_text("{")
+    sweep(made.root)
+    assert not left.exists()
+    assert verify(made.root) == []
