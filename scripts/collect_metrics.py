@@ -15,7 +15,7 @@ from scripts.lib.cohort.collect import (
     patients_table,
 )
 from scripts.lib.cohort.ratings import ratings_table
-from scripts.lib.cohort.review import judged, judged_changes, picture_keys, read_review, taken_out
+from scripts.lib.cohort.review import judged, judged_changes, picture_keys, read_review, taken_out, without_calcium
 from scripts.lib.job import run
 from scripts.lib.tables import read_tsv, write_tsv
 
@@ -82,6 +82,7 @@ def main(snakemake):
             name: judged_changes(table, review) if name == "changes" else judged(table, review, kinds.get(name, name))
             for name, table in measured.items()
         }
+        kept["vessel wall"] = without_calcium(kept["vessel wall"], review)
         judged_patients, judged_lesions = cohort(kept)
         patients = taken_out(patients, judged_patients, review)
         lesions = taken_out(lesions, judged_lesions.reset_index(drop=True), review)
