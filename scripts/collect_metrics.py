@@ -19,7 +19,7 @@ from scripts.lib.cohort.collect import (
 )
 from scripts.lib.cohort.image_status import image_status
 from scripts.lib.cohort.ratings import ratings_table
-from scripts.lib.cohort.review import judged, judged_changes, picture_keys, read_review, taken_out
+from scripts.lib.cohort.review import judged, judged_changes, picture_keys, read_review, taken_out, without_calcium
 from scripts.lib.job import run
 from scripts.lib.tables import read_json, read_tsv, write_tsv
 
@@ -100,6 +100,7 @@ def main(snakemake):
             name: judged_changes(table, review) if name == "changes" else judged(table, review, kinds.get(name, name))
             for name, table in measured.items()
         }
+        kept["vessel wall"] = without_calcium(kept["vessel wall"], review)
         judged_patients, judged_lesions = cohort(kept)
         patients = taken_out(patients, judged_patients, review)
         lesions = taken_out(lesions, judged_lesions.reset_index(drop=True), review)

@@ -196,6 +196,15 @@ def test_advice_falls_back_to_the_status():
     assert advice(Stage("images", "failed", "something new"), TEXTS["errors"]) == TEXTS["errors"]["default"]["failed"]
 
 
+def test_each_part_of_a_reason_gets_its_advice_once():
+    reason = (
+        "ct: cannot be read as NIfTI (x); copy or convert it again; microbleeds: 3 spots not told from calcium: no CT"
+    )
+    said = advice(Stage("images", "failed", reason), TEXTS["errors"])
+    assert said.startswith("Copy or convert the file again")
+    assert said.count("Without a CT") == 1
+
+
 def test_data_cannot_inject_markup(files, tmp_path):
     for path in made_report.build(files, tmp_path).parent.glob("*.html"):
         assert "<script>alert" not in path.read_text(encoding="utf-8")

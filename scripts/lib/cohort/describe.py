@@ -82,9 +82,8 @@ def describe(
             found = [{"variable": variable, "group": name, **_number_summary(part)} for name, part in by_group.items()]
         else:
             levels = levels_of(values)
-            counts = np.array([[int((sample == level).sum()) for level in levels] for sample in samples]).reshape(
-                len(samples), -1
-            )
+            counts = np.array([[int((sample == level).sum()) for level in levels] for sample in samples], int)
+            counts = counts.reshape(len(samples), len(levels))  # where no row is left there is neither
             test = compare_counts(counts, count_test)
             difference = counts_difference(counts)
             shown = [1.0] if is_yes_no(values) else levels

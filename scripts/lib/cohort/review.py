@@ -37,6 +37,7 @@ TAKES_OUT = {
     CHANGE: (CHANGE,),
 }
 CALCIUM_CHANGES = ("calcification_volume_mm3", "agatston_equivalent")  # all other changes are seen on MRI
+PLAQUE_CALCIUM = ("plaque_class", "n_calcium_lesions", "n_spotty_calcium")  # and all that begin with calcium_
 IDENTITY = ("subject", "session", "from_session", "to_session", "lesion", "artery", "side", "reader", "measure")
 KEPT = (*IDENTITY, "interval_days", "status", "reason", "acq_time")
 
@@ -107,6 +108,23 @@ def judged(table: pd.DataFrame, review: pd.DataFrame, what: str, session: str = 
             result.loc[usable, "status"] = REVIEW
             both = [join_reasons(None if pd.isna(old) else str(old), reason) for old in result.loc[usable, "reason"]]
             result.loc[usable, "reason"] = both
+    return result
+
+
+def without_calcium(plaques: pd.DataFrame, review: pd.DataFrame) -> pd.DataFrame:
+    """The plaques without what the CT says of them, where the calcification's or the registration's picture failed."""
+    result = plaques.astype({"status": object, "reason": object})
+    columns = [name for name in plaques.columns if name.startswith("calcium_") or name in PLAQUE_CALCIUM]
+    for row in review[review["verdict"] == FAIL].to_dict("records"):
+        if "calcification" in TAKES_OUT[row["picture"]]:
+            mine = (plaques["subject"] == row["subject"]) & (plaques["session"] == row["session"])
+            for name in columns:
+                result[name] = result[name].where(~mine)
+            both = [
+                join_reasons(None if pd.isna(old) else str(old), reason_of(row)) for old in result.loc[mine, "reason"]
+            ]
+            result.loc[mine, "reason"] = both
+            result.loc[mine & (result["status"] == OK), "status"] = REVIEW
     return result
 
 

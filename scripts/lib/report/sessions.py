@@ -238,9 +238,10 @@ def problems(sessions: Sequence[Session]) -> list[tuple[Session, Stage]]:
 
 
 def advice(stage: Stage, texts: Mapping[str, Any]) -> str:
-    """What to do about a stage that is not ok: the first advice whose pattern its reason fits."""
-    fitting = (text for pattern, text in texts["advice"] if re.search(pattern, stage.reason))
-    return next(fitting, texts["default"][stage.status])
+    """What to do about a stage that is not ok: for each part of its reason the first advice whose pattern it fits."""
+    parts = stage.reason.split("; ")
+    fitting = [next((text for pattern, text in texts["advice"] if re.search(pattern, part)), None) for part in parts]
+    return " ".join(dict.fromkeys(filter(None, fitting))) or texts["default"][stage.status]
 
 
 def missing_stages(sessions: Sequence[Session]) -> list[tuple[str, str, int]]:

@@ -195,3 +195,10 @@ def test_printed_layout(cohort):
 def test_numbers_in_print():
     assert [p_text(p) for p in (0.0004, 0.0123, 0.0996, 0.31, np.nan)] == ["<0.001", "0.012", "0.10", "0.31", ""]
     assert [number_text(x) for x in (1234.5, 61.65, 3.456, 0.0123, 0)] == ["1234", "61.6", "3.46", "0.012", "0.00"]
+
+
+def test_an_analysis_that_nobody_is_left_in_has_a_table_without_tests():
+    nobody = pd.DataFrame({"group": pd.Series(dtype=str), "sex": pd.Series(dtype=str), "age": pd.Series(dtype=float)})
+    table = describe(nobody, ["sex", "age"], "group", [])
+    assert table["p"].isna().all()
+    assert not (table["n"] > 0).any()

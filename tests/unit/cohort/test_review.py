@@ -9,7 +9,7 @@ import pytest
 from scripts.build_attrition import main as build_attrition
 from scripts.collect_metrics import main as collect_metrics
 from scripts.lib.cohort.external import StudyTableError
-from scripts.lib.cohort.review import judged, judged_changes, picture_keys, read_review
+from scripts.lib.cohort.review import judged, judged_changes, picture_keys, read_review, without_calcium
 from scripts.lib.config import Analysis
 from scripts.lib.tables import read_tsv, write_tsv
 
@@ -100,6 +100,17 @@ def test_a_failed_registration_takes_out_what_comes_through_it():
     emptied = {what: judged(table, verdicts, what)["x"].isna().all() for what in ("calcification", "small vessel")}
     assert emptied == {"calcification": True, "small vessel": True}
     assert not judged(table, verdicts, "vessel wall")["x"].isna().any()  # drawn and measured on its own image
+
+
+def test_a_failed_calcification_takes_the_calcium_out_of_the_plaques_and_nothing_else():
+    plaques = pd.DataFrame({"subject": ["01"], "session": "01", "lesion": 1, "stenosis_percent": 61.0})
+    plaques = plaques.assign(calcium_percent=12.0, plaque_class="partially calcified", status="ok", reason=None)
+    after = without_calcium(plaques, rows_of(["01", "01", "calcification", "fail", "", ""])).iloc[0]
+    assert np.isnan(after["calcium_percent"])
+    assert pd.isna(after["plaque_class"])
+    assert (after["stenosis_percent"], after["status"]) == (61.0, "review")
+    same = without_calcium(plaques, rows_of(["01", "01", "wall", "fail", "", ""])).iloc[0]
+    assert same["calcium_percent"] == 12.0
 
 
 def test_a_visit_or_the_pair_takes_the_change_out():

@@ -59,7 +59,7 @@
 
     async start() {
       this.nv = new window.niivue.Niivue({ logLevel: "error", dragAndDropEnabled: false, isRadiologicalConvention: true,
-        isOrientationTextVisible: true, multiplanarShowRender: 0, backColor: [0, 0, 0, 1], crosshairWidth: 0.5,
+        isOrientationTextVisible: true, multiplanarShowRender: 0, backColor: [0, 0, 0, 1], crosshairWidth: 1.2,
         crosshairWidthUnit: "mm",
         crosshairColor: [0.94, 0.89, 0.26, 1], loadingText: "", isColorbar: false, show3Dcrosshair: false, isResizeCanvas: true });
       await this.nv.attachToCanvas(this.canvas, false);
@@ -76,18 +76,24 @@
     async show(overlays) {
       const column = this.columns.value;
       const [grey] = await volume(this.viewer.key(column));
-      while (this.nv.volumes.length) this.nv.removeVolumeByIndex(this.nv.volumes.length - 1);
       this.canvas.setAttribute("aria-label", `${texts.images[column] ?? column}`);
-      if (!grey) return this.viewer.note(texts.unusable.replace("{image}", texts.images[column] ?? column));
-      this.nv.addVolume(await image(grey, { low: grey.window[0], high: grey.window[1] }));
+      // Set together and drawn once: niivue's addVolume would draw all layers again for each of them.
+      this.nv.volumes = [];
+      if (!grey) {
+        this.nv.updateGLVolume();
+        return this.viewer.note(texts.unusable.replace("{image}", texts.images[column] ?? column));
+      }
+      const shown = [await image(grey, { low: grey.window[0], high: grey.window[1] })];
       for (const [layer, options] of overlays) {
         const added = await image(layer, options);
         if (layer.labels) added.setColormapLabel(colormap(layer));
-        this.nv.addVolume(added);
+        shown.push(added);
       }
+      this.nv.volumes = shown;
+      this.nv.setVolume(shown[0], 0);
       this.windows.replaceChildren(...[[texts.as_pictures, ...grey.window], ...(texts.windows[column] ?? [])]
         .map(([name, low, high]) => new Option(`${name} (${low} … ${high}${grey.unit ? ` ${grey.unit}` : ""})`, JSON.stringify([low, high]))));
-      this.setWindow(...grey.window);
+      [this.low.value, this.high.value] = grey.window;
     }
   }
 
