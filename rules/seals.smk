@@ -72,7 +72,7 @@ def stamp_finished():
 
 
 def leave_out_sealed(sealing):
-    """Make the rule no producer of the files of sealed subjects: to the graph they are files like the images."""
+    """Sealed subjects have no producer of their files: to the graph these are files like the images."""
     produces = sealing.is_producer
     sealing.is_producer = lambda path: path not in sealed_files() and produces(path)
 
