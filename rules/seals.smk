@@ -63,16 +63,20 @@ def sealed_files():
 
 
 def stamp_finished():
-    """Note the plan of every subject whose jobs have all ended; not where Snakemake was told to judge by less."""
-    if workflow.touch or not NEEDED_TRIGGERS <= triggers():
+    """Note the plan of every subject whose jobs have all ended; not where Snakemake was told to judge by less, and only
+    of subjects that were sealed in this run where it was told to look at a part of the graph."""
+    asked = workflow.dag_settings
+    if workflow.touch or asked.allowed_rules or asked.target_jobs or not NEEDED_TRIGGERS <= triggers():
         return
-    jobs = [job for job in workflow.dag.jobs if job.rule.name == "seal_subject"]
-    ended = [job for job in jobs if workflow.dag.finished(job) or not workflow.dag.needrun(job)]
+    in_part = asked.until or asked.omit_from or asked.batch
+    dag = workflow.dag
+    jobs = [job for job in dag.jobs if job.rule.name == "seal_subject"]
+    ended = [job for job in jobs if dag.finished(job) or not (in_part or dag.needrun(job))]
     seals().stamp(job.wildcards.subject for job in ended)
 
 
 def leave_out_sealed(sealing):
-    """Make the rule no producer of the files of sealed subjects: to the graph they are files like the images."""
+    """Sealed subjects have no producer of their files: to the graph these are files like the images."""
     produces = sealing.is_producer
     sealing.is_producer = lambda path: path not in sealed_files() and produces(path)
 

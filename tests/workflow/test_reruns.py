@@ -186,7 +186,7 @@ def test_an_edited_rule_opens_all_and_the_next_run_seals_them_again(bench):
     assert subjects_in_graph(bench) == {"01", "02", "03"}
     bench.seal()
     assert subjects_in_graph(bench) == set()
-    bench.edit("rules/small_vessel.smk", "mem_mb=2600", "mem_mb=2600  # a comment")
+    bench.edit("rules/small_vessel.smk", "mem_mb=2600,", "mem_mb=2600,  # a comment")
     assert subjects_in_graph(bench) == set()
 
 
