@@ -38,6 +38,7 @@ rule detect_microbleeds:
         ct=image("ct"),
         checks=checks(),
         brain=brain_mask(),
+        from_template=between_template_and_reference("MNI152", "reference"),
         template_facts=template_facts(),
         swi_to_reference=to_reference("swi"),
         swi_to_reference_facts=to_reference("swi", ".json"),

@@ -71,6 +71,8 @@ class MicrobleedSettings(Section):
     """A spot whose 90th percentile on the registered CT reaches this is calcium (blood that old is below)."""
     calcium_radius_mm_min: float = 1.5
     """Least radius of the ball in which the CT is looked up."""
+    tissue_share_min: float = 0.5
+    """A spot where the template's share of grey and white matter is less is choroid plexus, falx, pineal or a vessel."""
     review_count: int = 50
     """More spots than this are marked for review."""
 
