@@ -6,7 +6,14 @@ import SimpleITK as sitk
 
 from scripts.lib.images import ImageError, map_points, read_ct, write_image
 from scripts.lib.job import run
-from scripts.lib.small_vessel.microbleeds import CALCIUM, COLUMNS, MICROBLEED, OUTSIDE, detect_microbleeds, hu_percentile
+from scripts.lib.small_vessel.microbleeds import (
+    CALCIUM,
+    COLUMNS,
+    MICROBLEED,
+    OUTSIDE,
+    detect_microbleeds,
+    hu_percentile,
+)
 from scripts.lib.small_vessel.session import NotMeasured, brain_on, priors_on, read_checked, to_reference
 from scripts.lib.tables import OK, REVIEW, join_reasons, was_made, write_json, write_not_made, write_tsv
 

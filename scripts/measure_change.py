@@ -19,6 +19,7 @@ from scripts.lib.longitudinal import (
     wmh_rows,
 )
 from scripts.lib.registration import register_rigid
+from scripts.lib.small_vessel.posterior import read_model
 from scripts.lib.small_vessel.session import NotMeasured, brain_on, priors_on, read_checked, to_reference
 from scripts.lib.small_vessel.tissues import TissueError
 from scripts.lib.tables import FAILED, MISSING, USABLE, read_json, read_tsv, write_tsv
@@ -73,7 +74,7 @@ def read_visit(visit, flair, brain, grid, from_half):
     )
 
 
-def wmh_change(visits, half, days, settings):
+def wmh_change(visits, model, half, days, settings):
     """Rows of WMH; `half`: square root of the motion between the visits' references."""
     flairs = [read_checked(visit, "FLAIR") for visit in visits]
     steps = (half, np.linalg.inv(half))
@@ -90,7 +91,7 @@ def wmh_change(visits, half, days, settings):
         read_visit(visit, flair, brain[box], part, back)
         for visit, flair, brain, back in zip(visits, flairs, brains, from_half, strict=True)
     ]
-    found = wmh_pair(pair, settings["wmh"], settings["change"]["difference_sd_min"])
+    found = wmh_pair(pair, model, settings["wmh"], settings["change"]["difference_sd_min"])
     return wmh_rows(found, part.affine, days, settings["wmh"])
 
 
@@ -138,10 +139,10 @@ def calcium_change(visits, days):
     return [change_row(measure, first[column], last[column], days) for measure, column in CALCIUM.items()]
 
 
-def mri_change(visits, half, days, settings):
+def mri_change(visits, model, half, days, settings):
     """Rows of what is measured on MRI, each with its own status."""
     try:
-        rows = wmh_change(visits, half, days, settings)
+        rows = wmh_change(visits, model, half, days, settings)
     except (NotMeasured, TissueError, ValueError) as problem:
         rows = not_measured(WMH_MEASURES, days, problem)
     for measure, name in COUNTS.items():
@@ -161,7 +162,7 @@ def main(snakemake):
     except (NotMeasured, ValueError) as problem:
         rows = not_measured((*WMH_MEASURES, *COUNTS), days, problem)
     else:
-        rows = mri_change(visits, half, days, settings)
+        rows = mri_change(visits, read_model(snakemake.input.wmh_model), half, days, settings)
     rows += calcium_change(visits, days)
     keys = dict(zip(KEYS, (snakemake.wildcards.subject, *params.sessions), strict=True))
     write_tsv(pd.DataFrame(rows).assign(**keys)[list(COLUMNS)], snakemake.output.change)

@@ -36,10 +36,10 @@ def detect_microbleeds(
     """Find microbleeds on a T2*/SWI image; `brain` is a mask on its grid.
 
     hu_at(point RAS in the image's world, radius mm) gives the HU on the registered CT; without a CT nothing is told to
-    be calcium and `hu_p90` is NaN. `tissue` is the template's share of grey and white matter on the image's grid: a spot
-    where it is low lies in a ventricle (choroid plexus), at the falx, in a cistern or the pineal, and is no microbleed.
-    Returns the table (one row per spot; `kind` microbleed, calcification or outside tissue; centre in RAS mm of the
-    image) and the label map (int32, label = column `microbleed`; spots of every kind).
+    be calcium and `hu_p90` is NaN. `tissue` is the template's share of grey and white matter on the image's grid: a
+    spot where it is low lies in a ventricle (choroid plexus), at the falx, in a cistern or the pineal, and is no
+    microbleed. Returns the table (one row per spot; `kind` microbleed, calcification or outside tissue; centre in RAS
+    mm of the image) and the label map (int32, label = column `microbleed`; spots of every kind).
     """
     box = bounding_box(brain)
     part, inside = crop(image, box), brain[box]
