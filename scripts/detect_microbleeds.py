@@ -44,9 +44,9 @@ def main(snakemake):
         image = read_checked(given, column, name="T2* or SWI" if not given.get(column) else column)
         way = to_reference(given, column)
         brain = brain_on(given, image, way)
-        tissue = sum(priors_on(given, image, way, "wm", "gm").values())
+        priors = priors_on(given, image, way, "wm", "gm")
         hu_at, no_ct = calcium_lookup(given, way)
-        found, label_map = detect_microbleeds(image, brain, settings, hu_at, tissue)
+        found, label_map = detect_microbleeds(image, brain, settings, hu_at, priors["wm"] + priors["gm"])
     except NotMeasured as problem:
         write_tsv(pd.DataFrame(columns=[*labels, *COLUMNS]), out.table)
         write_not_made(out.labels)

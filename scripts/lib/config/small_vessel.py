@@ -56,8 +56,8 @@ class WmhToolSettings(Section):
     """Another tool that segments WMH in place of the built-in method; a mask of the user's goes before both."""
 
     command: str | None = None
-    """Command line, e.g. `docker run --rm -v {folder}:{folder} IMAGE --flair {FLAIR} --output {mask}`. Put in are {FLAIR},
-    {T1w}, {mask} (NIfTI to be written on the FLAIR's grid) and {folder} (scratch that holds them all)."""
+    """Command line, e.g. `docker run --rm -v {folder}:{folder} IMAGE --flair {FLAIR} --output {mask}`. Put in are
+    {FLAIR}, {T1w}, {mask} (NIfTI to be written on the FLAIR's grid) and {folder} (scratch that holds them all)."""
     version: str | None = None
     """The tool's version (or the container's digest), recorded beside every mask it made."""
     weights: str | None = None

@@ -64,8 +64,10 @@ def read_model(path: str | Path) -> Model:
     content = json.loads(Path(path).read_text(encoding="utf-8"))
     if tuple(content["features"]) != FEATURES:
         raise ValueError(f"{path}: fitted on other features than this version computes; fit it again (training/)")
-    numbers = {name: np.array(content[name], np.float32) for name in Model.__annotations__ if name != "version"}
-    return Model(**numbers | {"bias": float(content["bias"]), "version": content["version"]})
+    low, high, mean, sd, weights = (
+        np.array(content[name], np.float32) for name in ("low", "high", "mean", "sd", "weights")
+    )
+    return Model(low, high, mean, sd, weights, float(content["bias"]), str(content["version"]))
 
 
 def features_of(brain: Brain, place: np.ndarray) -> np.ndarray:
