@@ -6,7 +6,8 @@ DEMO := build/demo
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES) --configfile demo/studies.yaml demo/config.yaml
 
 .PHONY: demo demo-data demo-plan test validate validate-poses benchmark-registration audit-table reproduce lint config \
-	verify trace deidentify-check hostile-inputs validate-faults validate-same-bytes resources status slurm lock clean
+	verify trace deidentify-check hostile-inputs validate-faults validate-same-bytes resources status slurm \
+	wmh-model validate-wmh lock clean
 
 demo: $(DEMO)/.made
 	@$(SNAKEMAKE)
@@ -25,6 +26,19 @@ test: $(DEMO)/.made
 validate: demo
 	@$(BIN)/python -m tests.validation.compare --run $(DEMO) --out docs/validation.md
 	@$(BIN)/python -m tests.validation.plaque --out docs/plaque_accuracy.md
+
+# the learned step of WMH, fitted on digital heads
+wmh-model: .venv/.installed
+	@$(BIN)/python -m training.fit_wmh
+
+# 40 heads that nothing was chosen on
+validate-wmh: build/heldout/.made
+	@$(BIN)/python -m tests.validation.small_vessel --heads build/heldout --out docs/small_vessel_accuracy.md
+
+build/heldout/.made: .venv/.installed $(wildcard demo/*.py)
+	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS=1 \
+		$(BIN)/python -m demo --out build/heldout --subjects 40 --seed 2026 --jobs $(CORES)
+	@touch $@
 
 # 200 random poses of eight heads that no setting was chosen on
 validate-poses: build/poses/.made

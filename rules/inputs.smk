@@ -41,6 +41,25 @@ def rigid_sidecars(wildcards):
     return [path for path in sidecars if path]
 
 
+# Small vessels
+
+
+def wmh_model():
+    """The learned step of WMH: weights fitted on digital heads."""
+    return resource("wmh_model/model.json")
+
+
+def for_wmh_tool(column):
+    """Input function: the image of this column where the WMH tool's command names it, else nothing."""
+    named = f"{{{column}}}" in (CONFIG.wmh_tool.command or "")
+    return image(column) if named else []
+
+
+def wmh_tool_weights():
+    """The WMH tool's weights, so that a change of them makes the masks anew."""
+    return CONFIG.wmh_tool.weights or []
+
+
 # Calcification
 
 

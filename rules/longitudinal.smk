@@ -24,6 +24,7 @@ rule measure_change:
             lacune_facts=made_from("FLAIR", "anat", "desc-lacunes.json"),
             calcification=made_from("ct", "ct", "desc-calcification_patient.tsv"),
         ),
+        wmh_model=wmh_model(),
     output:
         change=subject_file("desc-change_metrics.tsv"),
         lesions=subject_file("space-halfway_desc-wmhchange_dseg.nii.gz"),

@@ -1,7 +1,10 @@
 rule segment_wmh:
     input:
         FLAIR=image("FLAIR"),
+        T1w=for_wmh_tool("T1w"),
         wmh=image("wmh"),
+        weights=wmh_tool_weights(),
+        model=wmh_model(),
         checks=checks(),
         brain=brain_mask(),
         from_template=between_template_and_reference("MNI152", "reference"),
@@ -23,7 +26,7 @@ rule segment_wmh:
         mem_mb=2500,
         runtime=10,
     params:
-        settings=settings("wmh"),
+        settings=settings("wmh", "wmh_tool"),
         code=code("segment_wmh"),
     message:
         "segment white matter hyperintensities: sub-{wildcards.subject} ses-{wildcards.session}"
@@ -38,6 +41,7 @@ rule detect_microbleeds:
         ct=image("ct"),
         checks=checks(),
         brain=brain_mask(),
+        from_template=between_template_and_reference("MNI152", "reference"),
         template_facts=template_facts(),
         swi_to_reference=to_reference("swi"),
         swi_to_reference_facts=to_reference("swi", ".json"),

@@ -6,8 +6,15 @@ import SimpleITK as sitk
 
 from scripts.lib.images import ImageError, map_points, read_ct, write_image
 from scripts.lib.job import run
-from scripts.lib.small_vessel.microbleeds import COLUMNS, MICROBLEED, detect_microbleeds, hu_percentile
-from scripts.lib.small_vessel.session import NotMeasured, brain_on, read_checked, to_reference
+from scripts.lib.small_vessel.microbleeds import (
+    CALCIUM,
+    COLUMNS,
+    MICROBLEED,
+    OUTSIDE,
+    detect_microbleeds,
+    hu_percentile,
+)
+from scripts.lib.small_vessel.session import NotMeasured, brain_on, priors_on, read_checked, to_reference
 from scripts.lib.tables import OK, REVIEW, join_reasons, was_made, write_json, write_not_made, write_tsv
 
 
@@ -31,13 +38,15 @@ def main(snakemake):
     settings = snakemake.params.settings["microbleeds"]
     column = "swi" if given.get("swi") else "T2starw"
     labels = {"subject": snakemake.wildcards.subject, "session": snakemake.wildcards.session}
-    facts = {**labels, "image": column, "n_microbleeds": None, "n_calcifications": None, "calcium_checked": False}
+    facts = {**labels, "image": column, "n_microbleeds": None, "n_calcifications": None, "n_outside_tissue": None}
+    facts["calcium_checked"] = False
     try:
         image = read_checked(given, column, name="T2* or SWI" if not given.get(column) else column)
         way = to_reference(given, column)
         brain = brain_on(given, image, way)
+        priors = priors_on(given, image, way, "wm", "gm")
         hu_at, no_ct = calcium_lookup(given, way)
-        found, label_map = detect_microbleeds(image, brain, settings, hu_at)
+        found, label_map = detect_microbleeds(image, brain, settings, hu_at, priors["wm"] + priors["gm"])
     except NotMeasured as problem:
         write_tsv(pd.DataFrame(columns=[*labels, *COLUMNS]), out.table)
         write_not_made(out.labels)
@@ -50,7 +59,8 @@ def main(snakemake):
         "status": REVIEW if many else OK,
         "reason": join_reasons(f"many spots ({count}): look for noise or vessels among them" if many else "", doubt),
         "n_microbleeds": count,
-        "n_calcifications": int((found["kind"] != MICROBLEED).sum()),
+        "n_calcifications": int((found["kind"] == CALCIUM).sum()),
+        "n_outside_tissue": int((found["kind"] == OUTSIDE).sum()),
         "calcium_checked": hu_at is not None,
     }
     found = found.assign(**labels)[[*labels, *COLUMNS]]

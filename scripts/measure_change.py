@@ -30,6 +30,7 @@ from scripts.lib.longitudinal import (
     wmh_rows,
 )
 from scripts.lib.registration import register_rigid
+from scripts.lib.small_vessel.posterior import read_model
 from scripts.lib.small_vessel.session import NotMeasured, brain_on, priors_on, read_checked, to_reference
 from scripts.lib.small_vessel.tissues import TissueError
 from scripts.lib.tables import FAILED, MISSING, USABLE, read_json, read_tsv, write_not_made, write_tsv
@@ -84,7 +85,7 @@ def read_visit(visit, flair, brain, grid, from_half):
     )
 
 
-def wmh_change(visits, half, days, settings):
+def wmh_change(visits, model, half, days, settings):
     """Rows of WMH, and their map on the half-way grid; `half`: square root of the motion between the references."""
     flairs = [read_checked(visit, "FLAIR") for visit in visits]
     steps = (half, np.linalg.inv(half))
@@ -101,7 +102,7 @@ def wmh_change(visits, half, days, settings):
         read_visit(visit, flair, brain[box], part, back)
         for visit, flair, brain, back in zip(visits, flairs, brains, from_half, strict=True)
     ]
-    found = wmh_pair(pair, settings["wmh"], settings["change"]["difference_sd_min"])
+    found = wmh_pair(pair, model, settings["wmh"], settings["change"]["difference_sd_min"])
     return wmh_rows(found, part.affine, days, settings["wmh"]), part.with_data(change_labels(*found.masks))
 
 
@@ -149,11 +150,11 @@ def calcium_change(visits, days):
     return [change_row(measure, first[column], last[column], days) for measure, column in CALCIUM.items()]
 
 
-def mri_change(visits, half, days, settings):
+def mri_change(visits, model, half, days, settings):
     """Rows of what is measured on MRI, each with its own status, and the half-way map of WMH (None if not made)."""
     labels = None
     try:
-        rows, labels = wmh_change(visits, half, days, settings)
+        rows, labels = wmh_change(visits, model, half, days, settings)
     except (NotMeasured, TissueError, ValueError) as problem:
         rows = not_measured(WMH_MEASURES, days, problem)
     for measure, name in COUNTS.items():
@@ -175,7 +176,8 @@ def main(snakemake):
     except (NotMeasured, ValueError) as problem:
         rows = not_measured((*WMH_MEASURES, *COUNTS), days, problem)
     else:
-        rows, labels = mri_change(visits, half, days, settings)
+        model = read_model(snakemake.input.wmh_model)
+        rows, labels = mri_change(visits, model, half, days, settings)
     rows += calcium_change(visits, days)
     keys = dict(zip(KEYS, (snakemake.wildcards.subject, *params.sessions), strict=True))
     write_tsv(pd.DataFrame(rows).assign(**keys)[list(COLUMNS)], output.change)

@@ -1,12 +1,14 @@
-"""Segment white matter hyperintensities on the native FLAIR, or take the user's mask; label the tissues."""
+"""Segment white matter hyperintensities on the native FLAIR, or take a mask made elsewhere; label the tissues."""
 
 import numpy as np
 
 from scripts.lib.images import Image, ImageError, bounding_box, crop, read_image, require_same_grid, write_image
 from scripts.lib.job import run
 from scripts.lib.small_vessel.grid import paste
+from scripts.lib.small_vessel.posterior import read_model
 from scripts.lib.small_vessel.session import NotMeasured, brain_on, priors_on, read_checked, to_reference
 from scripts.lib.small_vessel.tissues import TISSUES, TissueError
+from scripts.lib.small_vessel.tool import ToolError, run_tool, tool_facts
 from scripts.lib.small_vessel.wmh import Wmh, segment_wmh
 from scripts.lib.tables import FAILED, OK, REVIEW, join_reasons, write_json, write_not_made
 
@@ -17,10 +19,9 @@ def segment(given, flair: Image, settings) -> Wmh:
     brain = brain_on(given, flair, way)
     box = bounding_box(brain)
     part = crop(flair, box)
+    priors = priors_on(given, part, brain[box], way, "wm", "gm", "ventricles")
     try:
-        found = segment_wmh(
-            part, brain[box], priors_on(given, part, brain[box], way, "wm", "gm", "ventricles"), settings
-        )
+        found = segment_wmh(part, brain[box], priors, read_model(given["model"]), settings)
     except TissueError as error:
         raise NotMeasured(FAILED, str(error)) from error
     mask, tissues = (paste(array, box, flair.data.shape) for array in (found.mask, found.tissues))
@@ -37,14 +38,27 @@ def read_user_mask(path, flair: Image) -> np.ndarray:
     return mask.data > 0.5
 
 
+def mask_from_elsewhere(given, flair: Image, tool) -> tuple[np.ndarray | None, dict]:
+    """The user's mask, else that of the tool in the configuration, else None; and where it comes from."""
+    if given.get("wmh"):
+        return read_user_mask(given.wmh, flair), {"source": "user"}
+    if not tool["command"]:
+        return None, {"source": "built-in"}
+    images = {column: given[column] for column in ("FLAIR", "T1w") if given.get(column)}
+    try:
+        return run_tool(images, flair, tool), {"source": "tool", "tool": tool_facts(tool)}
+    except ToolError as error:
+        raise NotMeasured(FAILED, str(error)) from error
+
+
 def main(snakemake):
     given, out = snakemake.input, snakemake.output
     settings = snakemake.params.settings["wmh"]
-    facts: dict[str, object] = {"source": "user" if given.get("wmh") else "built-in"}
+    facts: dict[str, object] = {}
     tissues = None
     try:
         flair = read_checked(given, "FLAIR")
-        mask = read_user_mask(given.wmh, flair) if given.get("wmh") else None
+        mask, facts = mask_from_elsewhere(given, flair, snakemake.params.settings["wmh_tool"])
         try:
             found = segment(given, flair, settings)
             tissues = found.tissues
@@ -54,7 +68,7 @@ def main(snakemake):
                 raise
             facts |= {
                 "status": REVIEW,
-                "reason": f"the user's mask was taken, tissues are not labelled: {problem.reason}",
+                "reason": f"the given mask was taken, tissues are not labelled: {problem.reason}",
             }
         else:
             status, reason = (found.status, found.reason) if mask is None else (OK, "")

@@ -20,11 +20,13 @@ from scipy.spatial.transform import Rotation
 
 from scripts.lib.images import Image
 from scripts.lib.small_vessel.fazekas import MEASURES, measure_wmh
+from scripts.lib.small_vessel.posterior import Model
 from scripts.lib.small_vessel.wmh import (
     evidence,
     label_of,
-    mask_from_evidence,
+    mask_of,
     prepare_brain,
+    probability,
     seed_level,
     suspected_infarct_mm3,
 )
@@ -165,7 +167,7 @@ class WmhPair:
     reason: str
 
 
-def wmh_pair(visits: Sequence[Visit], settings: Mapping[str, Any], difference_sd_min: float) -> WmhPair:
+def wmh_pair(visits: Sequence[Visit], model: Model, settings: Mapping[str, Any], difference_sd_min: float) -> WmhPair:
     """Segment both visits by the same method, within the brain and by the priors that they share.
 
     Masks of the user's, where both visits have them, are taken as they are. Raises TissueError where a FLAIR cannot be
@@ -181,7 +183,7 @@ def wmh_pair(visits: Sequence[Visit], settings: Mapping[str, Any], difference_sd
     scores = [evidence(ready, settings) for ready in brains]
     seeds = [seed_level(ready, settings) for ready in brains]
     found = [
-        mask_from_evidence(score, seed, ready.flair.voxel_mm, settings)
+        mask_of(score, probability(ready, model, score > -np.inf), seed, ready.flair.voxel_mm, settings)
         for score, seed, ready in zip(scores, seeds, brains, strict=True)
     ]
     masks = settle(found, scores, [seed / 2 for seed in seeds], difference_sd_min)

@@ -92,6 +92,17 @@ def test_the_ct_tells_calcium_from_blood():
         assert found["kind"][gaps.argmin()] == kind
 
 
+def test_a_spot_where_the_template_has_no_tissue_is_no_microbleed():
+    image, brain = swi()
+    _, points = grid((0.9, 0.9, 2.0))
+    ventricle = paint(points, [(lambda p: ball(p, (20.0, 10.0, 5.0), 6.0), 1.0)])
+    found, _ = detect_microbleeds(image, brain, MICROBLEEDS, tissue=brain - ventricle)
+    inside = np.linalg.norm(found[["x_mm", "y_mm", "z_mm"]] - np.array((20.0, 10.0, 5.0)), axis=1) < 1
+    assert found["kind"][inside].tolist() == ["outside tissue"]
+    assert (found["kind"][~inside] == "microbleed").all()
+    assert len(found) == len(BLEEDS)
+
+
 def test_hu_outside_the_ct_is_missing():
     ct = Image(np.full((10, 10, 10), 50.0, np.float32), np.eye(4))
     assert hu_percentile(ct, np.array([5.0, 5.0, 5.0]), 2.0) == 50.0

@@ -1,6 +1,8 @@
 """WMH on an analytic head: ellipsoids of tissue, balls of lesion, oblique and anisotropic grids."""
 
+import json
 from functools import cache
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,11 +14,14 @@ from scripts.lib.distance import distance_mm
 from scripts.lib.images import Image, bounding_box, crop
 from scripts.lib.longitudinal import Visit, growth_and_shrinkage_cm3, wmh_pair
 from scripts.lib.small_vessel.grid import closed, depth_mm, drop_small
+from scripts.lib.small_vessel.posterior import FEATURES, read_model
 from scripts.lib.small_vessel.tissues import CSF, VENTRICLES, TissueError, correct_bias, mode_of, onto, template_priors
-from scripts.lib.small_vessel.wmh import mask_from_evidence, segment_wmh
+from scripts.lib.small_vessel.wmh import mask_of, segment_wmh
 from scripts.lib.tables import OK, REVIEW
 
 SETTINGS = plain(Config().wmh)
+MODEL_PATH = Path(__file__).parents[2] / "resources/wmh_model/model.json"
+MODEL = read_model(MODEL_PATH)
 LEVELS = {"csf": 20.0, "wm": 100.0, "gm": 120.0, "wmh": 180.0}
 RADII_MM = np.array([44.0, 50.0, 42.0])
 HORNS = [(np.array([side * 9.0, 0.0, 4.0]), np.array([5.0, 18.0, 7.0])) for side in (-1, 1)]
@@ -79,7 +84,7 @@ def dice(first, second):
 )
 def test_lesions_are_found_at_their_size_on_thick_and_oblique_slices(voxel_mm, shading, extracted):
     case = head(LESIONS, voxel_mm, shading=shading, extracted=extracted)
-    found = segment_wmh(case.flair, case.brain, case.priors, SETTINGS)
+    found = segment_wmh(case.flair, case.brain, case.priors, MODEL, SETTINGS)
     assert dice(found.mask, case.truth) > (0.85 if voxel_mm[2] < 5 else 0.8)
     volume_cm3 = found.mask.sum() * case.flair.voxel_volume_mm3 / 1000
     assert volume_cm3 == pytest.approx(case.volume_cm3, rel=0.15 if voxel_mm[2] < 5 else 0.25)
@@ -91,7 +96,7 @@ def test_lesions_are_found_at_their_size_on_thick_and_oblique_slices(voxel_mm, s
 
 def test_a_head_without_lesions_gives_zero_and_asks_for_a_look():
     case = head()
-    found = segment_wmh(case.flair, case.brain, case.priors, SETTINGS)
+    found = segment_wmh(case.flair, case.brain, case.priors, MODEL, SETTINGS)
     assert not found.mask.any()
     assert found.status == REVIEW
     assert "no hyperintensity" in found.reason
@@ -99,8 +104,8 @@ def test_a_head_without_lesions_gives_zero_and_asks_for_a_look():
 
 def test_grey_levels_scale_with_the_image():
     case = head(LESIONS)
-    small = segment_wmh(case.flair, case.brain, case.priors, SETTINGS)
-    large = segment_wmh(case.flair.with_data(case.flair.data * 40), case.brain, case.priors, SETTINGS)
+    small = segment_wmh(case.flair, case.brain, case.priors, MODEL, SETTINGS)
+    large = segment_wmh(case.flair.with_data(case.flair.data * 40), case.brain, case.priors, MODEL, SETTINGS)
     assert dice(small.mask, large.mask) > 0.99
 
 
@@ -108,7 +113,7 @@ def test_a_lesion_that_runs_into_the_cortex_is_marked_as_a_possible_infarct():
     case = head(((33.0, -5.0, 6.0, 11.0),))
     wedge = np.linalg.norm(_points(case.flair) - [38.0, -5.0, 6.0], axis=-1) < 12
     bright = case.flair.with_data(np.where(wedge & case.brain, 190.0, case.flair.data).astype(np.float32))
-    found = segment_wmh(bright, case.brain, case.priors, SETTINGS)
+    found = segment_wmh(bright, case.brain, case.priors, MODEL, SETTINGS)
     assert found.status == REVIEW
     assert "possible infarct" in found.reason
 
@@ -118,7 +123,7 @@ def test_a_cut_field_of_view_is_said():
     top = int(np.argwhere(case.truth)[:, 2].mean())
     part = Image(case.flair.data[:, :, : top + 1], case.flair.affine)
     found = segment_wmh(
-        part, case.brain[:, :, : top + 1], {k: v[:, :, : top + 1] for k, v in case.priors.items()}, SETTINGS
+        part, case.brain[:, :, : top + 1], {k: v[:, :, : top + 1] for k, v in case.priors.items()}, MODEL, SETTINGS
     )
     assert "end of the field of view" in found.reason
 
@@ -127,14 +132,14 @@ def test_an_image_without_flair_contrast_is_refused():
     case = head(LESIONS)
     inverted = case.flair.with_data(np.where(case.brain, 300 - case.flair.data, 0).astype(np.float32))
     with pytest.raises(TissueError, match="CSF is not darker"):
-        segment_wmh(inverted, case.brain, case.priors, SETTINGS)
+        segment_wmh(inverted, case.brain, case.priors, MODEL, SETTINGS)
 
 
 def test_what_the_ventricles_enclose_is_no_lesion():
     case = head()
     plexus = np.linalg.norm(_points(case.flair) - [9.0, 0.0, 4.0], axis=-1) < 3
     bright = case.flair.with_data(np.where(plexus, 190.0, case.flair.data).astype(np.float32))
-    assert not segment_wmh(bright, case.brain, case.priors, SETTINGS).mask.any()
+    assert not segment_wmh(bright, case.brain, case.priors, MODEL, SETTINGS).mask.any()
 
 
 def test_growing_stops_at_half_height_and_small_lesions_are_dropped():
@@ -144,18 +149,44 @@ def test_growing_stops_at_half_height_and_small_lesions_are_dropped():
     score[35:38, 2:4, 2] = 7.0  # a seed that is too small
     score[35, 3, 2:10] = 5.0
     score[30, 10, 10] = 20.0
-    mask = mask_from_evidence(score, 6.0, np.ones(3), SETTINGS | {"seed_mm3_min": 7.0, "lesion_mm3_min": 2.0})
+    settings = SETTINGS | {"seed_mm3_min": 7.0, "lesion_mm3_min": 2.0}
+    mask = mask_of(score, np.where(score > 0, 0.6, 0), 6.0, np.ones(3), settings)
     assert mask[10:20, 5:15, 5:15].all()
     assert mask[20, 5:15, 5:15].all()
     assert not mask[21:].any()
+
+
+def test_a_seed_is_bright_and_likely_or_sure():
+    score = np.full((40, 10, 10), 0.5, np.float32)
+    likely = np.zeros(score.shape, np.float32)
+    for start, level, probability in ((2, 8.0, 0.5), (10, 8.0, 0.49), (18, 5.9, 0.94), (26, 2.0, 0.95)):
+        score[start : start + 4, 3:7, 3:7] = level
+        likely[start : start + 4, 3:7, 3:7] = probability
+    mask = mask_of(score, likely, 6.0, np.ones(3), SETTINGS)
+    assert [bool(mask[start : start + 4, 3:7, 3:7].all()) for start in (2, 10, 18, 26)] == [True, False, False, True]
+    assert mask.sum() == 2 * 4**3
+
+
+def test_a_model_is_a_logistic_regression_on_products_and_knows_its_features(tmp_path):
+    content = json.loads(MODEL_PATH.read_text())
+    features = np.random.default_rng(0).uniform(content["low"], content["high"], (50, len(FEATURES)))
+    x = (features - content["mean"]) / np.array(content["sd"])
+    terms = [x] + [x[:, i : i + 1] * x[:, i:] for i in range(x.shape[1])]
+    expected = 1 / (1 + np.exp(-(np.hstack(terms) @ content["weights"] + content["bias"])))
+    np.testing.assert_allclose(MODEL.probability(features), expected, atol=1e-3)
+    beyond = np.full((1, len(FEATURES)), 1e6)  # features are cut to the range that was seen
+    np.testing.assert_allclose(MODEL.probability(beyond), MODEL.probability(np.array([content["high"]])))
+    (tmp_path / "other.json").write_text(json.dumps(content | {"features": ["level"]}))
+    with pytest.raises(ValueError, match="other features"):
+        read_model(tmp_path / "other.json")
 
 
 def test_visits_exchanged_change_only_the_sign():
     first = head(LESIONS, (2.0, 2.0, 2.0), seed=1)
     second = head((*LESIONS, (-20.0, -20.0, 8.0, 5.0)), (2.0, 2.0, 2.0), seed=2)
     visits = [Visit(case.flair, case.brain, case.priors) for case in (first, second)]
-    there = wmh_pair(visits, SETTINGS, 4.0).masks
-    back = wmh_pair(visits[::-1], SETTINGS, 4.0).masks
+    there = wmh_pair(visits, MODEL, SETTINGS, 4.0).masks
+    back = wmh_pair(visits[::-1], MODEL, SETTINGS, 4.0).masks
     voxel_mm3 = first.flair.voxel_volume_mm3
     growth, shrinkage = growth_and_shrinkage_cm3(*there, voxel_mm3)
     assert (shrinkage, growth) == growth_and_shrinkage_cm3(*back, voxel_mm3)
@@ -168,7 +199,7 @@ def test_two_scans_of_one_state_show_no_change_though_noise_differs():
     visits = [
         Visit(c.flair, c.brain, c.priors) for c in (head(LESIONS, (2.0, 2.0, 2.0), seed=s, noise=7.0) for s in (3, 4))
     ]
-    masks = wmh_pair(visits, SETTINGS, 4.0).masks
+    masks = wmh_pair(visits, MODEL, SETTINGS, 4.0).masks
     growth, shrinkage = growth_and_shrinkage_cm3(*masks, 8.0)
     assert growth + shrinkage < 0.05 * masks[0].sum() * 8.0 / 1000
 
@@ -177,7 +208,7 @@ def test_users_masks_of_both_visits_are_compared_as_they_are():
     case = head(LESIONS, (2.0, 2.0, 2.0))
     other = np.roll(case.truth, 1, axis=0)
     visits = [Visit(case.flair, case.brain, case.priors, mask) for mask in (case.truth, other)]
-    masks = wmh_pair(visits, SETTINGS, 4.0).masks
+    masks = wmh_pair(visits, MODEL, SETTINGS, 4.0).masks
     assert (masks[0] == case.truth).all()
     assert (masks[1] == other).all()
 
@@ -243,7 +274,7 @@ def test_csf_outside_the_ventricles_is_labelled_apart():
     case = head(LESIONS)
     cleft = np.linalg.norm(_points(case.flair) - [0.0, -36.0, 12.0], axis=-1) < 5
     dark = case.flair.with_data(np.where(cleft, 20.0, case.flair.data).astype(np.float32))
-    tissues = segment_wmh(dark, case.brain, case.priors, SETTINGS).tissues
+    tissues = segment_wmh(dark, case.brain, case.priors, MODEL, SETTINGS).tissues
     assert (tissues[cleft & case.brain] == CSF).mean() > 0.9
 
 

@@ -17,7 +17,13 @@ from scripts.lib.config.analyses import Analysis
 from scripts.lib.config.calcification import CalcificationSettings, SeveritySettings
 from scripts.lib.config.images import ArterySettings, CheckImagesSettings, RegistrationSettings
 from scripts.lib.config.section import Section
-from scripts.lib.config.small_vessel import ChangeSettings, LacuneSettings, MicrobleedSettings, WmhSettings
+from scripts.lib.config.small_vessel import (
+    ChangeSettings,
+    LacuneSettings,
+    MicrobleedSettings,
+    WmhSettings,
+    WmhToolSettings,
+)
 from scripts.lib.config.vessel_wall import VesselWallSettings
 from scripts.lib.names import nearest
 
@@ -62,6 +68,7 @@ class Config(Section):
     calcification: CalcificationSettings = CalcificationSettings()
     severity: SeveritySettings = SeveritySettings()
     wmh: WmhSettings = WmhSettings()
+    wmh_tool: WmhToolSettings = WmhToolSettings()
     microbleeds: MicrobleedSettings = MicrobleedSettings()
     lacunes: LacuneSettings = LacuneSettings()
     vessel_wall: VesselWallSettings = VesselWallSettings()

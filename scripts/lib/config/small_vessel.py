@@ -15,18 +15,22 @@ class WmhSettings(Section):
     smooth_mm: float = 0.8
     """Gaussian smoothing (sigma) along axes finer than 2 mm before grey values are judged."""
     seed_above_gm_sd: float = 3.0
-    """A voxel this far above grey matter's level, in SDs of grey matter, is a seed of a hyperintensity."""
+    """A voxel this far above grey matter's level, in SDs of grey matter, is bright: a seed, if likely too."""
     seed_sd_min: float = 3.5
     """It must also lie this far above white matter's level."""
+    sure_probability: float = 0.95
+    """A voxel of this learned probability is a seed however bright it is; a bright one needs one half."""
+    grow_probability: float = 0.1
+    """Least learned probability into which a lesion grows."""
     seed_mm3_min: float = 5.0
     """Seeds are connected pieces of at least this volume; from there a lesion grows to half of its own height."""
     lesion_mm3_min: float = 5.0
     """Smaller lesions are dropped."""
-    wm_prior_min: float = 0.4
+    wm_prior_min: float = 0.25
     """Least probability of white matter, by the template, where hyperintensities are looked for."""
     near_ventricle_mm: float = 6.0
     """Within this of the ventricles 0.4 of that probability is enough."""
-    surface_mm: float = 4.0
+    surface_mm: float = 2.0
     """Nothing is looked for nearer than this to the surface of the brain."""
     enclosed_mm: float = 3.0
     """Gaps between and within ventricles up to twice this wide (septum, choroid plexus) are left out."""
@@ -46,6 +50,20 @@ class WmhSettings(Section):
     """Radial width from which the periventricular grade is 2, and from which it is 3."""
     fazekas_deep_mm: list[float] = [10.0, 20.0]
     """Largest diameter from which the deep grade is 2, and above which it is 3."""
+
+
+class WmhToolSettings(Section):
+    """Another tool that segments WMH in place of the built-in method; a mask of the user's goes before both."""
+
+    command: str | None = None
+    """Command line, e.g. `docker run --rm -v {folder}:{folder} IMAGE --flair {FLAIR} --output {mask}`. Put in are
+    {FLAIR}, {T1w}, {mask} (NIfTI to be written on the FLAIR's grid) and {folder} (scratch that holds them all)."""
+    version: str | None = None
+    """The tool's version (or the container's digest), recorded beside every mask it made."""
+    weights: str | None = None
+    """File of the tool's weights; its SHA-256 is recorded beside every mask, and a change of it makes masks anew."""
+    threshold: float = 0.5
+    """Voxels of the tool's mask or probability map above this are WMH."""
 
 
 class MicrobleedSettings(Section):
@@ -71,6 +89,8 @@ class MicrobleedSettings(Section):
     """A spot whose 90th percentile on the registered CT reaches this is calcium (blood that old is below)."""
     calcium_radius_mm_min: float = 1.5
     """Least radius of the ball in which the CT is looked up."""
+    tissue_share_min: float = 0.5
+    """A spot where the template's share of grey and white matter is less is choroid plexus, falx or pineal."""
     review_count: int = 50
     """More spots than this are marked for review."""
 

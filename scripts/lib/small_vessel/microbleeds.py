@@ -10,17 +10,19 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import ndimage
 
 from scripts.lib.distance import dilate_mm
 from scripts.lib.images import Image, bounding_box, crop
 from scripts.lib.small_vessel.blobs import find_dark_blobs
 from scripts.lib.small_vessel.grid import depth_mm, opened, paste, smooth, world
 
-MICROBLEED, CALCIUM = "microbleed", "calcification"
+MICROBLEED, CALCIUM, OUTSIDE = "microbleed", "calcification", "outside tissue"
+TISSUE_SIGMA_MM = 1.5  # the template's place of a spot is no surer than this
 FORM_DEPTH = 0.3  # a vein that a dark spot is a part of shows above this share of the spot's depth
 COLUMNS = (
     *("microbleed", "kind", "x_mm", "y_mm", "z_mm", "diameter_mm", "volume_mm3"),
-    *("contrast", "elongation", "compactness", "hu_p90", "status", "reason"),
+    *("contrast", "elongation", "compactness", "hu_p90", "tissue_share", "status", "reason"),
 )
 
 
@@ -29,12 +31,15 @@ def detect_microbleeds(
     brain: np.ndarray,
     settings: Mapping[str, Any],
     hu_at: Callable[[np.ndarray, float], float] | None = None,
+    tissue: np.ndarray | None = None,
 ) -> tuple[pd.DataFrame, np.ndarray]:
     """Find microbleeds on a T2*/SWI image; `brain` is a mask on its grid.
 
     hu_at(point RAS in the image's world, radius mm) gives the HU on the registered CT; without a CT nothing is told to
-    be calcium and `hu_p90` is NaN. Returns the table (one row per spot; `kind` microbleed or calcification; centre in
-    RAS mm of the image) and the label map (int32, label = column `microbleed`; calcified spots included).
+    be calcium and `hu_p90` is NaN. `tissue` is the template's share of grey and white matter on the image's grid: a
+    spot where it is low lies in a ventricle (choroid plexus), at the falx, in a cistern or the pineal, and is no
+    microbleed. Returns the table (one row per spot; `kind` microbleed, calcification or outside tissue; centre in RAS
+    mm of the image) and the label map (int32, label = column `microbleed`; spots of every kind).
     """
     box = bounding_box(brain)
     part, inside = crop(image, box), brain[box]
@@ -43,6 +48,7 @@ def detect_microbleeds(
     where = inside & (depth_mm(inside, voxel_mm) >= settings["surface_mm"])
     where &= ~dilate_mm(voids(relative, inside, voxel_mm, settings), settings["void_margin_mm"], voxel_mm)
     size_mm = (settings["diameter_mm_min"], settings["diameter_mm_max"])
+    share = None if tissue is None else ndimage.gaussian_filter(tissue[box], TISSUE_SIGMA_MM / voxel_mm)
     labels = np.zeros(part.data.shape, np.int32)
     rows: list[tuple[Any, ...]] = []
     for blob in find_dark_blobs(relative, where, voxel_mm, size_mm, settings["contrast_min"], FORM_DEPTH):
@@ -50,9 +56,11 @@ def detect_microbleeds(
             continue
         point = world(part.affine, blob.centre[None])[0]
         hu = hu_at(point, max(blob.diameter_mm / 2, settings["calcium_radius_mm_min"])) if hu_at else np.nan
-        kind = CALCIUM if hu >= settings["calcium_hu_min"] else MICROBLEED
+        around = np.nan if share is None else float(share[tuple(np.round(blob.centre).astype(int))])
+        outside = around < settings["tissue_share_min"]
+        kind = CALCIUM if hu >= settings["calcium_hu_min"] else OUTSIDE if outside else MICROBLEED
         labels[blob.voxels] = len(rows) + 1
-        numbers = (blob.diameter_mm, blob.volume_mm3, blob.contrast, blob.elongation, blob.compactness, hu)
+        numbers = (blob.diameter_mm, blob.volume_mm3, blob.contrast, blob.elongation, blob.compactness, hu, around)
         rows.append((len(rows) + 1, kind, *point, *numbers, "ok", ""))
     return pd.DataFrame(rows, columns=list(COLUMNS)), paste(labels, box, image.data.shape)
 

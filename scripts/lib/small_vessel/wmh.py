@@ -1,8 +1,8 @@
-"""White matter hyperintensities on FLAIR: a map of evidence, a mask from it, and what in the mask a person should see.
+"""White matter hyperintensities on FLAIR: evidence, probability, a mask from both, and what in it a person should see.
 
 The evidence is unsupervised: how far a voxel lies above what is normal at its place, in SDs of normal-appearing white
-matter, in the manner of Schmidt 2012 (LST) and of the MICCAI 2017 WMH challenge's intensity baselines. `evidence` and
-`mask_from_evidence` are apart, so that a trained map of probabilities can take the place of the first.
+matter, in the manner of Schmidt 2012 (LST) and of the MICCAI 2017 WMH challenge's intensity baselines. The probability
+is learned (`posterior`): it keeps out what is bright for other reasons and lets in what is faint but like a lesion.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from scripts.lib.small_vessel.grid import (
     paste,
     smooth,
 )
+from scripts.lib.small_vessel.posterior import Model, features_of
 from scripts.lib.small_vessel.tissues import (
     CSF,
     VENTRICLES,
@@ -121,16 +122,29 @@ def evidence(brain: Brain, settings: Mapping[str, Any]) -> np.ndarray:
     return np.where(place, above, -np.inf).astype(np.float32)
 
 
-def mask_from_evidence(score: np.ndarray, seed: float, voxel_mm: np.ndarray, settings: Mapping[str, Any]) -> np.ndarray:
-    """Seeds (evidence >= `seed`, in pieces of `seed_mm3_min`) grown to half of the height of their lesion.
+def probability(brain: Brain, model: Model, place: np.ndarray) -> np.ndarray:
+    """Probability of WMH per voxel (float32); 0 outside `place`, where WMH cannot be."""
+    found = np.zeros(place.shape, np.float32)
+    found[place] = model.probability(features_of(brain, place))
+    return found
 
-    Growing stops at half of the height around (the highest smoothed evidence in a cube of 8 mm, at most the lesion's
-    90th percentile), so that a border blurred by the scanner is drawn where it would be for a sharp edge, and a faint
-    part away from a bright one stays; never below half of `seed`. Lesions under `lesion_mm3_min` are dropped.
+
+def mask_of(
+    score: np.ndarray, likely: np.ndarray, seed: float, voxel_mm: np.ndarray, settings: Mapping[str, Any]
+) -> np.ndarray:
+    """Seeds, in pieces of `seed_mm3_min`, grown to half of the height of their lesion.
+
+    A seed is bright and likelier WMH than not (evidence >= `seed`, probability >= 0.5), or sure (`sure_probability`).
+    Growing goes on while the evidence is half of `seed` and the probability `grow_probability`, and stops at half of
+    the height around (the highest smoothed evidence in a cube of 8 mm, at most the lesion's 90th percentile), so that a
+    border blurred by the scanner is drawn where it would be for a sharp edge, and a faint part away from a bright one
+    stays. Lesions under `lesion_mm3_min` are dropped.
     """
     voxel_mm3 = float(np.prod(voxel_mm))
-    seeds = drop_small(score >= seed, settings["seed_mm3_min"] / voxel_mm3)
-    wide = ndimage.binary_propagation(seeds, NEIGHBOURS_26, mask=score >= seed / 2)
+    sure = likely >= settings["sure_probability"]
+    seeds = drop_small(sure | ((score >= seed) & (likely >= 0.5)), settings["seed_mm3_min"] / voxel_mm3)
+    open_to = seeds | ((score >= seed / 2) & (likely >= settings["grow_probability"]))
+    wide = ndimage.binary_propagation(seeds, NEIGHBOURS_26, mask=open_to)
     lesions, count = ndimage.label(wide, NEIGHBOURS_26)
     if not count:
         return wide
@@ -156,6 +170,7 @@ def segment_wmh(
     flair: Image,
     brain: np.ndarray,
     priors: Mapping[str, np.ndarray],
+    model: Model,
     settings: Mapping[str, Any],
 ) -> Wmh:
     """Segment WMH on the FLAIR's grid; `brain` and `priors` (wm, gm, ventricles) are on the same grid.
@@ -171,11 +186,13 @@ def segment_wmh(
         settings,
     )
     seed = seed_level(ready, settings)
-    found = mask_from_evidence(evidence(ready, settings), seed, cropped.voxel_mm, settings)
+    score = evidence(ready, settings)
+    found = mask_of(score, probability(ready, model, score > -np.inf), seed, cropped.voxel_mm, settings)
     labels = label_of(ready)
     infarct_mm3 = suspected_infarct_mm3(found, labels, ready, seed, settings)
     mask, tissues = (paste(part, box, flair.data.shape) for part in (found, labels))
     facts = {
+        "model": model.version,
         "seed_sd": round(seed, 3),
         "grey_levels": {name: round(float(value), 3) for name, value in vars(ready.levels).items()},
         "suspected_infarct_cm3": round(infarct_mm3 / 1000, 3),

@@ -1,0 +1,197 @@
+"""Randomised FLAIRs of digital heads, to fit the learned step of WMH on: no two alike, none like a given scanner's.
+
+In the manner of SynthSeg (Billot 2023): the label maps of a head are given random grey levels, texture, shading, blur,
+noise, slices and field of view, so that what is learned holds for any contrast in which CSF is dark and WMH are bright.
+The template's priors, which the workflow finds by registration, are laid on with random errors of the size seen there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from functools import lru_cache
+
+import numpy as np
+from scipy import ndimage
+
+from demo.anatomy import standard_head
+from demo.geometry import Grid, apply, oriented_grid, random_pose, smooth_noise, smooth_step
+from demo.head import Head, make_head
+from demo.mri import BRAIN_CENTRE
+from scripts.lib.images import Image, bounding_box
+from scripts.lib.mni152 import mni152_map
+from scripts.lib.small_vessel.tissues import template_priors
+from scripts.lib.template import BRAIN_LEVEL
+
+FIELD_MM = (168.0, 206.0, 160.0)  # the brain and some of what is around it
+
+
+@dataclass(frozen=True)
+class Scan:
+    """A FLAIR with its brain mask, priors (wm, gm, ventricles) and true WMH mask, all on its grid; what was drawn."""
+
+    flair: Image
+    brain: np.ndarray
+    priors: dict[str, np.ndarray]
+    truth: np.ndarray
+    recipe: dict[str, float]
+
+
+def draw_head(rng: np.random.Generator) -> Head:
+    """A head of any age between 25 and 90, atrophy and ventricles as the demo draws them; cut to what is in the skull.
+
+    `displacement` then leads from voxels of the part to voxels of the whole standard head.
+    """
+    atrophy = float(rng.uniform(0, 1))
+    head = make_head(rng, float(np.clip(2.4 * atrophy + rng.normal(0, 0.5), -0.5, 4)), atrophy, None)
+    near = head.anatomy.intracranial < 6.0
+    near[:, :, : int(head.grid.to_index(np.array([[0.0, 0.0, -72.0]]))[0, 2])] = False
+    box = bounding_box(near, margin=1)
+    low = np.array([s.start for s in box])
+    affine = head.grid.affine.copy()
+    affine[:3, 3] = apply(affine, low[None])[0]
+    grid = Grid(head.csf[box].shape, affine)
+    volumes = {f.name: getattr(head.anatomy, f.name)[box] for f in fields(head.anatomy) if f.name != "grid"}
+    return replace(
+        head,
+        anatomy=replace(head.anatomy, grid=grid, **volumes),
+        **{name: getattr(head, name)[box] for name in ("csf", "to_ventricle_mm", "artery_share")},
+        displacement=head.displacement[(slice(None), *box)] + low.astype(np.float32)[:, None, None, None],
+        shares={name: share[box] for name, share in head.shares.items()},
+    )
+
+
+def draw_scan(rng: np.random.Generator, head: Head) -> Scan:
+    """One FLAIR of the head with a random load of WMH, contrast, artefacts and grid."""
+    thickness = float(np.exp(rng.uniform(np.log(1.0), np.log(8.0))))
+    wmh = np.maximum(draw_wmh(rng, head, float(np.exp(rng.uniform(np.log(0.5), np.log(120))))), scattered(rng, head))
+    recipe = {"wmh_cm3": float(wmh.sum()) * head.grid.voxel_mm3 / 1000, "slice_mm": thickness}
+    signal = tissue_levels(rng, head, wmh, recipe)
+    pose = random_pose(rng, 4.0, 4.0)
+    grid = slices(rng, thickness, pose)
+    steps = max(1, round(grid.voxel_mm[2] / 1.5))
+    shifts = ((np.arange(steps) + 0.5) / steps - 0.5) * grid.voxel_mm[2]
+
+    def scanned(volume: np.ndarray) -> np.ndarray:
+        return np.mean([head.on_grid(volume, grid, pose, shift) for shift in shifts], axis=0)
+
+    maps = {name: scanned(volume) for name, volume in misplaced_priors(rng, head).items()}
+    brain = maps.pop("brain") > 0.5
+    image = receive(rng, scanned(signal), grid, recipe)
+    if rng.random() < 0.5:  # extracted by some tool: the true brain, a little too large or too small
+        inside = smooth_step(head.anatomy.intracranial + float(rng.uniform(-2.0, 2.5)), 1.0).astype(np.float32)
+        own = scanned(inside * (1 - 0.5 * head.csf)) > 0.5
+        image, recipe["extracted"] = np.where(own, image, 0), 1.0
+        brain &= own
+    return Scan(Image(image.astype(np.float32), grid.affine), brain, maps, scanned(wmh) >= 0.5, recipe)
+
+
+def draw_wmh(rng: np.random.Generator, head: Head, volume_cm3: float) -> np.ndarray:
+    """Share of WMH per voxel: about the ventricles and in deep white matter, in a random mixture, up to the volume."""
+    grid, share = head.grid, np.zeros(head.grid.shape, np.float32)
+    flat = np.flatnonzero(head.anatomy.white > 0.7)
+    wide, middle, fine = (smooth_noise(rng, grid, scale).ravel()[flat] for scale in (30.0, 12.0, 5.0))
+    distance = head.to_ventricle_mm.ravel()[flat]
+    about = -distance / rng.uniform(2, 6) + rng.uniform(0.2, 1.0) * wide + rng.uniform(0.2, 0.8) * middle
+    deep = middle + rng.uniform(0.2, 0.8) * fine + 0.5 * wide - 4.0 * (distance < 8)
+    part = float(rng.beta(1.5, 1.5))
+    for prone, volume in ((about, volume_cm3 * part), (deep, volume_cm3 * (1 - part))):
+        wanted = min(round(1000 * volume / grid.voxel_mm3), len(flat) // 2)
+        share.ravel()[flat[np.argpartition(-prone, wanted)[:wanted]]] = 1
+    pieces, _ = ndimage.label(share)
+    share[(np.bincount(pieces.ravel()) * grid.voxel_mm3 < rng.uniform(4, 20))[pieces]] = 0
+    return ndimage.gaussian_filter(share, 0.6) * (1 - head.csf)
+
+
+def scattered(rng: np.random.Generator, head: Head) -> np.ndarray:
+    """Share of WMH that keep to no rule of place: up to 30 ragged ellipsoids of 3-16 mm anywhere in white matter."""
+    grid, share = head.grid, np.zeros(head.grid.shape, np.float32)
+    if rng.random() < 0.3:
+        return share
+    places = np.argwhere(head.anatomy.white[::2, ::2, ::2] > 0.6) * 2
+    ragged = smooth_noise(rng, grid, 4.0)
+    for centre in places[rng.integers(len(places), size=int(rng.integers(1, 30)))]:
+        radii = np.exp(rng.uniform(np.log(1.5), np.log(8.0))) * rng.uniform(0.6, 1.6, 3) / grid.voxel_mm
+        reach = np.ceil(radii * 1.5).astype(int) + 1
+        box = tuple(map(slice, np.maximum(centre - reach, 0), np.minimum(centre + reach + 1, grid.shape)))
+        x, y, z = np.ogrid[box]
+        form = np.sqrt(sum(((a - c) / r) ** 2 for a, c, r in zip((x, y, z), centre, radii, strict=True)))
+        share[box] = np.maximum(share[box], smooth_step((form - 1 + 0.25 * ragged[box]) * radii.min(), 1.5))
+    return share * np.clip(2 * head.anatomy.white - 0.2, 0, 1)
+
+
+def tissue_levels(rng: np.random.Generator, head: Head, wmh: np.ndarray, recipe: dict[str, float]) -> np.ndarray:
+    """Signal on the head grid; normal white matter is 1. Adds the levels drawn to `recipe`.
+
+    Cortex differs from place to place (limbic cortex is brighter), white matter is mottled, bright along the ventricles
+    (ependyma, caps) and in broad faint bands, as it is in people without lesions; lesions differ among themselves.
+    """
+    grid, to_ventricle = head.grid, head.to_ventricle_mm
+    grey, csf = float(rng.uniform(1.03, 1.45)), float(rng.uniform(0.05, 0.5))
+    bright = max(grey + float(rng.uniform(-0.03, 0.3)), 1 + float(rng.uniform(0.25, 0.9)))
+    recipe |= {"gm": grey, "csf": csf, "wmh": bright, "mottle": float(rng.uniform(0, 0.05))}
+    levels = {"white": 1.0, "grey": grey, "csf": csf, "air": 0.02, "compact": float(rng.uniform(0.02, 0.3))}
+    levels |= {name: float(rng.uniform(0.2, 1.6)) for name in ("muscle", "fat", "marrow", "blood")}
+    signal = sum(np.float32(levels[name]) * share for name, share in head.shares.items())
+    signal += head.shares["grey"] * np.float32(rng.uniform(0, 0.12)) * smooth_noise(rng, grid, 14.0)
+    white = head.shares["white"]
+    rise = np.float32(bright - 1)
+    halo = np.float32(rng.uniform(0, 0.6)) * np.exp(-to_ventricle / np.float32(rng.uniform(0.8, 2.0)))
+    bands = np.float32(rng.uniform(0, 0.35)) * np.clip(smooth_noise(rng, grid, 14.0) - 1, 0, 1)
+    mottle = sum(smooth_noise(rng, grid, scale) for scale in (3.0, 8.0, 20.0)) / np.float32(3**0.5)
+    signal += white * (rise * np.maximum(halo, bands) + np.float32(recipe["mottle"]) * mottle)
+    unlike = np.clip(1 + rng.uniform(0, 0.3) * smooth_noise(rng, grid, 9.0), 0.45, 1.6)
+    signal += wmh * (1 + rise * unlike.astype(np.float32) - signal)
+    flow = np.clip(smooth_noise(rng, grid, 8.0) - 1.2, 0, 1) * np.float32(rng.uniform(0, 0.8))  # CSF that moves
+    return (signal + head.shares["csf"] * flow).astype(np.float32)
+
+
+def misplaced_priors(rng: np.random.Generator, head: Head) -> dict[str, np.ndarray]:
+    """The template's maps on the head grid, as a registration that errs by 1-3 mm would lay them."""
+    grid, shape = head.grid, head.grid.shape
+    error_mm = float(rng.uniform(0.8, 2.5))
+    wrong = np.stack([error_mm * (0.8 * smooth_noise(rng, grid, 30.0) + 0.4 * rng.standard_normal()) for _ in range(3)])
+    coordinates = head.displacement + wrong + np.indices(shape, np.float32)
+    return {
+        name: ndimage.map_coordinates(volume, coordinates, order=1, output=np.float32)
+        for name, volume in _standard_maps().items()
+    }
+
+
+@lru_cache(maxsize=1)
+def _standard_maps() -> dict[str, np.ndarray]:
+    """The template's priors and brain on the standard head's grid (both are 1 mm grids in MNI152 space)."""
+    grid = standard_head().grid
+    images = {name: template_priors()[name] for name in ("wm", "gm", "ventricles")}
+    t1 = mni152_map("t1")
+    images["brain"] = t1.with_data((t1.data > BRAIN_LEVEL).astype(np.float32))
+    found = {}
+    for name, image in images.items():
+        offset = apply(np.linalg.inv(image.affine), grid.affine[:3, 3][None])[0]
+        matrix = (np.linalg.inv(image.affine) @ grid.affine)[:3, :3]
+        found[name] = ndimage.affine_transform(image.data, matrix, offset, grid.shape, np.float32, order=1)
+    return found
+
+
+def slices(rng: np.random.Generator, thickness_mm: float, pose: np.ndarray) -> Grid:
+    """A grid of axial slices, tilted a little; thin ones (under 1.8 mm) may be sagittal and nearly cubic."""
+    plane = float(rng.uniform(max(0.7, 0.55 * min(thickness_mm, 2.0)), 1.25))
+    centre = apply(pose, BRAIN_CENTRE)[0] + np.array([0, 0, 8.0])
+    if thickness_mm < 1.8 and rng.random() < 0.5:
+        steps, axes, field = (plane, plane, thickness_mm), "PSR", [FIELD_MM[1], FIELD_MM[2], FIELD_MM[0]]
+        tilt = rng.uniform(-3, 3, 3)
+    else:
+        steps, axes, field = (plane, plane, thickness_mm), "LAS", list(FIELD_MM)
+        tilt = np.array([rng.uniform(-14, 4), *rng.uniform(-3, 3, 2)])
+    shape = tuple(int(np.ceil(length / step)) for length, step in zip(field, steps, strict=True))
+    return oriented_grid(shape, steps, axes, centre, tilt)
+
+
+def receive(rng: np.random.Generator, image: np.ndarray, grid: Grid, recipe: dict[str, float]) -> np.ndarray:
+    """What the scanner adds: blur in the plane, shading, a ghost, Rician noise; in arbitrary units."""
+    recipe |= {"noise": float(np.exp(rng.uniform(np.log(0.008), np.log(0.08)))), "ghost": float(rng.uniform(0, 0.04))}
+    blur = float(rng.uniform(0, 0.7))
+    image = ndimage.gaussian_filter(image, [blur, blur, 0])
+    image = image * np.exp(np.float32(rng.uniform(0.02, 0.2)) * smooth_noise(rng, grid, 80.0))
+    image = image + np.float32(recipe["ghost"]) * np.roll(image, image.shape[1] // 2, axis=1)
+    noise = recipe["noise"] * rng.standard_normal((2, *image.shape), dtype=np.float32)
+    return np.hypot(image + noise[0], noise[1]) * np.float32(rng.uniform(50, 2000))
