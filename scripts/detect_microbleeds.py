@@ -44,7 +44,7 @@ def main(snakemake):
         image = read_checked(given, column, name="T2* or SWI" if not given.get(column) else column)
         way = to_reference(given, column)
         brain = brain_on(given, image, way)
-        priors = priors_on(given, image, way, "wm", "gm")
+        priors = priors_on(given, image, brain, way, "wm", "gm")
         hu_at, no_ct = calcium_lookup(given, way)
         found, label_map = detect_microbleeds(image, brain, settings, hu_at, priors["wm"] + priors["gm"])
     except NotMeasured as problem:
