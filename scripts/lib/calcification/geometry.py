@@ -22,6 +22,7 @@ from scripts.lib.calcification.scoring import slice_axis
 N_ANGLES = 120
 RAY_STEP_MM = 0.2
 CENTRE_SHARE = 0.35  # calcium within this share of the radius covers the lumen's centre
+WALL_SHARE = 0.5  # of the lumen's radius: what lies further out counts for the arc
 LEAST_HU_ABOVE = 50.0  # half maximum is sought no nearer to the background than this: there it is noise
 SHARPEST = 1.25  # rays blurred by more than this times the sharpest one (along thick slices) do not tell thickness
 LOOP_MM = 4.0  # samples whose nearest centreline point is further along than this belong to another limb of a loop
@@ -84,7 +85,10 @@ def measure_geometry(
     allowed = ndimage.binary_dilation(lesion, np.ones((3, 3, 3))) & (lesion | (ct < settings["hu_min"]))
     hu, mine = _sample(ct, allowed, affine, line, planes, reach_mm)
 
-    ray_peak = np.where(mine, hu, -np.inf).max(axis=2)
+    # An angle is told by what lies towards the wall: near the centre, thick calcium blurs over all angles.
+    radii = np.arange(hu.shape[2]) * RAY_STEP_MM
+    at_wall = mine & (radii >= WALL_SHARE * line.radius_mm[planes][:, None, None])
+    ray_peak = np.where(at_wall, hu, -np.inf).max(axis=2)
     calcified = ray_peak >= settings["hu_min"]
     if not calcified.any():  # smaller than the sampling sees: one cross-section at the lesion's middle
         return LesionGeometry(length_mm=STEP_MM, radius_voxels=_radius_voxels(line, planes, affine))

@@ -23,6 +23,8 @@ from scripts.lib.images import Image
 
 CONNECTED = np.ones((3, 3, 3), int)  # 26 neighbours
 LUMEN_MARGIN_MM = 0.3  # calcium beside bone is recognised this far outside the lumen, and followed further
+LUMEN_SHARE_MIN = 0.25  # of the voxels of calcium beside bone that lie within the lumen's radius: it blooms into it
+FREE_SHARE_MIN = 0.1  # the same for calcium that touches no bone: its artery's line may be off
 BONE_MARGIN_MM = 8.0  # bone is looked for this far around the artery region
 
 
@@ -87,7 +89,7 @@ def find_lesions(
     free, _ = ndimage.label(dense, CONNECTED)
     of_bone = np.isin(free, np.unique(free[bone]))
     attached = dense & of_bone & (inside > 0)
-    depth, calcium = depth_within(part, attached, inside, lines, hu_min, settings["bone_hu_min"], wall_margin_mm)
+    depth, calcium = depth_within(part, attached, inside, lines, hu_min, settings, wall_margin_mm)
     candidates = np.where(of_bone, calcium, dense)
     bone = dense & of_bone & ~candidates
     pieces, count = ndimage.label(candidates, CONNECTED)
@@ -104,14 +106,16 @@ def depth_within(
     region: np.ndarray,
     lines: Sequence[Centreline],
     hu_min: float,
-    bone_hu_min: float,
+    settings: Mapping[str, Any],
     margin_mm: float,
 ) -> tuple[np.ndarray, np.ndarray]:
     """What of the voxels `where`, which hang together with bone, stands out from it into an artery.
 
-    Returns the depth (mm) inside the bone's wall at `hu_min` and inside the lumen; and the voxels that are calcium if
-    what stands out is: those too that lie behind it, up to where bone reaches `bone_hu_min` (its half maximum: at
-    `hu_min` it blooms into the calcium) and at most `margin_mm` outside the lumen. Both on the grid of `part`.
+    Returns the depth (mm) inside the bone's wall at `hu_min` and inside the lumen, or inside what is artery for sure
+    (its radius less the uncertainty of its place), whichever is more; and the voxels that are calcium: on rays from
+    the centreline on which something is `protrusion_mm_min` deep, what stands out and what lies behind it, up to where
+    bone reaches `bone_hu_min` (its half maximum: at `hu_min` it blooms into the calcium) and at most `margin_mm`
+    outside the lumen. Both on the grid of `part`.
     """
     depth = np.zeros(part.data.shape, np.float32)
     calcium = np.zeros(part.data.shape, bool)
@@ -119,12 +123,17 @@ def depth_within(
         mine = where & (region == INDEX[line.name])
         if mine.any():
             seen = polar_position(np.argwhere(mine) @ part.affine[:3, :3].T + part.affine[:3, 3], line)
-            wall, core = (wall_distance_mm(part.data, part.affine, line, hu) for hu in (hu_min, bone_hu_min))
+            wall, core = (
+                wall_distance_mm(part.data, part.affine, line, hu) for hu in (hu_min, float(settings["bone_hu_min"]))
+            )
             to_lumen = line.radius_mm[seen.point] - seen.distance_mm
             inside = np.minimum(wall[seen.point, seen.angle] - seen.distance_mm, to_lumen + LUMEN_MARGIN_MM)
-            may = (seen.distance_mm < core[seen.point, seen.angle]) & (to_lumen > -margin_mm)
+            inside = np.where(seen.beside, np.maximum(inside, to_lumen - line.sd_mm[seen.point]), 0)
+            front = behind(inside >= settings["protrusion_mm_min"], seen, wall.shape)
+            before_bone = (seen.distance_mm < core[seen.point, seen.angle]) | (to_lumen > -LUMEN_MARGIN_MM)
+            may = before_bone & (to_lumen > -margin_mm)
             depth[mine] = np.maximum(inside, 0)
-            calcium[mine] = (inside > 0) | (may & behind(inside > 0, seen, wall.shape))
+            calcium[mine] = front & ((inside > 0) | may)
     return depth, calcium
 
 
@@ -174,11 +183,10 @@ def _judge(
         contact = float(beside_bone[box][piece].mean())
         deepest = float(depth[box][piece].max())
         if contact > 0:
-            is_bone = deepest < settings["protrusion_mm_min"]
-        else:
-            is_bone = (
-                np.percentile(outside[box][piece & (region[box] > 0)], 10) > LUMEN_MARGIN_MM
-            )  # beside the artery, not of it
+            in_lumen = float((outside[box][piece & (region[box] > 0)] < 0).mean())
+            is_bone = deepest < settings["protrusion_mm_min"] or in_lumen < LUMEN_SHARE_MIN
+        else:  # beside the artery, not of it
+            is_bone = float((outside[box][piece & (region[box] > 0)] < 0).mean()) < FREE_SHARE_MIN
         if is_bone:
             centre = np.argwhere(piece).mean(axis=0) + [s.start for s in box]
             centre_mm = part.affine[:3, :3] @ centre + part.affine[:3, 3]
