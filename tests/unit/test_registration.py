@@ -96,3 +96,26 @@ def test_brain_extraction_is_recognised(pair):
     points = np.stack(np.meshgrid(*map(np.arange, mri.data.shape), indexing="ij"), -1) @ mri.affine[:3, :3].T
     brain = (((points + mri.affine[:3, 3]) / (64, 81, 76)) ** 2).sum(-1) < 1
     assert is_brain_extracted(mri.with_data(np.where(brain, mri.data, 0)))
+
+
+def test_half_a_head_is_placed(pair):
+    mri, ct, pose = pair
+    upper = ct.affine.copy()
+    upper[:3, 3] += 45 * ct.affine[:3, 2]
+    result = register_rigid(mri, Image(ct.data[:, :, 45:], upper), SETTINGS, moving_is_ct=True)
+    assert result.status == "ok"
+    assert error_mm(result.transform, pose).mean() < 1.0
+
+
+def test_a_ct_is_placed_on_a_brain_without_its_skull(pair):
+    mri, ct, pose = pair
+    index = np.stack(np.meshgrid(*map(np.arange, mri.data.shape), indexing="ij"), -1)
+    points = index @ mri.affine[:3, :3].T + mri.affine[:3, 3]
+    brain = mri.with_data(np.where(((points / (64, 81, 76)) ** 2).sum(-1) < 1, mri.data, 0).astype(np.float32))
+    result = register_rigid(brain, ct, SETTINGS, moving_is_ct=True)
+    assert result.status == "ok"
+    assert error_mm(result.transform, pose).mean() < 1.0
+    assert alignment_measures(ct, brain, result.transform)["head_overlap"] > 0.9
+    away = pose.copy()
+    away[2, 3] += 25
+    assert alignment_measures(ct, brain, linear_transform(away))["head_overlap"] < 0.9

@@ -36,11 +36,11 @@ from tests.validation.compare import agreement_line, artery_volumes, calcificati
 
 ATLAS = Path(__file__).parents[2] / "resources/artery_atlas/centrelines.tsv"
 INTRODUCTION = (
-    "Written by `python -m tests.validation.calcification` from heads that no setting was chosen on. A lesion is found"
-    " where its voxels at 130 HU and those of a found lesion meet, one voxel of leeway in the plane. True volumes and HU"
-    " are those of the calcium alone, in blood, at 130 HU: where it touches bone they hold more than any reader could"
-    " tell from bone. True patterns are those by which the plaques were drawn (thin and long round the wall, or thick"
-    " with a short arc). Made-up heads: no statement about patients."
+    "Written by `python -m tests.validation.calcification`. A lesion is found where its voxels at 130 HU and those of a"
+    " found lesion meet, one voxel of leeway in the plane. True volumes and HU are those of the calcium alone, in blood,"
+    " at 130 HU: where it touches bone they hold more than any reader could tell from bone. True patterns are those by"
+    " which the plaques were drawn (thin and long round the wall, or thick with a short arc). Made-up heads: no"
+    " statement about patients."
 )
 MODES = {"atlas": "Atlas (CT and T1w, no mask, no angiogram)", "mask": "With a reader's artery mask"}
 
@@ -137,9 +137,8 @@ def measure_session(run: Path, work: Path, row: pd.Series, modes: list[str]) -> 
 
 
 def usable_sessions(run: Path) -> pd.DataFrame:
-    """The sessions with a CT that can be read: of `run`, or of as many heads as are made."""
-    path = run / "truth/sessions.tsv"
-    sessions = table(path)
+    """The sessions with a CT that can be read."""
+    sessions = table(run / "truth/sessions.tsv")
     return sessions[sessions.ct.ne("none") & sessions.ct.ne("broken")]
 
 
@@ -229,6 +228,7 @@ def main() -> None:
     parser.add_argument("--modes", nargs="+", default=list(MODES), choices=list(MODES))
     parser.add_argument("--heads", type=int, help="only the first so many heads")
     parser.add_argument("--again", action="store_true", help="keep the transforms, make the rest anew")
+    parser.add_argument("--note", default="", help="a line on what these heads were used for")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)

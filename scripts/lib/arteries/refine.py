@@ -130,20 +130,21 @@ def _sums(values: np.ndarray, kernel: np.ndarray, reach: int) -> np.ndarray:
 def _mri_cost(patches: np.ndarray, inside: np.ndarray, radii_mm: np.ndarray, reach: int) -> tuple[np.ndarray, bool]:
     """Cost (planes, n, n) of a bright vessel at every offset on an MR image, and whether the image sees the artery.
 
-    Its contrast to the ring around it, in halves of the range of grey levels about the artery; a dark vessel costs the
-    opposite.
+    Its contrast to the ring around it, in halves of the range of grey levels about the artery or of the strongest
+    contrast there; a dark vessel costs the opposite.
     """
     seen = bool(inside.mean() > 0.5)
     if not seen:
         return np.zeros((len(patches), 2 * reach + 1, 2 * reach + 1)), False
-    low, high = np.percentile(patches[inside], (10, 90))
-    scale = max((high - low) / 2, 1e-6)
-    cost = []
+    contrast = []
     for patch, radius_mm in zip(patches, radii_mm, strict=True):
         _, disc, ring = _disc_and_ring(radius_mm)
-        contrast = _sums(patch, disc, reach) / disc.sum() - _sums(patch, ring, reach) / ring.sum()
-        cost.append(-MRI_WEIGHT * np.clip(contrast / scale, -1, 1))
-    return np.stack(cost) * inside[:, None, None], True
+        contrast.append(_sums(patch, disc, reach) / disc.sum() - _sums(patch, ring, reach) / ring.sum())
+    found = np.stack(contrast)
+    low, high = np.percentile(patches[inside], (10, 90))
+    strongest = np.median(np.abs(found[inside]).max(axis=(1, 2)))
+    scale = max((high - low) / 2, strongest / 2, 1e-6)
+    return -MRI_WEIGHT * np.clip(found / scale, -1, 1) * inside[:, None, None], True
 
 
 def _smoothest(cost: np.ndarray, bend: float) -> tuple[np.ndarray, float]:

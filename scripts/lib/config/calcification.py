@@ -34,6 +34,8 @@ class KockelkorenSettings(Section):
     """An evenly filled lesion is continuous from this arc on."""
     filled_share_min: float = 0.7
     """Share of a lesion's angles and length that must be calcified to count as evenly filled."""
+    layer_width_min: float = 4.0
+    """A continuous lesion follows the wall as a layer: it is at least so many times as wide (arc x radius) as thick."""
     iel_min: float = 7.0
     """Sum from which the calcification lies mainly in the internal elastic lamina; below it, mainly in the intima."""
 
