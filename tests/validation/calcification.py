@@ -36,11 +36,11 @@ from tests.validation.compare import agreement_line, artery_volumes, calcificati
 
 ATLAS = Path(__file__).parents[2] / "resources/artery_atlas/centrelines.tsv"
 INTRODUCTION = (
-    "Written by `python -m tests.validation.calcification`. A lesion is found where its voxels at 130 HU and those of a"
-    " found lesion meet, one voxel of leeway in the plane. True volumes and HU are those of the calcium alone, in blood,"
-    " at 130 HU: where it touches bone they hold more than any reader could tell from bone. True patterns are those by"
-    " which the plaques were drawn (thin and long round the wall, or thick with a short arc). Made-up heads: no"
-    " statement about patients."
+    "Written by `python -m tests.validation.calcification`. A lesion is found where its voxels at 130 HU and those "
+    "of a found lesion meet, one voxel of leeway in the plane. True volumes and HU are those of the calcium alone, "
+    "in blood, at 130 HU: where it touches bone they hold more than any reader could tell from bone. True patterns "
+    "are those by which the plaques were drawn (thin and long round the wall, or thick with a short arc). Made-up "
+    "heads: no statement about patients."
 )
 MODES = {"atlas": "Atlas (CT and T1w, no mask, no angiogram)", "mask": "With a reader's artery mask"}
 

@@ -130,8 +130,8 @@ def _sums(values: np.ndarray, kernel: np.ndarray, reach: int) -> np.ndarray:
 def _mri_cost(patches: np.ndarray, inside: np.ndarray, radii_mm: np.ndarray, reach: int) -> tuple[np.ndarray, bool]:
     """Cost (planes, n, n) of a bright vessel at every offset on an MR image, and whether the image sees the artery.
 
-    Its contrast to the ring around it, in halves of the range of grey levels about the artery or of the strongest
-    contrast there; a dark vessel costs the opposite.
+    Its contrast to the ring around it, as a share of the strongest one in the cross-section (median along the artery),
+    or of half the range of grey levels where that is more; a dark vessel costs the opposite.
     """
     seen = bool(inside.mean() > 0.5)
     if not seen:
@@ -143,7 +143,7 @@ def _mri_cost(patches: np.ndarray, inside: np.ndarray, radii_mm: np.ndarray, rea
     found = np.stack(contrast)
     low, high = np.percentile(patches[inside], (10, 90))
     strongest = np.median(np.abs(found[inside]).max(axis=(1, 2)))
-    scale = max((high - low) / 2, strongest / 2, 1e-6)
+    scale = max((high - low) / 2, strongest, 1e-6)
     return -MRI_WEIGHT * np.clip(found / scale, -1, 1) * inside[:, None, None], True
 
 
