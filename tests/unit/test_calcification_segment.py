@@ -99,7 +99,7 @@ def test_the_wall_of_a_bony_canal_is_no_calcium():
     assert found.labels.max() == 0
 
 
-@pytest.mark.parametrize("hu", [250, 800, 1200])
+@pytest.mark.parametrize("hu", [350, 800, 1200])
 def test_calcium_that_stands_out_from_bone_is_found_and_marked(hu):
     ct = canal(soft_tissue())
     true = plaque(1.2, 2.9, 40, 3)
@@ -126,6 +126,14 @@ def test_calcium_that_lines_a_canal_for_long_is_found(half_arc_deg, half_length_
     mine = found.labels == 1
     assert (mine & true).sum() / true.sum() > 0.8
     assert (mine & ndimage.binary_dilation(true, iterations=2)).sum() / mine.sum() > 0.9
+
+
+def test_what_is_fainter_than_bones_edge_and_lies_on_it_is_its_partial_volume():
+    for hu, lesions in ((220, 0), (320, 1)):
+        ct = canal(soft_tissue(), 3.9)
+        ct[plaque(1.2, 4.0, 40, 3)] = hu
+        found = find(ct)
+        assert (found.labels.max(), len(found.left_out)) == (lesions, 1 - lesions)
 
 
 def test_bone_at_the_end_of_a_line_is_no_calcium():

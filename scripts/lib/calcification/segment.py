@@ -190,7 +190,8 @@ def _judge(
         deepest = float(depth[box][piece].max())
         if contact > 0:
             in_lumen = float((outside[box][piece & (region[box] > 0)] < 0).mean())
-            is_bone = deepest < settings["protrusion_mm_min"] or in_lumen < LUMEN_SHARE_MIN
+            faint = part.data[box][piece].max() < settings["bone_hu_min"]  # bone's partial volume looks like this
+            is_bone = faint or deepest < settings["protrusion_mm_min"] or in_lumen < LUMEN_SHARE_MIN
         else:  # beside the artery, not of it, however its line may be off
             is_bone = float((outside[box][piece & (region[box] > 0)] < unsure_mm).mean()) < LUMEN_SHARE_MIN
         if is_bone:

@@ -54,7 +54,7 @@ class CalcificationSettings(Section):
     psf_mm: float = 1.2
     """In-plane blur of the CT, full width at half maximum; thickness is freed of it. 0: only of the voxel's."""
     bone_hu_min: float = 300.0
-    """Bone grows from components of voxels above this."""
+    """Bone grows from components of voxels above this; what touches bone and nowhere reaches it is bone's edge."""
     bone_volume_mm3_min: float = 200.0
     """Components smaller than this, outside the artery's wall, are no bone."""
     protrusion_mm_min: float = 0.7
