@@ -5,8 +5,8 @@ BIN := .venv/bin
 DEMO := build/demo
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES) --configfile demo/studies.yaml demo/config.yaml
 
-.PHONY: demo demo-data demo-plan test validate validate-poses validate-calcification benchmark-registration audit-table reproduce lint config \
-	verify trace lock clean
+.PHONY: demo demo-data demo-plan test validate validate-poses validate-calcification benchmark-registration audit-table \
+	reproduce lint config verify trace lock clean
 
 demo: $(DEMO)/.made
 	@$(SNAKEMAKE)
