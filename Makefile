@@ -5,7 +5,7 @@ BIN := .venv/bin
 DEMO := build/demo
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES) --configfile demo/studies.yaml demo/config.yaml
 
-.PHONY: demo demo-data demo-plan test validate validate-poses benchmark-registration audit-table reproduce lint config \
+.PHONY: demo demo-data demo-plan test validate validate-poses validate-calcification benchmark-registration audit-table reproduce lint config \
 	verify trace deidentify-check hostile-inputs validate-faults validate-same-bytes resources status slurm \
 	wmh-model validate-wmh lock clean
 
@@ -56,6 +56,11 @@ hostile-inputs: .venv/.installed
 # one session on one core and on two, in other folders
 validate-same-bytes: $(DEMO)/.made
 	@$(BIN)/python -m tests.validation.same_bytes --run $(DEMO) --out docs/same_bytes.md
+
+# Forty heads that no setting was chosen on; about an hour on one core
+validate-calcification: build/heldout/.made
+	@$(BIN)/python -m tests.validation.calcification --run build/heldout --work build/heldout/measured \
+		--out docs/calcification_accuracy.md
 
 benchmark-registration: $(DEMO)/.made
 	@$(BIN)/python -m benchmarks.registration --run $(DEMO)

@@ -2,6 +2,8 @@ rule map_arteries:
     input:
         ct=image("ct"),
         checks=checks(),
+        registration=session_file("ct", "desc-registration_qc.json"),
+        mri=lambda wildcards: image(row_of(wildcards).reference)(wildcards) if has_mri(row_of(wildcards)) else [],
         ct_to_reference=to_reference("ct"),
         reference_to_template=between_template_and_reference("reference", "MNI152"),
         atlas=atlas_table(),

@@ -6,10 +6,28 @@ import SimpleITK as sitk
 from scripts.lib.arteries.centrelines import to_table
 from scripts.lib.arteries.mapping import atlas_in_ct, map_arteries, traced_from_angio, traced_from_mask
 from scripts.lib.arteries.names import lookup_table
-from scripts.lib.images import ImageError, map_points, read_ct, read_image, read_transform, write_image
+from scripts.lib.images import (
+    Image,
+    ImageError,
+    map_points,
+    matrix_ras,
+    read_ct,
+    read_image,
+    read_transform,
+    write_image,
+)
 from scripts.lib.job import run
 from scripts.lib.register_job import refusal
-from scripts.lib.tables import FAILED, read_json, read_tsv, was_made, write_json, write_not_made, write_tsv
+from scripts.lib.tables import (
+    FAILED,
+    join_reasons,
+    read_json,
+    read_tsv,
+    was_made,
+    write_json,
+    write_not_made,
+    write_tsv,
+)
 
 
 def main(snakemake):
@@ -34,10 +52,13 @@ def main(snakemake):
 def place(ct, files, mask_space, settings):
     """The arteries of one session; what could not be used is told in their reason."""
     tell, atlas, traced = [], [], None
-    to_ct = read_made(files.get("ct_to_reference"))
+    registration = read_json(files.registration)
+    # a transform that was made may still have been judged wrong
+    to_ct = None if registration["status"] == FAILED else read_made(files.get("ct_to_reference"))
     from_template = read_made(files.get("reference_to_template"))
     if to_ct is None or from_template is None:
-        tell.append("no atlas: the registration of the CT or of its reference failed")
+        why = join_reasons("no atlas: the registration of the CT or of its reference failed", registration["reason"])
+        tell.append(why)
     else:
         whole = sitk.CompositeTransform([to_ct, from_template])  # the last one is applied first
         atlas = atlas_in_ct(read_tsv(files.atlas), lambda points: map_points(whole, points))
@@ -55,7 +76,13 @@ def place(ct, files, mask_space, settings):
         make = lambda image: traced_from_angio(image, way, atlas, settings["arteries"])  # noqa: E731
         traced, told = use("angiogram", files.angio, way, make)
         tell.append(told)
-    return map_arteries(ct, traced, atlas, settings["arteries"], settings["calcification"], tell)
+    mri = placed(read_image(files.mri), to_ct) if files.get("mri") and to_ct is not None else None
+    return map_arteries(ct, traced, atlas, settings["arteries"], settings["calcification"], tell, mri)
+
+
+def placed(mri, to_ct):
+    """The reference MRI on its own grid, its affine leading into the CT's space."""
+    return Image(mri.data, matrix_ras(to_ct) @ mri.affine)
 
 
 def use(what, path, way, make):

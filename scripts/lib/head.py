@@ -84,11 +84,10 @@ def world_points(mask: np.ndarray, affine: np.ndarray) -> np.ndarray:
     return np.argwhere(mask) @ affine[:3, :3].T + affine[:3, 3]
 
 
-def head_centre(mask: np.ndarray, affine: np.ndarray) -> np.ndarray:
-    """Centroid (3,), RAS mm, of the uppermost 160 mm of a head mask: the neck does not pull it down."""
+def head_points(mask: np.ndarray, affine: np.ndarray) -> np.ndarray:
+    """Centres (n, 3) of the voxels in the uppermost 160 mm of a head mask, RAS mm: the neck is no part of them."""
     points = world_points(mask, affine)
-    top = np.percentile(points[:, 2], 99.9)
-    return points[points[:, 2] > top - HEAD_HEIGHT_MM].mean(axis=0)
+    return points[points[:, 2] > np.percentile(points[:, 2], 99.9) - HEAD_HEIGHT_MM]
 
 
 def without_surroundings(ct: Image, mask: np.ndarray) -> Image:

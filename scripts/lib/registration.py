@@ -14,14 +14,26 @@ from typing import Any, TypeVar
 
 import numpy as np
 import SimpleITK as sitk
+from scipy import ndimage
 
-from scripts.lib.distance import dilate_mm
-from scripts.lib.head import head_centre, head_mask, shrink, without_surroundings, world_points
+from scripts.lib.distance import dilate_mm, erode_mm
+from scripts.lib.head import (
+    fill_slices,
+    head_mask,
+    head_points,
+    largest_component,
+    shrink,
+    without_surroundings,
+    world_points,
+)
 from scripts.lib.image_checks import is_brain_extracted
 from scripts.lib.images import Image, map_points, matrix_ras, resample, to_sitk
 from scripts.lib.tables import FAILED, OK
 
 CT_WINDOW_HU = (-200.0, 900.0)
+BRAIN_HU = (0.0, 80.0)
+BONE_HU_MIN = 200.0
+PARTIAL_SHARE = 0.75  # a head of less than this share of the other one's volume is a part of it: its centre is no guide
 START_ANGLES_DEG = (-20.0, 0.0, 20.0)
 START_SAMPLES = 4000
 STARTS_KEPT = 2
@@ -61,9 +73,21 @@ class Prepared:
     is_brain: bool
 
     @cached_property
+    def volume_mm3(self) -> float:
+        """Volume of the uppermost 160 mm of the head, mm3."""
+        return len(head_points(self.mask, self.image.affine)) * self.image.voxel_volume_mm3
+
+    @cached_property
     def centre(self) -> np.ndarray:
         """Centre of the head (3,), RAS mm."""
-        return head_centre(self.mask, self.image.affine)
+        return head_points(self.mask, self.image.affine).mean(axis=0)
+
+    @cached_property
+    def centres_of_halves(self) -> list[np.ndarray]:
+        """Centres (3,) of the upper, lower and both side halves of the head, RAS mm."""
+        points = world_points(self.mask, self.image.affine)
+        beyond = points - self.centre
+        return [points[sign * beyond[:, axis] > 0].mean(axis=0) for axis in (2, 0) for sign in (1, -1)]
 
     def level(self, voxel_mm: float, margin_mm: float) -> tuple[sitk.Image, sitk.Image]:
         """Image and dilated metric mask at about this voxel size, as SimpleITK images."""
@@ -93,6 +117,21 @@ def prepare(image: Image, is_ct: bool, fine_mm: float) -> Prepared:
     return Prepared(small, mask, bool(extent.min() < SLAB_MM), brain)
 
 
+def prepare_ct_brain(ct: Image) -> Prepared:
+    """The brain of a CT, windowed, as if extracted: soft tissue inside the skull, cut loose at the foramina.
+
+    What a brain-extracted MRI is matched with: the skull has no counterpart in it, and in a window that shows bone,
+    brain and fluid look the same.
+    """
+    small = shrink(ct, 2.0)
+    smooth = ndimage.gaussian_filter(small.data, 1.0 / (small.voxel_mm / 2.0))
+    bone = dilate_mm(small.data > BONE_HU_MIN, 2.0, small.voxel_mm)
+    soft = (smooth > BRAIN_HU[0]) & (smooth < BRAIN_HU[1] + 20) & ~bone
+    core = largest_component(erode_mm(soft, 5.0, small.voxel_mm))
+    mask = fill_slices(dilate_mm(core, 6.0, small.voxel_mm) & ~(small.data > BONE_HU_MIN))
+    return Prepared(small.with_data(np.where(mask, np.clip(smooth, *BRAIN_HU), 0)), mask, False, True)
+
+
 def register_rigid(
     fixed: Image,
     moving: Image,
@@ -110,10 +149,22 @@ def register_rigid(
     """
     fixed_ready = prepare(fixed, fixed_is_ct, settings["fine_mm"])
     moving_ready = prepare(moving, moving_is_ct, settings["fine_mm"])
-    if moving_ready.is_slab and not fixed_ready.is_slab:  # samples come from the fixed image: of a slab's, all count
+    if fixed_ready.is_brain and moving_is_ct:
+        moving_ready = prepare_ct_brain(moving)
+    elif moving_ready.is_brain and fixed_is_ct:
+        fixed_ready = prepare_ct_brain(fixed)
+    # samples come from the fixed image: of a slab's, or of half a head's, all count
+    if is_part_of(moving_ready, fixed_ready):
         result = _search(moving_ready, fixed_ready, settings)
         return replace(result, transform=result.transform.GetInverse())
     return _search(fixed_ready, moving_ready, settings)
+
+
+def is_part_of(first: Prepared, second: Prepared) -> bool:
+    """Whether the first image shows a slab or a part of the head that the second one shows whole."""
+    if first.is_slab or second.is_slab:
+        return first.is_slab and not second.is_slab
+    return first.is_brain == second.is_brain and first.volume_mm3 < PARTIAL_SHARE * second.volume_mm3
 
 
 def _search(fixed_ready: Prepared, moving_ready: Prepared, settings: Mapping[str, Any]) -> RigidResult:
@@ -190,17 +241,24 @@ class Matcher:
 
 
 def head_starts(fixed: Prepared, moving: Prepared) -> list[sitk.Euler3DTransform]:
-    """Where to begin: head centres aligned and turned, the scanner's frame, and shifts along z where one is a slab."""
+    """Where to begin: head centres aligned and turned, the scanner's frame, shifts along z where one is a slab.
+
+    Where the fixed image shows a part of the head, its centre is aligned with those of the moving head's halves too.
+    """
     shift = moving.centre - fixed.centre
     starts = [_euler(fixed.centre, (0, 0, 0), np.zeros(3))]
     heights = (-45.0, -15.0, 15.0, 45.0) if fixed.is_slab != moving.is_slab else (0.0,)
     for height in heights:
         starts.append(_euler(fixed.centre, (0, 0, 0), shift + np.array([0, 0, height])))
-    for axis, angle in product(range(3), START_ANGLES_DEG):
+    shifts = [shift]
+    if not fixed.is_slab and is_part_of(fixed, moving):
+        shifts += [centre - fixed.centre for centre in moving.centres_of_halves]
+        starts += [_euler(fixed.centre, (0, 0, 0), each) for each in shifts[1:]]
+    for axis, angle, each in product(range(3), START_ANGLES_DEG, shifts):
         if angle:
             angles = np.zeros(3)
             angles[axis] = angle
-            starts.append(_euler(fixed.centre, angles, shift))
+            starts.append(_euler(fixed.centre, angles, each))
     return starts
 
 
@@ -241,12 +299,14 @@ def alignment_measures(ct: Image, mri: Image, transform: sitk.Transform) -> dict
     """How well a CT lies on an MRI, judged without the metric that found the transform.
 
     transform maps MRI points to CT points. Returns `head_overlap`: share of the smaller head mask, within the common
-    field of view, that lies in the other; `bone_contrast`: mean MRI signal where the CT has bone (over 300 HU) divided
+    field of view, that lies in the other (of a brain-extracted MRI: share of its brain outside the CT's bone and within
+    the CT's brain); `bone_contrast`: mean MRI signal where the CT has bone (over 300 HU) divided
     by that in the rest of the CT's head. Bone is dark on MRI, so a good alignment lies far below 1.
     """
     grid = shrink(mri, 2.0)
     small_ct = shrink(ct, 1.5)
     head = head_mask(small_ct, is_ct=True)
+    brain_alone = is_brain_extracted(mri)
     placed = resample(without_surroundings(small_ct, head), grid, transform, fill=np.nan).data
     ct_head = resample(small_ct.with_data(head.astype(np.float32)), grid, transform).data > 0.5
     mri_head = head_mask(grid, is_ct=False)
@@ -256,7 +316,12 @@ def alignment_measures(ct: Image, mri: Image, transform: sitk.Transform) -> dict
     soft = ct_head & (np.nan_to_num(placed, nan=-1000.0) > -50) & ~dilate_mm(bone, 2.0, grid.voxel_mm)
     if not smaller or not bone.any() or not soft.any():
         return {"head_overlap": 0.0, "bone_contrast": float("inf")}
+    overlap = float((ct_head & mri_head).sum() / smaller)
+    if brain_alone:
+        brain = prepare_ct_brain(ct)
+        in_brain = resample(brain.image.with_data(brain.mask.astype(np.float32)), grid, transform).data > 0.5
+        overlap = float((in_brain & mri_head & seen).sum() / max(1, int((mri_head & seen).sum())))
     return {
-        "head_overlap": float((ct_head & mri_head).sum() / smaller),
+        "head_overlap": overlap,
         "bone_contrast": float(grid.data[bone].mean() / max(float(grid.data[soft].mean()), 1e-6)),
     }

@@ -13,20 +13,26 @@ from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
-from scipy import ndimage
 
-from scripts.lib.distance import box_around, dilate_mm, erode_mm
-from scripts.lib.head import fill_slices, largest_component, shrink
+from scripts.lib.distance import box_around, dilate_mm
+from scripts.lib.head import shrink
 from scripts.lib.images import RAS_TO_LPS, Image, crop, resample, to_sitk
 from scripts.lib.mni152 import mni152_map
-from scripts.lib.registration import COARSE_SAMPLES, FINE_SAMPLES, Matcher, Prepared, best_end, head_starts, prepare
+from scripts.lib.registration import (
+    COARSE_SAMPLES,
+    FINE_SAMPLES,
+    Matcher,
+    Prepared,
+    best_end,
+    head_starts,
+    prepare,
+    prepare_ct_brain,
+)
 from scripts.lib.tables import FAILED, OK, REVIEW
 
 FIELD_MM = 4.0
 FIELD_MARGIN_MM = 40.0
 BRAIN_LEVEL = 0.2  # of the template's brightest voxel: what nilearn takes for its brain mask
-BRAIN_HU = (0.0, 80.0)
-BONE_HU_MIN = 200.0
 SYN_MM = 4.0
 SYN_MARGIN_MM = 16.0
 SYN_ITERATIONS = (40, 12)  # at 8 and 4 mm: more gains nothing on landmarks
@@ -63,7 +69,7 @@ def register_to_template(reference: Image, is_ct: bool, settings: Mapping[str, A
     """
     template, template_brain = load_template(2)
     fixed = Prepared(template, template_brain.data, False, True)
-    moving = _ct_brain(reference) if is_ct else prepare(reference, False, 2.0)
+    moving = prepare_ct_brain(reference) if is_ct else prepare(reference, False, 2.0)
     affine = _affine(fixed, moving, settings)
     forward, backward = _deform(fixed, moving, affine, int(settings["seed"]))
     mask = resample(template_brain.with_data(template_brain.data.astype(np.float32)), reference, backward)
@@ -92,17 +98,6 @@ def _match(template: Image, brain: np.ndarray, aligned: Image) -> float:
 
 def _dice(first: np.ndarray, second: np.ndarray) -> float:
     return 2.0 * float((first & second).sum()) / max(1, int(first.sum()) + int(second.sum()))
-
-
-def _ct_brain(ct: Image) -> Prepared:
-    """The brain of a CT, windowed, as if extracted: soft tissue inside the skull, cut loose at the foramina."""
-    small = shrink(ct, 2.0)
-    smooth = ndimage.gaussian_filter(small.data, 1.0 / (small.voxel_mm / 2.0))
-    bone = dilate_mm(small.data > BONE_HU_MIN, 2.0, small.voxel_mm)
-    soft = (smooth > BRAIN_HU[0]) & (smooth < BRAIN_HU[1] + 20) & ~bone
-    core = largest_component(erode_mm(soft, 5.0, small.voxel_mm))
-    mask = fill_slices(dilate_mm(core, 6.0, small.voxel_mm) & ~(small.data > BONE_HU_MIN))
-    return Prepared(small.with_data(np.where(mask, np.clip(smooth, *BRAIN_HU), 0)), mask, False, True)
 
 
 def _affine(fixed: Prepared, moving: Prepared, settings: Mapping[str, Any]) -> sitk.AffineTransform:

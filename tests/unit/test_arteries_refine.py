@@ -70,6 +70,16 @@ def test_featureless_tissue_leaves_the_atlas_where_it_is():
     assert error_mm(found, true).max() < 0.5
 
 
+@pytest.mark.parametrize("lumen", [600.0, 40.0])
+def test_a_lumen_that_only_the_mri_shows_is_found_bright_or_dark(lumen):
+    true = curve(2.2)
+    ct = Image(np.full(SHAPE, 35.0, np.float32), AFFINE)
+    mri = Image(ct_of(true, lumen, 250.0), AFFINE)
+    found = refine(ct, true.moved(true.points + np.array([2.0, -1.5, 0])), SETTINGS, 130.0, [mri])
+    assert error_mm(found, true).mean() < 0.5
+    assert found.sd_mm == pytest.approx(SETTINGS["refined_mri_sd_mm"])
+
+
 def test_a_line_outside_the_image_comes_back():
     away = curve(1.6).moved(curve(1.6).points + np.array([300, 0, 0]))
     assert refine(Image(np.zeros(SHAPE, np.float32), AFFINE), away, SETTINGS, 130.0) is away

@@ -48,6 +48,7 @@ def session(tmp_path):
         matrix[0, 3] = shift_mm
         write_transform(linear_transform(matrix), tmp_path / name)
     write_json({"images": {"ct": {"status": "ok", "reason": None}}}, tmp_path / "checks.json")
+    write_json({"status": "ok", "reason": None}, tmp_path / "registration.json")
     return Files({key: tmp_path / name for key, name in NAMES.items()}) | {"folder": tmp_path}
 
 
@@ -58,6 +59,7 @@ def run_all(session, **changes):
     inputs = {
         "ct": folder / "ct.nii.gz",
         "checks": folder / "checks.json",
+        "registration": folder / "registration.json",
         "ct_to_reference": folder / "to_ct.tfm",
         "reference_to_template": folder / "to_reference.tfm",
         "atlas": folder / "atlas.tsv",

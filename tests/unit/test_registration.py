@@ -8,7 +8,15 @@ from scipy.spatial.transform import Rotation
 from scripts.lib.config import RegistrationSettings
 from scripts.lib.image_checks import is_brain_extracted
 from scripts.lib.images import Image, linear_transform, map_points
-from scripts.lib.registration import alignment_measures, register_rigid
+from scripts.lib.registration import (
+    alignment_measures,
+    displacement_mm,
+    head_starts,
+    is_part_of,
+    prepare,
+    prepare_ct_brain,
+    register_rigid,
+)
 
 SETTINGS = RegistrationSettings().model_dump()
 HU = {"air": -1000, "scalp": 20, "skull": 900, "brain": 35, "ventricle": 5}
@@ -96,3 +104,37 @@ def test_brain_extraction_is_recognised(pair):
     points = np.stack(np.meshgrid(*map(np.arange, mri.data.shape), indexing="ij"), -1) @ mri.affine[:3, :3].T
     brain = (((points + mri.affine[:3, 3]) / (64, 81, 76)) ** 2).sum(-1) < 1
     assert is_brain_extracted(mri.with_data(np.where(brain, mri.data, 0)))
+
+
+def test_half_a_head_starts_from_the_others_halves(pair):
+    mri, ct, pose = pair
+    upper = ct.affine.copy()
+    upper[:3, 3] += 45 * ct.affine[:3, 2]
+    whole, half = prepare(mri, False, 2.0), prepare(Image(ct.data[:, :, 45:], upper), True, 2.0)
+    assert is_part_of(half, whole)
+    assert not is_part_of(whole, half)
+    assert not is_part_of(prepare(ct, True, 2.0), whole)
+    truth = linear_transform(np.linalg.inv(pose))
+    nearest = min(displacement_mm(start, truth, half) for start in head_starts(half, whole))
+    centres_alone = displacement_mm(head_starts(whole, half)[1].GetInverse(), truth, half)
+    assert nearest < 20 < centres_alone
+
+
+def test_a_brain_without_its_skull_is_compared_with_the_cts_brain(pair):
+    mri, ct, pose = pair
+
+    def within(image, to_head):
+        index = np.stack(np.meshgrid(*map(np.arange, image.data.shape), indexing="ij"), -1)
+        affine = to_head @ image.affine
+        points = index @ affine[:3, :3].T + affine[:3, 3]
+        return ((points / (64, 81, 76)) ** 2).sum(-1) < 1
+
+    found = prepare_ct_brain(ct)
+    assert found.is_brain
+    true = within(found.image, np.linalg.inv(pose))
+    assert 2 * (found.mask & true).sum() / (found.mask.sum() + true.sum()) > 0.95
+    brain = mri.with_data(np.where(within(mri, np.eye(4)), mri.data, 0).astype(np.float32))
+    away = pose.copy()
+    away[2, 3] += 25
+    right, wrong = (alignment_measures(ct, brain, linear_transform(matrix)) for matrix in (pose, away))
+    assert right["head_overlap"] > 0.9 > wrong["head_overlap"]

@@ -101,15 +101,19 @@ def rates(hits: int, truth: int, found: int) -> dict[str, float]:
     }
 
 
-def calcifications(run: Path, sessions: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """(matched lesions with both values, detection rates by artery); lesions match where their labels overlap."""
+def calcifications(run: Path, sessions: pd.DataFrame, results: Path | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """(matched lesions with both values, detection rates by artery); lesions match where their labels overlap.
+
+    results: folder of the measured tables and maps; `run`'s own derivatives if None.
+    """
+    results = results or run / "derivatives"
     truth_table = table(run / "truth/calcifications.tsv")
     pairs, counts = [], []
     for _, row in sessions[sessions.ct.ne("none") & sessions.ct.ne("broken")].iterrows():
         truth_labels, _ = mask(run / f"truth/sub-{row.subject}_ses-{row.session}_space-ct_calcification130.nii.gz")
-        found_labels, _ = mask(session_path(run / "derivatives", row, "ct", "space-ct_desc-calcification_dseg.nii.gz"))
+        found_labels, _ = mask(session_path(results, row, "ct", "space-ct_desc-calcification_dseg.nii.gz"))
         truth = truth_table[(truth_table.subject == row.subject) & (truth_table.session == row.session)]
-        found = table(session_path(run / "derivatives", row, "ct", "desc-calcification_lesions.tsv"))
+        found = table(session_path(results, row, "ct", "desc-calcification_lesions.tsv"))
         found = found[found.lesion.notna()]
         near = ndimage.grey_dilation(truth_labels, size=(3, 3, 1))  # a voxel of leeway in the plane
         hit_truth, hit_found = set(), set()
@@ -145,16 +149,18 @@ def calcifications(run: Path, sessions: pd.DataFrame) -> tuple[pd.DataFrame, pd.
     return pd.DataFrame(pairs), by_artery.reset_index()
 
 
-def artery_volumes(run: Path, sessions: pd.DataFrame) -> pd.DataFrame:
+def artery_volumes(run: Path, sessions: pd.DataFrame, results: Path | None = None) -> pd.DataFrame:
     """True (at 130 HU) and measured calcium volume of every artery and side of every CT."""
+    results = results or run / "derivatives"
     truth = table(run / "truth/calcifications.tsv").groupby([*KEYS, "artery", "side"]).volume_130hu_mm3.sum()
     rows = []
     for _, row in sessions[sessions.ct.ne("none") & sessions.ct.ne("broken")].iterrows():
-        for _, artery in table(
-            session_path(run / "derivatives", row, "ct", "desc-calcification_arteries.tsv")
-        ).iterrows():
+        for _, artery in table(session_path(results, row, "ct", "desc-calcification_arteries.tsv")).iterrows():
             key = (row.subject, row.session, artery.artery, artery.side)
-            rows.append({"true": truth.get(key, 0.0), "measured": artery.volume_mm3})
+            rows.append(
+                {**row[KEYS], "artery": artery.artery, "side": artery.side}
+                | {"true": truth.get(key, 0.0), "measured": artery.volume_mm3}
+            )
     return pd.DataFrame(rows)
 
 

@@ -19,6 +19,9 @@ from scripts.lib.images import Image, map_points, resample
 from scripts.lib.tables import FAILED, OK, REVIEW, join_reasons
 
 USER, ANGIO, ATLAS = "user", "angio", "atlas"
+# Their cross-sections at the skull base hold bone, fluid and lumen, which MRI tells apart. The other arteries run among
+# folds of brain, which look like vessels there; on the CT they stand out from fluid.
+FITTED_ON_MRI = ("ICA", "BA", "VA")
 
 
 @dataclass(frozen=True)
@@ -86,11 +89,13 @@ def map_arteries(
     settings: Mapping[str, Any],
     calcification: Mapping[str, Any],
     tell: Sequence[str | None],
+    mri: Image | None = None,
 ) -> Arteries:
     """Region and centrelines on the CT, from traced arteries where there are any, completed from the atlas.
 
     atlas_lines: the atlas in the CT's space, empty where there is no way from the template; settings: section
-    `arteries`; hu_min: threshold of calcium; tell: reasons to hand on. Status failed without any artery.
+    `arteries`; calcification: section `calcification`; tell: reasons to hand on; mri: an MR image placed in the CT's
+    space, on which the atlas's lines are fitted too. Status failed without any artery.
     """
     labels = np.zeros(ct.data.shape, np.uint8)
     lines: dict[tuple[str, str], Centreline] = {}
@@ -113,7 +118,10 @@ def map_arteries(
         hu_min = float(calcification["hu_min"])
         if lumen_hu >= calcification["contrast_hu_min"]:  # enhanced blood is not to be taken for calcium
             hu_min = max(hu_min, lumen_hu + float(calcification["adaptive_hu_above_lumen"]))
-        missing = [refine(ct, line, settings, hu_min) for line in missing]
+        missing = [
+            refine(ct, line, settings, hu_min, [mri] if mri and line.artery in FITTED_ON_MRI else [])
+            for line in missing
+        ]
     if missing:
         from_atlas = region_labels(ct.data.shape, ct.affine, missing, search_reach(settings))
         labels = np.where(labels > 0, labels, from_atlas)

@@ -1,14 +1,15 @@
-"""Fit an atlas centreline to the subject's CT: where in each cross-section does an artery of this radius lie?
+"""Fit an atlas centreline to the subject: where in each cross-section does an artery of this radius lie?
 
 Without contrast an artery is a disc of blood (about 45 HU) in CSF (about 8 HU), in fat, or in a canal of bone; it holds
-no air, bone only surrounds it, and calcium fills at most a part of it. Each cross-section votes for every offset from
-the atlas; the smoothest sequence of good offsets wins (dynamic programming, Viterbi), held near the atlas by the
-uncertainty of its position.
+no air, bone only surrounds it, and calcium fills at most a part of it. On MRI its lumen differs from what surrounds it:
+bright by inflow or dark as a flow void, one or the other along its whole course, in bone and in CSF alike. Each
+cross-section votes for every offset from the atlas; the smoothest sequence of good offsets wins (dynamic programming,
+Viterbi), held near the atlas by the uncertainty of its position.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -28,13 +29,16 @@ CANAL_MM = (0.4, 1.5)  # where the wall of a bony canal lies, outside the lumen
 DENSE_SHARE_MAX = 0.5  # calcium may fill this much of the lumen before more of it costs more: it must not push it away
 BEND_MM = 0.5  # change of offset from one cross-section to the next that costs as much as one sd of position
 CONTRAST_WEIGHT, CANAL_WEIGHT, DENSE_WEIGHT, EMPTY_WEIGHT = 6.0, 6.0, 8.0, 6.0
+MRI_WEIGHT = 6.0  # as much as blood's contrast on the CT
 
 
-def refine(ct: Image, line: Centreline, settings: Mapping[str, Any], hu_min: float) -> Centreline:
-    """The centreline moved onto the artery that the CT shows; its uncertainty becomes `refined_sd_mm` at most.
+def refine(
+    ct: Image, line: Centreline, settings: Mapping[str, Any], hu_min: float, mri: Sequence[Image] = ()
+) -> Centreline:
+    """The centreline moved onto the artery that the images show; its uncertainty shrinks to that of the fit.
 
-    ct: HU on its native grid; line: in the CT's space; settings: section `arteries`; hu_min: what is calcium or bone.
-    A line that lies outside the image comes back as it is.
+    ct: HU on its native grid; line: in the CT's space; settings: section `arteries`; hu_min: what is calcium or bone;
+    mri: MR images whose affines lead into the CT's space. A line that lies outside the CT comes back as it is.
     """
     planes = np.unique(np.append(np.arange(0, len(line.points), PLANE_STEP), len(line.points) - 1))
     reach = int(np.ceil(2 * line.sd_mm.max() / PIXEL_MM))
@@ -42,21 +46,29 @@ def refine(ct: Image, line: Centreline, settings: Mapping[str, Any], hu_min: flo
     patches, inside = _patches(ct, line, planes, reach)
     if not inside.any():
         return line
+    radii = line.radius_mm[planes]
     cost = (
-        np.stack([_cost(patch, line.radius_mm[at], reach, hu_min) for patch, at in zip(patches, planes, strict=True)])
+        np.stack([_cost(patch, radius, reach, hu_min) for patch, radius in zip(patches, radii, strict=True)])
         * inside[:, None, None]
     )
     square = offsets[:, None] ** 2 + offsets[None] ** 2
     cost += square[None] / (2 * line.sd_mm[planes, None, None] ** 2)
-    path = _smoothest(cost, BEND_MM / PIXEL_MM)
+    sd_mm = float(settings["refined_sd_mm"])
+    for image in mri:
+        of_mri, seen = _mri_cost(*_patches(image, line, planes, reach), radii, reach)
+        bright, dark = (_smoothest(cost + sign * of_mri, BEND_MM / PIXEL_MM)[1] for sign in (1, -1))
+        cost = cost + (of_mri if bright <= dark else -of_mri)
+        if seen:
+            sd_mm = min(sd_mm, float(settings["refined_mri_sd_mm"]))
+    path, _ = _smoothest(cost, BEND_MM / PIXEL_MM)
     moved = ndimage.gaussian_filter1d(offsets[path], 1.0, axis=0, mode="nearest")
     along = line.arc_mm
     first, second = line.frames()
     u = np.interp(along, along[planes], moved[:, 0])
     v = np.interp(along, along[planes], moved[:, 1])
     points = line.points + first * u[:, None] + second * v[:, None]
-    sd = np.minimum(line.sd_mm, float(settings["refined_sd_mm"]))
-    return replace(line, sd_mm=sd).moved(ndimage.gaussian_filter1d(points, 1.0 / STEP_MM, axis=0, mode="nearest"))
+    fitted = replace(line, sd_mm=np.minimum(line.sd_mm, sd_mm))
+    return fitted.moved(ndimage.gaussian_filter1d(points, 1.0 / STEP_MM, axis=0, mode="nearest"))
 
 
 def _patches(ct: Image, line: Centreline, planes: np.ndarray, reach: int) -> tuple[np.ndarray, np.ndarray]:
@@ -78,20 +90,14 @@ def _patches(ct: Image, line: Centreline, planes: np.ndarray, reach: int) -> tup
 
 def _cost(patch: np.ndarray, radius_mm: float, reach: int, hu_min: float) -> np.ndarray:
     """Cost (2 reach + 1, 2 reach + 1) of a vessel of this radius at every offset within one cross-section."""
-    size = int(np.ceil((radius_mm + RING_GAP_MM + RING_MM) / PIXEL_MM))
-    axis = np.arange(-size, size + 1) * PIXEL_MM
-    distance = np.hypot(axis[:, None], axis[None])
-    disc = distance <= max(radius_mm, PIXEL_MM)
-    ring = (distance > radius_mm + RING_GAP_MM) & (distance <= radius_mm + RING_GAP_MM + RING_MM)
+    distance, disc, ring = _disc_and_ring(radius_mm)
     canal = (distance > radius_mm + CANAL_MM[0]) & (distance <= radius_mm + CANAL_MM[1])
     dense, empty = patch >= hu_min, patch < SOFT_HU[0]
     soft = ~ndimage.binary_dilation(dense | empty)  # one pixel off: the blur of bone and air is no tissue
     hu = np.where(soft, np.clip(patch, *SOFT_HU), 0)
 
     def over(values: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-        found = fftconvolve(values.astype(float), kernel.astype(float), mode="same")
-        middle = len(patch) // 2
-        return found[middle - reach : middle + reach + 1, middle - reach : middle + reach + 1]
+        return _sums(values, kernel, reach)
 
     inner, outer = over(soft, disc), over(soft, ring)
     contrast = over(hu, disc) / np.maximum(inner, 1) - over(hu, ring) / np.maximum(outer, 1)
@@ -105,8 +111,44 @@ def _cost(patch: np.ndarray, radius_mm: float, reach: int, hu_min: float) -> np.
     )
 
 
-def _smoothest(cost: np.ndarray, bend: float) -> np.ndarray:
-    """Indices (planes, 2) of the cheapest path; a step of `bend` pixels between planes costs 1/2."""
+def _disc_and_ring(radius_mm: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Distance from the middle (mm), disc of the vessel and ring of its surroundings, on a square of pixels."""
+    size = int(np.ceil((radius_mm + RING_GAP_MM + RING_MM) / PIXEL_MM))
+    axis = np.arange(-size, size + 1) * PIXEL_MM
+    distance = np.hypot(axis[:, None], axis[None])
+    ring = (distance > radius_mm + RING_GAP_MM) & (distance <= radius_mm + RING_GAP_MM + RING_MM)
+    return distance, distance <= max(radius_mm, PIXEL_MM), ring
+
+
+def _sums(values: np.ndarray, kernel: np.ndarray, reach: int) -> np.ndarray:
+    """Sums of `values` under a kernel at every offset from the middle, (2 reach + 1, 2 reach + 1)."""
+    found = fftconvolve(values.astype(float), kernel.astype(float), mode="same")
+    middle = len(values) // 2
+    return found[middle - reach : middle + reach + 1, middle - reach : middle + reach + 1]
+
+
+def _mri_cost(patches: np.ndarray, inside: np.ndarray, radii_mm: np.ndarray, reach: int) -> tuple[np.ndarray, bool]:
+    """Cost (planes, n, n) of a bright vessel at every offset on an MR image, and whether the image sees the artery.
+
+    Its contrast to the ring around it, as a share of the strongest one in the cross-section (median along the artery),
+    or of half the range of grey levels where that is more; a dark vessel costs the opposite.
+    """
+    seen = bool(inside.mean() > 0.5)
+    if not seen:
+        return np.zeros((len(patches), 2 * reach + 1, 2 * reach + 1)), False
+    contrast = []
+    for patch, radius_mm in zip(patches, radii_mm, strict=True):
+        _, disc, ring = _disc_and_ring(radius_mm)
+        contrast.append(_sums(patch, disc, reach) / disc.sum() - _sums(patch, ring, reach) / ring.sum())
+    found = np.stack(contrast)
+    low, high = np.percentile(patches[inside], (10, 90))
+    strongest = np.median(np.abs(found[inside]).max(axis=(1, 2)))
+    scale = max((high - low) / 2, strongest, 1e-6)
+    return -MRI_WEIGHT * np.clip(found / scale, -1, 1) * inside[:, None, None], True
+
+
+def _smoothest(cost: np.ndarray, bend: float) -> tuple[np.ndarray, float]:
+    """Indices (planes, 2) of the cheapest path, and its cost; a step of `bend` pixels between planes costs 1/2."""
     count, size = cost.shape[:2]
     index = np.arange(size)
     step = (index[:, None] - index[None]) ** 2 / (2 * bend**2)
@@ -127,4 +169,4 @@ def _smoothest(cost: np.ndarray, bend: float) -> np.ndarray:
         j = column[at]
         at = (row[at[0], j], j)
         path.append(at)
-    return np.array(path[::-1], int)
+    return np.array(path[::-1], int), float(total.min())

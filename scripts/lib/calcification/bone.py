@@ -2,7 +2,8 @@
 
 The wall of a bony canal follows the artery: seen from the centreline, its distance changes slowly along the vessel.
 Calcium stands out from it inwards, over a short length. So the distance to the first dense voxel, taken over a window
-along the artery and around it, is where the bone begins; what is dense nearer than that is calcium.
+along the artery and around it, is where the bone begins; what is dense nearer than that is calcium. Calcium that lines
+the artery for longer than the window is known by another sign: what is left open is too small for the artery.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ WINDOW_MM = 12.0  # along the artery: calcium that stands out over less than hal
 WINDOW_ANGLES = 5
 OPEN_SHARE = 0.25  # dense within this share of the radius on most sides: the centreline runs in bone, no lumen is seen
 HIDDEN_MM = 2.0
+END_MM = 2.0  # a line's last millimetres leave the artery: what touches bone there is not judged to be calcium
+NARROW_SHARE = 0.75  # bone leaves its artery room: an opening under this share of the lumen's radius has calcium in it
 WALL_PERCENTILE = 65  # calcium lies on the inner side of the wall: above the median
 
 
@@ -47,16 +50,22 @@ def wall_distance_mm(ct: np.ndarray, affine: np.ndarray, line: Centreline, hu_mi
     size = (2 * round(WINDOW_MM / STEP_MM / 2) + 1, WINDOW_ANGLES)
     around = np.pad(begins, ((0, 0), (WINDOW_ANGLES, WINDOW_ANGLES)), mode="wrap")
     wall = ndimage.percentile_filter(around, WALL_PERCENTILE, size=size, mode="nearest")
-    return np.where(hidden[:, None], 0.0, wall[:, WINDOW_ANGLES:-WINDOW_ANGLES])
+    wall = wall[:, WINDOW_ANGLES:-WINDOW_ANGLES]
+    open_mm = np.sqrt((begins**2).mean(axis=1))  # of a circle of the same area, wherever in it the centreline runs
+    narrow = open_mm < NARROW_SHARE * line.radius_mm
+    wall = np.where(narrow[:, None], np.maximum(wall, line.radius_mm[:, None]), wall)
+    return np.where(hidden[:, None], 0.0, wall)
 
 
 @dataclass(frozen=True)
 class Seen:
-    """Points as seen from a centreline: its nearest point, the angular bin about it, and the distance, (n,) each."""
+    """Points as seen from a centreline: its nearest point, the angular bin about it, the distance, and whether they
+    lie beside it, clear of its ends, (n,) each."""
 
     point: np.ndarray
     angle: np.ndarray
     distance_mm: np.ndarray
+    beside: np.ndarray
 
 
 def polar_position(points: np.ndarray, line: Centreline) -> Seen:
@@ -66,11 +75,16 @@ def polar_position(points: np.ndarray, line: Centreline) -> Seen:
     offset = points - line.points[nearest]
     across = np.einsum("ij,ij->i", offset, first[nearest]), np.einsum("ij,ij->i", offset, second[nearest])
     angle = np.arctan2(across[1], across[0]) % (2 * np.pi)
-    return Seen(nearest, np.minimum((angle / (2 * np.pi) * N_ANGLES).astype(int), N_ANGLES - 1), distance)
+    arc_mm = line.arc_mm[nearest]
+    beside = (arc_mm > END_MM) & (arc_mm < line.arc_mm[-1] - END_MM)
+    return Seen(nearest, np.minimum((angle / (2 * np.pi) * N_ANGLES).astype(int), N_ANGLES - 1), distance, beside)
 
 
 def behind(front: np.ndarray, seen: Seen, shape: tuple[int, ...]) -> np.ndarray:
-    """Which points lie on a ray from the centreline on which a point of `front` lies, or on one beside it; (n,)."""
+    """Which points lie on a ray from the centreline on which a point of `front` lies, or on one beside it; (n,).
+
+    shape: number of the centreline's points and of the angular bins.
+    """
     rays = np.zeros(shape, bool)
     rays[seen.point[front], seen.angle[front]] = True
     around = ndimage.binary_dilation(np.pad(rays, ((0, 0), (1, 1)), mode="wrap"), np.ones((3, 3)))[:, 1:-1]

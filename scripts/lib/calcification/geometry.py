@@ -22,6 +22,7 @@ from scripts.lib.calcification.scoring import slice_axis
 N_ANGLES = 120
 RAY_STEP_MM = 0.2
 CENTRE_SHARE = 0.35  # calcium within this share of the radius covers the lumen's centre
+WALL_SHARE = 0.75  # of the lumen's radius: what lies further out counts for the arc
 LEAST_HU_ABOVE = 50.0  # half maximum is sought no nearer to the background than this: there it is noise
 SHARPEST = 1.25  # rays blurred by more than this times the sharpest one (along thick slices) do not tell thickness
 LOOP_MM = 4.0  # samples whose nearest centreline point is further along than this belong to another limb of a loop
@@ -50,6 +51,7 @@ class LesionGeometry:
     half_max_hu: float = np.nan
     centre_covered: bool = False
     radius_voxels: float = np.nan
+    width_mm: float = np.nan
 
 
 def arc_extent(covered: np.ndarray) -> tuple[float, float]:
@@ -84,7 +86,10 @@ def measure_geometry(
     allowed = ndimage.binary_dilation(lesion, np.ones((3, 3, 3))) & (lesion | (ct < settings["hu_min"]))
     hu, mine = _sample(ct, allowed, affine, line, planes, reach_mm)
 
-    ray_peak = np.where(mine, hu, -np.inf).max(axis=2)
+    # An angle is told by what lies towards the wall: near the centre, thick calcium blurs over all angles.
+    radii = np.arange(hu.shape[2]) * RAY_STEP_MM
+    at_wall = mine & (radii >= WALL_SHARE * line.radius_mm[planes][:, None, None])
+    ray_peak = np.where(at_wall, hu, -np.inf).max(axis=2)
     calcified = ray_peak >= settings["hu_min"]
     if not calcified.any():  # smaller than the sampling sees: one cross-section at the lesion's middle
         return LesionGeometry(length_mm=STEP_MM, radius_voxels=_radius_voxels(line, planes, affine))
@@ -112,6 +117,7 @@ def measure_geometry(
         half_max_hu=half,
         centre_covered=bool((inner >= half).mean() > 0.5) if inner.size else False,
         radius_voxels=_radius_voxels(line, planes[with_any], affine),
+        width_mm=float(np.radians(extent)) * radius,
     )
 
 
@@ -135,19 +141,24 @@ def _sample(
 def _radial_widths(
     hu: np.ndarray, mine: np.ndarray, ray_peak: np.ndarray, dense: np.ndarray, background: float
 ) -> np.ndarray:
-    """Width at half maximum along every dense ray, mm; NaN where a side never falls below (bone, a neighbour)."""
+    """Width at half maximum along every dense ray, mm; NaN where a side never falls below.
+
+    Where bone or a neighbour follows without a valley, the lesion's own voxels end it.
+    """
     widths = np.full(dense.shape, np.nan)
     for plane, angle in np.argwhere(dense):
         profile = hu[plane, angle]
         top = int(np.where(mine[plane, angle], profile, -np.inf).argmax())
         level = (ray_peak[plane, angle] + background) / 2
         below = profile < level
-        outer = np.flatnonzero(below[top:])
+        outer = np.flatnonzero(below[top:] | ~mine[plane, angle, top:])
         inner = np.flatnonzero(below[: top + 1])
         if len(outer) == 0 or len(inner) == 0:
             continue
         right, left = top + outer[0], inner[-1]
-        end = right - (level - profile[right]) / (profile[right - 1] - profile[right])
+        end = right - 0.5
+        if below[right]:
+            end = right - (level - profile[right]) / (profile[right - 1] - profile[right])
         start = left + (level - profile[left]) / (profile[left + 1] - profile[left])
         widths[plane, angle] = (end - start) * RAY_STEP_MM
     return widths

@@ -74,7 +74,8 @@ def _lesion_row(
     centre = affine[:3, :3] @ np.argwhere(lesion).mean(axis=0) + affine[:3, 3]
     shape = shape_features(lesion, affine)
     points = settings["kockelkoren"]
-    even = bool(geometry.filled_share >= points["filled_share_min"])
+    layer = geometry.width_mm >= points["layer_width_min"] * geometry.thickness_mm
+    even = bool(geometry.filled_share >= points["filled_share_min"] and layer)
     score, pattern = kockelkoren(geometry.arc_deg, geometry.length_mm, geometry.thickness_mm, even, points)
     unsure_mm = 0.5 * float(np.linalg.norm(affine[:3, :3], axis=0).min())
     thickness_uncertain = abs(geometry.thickness_mm - points["thick_mm_min"]) < unsure_mm

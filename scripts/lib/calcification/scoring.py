@@ -54,10 +54,11 @@ def kockelkoren(
 ) -> tuple[float, str]:
     """Kockelkoren score of a lesion and the pattern it stands for (PLoS One 2017, 12:e0168360).
 
-    even: the lesion is of one piece, without gaps and evenly thick. settings: `kockelkoren` within the section
-    `calcification`: points per feature and the cut-off. NaN and "" where arc or thickness is not known. Circularity
-    counts the arc; a dot is shorter and narrower than `dot_mm_max`; morphology is indistinguishable for a dot,
-    continuous for an even lesion over at least `continuous_arc_deg_min`, else irregular.
+    even: the lesion is of one piece, without gaps, and a layer rather than a lump. settings: `kockelkoren` within the
+    section `calcification`: points per feature and the cut-off. NaN and "" where arc or thickness is not known.
+    Circularity counts the arc; a dot is shorter than `dot_length_mm_max` and narrower than `dot_arc_deg_max`;
+    morphology is indistinguishable for a dot, continuous for an even lesion over at least `continuous_arc_deg_min`,
+    else irregular.
     """
     if not (np.isfinite(arc_deg) and np.isfinite(thickness_mm)):
         return np.nan, ""

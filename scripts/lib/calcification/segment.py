@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 from scipy.spatial import cKDTree
+from skimage.filters import apply_hysteresis_threshold
 
 from scripts.lib.arteries.centrelines import Centreline, box_affine
 from scripts.lib.arteries.masks import mask_box
@@ -23,6 +24,8 @@ from scripts.lib.images import Image
 
 CONNECTED = np.ones((3, 3, 3), int)  # 26 neighbours
 LUMEN_MARGIN_MM = 0.3  # calcium beside bone is recognised this far outside the lumen, and followed further
+WALL_MM = 0.6  # of a calcified wall at least: bone that no valley parts from it does not begin nearer to the lumen
+LUMEN_SHARE_MIN = 0.25  # of the voxels of calcium that lie within the lumen's radius: it blooms into it
 BONE_MARGIN_MM = 8.0  # bone is looked for this far around the artery region
 
 
@@ -87,12 +90,13 @@ def find_lesions(
     free, _ = ndimage.label(dense, CONNECTED)
     of_bone = np.isin(free, np.unique(free[bone]))
     attached = dense & of_bone & (inside > 0)
-    depth, calcium = depth_within(part, attached, inside, lines, hu_min, settings["bone_hu_min"], wall_margin_mm)
+    depth, calcium = depth_within(part, attached, inside, lines, hu_min, settings, wall_margin_mm)
     candidates = np.where(of_bone, calcium, dense)
     bone = dense & of_bone & ~candidates
     pieces, count = ndimage.label(candidates, CONNECTED)
     outside = outside_lumen(part, candidates & (inside > 0), inside, lines)
-    labels, touches, left_out = _judge(pieces, count, bone, depth, outside, part, inside, settings)
+    sd_mm = {INDEX[line.name]: float(np.median(line.sd_mm)) for line in lines}
+    labels, touches, left_out = _judge(pieces, count, bone, depth, outside, part, inside, sd_mm, settings)
     result = np.zeros(ct.data.shape, np.uint16)
     result[box] = labels
     return Found(result, touches, left_out, hu_min, lumen_hu, enhanced, None, findings)
@@ -104,14 +108,16 @@ def depth_within(
     region: np.ndarray,
     lines: Sequence[Centreline],
     hu_min: float,
-    bone_hu_min: float,
+    settings: Mapping[str, Any],
     margin_mm: float,
 ) -> tuple[np.ndarray, np.ndarray]:
     """What of the voxels `where`, which hang together with bone, stands out from it into an artery.
 
-    Returns the depth (mm) inside the bone's wall at `hu_min` and inside the lumen; and the voxels that are calcium if
-    what stands out is: those too that lie behind it, up to where bone reaches `bone_hu_min` (its half maximum: at
-    `hu_min` it blooms into the calcium) and at most `margin_mm` outside the lumen. Both on the grid of `part`.
+    Returns the depth (mm) inside the bone's wall at `hu_min` and inside the lumen, or inside what is artery for sure
+    (its radius less the uncertainty of its place), whichever is more; and the voxels that are calcium: on rays from
+    the centreline on which something is `protrusion_mm_min` deep (half of it beside such a place), what stands out and
+    what lies behind it, through the wall, up to where bone reaches `bone_hu_min` (its half maximum: at `hu_min` it
+    blooms into the calcium) and at most `margin_mm` outside the lumen. Both on the grid of `part`.
     """
     depth = np.zeros(part.data.shape, np.float32)
     calcium = np.zeros(part.data.shape, bool)
@@ -119,12 +125,19 @@ def depth_within(
         mine = where & (region == INDEX[line.name])
         if mine.any():
             seen = polar_position(np.argwhere(mine) @ part.affine[:3, :3].T + part.affine[:3, 3], line)
-            wall, core = (wall_distance_mm(part.data, part.affine, line, hu) for hu in (hu_min, bone_hu_min))
+            wall, core = (
+                wall_distance_mm(part.data, part.affine, line, hu) for hu in (hu_min, float(settings["bone_hu_min"]))
+            )
             to_lumen = line.radius_mm[seen.point] - seen.distance_mm
             inside = np.minimum(wall[seen.point, seen.angle] - seen.distance_mm, to_lumen + LUMEN_MARGIN_MM)
-            may = (seen.distance_mm < core[seen.point, seen.angle]) & (to_lumen > -margin_mm)
+            inside = np.where(seen.beside, np.maximum(inside, to_lumen - line.sd_mm[seen.point]), 0)
             depth[mine] = np.maximum(inside, 0)
-            calcium[mine] = (inside > 0) | (may & behind(inside > 0, seen, wall.shape))
+            least = float(settings["protrusion_mm_min"])
+            stands_out = apply_hysteresis_threshold(np.where(mine, depth, 0), least / 2, least)[mine]
+            front = behind(stands_out, seen, wall.shape)
+            before_bone = (seen.distance_mm < core[seen.point, seen.angle]) | (to_lumen > -WALL_MM)
+            may = before_bone & (to_lumen > -margin_mm)
+            calcium[mine] = front & ((inside > 0) | may)
     return depth, calcium
 
 
@@ -157,6 +170,7 @@ def _judge(
     outside: np.ndarray,
     part: Image,
     region: np.ndarray,
+    sd_mm: Mapping[int, float],
     settings: Mapping[str, Any],
 ) -> tuple[np.ndarray, dict[int, float], list[dict[str, Any]]]:
     """Number the pieces that are lesions from 1; tell which touch bone and which are bone reaching in."""
@@ -172,13 +186,14 @@ def _judge(
         if piece.sum() < settings["lesion_voxels_min"]:
             continue
         contact = float(beside_bone[box][piece].mean())
+        unsure_mm = sd_mm.get(artery_of(piece, region[box]), 0.0)
         deepest = float(depth[box][piece].max())
         if contact > 0:
-            is_bone = deepest < settings["protrusion_mm_min"]
-        else:
-            is_bone = (
-                np.percentile(outside[box][piece & (region[box] > 0)], 10) > LUMEN_MARGIN_MM
-            )  # beside the artery, not of it
+            in_lumen = float((outside[box][piece & (region[box] > 0)] < 0).mean())
+            faint = part.data[box][piece].max() < settings["bone_hu_min"]  # bone's partial volume looks like this
+            is_bone = faint or deepest < settings["protrusion_mm_min"] or in_lumen < LUMEN_SHARE_MIN
+        else:  # beside the artery, not of it, however its line may be off
+            is_bone = float((outside[box][piece & (region[box] > 0)] < unsure_mm).mean()) < LUMEN_SHARE_MIN
         if is_bone:
             centre = np.argwhere(piece).mean(axis=0) + [s.start for s in box]
             centre_mm = part.affine[:3, :3] @ centre + part.affine[:3, 3]

@@ -34,6 +34,8 @@ class KockelkorenSettings(Section):
     """An evenly filled lesion is continuous from this arc on."""
     filled_share_min: float = 0.7
     """Share of a lesion's angles and length that must be calcified to count as evenly filled."""
+    layer_width_min: float = 4.0
+    """A continuous lesion follows the wall as a layer: it is at least so many times as wide (arc x radius) as thick."""
     iel_min: float = 7.0
     """Sum from which the calcification lies mainly in the internal elastic lamina; below it, mainly in the intima."""
 
@@ -52,7 +54,7 @@ class CalcificationSettings(Section):
     psf_mm: float = 1.2
     """In-plane blur of the CT, full width at half maximum; thickness is freed of it. 0: only of the voxel's."""
     bone_hu_min: float = 300.0
-    """Bone grows from components of voxels above this."""
+    """Bone grows from components of voxels above this; what touches bone and nowhere reaches it is bone's edge."""
     bone_volume_mm3_min: float = 200.0
     """Components smaller than this, outside the artery's wall, are no bone."""
     protrusion_mm_min: float = 0.7

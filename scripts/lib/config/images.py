@@ -49,9 +49,11 @@ class ArterySettings(Section):
     search_sds: float = 1.0
     """The tube around a centreline is wider than lumen and wall by this many standard deviations of its position."""
     refine: bool = True
-    """Fit the atlas centrelines to the CT (blood, calcium and bone around them) before the region is drawn."""
+    """Fit the atlas centrelines to CT (blood, calcium, bone) and reference MRI before the region is drawn."""
     refined_sd_mm: float = 0.8
-    """Standard deviation of a fitted centreline's position."""
+    """Standard deviation of a centreline's position after the fit to the CT."""
+    refined_mri_sd_mm: float = 0.5
+    """Standard deviation of a centreline's position after the fit to CT and MRI."""
     mask_sd_mm: float = 0.3
     """Standard deviation of the position of a centreline that comes from a mask or an angiogram."""
     complete_from_atlas: bool = True
