@@ -19,6 +19,11 @@ TABLES = (
 )
 
 
+def bundle(given):
+    """Kind of table -> the texts of the subject's files of that kind, as the cohort's collecting job takes them."""
+    return {name: [Path(path).read_text(encoding="utf-8") for path in given.get(name) or []] for name in TABLES}
+
+
 def records_of(root, jobs):
     """Names of the records of these jobs (stems of their logs, `<subject>_<session>...`), whatever their rule."""
     with os.scandir(root / LOGS) as rules:
@@ -29,8 +34,7 @@ def records_of(root, jobs):
 def main(snakemake):
     given, subject = snakemake.input, snakemake.wildcards.subject
     root = Path(root_of(snakemake.log[0]))
-    tables = {name: [Path(path).read_text(encoding="utf-8") for path in given.get(name) or []] for name in TABLES}
-    write_json(tables, snakemake.output.measures)
+    write_json(bundle(given), snakemake.output.measures)
     write_seal(root, subject, [*given.images, *given.results], records_of(root, snakemake.params.jobs))
 
 

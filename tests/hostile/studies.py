@@ -17,9 +17,9 @@ from scripts.lib.config import plain
 from scripts.lib.config.analyses import Analysis
 from scripts.lib.manifest import Row, manifest_text
 from scripts.lib.tables import read_tsv, write_json
+from scripts.seal_subject import bundle
 from tests.hostile.case import FAILED, TABLES_WAIT, TAKEN, TOLD, Answer, Case, Given, refusal
 
-MEASURES = ("calcification", "calcification_arteries", "calcification_lesions", "small_vessel", "plaque", "change")
 TABLES = ("patients", "lesions", "change", "ratings")
 
 
@@ -31,8 +31,8 @@ def collected(folder: Path, voxels: tuple[str, str] = ("aa", "bb"), **tables: Pa
         image = {"status": "ok", "reason": None, "voxels_sha256": digest}
         facts = {"subject": row.subject, "session": "01", "status": "ok", "reason": None, "images": {"ct": image}}
         write_json(facts, folder / f"{row.subject}.json")
-    inputs = {name: [] for name in MEASURES} | {"manifest": folder / "manifest.tsv", **tables}
-    inputs["checks"] = [folder / f"{row.subject}.json" for row in rows]
+    write_json(bundle({"checks": [folder / f"{row.subject}.json" for row in rows]}), folder / "measures.json")
+    inputs = {"manifest": folder / "manifest.tsv", "measures": [folder / "measures.json"], **tables}
     criteria = {"culprit_stenosis_percent_min": 50.0, "ct_mri_days_max": 28}
     collect_metrics.main(
         SimpleNamespace(

@@ -64,7 +64,9 @@ def test_the_apptainer_image_holds_what_a_run_needs():
 
 def test_slurms_lock_holds_what_its_group_asks_for_with_hashes():
     text = (ROOT / "envs/slurm.lock").read_text()
-    pins = dict(re.findall(r"^([A-Za-z0-9._-]+)==(\S+) \\\n +--hash=sha256:[0-9a-f]{64}$", text, flags=re.MULTILINE))
+    pins = dict(
+        re.findall(r"^([A-Za-z0-9._-]+)==(\S+)(?: \\\n +--hash=sha256:[0-9a-f]{64})+$", text, flags=re.MULTILINE)
+    )
     wanted = {
         requirement.name: requirement for requirement in map(Requirement, PYPROJECT["dependency-groups"]["slurm"])
     }

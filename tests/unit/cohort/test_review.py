@@ -11,7 +11,8 @@ from scripts.collect_metrics import main as collect_metrics
 from scripts.lib.cohort.external import StudyTableError
 from scripts.lib.cohort.review import judged, judged_changes, picture_keys, read_review, without_calcium
 from scripts.lib.config import Analysis
-from scripts.lib.tables import read_tsv, write_tsv
+from scripts.lib.tables import read_tsv, write_json, write_tsv
+from scripts.seal_subject import bundle
 
 PAIRS = {"01": ["01", "02"]}
 MANIFEST = pd.DataFrame(
@@ -188,7 +189,8 @@ def cohort(tmp_path):
     def collect(verdicts=None):
         out = tmp_path / ("reviewed" if verdicts else "plain")
         out.mkdir(exist_ok=True)
-        given = Given(paths, manifest=tmp_path / "manifest.tsv", plaque=[], change=[], review=verdicts or [])
+        write_json(bundle(paths), tmp_path / "measures.json")
+        given = Given(manifest=tmp_path / "manifest.tsv", measures=[tmp_path / "measures.json"], review=verdicts or [])
         names = ("patients", "lesions", "change", "ratings")
         settings = {"subjects": None, "vessel_wall": {"culprit_stenosis_percent_min": 50.0, "ct_mri_days_max": 28.0}}
         params = SimpleNamespace(settings=settings, pairs={})
