@@ -313,6 +313,7 @@ def one_analysis(wildcards):
 
 QC_PICTURES = ("registration", "calcification", "wmh", "wall")
 VIEWER_IMAGES = ("ct", "T1w", "T2w", "FLAIR", "swi", "T2starw", "vwi", "vwi_ce") if CONFIG.report.viewer else ()
+REPORT_TEMPLATES = sorted(str(path) for path in (ROOT / "scripts/lib/report/templates").iterdir())
 REPORT_ASSETS = sorted(str(path) for path in (ROOT / "scripts/lib/report/assets").iterdir())
 NIIVUE = [resource(f"niivue/{name}") for name in ("niivue.umd.js", "LICENSE")] if CONFIG.report.viewer else []
 

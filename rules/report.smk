@@ -119,7 +119,7 @@ rule build_report:
     input:
         lambda wildcards: every_path(report_files() | {"sessions": [], "changes": []}),
         seals=of_subjects(subject_seal),
-        parts=sorted(str(path) for path in (ROOT / "scripts/lib/report").glob("*/*") if path.suffix != ".pyc"),
+        parts=REPORT_ASSETS + REPORT_TEMPLATES,
         texts=CONFIG.report.texts or str(ROOT / "scripts/lib/report/texts.yaml"),
         niivue=NIIVUE,
     output:
