@@ -90,10 +90,9 @@ def start(bench: Workbench, *arguments: str) -> subprocess.Popen[str]:
 def test_killed_cancelled_and_lost_jobs_end_in_the_bytes_of_a_local_run(node, tmp_path):
     """First a session's jobs get too little memory; then one is cancelled, and the node goes down and is drained."""
     local, sent = cohort(tmp_path / "local"), cohort(tmp_path / "sent")
-    little = [f"{rule}:mem_mb=60 if attempt < 2 else 1500" for rule in ("check_images", "register_mri_to_template")]
-    run = start(
-        sent, "--set-resources", *little, "plot_subject_qc:mem_mb=60 if attempt < 2 else 1500", "--retries", "3"
-    )
+    of_session = ("check_images", "register_mri_to_template", "plot_subject_qc", "export_session")
+    little = [f"{rule}:mem_mb=60 if attempt < 2 else 1500" for rule in of_session]
+    run = start(sent, "--set-resources", *little, "--retries", "3")
     try:
         wait_for(lambda: "MinMemoryNode=1500M" in slurm("scontrol", "show", "jobs") and running(), "a second attempt")
         slurm("scancel", running()[0])
