@@ -16,7 +16,7 @@ rule check_images:
         runtime=5,
     params:
         settings=settings("check_images"),
-        columns=image_columns,
+        columns=lambda wildcards: image_columns(row_of(wildcards)),
         code=code("check_images"),
     message:
         "check images: sub-{wildcards.subject} ses-{wildcards.session}"

@@ -6,13 +6,14 @@ import tomllib
 
 from scripts.lib.audit.records import name_in
 from scripts.lib.audit.seals import SEALS as SEALS_FOLDER, seal_path
+from scripts.lib.names import beside
 
 # Ingest
 
 
 def session_images(wildcards):
     """Every image of the subject-session."""
-    return list(image_columns(wildcards).values())
+    return list(image_columns(row_of(wildcards)).values())
 
 
 def session_sidecars(wildcards):
@@ -21,14 +22,12 @@ def session_sidecars(wildcards):
 
 
 def sidecars_of(row):
-    paths = [image_of(row, column) for column in IMAGE_COLUMNS if column in row.values]
-    stems = [path.removesuffix(".gz").removesuffix(".nii") for path in paths]
-    return [f"{stem}.json" for stem in stems if os.path.isfile(f"{stem}.json")]
+    paths = [beside(path, ".json") for path in image_columns(row).values()]
+    return [path for path in paths if os.path.isfile(path)]
 
 
-def image_columns(wildcards):
-    """Column -> path of every image of the subject-session."""
-    row = row_of(wildcards)
+def image_columns(row):
+    """Column -> path of every image of a row of the manifest."""
     return {column: image_of(row, column) for column in IMAGE_COLUMNS if column in row.values}
 
 
@@ -80,8 +79,8 @@ def mask_lookup(wildcards):
 
 def lookup_of(row):
     mask = image_of(row, "arteries")
-    table = Path(mask.removesuffix(".gz").removesuffix(".nii") + ".tsv") if mask else None
-    return str(table) if table and table.is_file() else None
+    table = beside(mask, ".tsv") if mask else None
+    return table if table and os.path.isfile(table) else None
 
 
 def mask_to_reference(wildcards):
@@ -207,8 +206,7 @@ def subject_results(wildcards):
         *of_rows(subject, "ct", "desc-registration_qc.json", has_ct),
         *(path for name in QC_PICTURES for path in of_rows(subject, "figures", f"desc-{name}_qc.png")),
         *(path for row in rows_of(subject) for path in report_session(row)["shown"]),
-        *([str(OUT / f"sub-{subject}/figures/sub-{subject}_desc-change_qc.png")] if subject in PAIRS else []),
-        *([change_shown(subject)] if subject in PAIRS else []),
+        *([change_picture(subject), change_shown(subject)] if subject in PAIRS else []),
     ]
 
 
@@ -326,6 +324,11 @@ def report_file(name):
 def report_asset(path):
     """Where the report keeps a file that all its pages share."""
     return report_file(f"assets/{Path(path).name}")
+
+
+def change_picture(subject):
+    """The picture of a subject's change between visits."""
+    return str(OUT / f"sub-{subject}/figures/sub-{subject}_desc-change_qc.png")
 
 
 def change_shown(subject):

@@ -54,8 +54,8 @@ rule plot_change_qc:
         motion=subject_file("from-last_to-first_mode-image_xfm.tfm"),
         lesions=subject_file("space-halfway_desc-wmhchange_dseg.nii.gz"),
     output:
-        picture=str(OUT / "sub-{subject}/figures/sub-{subject}_desc-change_qc.png"),
-        shown=report_file("pictures/sub-{subject}_desc-change_qc.png"),
+        picture=change_picture("{subject}"),
+        shown=change_shown("{subject}"),
     log:
         log("plot_change_qc", "subject"),
     benchmark:

@@ -1,7 +1,6 @@
 """Build the report: pages of the cohort, of every subject, of what went wrong, of the methods and of the review."""
 
 import base64
-import shutil
 from importlib import metadata
 from pathlib import Path
 
@@ -22,7 +21,7 @@ from scripts.lib.report.sessions import (
 )
 from scripts.lib.report.subjects import collect_subjects
 from scripts.lib.report.texts import read_texts
-from scripts.lib.tables import FAILED, REVIEW, atomic_path, read_json, read_tsv
+from scripts.lib.tables import FAILED, REVIEW, atomic_path, copy_file, read_json, read_tsv
 
 VIEWER_FIRST = ("ct", "FLAIR", "T1w", "vwi", "vwi_ce", "swi", "T2starw", "T2w")
 PICTURE_KINDS = {".png": "png", ".svg": "svg+xml"}
@@ -186,8 +185,7 @@ def main(snakemake):
             temporary.write_text(text, encoding="utf-8")
     assets = {Path(path).name: path for path in output.assets}
     for source in [*sorted((FOLDER / "assets").iterdir()), *snakemake.input.niivue]:
-        with atomic_path(assets[Path(source).name]) as temporary:
-            shutil.copyfile(source, temporary)
+        copy_file(source, assets[Path(source).name])
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from pathlib import Path
 from scripts.lib.image_checks import check_image, note_copies
 from scripts.lib.images import ImageError, read_image
 from scripts.lib.job import run
+from scripts.lib.names import beside
 from scripts.lib.nifti import damage
 from scripts.lib.tables import FAILED, OK, join_reasons, read_json, worst_status, write_json
 
@@ -18,7 +19,7 @@ def check_file(column: str, path: str, settings: dict) -> dict:
     except ImageError as error:
         reason = str(error).removeprefix(f"{path}: ")
         return {"path": path, "status": FAILED, "reason": reason, "findings": []}
-    facts, told = read_sidecar(Path(path.removesuffix(".gz").removesuffix(".nii") + ".json"))
+    facts, told = read_sidecar(Path(beside(path, ".json")))
     return {"path": path, **check_image(column, image, facts, settings, told)}
 
 

@@ -1,11 +1,8 @@
 """Put what the report shows of a subject-session into its folder: the pictures, and volumes for the viewer."""
 
-import shutil
-
 import numpy as np
-from nibabel.affines import apply_affine
 
-from scripts.lib.images import matrix_ras, read_ct, read_image, read_transform
+from scripts.lib.images import matrix_ras, moved, read_ct, read_image, read_transform
 from scripts.lib.job import run
 from scripts.lib.pictures.calcification import CT_WINDOW_HU
 from scripts.lib.pictures.checks import window_of
@@ -19,11 +16,10 @@ from scripts.lib.report.volumes import (
     label_nifti,
     layer,
     marked,
-    moved,
     within,
     write_volume,
 )
-from scripts.lib.tables import atomic_path, read_json, read_tsv, was_made, write_not_made
+from scripts.lib.tables import copy_file, read_json, read_tsv, was_made, write_not_made
 
 WALL_LABELS = {1: "lumen", 2: "outer"}
 WALL_MARGIN_MM = 25.0
@@ -48,7 +44,7 @@ def labels_of(given, name, kind, to_reference, names=None):
 def labels_layer(labels, name, kind, to_reference, names=None):
     if names is None:
         names = {int(label): str(int(label)) for label in np.unique(labels.data) if label > 0}
-    return layer(label_nifti(moved(labels, to_reference)), name=name, kind=kind, labels=names)
+    return layer(label_nifti(labels.placed(to_reference)), name=name, kind=kind, labels=names)
 
 
 def lesion_names(path):
@@ -67,13 +63,13 @@ def wall_points(given):
     table = read_tsv(given["contours"])
     places = ["x_mm", "y_mm", "z_mm"]
     points = {label: table.loc[table["contour"] == what, places] for label, what in WALL_LABELS.items()}
-    return {label: apply_affine(way, part.to_numpy(float)) for label, part in points.items() if len(part)}
+    return {label: moved(way, part.to_numpy(float)) for label, part in points.items() if len(part)}
 
 
 def ct_layers(given, way, voxel_mm):
     ct = read_ct(given["ct"])
     shown = coarser(within(ct, ct.data > HEAD_ON_CT_HU), voxel_mm)
-    grey = layer(grey_nifti(moved(shown, way), CT_RANGE_HU), name="ct", kind="grey", window=CT_WINDOW_HU, unit="HU")
+    grey = layer(grey_nifti(shown.placed(way), CT_RANGE_HU), name="ct", kind="grey", window=CT_WINDOW_HU, unit="HU")
     arteries = None
     if was_made(given.get("artery_names") or None):
         table = read_tsv(given["artery_names"])
@@ -90,7 +86,7 @@ def mri_layers(given, column, way, voxel_mm):
     window = window_of(image)
     extra, kept = [], image.data > window[0]
     if column.startswith("vwi"):
-        points = {label: apply_affine(np.linalg.inv(way), part) for label, part in wall_points(given).items()}
+        points = {label: moved(np.linalg.inv(way), part) for label, part in wall_points(given).items()}
         rings = marked(image, points)
         if rings.data.any():  # the wall is thin: here the grid stays as it is, about the drawings
             extra = [labels_layer(rings, "wall", "region", way, WALL_LABELS)] if column == "vwi" else []
@@ -99,7 +95,7 @@ def mri_layers(given, column, way, voxel_mm):
     shown = coarser(within(image, kept), voxel_mm)
     low, high = (float(f"{value:.4g}") for value in window)
     limits = (low, low + RANGE_OVER_WINDOW * (high - low))  # what lies below is the background's noise
-    grey = layer(grey_nifti(moved(shown, way), limits), name=column, kind="grey", window=(low, high), unit="")
+    grey = layer(grey_nifti(shown.placed(way), limits), name=column, kind="grey", window=(low, high), unit="")
     for name in LABELS_ON.get(column, ()):
         extra += labels_of(given, name, "region" if name == "wmh" else "lesions", way)
     return [grey, *extra]
@@ -118,8 +114,7 @@ def export_volume(given, column, key, path, voxel_mm):
 def main(snakemake):
     given, keys = dict(snakemake.input.items()), snakemake.wildcards
     for name in snakemake.params.pictures:
-        with atomic_path(snakemake.output[name]) as temporary:
-            shutil.copyfile(given[f"{name}_picture"], temporary)
+        copy_file(given[f"{name}_picture"], snakemake.output[name])
     for column in snakemake.params.volumes:
         key = f"sub-{keys.subject}_ses-{keys.session}_{column}"
         export_volume(given, column, key, snakemake.output[column], snakemake.params.settings["viewer_voxel_mm"])

@@ -7,7 +7,6 @@ from scripts.lib.arteries.centrelines import to_table
 from scripts.lib.arteries.mapping import atlas_in_ct, map_arteries, traced_from_angio, traced_from_mask
 from scripts.lib.arteries.names import lookup_table
 from scripts.lib.images import (
-    Image,
     ImageError,
     map_points,
     matrix_ras,
@@ -76,13 +75,8 @@ def place(ct, files, mask_space, settings):
         make = lambda image: traced_from_angio(image, way, atlas, settings["arteries"])  # noqa: E731
         traced, told = use("angiogram", files.angio, way, make)
         tell.append(told)
-    mri = placed(read_image(files.mri), to_ct) if files.get("mri") and to_ct is not None else None
+    mri = read_image(files.mri).placed(matrix_ras(to_ct)) if files.get("mri") and to_ct is not None else None
     return map_arteries(ct, traced, atlas, settings["arteries"], settings["calcification"], tell, mri)
-
-
-def placed(mri, to_ct):
-    """The reference MRI on its own grid, its affine leading into the CT's space."""
-    return Image(mri.data, matrix_ras(to_ct) @ mri.affine)
 
 
 def use(what, path, way, make):

@@ -1,7 +1,5 @@
 """Draw the picture by which a person checks the change between a subject's two visits."""
 
-import shutil
-
 import numpy as np
 
 from scripts.lib.images import matrix_ras, read_image, read_transform
@@ -9,7 +7,7 @@ from scripts.lib.job import run
 from scripts.lib.longitudinal import half_of
 from scripts.lib.pictures.canvas import absent, write_png
 from scripts.lib.pictures.change import change_picture
-from scripts.lib.tables import MISSING, atomic_path, join_reasons, read_tsv, was_made
+from scripts.lib.tables import MISSING, copy_file, join_reasons, read_tsv, was_made
 
 
 def to_flair(transform, step):
@@ -45,8 +43,7 @@ def draw(given, sessions, title):
 def main(snakemake):
     title = f"sub-{snakemake.wildcards.subject}: change between the visits"
     write_png(draw(dict(snakemake.input.items()), snakemake.params.sessions, title), snakemake.output.picture)
-    with atomic_path(snakemake.output.shown) as temporary:
-        shutil.copyfile(snakemake.output.picture, temporary)
+    copy_file(snakemake.output.picture, snakemake.output.shown)
 
 
 if __name__ == "__main__":

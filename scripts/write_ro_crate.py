@@ -1,14 +1,13 @@
 """Describe the finished run as an RO-Crate, and its folder as BIDS derivatives."""
 
 import datetime
-import shutil
 from pathlib import Path
 
 from scripts.lib.audit.crate import bidsignore, crate_metadata, dataset_description, spatial_sidecar
 from scripts.lib.audit.inventory import read_inventory
 from scripts.lib.audit.records import root_of, sweep
 from scripts.lib.job import run
-from scripts.lib.tables import atomic_path, write_json
+from scripts.lib.tables import atomic_path, copy_file, write_json
 
 
 def main(snakemake):
@@ -16,8 +15,7 @@ def main(snakemake):
     sweep(root_of(snakemake.log[0]))
     copies = {made.workflow: snakemake.input.workflow} | dict.fromkeys(made.methods, snakemake.input.methods)
     for target, source in copies.items():
-        with atomic_path(target) as temporary:
-            shutil.copyfile(source, temporary)
+        copy_file(source, target)
     with atomic_path(made.bidsignore) as temporary:
         temporary.write_text(bidsignore(), encoding="utf-8")
     write_json(dataset_description(params.version, params.title), made.description)

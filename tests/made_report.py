@@ -7,6 +7,7 @@ import pandas as pd
 from PIL import Image as Pillow
 
 from scripts.build_report import main
+from scripts.lib.cohort.attrition import COLUMNS as ATTRITION_COLUMNS
 from scripts.lib.config import Analysis, Config
 from scripts.lib.images import Image
 from scripts.lib.report.volumes import grey_nifti, label_nifti, layer, write_volume
@@ -102,20 +103,8 @@ def associations(**columns):
 
 
 def attrition():
-    columns = [
-        "analysis",
-        "step",
-        "reason",
-        "n_in",
-        "n_excluded",
-        "n_left",
-        "rows_in",
-        "rows_excluded",
-        "rows_left",
-        "excluded_subjects",
-    ]
     rows = [["study", 1, f"no CT {HOSTILE}", 10, 2, 8, 12, 3, 9, "001,002"]]
-    return pd.DataFrame([*rows, ["study", 2, "analysed", 8, 0, 8, 9, 0, 9, None]], columns=columns)
+    return pd.DataFrame([*rows, ["study", 2, "analysed", 8, 0, 8, 9, 0, 9, None]], columns=ATTRITION_COLUMNS)
 
 
 def write_run(folder, subjects=("001", "002", "003"), pictures=True):

@@ -39,7 +39,7 @@ def check_image(
         problems += _mri_problems(column, image)
         findings += _mri_findings(column, image)
     return {
-        "status": FAILED if problems else OK if not findings else REVIEW if _needs_review(findings) else OK,
+        "status": FAILED if problems else REVIEW if _needs_review(findings) else OK,
         "reason": join_reasons(*(problems or findings)) or None,
         "findings": findings,
         "shape": list(image.data.shape),

@@ -5,7 +5,6 @@ The library's measuring functions take arrays and affines; this module is where 
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,16 +12,8 @@ from typing import Any
 import numpy as np
 import SimpleITK as sitk
 
-from scripts.lib.nifti import affine_problem, header_problem
+from scripts.lib.nifti import affine_problem, header_problem, nib
 from scripts.lib.tables import atomic_path
-
-_pydicom = sys.modules.get("pydicom")
-sys.modules["pydicom"] = None  # type: ignore[assignment]  # nibabel would import it for header extensions not read here
-import nibabel as nib  # noqa: E402
-
-del sys.modules["pydicom"]
-if _pydicom:
-    sys.modules["pydicom"] = _pydicom
 
 HU_AIR = -1024.0
 RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
@@ -58,6 +49,15 @@ class Image:
         if data.shape != self.data.shape:
             raise ValueError(f"shape {data.shape} does not fit the grid {self.data.shape}")
         return Image(data, self.affine)
+
+    def placed(self, matrix: np.ndarray) -> Image:
+        """The same voxels in another world; matrix: 4 x 4, from this image's points to those of that world, RAS mm."""
+        return Image(self.data, matrix @ self.affine)
+
+
+def moved(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Points (..., 3) through a 4 x 4 matrix; voxel indices through an affine."""
+    return points @ matrix[:3, :3].T + matrix[:3, 3]
 
 
 def voxel_edges_mm(affine: np.ndarray) -> np.ndarray:

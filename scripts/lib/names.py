@@ -1,9 +1,14 @@
-"""Names that are not known, and what was probably meant."""
+"""Names of files beside images, and names that are not known with what was probably meant."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+
+
+def beside(image: str, ending: str) -> str:
+    """The path of the file that belongs to a NIfTI image by its name: its sidecar (.json), its lookup table (.tsv)."""
+    return image.removesuffix(".gz").removesuffix(".nii") + ending
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

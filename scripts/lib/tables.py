@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -82,6 +83,12 @@ def write_json(content: dict[str, Any], path: str | Path) -> None:
     with atomic_path(path) as temporary:
         text = json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
         temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def copy_file(source: str | Path, path: str | Path) -> None:
+    """Copy a file's bytes, atomically."""
+    with atomic_path(path) as temporary:
+        shutil.copyfile(source, temporary)
 
 
 def write_not_made(*paths: str | Path) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from scripts.lib.images import Image
-from scripts.lib.report.volumes import coarser, grey_nifti, label_nifti, layer, marked, moved, within, write_volume
+from scripts.lib.report.volumes import coarser, grey_nifti, label_nifti, layer, marked, within, write_volume
 
 NIIVUE = Path(__file__).parents[2] / "resources/niivue"
 TURN = np.array([[0.0, -0.5, 0, 7], [0.6, 0, 0, -3], [0, 0, 1.5, 11], [0, 0, 0, 1]])  # oblique order, uneven voxels
@@ -83,7 +83,7 @@ def test_points_mark_the_voxels_they_lie_in_and_those_outside_none():
 def test_moving_takes_the_world_along():
     shift = np.eye(4)
     shift[:3, 3] = [1, 2, 3]
-    np.testing.assert_allclose(centroid(moved(spot(), shift)), centroid(spot()) + [1, 2, 3])
+    np.testing.assert_allclose(centroid(spot().placed(shift)), centroid(spot()) + [1, 2, 3])
 
 
 def test_the_file_is_one_call_with_what_was_put_in_and_the_same_every_time(tmp_path):

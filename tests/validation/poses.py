@@ -103,7 +103,7 @@ def load_case(run: Path, case: Case) -> tuple[Image, Image, np.ndarray]:
     if case.gantry_deg:
         ct = shear(ct, case.gantry_deg)
     pose = random_pose(rng, ct, case.angle_deg, case.shift_mm)
-    ct = Image(ct.data, pose @ ct.affine)
+    ct = ct.placed(pose)
     if case.padding_hu is not None:
         ct = pad_corners(ct, case.padding_hu)
     return mri, as_read(ct), pose @ to_ct

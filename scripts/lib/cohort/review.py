@@ -106,9 +106,12 @@ def judged(table: pd.DataFrame, review: pd.DataFrame, what: str, session: str = 
         else:
             usable = mine & result["status"].isin([OK, REVIEW])
             result.loc[usable, "status"] = REVIEW
-            both = [join_reasons(None if pd.isna(old) else str(old), reason) for old in result.loc[usable, "reason"]]
-            result.loc[usable, "reason"] = both
+            result.loc[usable, "reason"] = _joined(result.loc[usable, "reason"], reason)
     return result
+
+
+def _joined(reasons: pd.Series, reason: str) -> list[str]:
+    return [join_reasons(None if pd.isna(old) else str(old), reason) for old in reasons]
 
 
 def without_calcium(plaques: pd.DataFrame, review: pd.DataFrame) -> pd.DataFrame:
@@ -120,10 +123,7 @@ def without_calcium(plaques: pd.DataFrame, review: pd.DataFrame) -> pd.DataFrame
             mine = (plaques["subject"] == row["subject"]) & (plaques["session"] == row["session"])
             for name in columns:
                 result[name] = result[name].where(~mine)
-            both = [
-                join_reasons(None if pd.isna(old) else str(old), reason_of(row)) for old in result.loc[mine, "reason"]
-            ]
-            result.loc[mine, "reason"] = both
+            result.loc[mine, "reason"] = _joined(result.loc[mine, "reason"], reason_of(row))
             result.loc[mine & (result["status"] == OK), "status"] = REVIEW
     return result
 

@@ -13,12 +13,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import nibabel as nib
 import numpy as np
-from nibabel.affines import apply_affine
 from skimage.measure import block_reduce
 
-from scripts.lib.images import Image, bounding_box, crop
+from scripts.lib.images import Image, bounding_box, crop, moved
+from scripts.lib.nifti import nib
 from scripts.lib.tables import atomic_path
 
 GREYS = 255
@@ -63,15 +62,10 @@ def marked(grid: Image, points_ras: Mapping[int, np.ndarray]) -> Image:
     """A label map on the grid with the voxels nearest to each label's points (n, 3), RAS mm; later labels on top."""
     data = np.zeros(grid.data.shape, np.uint8)
     for label, points in points_ras.items():
-        index = np.rint(apply_affine(np.linalg.inv(grid.affine), points)).astype(int)
+        index = np.rint(moved(np.linalg.inv(grid.affine), points)).astype(int)
         inside = ((index >= 0) & (index < data.shape)).all(axis=1)
         data[tuple(index[inside].T)] = label
     return Image(data, grid.affine)
-
-
-def moved(image: Image, to_reference: np.ndarray) -> Image:
-    """The same voxels in another world; to_reference: 4 x 4, from the image's points to the reference's, RAS mm."""
-    return Image(image.data, to_reference @ image.affine)
 
 
 def layer(nifti: bytes, **facts: Any) -> dict[str, Any]:

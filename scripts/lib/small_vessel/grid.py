@@ -17,11 +17,6 @@ def paste(part: np.ndarray, box: tuple[slice, ...], shape: tuple[int, ...]) -> n
     return whole
 
 
-def world(affine: np.ndarray, voxels: np.ndarray) -> np.ndarray:
-    """Voxel indices (n, 3) as RAS points (n, 3), mm."""
-    return np.asarray(voxels, float) @ affine[:3, :3].T + affine[:3, 3]
-
-
 def depth_mm(mask: np.ndarray, voxel_mm: np.ndarray) -> np.ndarray:
     """Depth (mm) under the surface of the mask, holes filled; the array's ends do not count as surface."""
     filled = np.pad(ndimage.binary_fill_holes(mask), 1, mode="edge")

@@ -14,9 +14,9 @@ import pandas as pd
 from scipy import ndimage
 
 from scripts.lib.distance import dilate_mm, distance_mm
-from scripts.lib.images import Image, bounding_box, crop
+from scripts.lib.images import Image, bounding_box, crop, moved
 from scripts.lib.small_vessel.blobs import Blob, find_dark_blobs
-from scripts.lib.small_vessel.grid import closed, depth_mm, paste, world
+from scripts.lib.small_vessel.grid import closed, depth_mm, paste
 from scripts.lib.small_vessel.tissues import correct_bias, grey_levels, mode_of
 
 COLUMNS = (
@@ -66,7 +66,7 @@ def detect_lacunes(
             continue
         labels[blob.voxels] = len(rows) + 1
         numbers = (blob.diameter_mm, blob.volume_mm3, float(np.median(t1[blob.voxels])), dark, rim, away_mm)
-        point = world(part.affine, blob.centre[None])[0]
+        point = moved(part.affine, blob.centre[None])[0]
         rows.append((len(rows) + 1, *point, *numbers, blob.elongation, "ok", ""))
     return pd.DataFrame(rows, columns=list(COLUMNS)), paste(labels, box, t1w.data.shape)
 

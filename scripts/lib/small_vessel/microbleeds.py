@@ -13,9 +13,9 @@ import pandas as pd
 from scipy import ndimage
 
 from scripts.lib.distance import dilate_mm
-from scripts.lib.images import Image, bounding_box, crop
+from scripts.lib.images import Image, bounding_box, crop, moved
 from scripts.lib.small_vessel.blobs import find_dark_blobs
-from scripts.lib.small_vessel.grid import depth_mm, opened, paste, smooth, world
+from scripts.lib.small_vessel.grid import depth_mm, opened, paste, smooth
 
 MICROBLEED, CALCIUM, OUTSIDE = "microbleed", "calcification", "outside tissue"
 TISSUE_SIGMA_MM = 1.5  # the template's place of a spot is no surer than this
@@ -54,7 +54,7 @@ def detect_microbleeds(
     for blob in find_dark_blobs(relative, where, voxel_mm, size_mm, settings["contrast_min"], FORM_DEPTH):
         if blob.open or blob.elongation > settings["elongation_max"] or blob.compactness < settings["compactness_min"]:
             continue
-        point = world(part.affine, blob.centre[None])[0]
+        point = moved(part.affine, blob.centre[None])[0]
         hu = hu_at(point, max(blob.diameter_mm / 2, settings["calcium_radius_mm_min"])) if hu_at else np.nan
         around = np.nan if share is None else float(share[tuple(np.round(blob.centre).astype(int))])
         outside = around < settings["tissue_share_min"]
@@ -87,6 +87,6 @@ def hu_percentile(ct: Image, point_ras: np.ndarray, radius_mm: float, percentile
     part = crop(ct, box)
     if part.data.size == 0:
         return float("nan")
-    points = world(part.affine, np.argwhere(np.ones(part.data.shape, bool)))
+    points = moved(part.affine, np.argwhere(np.ones(part.data.shape, bool)))
     near = np.linalg.norm(points - point_ras, axis=1) <= radius_mm
     return float(np.percentile(part.data.ravel()[near], percentile)) if near.any() else float("nan")

@@ -17,7 +17,6 @@ import numpy as np
 from scipy import ndimage
 from scipy.special import expit
 
-from scripts.lib.distance import distance_mm
 from scripts.lib.small_vessel.grid import smooth
 
 if TYPE_CHECKING:
@@ -97,7 +96,7 @@ def features_of(brain: Brain, place: np.ndarray) -> np.ndarray:
         "grey_prior": brain.grey,
         "white_prior_5mm": ndimage.gaussian_filter(brain.priors["wm"], 5.0 / voxel_mm),
         "depth": np.minimum(brain.depth_mm, FAR_MM) / FAR_MM,
-        "from_ventricles": np.minimum(distance_mm(brain.ventricles, voxel_mm), FAR_MM) / FAR_MM,
+        "from_ventricles": np.minimum(brain.from_ventricles_mm, FAR_MM) / FAR_MM,
         "csf_2mm": ndimage.gaussian_filter(free, 2.0 / voxel_mm),
         "csf_5mm": ndimage.gaussian_filter(free, 5.0 / voxel_mm),
     }

@@ -16,7 +16,7 @@ import SimpleITK as sitk
 from scipy import ndimage
 
 from scripts.lib.distance import dilate_mm, distance_mm, erode_mm
-from scripts.lib.images import RAS_TO_LPS, Image, from_sitk, to_sitk
+from scripts.lib.images import RAS_TO_LPS, Image, from_sitk, moved, to_sitk
 from scripts.lib.mni152 import mni152_map
 
 OTHER, WHITE_MATTER, VENTRICLES, CORTEX, CSF = 1, 2, 3, 4, 5
@@ -127,10 +127,9 @@ def _voxels_under(image: Image, grid: Image, transform: sitk.Transform) -> tuple
     field = sitk.TransformToDisplacementField(
         transform, sitk.sitkVectorFloat64, frame.GetSize(), frame.GetOrigin(), frame.GetSpacing(), frame.GetDirection()
     )
-    moved = sitk.GetArrayViewFromImage(field).transpose(2, 1, 0, 3) @ RAS_TO_LPS[:3, :3]
-    to_voxel = np.linalg.inv(image.affine)
-    points = np.moveaxis(np.indices(coarse.data.shape), 0, -1) @ coarse.affine[:3, :3].T + coarse.affine[:3, 3] + moved
-    voxels = points @ to_voxel[:3, :3].T + to_voxel[:3, 3]
+    shift = sitk.GetArrayViewFromImage(field).transpose(2, 1, 0, 3) @ RAS_TO_LPS[:3, :3]
+    points = moved(coarse.affine, np.moveaxis(np.indices(coarse.data.shape), 0, -1)) + shift
+    voxels = moved(np.linalg.inv(image.affine), points)
     return [np.ascontiguousarray(voxels[..., axis]) for axis in range(3)], step
 
 

@@ -57,11 +57,16 @@ class Brain:
         return depth_mm(self.mask, self.flair.voxel_mm)
 
     @cached_property
+    def from_ventricles_mm(self) -> np.ndarray:
+        """Distance to the ventricles, mm."""
+        return distance_mm(self.ventricles, self.flair.voxel_mm)
+
+    @cached_property
     def white(self) -> np.ndarray:
         """How surely a voxel's surroundings are white matter, by the prior, 0-1."""
         return ndimage.gaussian_filter(self.priors["wm"], 2.0 / self.flair.voxel_mm)
 
-    @property
+    @cached_property
     def csf_like(self) -> np.ndarray:
         return self.mask & (self.flair.data < (self.levels.csf + self.levels.wm) / 2)
 
@@ -114,8 +119,7 @@ def evidence(brain: Brain, settings: Mapping[str, Any]) -> np.ndarray:
     voxel_mm = brain.flair.voxel_mm
     above = brain.levels.z_of(brain.flair.data) - brain.gm_z * brain.grey
     white = brain.white
-    from_ventricles_mm = distance_mm(brain.ventricles, voxel_mm)
-    near = (from_ventricles_mm < settings["near_ventricle_mm"]) & (white > settings["wm_prior_min"] / 2.5)
+    near = (brain.from_ventricles_mm < settings["near_ventricle_mm"]) & (white > settings["wm_prior_min"] / 2.5)
     place = brain.mask & ~brain.csf_like & ((white > settings["wm_prior_min"]) | near)
     place &= brain.depth_mm > settings["surface_mm"]
     place &= ~closed(brain.ventricles, settings["enclosed_mm"], voxel_mm)

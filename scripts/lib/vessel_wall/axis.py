@@ -16,9 +16,9 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 from skimage.graph import MCP_Geometric
 
+from scripts.lib.images import moved
 from scripts.lib.vessel_wall.drawing import EVERY_NEIGHBOUR, Segment
 from scripts.lib.vessel_wall.parts import DrawingError
-from scripts.lib.vessel_wall.points import moved
 
 OPEN_SHARE_MAX = 0.1  # share of the lumen's surface that may lie bare sideways: thin walls on a coarse grid
 SIDEWAYS = 0.5  # a bare place faces sideways below this cosine with the vessel's direction

@@ -13,9 +13,9 @@ import numpy as np
 import SimpleITK as sitk
 from scipy.ndimage import distance_transform_edt
 
-from scripts.lib.images import RAS_TO_LPS, Image, matrix_ras, to_sitk
+from scripts.lib.images import RAS_TO_LPS, Image, matrix_ras, moved, to_sitk
 from scripts.lib.vessel_wall.drawing import Segment
-from scripts.lib.vessel_wall.points import cropped, moved, sample, voxel_centres
+from scripts.lib.vessel_wall.points import cropped, sample, voxel_centres
 
 NEIGHBOURHOOD_MM = 25.0
 CLEARANCE_MM = 2.0

@@ -5,12 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.ndimage import map_coordinates
 
-from scripts.lib.images import Image, crop
-
-
-def moved(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Points (n, 3) through a 4 x 4 matrix."""
-    return points @ matrix[:3, :3].T + matrix[:3, 3]
+from scripts.lib.images import Image, crop, moved
 
 
 def index_of(affine: np.ndarray, points: np.ndarray) -> np.ndarray:
