@@ -4,32 +4,17 @@ from __future__ import annotations
 
 import gzip
 import math
-import sys
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-
-@contextmanager
-def _as_if_absent(name: str) -> Iterator[None]:
-    """Imports of this module fail meanwhile, as where it is not installed."""
-    known = sys.modules.get(name)
-    sys.modules[name] = None  # type: ignore[assignment]
-    try:
-        yield
-    finally:
-        del sys.modules[name]
-        if known:
-            sys.modules[name] = known
-
+from scripts.lib.light_imports import stand_ins
 
 # nibabel would import it for header extensions that are not read here: a third of a job's start. All modules that jobs
 # load take nibabel from here.
-with _as_if_absent("pydicom"):
+with stand_ins({"pydicom": None}):
     import nibabel as nib
     from nibabel.openers import ImageOpener
 

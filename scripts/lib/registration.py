@@ -39,6 +39,7 @@ START_SAMPLES = 4000
 STARTS_KEPT = 2
 COARSE_SAMPLES = 15000
 FINE_SAMPLES = 40000
+NEAR_MM = 4.0  # rough ends, on few samples, that lie this close together are one end
 RESTART_TURNS_DEG = (4.0, -3.0, 2.0)
 RESTART_SHIFT_MM = 4.0
 SLAB_MM = 100.0
@@ -73,14 +74,19 @@ class Prepared:
     is_brain: bool
 
     @cached_property
+    def head_points(self) -> np.ndarray:
+        """Points (n, 3) of the uppermost 160 mm of the head, RAS mm."""
+        return head_points(self.mask, self.image.affine)
+
+    @cached_property
     def volume_mm3(self) -> float:
         """Volume of the uppermost 160 mm of the head, mm3."""
-        return len(head_points(self.mask, self.image.affine)) * self.image.voxel_volume_mm3
+        return len(self.head_points) * self.image.voxel_volume_mm3
 
     @cached_property
     def centre(self) -> np.ndarray:
         """Centre of the head (3,), RAS mm."""
-        return head_points(self.mask, self.image.affine).mean(axis=0)
+        return self.head_points.mean(axis=0)
 
     @cached_property
     def centres_of_halves(self) -> list[np.ndarray]:
@@ -142,9 +148,10 @@ def register_rigid(
     """Find the rigid transform that maps points of `fixed` to points of `moving`.
 
     settings: section `registration`. Many starts (head centres aligned, turns of +-20 degrees about each axis, the
-    scanner's own frame, shifts along a slab) run on a coarse grid; the best of them, and a disturbed copy of it with
-    other samples, go on to the fine one. The result is the middle between the best end and the end nearest to it, whose
-    mean distance over the head is `restart_spread_mm`; above the setting the status is failed, after
+    scanner's own frame, shifts along a slab; of two MRIs fewer do where they meet, `near_end`) run on a coarse grid;
+    the best of them, and a disturbed copy of it with other samples, go on to the fine one. The result is the middle
+    between the best end and the end nearest to it, whose mean distance over the head is `restart_spread_mm`; above the
+    setting the status is failed, after
     two further restarts. Deterministic for one thread and a seed.
     """
     fixed_ready = prepare(fixed, fixed_is_ct, settings["fine_mm"])
@@ -153,11 +160,12 @@ def register_rigid(
         moving_ready = prepare_ct_brain(moving)
     elif moving_ready.is_brain and fixed_is_ct:
         fixed_ready = prepare_ct_brain(fixed)
+    near = not fixed_is_ct and not moving_is_ct
     # samples come from the fixed image: of a slab's, or of half a head's, all count
     if is_part_of(moving_ready, fixed_ready):
-        result = _search(moving_ready, fixed_ready, settings)
+        result = _search(moving_ready, fixed_ready, settings, near)
         return replace(result, transform=result.transform.GetInverse())
-    return _search(fixed_ready, moving_ready, settings)
+    return _search(fixed_ready, moving_ready, settings, near)
 
 
 def is_part_of(first: Prepared, second: Prepared) -> bool:
@@ -167,13 +175,13 @@ def is_part_of(first: Prepared, second: Prepared) -> bool:
     return first.is_brain == second.is_brain and first.volume_mm3 < PARTIAL_SHARE * second.volume_mm3
 
 
-def _search(fixed_ready: Prepared, moving_ready: Prepared, settings: Mapping[str, Any]) -> RigidResult:
-    """The search of `register_rigid` on images made ready."""
+def _search(fixed_ready: Prepared, moving_ready: Prepared, settings: Mapping[str, Any], near: bool) -> RigidResult:
+    """The search of `register_rigid` on images made ready; near: the scanner's own frame may do as the only start."""
     seed = int(settings["seed"])
     coarse = Matcher(fixed_ready, moving_ready, settings["coarse_mm"])
     fine = Matcher(fixed_ready, moving_ready, settings["fine_mm"])
-    starts = head_starts(fixed_ready, moving_ready)
-    best = best_end(coarse, starts, seed)
+    best = near_end(coarse, fixed_ready, seed) if near else None
+    best = best or best_end(coarse, head_starts(fixed_ready, moving_ready), seed)
     limit = float(settings["restart_spread_mm_max"])
     ends = [fine.optimise(best, FINE_SAMPLES, seed, 0.01)]
     for number, turn in enumerate(RESTART_TURNS_DEG, start=1):
@@ -194,6 +202,22 @@ def _search(fixed_ready: Prepared, moving_ready: Prepared, settings: Mapping[str
     elif not np.isfinite(metric):
         status, reason = FAILED, "the images do not overlap from any start"
     return RigidResult(transform, spread, metric, status, reason)
+
+
+def near_end(matcher: Matcher, fixed: Prepared, seed: int) -> sitk.Euler3DTransform | None:
+    """Where the scanner's own frame leads, if a start turned far out of it leads there too; else None.
+
+    Images of one session mostly share the frame. That a start from 20 degrees away ends in the same place says that
+    no other start would end elsewhere.
+    """
+    no_shift = np.zeros(3)
+    angles = ((0, 0, 0), (START_ANGLES_DEG[0], START_ANGLES_DEG[2], 0))
+    end, other = (
+        matcher.optimise(_euler(fixed.centre, turn, no_shift), START_SAMPLES, seed, 0.05)[1] for turn in angles
+    )
+    if displacement_mm(end, other, fixed) > NEAR_MM:
+        return None
+    return matcher.optimise(end, COARSE_SAMPLES, seed, 0.01)[1]
 
 
 def best_end(matcher: Matcher, starts: Sequence[Start], seed: int) -> Start:

@@ -17,6 +17,7 @@ import SimpleITK as sitk
 from scripts.lib.distance import box_around, dilate_mm
 from scripts.lib.head import shrink
 from scripts.lib.images import RAS_TO_LPS, Image, crop, resample, to_sitk
+from scripts.lib.light_imports import import_ants
 from scripts.lib.mni152 import mni152_map
 from scripts.lib.registration import (
     COARSE_SAMPLES,
@@ -35,7 +36,7 @@ FIELD_MARGIN_MM = 40.0
 BRAIN_LEVEL = 0.2  # of the template's brightest voxel: what nilearn takes for its brain mask
 SYN_MM = 4.0
 SYN_MARGIN_MM = 16.0
-SYN_ITERATIONS = (40, 12)  # at 8 and 4 mm: more gains nothing on landmarks
+SYN_ITERATIONS = (40, 6)  # at 8 and 4 mm: twice as many at 4 mm gain 0.06 of 2 mm on landmarks, for half the time again
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,9 @@ def register_to_template(reference: Image, is_ct: bool, settings: Mapping[str, A
     moving = prepare_ct_brain(reference) if is_ct else prepare(reference, False, 2.0)
     affine = _affine(fixed, moving, settings)
     forward, backward = _deform(fixed, moving, affine, int(settings["seed"]))
-    mask = resample(template_brain.with_data(template_brain.data.astype(np.float32)), reference, backward)
+    mask = resample(
+        resample(template_brain.with_data(template_brain.data.astype(np.float32)), moving.image, backward), reference
+    )
     brain_of_moving = moving.image.with_data(moving.mask.astype(np.float32))
     match, least = (
         _match(template, template_brain.data, resample(moving.image, template, forward)),
@@ -116,8 +119,7 @@ def _deform(
     fixed: Prepared, moving: Prepared, affine: sitk.AffineTransform, seed: int
 ) -> tuple[sitk.Transform, sitk.Transform]:
     """SyN between the template and the affinely aligned image, both on a coarse grid; whole mappings."""
-    import ants
-
+    ants = import_ants()
     wide = dilate_mm(fixed.mask, 4.0, fixed.image.voxel_mm)
     aligned = resample(moving.image, fixed.image, affine)
     box = box_around(wide, SYN_MARGIN_MM, fixed.image.voxel_mm)
@@ -150,10 +152,8 @@ def _deform(
 
 def to_ants(image: Image) -> Any:
     """An ANTs image of the same voxels (float32)."""
-    import ants
-
     lps = RAS_TO_LPS @ image.affine
-    return ants.from_numpy(
+    return import_ants().from_numpy(
         np.ascontiguousarray(image.data, dtype=np.float32),
         origin=lps[:3, 3].tolist(),
         spacing=image.voxel_mm.tolist(),
