@@ -7,7 +7,7 @@ from scipy import ndimage
 from skimage.filters import threshold_otsu
 
 from scripts.lib.distance import dilate_mm, erode_mm
-from scripts.lib.images import HU_AIR, Image
+from scripts.lib.images import HU_AIR, Image, voxel_centres
 
 HEAD_HU_MIN = -200.0
 HEAD_HEIGHT_MM = 160.0  # from the vertex down: brain and skull base, without the neck
@@ -79,14 +79,9 @@ def _open_to_the_edge(background: np.ndarray, axes: tuple[int, ...]) -> np.ndarr
     return reached[pieces]
 
 
-def world_points(mask: np.ndarray, affine: np.ndarray) -> np.ndarray:
-    """Centres of a mask's voxels in world coordinates (n, 3), RAS mm."""
-    return np.argwhere(mask) @ affine[:3, :3].T + affine[:3, 3]
-
-
 def head_points(mask: np.ndarray, affine: np.ndarray) -> np.ndarray:
     """Centres (n, 3) of the voxels in the uppermost 160 mm of a head mask, RAS mm: the neck is no part of them."""
-    points = world_points(mask, affine)
+    points = voxel_centres(affine, mask)
     return points[points[:, 2] > np.percentile(points[:, 2], 99.9) - HEAD_HEIGHT_MM]
 
 

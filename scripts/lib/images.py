@@ -60,6 +60,11 @@ def moved(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
     return points @ matrix[:3, :3].T + matrix[:3, 3]
 
 
+def voxel_centres(affine: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Centres (n, 3) of a mask's voxels in the world of its affine (RAS mm), in the order of np.argwhere."""
+    return moved(affine, np.argwhere(mask))
+
+
 def voxel_edges_mm(affine: np.ndarray) -> np.ndarray:
     """Lengths (3,) of the voxel edges of a grid, mm."""
     return np.linalg.norm(affine[:3, :3], axis=0)

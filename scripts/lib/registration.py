@@ -24,10 +24,9 @@ from scripts.lib.head import (
     largest_component,
     shrink,
     without_surroundings,
-    world_points,
 )
 from scripts.lib.image_checks import is_brain_extracted
-from scripts.lib.images import Image, map_points, matrix_ras, resample, to_sitk
+from scripts.lib.images import Image, map_points, matrix_ras, resample, to_sitk, voxel_centres
 from scripts.lib.tables import FAILED, OK
 
 CT_WINDOW_HU = (-200.0, 900.0)
@@ -91,7 +90,7 @@ class Prepared:
     @cached_property
     def centres_of_halves(self) -> list[np.ndarray]:
         """Centres (3,) of the upper, lower and both side halves of the head, RAS mm."""
-        points = world_points(self.mask, self.image.affine)
+        points = voxel_centres(self.image.affine, self.mask)
         beyond = points - self.centre
         return [points[sign * beyond[:, axis] > 0].mean(axis=0) for axis in (2, 0) for sign in (1, -1)]
 
@@ -314,7 +313,7 @@ def _mean(first: sitk.Euler3DTransform, second: sitk.Euler3DTransform) -> sitk.E
 
 def displacement_mm(first: sitk.Transform, second: sitk.Transform, fixed: Prepared) -> float:
     """Mean distance (mm), over the head of the fixed image, between where two transforms take it."""
-    points = world_points(fixed.mask, fixed.image.affine)
+    points = voxel_centres(fixed.image.affine, fixed.mask)
     sample = points[:: max(1, len(points) // 500)]
     return float(np.linalg.norm(map_points(first, sample) - map_points(second, sample), axis=1).mean())
 

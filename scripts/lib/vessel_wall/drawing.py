@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from scripts.lib.images import Image, moved, volume_of_voxel_mm3, voxel_edges_mm
+from scripts.lib.images import Image, moved, volume_of_voxel_mm3, voxel_centres, voxel_edges_mm
 from scripts.lib.vessel_wall.parts import LABELS, LUMEN, WALL, DrawingError
-from scripts.lib.vessel_wall.points import index_of, voxel_centres
+from scripts.lib.vessel_wall.points import index_of
 
 EVERY_NEIGHBOUR = np.ones((3, 3, 3), dtype=bool)
 SPECK_SHARE = 0.02  # a piece below this share of the lumen's voxels is a slip of the brush, told and left out

@@ -13,11 +13,12 @@ import numpy as np
 import SimpleITK as sitk
 from scipy.ndimage import distance_transform_edt
 
-from scripts.lib.images import RAS_TO_LPS, Image, matrix_ras, moved, to_sitk
+from scripts.lib.images import RAS_TO_LPS, Image, matrix_ras, moved, to_sitk, voxel_centres
 from scripts.lib.vessel_wall.drawing import Segment
-from scripts.lib.vessel_wall.points import cropped, sample, voxel_centres
+from scripts.lib.vessel_wall.points import cropped, sample
 
 NEIGHBOURHOOD_MM = 25.0
+ROOM_MM = 45.0  # of the other image, about the same place: turned and moved, it still holds the neighbourhood
 CLEARANCE_MM = 2.0
 MATCHING_SAMPLES = 30000
 TISSUE_SAMPLES = 4000
@@ -30,7 +31,7 @@ def align_post(pre: Image, post: Image, centre: np.ndarray, start: np.ndarray | 
     within `NEIGHBOURHOOD_MM` is optimised; the better end counts. Raises ValueError if the images do not overlap there.
     """
     near = cropped(pre, centre, NEIGHBOURHOOD_MM)
-    fixed, moving = to_sitk(near), to_sitk(post.with_data(post.data.astype(np.float32)))
+    fixed = to_sitk(near)
     method = sitk.ImageRegistrationMethod()
     method.SetMetricAsMattesMutualInformation(32)
     method.SetMetricSamplingStrategy(method.RANDOM)
@@ -41,6 +42,7 @@ def align_post(pre: Image, post: Image, centre: np.ndarray, start: np.ndarray | 
     ends: list[tuple[float, int, sitk.Transform]] = []
     for guess in (np.eye(4),) if start is None else (start, np.eye(4)):
         rigid = _euler(guess, centre)
+        moving = to_sitk(cropped(post, moved(guess, centre[None])[0], ROOM_MM))
         method.SetInitialTransform(rigid, inPlace=True)
         try:
             method.Execute(fixed, moving)

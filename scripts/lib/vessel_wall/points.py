@@ -13,11 +13,6 @@ def index_of(affine: np.ndarray, points: np.ndarray) -> np.ndarray:
     return moved(np.linalg.inv(affine), points)
 
 
-def voxel_centres(affine: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Centres (n, 3) of a mask's voxels, in the order of np.argwhere."""
-    return moved(affine, np.argwhere(mask))
-
-
 def sample(image: Image, points: np.ndarray, fill: float = np.nan) -> np.ndarray:
     """Values (n,) of an image at points (n, 3), linear; `fill` outside it."""
     return map_coordinates(image.data.astype(np.float32), index_of(image.affine, points).T, order=1, cval=fill)

@@ -17,10 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from scripts.lib.images import Image, crop, moved
+from scripts.lib.images import Image, crop, moved, voxel_centres
 from scripts.lib.vessel_wall.contours import contains
 from scripts.lib.vessel_wall.parts import DrawingError, Part, compose, part_of, reference_position
-from scripts.lib.vessel_wall.points import voxel_centres
 
 PIXEL_MM = 0.1
 OBLIQUE_PIXEL_MM = 0.2  # contours on planes of several directions share a grid of this voxel

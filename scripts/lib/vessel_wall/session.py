@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scripts.lib.images import Image
+from scripts.lib.images import Image, voxel_centres
 from scripts.lib.tables import FAILED, join_reasons
 from scripts.lib.vessel_wall import drawing, enhancement, metrics, parts, surroundings
 from scripts.lib.vessel_wall.drawing import Piece
 from scripts.lib.vessel_wall.metrics import MeasuredSegment
 from scripts.lib.vessel_wall.parts import DrawingError
-from scripts.lib.vessel_wall.points import sample, voxel_centres
+from scripts.lib.vessel_wall.points import sample
 from scripts.lib.vessel_wall.sections import CrossSection
 
 Artery = tuple[str, str]

@@ -14,10 +14,10 @@ import pandas as pd
 from scipy.ndimage import distance_transform_edt
 from scipy.spatial import cKDTree
 
-from scripts.lib.images import Image, moved
+from scripts.lib.images import Image, moved, voxel_centres
 from scripts.lib.vessel_wall.drawing import Segment
 from scripts.lib.vessel_wall.metrics import MeasuredSegment, Reference
-from scripts.lib.vessel_wall.points import sample, voxel_centres
+from scripts.lib.vessel_wall.points import sample
 from scripts.lib.vessel_wall.sections import CrossSection
 
 # Direction of flow (RAS), to tell proximal from distal; the middle cerebral arteries run away from the midline.

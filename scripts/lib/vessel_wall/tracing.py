@@ -17,9 +17,9 @@ from scipy.optimize import OptimizeResult, least_squares
 from scipy.spatial import cKDTree
 from skimage.graph import MCP_Geometric
 
-from scripts.lib.images import Image, moved
+from scripts.lib.images import Image, moved, voxel_centres
 from scripts.lib.vessel_wall.parts import SEGMENTS, DrawingError
-from scripts.lib.vessel_wall.points import cropped, index_of, voxel_centres
+from scripts.lib.vessel_wall.points import cropped, index_of
 
 RENDER_MM = 0.1
 LABEL_MM = 0.15
