@@ -73,10 +73,13 @@ audit-table: .venv/.installed
 # OUT is the output_dir of the run, CELL is file:values of the row:column (docs/audit.md)
 OUT ?= $(DEMO)/derivatives
 verify: .venv/.installed
-	@$(BIN)/python -m scripts.lib.audit.verify $(OUT)
+	@$(BIN)/python -m scripts.lib.audit.verify '$(OUT)'
 
+# the report shows this line for each of its numbers; PICTURE=way.svg draws the way too
+trace: export OUT := $(OUT)
+trace: export CELL := $(CELL)
 trace: .venv/.installed
-	@$(BIN)/python -m scripts.lib.audit.trace $(OUT) '$(CELL)'
+	@$(BIN)/python -m scripts.lib.audit.trace "$$OUT" "$$CELL" $(if $(PICTURE),--picture '$(PICTURE)')
 
 # FOLDER is a folder that is to be shared, NAMES a file of names to look for (docs/audit.md)
 FOLDER ?= $(OUT)

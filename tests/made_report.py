@@ -10,6 +10,7 @@ from scripts.build_report import main
 from scripts.lib.cohort.attrition import COLUMNS as ATTRITION_COLUMNS
 from scripts.lib.config import Analysis, Config
 from scripts.lib.images import Image
+from scripts.lib.report.sessions import LESION_MEASURES
 from scripts.lib.report.volumes import grey_nifti, label_nifti, layer, write_volume
 from scripts.lib.tables import write_json, write_tsv
 from tests.workflow.planning import ROOT
@@ -65,6 +66,7 @@ def cohort_tables(rows, seed=1):
         stenosis_percent=np.where(vwi, 61.4, np.nan),
         plaque_status=np.where(vwi, "ok", "missing"),
         plaque_reason=pd.Series("no vwi in this session", index=keys.index).where(~vwi),
+        **{measure.column: np.nan for measure in LESION_MEASURES if measure.column != "stenosis_percent"},
     )
     first = patients[has_mri & (rows["session"] == "01")]
     change = pd.DataFrame(
@@ -125,6 +127,14 @@ def write_run(folder, subjects=("001", "002", "003"), pictures=True):
             "p": [0.0002, 0.42, 0.001],
         }
     )
+    tables["study_table1_printed"] = pd.DataFrame(
+        {
+            "variable": ["age, mean (SD)", "sex: F's $HOME, n (%)"],
+            "all": ["64.7 (5.54)", "1 (25.0)"],
+            "severe: all": ["64.7 (5.54)", "1 (25.0)"],
+            "p": ["", "0.25"],
+        }
+    )
     tables["doubtful_values"] = pd.DataFrame(
         {"file": ["patients.xlsx"], "row": [7], "column": ["ldl_mg_dl"], "why": [f"another unit? {HOSTILE}"]}
     )
@@ -143,7 +153,7 @@ def write_run(folder, subjects=("001", "002", "003"), pictures=True):
     if pictures:
         for subject in pairs:
             write_picture(folder / f"report/pictures/sub-{subject}_desc-change_qc.png", 90)
-    parts = ("data", "associations", "correlations")
+    parts = ("data", "table1_printed", "associations", "correlations")
     return {name: folder / f"{name}.tsv" for name in ("manifest", "patients", "lesions", "change", "attrition")} | {
         "agreement": None,
         "agreement_plots": None,

@@ -1,15 +1,16 @@
 """From a cell to what it came from; and a subject out of everything."""
 
+import pandas as pd
 import pytest
 
-from scripts.lib.audit.cell import cell_address
+from scripts.lib.audit.cell import cell_address, row_addresses
 from scripts.lib.audit.records import read_records
 from scripts.lib.audit.rerun import differences
 from scripts.lib.audit.trace import TraceError, find_cell, lineage, trace_text
 from scripts.lib.audit.trace_picture import boxes_and_arrows, draw_trace
 from scripts.lib.audit.verify import verify
 from scripts.lib.audit.withdraw import files_naming, purge, subject_label
-from scripts.lib.tables import read_tsv
+from scripts.lib.tables import read_tsv, write_tsv
 from tests.unit.audit.made_run import MadeRun
 
 
@@ -34,10 +35,29 @@ def test_a_patients_cell_comes_from_the_patients_files_alone(made):
 
 
 def test_the_address_of_a_cell_leads_to_it(made):
-    for row in read_tsv(made.root / "cohort/patients.tsv").to_dict("records"):
-        address = cell_address("cohort/patients.tsv", row, "age")
-        assert address == f"cohort/patients.tsv:subject={row['subject']}:session=01:age"
-        assert find_cell(made.root, address).value == str(row["age"])
+    table = read_tsv(made.root / "cohort/patients.tsv", dtype=str)
+    for address, row in zip(row_addresses("cohort/patients.tsv", table), table.to_dict("records"), strict=True):
+        assert address == f"cohort/patients.tsv:subject={row['subject']}:session=01"
+        assert find_cell(made.root, f"{address}:age").value == row["age"]
+
+
+def test_every_row_has_an_address_of_its_own_or_none(tmp_path):
+    table = pd.DataFrame(
+        {
+            "model": ["model1", "model1", "model2", "model2", "model2"],
+            "term": ["age:male", "C(site)[x='y']", "age:male", None, None],
+            "data": ["complete cases"] * 3 + ["imputed"] * 2,
+            "p: both": ["0.1", "0.2", "0.3", "0.4", "0.4"],
+        }
+    )
+    (tmp_path / "cohort").mkdir()
+    write_tsv(table, tmp_path / "cohort/a.tsv")
+    addresses = row_addresses("cohort/a.tsv", read_tsv(tmp_path / "cohort/a.tsv", dtype=str))
+    assert addresses[0] == r"cohort/a.tsv:model=model1:term=age\:male"
+    assert addresses[3:] == ["", ""]  # two rows of the same cells
+    for row in range(3):
+        assert find_cell(tmp_path, f"{addresses[row]}:{cell_address('p: both')}").value == table.loc[row, "p: both"]
+    assert find_cell(tmp_path, "a:model1:site:data").value == "complete cases"  # cohort/ and .tsv left out
 
 
 @pytest.mark.parametrize(
