@@ -1,4 +1,4 @@
-r"""How a cell of a table is called when it is to be traced: `file:key=value:...:column`, with `\:` for a colon within."""
+r"""What a cell of a table is called when it is to be traced: `file:key=value:...:column`; `\:` for a colon within."""
 
 from __future__ import annotations
 

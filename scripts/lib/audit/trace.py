@@ -5,8 +5,8 @@
 CELL is `file:value:...:column`: the file under OUTPUT_DIR, values that pick its row, and the column, as in
 `cohort/vba_associations.tsv:model2:intimal:complete cases:odds_ratio` or, `cohort/` and `.tsv` left out,
 `patients:sub-001:ses-01:age`. A value may stand in any column of the row, or be given as `column=value`; a colon within
-is written `\\:`. Where the row names a subject (and session), files of other subjects (and sessions) are left out further
-up. The report shows the line for each of its numbers.
+is written `\\:`. Where the row names a subject (and session), files of other subjects (and sessions) are left out
+further up. The report tells the line for each of its numbers.
 """
 
 from __future__ import annotations

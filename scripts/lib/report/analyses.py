@@ -24,8 +24,8 @@ JOINED = (
 class Printed:
     """A table for print: header and rows of texts; `repeats`: how many leading cells of each row repeat those above.
 
-    `columns` and `addresses` say which column of the file a column was (the first, of joined ones) and what `trace` calls
-    each row ("" where it cannot).
+    `columns` and `addresses`: which column of the file a column was (the first, of joined ones), and what `trace` calls
+    each row ("" where nothing).
     """
 
     header: list[str]
@@ -86,8 +86,8 @@ def analysis_view(
 ) -> AnalysisView:
     """One analysis: its settings (plain values), its rows of the attrition table, its tables by name, its flow.
 
-    texts: `cohort` of the texts. tables: those of the analysis by name, `data` the analysed rows; the index of tables (and
-    of the attrition) may be the rows' addresses.
+    texts: `cohort` of the texts. tables: those of the analysis by name, `data` the analysed rows; the index of tables
+    (and of the attrition) may be the rows' addresses.
     """
     groups, changes = plots_of(tables["data"], settings) if "data" in tables else ([], [])
     return AnalysisView(
