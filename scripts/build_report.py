@@ -10,7 +10,7 @@ from scripts.lib.audit.cell import row_addresses
 from scripts.lib.audit.records import name_in
 from scripts.lib.cohort.review import CHANGE, FAIL, KEYS, picture_keys, read_review
 from scripts.lib.job import DISTRIBUTIONS, run, versions
-from scripts.lib.report.analyses import analysis_view, printed_changes, printed_rows
+from scripts.lib.report.analyses import analysis_view, printed_changes, printed_rows, unused_tables
 from scripts.lib.report.methods import methods_section
 from scripts.lib.report.page import FOLDER, Pages
 from scripts.lib.report.sessions import (
@@ -23,7 +23,7 @@ from scripts.lib.report.sessions import (
 )
 from scripts.lib.report.subjects import collect_subjects
 from scripts.lib.report.texts import read_texts
-from scripts.lib.tables import FAILED, REVIEW, atomic_path, copy_file, read_json, read_tsv
+from scripts.lib.tables import FAILED, REVIEW, atomic_path, copy_file, read_json, read_tsv, was_made
 
 VIEWER_FIRST = ("ct", "FLAIR", "T1w", "vwi", "vwi_ce", "swi", "T2starw", "T2w")
 PICTURE_KINDS = {".png": "png", ".svg": "svg+xml"}
@@ -71,7 +71,7 @@ def read_analyses(files, root, settings, texts):
             name,
             settings["analyses"][name],
             attrition,
-            {part: read_part(part, path, root) for part, path in entry["tables"].items()},
+            {part: read_part(part, path, root) for part, path in entry["tables"].items() if was_made(path)},
             texts["cohort"],
             embedded(entry["flow"]),
         )
@@ -158,6 +158,7 @@ def main(snakemake):
     analyses = read_analyses(files, root, settings, texts)
     pages = Pages(settings["report"]["title"], texts, bool(sessions), settings["output_dir"])
     wrong = problems(sessions)
+    unused = unused_tables(read_tsv(files["clinical_tables"]) if sessions else None, analyses)
     facts = facts_of(settings, sessions, pairs, verdicts, analyses, agreement, found_versions)
     paragraphs, references = methods_section(texts["methods"], facts)
     made = {
@@ -167,6 +168,7 @@ def main(snakemake):
             n_subjects=len(subjects),
             n_failed=sum(stage.status == FAILED for _, stage in wrong),
             n_review=sum(stage.status == REVIEW for _, stage in wrong),
+            unused=unused,
             status_counts=status_counts(sessions),
             cohort=cohort,
             analyses=analyses,
@@ -186,7 +188,7 @@ def main(snakemake):
     }
     if sessions:
         (errors,), (review,) = output.errors, output.review
-        made[errors] = pages.render("errors", problems=wrong, missing=missing_stages(sessions))
+        made[errors] = pages.render("errors", problems=wrong, unused=unused, missing=missing_stages(sessions))
         made[review] = pages.render("review", review=review_items(subjects))
         has_viewer = settings["report"]["viewer"]
         for subject, path in zip(subjects, output.subjects, strict=True):

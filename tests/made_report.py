@@ -138,6 +138,15 @@ def write_run(folder, subjects=("001", "002", "003"), pictures=True):
     tables["doubtful_values"] = pd.DataFrame(
         {"file": ["patients.xlsx"], "row": [7], "column": ["ldl_mg_dl"], "why": [f"another unit? {HOSTILE}"]}
     )
+    tables["clinical_tables"] = pd.DataFrame(
+        {
+            "table": ["bids/participants.tsv", "bids/phenotype/readers.tsv"],
+            "rows": [None, 4],
+            "columns": [None, 3],
+            "status": ["failed", "ok"],
+            "reason": [f"bids/participants.tsv, row 3, age: '61,5' is not a number; write 61.5 {HOSTILE}", None],
+        }
+    )
     tables["printed_audit"] = pd.DataFrame({"row": ["age_years"], "printed": ["0.62"], "verdict": ["consistent"]})
     for name, table in tables.items():
         write_tsv(table, folder / f"{name}.tsv")
@@ -161,6 +170,7 @@ def write_run(folder, subjects=("001", "002", "003"), pictures=True):
         "changes": [],
         "pairs": pairs,
         "doubtful_values": folder / "doubtful_values.tsv",
+        "clinical_tables": folder / "clinical_tables.tsv",
         "audits": {"printed": folder / "printed_audit.tsv"},
         "sessions": sessions,
         "analyses": {

@@ -11,7 +11,8 @@ TAKEN = "taken as it is"
 TOLD = "measured, told"
 REVIEW = "row: review"
 FAILED = "row: failed"
-TABLES_WAIT = "cohort's tables wait, sessions are measured"
+TABLE_OUT = "table left out, all else is made"
+ANALYSIS_OUT = "analysis not made, the others are"
 REFUSED = "refused before any job"
 
 

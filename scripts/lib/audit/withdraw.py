@@ -138,7 +138,7 @@ def _decoded(name: str) -> str:
 
 
 def _text(path: Path) -> str:
-    if path.suffix == ".docx":
+    if path.suffix == ".docx" and path.stat().st_size:
         with zipfile.ZipFile(path) as archive:
             return "".join(archive.read(name).decode("utf-8", "replace") for name in archive.namelist())
     return path.read_bytes().decode("utf-8", "replace")

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pandas as pd
 
 from scripts.lib.cohort.associations import IMPUTED
+from scripts.lib.cohort.attrition import why_not_made
 from scripts.lib.cohort.layout import number_text, p_text
 from scripts.lib.report.distributions import ChangePlot, GroupPlot, plots_of
 from scripts.lib.report.plots import Forest, addresses_of, forest
+from scripts.lib.tables import FAILED
 
 JOINED = (
     ("mean (SD)", ("mean", "sd"), "{} ({})"),
@@ -71,6 +73,7 @@ class AnalysisView:
     group_plots: list[GroupPlot]
     change_plots: list[ChangePlot]
     flow: str | None  # source of the flow picture
+    problem: str | None  # why it was not made
 
 
 MORE = ("diagnostics", "markers", "power")
@@ -89,12 +92,13 @@ def analysis_view(
     texts: `cohort` of the texts. tables: those of the analysis by name, `data` the analysed rows; the index of tables
     (and of the attrition) may be the rows' addresses.
     """
+    steps = attrition[attrition["analysis"] == name]
     groups, changes = plots_of(tables["data"], settings) if "data" in tables else ([], [])
     return AnalysisView(
         name,
         texts["kinds"][settings["kind"]],
         _question(settings, texts["question"]),
-        attrition_steps(attrition[attrition["analysis"] == name]),
+        attrition_steps(steps),
         _printed(tables["table1_printed"]) if "table1_printed" in tables else None,
         forest(_told_apart(tables["associations"]), texts) if "associations" in tables else None,
         _statistics(tables["correlations"]) if "correlations" in tables else None,
@@ -103,7 +107,15 @@ def analysis_view(
         groups,
         changes,
         flow,
+        why_not_made(steps),
     )
+
+
+def unused_tables(clinical: pd.DataFrame | None, analyses: Sequence[AnalysisView]) -> list[tuple[str, str, str]]:
+    """Clinical tables and analyses that could not be used: ("table" or "analysis", its name, why)."""
+    failed = [] if clinical is None else clinical[clinical["status"] == FAILED][["table", "reason"]].to_numpy(str)
+    tables = [("table", str(name), str(reason)) for name, reason in failed]
+    return tables + [("analysis", analysis.name, analysis.problem) for analysis in analyses if analysis.problem]
 
 
 def _told_apart(associations: pd.DataFrame) -> pd.DataFrame:
