@@ -188,6 +188,14 @@ def test_pages_give_numbers_with_units_and_reasons_for_missing_ones(files, tmp_p
     assert "366 days" in text
 
 
+def test_errors_name_the_tables_that_could_not_be_used(files, tmp_path):
+    home = made_report.build(files, tmp_path).parent
+    text = " ".join(parsed(home / "errors.html").text)
+    assert "bids/participants.tsv, row 3, age: '61,5' is not a number; write 61.5" in text
+    assert "bids/phenotype/readers.tsv" not in text
+    assert "could not be used: 1" in " ".join(parsed(home / "index.html").text)
+
+
 def test_errors_say_what_to_do(files, tmp_path):
     text = " ".join(parsed(made_report.build(files, tmp_path).parent / "errors.html").text)
     assert "cannot be read as NIfTI" in text
