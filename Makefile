@@ -6,7 +6,7 @@ DEMO := build/demo
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES) --configfile demo/studies.yaml demo/config.yaml
 
 .PHONY: demo demo-data demo-plan test validate validate-poses validate-calcification benchmark-registration audit-table reproduce lint config \
-	verify trace deidentify-check hostile-inputs validate-faults validate-same-bytes resources status slurm \
+	verify trace deidentify-check hostile-inputs hostile-cohort validate-faults validate-same-bytes resources status slurm \
 	wmh-model validate-wmh lock clean
 
 demo: $(DEMO)/.made
@@ -52,6 +52,10 @@ build/poses/.made: .venv/.installed $(wildcard demo/*.py)
 # what every hostile input is answered, from the cases that are also tests
 hostile-inputs: .venv/.installed
 	@$(BIN)/python -m tests.validation.hostile --out docs/hostile_inputs.md
+
+# every hostile image as a subject of one cohort, run to its end; some of them are among the tests
+hostile-cohort: .venv/.installed
+	@ANGIOLITH_ALL_HOSTILE=1 $(BIN)/python -m pytest tests/integration/test_hostile_cohort.py
 
 # one session on one core and on two, in other folders
 validate-same-bytes: $(DEMO)/.made

@@ -34,6 +34,7 @@ class Workbench:
         shutil.copy(ROOT / "Snakefile", self.project / "Snakefile")
         self.configure("")
         self.planned: Counter[str] | None = None  # the last plan
+        self.listed: Counter[str] | None = None  # its jobs, by their messages
 
     @property
     def snapshot(self) -> Path:
@@ -91,6 +92,12 @@ class Workbench:
         del jobs["all"]
         self.planned = jobs
         return jobs
+
+    def jobs(self, **environment: str) -> Counter[str]:
+        """The message of every job of a dry run (what is done, subject, session), with how many jobs say so."""
+        printed = self.snakemake("--dry-run", **environment)
+        self.listed = Counter(re.findall(r"^Job \d+: (.*)$", printed, re.MULTILINE))
+        return self.listed
 
     def planned_sessions(self, *arguments: str) -> set[str]:
         """Sessions (sub-X ses-Y) that a dry run has jobs for."""
