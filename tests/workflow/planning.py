@@ -21,6 +21,10 @@ ROOT = Path(__file__).parents[2]
 SNAKEMAKE = str(Path(sys.executable).with_name("snakemake"))
 BASELINE = ("ct/{}_ct", "anat/{}_T1w", "anat/{}_FLAIR", "anat/{}_swi", "vwi/{}_vwi", "vwi/{}_ce-gadolinium_vwi")
 FOLLOWUP = ("anat/{}_T1w", "anat/{}_FLAIR", "anat/{}_swi")
+OF_COHORT = (  # the cohort's jobs, without analyses
+    *("collect metrics of the cohort", "assess agreement of the raters", "build the report"),
+    *("write the inventory", "write the RO-Crate"),
+)
 
 
 class Workbench:

@@ -3,13 +3,11 @@ the finished subjects are sealed or Snakemake looks at all their jobs."""
 
 import os
 import re
-import subprocess
-import sys
 from collections import Counter
 
 import pytest
 
-from tests.workflow.planning import BASELINE, FOLLOWUP, Workbench, touch_later
+from tests.workflow.planning import BASELINE, FOLLOWUP, OF_COHORT, Workbench, touch_later
 
 COHORT = {"collect_metrics", "assess_agreement", "build_report", "write_inventory", "write_ro_crate"}
 SESSION_CT = {
@@ -22,10 +20,6 @@ SESSION_CT = {
 }
 
 
-OF_COHORT = (
-    *("collect metrics of the cohort", "assess agreement of the raters", "build the report"),
-    *("write the inventory", "write the RO-Crate"),
-)
 SEAL = ("seal",)
 CHANGE = ("measure change between visits", "plot change between visits")
 MRI = (  # T1w, FLAIR, SWI; what every session has is among them
@@ -155,12 +149,6 @@ def test_replacing_an_image_runs_its_session_and_the_subjects_change(bench, imag
     path.write_text("another scan")
     touch_later(path)
     assert bench.jobs() == listed({session: jobs, "sub-02": CHANGE + SEAL, "": OF_COHORT})
-
-
-def test_withdrawing_a_consent_runs_the_cohort_alone(bench):
-    command = [sys.executable, "-m", "scripts.lib.audit.withdraw", str(bench.folder / "out"), "02", "--images"]
-    subprocess.run(command, cwd=bench.project, capture_output=True, check=True)
-    assert bench.jobs() == listed({"": OF_COHORT})
 
 
 def test_one_subject_can_be_asked_for(bench):

@@ -28,6 +28,7 @@ from scripts.lib.names import nearest
 from scripts.lib.tables import read_tsv
 
 SEAL_RULE = "seal_subject"  # bundles all sessions of a subject
+EXAMPLE = "CELL='patients:sub-001:ses-01:wmh_volume_cm3'"
 SHORT = 12  # hex digits of a hash that are printed
 
 
@@ -65,7 +66,10 @@ class Step:
 
 def find_cell(root: Path, text: str) -> Cell:
     """The one cell that `file:value:...:column` names. Raises TraceError."""
-    file, *values, column = address_parts(text)
+    file, *rest = address_parts(text)
+    if not rest:
+        raise TraceError(f"{text!r} is no cell; give table, row and column, as in {EXAMPLE}")
+    *values, column = rest
     file = next((name for name in (file, f"cohort/{file}", f"cohort/{file}.tsv") if (root / name).is_file()), file)
     path = root / file
     if not path.is_file() or path.suffix != ".tsv":

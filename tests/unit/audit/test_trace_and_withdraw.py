@@ -66,6 +66,8 @@ def test_every_row_has_an_address_of_its_own_or_none(tmp_path):
         ("cohort/patient.tsv:01:age", "did you mean 'cohort/patients.tsv'"),
         ("cohort/patients.tsv:subject=01:agee", "did you mean 'age'"),
         ("cohort/patients.tsv:09:age", "no row with '09'"),
+        ("", "is no cell; give table, row and column"),
+        ("patients", "is no cell; give table, row and column"),
         ("cohort/patients.tsv:age", "2 rows fit.*subject=01.*subject=02"),
     ],
 )
@@ -99,6 +101,21 @@ def test_a_subject_is_purged_everywhere(made):
     assert "sub-01" in (made.bids / "participants.tsv").read_text()
     assert (made.bids / "sub-01").is_dir()
     assert not (made.bids / "sub-02").exists()
+
+
+def test_a_subject_leaves_clinical_tables_that_the_run_could_not_use_too(made):
+    (made.bids / "phenotype").mkdir()
+    wrong = made.bids / "phenotype/wrong.tsv"
+    wrong.write_text('participant_id;age\n"sub-01";60\n"sub-02";61\n')
+    purge(made.root, "02", images=True)
+    assert wrong.read_text() == 'participant_id;age\n"sub-01";60\n'
+
+
+def test_a_clinical_table_that_is_no_text_is_named_before_anything_is_purged(made):
+    (made.bids / "participants.tsv").write_bytes("participant_id\nsub-02\n".encode("utf-16"))
+    with pytest.raises(ValueError, match=r"participants.tsv: is not UTF-8; save it with that encoding"):
+        purge(made.root, "02", images=True)
+    assert (made.bids / "sub-02").is_dir()
 
 
 def test_what_the_report_shows_of_a_subject_is_purged(made):
