@@ -343,7 +343,7 @@ def review_table():
     return CONFIG.review or []
 
 
-ANALYSIS_TABLES = ("data", "table1_printed", "associations", "diagnostics", "correlations", "markers", "change", "power")
+ANALYSIS_TABLES = "data table1_printed associations diagnostics correlations markers change power".split()
 
 
 def report_session(row):

@@ -7,21 +7,8 @@ import re
 import pandas as pd
 
 KEYS = (
-    *("subject", "session", "from_session", "to_session", "lesion", "reader", "artery", "side"),
-    *(
-        "analysis",
-        "step",
-        "source",
-        "measure",
-        "group",
-        "variable",
-        "level",
-        "model",
-        "predictor",
-        "term",
-        "data",
-        "method",
-    ),
+    *("subject", "session", "from_session", "to_session", "lesion", "reader", "artery", "side", "analysis", "step"),
+    *("source", "measure", "group", "variable", "level", "model", "predictor", "term", "data", "method"),
 )
 PERSON = ("subject", "session")  # named even where one row is all there is
 
