@@ -33,7 +33,8 @@ class ClinicalTables:
         self._reasons: dict[str, str] = {}
         for name, path in self._paths.items():
             try:
-                self._tables[name] = as_measured(read_clinical(path, labels, one_each=name == PARTICIPANTS))
+                table = read_clinical(path, labels, one_each=name == PARTICIPANTS)
+                self._tables[name] = as_measured(table) if name == PARTICIPANTS else table
             except StudyTableError as error:
                 self.leave_out(name, str(error))
 
