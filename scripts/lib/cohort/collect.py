@@ -231,8 +231,9 @@ def patients_table(
     clinical = {PARTICIPANTS: participant_columns(participants)}
     clinical |= {name: rating_columns(given, name) for name, given in ratings.items()}
     for name, given in clinical.items():
+        keys = ["subject"] if name == PARTICIPANTS else [key for key in KEYS if key in given]
         try:
-            table = join(table, given, [key for key in KEYS if key in given], name)
+            table = join(table, given, keys, name)
         except CollectError as error:
             raise ClinicalError(name, str(error).removeprefix(f"{name}: ")) from None
     given_columns = [name for name in table.columns if name not in first and name not in measured]
