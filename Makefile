@@ -6,7 +6,7 @@ DEMO := build/demo
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES) --configfile demo/studies.yaml demo/config.yaml
 
 .PHONY: demo demo-data demo-plan test validate validate-poses validate-calcification benchmark-registration audit-table reproduce lint config \
-	verify trace deidentify-check hostile-inputs validate-faults validate-same-bytes resources status slurm \
+	verify trace deidentify-check hostile-inputs hostile-cohort validate-faults validate-same-bytes resources status slurm \
 	wmh-model validate-wmh lock clean
 
 demo: $(DEMO)/.made
@@ -53,6 +53,10 @@ build/poses/.made: .venv/.installed $(wildcard demo/*.py)
 hostile-inputs: .venv/.installed
 	@$(BIN)/python -m tests.validation.hostile --out docs/hostile_inputs.md
 
+# every hostile image as a subject of one cohort, run to its end; some of them are among the tests
+hostile-cohort: .venv/.installed
+	@ANGIOLITH_ALL_HOSTILE=1 $(BIN)/python -m pytest tests/integration/test_hostile_cohort.py
+
 # one session on one core and on two, in other folders
 validate-same-bytes: $(DEMO)/.made
 	@$(BIN)/python -m tests.validation.same_bytes --run $(DEMO) --out docs/same_bytes.md
@@ -73,10 +77,13 @@ audit-table: .venv/.installed
 # OUT is the output_dir of the run, CELL is file:values of the row:column (docs/audit.md)
 OUT ?= $(DEMO)/derivatives
 verify: .venv/.installed
-	@$(BIN)/python -m scripts.lib.audit.verify $(OUT)
+	@$(BIN)/python -m scripts.lib.audit.verify '$(OUT)'
 
+# the report shows this line for each of its numbers; PICTURE=way.svg draws the way too
+trace: export OUT := $(OUT)
+trace: export CELL := $(CELL)
 trace: .venv/.installed
-	@$(BIN)/python -m scripts.lib.audit.trace $(OUT) '$(CELL)'
+	@$(BIN)/python -m scripts.lib.audit.trace "$$OUT" "$$CELL" $(if $(PICTURE),--picture '$(PICTURE)')
 
 # FOLDER is a folder that is to be shared, NAMES a file of names to look for (docs/audit.md)
 FOLDER ?= $(OUT)

@@ -56,7 +56,7 @@ def collect(folder: Path, root: Path, rows: list[Row], size: int) -> tuple[float
         manifest += [Row(label, row.session, row.values) for row in rows]
     (folder / "manifest.tsv").write_text(manifest_text(manifest), encoding="utf-8")
     made = time.process_time()
-    outputs = {name: folder / f"{name}.tsv" for name in ("patients", "lesions", "change", "ratings")}
+    outputs = {name: folder / f"{name}.tsv" for name in ("patients", "lesions", "change", "ratings", "clinical")}
     settings = {"subjects": None, "vessel_wall": Config().vessel_wall.model_dump()}
     job = SimpleNamespace(
         input=Files(manifest=folder / "manifest.tsv", measures=paths),

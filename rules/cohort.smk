@@ -10,6 +10,7 @@ rule collect_metrics:
         lesions=cohort_file("lesions.tsv"),
         change=cohort_file("change.tsv"),
         ratings=cohort_file("ratings.tsv"),
+        clinical=cohort_file("clinical_tables.tsv"),
     log:
         log("collect_metrics", ""),
     benchmark:
@@ -36,6 +37,7 @@ rule collect_metrics:
 rule build_attrition:
     input:
         tables=[analysis_table(analysis) for analysis in ANALYSES.values()],
+        clinical=cohort_file("clinical_tables.tsv") if ROWS else [],
     output:
         attrition=cohort_file("attrition.tsv"),
         doubts=cohort_file("doubtful_values.tsv"),

@@ -282,7 +282,7 @@ def analyses_with(*questions):
 
 def cohort_tables():
     """Every table of the cohort that the images and the analyses of the configuration make."""
-    collected = ("patients", "lesions", "change", "ratings")
+    collected = ("patients", "lesions", "change", "ratings", "clinical_tables")
     tables = [cohort_file(f"{name}.tsv") for name in collected] if ROWS else []
     tables += [cohort_file(name) for name in ("attrition.tsv", "doubtful_values.tsv")] if ANALYSES else []
     tables += [cohort_file(f"{name}_flow.svg") for name in ANALYSES]
@@ -343,7 +343,7 @@ def review_table():
     return CONFIG.review or []
 
 
-ANALYSIS_TABLES = ("data", "table1", "associations", "diagnostics", "correlations", "markers", "change", "power")
+ANALYSIS_TABLES = "data table1_printed associations diagnostics correlations markers change power".split()
 
 
 def report_session(row):
@@ -377,7 +377,7 @@ def report_analysis(name, tables):
 def report_files():
     """Every file that the report reads, by what it is."""
     tables = cohort_tables()
-    names = ("patients", "lesions", "change", "attrition", "doubtful_values", "agreement")
+    names = ("patients", "lesions", "change", "clinical_tables", "attrition", "doubtful_values", "agreement")
     named = {name: cohort_file(f"{name}.tsv") for name in names}
     named["agreement_plots"] = cohort_file("agreement.png")
     return {name: path if path in tables else None for name, path in named.items()} | {

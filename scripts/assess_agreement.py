@@ -3,7 +3,7 @@
 import pandas as pd
 
 from scripts.lib.cohort.agreement import agreement
-from scripts.lib.cohort.dataset import read_dataset
+from scripts.lib.cohort.dataset import read_analysed
 from scripts.lib.cohort.ratings import rated_things
 from scripts.lib.job import run
 from scripts.lib.pictures.agreement import bland_altman_figure
@@ -14,8 +14,9 @@ from scripts.lib.tables import read_tsv, write_tsv
 def main(snakemake):
     sources = rated_things(read_tsv(snakemake.input.ratings)) if snakemake.input.get("ratings") else {}
     for name, analysis in snakemake.params.settings["analyses"].items():
-        data = read_dataset(snakemake.params.data[name], analysis, renamed=True)
-        sources[name] = {measure: data[raters] for measure, raters in analysis["agreement"].items()}
+        data = read_analysed(snakemake.params.data[name], analysis)
+        if data is not None:
+            sources[name] = {measure: data[raters] for measure, raters in analysis["agreement"].items()}
     tables = [agreement(source, measures) for source, measures in sources.items()]
     write_tsv(pd.concat([agreement("", {}), *tables], ignore_index=True), snakemake.output.agreement)
     write_png(bland_altman_figure(sources), snakemake.output.plots)

@@ -1,12 +1,20 @@
-"""Audit a printed table: every cell that can be recomputed, with its verdict."""
+"""Audit a printed table: every cell that can be recomputed, with its verdict; of one that cannot be read, why."""
 
-from scripts.lib.cohort.audit_table import audit, read_printed
-from scripts.lib.job import run
+from scripts.lib.cohort.audit_table import audit, read_printed, unread
+from scripts.lib.cohort.printed import PrintedError
+from scripts.lib.job import run, tell
 from scripts.lib.tables import write_tsv
 
 
 def main(snakemake):
-    write_tsv(audit(read_printed(snakemake.input.printed)), snakemake.output.audit)
+    path = snakemake.input.printed
+    try:
+        table = audit(read_printed(path))
+    except PrintedError as error:  # of a file that can be read, it names the cell alone
+        problem = str(error) if str(error).startswith(str(path)) else f"{path}: {error}"
+        tell(f"not audited: {problem}")
+        table = unread(problem)
+    write_tsv(table, snakemake.output.audit)
 
 
 if __name__ == "__main__":

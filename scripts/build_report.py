@@ -6,9 +6,11 @@ from pathlib import Path
 
 import yaml
 
+from scripts.lib.audit.cell import row_addresses
+from scripts.lib.audit.records import name_in
 from scripts.lib.cohort.review import CHANGE, FAIL, KEYS, picture_keys, read_review
 from scripts.lib.job import DISTRIBUTIONS, run, versions
-from scripts.lib.report.analyses import analysis_view, printed_changes, printed_rows
+from scripts.lib.report.analyses import analysis_view, printed_changes, printed_rows, unused_tables
 from scripts.lib.report.methods import methods_section
 from scripts.lib.report.page import FOLDER, Pages
 from scripts.lib.report.sessions import (
@@ -21,7 +23,7 @@ from scripts.lib.report.sessions import (
 )
 from scripts.lib.report.subjects import collect_subjects
 from scripts.lib.report.texts import read_texts
-from scripts.lib.tables import FAILED, REVIEW, atomic_path, copy_file, read_json, read_tsv
+from scripts.lib.tables import FAILED, REVIEW, atomic_path, copy_file, read_json, read_tsv, was_made
 
 VIEWER_FIRST = ("ct", "FLAIR", "T1w", "vwi", "vwi_ce", "swi", "T2starw", "T2w")
 PICTURE_KINDS = {".png": "png", ".svg": "svg+xml"}
@@ -39,13 +41,19 @@ def embedded(path):
     return f"data:image/{kind};base64," + base64.b64encode(Path(path).read_bytes()).decode("ascii")
 
 
-def read_sessions(files, manifest, patients, verdicts, texts):
+def addressed(path, root, **types):
+    """A table of the run; its index are the addresses that `trace` takes for its rows."""
+    addresses = row_addresses(name_in(root, path), read_tsv(path, dtype=str))
+    return read_tsv(path, **types).set_axis(addresses, axis="index")
+
+
+def read_sessions(files, root, manifest, patients, verdicts, texts):
     """The sessions of the manifest, from the files given for each of them."""
     named = {(entry["subject"], entry["session"]): entry for entry in files["sessions"]}
     return collect_sessions(
         manifest[[tuple(key) in named for key in manifest[["subject", "session"]].to_numpy()]],
         patients,
-        read_tsv(files["lesions"]),
+        addressed(files["lesions"], root),
         {key: read_json(entry["checks"]) for key, entry in named.items()},
         {key: read_json(entry["registration"]) for key, entry in named.items() if entry["registration"]},
         verdicts,
@@ -53,22 +61,29 @@ def read_sessions(files, manifest, patients, verdicts, texts):
     )
 
 
-def read_analyses(files, settings, texts):
+def read_analyses(files, root, settings, texts):
     """Every analysis of the configuration with the tables that it has."""
     if not files["analyses"]:
         return []
-    attrition = read_tsv(files["attrition"], dtype={"excluded_subjects": str})
+    attrition = addressed(files["attrition"], root, dtype={"excluded_subjects": str})
     return [
         analysis_view(
             name,
             settings["analyses"][name],
             attrition,
-            {part: read_tsv(path) for part, path in entry["tables"].items()},
+            {part: read_part(part, path, root) for part, path in entry["tables"].items() if was_made(path)},
             texts["cohort"],
             embedded(entry["flow"]),
         )
         for name, entry in files["analyses"].items()
     ]
+
+
+def read_part(part, path, root):
+    """A table of an analysis: the analysed rows as they are, what is printed as text, all but these with addresses."""
+    if part == "data":
+        return read_tsv(path)
+    return addressed(path, root, dtype=str).fillna("") if part == "table1_printed" else addressed(path, root)
 
 
 def read_verdicts(files, manifest, pairs):
@@ -127,21 +142,23 @@ def change_pictures(pairs, verdicts):
 
 def main(snakemake):
     files, settings, output = snakemake.params.files, snakemake.params.settings, snakemake.output
-    pairs = snakemake.params.pairs
+    pairs, root = snakemake.params.pairs, Path(output.page).parent.parent
     texts = read_texts(settings["report"]["texts"])
     found_versions = installed_versions(snakemake.params.version)
     sessions, subjects, cohort, changes, verdicts = [], [], [], None, {}
     if files["sessions"]:
-        manifest, patients, change = (read_tsv(files[name]) for name in ("manifest", "patients", "change"))
+        manifest = read_tsv(files["manifest"])
+        patients, change = (addressed(files[name], root) for name in ("patients", "change"))
         verdicts = read_verdicts(files, manifest, pairs)
-        sessions = read_sessions(files, manifest, patients, verdicts, texts)
+        sessions = read_sessions(files, root, manifest, patients, verdicts, texts)
         subjects = collect_subjects(sessions, change, change_pictures(pairs, verdicts), texts["measures"])
         cohort = cohort_numbers(patients, texts["measures"])
         changes = printed_changes(change, texts["cohort"]["change_header"])
-    agreement = printed_rows(read_tsv(files["agreement"])) if files["agreement"] else None
-    analyses = read_analyses(files, settings, texts)
-    pages = Pages(settings["report"]["title"], texts, bool(sessions))
+    agreement = printed_rows(addressed(files["agreement"], root)) if files["agreement"] else None
+    analyses = read_analyses(files, root, settings, texts)
+    pages = Pages(settings["report"]["title"], texts, bool(sessions), settings["output_dir"])
     wrong = problems(sessions)
+    unused = unused_tables(read_tsv(files["clinical_tables"]) if sessions else None, analyses)
     facts = facts_of(settings, sessions, pairs, verdicts, analyses, agreement, found_versions)
     paragraphs, references = methods_section(texts["methods"], facts)
     made = {
@@ -151,12 +168,13 @@ def main(snakemake):
             n_subjects=len(subjects),
             n_failed=sum(stage.status == FAILED for _, stage in wrong),
             n_review=sum(stage.status == REVIEW for _, stage in wrong),
+            unused=unused,
             status_counts=status_counts(sessions),
             cohort=cohort,
             analyses=analyses,
             changes=changes,
-            audits={name: printed_rows(read_tsv(path)) for name, path in files["audits"].items()},
-            doubtful=printed_rows(read_tsv(files["doubtful_values"])) if files["doubtful_values"] else None,
+            audits={name: printed_rows(addressed(path, root)) for name, path in files["audits"].items()},
+            doubtful=printed_rows(addressed(files["doubtful_values"], root)) if files["doubtful_values"] else None,
             agreement=agreement,
             agreement_plots=embedded(files["agreement_plots"]) if files["agreement_plots"] else None,
         ),
@@ -170,7 +188,7 @@ def main(snakemake):
     }
     if sessions:
         (errors,), (review,) = output.errors, output.review
-        made[errors] = pages.render("errors", problems=wrong, missing=missing_stages(sessions))
+        made[errors] = pages.render("errors", problems=wrong, unused=unused, missing=missing_stages(sessions))
         made[review] = pages.render("review", review=review_items(subjects))
         has_viewer = settings["report"]["viewer"]
         for subject, path in zip(subjects, output.subjects, strict=True):

@@ -3,12 +3,11 @@
 import json
 from collections import defaultdict
 from io import StringIO
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from scripts.lib.cohort.clinical import read_clinical
+from scripts.lib.cohort.clinical import ClinicalTables
 from scripts.lib.cohort.collect import (
     CHANGE_COLUMNS,
     KEYS,
@@ -20,7 +19,7 @@ from scripts.lib.cohort.collect import (
 from scripts.lib.cohort.image_status import image_status
 from scripts.lib.cohort.ratings import ratings_table
 from scripts.lib.cohort.review import judged, judged_changes, picture_keys, read_review, taken_out, without_calcium
-from scripts.lib.job import run
+from scripts.lib.job import run, tell
 from scripts.lib.tables import read_json, read_tsv, write_tsv
 
 ARTERY_COLUMNS = ["artery", "side", "volume_mm3", "mean_hu", "woodcock"]
@@ -60,10 +59,7 @@ def main(snakemake):
         review = read_review(given.review, picture_keys(manifest, snakemake.params.pairs))
     if subjects is not None:
         manifest = manifest[manifest["subject"].isin(subjects)].reset_index(drop=True)
-    labels = set(manifest["subject"])
-    clinical = given.get("participants")
-    participants = as_measured(read_clinical(clinical, labels, one_each=True)) if clinical else None
-    ratings = {Path(path).stem: read_clinical(path, labels) for path in given.get("phenotype") or []}
+    clinical = ClinicalTables(given.get("participants"), given.get("phenotype") or [], manifest["subject"])
     state = [*KEYS, "status", "reason"]
     measures = measures_of(given.measures)
     images = image_status(map(json.loads, measures["checks"]))
@@ -82,8 +78,8 @@ def main(snakemake):
         """The patients' and the lesions' table."""
         patients = patients_table(
             manifest,
-            participants,
-            ratings,
+            clinical.participants,
+            clinical.ratings,
             calcification=tables["calcification"],
             arteries=tables["arteries"],
             small_vessel=tables["small vessel"],
@@ -93,7 +89,7 @@ def main(snakemake):
         criteria = snakemake.params.settings["vessel_wall"]
         return patients, lesions_table(manifest, patients, tables["vessel wall"], tables["calcium"], criteria)
 
-    patients, lesions = cohort(measured)
+    patients, lesions = clinical.fit(lambda: cohort(measured))
     if review is not None:
         kinds = {"arteries": "calcification", "calcium": "calcification"}
         kept = {
@@ -108,7 +104,11 @@ def main(snakemake):
     write_tsv(patients, snakemake.output.patients)
     write_tsv(lesions, snakemake.output.lesions)
     write_tsv(change_rows(manifest, measured["changes"]), snakemake.output.change)
-    write_tsv(ratings_table(measured["vessel wall"], ratings, patients), snakemake.output.ratings)
+    write_tsv(ratings_table(measured["vessel wall"], clinical.ratings, patients), snakemake.output.ratings)
+    account = clinical.account()
+    write_tsv(account, snakemake.output.clinical)
+    for reason in account["reason"].dropna():
+        tell(f"left out: {reason}")
 
 
 if __name__ == "__main__":

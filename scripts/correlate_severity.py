@@ -1,15 +1,18 @@
 """Severity of calcification, overall and per artery, against every marker: correlations and models."""
 
 from scripts.lib.cohort.correlations import correlations
-from scripts.lib.cohort.dataset import measures_of, read_dataset, severities_of
+from scripts.lib.cohort.dataset import measures_of, read_analysed, severities_of
 from scripts.lib.cohort.marker_models import marker_models
 from scripts.lib.job import run
-from scripts.lib.tables import write_tsv
+from scripts.lib.tables import write_not_made, write_tsv
 
 
 def main(snakemake):
     analysis = snakemake.params.settings["analysis"]
-    data = read_dataset(snakemake.input.data, analysis, renamed=True)
+    data = read_analysed(snakemake.input.data, analysis)
+    if data is None:
+        write_not_made(*snakemake.output)
+        return
     severities = severities_of(data, analysis)
     table = correlations(data, severities, measures_of(analysis), analysis["correlations"], analysis["partial_for"])
     models = marker_models(

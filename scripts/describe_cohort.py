@@ -1,17 +1,21 @@
 """Characteristics of an analysis' rows by group: the long table, and as it is printed."""
 
-from scripts.lib.cohort.dataset import read_dataset
+from scripts.lib.cohort.dataset import read_analysed
 from scripts.lib.cohort.describe import describe
 from scripts.lib.cohort.layout import printed_characteristics
 from scripts.lib.cohort.publish import characteristics_notes, markdown, write_docx
 from scripts.lib.job import run
-from scripts.lib.tables import atomic_path, write_tsv
+from scripts.lib.tables import atomic_path, write_not_made, write_tsv
 
 
 def main(snakemake):
     analysis, output = snakemake.params.settings["analysis"], snakemake.output
+    data = read_analysed(snakemake.input.data, analysis)
+    if data is None:
+        write_not_made(*output)
+        return
     table = describe(
-        read_dataset(snakemake.input.data, analysis, renamed=True),
+        data,
         analysis["describe"],
         analysis["group"] or analysis["outcome"],
         analysis["group_levels"],

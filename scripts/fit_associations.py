@@ -1,14 +1,17 @@
 """Regression models of an analysis: each predictor alone and in every model, formulas, and what to know of the fits."""
 
 from scripts.lib.cohort.associations import associations, plan_of
-from scripts.lib.cohort.dataset import read_dataset
+from scripts.lib.cohort.dataset import read_analysed
 from scripts.lib.job import run
-from scripts.lib.tables import write_tsv
+from scripts.lib.tables import write_not_made, write_tsv
 
 
 def main(snakemake):
     analysis = snakemake.params.settings["analysis"]
-    data = read_dataset(snakemake.input.data, analysis, renamed=True)
+    data = read_analysed(snakemake.input.data, analysis)
+    if data is None:
+        write_not_made(*snakemake.output)
+        return
     table, diagnostics = associations(data, plan_of(analysis))
     write_tsv(table, snakemake.output.associations)
     write_tsv(diagnostics, snakemake.output.diagnostics)

@@ -1,15 +1,18 @@
 """Change between two visits by group, how severity goes with it, and the size of a study to come."""
 
 from scripts.lib.cohort.change import change_table
-from scripts.lib.cohort.dataset import overall_severity, read_dataset
+from scripts.lib.cohort.dataset import overall_severity, read_analysed
 from scripts.lib.cohort.power import power_table
 from scripts.lib.job import run
-from scripts.lib.tables import write_tsv
+from scripts.lib.tables import write_not_made, write_tsv
 
 
 def main(snakemake):
     analysis = snakemake.params.settings["analysis"]
-    data = read_dataset(snakemake.input.data, analysis, renamed=True)
+    data = read_analysed(snakemake.input.data, analysis)
+    if data is None:
+        write_not_made(*snakemake.output)
+        return
     severity = overall_severity(data, analysis)
     table = change_table(
         data,

@@ -10,6 +10,7 @@ from scripts.build_report import main
 from scripts.lib.cohort.attrition import COLUMNS as ATTRITION_COLUMNS
 from scripts.lib.config import Analysis, Config
 from scripts.lib.images import Image
+from scripts.lib.report.sessions import LESION_MEASURES
 from scripts.lib.report.volumes import grey_nifti, label_nifti, layer, write_volume
 from scripts.lib.tables import write_json, write_tsv
 from tests.workflow.planning import ROOT
@@ -65,6 +66,7 @@ def cohort_tables(rows, seed=1):
         stenosis_percent=np.where(vwi, 61.4, np.nan),
         plaque_status=np.where(vwi, "ok", "missing"),
         plaque_reason=pd.Series("no vwi in this session", index=keys.index).where(~vwi),
+        **{measure.column: np.nan for measure in LESION_MEASURES if measure.column != "stenosis_percent"},
     )
     first = patients[has_mri & (rows["session"] == "01")]
     change = pd.DataFrame(
@@ -125,8 +127,25 @@ def write_run(folder, subjects=("001", "002", "003"), pictures=True):
             "p": [0.0002, 0.42, 0.001],
         }
     )
+    tables["study_table1_printed"] = pd.DataFrame(
+        {
+            "variable": ["age, mean (SD)", "sex: F's $HOME, n (%)"],
+            "all": ["64.7 (5.54)", "1 (25.0)"],
+            "severe: all": ["64.7 (5.54)", "1 (25.0)"],
+            "p": ["", "0.25"],
+        }
+    )
     tables["doubtful_values"] = pd.DataFrame(
         {"file": ["patients.xlsx"], "row": [7], "column": ["ldl_mg_dl"], "why": [f"another unit? {HOSTILE}"]}
+    )
+    tables["clinical_tables"] = pd.DataFrame(
+        {
+            "table": ["bids/participants.tsv", "bids/phenotype/readers.tsv"],
+            "rows": [None, 4],
+            "columns": [None, 3],
+            "status": ["failed", "ok"],
+            "reason": [f"bids/participants.tsv, row 3, age: '61,5' is not a number; write 61.5 {HOSTILE}", None],
+        }
     )
     tables["printed_audit"] = pd.DataFrame({"row": ["age_years"], "printed": ["0.62"], "verdict": ["consistent"]})
     for name, table in tables.items():
@@ -143,7 +162,7 @@ def write_run(folder, subjects=("001", "002", "003"), pictures=True):
     if pictures:
         for subject in pairs:
             write_picture(folder / f"report/pictures/sub-{subject}_desc-change_qc.png", 90)
-    parts = ("data", "associations", "correlations")
+    parts = ("data", "table1_printed", "associations", "correlations")
     return {name: folder / f"{name}.tsv" for name in ("manifest", "patients", "lesions", "change", "attrition")} | {
         "agreement": None,
         "agreement_plots": None,
@@ -151,6 +170,7 @@ def write_run(folder, subjects=("001", "002", "003"), pictures=True):
         "changes": [],
         "pairs": pairs,
         "doubtful_values": folder / "doubtful_values.tsv",
+        "clinical_tables": folder / "clinical_tables.tsv",
         "audits": {"printed": folder / "printed_audit.tsv"},
         "sessions": sessions,
         "analyses": {

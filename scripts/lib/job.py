@@ -97,6 +97,13 @@ def run(main: Callable[[Any], None], snakemake: Any) -> None:
             sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
 
 
+def tell(line: str) -> None:
+    """A line for the log and for the terminal: what a person should mend though the job goes on."""
+    print(line)
+    if sys.stdout is not sys.__stdout__:
+        print(line, file=sys.__stderr__)
+
+
 def _keep_memory() -> None:
     """Use freed arrays' memory again: fetching fresh pages for each costs a job up to a third of its time (glibc)."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)

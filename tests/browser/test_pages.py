@@ -1,12 +1,14 @@
 """The report in a real browser, from disk: pages open without an error, tables work, volumes show, marks go round."""
 
 import io
+import subprocess
 
 import numpy as np
 import pytest
 from PIL import Image as Pillow
 from scipy import ndimage
 
+from scripts.lib.audit.trace import find_cell
 from scripts.lib.cohort.review import picture_keys, read_review
 from scripts.lib.tables import read_tsv, write_tsv
 from tests import made_report
@@ -73,6 +75,28 @@ def test_tables_are_saved_and_copied_whole(opened, home, tmp_path):
     tools.get_by_role("button", name="Copy").click()
     tools.get_by_role("button", name="Copied").wait_for()
     assert page.evaluate("navigator.clipboard.readText()").splitlines() == file.text.splitlines()
+
+
+def test_a_number_tells_the_line_that_traces_it(opened, home, tmp_path):
+    page = opened(home / "index.html", permissions=["clipboard-read", "clipboard-write"])
+    whole = page.locator('.wide:has(table[data-name="study_table1"])')
+    before = whole.locator("table").inner_text()
+    whole.get_by_role("button", name="Trace").press("Enter")  # by keyboard too
+    assert whole.locator(".tracer:visible").count() == 7  # every cell that is not empty
+    assert whole.locator("table").inner_text() == before
+    whole.locator("tbody tr:nth-child(2) td:nth-child(3) .tracer").click()
+    line = whole.get_by_role("status").locator("code").inner_text()
+    whole.get_by_role("status").get_by_role("button", name="Copy").click()
+    assert page.evaluate("navigator.clipboard.readText()") == line
+    recipe = tmp_path / "Makefile"  # as the project's: what arrives behind make and the shell
+    recipe.write_text("trace: export CELL := $(CELL)\ntrace:\n\t@printf '%s' \"$$CELL\"\n")
+    told = subprocess.run(line, shell=True, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    assert find_cell(home.parent, told).value == "1 (25.0)"
+    page.emulate_media(media="print")
+    assert not whole.locator(".traced, .tools").first.is_visible()
+    page.emulate_media(media="screen")
+    whole.get_by_role("button", name="Trace").click()
+    assert whole.locator(".tracer, .traced").count() == 0
 
 
 def test_the_list_of_sessions_is_filtered_by_status(opened, home):

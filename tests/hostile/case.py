@@ -11,7 +11,8 @@ TAKEN = "taken as it is"
 TOLD = "measured, told"
 REVIEW = "row: review"
 FAILED = "row: failed"
-TABLES_WAIT = "cohort's tables wait, sessions are measured"
+TABLE_OUT = "table left out, all else is made"
+ANALYSIS_OUT = "analysis not made, the others are"
 REFUSED = "refused before any job"
 
 
@@ -24,12 +25,16 @@ class Answer(NamedTuple):
 
 @dataclass(frozen=True)
 class Case:
-    """A hostile input: `make` writes it into an empty folder and returns the answer; `said` is part of its line."""
+    """A hostile input: `make` writes it into an empty folder and returns the answer; `said` is part of its line.
+
+    image: of a case of one image its column in the manifest, and what writes it to a path.
+    """
 
     name: str
     outcome: str
     said: str
     make: Callable[[Path], Answer]
+    image: tuple[str, Callable[[Path], None]] | None = None
 
     def answer(self, folder: Path) -> Answer:
         """The answer, its line without the name of the folder."""

@@ -22,11 +22,14 @@ SCL_SLOPE, SROW_X = 112, 280  # bytes of the NIfTI-1 header
 OUTCOMES = {"failed": FAILED, "review": REVIEW}
 
 
+SEED = 0  # of the head's noise
+
+
 def head() -> np.ndarray:
     """A head in HU: brain, skull, scalp, air; 30 voxels of 6 mm each way."""
     points = np.stack(np.meshgrid(*[np.linspace(-87, 87, 30)] * 3, indexing="ij"), -1)
     radius = np.linalg.norm(points, axis=-1)
-    noise = np.random.default_rng(0).normal(0, 5, radius.shape)
+    noise = np.random.default_rng(SEED).normal(0, 5, radius.shape)
     return np.select([radius < 62, radius < 71, radius < 80], [35.0, 900.0, 20.0], -1000.0) + noise
 
 
@@ -68,7 +71,7 @@ def one(name: str, outcome: str, said: str, write: Callable[[Path], None], colum
         write(folder / file)
         return checked(folder, {column: file})
 
-    return Case(name, outcome, said, make)
+    return Case(name, outcome, said, make, (column, write))
 
 
 def voxels(change: Callable[[np.ndarray], np.ndarray]) -> Callable[[Path], None]:

@@ -8,19 +8,18 @@ from typing import Any
 
 import openpyxl
 
-from scripts import collect_metrics
-from scripts.lib.cohort.collect import CollectError
-from scripts.lib.cohort.dataset import check_groups, read_dataset
-from scripts.lib.cohort.external import StudyTableError
+from scripts import build_attrition, collect_metrics
+from scripts.lib.cohort.attrition import why_not_made
+from scripts.lib.cohort.dataset import read_dataset
 from scripts.lib.cohort.plausibility import implausible
 from scripts.lib.config import plain
 from scripts.lib.config.analyses import Analysis
 from scripts.lib.manifest import Row, manifest_text
-from scripts.lib.tables import read_tsv, write_json
+from scripts.lib.tables import read_tsv, was_made, write_json
 from scripts.seal_subject import bundle
-from tests.hostile.case import FAILED, TABLES_WAIT, TAKEN, TOLD, Answer, Case, Given, refusal
+from tests.hostile.case import ANALYSIS_OUT, FAILED, TABLE_OUT, TAKEN, TOLD, Answer, Case, Given
 
-TABLES = ("patients", "lesions", "change", "ratings")
+TABLES = ("patients", "lesions", "change", "ratings", "clinical")
 
 
 def collected(folder: Path, voxels: tuple[str, str] = ("aa", "bb"), **tables: Path) -> Any:
@@ -44,9 +43,7 @@ def collected(folder: Path, voxels: tuple[str, str] = ("aa", "bb"), **tables: Pa
     return read_tsv(folder / "patients.tsv")
 
 
-def clinical(
-    name: str, said: str, content: str | bytes, table: str = "participants", outcome: str = TABLES_WAIT
-) -> Case:
+def clinical(name: str, said: str, content: str | bytes, table: str = "participants", outcome: str = TABLE_OUT) -> Case:
     """participants.tsv, or a table of ratings, as bytes or text."""
 
     def make(folder: Path) -> Answer:
@@ -54,11 +51,12 @@ def clinical(
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
         given = {"participants": path} if table == "participants" else {"phenotype": [path]}
-        found: list[Any] = []
-        answer = refusal((StudyTableError, CollectError), lambda: found.append(collected(folder, **given)), TABLES_WAIT)
-        if not found:
-            return answer
-        return Answer(TAKEN, f"{path}: age {', '.join(f'{age:g}' for age in found[0]['age'])}")
+        patients = collected(folder, **given)
+        (account,) = read_tsv(folder / "clinical.tsv").to_dict("records")
+        if account["status"] == "failed":
+            unknown = [name for name in ("age", "fazekas_A") if name in patients]
+            return Answer(TABLE_OUT if not unknown and len(patients) == 2 else TAKEN, account["reason"])
+        return Answer(TAKEN, f"{path}: age {', '.join(f'{age:g}' for age in patients['age'])}")
 
     return Case(name, outcome, said, make)
 
@@ -84,23 +82,39 @@ def names_left_out(folder: Path) -> Answer:
 def analysis(column: str = "age", **settings: Any) -> dict[str, Any]:
     """An analysis that needs numbers in this column."""
     include = [{"column": column, "minimum": 0.0, "reason": "none"}]
-    return plain(Analysis.model_validate({"kind": "severity", "table": "mine", "include": include, **settings}))
+    return plain(Analysis.model_validate({"kind": "severity", "table": "mine", "include": include} | settings))
 
 
 def study(name: str, said: str, text: str, suffix: str = ".csv", **settings: Any) -> Case:
-    """A table of measurements made elsewhere, refused."""
+    """A table of measurements made elsewhere that cannot be used, beside one that can."""
 
     def make(folder: Path) -> Answer:
         path = folder / f"study{suffix}"
         path.write_text(text)
-        asked = analysis(**settings)
+        return analysed(folder, path, **settings)
 
-        def read() -> None:
-            check_groups(read_dataset(path, asked), asked, path)
+    return Case(name, ANALYSIS_OUT, said, make)
 
-        return refusal(StudyTableError, read, TABLES_WAIT)
 
-    return Case(name, TABLES_WAIT, said, make)
+def analysed(folder: Path, path: Path, **settings: Any) -> Answer:
+    """Run build_attrition on an analysis of this table and on one of a sound table."""
+    sound = folder / "sound.csv"
+    sound.write_text(TWO)
+    analyses = {
+        "hostile": analysis(**{"table": str(path), **settings}),
+        "sound": analysis(table=str(sound)),
+    }
+    files = {
+        name: {"table": asked["table"], "data": folder / f"{name}_data.tsv", "flow": folder / f"{name}_flow.svg"}
+        for name, asked in analyses.items()
+    }
+    output = Given(attrition=folder / "attrition.tsv", doubts=folder / "doubts.tsv")
+    params = Given(settings={"analyses": analyses}, files=files)
+    build_attrition.main(SimpleNamespace(input=Given(), output=output, params=params))
+    attrition = read_tsv(folder / "attrition.tsv")
+    reason = why_not_made(attrition[attrition["analysis"] == "hostile"])
+    made = [name for name, entry in files.items() if was_made(entry["data"])]
+    return Answer(ANALYSIS_OUT if made == ["sound"] else TAKEN, reason or "nothing was said")
 
 
 def formula(folder: Path) -> Answer:
@@ -108,7 +122,7 @@ def formula(folder: Path) -> Answer:
     for row in (["subject", "age"], ["1", "=30+31"]):
         book.worksheets[0].append(row)
     book.save(folder / "study.xlsx")
-    return refusal(StudyTableError, lambda: read_dataset(folder / "study.xlsx", analysis()), TABLES_WAIT)
+    return analysed(folder, folder / "study.xlsx")
 
 
 def other_unit(folder: Path) -> Answer:
@@ -145,7 +159,7 @@ CASES = (
     study("text among numbers", "is not a number", TWO.replace("61", "sixty")),
     study("a value below a detection limit", "detection limit", TWO.replace("61", "<5")),
     study("a formula as text in a .csv", "is not a number", TWO.replace("61", "=30+31")),
-    Case("a formula that was never computed in a spreadsheet", TABLES_WAIT, "paste the value", formula),
+    Case("a formula that was never computed in a spreadsheet", ANALYSIS_OUT, "paste the value", formula),
     study("a spreadsheet that is none", "cannot be read as .xlsx", "not a spreadsheet", ".xlsx"),
     study("an old spreadsheet (.xls)", "give a .tsv, .csv or .xlsx", "x", ".xls"),
     study("a subject twice", "stands in row 2 already", TWO.replace("\n2,", "\n1,")),

@@ -1,5 +1,6 @@
 """The report's pages: what they must say, that the folder stands alone, and that nothing in the data can break them."""
 
+import html
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -9,6 +10,8 @@ import pandas as pd
 import pytest
 import yaml
 
+from scripts.lib.audit.cell import address_parts, cell_address
+from scripts.lib.audit.trace import find_cell
 from scripts.lib.config import Analysis
 from scripts.lib.report.analyses import analysis_view, attrition_steps, printed_rows
 from scripts.lib.report.distributions import axis_ticks, change_plot, group_plot
@@ -185,6 +188,14 @@ def test_pages_give_numbers_with_units_and_reasons_for_missing_ones(files, tmp_p
     assert "366 days" in text
 
 
+def test_errors_name_the_tables_that_could_not_be_used(files, tmp_path):
+    home = made_report.build(files, tmp_path).parent
+    text = " ".join(parsed(home / "errors.html").text)
+    assert "bids/participants.tsv, row 3, age: '61,5' is not a number; write 61.5" in text
+    assert "bids/phenotype/readers.tsv" not in text
+    assert "could not be used: 1" in " ".join(parsed(home / "index.html").text)
+
+
 def test_errors_say_what_to_do(files, tmp_path):
     text = " ".join(parsed(made_report.build(files, tmp_path).parent / "errors.html").text)
     assert "cannot be read as NIfTI" in text
@@ -295,3 +306,29 @@ def test_no_page_asks_the_network(files, tmp_path):
     home = made_report.build(files, tmp_path).parent
     for path in [*home.glob("*.html"), *home.glob("assets/*.css"), *Path(DEFAULT.parent / "assets").glob("*.js")]:
         assert not re.search(r"(src|href|url\(|fetch\()\s*=?\s*.?https?:", path.read_text(encoding="utf-8")), path.name
+
+
+def addresses_in(page):
+    """Every address that the page's cells have, as its script puts them together."""
+    for table in re.findall(r"<table.*?</table>", page.read_text(encoding="utf-8"), re.DOTALL):
+        heads = re.findall(r"<th scope=\"col\"(.*?)>", table)
+        columns = [
+            html.unescape(found[1]) if (found := re.search('data-column="(.*?)"', head)) else "" for head in heads
+        ]
+        for row in re.findall(r'<tr[^>]*data-row="(.*?)"', table):
+            yield from (f"{html.unescape(row)}:{cell_address(column)}" for column in columns if column)
+        yield from map(html.unescape, re.findall(r'data-cell="(.*?)"', table))
+
+
+def test_every_address_in_the_report_is_one_cell_to_trace(files, tmp_path):
+    home = made_report.build(files, tmp_path).parent
+    found = [address for page in home.glob("*.html") for address in addresses_in(page)]
+    for address in found:
+        find_cell(tmp_path, address)
+    tables = {address_parts(address)[0] for address in found}
+    assert tables == {
+        *("patients.tsv", "lesions.tsv", "change.tsv", "attrition.tsv", "doubtful_values.tsv", "printed_audit.tsv"),
+        *("study_associations.tsv", "study_correlations.tsv", "study_table1_printed.tsv"),
+    }
+    shown = find_cell(tmp_path, r"study_associations.tsv:model=univariable:term=a:odds_ratio")
+    assert (shown.value, "2.00 (1.00 to 4.00)" in (home / "index.html").read_text(encoding="utf-8")) == ("2", True)

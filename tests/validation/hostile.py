@@ -23,8 +23,9 @@ What becomes of it:
 - **row: review**: measured, and the row says what a person should look at.
 - **measured, told**: handled; the line stands in the row or the log.
 - **refused before any job**: the workflow does not start until it is mended, since what it would do is not clear.
-- **cohort's tables wait, sessions are measured**: the one job that reads the table stops with the line; mend the
-  table and run the same command again.
+- **table left out, all else is made**: the clinical table is not used, `cohort/clinical_tables.tsv` and the report's
+  page of errors say why; analyses that need its columns are not made, and their account says so.
+- **analysis not made, the others are**: its rows of `cohort/attrition.tsv` and the report say why.
 - **taken as it is**: not a fault to the tool.
 
 | input | what becomes of it | line |

@@ -21,6 +21,10 @@ ROOT = Path(__file__).parents[2]
 SNAKEMAKE = str(Path(sys.executable).with_name("snakemake"))
 BASELINE = ("ct/{}_ct", "anat/{}_T1w", "anat/{}_FLAIR", "anat/{}_swi", "vwi/{}_vwi", "vwi/{}_ce-gadolinium_vwi")
 FOLLOWUP = ("anat/{}_T1w", "anat/{}_FLAIR", "anat/{}_swi")
+OF_COHORT = (  # the cohort's jobs, without analyses
+    *("collect metrics of the cohort", "assess agreement of the raters", "build the report"),
+    *("write the inventory", "write the RO-Crate"),
+)
 
 
 class Workbench:
@@ -34,6 +38,7 @@ class Workbench:
         shutil.copy(ROOT / "Snakefile", self.project / "Snakefile")
         self.configure("")
         self.planned: Counter[str] | None = None  # the last plan
+        self.listed: Counter[str] | None = None  # its jobs, by their messages
 
     @property
     def snapshot(self) -> Path:
@@ -91,6 +96,12 @@ class Workbench:
         del jobs["all"]
         self.planned = jobs
         return jobs
+
+    def jobs(self, **environment: str) -> Counter[str]:
+        """The message of every job of a dry run (what is done, subject, session), with how many jobs say so."""
+        printed = self.snakemake("--dry-run", **environment)
+        self.listed = Counter(re.findall(r"^Job \d+: (.*)$", printed, re.MULTILINE))
+        return self.listed
 
     def planned_sessions(self, *arguments: str) -> set[str]:
         """Sessions (sub-X ses-Y) that a dry run has jobs for."""

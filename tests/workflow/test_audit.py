@@ -3,6 +3,7 @@
 An unreadable image gives rows with a status, so that the whole workflow runs in seconds.
 """
 
+import html
 import json
 import os
 import shutil
@@ -18,7 +19,7 @@ import pytest
 
 from scripts.lib.audit.deidentify import findings
 from tests.hostile.images import head, save
-from tests.workflow.planning import SNAKEMAKE, Workbench
+from tests.workflow.planning import OF_COHORT, SNAKEMAKE, Workbench
 
 pytestmark = pytest.mark.xdist_group("audit")
 VALIDATOR = Path(sys.executable).with_name("bids-validator-deno")
@@ -126,10 +127,40 @@ def test_a_run_that_was_killed_is_found_and_finished_to_the_same_bytes(bench):
     assert (bench.folder / "out/audit/inventory.tsv").read_bytes() == inventory
 
 
+ANALYSES = """
+analyses:
+  ratings: {kind: severity, table: patients, severity: fazekas_A, markers: [lacunes_A]}
+  ages: {kind: severity, table: patients, outcome: sex, event: F, describe: [age], predictors: [age], severity: age,
+    markers: [lacunes_A], changes: {age: {baseline: age, followup: lacunes_A}}, agreement: {ages: [age, lacunes_A]}}
+"""
+
+
+def test_a_clinical_table_that_cannot_be_used_stops_what_needs_it_and_nothing_else(bench):
+    (bench.bids / "participants.tsv").write_text("participant_id\tage\tsex\nsub-01\t60\tF\nsub-02\t61,5\tM\n")
+    ratings = bench.bids / "phenotype/readers.tsv"
+    ratings.parent.mkdir()
+    row = "sub-{0}\tses-01\tA\t{1}\t{1}\n"
+    ratings.write_text(
+        "participant_id\tsession_id\treader\tfazekas\tlacunes\n" + row.format("01", 2) + row.format("02", 3)
+    )
+    bench.configure(ANALYSES)
+    printed = bench.snakemake()
+    line = "bids/participants.tsv, row 3, age: '61,5' is not a number; write 61.5"
+    assert f"left out: {line}" in printed
+    assert module(bench, "verify") == (0, "")
+    cohort = bench.folder / "out/cohort"
+    assert (cohort / "ratings_correlations.tsv").stat().st_size > 0
+    empty = {path.name for path in cohort.glob("ages_*") if path.stat().st_size == 0}
+    assert {f"ages_{name}.tsv" for name in ("data", "table1", "associations", "correlations", "change")} <= empty
+    errors = (bench.folder / "out/report/errors.html").read_text(encoding="utf-8")
+    assert errors.count(html.escape(line).replace("&#x27;", "&#39;")) == 2  # the table, and the analysis that needs it
+    assert module(bench, "withdraw", "02", "--images")[0] == 0  # looks into files that could not be made, too
+
+
 def test_a_withdrawn_subject_is_nowhere_after_the_next_run(bench):
     assert module(bench, "withdraw", "02")[0] == 2  # still among the images
     assert module(bench, "withdraw", "02", "--images")[0] == 0
-    assert bench.planned_sessions() == set()
+    assert bench.jobs() == dict.fromkeys(OF_COHORT, 1)
     bench.snakemake()
     assert module(bench, "verify", "--absent", "02") == (0, "")
     assert module(bench, "verify", "--absent", "01")[0] == 1

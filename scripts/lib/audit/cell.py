@@ -1,25 +1,49 @@
-"""How a cell of a table is called when it is to be traced: the text that `trace` takes, for pages that show the cell.
-
-For a Jinja template: `environment.globals["cell_address"] = cell_address`, and around a number
-`<td title="make trace CELL='{{ cell_address(file, row, column) }}'">`.
-"""
+r"""What a cell of a table is called when it is to be traced: `file:key=value:...:column`; `\:` for a colon within."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import re
+
+import pandas as pd
 
 KEYS = (
-    *("subject", "session", "from_session", "to_session", "lesion", "reader", "artery", "side"),
-    *("group", "model", "predictor", "term", "measure", "source", "rater", "rows", "method"),
+    *("subject", "session", "from_session", "to_session", "lesion", "reader", "artery", "side", "analysis", "step"),
+    *("source", "measure", "group", "variable", "level", "model", "predictor", "term", "data", "method"),
 )
+PERSON = ("subject", "session")  # named even where one row is all there is
 
 
-def cell_address(file: str, row: Mapping[str, Any], column: str) -> str:
-    """`file:key=value:...:column` for a cell of a table below the output folder, from its row's own cells.
+def row_addresses(file: str, texts: pd.DataFrame) -> list[str]:
+    """`file:key=value:...` for every row of a table that was read as text; with `:column` behind, a cell's address.
 
-    Cells that are missing, that hold a colon, and the wanted column itself are no keys.
+    The keys are the fewest columns, KEYS first, that tell the rows apart. Rows that no column tells apart have "".
     """
-    keys = {name: str(row[name]) for name in KEYS if name in row and name != column}
-    named = [f"{name}={text}" for name, text in keys.items() if text not in ("", "nan", "None", "n/a", "<NA>")]
-    return ":".join([file, *(part for part in named if ":" not in part), column])
+    texts = texts.fillna("n/a")
+    keys = [name for name in PERSON if name in texts]
+    for name in dict.fromkeys([*(name for name in KEYS if name in texts), *texts.columns]):
+        if _groups(texts, keys) == len(texts):
+            break
+        if name not in keys and _groups(texts, [*keys, name]) > _groups(texts, keys):
+            keys.append(name)
+    for name in [name for name in keys if name not in PERSON]:
+        others = [key for key in keys if key != name]
+        keys = others if _groups(texts, others) == _groups(texts, keys) else keys
+    alike = texts.duplicated(keys, keep=False) if keys else pd.Series(len(texts) > 1, index=texts.index)
+    rows = texts[keys].to_numpy(str)
+    named = (cell_address(file, *map("=".join, zip(keys, row, strict=True))) for row in rows)
+    return ["" if same else address for same, address in zip(alike, named, strict=True)]
+
+
+def _groups(texts: pd.DataFrame, names: list[str]) -> int:
+    """How many rows these columns tell apart."""
+    return len(texts.drop_duplicates(names)) if names else 1
+
+
+def cell_address(*parts: str) -> str:
+    """The parts as one address."""
+    return ":".join(part.replace(":", r"\:") for part in parts)
+
+
+def address_parts(address: str) -> list[str]:
+    """The parts of an address: the file, values that pick the row, the column."""
+    return [part.replace(r"\:", ":") for part in re.split(r"(?<!\\):", address)]

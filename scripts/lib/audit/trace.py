@@ -3,9 +3,10 @@
     python -m scripts.lib.audit.trace OUTPUT_DIR CELL [--picture FILE.svg]
 
 CELL is `file:value:...:column`: the file under OUTPUT_DIR, values that pick its row, and the column, as in
-`cohort/vba_associations.tsv:model2:intimal:complete cases:odds_ratio` or `cohort/patients.tsv:sub-001:ses-01:age`. A
-value may stand in any column of the row, or be given as `column=value`. Where the row names a subject (and session),
-files of other subjects (and sessions) are left out further up.
+`cohort/vba_associations.tsv:model2:intimal:complete cases:odds_ratio` or, `cohort/` and `.tsv` left out,
+`patients:sub-001:ses-01:age`. A value may stand in any column of the row, or be given as `column=value`; a colon within
+is written `\\:`. Where the row names a subject (and session), files of other subjects (and sessions) are left out
+further up. The report tells the line for each of its numbers.
 """
 
 from __future__ import annotations
@@ -20,13 +21,14 @@ from typing import Any
 
 import pandas as pd
 
+from scripts.lib.audit.cell import PERSON, address_parts
 from scripts.lib.audit.inventory import flat
 from scripts.lib.audit.records import Record, read_records
 from scripts.lib.names import nearest
 from scripts.lib.tables import read_tsv
 
-PERSON = ("subject", "session")
 SEAL_RULE = "seal_subject"  # bundles all sessions of a subject
+EXAMPLE = "CELL='patients:sub-001:ses-01:wmh_volume_cm3'"
 SHORT = 12  # hex digits of a hash that are printed
 
 
@@ -64,7 +66,11 @@ class Step:
 
 def find_cell(root: Path, text: str) -> Cell:
     """The one cell that `file:value:...:column` names. Raises TraceError."""
-    file, *values, column = text.split(":")
+    file, *rest = address_parts(text)
+    if not rest:
+        raise TraceError(f"{text!r} is no cell; give table, row and column, as in {EXAMPLE}")
+    *values, column = rest
+    file = next((name for name in (file, f"cohort/{file}", f"cohort/{file}.tsv") if (root / name).is_file()), file)
     path = root / file
     if not path.is_file() or path.suffix != ".tsv":
         known = [found.relative_to(root).as_posix() for found in root.glob("cohort/*.tsv")]

@@ -32,6 +32,7 @@ from scripts.lib.tables import atomic_path
 
 BOOKS = ("metadata", "incomplete", "log", "iocache")
 BINARY = (".gz", ".nii", ".png", ".tfm")  # label maps, pictures and transforms hold no names but in their file's
+CELL_END = re.compile("[\t\n\r,;]")
 SUBJECT_COLUMN = re.compile(r"subject|participant")
 
 
@@ -87,11 +88,17 @@ def _books(workdir: Path, subject: str) -> Iterator[Path]:
 
 
 def _drop_rows(bids: Path, subject: str) -> Iterator[Path]:
-    """Take the subject's rows out of the clinical tables; yields the tables that had any."""
+    """Take the subject's rows out of the clinical tables, those with wrong separators too; yields those that had any.
+
+    Raises ValueError for a table that is no text.
+    """
     for path in [bids / "participants.tsv", *sorted(bids.glob("phenotype/*.tsv"))]:
         if path.is_file():
-            lines = path.read_text(encoding="utf-8-sig").splitlines(keepends=True)
-            kept = [line for line in lines if line.split("\t")[0].strip().removeprefix("sub-") != subject]
+            try:
+                lines = path.read_text(encoding="utf-8-sig").splitlines(keepends=True)
+            except UnicodeDecodeError:
+                raise ValueError(f"{path}: is not UTF-8; save it with that encoding, then run this again") from None
+            kept = [line for line in lines if CELL_END.split(line)[0].strip(' "').removeprefix("sub-") != subject]
             if kept != lines:
                 with atomic_path(path) as temporary:
                     temporary.write_text("".join(kept), encoding="utf-8")
@@ -138,7 +145,7 @@ def _decoded(name: str) -> str:
 
 
 def _text(path: Path) -> str:
-    if path.suffix == ".docx":
+    if path.suffix == ".docx" and path.stat().st_size:
         with zipfile.ZipFile(path) as archive:
             return "".join(archive.read(name).decode("utf-8", "replace") for name in archive.namelist())
     return path.read_bytes().decode("utf-8", "replace")
@@ -160,7 +167,7 @@ def main() -> int:
     given = parser.parse_args()
     try:
         gone = purge(given.output_dir, given.subject, given.images)
-    except FileExistsError as problem:
+    except (FileExistsError, ValueError) as problem:
         print(problem, file=sys.stderr)
         return 2
     print("\n".join(gone))

@@ -23,6 +23,9 @@ COLUMNS = [
 ]
 
 
+NOT_MADE = "analysis not made"
+
+
 class AttritionError(RuntimeError):
     """The account does not add up: a subject is counted twice or not at all."""
 
@@ -140,6 +143,27 @@ def attrition_table(analysis: str, subjects: pd.Series, account: pd.DataFrame) -
         table, sorted(map(str, subjects.unique())), sorted(map(str, subjects[account["step"].isna()].unique()))
     )
     return table
+
+
+def not_made(analysis: str, subjects: pd.Series, reason: str) -> pd.DataFrame:
+    """The account of an analysis that cannot be made: everybody leaves for this reason.
+
+    subjects: the subject of each row of its table, none where the table cannot be read.
+    """
+    total, rows = subjects.nunique(), len(subjects)
+    names = ",".join(sorted(map(str, subjects.unique())))
+    steps = [
+        [analysis, 0, "all", total, 0, total, rows, 0, rows, ""],
+        [analysis, 1, f"{NOT_MADE}: {reason}", total, total, 0, rows, rows, 0, names],
+        [analysis, 2, "analysed", 0, 0, 0, 0, 0, 0, ""],
+    ]
+    return pd.DataFrame(steps, columns=list(COLUMNS))
+
+
+def why_not_made(attrition: pd.DataFrame) -> str | None:
+    """Why an analysis was not made, from its rows of the attrition table; None where it was."""
+    reasons = (str(reason) for reason in attrition["reason"])
+    return next((reason.removeprefix(f"{NOT_MADE}: ") for reason in reasons if reason.startswith(NOT_MADE)), None)
 
 
 def check_account(table: pd.DataFrame, everybody: Sequence[str], analysed: Sequence[str]) -> None:

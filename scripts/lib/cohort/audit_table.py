@@ -27,6 +27,7 @@ from scripts.lib.cohort.summaries import SUMMARY_TESTS, Range, correlation_p, gr
 from scripts.lib.names import nearest
 
 CONSISTENT, INCONSISTENT, UNCHECKED = "consistent", "inconsistent", "cannot be checked"
+UNREAD = "cannot be read"
 COLUMNS = ["table", "row", "cell", "printed", "recomputed", "verdict", "test", "explanation"]
 KEYS = ("row", "counts", "percent", "mean_sd", "whole_numbers", "scores", "r", "n", "statistic", "p", "or", "ci")
 KINDS = {"or": "odds ratios", "r": "correlations", "counts": "counts", "mean_sd": "means"}
@@ -37,7 +38,10 @@ def read_printed(path: str | Path) -> dict[str, Any]:
 
     Raises PrintedError, naming the file and the key, for a file that does not have this form.
     """
-    content = yaml.load(Path(path).read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
+    try:
+        content = yaml.load(Path(path).read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise PrintedError(f"{path}: cannot be read as YAML: {' '.join(str(error).split())}") from None
     if not isinstance(content, dict) or not {"groups", "tables"} <= set(content):
         raise PrintedError(f"{path}: needs the keys groups and tables")
     for name, rows in content["tables"].items():
@@ -58,6 +62,11 @@ def audit(content: Mapping[str, Any]) -> pd.DataFrame:
             kind = next((kind for key, kind in KINDS.items() if key in row), "other")
             cells += [{"table": name, "row": row["row"], "kind": kind, **cell} for cell in audit_row(row, sizes)]
     return pd.DataFrame([*cells, *_tests_behind(cells)], columns=COLUMNS)
+
+
+def unread(problem: str) -> pd.DataFrame:
+    """The audit of a printed table that cannot be read: one line that says why."""
+    return pd.DataFrame([{"table": "all", "row": "all"} | _cell("all", "", "", UNREAD, "", problem)], columns=COLUMNS)
 
 
 def audit_row(row: Mapping[str, Any], sizes: Sequence[int]) -> list[dict[str, object]]:

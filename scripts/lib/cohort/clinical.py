@@ -1,19 +1,72 @@
 """participants.tsv and readers' ratings as they are given: checked by file, row and column, and freed of names.
 
-Columns that by their name identify a person never reach the cohort's tables; they are told in the job's log.
+Columns that by their name identify a person never reach the cohort's tables; they are told in the job's log. A table
+with a mistake in it is left out whole, since nobody knows what else is wrong with it; the others are used.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TypeVar
 
 import pandas as pd
 
+from scripts.lib.cohort.collect import PARTICIPANTS, ClinicalError, as_measured
 from scripts.lib.cohort.external import StudyTableError, check_columns, check_keys, read_study_table
 from scripts.lib.identifiers import is_identifying_column
+from scripts.lib.tables import FAILED, OK
 
+ACCOUNT = ["table", "rows", "columns", "status", "reason"]
+Made = TypeVar("Made")
 LABELS = ("participant_id", "session_id", "subject", "session", "reader")
+
+
+class ClinicalTables:
+    """The clinical tables that can be used: `participants` (or None) and `ratings` by name; `account` has all given."""
+
+    def __init__(self, participants: str | Path | None, ratings: Iterable[str | Path], subjects: Iterable[str]) -> None:
+        labels = set(subjects)
+        self._paths = {PARTICIPANTS: participants} if participants else {}
+        self._paths |= {Path(path).stem: path for path in ratings}
+        self._tables: dict[str, pd.DataFrame] = {}
+        self._reasons: dict[str, str] = {}
+        for name, path in self._paths.items():
+            try:
+                table = read_clinical(path, labels, one_each=name == PARTICIPANTS)
+                self._tables[name] = as_measured(table) if name == PARTICIPANTS else table
+            except StudyTableError as error:
+                self.leave_out(name, str(error))
+
+    @property
+    def participants(self) -> pd.DataFrame | None:
+        return self._tables.get(PARTICIPANTS)
+
+    @property
+    def ratings(self) -> dict[str, pd.DataFrame]:
+        return {name: table for name, table in self._tables.items() if name != PARTICIPANTS}
+
+    def leave_out(self, name: str, reason: str) -> None:
+        """Use the table no longer."""
+        self._tables.pop(name, None)
+        self._reasons[name] = "; ".join(reason.splitlines())
+
+    def fit(self, make: Callable[[], Made]) -> Made:
+        """What `make` makes of the tables; one that it finds not to fit (ClinicalError) is left out first."""
+        while True:
+            try:
+                return make()
+            except ClinicalError as error:
+                self.leave_out(error.table, f"{self._paths[error.table]}: {error.problem}")
+
+    def account(self) -> pd.DataFrame:
+        """One row per table that was given, with the columns `ACCOUNT`: how much of it is used, or why it is not."""
+        rows = []
+        for name, path in self._paths.items():
+            used, reason = self._tables.get(name), self._reasons.get(name)
+            size = (pd.NA, pd.NA) if used is None else (len(used), used.shape[1])
+            rows.append((str(path), *size, FAILED if reason else OK, reason))
+        return pd.DataFrame(rows, columns=ACCOUNT)
 
 
 def read_clinical(path: str | Path, subjects: Iterable[str], one_each: bool = False) -> pd.DataFrame:

@@ -16,6 +16,7 @@ from scripts.lib.vessel_wall.culprit import judge_culprits
 from scripts.lib.vessel_wall.parts import TOOL
 
 KEYS = ["subject", "session"]
+PARTICIPANTS = "participants.tsv"
 VISIT = ["subject", "session", "acq_time", "ct_acq_time"]
 PER_ARTERY = {"volume_mm3": "calcification_volume_mm3", "mean_hu": "calcification_mean_hu", "woodcock": "woodcock"}
 CHANGE_COLUMNS = [
@@ -35,6 +36,14 @@ CHANGE_COLUMNS = [
 
 class CollectError(ValueError):
     """Tables that belong together do not fit: a key stands twice, or a row belongs to no row of the manifest."""
+
+
+class ClinicalError(CollectError):
+    """A clinical table cannot be joined to the measures; `table` is its name."""
+
+    def __init__(self, table: str, problem: str) -> None:
+        super().__init__(f"{table}: {problem}")
+        self.table, self.problem = table, problem
 
 
 def join(left: pd.DataFrame, right: pd.DataFrame, keys: Sequence[str], what: str) -> pd.DataFrame:
@@ -80,7 +89,7 @@ def participant_columns(participants: pd.DataFrame | None) -> pd.DataFrame:
 def rating_columns(ratings: pd.DataFrame, name: str) -> pd.DataFrame:
     """One phenotype table by subject (and session); with a `reader` column, as `<column>_<reader>`.
 
-    Raises CollectError if a reader rated the same subject-session twice.
+    Raises ClinicalError if a reader rated the same subject-session twice.
     """
     table = ratings.rename(columns={"participant_id": "subject", "session_id": "session"})
     for key in (key for key in KEYS if key in table):
@@ -90,7 +99,7 @@ def rating_columns(ratings: pd.DataFrame, name: str) -> pd.DataFrame:
         return table
     twice = table[table.duplicated([*keys, "reader"])]
     if len(twice):
-        raise CollectError(f"{name}: {_label(twice.iloc[0], [*keys, 'reader'])} stands twice")
+        raise ClinicalError(name, f"{_label(twice.iloc[0], [*keys, 'reader'])} stands twice")
     wide = table.pivot(index=keys, columns="reader")
     wide.columns = [f"{column}_{re.sub('[^A-Za-z0-9]', '', str(reader))}" for column, reader in wide.columns]
     return wide.dropna(axis="columns", how="all").reset_index()
@@ -199,7 +208,8 @@ def patients_table(
     calcification: per session; arteries: per artery and side; small_vessel: per session; changes: long; images: status
     and reason of the images' checks per session. A session
     without a measure has it missing, with `<measure>_status` and `<measure>_reason`. `interval_ct_mri_days` is the
-    distance of the CT's own date from the session's.
+    distance of the CT's own date from the session's. Raises ClinicalError for participants (`PARTICIPANTS`) or ratings
+    that cannot be joined: a column that the measures have too.
     """
     for table, what in ((calcification, "calcification"), (arteries, "calcification"), (small_vessel, "small vessel")):
         require_known(table, manifest, what)
@@ -207,10 +217,7 @@ def patients_table(
     table["interval_ct_mri_days"] = days_between(manifest["acq_time"], manifest["ct_acq_time"]).abs()
     if images is not None:
         table = join(table, images, KEYS, "checks of the images")
-    table = join(table, participant_columns(participants), ["subject"], "participants.tsv")
-    for name, given in ratings.items():
-        rated = rating_columns(given, name)
-        table = join(table, rated, [key for key in KEYS if key in rated], name)
+    first = list(table.columns)
     totals = {"total_volume_mm3": "calcification_volume_mm3", "n_lesions": "n_calcifications"}
     severity = prefixed(calcification, "calcification", ["status", "reason"]).rename(columns=totals)
     table = join(table, severity, KEYS, "calcification")
@@ -219,7 +226,18 @@ def patients_table(
     markers = prefixed(small_vessel, "smallvessel", ["status", "reason"])
     table = join(table, markers, KEYS, "small vessel")
     table = with_missing_status(table, "smallvessel", absent_images(manifest, ["FLAIR"]))
-    return join(table, wide_changes(changes), KEYS, "change")
+    table = join(table, wide_changes(changes), KEYS, "change")
+    measured = [name for name in table.columns if name not in first]
+    clinical = {PARTICIPANTS: participant_columns(participants)}
+    clinical |= {name: rating_columns(given, name) for name, given in ratings.items()}
+    for name, given in clinical.items():
+        keys = ["subject"] if name == PARTICIPANTS else [key for key in KEYS if key in given]
+        try:
+            table = join(table, given, keys, name)
+        except CollectError as error:
+            raise ClinicalError(name, str(error).removeprefix(f"{name}: ")) from None
+    given_columns = [name for name in table.columns if name not in first and name not in measured]
+    return table[[*first, *given_columns, *measured]]
 
 
 def one_reader(plaques: pd.DataFrame) -> pd.DataFrame:
@@ -248,7 +266,7 @@ def lesions_table(
 
     plaques: per lesion and reader; calcium: CT lesions, summed over the plaque's artery and side as
     `artery_calcification_*`. `culprit` and `culprit_reason`: see `judge_culprits`, which takes the `criteria`; missing
-    without the participants' column `symptomatic`.
+    without the participants' column `symptomatic`, and where a cell of it cannot be read.
     """
     require_known(plaques, manifest, "plaque")
     lesions = one_reader(plaques).rename(columns={"status": "plaque_status", "reason": "plaque_reason"})
@@ -269,7 +287,10 @@ def lesions_table(
         table[name] = pd.Series(pd.NA, index=table.index, dtype="string")
     measured = table["lesion"].notna() & table["plaque_status"].isin(USABLE)
     if "symptomatic" in table.columns and measured.any():
-        table.loc[measured, verdict] = judge_culprits(table[measured], criteria)
+        try:
+            table.loc[measured, verdict] = judge_culprits(table[measured], criteria)
+        except ValueError as error:  # a call that is no verdict: no culprit is judged, all else is
+            table.loc[measured, "culprit_reason"] = f"{error}; mend it in participants.tsv"
     return table
 
 

@@ -25,6 +25,7 @@ from scripts.lib.cohort.external import (
 from scripts.lib.cohort.plausibility import UnitError, conversion
 from scripts.lib.cohort.variables import formula_variables
 from scripts.lib.names import nearest
+from scripts.lib.tables import was_made
 
 DAYS_PER_YEAR = 365.25
 Analysis = Mapping[str, Any]  # the analysis' section of the configuration, as plain values
@@ -134,6 +135,11 @@ def read_dataset(path: str | Path, analysis: Analysis, renamed: bool = False) ->
     if problems:
         raise StudyTableError("\n".join(problems))
     return table
+
+
+def read_analysed(path: str | Path, analysis: Analysis) -> pd.DataFrame | None:
+    """The rows that are analysed, as build_attrition left them; None where the analysis could not be made."""
+    return read_dataset(path, analysis, renamed=True) if was_made(path) else None
 
 
 def _read_given(path: str | Path, analysis: Analysis) -> pd.DataFrame:

@@ -25,6 +25,10 @@ class StudyTableError(ValueError):
     """A table cannot be used; one line per problem: file, row, column, what is wrong and what to write."""
 
 
+class MissingColumnError(StudyTableError):
+    """A column that is asked for is not in the table: a mistake of the table or of the configuration."""
+
+
 def read_study_table(
     path: str | Path,
     columns: Mapping[str, str] | None = None,
@@ -180,10 +184,11 @@ def _rename(table: pd.DataFrame, columns: Mapping[str, str], path: Path) -> pd.D
 
 
 def check_columns(table: pd.DataFrame, needed: Iterable[str], path: str | Path) -> None:
-    """Raise StudyTableError for needed columns that the table lacks, each with the nearest name that it has."""
+    """Raise MissingColumnError for needed columns that the table lacks, each with the nearest name that it has."""
     whole = len(table.columns) == 1 and re.search("[,;]", str(table.columns[0]))
     hints = {name: "save the table tab-separated" if whole else nearest(name, table.columns) for name in needed}
-    _raise(f"{path}: no column {name!r}; {hint}" for name, hint in hints.items() if name not in table.columns)
+    lacking = (f"{path}: no column {name!r}; {hint}" for name, hint in hints.items() if name not in table.columns)
+    _raise(lacking, MissingColumnError)
 
 
 def check_keys(table: pd.DataFrame, keys: Sequence[str], path: str | Path) -> None:
@@ -240,9 +245,9 @@ def to_dates(values: pd.Series, path: str | Path) -> pd.Series:
     return dates
 
 
-def _raise(problems: Iterable[str]) -> None:
-    """Raise StudyTableError with the problems, one line each, if there are any."""
+def _raise(problems: Iterable[str], kind: type[StudyTableError] = StudyTableError) -> None:
+    """Raise a StudyTableError (of this kind) with the problems, one line each, if there are any."""
     found = list(problems)
     if found:
         more = [f"... and {len(found) - SHOWN} more"] if len(found) > SHOWN else []
-        raise StudyTableError("\n".join(found[:SHOWN] + more))
+        raise kind("\n".join(found[:SHOWN] + more))

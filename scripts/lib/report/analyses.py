@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pandas as pd
 
 from scripts.lib.cohort.associations import IMPUTED
-from scripts.lib.cohort.layout import number_text, p_text, printed_characteristics
+from scripts.lib.cohort.attrition import why_not_made
+from scripts.lib.cohort.layout import number_text, p_text
 from scripts.lib.report.distributions import ChangePlot, GroupPlot, plots_of
-from scripts.lib.report.plots import Forest, forest
+from scripts.lib.report.plots import Forest, addresses_of, forest
+from scripts.lib.tables import FAILED
 
 JOINED = (
     ("mean (SD)", ("mean", "sd"), "{} ({})"),
@@ -22,10 +24,16 @@ JOINED = (
 
 @dataclass(frozen=True)
 class Printed:
-    """A table for print: header and rows of texts; `repeats`: how many leading cells of each row repeat those above."""
+    """A table for print: header and rows of texts; `repeats`: how many leading cells of each row repeat those above.
+
+    `columns` and `addresses`: which column of the file a column was (the first, of joined ones), and what `trace` calls
+    each row ("" where nothing).
+    """
 
     header: list[str]
     rows: list[list[str]]
+    columns: list[str]
+    addresses: list[str]
     repeats: list[int] = field(default_factory=list)
 
     @property
@@ -46,6 +54,7 @@ class AttritionStep:
     rows_left: int
     subjects: str
     share: float
+    address: str
 
 
 @dataclass(frozen=True)
@@ -64,6 +73,7 @@ class AnalysisView:
     group_plots: list[GroupPlot]
     change_plots: list[ChangePlot]
     flow: str | None  # source of the flow picture
+    problem: str | None  # why it was not made
 
 
 MORE = ("diagnostics", "markers", "power")
@@ -79,15 +89,17 @@ def analysis_view(
 ) -> AnalysisView:
     """One analysis: its settings (plain values), its rows of the attrition table, its tables by name, its flow.
 
-    texts: `cohort` of the texts. tables: those of the analysis by name, `data` the analysed rows.
+    texts: `cohort` of the texts. tables: those of the analysis by name, `data` the analysed rows; the index of tables
+    (and of the attrition) may be the rows' addresses.
     """
+    steps = attrition[attrition["analysis"] == name]
     groups, changes = plots_of(tables["data"], settings) if "data" in tables else ([], [])
     return AnalysisView(
         name,
         texts["kinds"][settings["kind"]],
         _question(settings, texts["question"]),
-        attrition_steps(attrition[attrition["analysis"] == name]),
-        _printed(printed_characteristics(tables["table1"])) if "table1" in tables else None,
+        attrition_steps(steps),
+        _printed(tables["table1_printed"]) if "table1_printed" in tables else None,
         forest(_told_apart(tables["associations"]), texts) if "associations" in tables else None,
         _statistics(tables["correlations"]) if "correlations" in tables else None,
         _statistics(tables["change"]) if "change" in tables else None,
@@ -95,7 +107,15 @@ def analysis_view(
         groups,
         changes,
         flow,
+        why_not_made(steps),
     )
+
+
+def unused_tables(clinical: pd.DataFrame | None, analyses: Sequence[AnalysisView]) -> list[tuple[str, str, str]]:
+    """Clinical tables and analyses that could not be used: ("table" or "analysis", its name, why)."""
+    failed = [] if clinical is None else clinical[clinical["status"] == FAILED][["table", "reason"]].to_numpy(str)
+    tables = [("table", str(name), str(reason)) for name, reason in failed]
+    return tables + [("analysis", analysis.name, analysis.problem) for analysis in analyses if analysis.problem]
 
 
 def _told_apart(associations: pd.DataFrame) -> pd.DataFrame:
@@ -134,8 +154,9 @@ def attrition_steps(attrition: pd.DataFrame) -> list[AttritionStep]:
             int(row["rows_left"]),
             "" if pd.isna(row["excluded_subjects"]) else str(row["excluded_subjects"]),
             100 * int(row["n_left"]) / begin,
+            address,
         )
-        for row in attrition.to_dict("records")
+        for address, row in zip(addresses_of(attrition), attrition.to_dict("records"), strict=True)
     ]
 
 
@@ -145,19 +166,24 @@ def _statistics(table: pd.DataFrame) -> Printed:
     Numbers short; interval, mean (SD) and median [quartiles] each in one column; columns without a value left out, and
     leading cells that repeat those above them.
     """
-    texts = pd.DataFrame({name: [_cell(name, value) for value in table[name]] for name in table}, dtype=str)
+    texts = pd.DataFrame(
+        {name: [_cell(name, value) for value in table[name]] for name in table}, table.index, dtype=str
+    )
+    first = {}
     for name, parts, pattern in JOINED:
         if set(parts) <= set(texts):
             joined = [pattern.format(*row) if all(row) else row[0] for row in texts[list(parts)].to_numpy()]
             texts[parts[0]] = joined
             texts = texts.drop(columns=list(parts[1:])).rename(columns={parts[0]: name})
+            first[name] = parts[0]
     printed = _printed(texts.loc[:, (texts != "").any()])
     leading = [*printed.numeric, True].index(True)
     repeats = [
         next((at for at in range(leading) if row[at] != above[at]), leading)
         for above, row in zip([[""] * leading, *printed.rows], printed.rows, strict=False)
     ]
-    return Printed(printed.header, printed.rows, repeats)
+    columns = [first.get(name, name) for name in printed.columns]
+    return replace(printed, columns=columns, repeats=repeats)
 
 
 def _cell(name: str, value: Any) -> str:
@@ -171,9 +197,9 @@ def _cell(name: str, value: Any) -> str:
 
 
 def _printed(table: pd.DataFrame) -> Printed:
-    return Printed(
-        [str(name) for name in table.columns], [list(map(str, row)) for row in table.itertuples(index=False)]
-    )
+    header = [str(name) for name in table.columns]
+    rows = [list(map(str, row)) for row in table.itertuples(index=False)]
+    return Printed(header, rows, header, addresses_of(table))
 
 
 def printed_rows(table: pd.DataFrame) -> Printed | None:
@@ -190,7 +216,7 @@ def printed_changes(change: pd.DataFrame, header: list[str]) -> Printed | None:
     for measure, part in measured.groupby("measure", sort=False):
         summaries = [_quartiles(part[name]) for name in ("baseline", "followup", "change", "change_per_year")]
         rows.append([str(measure), str(part["subject"].nunique()), *summaries])
-    return Printed(header, rows)
+    return Printed(header, rows, header, [""] * len(rows))
 
 
 def _quartiles(values: pd.Series) -> str:

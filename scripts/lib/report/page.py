@@ -22,9 +22,9 @@ def script_json(value: Any) -> Markup:
 
 
 class Pages:
-    """Renders the pages of one report."""
+    """Renders the pages of one report; output_dir: the run's, as `make trace` is to be told."""
 
-    def __init__(self, title: str, texts: Mapping[str, Any], has_sessions: bool) -> None:
+    def __init__(self, title: str, texts: Mapping[str, Any], has_sessions: bool, output_dir: str) -> None:
         environment = jinja2.Environment(
             loader=jinja2.FileSystemLoader(FOLDER / "templates"),
             autoescape=True,
@@ -42,7 +42,10 @@ class Pages:
             advice=lambda stage: advice(stage, texts["errors"]),
             lesion_header=_header(texts, [(m.column, m.unit) for m in LESION_MEASURES]),
             artery_header=_header(texts, [(name, unit_of(name)) for name in PER_ARTERY]),
+            lesion_columns=[measure.column for measure in LESION_MEASURES],
+            artery_columns=PER_ARTERY,
             has_sessions=has_sessions,
+            output_dir=output_dir,
         )
         self.environment = environment
 

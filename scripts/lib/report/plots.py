@@ -25,6 +25,7 @@ class ForestRow:
     text: str
     p: str
     mark: str
+    address: str
     x: float | None = None
     low: float | None = None
     high: float | None = None
@@ -34,13 +35,15 @@ class ForestRow:
 
 @dataclass(frozen=True)
 class Forest:
-    """A forest plot: rows, ticks as (x in 0..1, label), footnotes as (mark, text); null: where no association lies."""
+    """A forest plot: rows, ticks as (x in 0..1, label), footnotes as (mark, text); null: where no association lies;
+    column: what is drawn."""
 
     rows: list[ForestRow]
     notes: list[tuple[str, str]]
     ticks: list[tuple[float, str]]
     null: float
     axis: str
+    column: str
 
 
 def forest(associations: pd.DataFrame, texts: Mapping[str, str]) -> Forest:
@@ -75,13 +78,23 @@ def forest(associations: pd.DataFrame, texts: Mapping[str, str]) -> Forest:
 
     marks = {note: str(at) for at, note in enumerate(associations["note"].dropna().unique(), start=1)}
     none = texts["not_estimated"]
-    rows = [_forest_row(row, column, logistic, across, marks, none) for row in associations.to_dict("records")]
+    rows = [
+        _forest_row(row, address, column, logistic, across, marks, none)
+        for address, row in zip(addresses_of(associations), associations.to_dict("records"), strict=True)
+    ]
     notes = [(mark, str(note)) for note, mark in marks.items()]
-    return Forest(rows, notes, [(across(at), text) for at, text in labels if low <= at <= high], across(null), axis)
+    ticks_drawn = [(across(at), text) for at, text in labels if low <= at <= high]
+    return Forest(rows, notes, ticks_drawn, across(null), axis, column)
+
+
+def addresses_of(table: pd.DataFrame) -> list[str]:
+    """What `trace` calls each row, where the table's index says it, else ""."""
+    return [label if isinstance(label, str) else "" for label in table.index]
 
 
 def _forest_row(
     row: Mapping[str, Any],
+    address: str,
     column: str,
     logistic: bool,
     across: Callable[[float], float],
@@ -96,6 +109,7 @@ def _forest_row(
         text=not_estimated,
         p=p_text(float(row["p"])),
         mark=marks.get(row["note"], ""),
+        address=address,
     )
     if any(math.isnan(value) for value in values):
         return undrawn

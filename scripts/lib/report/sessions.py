@@ -12,6 +12,7 @@ import pandas as pd
 from scripts.lib.cohort.layout import number_text
 from scripts.lib.cohort.review import PICTURE_IMAGES
 from scripts.lib.manifest import IMAGE_COLUMNS
+from scripts.lib.report.plots import addresses_of
 from scripts.lib.tables import FAILED, MISSING, REVIEW, STATUSES, join_reasons, worst_status
 
 STAGES = ("images", "registration", "calcification", "small vessel", "vessel wall")
@@ -103,8 +104,9 @@ class Session:
     stages: list[Stage]
     values: dict[str, str]
     arteries: list[list[str]]
-    lesions: list[list[str]]
+    lesions: list[tuple[str, list[str]]]  # address of the row, cells
     pictures: list[Picture] = field(default_factory=list)
+    address: str = ""  # of the row of patients.tsv
 
     @property
     def label(self) -> str:
@@ -146,10 +148,12 @@ def collect_sessions(
     """Every row of the manifest, in its order.
 
     patients, lesions: the cohort's tables; checks, registrations: contents of the status files by (subject, session);
-    verdicts: rows of the review by (subject, session, picture).
+    verdicts: rows of the review by (subject, session, picture). The index of patients and lesions may be the rows'
+    addresses.
     """
     by_session = dict(list(lesions.groupby(["subject", "session"])))
     rows = {(row["subject"], row["session"]): row for row in patients.to_dict("records")}
+    addresses = dict(zip(rows, addresses_of(patients), strict=True))
     names = sorted({name.rsplit("_", 1)[1] for name in patients if re.fullmatch("woodcock_[A-Z]+", name)})
     sessions = []
     for row in manifest.to_dict("records"):
@@ -166,6 +170,7 @@ def collect_sessions(
                 arteries=[_artery_row(values, name) for name in names if pd.notna(values[f"woodcock_{name}"])],
                 lesions=_lesion_rows(plaques),
                 pictures=_pictures(key, images, verdicts),
+                address=addresses[key],
             )
         )
     return sessions
@@ -211,13 +216,15 @@ def _text(value: Any) -> str:
     return "" if value is None or pd.isna(value) else str(value)
 
 
-def _lesion_rows(plaques: pd.DataFrame) -> list[list[str]]:
+def _lesion_rows(plaques: pd.DataFrame) -> list[tuple[str, list[str]]]:
     rows = []
-    for row in plaques[plaques["lesion"].notna()].to_dict("records"):
+    drawn = plaques[plaques["lesion"].notna()]
+    for address, row in zip(addresses_of(drawn), drawn.to_dict("records"), strict=True):
         side = row.get("side")
         artery = " ".join(part for part in (side if side in ("L", "R") else "", cell(row.get("artery"))) if part)
         values = [cell(row.get(measure.column)) for measure in LESION_MEASURES]
-        rows.append([cell(row["lesion"]), artery, *values, row["plaque_status"], _text(row["plaque_reason"])])
+        cells = [cell(row["lesion"]), artery, *values, row["plaque_status"], _text(row["plaque_reason"])]
+        rows.append((address, cells))
     return rows
 
 

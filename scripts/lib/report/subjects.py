@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from scripts.lib.report.plots import addresses_of
 from scripts.lib.report.sessions import MEASURES, Picture, Session, cell, unit_of
 from scripts.lib.tables import MISSING, OK
 
@@ -21,6 +22,8 @@ class NumberRow:
     values: list[str]
     change: str
     change_per_year: str
+    column: str = ""
+    change_address: str = ""  # of the row of change.tsv
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,8 @@ def collect_subjects(
     change_pictures: Mapping[str, Picture],
     labels: Mapping[str, str],
 ) -> list[Subject]:
-    """The subjects in the order of their sessions; change: the cohort's long table of changes."""
+    """The subjects in the order of their sessions; change: the cohort's long table of changes, whose index may be the
+    rows' addresses."""
     by_subject: dict[str, list[Session]] = {}
     for session in sessions:
         by_subject.setdefault(session.subject, []).append(session)
@@ -70,6 +74,7 @@ def _subject(
     following: str | None,
 ) -> Subject:
     rows = {} if change is None else {row["measure"]: row for row in change.to_dict("records")}
+    addresses = {} if change is None else dict(zip(change["measure"], addresses_of(change), strict=True))
     columns = [measure.column for measure in MEASURES]
     listed = [column for column in columns if any(column in session.values for session in sessions)]
     listed += [measure for measure in rows if measure not in listed]
@@ -77,7 +82,7 @@ def _subject(
     return Subject(
         name,
         sessions,
-        [_number_row(column, sessions, rows.get(column), labels) for column in listed],
+        [_number_row(column, sessions, rows.get(column), labels, addresses.get(column, "")) for column in listed],
         days,
         [*_stage_reasons(sessions), *_change_reasons(rows.values(), labels)],
         picture,
@@ -87,11 +92,11 @@ def _subject(
 
 
 def _number_row(
-    column: str, sessions: Sequence[Session], row: Mapping[str, Any] | None, labels: Mapping[str, str]
+    column: str, sessions: Sequence[Session], row: Mapping[str, Any] | None, labels: Mapping[str, str], address: str
 ) -> NumberRow:
     values = [session.values.get(column, cell(None)) for session in sessions]
     change, per_year = ("", "") if row is None else (signed(row["change"]), signed(row["change_per_year"]))
-    return NumberRow(labels.get(column, column), unit_of(column), values, change, per_year)
+    return NumberRow(labels.get(column, column), unit_of(column), values, change, per_year, column, address)
 
 
 def signed(value: Any) -> str:

@@ -1,15 +1,16 @@
 """From a cell to what it came from; and a subject out of everything."""
 
+import pandas as pd
 import pytest
 
-from scripts.lib.audit.cell import cell_address
+from scripts.lib.audit.cell import cell_address, row_addresses
 from scripts.lib.audit.records import read_records
 from scripts.lib.audit.rerun import differences
 from scripts.lib.audit.trace import TraceError, find_cell, lineage, trace_text
 from scripts.lib.audit.trace_picture import boxes_and_arrows, draw_trace
 from scripts.lib.audit.verify import verify
 from scripts.lib.audit.withdraw import files_naming, purge, subject_label
-from scripts.lib.tables import read_tsv
+from scripts.lib.tables import read_tsv, write_tsv
 from tests.unit.audit.made_run import MadeRun
 
 
@@ -34,10 +35,29 @@ def test_a_patients_cell_comes_from_the_patients_files_alone(made):
 
 
 def test_the_address_of_a_cell_leads_to_it(made):
-    for row in read_tsv(made.root / "cohort/patients.tsv").to_dict("records"):
-        address = cell_address("cohort/patients.tsv", row, "age")
-        assert address == f"cohort/patients.tsv:subject={row['subject']}:session=01:age"
-        assert find_cell(made.root, address).value == str(row["age"])
+    table = read_tsv(made.root / "cohort/patients.tsv", dtype=str)
+    for address, row in zip(row_addresses("cohort/patients.tsv", table), table.to_dict("records"), strict=True):
+        assert address == f"cohort/patients.tsv:subject={row['subject']}:session=01"
+        assert find_cell(made.root, f"{address}:age").value == row["age"]
+
+
+def test_every_row_has_an_address_of_its_own_or_none(tmp_path):
+    table = pd.DataFrame(
+        {
+            "model": ["model1", "model1", "model2", "model2", "model2"],
+            "term": ["age:male", "C(site)[x='y']", "age:male", None, None],
+            "data": ["complete cases"] * 3 + ["imputed"] * 2,
+            "p: both": ["0.1", "0.2", "0.3", "0.4", "0.4"],
+        }
+    )
+    (tmp_path / "cohort").mkdir()
+    write_tsv(table, tmp_path / "cohort/a.tsv")
+    addresses = row_addresses("cohort/a.tsv", read_tsv(tmp_path / "cohort/a.tsv", dtype=str))
+    assert addresses[0] == r"cohort/a.tsv:model=model1:term=age\:male"
+    assert addresses[3:] == ["", ""]  # two rows of the same cells
+    for row in range(3):
+        assert find_cell(tmp_path, f"{addresses[row]}:{cell_address('p: both')}").value == table.loc[row, "p: both"]
+    assert find_cell(tmp_path, "a:model1:site:data").value == "complete cases"  # cohort/ and .tsv left out
 
 
 @pytest.mark.parametrize(
@@ -46,6 +66,8 @@ def test_the_address_of_a_cell_leads_to_it(made):
         ("cohort/patient.tsv:01:age", "did you mean 'cohort/patients.tsv'"),
         ("cohort/patients.tsv:subject=01:agee", "did you mean 'age'"),
         ("cohort/patients.tsv:09:age", "no row with '09'"),
+        ("", "is no cell; give table, row and column"),
+        ("patients", "is no cell; give table, row and column"),
         ("cohort/patients.tsv:age", "2 rows fit.*subject=01.*subject=02"),
     ],
 )
@@ -79,6 +101,21 @@ def test_a_subject_is_purged_everywhere(made):
     assert "sub-01" in (made.bids / "participants.tsv").read_text()
     assert (made.bids / "sub-01").is_dir()
     assert not (made.bids / "sub-02").exists()
+
+
+def test_a_subject_leaves_clinical_tables_that_the_run_could_not_use_too(made):
+    (made.bids / "phenotype").mkdir()
+    wrong = made.bids / "phenotype/wrong.tsv"
+    wrong.write_text('participant_id;age\n"sub-01";60\n"sub-02";61\n')
+    purge(made.root, "02", images=True)
+    assert wrong.read_text() == 'participant_id;age\n"sub-01";60\n'
+
+
+def test_a_clinical_table_that_is_no_text_is_named_before_anything_is_purged(made):
+    (made.bids / "participants.tsv").write_bytes("participant_id\nsub-02\n".encode("utf-16"))
+    with pytest.raises(ValueError, match=r"participants.tsv: is not UTF-8; save it with that encoding"):
+        purge(made.root, "02", images=True)
+    assert (made.bids / "sub-02").is_dir()
 
 
 def test_what_the_report_shows_of_a_subject_is_purged(made):

@@ -1,6 +1,7 @@
 """The auditor on both studies' prints, on prints made from known data, and on prints with one fault put in."""
 
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -8,10 +9,12 @@ import pytest
 import yaml
 from scipy import stats
 
+from scripts.audit_table import main
 from scripts.lib.cohort.audit_table import CONSISTENT, INCONSISTENT, UNCHECKED, audit, read_printed
 from scripts.lib.cohort.printed import PrintedError, printed_number
 from scripts.lib.cohort.summaries import grouped_pearson
 from scripts.lib.config import validate
+from scripts.lib.tables import read_tsv
 from tests.validation.reproduce import PUBLISHED, TESTS, made_again, rows_of
 
 
@@ -128,6 +131,26 @@ def test_printed_numbers_and_files_that_are_none(tmp_path):
     path.write_text("groups: {a: 3}\ntables: {T: [{row: x, mean: 3}]}\n")
     with pytest.raises(PrintedError, match="T: x: 'mean' is no key; did you mean 'mean_sd'"):
         read_printed(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("groups: {a: 3}\ntables: {T: [{row: x, mean: 3}]}\n", "t.yaml: T: x: 'mean' is no key"),
+        (
+            "groups: {a: 3, b: 4}\ntables: {T: [{row: x, mean_sd: [[NS, 1], [2, 1]]}]}\n",
+            "t.yaml: 'NS' is not a printed",
+        ),
+        ("groups: [", "t.yaml: cannot be read as YAML"),
+    ],
+)
+def test_a_printed_table_that_cannot_be_read_says_so_and_stops_no_other_job(tmp_path, text, said):
+    (tmp_path / "t.yaml").write_text(text)
+    given = SimpleNamespace(printed=tmp_path / "t.yaml")
+    main(SimpleNamespace(input=given, output=SimpleNamespace(audit=tmp_path / "a.tsv")))
+    (line,) = read_tsv(tmp_path / "a.tsv").to_dict("records")
+    assert line["verdict"] == "cannot be read"
+    assert said in line["explanation"]
 
 
 @pytest.mark.parametrize("study", TESTS)

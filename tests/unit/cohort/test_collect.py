@@ -178,6 +178,14 @@ def test_a_lesion_that_misses_a_criterion_is_no_culprit_and_says_why(parts, plaq
     assert lesions.iloc[1]["culprit_reason"] == "stenosis 55.0 %, under 60 %"
 
 
+def test_a_symptom_that_cannot_be_read_is_said_and_stops_nothing_else(parts, plaques):
+    patients = patients_of(parts).reset_index().assign(symptomatic="maybe")
+    lesions = lesions_table(parts["manifest"], patients, plaques, CALCIUM, CRITERIA)
+    assert lesions["culprit"].isna().all()
+    assert lesions.iloc[0]["culprit_reason"].startswith("symptomatic: 'maybe' is neither true nor false")
+    assert lesions.iloc[0]["stenosis_percent"] == 80.0
+
+
 def test_the_tools_own_wall_never_stands_in_for_a_reader(parts, plaques):
     traced = plaques[plaques["reader"] == "reader1"].assign(reader="tool", status="review", stenosis_percent=99.0)
     failed = plaques.assign(status=plaques["status"].replace("ok", "failed"))

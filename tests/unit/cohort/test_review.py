@@ -191,7 +191,7 @@ def cohort(tmp_path):
         out.mkdir(exist_ok=True)
         write_json(bundle(paths), tmp_path / "measures.json")
         given = Given(manifest=tmp_path / "manifest.tsv", measures=[tmp_path / "measures.json"], review=verdicts or [])
-        names = ("patients", "lesions", "change", "ratings")
+        names = ("patients", "lesions", "change", "ratings", "clinical")
         settings = {"subjects": None, "vessel_wall": {"culprit_stenosis_percent_min": 50.0, "ct_mri_days_max": 28.0}}
         params = SimpleNamespace(settings=settings, pairs={})
         output = SimpleNamespace(**{name: out / f"{name}.tsv" for name in names})
@@ -228,7 +228,8 @@ def test_the_failed_subject_leaves_the_analyses_that_use_the_picture_with_the_re
     }
     settings = {"analyses": {name: analysis.model_dump(mode="json") for name, analysis in analyses.items()}}
     output = SimpleNamespace(attrition=out / "attrition.tsv", doubts=out / "doubts.tsv")
-    build_attrition(SimpleNamespace(params=SimpleNamespace(settings=settings, files=files), output=output))
+    params = SimpleNamespace(settings=settings, files=files)
+    build_attrition(SimpleNamespace(input=Given(), params=params, output=output))
     attrition = read_tsv(output.attrition, dtype={"excluded_subjects": str})
     gone = attrition.dropna(subset=["excluded_subjects"]).set_index(["analysis", "reason"])["excluded_subjects"]
     assert gone["wmh", "failed in review by AB (wmh): motion"] == "02"

@@ -1,5 +1,5 @@
 "use strict";
-// Tables that sort, copy and download; the filter of the list of sessions; the copy button of the methods.
+// Tables that sort, copy, download and tell where a number comes from; the filter of the list of sessions; the copy button of the methods.
 (() => {
   const texts = window.angiolithTexts.tables;
 
@@ -56,6 +56,42 @@
     return made;
   };
 
+  // Where a number comes from: the address of its cell, its own or its row's and its column's.
+  const addressOf = (cell) => {
+    const table = cell.closest("table");
+    const column = table.tHead?.rows[0].cells[cell.cellIndex]?.dataset.column?.replaceAll(":", "\\:");
+    const row = cell.parentNode.dataset.row;
+    if (cell.classList.contains("again")) return ""; // shown in a row above
+    return words(cell) && (cell.dataset.cell ?? (row && column ? `${row}:${column}` : ""));
+  };
+  // For make and a shell: a dollar doubled, an apostrophe outside of the quotes.
+  const quoted = (text) => `'${text.replaceAll("$", "$$$$").replaceAll("'", "'\"'\"'")}'`;
+
+  const showTrace = (table, cell) => {
+    const line = `make trace OUT=${quoted(document.body.dataset.output)} CELL=${quoted(addressOf(cell))}`;
+    const told = Object.assign(document.createElement("p"), { className: "traced screen" });
+    told.setAttribute("role", "status");
+    told.append(texts.traced, document.createElement("br"), Object.assign(document.createElement("code"), { textContent: line }), " ",
+      button(texts.copy, (own) => copy(line, own, texts.copy)));
+    table.parentNode.querySelector(".traced")?.remove();
+    table.after(told);
+  };
+
+  const trace = (table, own) => {
+    const on = own.getAttribute("aria-pressed") !== "true";
+    own.setAttribute("aria-pressed", String(on));
+    table.parentNode.querySelector(".traced")?.remove();
+    for (const made of table.querySelectorAll(".tracer")) made.replaceWith(...made.childNodes);
+    if (!on) return;
+    for (const cell of [...table.tBodies].flatMap((body) => [...body.rows]).flatMap((row) => [...row.cells])) {
+      if (!addressOf(cell)) continue;
+      const tracer = button("", () => showTrace(table, cell));
+      tracer.className = "tracer";
+      tracer.append(...cell.childNodes);
+      cell.append(tracer);
+    }
+  };
+
   for (const table of document.querySelectorAll("table[data-name]")) {
     const tools = document.createElement("div");
     tools.className = "tools screen";
@@ -64,6 +100,12 @@
     tools.append(button(texts.copy, (own) => copy(asText(table), own, texts.copy)),
       button(texts.download, () => window.angiolithSave(asText(table), `${table.dataset.name}.tsv`)));
     table.before(tools);
+    if (table.querySelector("[data-row], [data-cell]")) {
+      const tracing = button(texts.trace, (own) => trace(table, own));
+      tracing.setAttribute("aria-pressed", "false");
+      tracing.title = texts.trace_hint;
+      tools.append(tracing);
+    }
     if (!table.classList.contains("sortable")) continue;
     for (const head of table.tHead.rows[0].cells) {
       const sorter = button("", () => sortBy(table, head));
