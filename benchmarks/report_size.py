@@ -48,7 +48,8 @@ def main() -> None:
         files = made_report.write_run(folder, [f"{at:04d}" for at in range(1, count + 1)], pictures=False)
         start = time.perf_counter()
         home = made_report.build(files, folder).parent
-        print(f"{count} subjects, {len(files['sessions'])} sessions: built in {time.perf_counter() - start:.0f} s\n")
+        n_sessions = sum(map(len, files["sessions"].values()))
+        print(f"{count} subjects, {n_sessions} sessions: built in {time.perf_counter() - start:.0f} s\n")
         print("| page | size, kB | load, ms |\n|---|---:|---:|")
         browser = playwright.chromium.launch(executable_path=executable, args=list(FLAGS))
         for name in PAGES:

@@ -205,7 +205,7 @@ def subject_results(wildcards):
     return [
         *of_rows(subject, "ct", "desc-registration_qc.json", has_ct),
         *(path for name in QC_PICTURES for path in of_rows(subject, "figures", f"desc-{name}_qc.png")),
-        *(path for row in rows_of(subject) for path in report_session(row)["shown"]),
+        *(path for row in rows_of(subject) for path in report_shown(row)),
         *([change_picture(subject), change_shown(subject)] if subject in PAIRS else []),
     ]
 
@@ -343,26 +343,17 @@ def review_table():
     return CONFIG.review or []
 
 
+SESSIONS_OF_REPORT = ("sessions", "checks", "registration")
 ANALYSIS_TABLES = "data table1_printed associations diagnostics correlations markers change power".split()
 
 
-def report_session(row):
-    """What the report reads of one subject-session."""
-
-    def of_session(folder, suffix):
-        return session_file(folder, suffix).format(subject=row.subject, session=row.session)
-
+def report_shown(row):
+    """Pictures and volumes of one subject-session, as the report shows them."""
     stem = f"sub-{row.subject}_ses-{row.session}"
-    return {
-        "subject": row.subject,
-        "session": row.session,
-        "checks": of_session("", "desc-check_images.json"),
-        "registration": of_session("ct", "desc-registration_qc.json") if row.get("ct") else None,
-        "shown": [
-            *(report_file(f"pictures/{stem}_desc-{name}_qc.png") for name in QC_PICTURES),
-            *(report_file(f"volumes/{stem}_{name}.js") for name in VIEWER_IMAGES),
-        ],
-    }
+    return [
+        *(report_file(f"pictures/{stem}_desc-{name}_qc.png") for name in QC_PICTURES),
+        *(report_file(f"volumes/{stem}_{name}.js") for name in VIEWER_IMAGES),
+    ]
 
 
 def report_analysis(name, tables):
@@ -375,25 +366,47 @@ def report_analysis(name, tables):
 
 
 def report_files():
-    """Every file that the report reads, by what it is."""
+    """Every file of the cohort that the report reads, by what it is; of the sessions, the names and how to find them.
+
+    Snakemake keeps these with each output and reads them at every start: a session must cost a few bytes.
+    """
     tables = cohort_tables()
     names = ("patients", "lesions", "change", "clinical_tables", "attrition", "doubtful_values", "agreement")
     named = {name: cohort_file(f"{name}.tsv") for name in names}
     named["agreement_plots"] = cohort_file("agreement.png")
     return {name: path if path in tables else None for name, path in named.items()} | {
         "manifest": str(OUT / "manifest.tsv"),
-        "sessions": [report_session(row) for row in ROWS],
+        "sessions": {subject: [row.session for row in rows_of(subject)] for subject in SUBJECTS},
+        "checks": session_file("", "desc-check_images.json"),
+        "registration": session_file("ct", "desc-registration_qc.json"),
         "analyses": {name: report_analysis(name, tables) for name in ANALYSES},
         "audits": {name: cohort_file(f"{name}_audit.tsv") for name in CONFIG.printed_tables},
         "review": review_table() or None,
-        "changes": [change_shown(subject) for subject in PAIRS],
     }
+
+
+def report_tables():
+    """The files of `report_files` that are no session's."""
+    return every_path({name: part for name, part in report_files().items() if name not in SESSIONS_OF_REPORT})
+
+
+def lost_page():
+    """The first subject's page that is missing beside others, if one is: an output that has to be made again.
+
+    All of them as outputs would be a record each, of every subject: at thousands of subjects gigabytes that Snakemake
+    reads at every start. The job's own record has them all, and the audit looks at each.
+    """
+    folder = OUT / "report"
+    there = set(os.listdir(folder)) if folder.is_dir() else set()
+    pages = [f"sub-{subject}.html" for subject in SUBJECTS]
+    lost = [page for page in pages if page not in there]
+    return [report_file(lost[0])] if lost and len(lost) < len(pages) else []
 
 
 def every_path(files):
     """The paths in a nest of dicts and lists as `report_files` makes it."""
     if isinstance(files, dict):
-        return [path for name, part in files.items() if name not in ("subject", "session") for path in every_path(part)]
+        return [path for part in files.values() for path in every_path(part)]
     if isinstance(files, list):
         return [path for part in files for path in every_path(part)]
     return [files] if files else []
@@ -408,7 +421,8 @@ def deliverables():
         *of_subjects(subject_measures_file),
         *of_subjects(subject_seal),
         *cohort_tables(),
-        str(OUT / "report/index.html"),
+        report_file("index.html"),
+        *lost_page(),
     ]
 
 

@@ -117,7 +117,7 @@ rule export_session:
 
 rule build_report:
     input:
-        lambda wildcards: every_path(report_files() | {"sessions": [], "changes": []}),
+        lambda wildcards: report_tables(),
         seals=of_subjects(subject_seal),
         parts=REPORT_ASSETS + REPORT_TEMPLATES,
         texts=CONFIG.report.texts or str(ROOT / "scripts/lib/report/texts.yaml"),
@@ -127,7 +127,7 @@ rule build_report:
         methods=report_file("methods.html"),
         errors=[report_file("errors.html")] if ROWS else [],
         review=[report_file("review.html")] if ROWS else [],
-        subjects=[report_file(f"sub-{subject}.html") for subject in SUBJECTS],
+        lost=lost_page(),
         assets=[report_asset(path) for path in [*REPORT_ASSETS, *NIIVUE]],
     log:
         log("build_report", ""),

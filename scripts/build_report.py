@@ -2,6 +2,7 @@
 
 import base64
 from importlib import metadata
+from itertools import compress
 from pathlib import Path
 
 import yaml
@@ -48,14 +49,20 @@ def addressed(path, root, **types):
 
 
 def read_sessions(files, root, manifest, patients, verdicts, texts):
-    """The sessions of the manifest, from the files given for each of them."""
-    named = {(entry["subject"], entry["session"]): entry for entry in files["sessions"]}
+    """The sessions of the manifest that the report is of, with what their checks say."""
+    keys = [(subject, session) for subject, visits in files["sessions"].items() for session in visits]
+    rows = manifest.set_index(["subject", "session"], drop=False).loc[keys].reset_index(drop=True)
+
+    def of_sessions(pattern, chosen):
+        return {key: read_json(str(pattern).format(subject=key[0], session=key[1])) for key in chosen}
+
+    has_ct = rows["ct"].notna() if "ct" in rows and files["registration"] else [False] * len(rows)
     return collect_sessions(
-        manifest[[tuple(key) in named for key in manifest[["subject", "session"]].to_numpy()]],
+        rows,
         patients,
         addressed(files["lesions"], root),
-        {key: read_json(entry["checks"]) for key, entry in named.items()},
-        {key: read_json(entry["registration"]) for key, entry in named.items() if entry["registration"]},
+        of_sessions(files["checks"], keys),
+        of_sessions(files["registration"], compress(keys, has_ct)),
         verdicts,
         texts,
     )
@@ -186,13 +193,15 @@ def main(snakemake):
             settings=yaml.safe_dump(dict(settings), sort_keys=False, allow_unicode=True),
         ),
     }
+    folder, subject_pages = Path(output.page).parent, []
     if sessions:
         (errors,), (review,) = output.errors, output.review
         made[errors] = pages.render("errors", problems=wrong, unused=unused, missing=missing_stages(sessions))
         made[review] = pages.render("review", review=review_items(subjects))
         has_viewer = settings["report"]["viewer"]
-        for subject, path in zip(subjects, output.subjects, strict=True):
-            made[path] = pages.render(
+        for subject in subjects:
+            subject_pages.append(str(folder / f"sub-{subject.name}.html"))
+            made[subject_pages[-1]] = pages.render(
                 "subject",
                 subject=subject,
                 has_viewer=has_viewer,
@@ -201,9 +210,13 @@ def main(snakemake):
     for path, text in made.items():
         with atomic_path(path) as temporary:
             temporary.write_text(text, encoding="utf-8")
+    for page in folder.glob("sub-*.html"):
+        if str(page) not in subject_pages:  # of a subject that is no longer in the cohort
+            page.unlink()
     assets = {Path(path).name: path for path in output.assets}
     for source in [*sorted((FOLDER / "assets").iterdir()), *snakemake.input.niivue]:
         copy_file(source, assets[Path(source).name])
+    return subject_pages
 
 
 if __name__ == "__main__":

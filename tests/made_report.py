@@ -152,11 +152,8 @@ def write_run(folder, subjects=("001", "002", "003"), pictures=True):
         write_tsv(table, folder / f"{name}.tsv")
     (folder / "study_flow.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg' width='40' height='20'/>")
     write_json({"status": "ok", "reason": None}, folder / "checks.json")
-    sessions = []
-    for row in rows.to_dict("records"):
-        key = {"subject": row["subject"], "session": row["session"]}
-        sessions.append(key | {"checks": folder / "checks.json", "registration": None, "shown": []})
-        if pictures:
+    if pictures:
+        for row in rows.to_dict("records"):
             show_session(folder / "report", f"sub-{row['subject']}_ses-{row['session']}", row)
     pairs = {subject: ["01", "02"] for subject in subjects[:-1]}
     if pictures:
@@ -167,12 +164,13 @@ def write_run(folder, subjects=("001", "002", "003"), pictures=True):
         "agreement": None,
         "agreement_plots": None,
         "review": None,
-        "changes": [],
         "pairs": pairs,
         "doubtful_values": folder / "doubtful_values.tsv",
         "clinical_tables": folder / "clinical_tables.tsv",
         "audits": {"printed": folder / "printed_audit.tsv"},
-        "sessions": sessions,
+        "sessions": {subject: rows.loc[rows["subject"] == subject, "session"].tolist() for subject in subjects},
+        "checks": folder / "checks.json",
+        "registration": None,
         "analyses": {
             "study": {
                 "tables": {part: folder / f"study_{part}.tsv" for part in parts},
@@ -239,13 +237,11 @@ def build(files, folder, **report):
     """Build the report into `folder`/report; returns its cohort page."""
     place = folder / "report"
     assets = [path for name in ROOT_ASSETS for path in (ROOT / name).iterdir() if path.suffix in (".js", ".css")]
-    subjects = list(dict.fromkeys(entry["subject"] for entry in files["sessions"]))
     output = SimpleNamespace(
         page=place / "index.html",
         methods=place / "methods.html",
-        errors=[place / "errors.html"] if subjects else [],
-        review=[place / "review.html"] if subjects else [],
-        subjects=[place / f"sub-{subject}.html" for subject in subjects],
+        errors=[place / "errors.html"] if files["sessions"] else [],
+        review=[place / "review.html"] if files["sessions"] else [],
         assets=[place / "assets" / path.name for path in assets],
     )
     params = SimpleNamespace(files=files, settings=settings_of(**report), pairs=files["pairs"], version="0.0.0")

@@ -54,8 +54,10 @@ REMEDIES = {
 }
 
 
-def run(main: Callable[[Any], None], snakemake: Any) -> None:
+def run(main: Callable[[Any], list[str] | None], snakemake: Any) -> None:
     """Run `main(snakemake)` with output in the rule's log, its thread count honoured and numpy's seed fixed.
+
+    main may return paths that it wrote besides the rule's outputs: they belong to the job's record.
 
     A failure prints its last line and where the log is on the terminal, and the whole trace in the log.
     """
@@ -73,13 +75,13 @@ def run(main: Callable[[Any], None], snakemake: Any) -> None:
         start = time.perf_counter()
         try:
             read = records.begin(snakemake.log[0], snakemake.input)
-            main(snakemake)
+            more = main(snakemake) or []
             records.finish(
                 snakemake.log[0],
                 snakemake.rule,
                 dict(snakemake.wildcards.items()),
                 read,
-                snakemake.output,
+                [*snakemake.output, *more],
                 dict(snakemake.params.items()),
                 versions(),
             )

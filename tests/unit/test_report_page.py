@@ -231,11 +231,17 @@ def test_verdicts_of_a_review_stand_with_their_pictures(files, tmp_path):
 
 
 def test_report_without_images_shows_the_analyses_alone(files, tmp_path):
-    bare = {"sessions": [], "patients": None, "lesions": None, "change": None, "pairs": {}}
+    bare = {"sessions": {}, "patients": None, "lesions": None, "change": None, "pairs": {}}
     (tmp_path / "bare").mkdir()
     page = made_report.build(files | bare, tmp_path / "bare")
     assert sorted(path.name for path in page.parent.glob("*.html")) == ["index.html", "methods.html"]
     assert "analysis-study" in parsed(page).ids
+
+
+def test_the_page_of_a_subject_who_left_is_deleted(files, tmp_path):
+    home = made_report.build(files, tmp_path).parent
+    made_report.build(files | {"sessions": {name: files["sessions"][name] for name in ("001", "003")}}, tmp_path)
+    assert sorted(path.name for path in home.glob("sub-*.html")) == ["sub-001.html", "sub-003.html"]
 
 
 def test_same_run_gives_the_same_pages(files, tmp_path):

@@ -79,6 +79,14 @@ def test_a_finished_run_has_nothing_to_do(bench):
     assert bench.plan() == {}
 
 
+def test_a_lost_page_of_a_subject_is_made_again(bench):
+    for subject in ("01", "02", "03"):
+        (bench.folder / f"out/report/sub-{subject}.html").write_text("a page")
+    assert bench.plan() == {}
+    (bench.folder / "out/report/sub-02.html").unlink()
+    assert set(bench.plan()) == {"build_report", "write_inventory", "write_ro_crate"}
+
+
 def test_a_fresh_clone_over_old_results_has_nothing_to_do(bench):
     for path in bench.project.rglob("*"):
         if path.is_file():

@@ -88,10 +88,16 @@ def test_a_job_leaves_a_record_only_where_it_ended_well(tmp_path, capfd):
     snakemake = Snakemake(tmp_path)
     (tmp_path / "out/logs/check_images").mkdir(parents=True)
     (tmp_path / "in.txt").write_text("in")
-    run(lambda given: (tmp_path / "out/made.txt").write_text("made"), snakemake)
+
+    def makes(given):
+        for name in ("made", "more"):
+            (tmp_path / f"out/{name}.txt").write_text(name)
+        return [str(tmp_path / "out/more.txt")]
+
+    run(makes, snakemake)
     record = read_json(tmp_path / "out/logs/check_images/01_01.json")
     assert record["inputs"] == {"../in.txt": hashlib.sha256(b"in").hexdigest()}
-    assert record["outputs"] == {"made.txt": hashlib.sha256(b"made").hexdigest()}
+    assert record["outputs"] == {f"{name}.txt": hashlib.sha256(name.encode()).hexdigest() for name in ("made", "more")}
     assert record["wildcards"] == {"subject": "01"}
     assert record["params"] == {"code": "abc", "settings": {"x": 1}}
 
