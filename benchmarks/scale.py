@@ -58,8 +58,8 @@ class Cohort:
         self.bench.add_session(FIRST, "02", FOLLOWUP)
         self.bench.finish()
         self.bench.seal()
-        parts = ("bids", "out")
-        found = [path for part in parts for path in (folder / part).glob(f"**/sub-{FIRST}/**/*") if path.is_file()]
+        files = (path for part in ("bids", "out") for path in (folder / part).rglob("*") if path.is_file())
+        found = [path for path in files if f"sub-{FIRST}" in path.relative_to(folder).as_posix()]
         found.remove(seal_path(self.out, FIRST))
         self.files: dict[str, str] = {path.relative_to(folder).as_posix(): path.read_text() for path in found}
         made = [*(name for name in self.files if name.startswith("out")), f"out/{SEALS}/sub-{FIRST}/seal.sha256"]
