@@ -4,8 +4,7 @@ import numpy as np
 
 from scripts.lib.images import matrix_ras, moved, read_ct, read_image, read_transform
 from scripts.lib.job import run
-from scripts.lib.pictures.calcification import CT_WINDOW_HU
-from scripts.lib.pictures.checks import window_of
+from scripts.lib.pictures.windows import CT_WINDOW_HU, window_of
 from scripts.lib.register_job import refusal
 from scripts.lib.report.volumes import (
     CT_RANGE_HU,

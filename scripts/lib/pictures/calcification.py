@@ -22,10 +22,9 @@ from scripts.lib.pictures.canvas import (
     new_figure,
     show,
 )
-from scripts.lib.pictures.checks import window_text
 from scripts.lib.pictures.planes import native_slice, slice_axis
+from scripts.lib.pictures.windows import CT_WINDOW_HU, window_text
 
-CT_WINDOW_HU = (-100.0, 900.0)  # safe for bone: calcium and bone are told apart, and neither is cut off
 ARTERY_HALF_MM = 42.0
 LESION_COLOURS = (VERMILLION, YELLOW, GREEN, PURPLE, ORANGE)
 NAMED_IN_PANEL = 4

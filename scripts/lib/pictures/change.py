@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from scripts.lib.images import Image
 from scripts.lib.longitudinal import GREW, SHRANK, STABLE
 from scripts.lib.pictures.canvas import BLUE, OLIVE, SKY, VERMILLION, YELLOW, Outline, legend, new_figure, show
-from scripts.lib.pictures.checks import window_of, window_text
 from scripts.lib.pictures.planes import VIEWS, Plane
+from scripts.lib.pictures.windows import window_of, window_text
 
 SLICES = 4
 APART_MM = 6.0

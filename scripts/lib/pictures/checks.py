@@ -23,27 +23,13 @@ from scripts.lib.pictures.canvas import (
     show,
 )
 from scripts.lib.pictures.planes import VIEWS, Plane, native_slice, slice_axis
+from scripts.lib.pictures.windows import BRAIN_WINDOW_HU, window_of, window_text
 from scripts.lib.vessel_wall.thickness import METHODS
 
 BONE_HU = 300.0
 CT_AIR_HU = -500.0
-BRAIN_WINDOW_HU = (-20.0, 90.0)
 HEAD_HALF_MM = (112.0, 130.0)
-NOISE_SHARE = 0.06  # of the window: what lies below is background, shown black
 WALL_HALF_MM = 6.0
-
-
-def window_of(image: Image) -> tuple[float, float]:
-    """Display window of an MRI: from the noise of the background to a little above the brightest tissue."""
-    sample = image.data[::3, ::3, ::2]
-    head = sample[sample > np.percentile(sample, 50)]
-    top = 1.15 * max(float(np.percentile(head if head.size else sample, 99.7)), 1e-6)
-    return NOISE_SHARE * top, top
-
-
-def window_text(window: tuple[float, float], unit: str = "signal") -> str:
-    """The window for a caption."""
-    return f"window {window[0]:.0f} to {window[1]:.0f} {unit}"
 
 
 def head_middle(image: Image, brain: Image | None) -> np.ndarray:
