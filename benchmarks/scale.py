@@ -121,6 +121,7 @@ class Cohort:
         """A real run until the first job of the added subject has begun."""
         log = self.out / f"logs/check_images/{ADDED}_01.log"
         command = [SNAKEMAKE, "-s", "project/Snakefile", "--cores", "1", "--configfile", "my.yaml", "--quiet", "all"]
+        log.unlink(missing_ok=True)
         start = time.perf_counter()
         with subprocess.Popen(
             command, cwd=self.bench.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
