@@ -11,6 +11,7 @@ the found and the true transforms take points.
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import multiprocessing
 import time
@@ -31,6 +32,7 @@ from tests.validation.compare import markdown
 SETTINGS = yaml.safe_load((Path(__file__).parents[2] / "config/config.yaml").read_text())["registration"]
 TARGETS = {"T1w": "anat", "FLAIR": "anat", "swi": "anat", "vwi": "vwi"}
 MISSING = ("none", "top", "bottom", "left", "right")
+METAL_HU = 1700.0  # denser than any bone of the heads
 MISS_MM = 2.0  # a mean error over this is a failed registration, whether it says so or not
 
 
@@ -187,7 +189,7 @@ def run_case(run: Path, case: Case) -> dict[str, object]:
     mri, ct, truth = load_case(run, case)
     points = brain_points(run, case, mri)
     started = time.process_time()
-    row: dict[str, object] = dict(vars(case))
+    row: dict[str, object] = dict(vars(case)) | {"dental_metal": bool((ct.data > METAL_HU).any())}
     try:
         result = register_rigid(mri, ct, SETTINGS, moving_is_ct=True)
     except ValueError as error:
@@ -212,6 +214,7 @@ def summary(rows: pd.DataFrame) -> pd.DataFrame:
         "gantry shear": rows.gantry_deg > 0,
         "padding": rows.padding_hu.notna(),
         "brain only": rows.brain_extracted,
+        "dental metal": rows.dental_metal,
     }
     lines = []
     for name, chosen in kinds.items():
@@ -254,10 +257,13 @@ def main() -> None:
                 if (path.parents[1] / folder / f"{session}_{target}.nii.gz").exists()
             ]
     cases = draw_cases(pairs, options.cases, options.seed)
+    done = []
     with multiprocessing.Pool(options.jobs, initializer=_one_thread) as pool:
-        rows = pd.DataFrame(pool.starmap(run_case, [(options.run, case) for case in cases], chunksize=1))
-    if options.rows:
-        rows.to_csv(options.rows, sep="\t", index=False)
+        for row in pool.imap(functools.partial(run_case, options.run), cases):
+            done.append(row)
+            if options.rows:
+                pd.DataFrame(done).to_csv(options.rows, sep="\t", index=False)
+    rows = pd.DataFrame(done)
     text = markdown(summary(rows))
     print(text)
     if options.out:
