@@ -23,6 +23,8 @@ BEYOND_MM = 3.0  # bone further than this from the lumen is not looked for
 WINDOW_MM = 12.0  # along the artery: calcium that stands out over less than half of it is seen
 WINDOW_ANGLES = 5
 OPEN_SHARE = 0.25  # of the radius: an opening with less room than this is no lumen
+HIDDEN_MM = 2.0
+SURE_SHARE = 0.25  # of the radius: a line of no larger standard deviation does not leave its lumen
 ROOM_STEP_MM = 0.25  # of the cross-sections in which an opening is looked for
 END_MM = 2.0  # a line's last millimetres leave the artery: what touches bone there is not judged to be calcium
 NARROW_SHARE = 0.75  # bone leaves its artery room: an opening under this share of the lumen's radius has calcium in it
@@ -32,9 +34,10 @@ WALL_PERCENTILE = 65  # calcium lies on the inner side of the wall: above the me
 def through_openings(ct: np.ndarray, affine: np.ndarray, line: Centreline, hu_min: float) -> Centreline:
     """The line led through the open lumen where it runs in what is dense: into thick calcium, or into bone beside it.
 
-    ct: HU; affine: voxel -> RAS mm; hu_min: what is dense. In a cross-section whose centre is dense, the place within
-    the radius that has most room (at least a quarter of the radius), less its squared distance over twice the line's
-    variance; the shifts are smoothed over 1 mm along the line, and 0 where its centre is open.
+    ct: HU; affine: voxel -> RAS mm; hu_min: what is dense. Only a line that is sure to run in its artery is led: beside
+    another one, an opening may be any. In a cross-section whose centre is dense, the place within the radius that has
+    most room (at least a quarter of the radius), less its squared distance over twice the line's variance; the shifts
+    are smoothed over 1 mm along the line, and 0 where its centre is open.
     """
     reach = float(line.radius_mm.max())
     at = np.arange(-2 * reach, 2 * reach + ROOM_STEP_MM, ROOM_STEP_MM)
@@ -43,6 +46,7 @@ def through_openings(ct: np.ndarray, affine: np.ndarray, line: Centreline, hu_mi
     inverse = np.linalg.inv(affine)
     centre = np.moveaxis(line.points @ inverse[:3, :3].T + inverse[:3, 3], -1, 0)
     closed = ndimage.map_coordinates(ct, centre, order=1, mode="nearest") >= hu_min
+    closed &= line.sd_mm <= SURE_SHARE * line.radius_mm
     shift = np.zeros((len(line.points), 2))
     for plane in np.flatnonzero(closed):
         points = line.points[plane] + u[..., None] * first[plane] + v[..., None] * second[plane]
@@ -63,7 +67,7 @@ def through_openings(ct: np.ndarray, affine: np.ndarray, line: Centreline, hu_mi
 
 def wall_distance_mm(ct: np.ndarray, affine: np.ndarray, line: Centreline, hu_min: float) -> np.ndarray:
     """Distance (points, N_ANGLES) from each point of a centreline to where bone begins, mm; radius + 3 where none
-    is.
+    is, 0 where the centreline runs in what is dense and may do so for lying off in bone.
 
     ct: HU; affine: voxel -> RAS mm; hu_min: what is dense.
     """
@@ -78,13 +82,17 @@ def wall_distance_mm(ct: np.ndarray, affine: np.ndarray, line: Centreline, hu_mi
     dense = ndimage.map_coordinates(ct, index, order=1, mode="nearest") >= hu_min
     limit = (line.radius_mm + BEYOND_MM)[:, None]
     begins = np.minimum(np.where(dense.any(axis=2), radii[dense.argmax(axis=2)], np.inf), limit)
+    walled_in = (begins < OPEN_SHARE * line.radius_mm[:, None]).mean(axis=1) > 0.5
+    unsure = line.sd_mm > SURE_SHARE * line.radius_mm
+    hidden = ndimage.binary_dilation(walled_in & unsure, iterations=round(HIDDEN_MM / STEP_MM))
     size = (2 * round(WINDOW_MM / STEP_MM / 2) + 1, WINDOW_ANGLES)
     around = np.pad(begins, ((0, 0), (WINDOW_ANGLES, WINDOW_ANGLES)), mode="wrap")
     wall = ndimage.percentile_filter(around, WALL_PERCENTILE, size=size, mode="nearest")
     wall = wall[:, WINDOW_ANGLES:-WINDOW_ANGLES]
     open_mm = np.sqrt((begins**2).mean(axis=1))  # of a circle of the same area, wherever in it the centreline runs
     narrow = open_mm < NARROW_SHARE * line.radius_mm
-    return np.where(narrow[:, None], np.maximum(wall, line.radius_mm[:, None]), wall)
+    wall = np.where(narrow[:, None], np.maximum(wall, line.radius_mm[:, None]), wall)
+    return np.where(hidden[:, None], 0.0, wall)
 
 
 @dataclass(frozen=True)

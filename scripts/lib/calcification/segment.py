@@ -23,8 +23,7 @@ from scripts.lib.calcification.bone import behind, polar_position, through_openi
 from scripts.lib.images import Image
 
 CONNECTED = np.ones((3, 3, 3), int)  # 26 neighbours
-LUMEN_MARGIN_MM = 0.3  # calcium beside bone is recognised this far outside the lumen, and followed further ...
-LUMEN_MARGIN_SDS = 0.5  # ... and by this share of the uncertainty of the line
+LUMEN_MARGIN_MM = 0.3  # calcium beside bone is recognised this far outside the lumen, and followed further
 WALL_MM = 0.6  # of a calcified wall at least: bone that no valley parts from it does not begin nearer to the lumen
 LUMEN_SHARE_MIN = 0.25  # of the voxels of calcium that lie within the lumen's radius: it blooms into it
 BONE_MARGIN_MM = 8.0  # bone is looked for this far around the artery region
@@ -131,10 +130,8 @@ def depth_within(
                 wall_distance_mm(part.data, part.affine, line, hu) for hu in (hu_min, float(settings["bone_hu_min"]))
             )
             to_lumen = line.radius_mm[seen.point] - seen.distance_mm
-            sd_mm = line.sd_mm[seen.point]
-            near_lumen = to_lumen + LUMEN_MARGIN_MM + LUMEN_MARGIN_SDS * sd_mm
-            inside = np.minimum(wall[seen.point, seen.angle] - seen.distance_mm, near_lumen)
-            inside = np.where(seen.beside, np.maximum(inside, to_lumen - sd_mm), 0)
+            inside = np.minimum(wall[seen.point, seen.angle] - seen.distance_mm, to_lumen + LUMEN_MARGIN_MM)
+            inside = np.where(seen.beside, np.maximum(inside, to_lumen - line.sd_mm[seen.point]), 0)
             depth[mine] = np.maximum(inside, 0)
             least = float(settings["protrusion_mm_min"])
             stands_out = apply_hysteresis_threshold(np.where(mine, depth, 0), least / 2, least)[mine]
