@@ -32,9 +32,17 @@ from scripts.lib.arteries.names import LABELS
 from scripts.lib.calcification.scoring import kockelkoren
 from scripts.lib.cohort.agreement import icc, kappa
 from scripts.lib.config import Config, plain
-from scripts.lib.images import read_image
 from scripts.lib.tables import write_json
-from tests.validation.compare import agreement_line, artery_volumes, calcifications, markdown, session_path, table
+from tests.validation.compare import (
+    agreement_line,
+    around_labels,
+    artery_volumes,
+    calcifications,
+    markdown,
+    mask,
+    session_path,
+    table,
+)
 
 ATLAS = Path(__file__).parents[2] / "resources/artery_atlas/centrelines.tsv"
 INTRODUCTION = (
@@ -150,13 +158,15 @@ def miss_reasons(run: Path, results: Path, sessions: pd.DataFrame) -> pd.DataFra
     smallest = plain(Config())["calcification"]["lesion_volume_mm3_min"]
     for _, row in sessions.iterrows():
         name = f"sub-{row.subject}_ses-{row.session}"
-        true, region, artery, found = (
-            read_image(path).data.astype(np.int32)
-            for path in (
-                run / f"truth/{name}_space-ct_calcification130.nii.gz",
-                session_path(results, row, "ct", "space-ct_desc-arteries_dseg.nii.gz"),
-                run / f"truth/{name}_space-ct_arteries.nii.gz",
-                session_path(results, row, "ct", "space-ct_desc-calcification_dseg.nii.gz"),
+        true, found, region, artery = around_labels(
+            *(
+                mask(path)[0]
+                for path in (
+                    run / f"truth/{name}_space-ct_calcification130.nii.gz",
+                    session_path(results, row, "ct", "space-ct_desc-calcification_dseg.nii.gz"),
+                    session_path(results, row, "ct", "space-ct_desc-arteries_dseg.nii.gz"),
+                    run / f"truth/{name}_space-ct_arteries.nii.gz",
+                )
             )
         )
         near = ndimage.grey_dilation(true, size=(3, 3, 1))

@@ -270,9 +270,9 @@ def main() -> None:
     rows = pd.DataFrame(done).sort_values("number")
     parts = [
         "# Registration from random poses",
-        f"Written by `make validate-poses`: {len(rows)} cases. {ABOUT} Wrong: a mean error over {MISS_MM:g} mm. Said: "
-        "the self-check refuses the registration, and the subject's CT is not measured. Means and largest errors are "
-        "those of what passed and is right.",
+        f"Written by `make validate-poses`: the first {len(rows)} cases of seed {options.seed}. {ABOUT} Wrong: a mean "
+        f"error over {MISS_MM:g} mm. Said: the self-check refuses the registration, and the subject's CT is not "
+        "measured. Means and largest errors are those of what passed and is right.",
         markdown(summary(rows)),
         "Why registrations were refused, and by how much they were off:",
         markdown(refused(rows)),
