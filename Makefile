@@ -5,7 +5,7 @@ BIN := .venv/bin
 DEMO := build/demo
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES) --configfile demo/studies.yaml demo/config.yaml
 
-.PHONY: demo demo-data demo-plan test validate validate-poses validate-calcification benchmark-registration audit-table reproduce lint config \
+.PHONY: demo demo-data demo-plan test validate validate-poses validate-calcification validate-blooming benchmark-registration audit-table reproduce lint config \
 	verify trace deidentify-check hostile-inputs hostile-cohort validate-faults validate-same-bytes resources status slurm \
 	wmh-model validate-wmh lock clean
 
@@ -65,6 +65,10 @@ validate-same-bytes: $(DEMO)/.made
 validate-calcification: build/heldout/.made
 	@$(BIN)/python -m tests.validation.calcification --run build/heldout --work build/heldout/measured \
 		--out docs/calcification_accuracy.md
+
+# plaques of known size in a tube, scanned in many ways
+validate-blooming: .venv/.installed
+	@$(BIN)/python -m tests.validation.blooming --out docs/blooming.md
 
 benchmark-registration: $(DEMO)/.made
 	@$(BIN)/python -m benchmarks.registration --run $(DEMO)

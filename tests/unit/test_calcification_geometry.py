@@ -1,11 +1,13 @@
 """Arc, length, thickness against the analytic values of plaques in a tube, on oblique and uneven grids."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import ndimage
 from scipy.special import ndtr
 
-from scripts.lib.calcification.geometry import arc_extent, deblurred_width_mm, measure_geometry
+from scripts.lib.calcification.geometry import arc_extent, deblurred_width_mm, measure_geometry, settled
 from scripts.lib.config import Config, plain
 from tests.unit.calcified_tube import Plaque, axes_along, draw, grid_affine, straight_line
 
@@ -122,3 +124,21 @@ def test_a_width_within_the_blur_is_zero_and_an_unknown_one_stays_unknown():
     found = deblurred_width_mm(np.array([1.0, np.nan]), np.array([0.6, 0.6]))
     assert found[0] == 0
     assert np.isnan(found[1])
+
+
+@pytest.mark.parametrize("arc_deg", [150, 300])
+def test_the_arc_from_a_line_that_lies_off_comes_near_that_from_the_true_one(arc_deg):
+    voxel_mm, shape, plaque = FINE, (45, 45, 32), Plaque(1.6, 0.9, arc_deg, 6)
+    affine, axes = grid_affine(voxel_mm, shape), axes_along(np.array((0, 0, 1)))
+    ct = draw([plaque], axes, 2.0, affine, shape)
+    lesion = ct >= 130
+    true = straight_line(axes, 2.0)
+    off = replace(true, points=true.points + 1.5 * axes[0], sd_mm=np.full(len(true.points), 0.8))
+    moved = settled(off, np.argwhere(lesion) @ affine[:3, :3].T + affine[:3, 3], ct[lesion] - 40)
+    left = np.linalg.norm((moved.points - true.points)[:, :2], axis=1)
+    assert left.max() < 1.0
+    at_true = measure_geometry(ct, affine, lesion, true, SETTINGS).arc_deg
+    assert measure_geometry(ct, affine, lesion, off, SETTINGS).arc_deg == pytest.approx(at_true, abs=45)
+    assert settled(true, np.argwhere(lesion) @ affine[:3, :3].T + affine[:3, 3], ct[lesion] - 40).points == (
+        pytest.approx(true.points, abs=0.15)
+    )

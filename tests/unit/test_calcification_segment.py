@@ -7,6 +7,7 @@ from scipy import ndimage
 from scripts.lib.arteries.centrelines import Centreline, region_labels, resampled, voxel_centres
 from scripts.lib.arteries.density import lumen_density
 from scripts.lib.arteries.names import INDEX
+from scripts.lib.calcification.bone import through_openings
 from scripts.lib.calcification.segment import find_lesions
 from scripts.lib.config import Config, plain
 from scripts.lib.images import Image
@@ -182,3 +183,27 @@ def test_plain_blood_with_calcium_and_bone_nearby_is_not_contrast():
     ct[40:45, 25:35, 20:25] = 600
     assert lumen_density(Image(ct.astype(np.float32), AFFINE), lines) < 60
     assert np.isnan(lumen_density(Image(ct, AFFINE), [line_along_z("ICA", "R")]))
+
+
+def test_calcium_that_closes_a_canal_is_found_where_the_line_is_sure():
+    ct = canal(soft_tissue())
+    true = plaque(0.0, 2.7, 180, 3)  # nothing of the lumen shows over 6 mm
+    ct[true] = 600
+    sure, unsure = (find(ct, line_along_z(sd_mm=sd_mm)).labels > 0 for sd_mm in (0.5, 0.8))
+    assert (sure & true).sum() / true.sum() > 0.8
+    assert not sure[plaque(0.0, 2.7, 180, 99) & ~true].any()
+    assert (unsure & true).sum() < (sure & true).sum()  # it may run in bone
+
+
+def test_a_line_in_thick_calcium_is_led_through_the_open_lumen():
+    ct = soft_tissue()
+    radius, angle, z = polar()
+    ct[(radius <= 2.2) & (np.abs(angle) < 70) & (np.abs(z) < 4)] = 700
+    line = line_along_z(x_mm=0.8)
+    led = through_openings(ct, AFFINE, line, 130.0)
+    middle, end = len(line.points) // 2, 2
+    assert led.points[middle, 0] < 0.2
+    assert led.points[middle, 1:] == pytest.approx(line.points[middle, 1:], abs=0.7)
+    assert led.points[end] == pytest.approx(line.points[end], abs=1e-6)
+    unsure = line_along_z(x_mm=0.8, sd_mm=1.0)
+    assert through_openings(ct, AFFINE, unsure, 130.0) is unsure

@@ -101,6 +101,13 @@ def rates(hits: int, truth: int, found: int) -> dict[str, float]:
     }
 
 
+def around_labels(first: np.ndarray, second: np.ndarray, *others: np.ndarray) -> tuple[np.ndarray, ...]:
+    """All arrays cut to the box that holds what either of the first two labels, with a voxel's margin."""
+    box = ndimage.find_objects(((first > 0) | (second > 0)).astype(np.uint8))
+    wide = tuple(slice(max(0, side.start - 1), side.stop + 1) for side in (box[0] if box else (slice(0, 1),) * 3))
+    return tuple(each[wide] for each in (first, second, *others))
+
+
 def calcifications(run: Path, sessions: pd.DataFrame, results: Path | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
     """(matched lesions with both values, detection rates by artery); lesions match where their labels overlap.
 
@@ -115,6 +122,7 @@ def calcifications(run: Path, sessions: pd.DataFrame, results: Path | None = Non
         truth = truth_table[(truth_table.subject == row.subject) & (truth_table.session == row.session)]
         found = table(session_path(results, row, "ct", "desc-calcification_lesions.tsv"))
         found = found[found.lesion.notna()]
+        truth_labels, found_labels = around_labels(truth_labels, found_labels)
         near = ndimage.grey_dilation(truth_labels, size=(3, 3, 1))  # a voxel of leeway in the plane
         hit_truth, hit_found = set(), set()
         for _, lesion in found.iterrows():

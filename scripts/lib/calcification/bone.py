@@ -3,12 +3,13 @@
 The wall of a bony canal follows the artery: seen from the centreline, its distance changes slowly along the vessel.
 Calcium stands out from it inwards, over a short length. So the distance to the first dense voxel, taken over a window
 along the artery and around it, is where the bone begins; what is dense nearer than that is calcium. Calcium that lines
-the artery for longer than the window is known by another sign: what is left open is too small for the artery.
+the artery for longer than the window is known by another sign: what is left open is too small for the artery. Where the
+centreline itself runs in what is dense, it is first led through the opening beside it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import ndimage
@@ -21,16 +22,52 @@ RADIUS_STEP_MM = 0.25
 BEYOND_MM = 3.0  # bone further than this from the lumen is not looked for
 WINDOW_MM = 12.0  # along the artery: calcium that stands out over less than half of it is seen
 WINDOW_ANGLES = 5
-OPEN_SHARE = 0.25  # dense within this share of the radius on most sides: the centreline runs in bone, no lumen is seen
+OPEN_SHARE = 0.25  # of the radius: an opening with less room than this is no lumen
 HIDDEN_MM = 2.0
+SURE_SHARE = 0.25  # of the radius: a line of no larger standard deviation does not leave its lumen
+ROOM_STEP_MM = 0.25  # of the cross-sections in which an opening is looked for
 END_MM = 2.0  # a line's last millimetres leave the artery: what touches bone there is not judged to be calcium
 NARROW_SHARE = 0.75  # bone leaves its artery room: an opening under this share of the lumen's radius has calcium in it
 WALL_PERCENTILE = 65  # calcium lies on the inner side of the wall: above the median
 
 
+def through_openings(ct: np.ndarray, affine: np.ndarray, line: Centreline, hu_min: float) -> Centreline:
+    """The line led through the open lumen where it runs in what is dense: into thick calcium, or into bone beside it.
+
+    ct: HU; affine: voxel -> RAS mm; hu_min: what is dense. Only a line that is sure to run in its artery is led: beside
+    another one, an opening may be any. In a cross-section whose centre is dense, the place within the radius that has
+    most room (at least a quarter of the radius), less its squared distance over twice the line's variance; the shifts
+    are smoothed over 1 mm along the line, and 0 where its centre is open.
+    """
+    reach = float(line.radius_mm.max())
+    at = np.arange(-2 * reach, 2 * reach + ROOM_STEP_MM, ROOM_STEP_MM)
+    u, v = np.meshgrid(at, at, indexing="ij")
+    first, second = line.frames()
+    inverse = np.linalg.inv(affine)
+    centre = np.moveaxis(line.points @ inverse[:3, :3].T + inverse[:3, 3], -1, 0)
+    closed = ndimage.map_coordinates(ct, centre, order=1, mode="nearest") >= hu_min
+    closed &= line.sd_mm <= SURE_SHARE * line.radius_mm
+    shift = np.zeros((len(line.points), 2))
+    for plane in np.flatnonzero(closed):
+        points = line.points[plane] + u[..., None] * first[plane] + v[..., None] * second[plane]
+        index = np.moveaxis(points @ inverse[:3, :3].T + inverse[:3, 3], -1, 0)
+        dense = ndimage.map_coordinates(ct, index, order=1, mode="nearest") >= hu_min
+        radius = line.radius_mm[plane]
+        room = np.minimum(ndimage.distance_transform_edt(~dense) * ROOM_STEP_MM, radius)
+        worth = room - (u**2 + v**2) / (2 * line.sd_mm[plane] ** 2)
+        worth[(np.hypot(u, v) > radius) | (room < OPEN_SHARE * radius)] = -np.inf
+        best = np.unravel_index(worth.argmax(), worth.shape)
+        if np.isfinite(worth[best]):
+            shift[plane] = u[best], v[best]
+    if not shift.any():
+        return line
+    shift = ndimage.gaussian_filter1d(shift, 1.0 / STEP_MM, axis=0, mode="nearest")
+    return replace(line, points=line.points + first * shift[:, :1] + second * shift[:, 1:])
+
+
 def wall_distance_mm(ct: np.ndarray, affine: np.ndarray, line: Centreline, hu_min: float) -> np.ndarray:
     """Distance (points, N_ANGLES) from each point of a centreline to where bone begins, mm; radius + 3 where none
-    is, 0 where the centreline itself runs in bone and no lumen is seen.
+    is, 0 where the centreline runs in what is dense and may do so for lying off in bone.
 
     ct: HU; affine: voxel -> RAS mm; hu_min: what is dense.
     """
@@ -46,7 +83,8 @@ def wall_distance_mm(ct: np.ndarray, affine: np.ndarray, line: Centreline, hu_mi
     limit = (line.radius_mm + BEYOND_MM)[:, None]
     begins = np.minimum(np.where(dense.any(axis=2), radii[dense.argmax(axis=2)], np.inf), limit)
     walled_in = (begins < OPEN_SHARE * line.radius_mm[:, None]).mean(axis=1) > 0.5
-    hidden = ndimage.binary_dilation(walled_in, iterations=round(HIDDEN_MM / STEP_MM))
+    unsure = line.sd_mm > SURE_SHARE * line.radius_mm
+    hidden = ndimage.binary_dilation(walled_in & unsure, iterations=round(HIDDEN_MM / STEP_MM))
     size = (2 * round(WINDOW_MM / STEP_MM / 2) + 1, WINDOW_ANGLES)
     around = np.pad(begins, ((0, 0), (WINDOW_ANGLES, WINDOW_ANGLES)), mode="wrap")
     wall = ndimage.percentile_filter(around, WALL_PERCENTILE, size=size, mode="nearest")

@@ -8,11 +8,12 @@ dense calcium looks wider than it is (blooming).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from scipy import ndimage
+from scipy.optimize import least_squares
 from scipy.spatial import cKDTree
 from scipy.special import ndtr
 
@@ -25,6 +26,9 @@ CENTRE_SHARE = 0.35  # calcium within this share of the radius covers the lumen'
 WALL_SHARE = 0.75  # of the lumen's radius: what lies further out counts for the arc
 LEAST_HU_ABOVE = 50.0  # half maximum is sought no nearer to the background than this: there it is noise
 SHARPEST = 1.25  # rays blurred by more than this times the sharpest one (along thick slices) do not tell thickness
+OUTWARD_MM = 0.8  # calcium of an artery's wall lies no further outside the lumen than this: wall and blur ...
+INWARD_SHARE = 0.4  # ... and no nearer to its centre than this share of the radius
+WALL_SD_MM = 0.4  # how sharp these bounds of where calcium lies are: wall and blur vary
 LOOP_MM = 4.0  # samples whose nearest centreline point is further along than this belong to another limb of a loop
 
 
@@ -79,8 +83,8 @@ def measure_geometry(
     if len(at_index) == 0:
         return LesionGeometry()
     at = at_index @ affine[:3, :3].T + affine[:3, 3]
-    tree = cKDTree(line.points)
-    distance, nearest = tree.query(at)
+    line = settled(line, at, np.maximum(ct[lesion] - float(settings["background_hu"]), 0))
+    distance, nearest = cKDTree(line.points).query(at)
     reach_mm = float(distance.max()) + 1.5
     planes = np.arange(max(0, nearest.min() - 6), min(len(line.points), nearest.max() + 7))
     allowed = ndimage.binary_dilation(lesion, np.ones((3, 3, 3))) & (lesion | (ct < settings["hu_min"]))
@@ -119,6 +123,33 @@ def measure_geometry(
         radius_voxels=_radius_voxels(line, planes[with_any], affine),
         width_mm=float(np.radians(extent)) * radius,
     )
+
+
+def settled(line: Centreline, calcium: np.ndarray, weight: np.ndarray) -> Centreline:
+    """The line moved sideways, as a whole, to where a lesion lies in the wall of its artery.
+
+    calcium: (n, 3) RAS mm, points of the lesion; weight: (n,). Two lengths are known, each with its uncertainty: how
+    far the line may be off (its `sd_mm`), and between which distances from it calcium of the wall lies (give or take
+    WALL_SD_MM, seen anew in every millimetre of the lesion's length). The most likely shift is taken: none where the
+    lesion lies within these bounds. An arc seen from a centre that lies off is too small or too large.
+    """
+    nearest = cKDTree(line.points).query(calcium)[1]
+    first, second = (normals[nearest] for normals in line.frames())
+    away = calcium - line.points[nearest]
+    across = np.stack([np.einsum("ij,ij->i", away, first), np.einsum("ij,ij->i", away, second)], axis=1)
+    radius, sd_mm = line.radius_mm[nearest], float(line.sd_mm[nearest].mean())
+    seen_times = max(1.0, float(np.ptp(nearest)) * STEP_MM)
+    share = np.sqrt(weight / max(float(weight.sum()), 1e-9) * seen_times) / WALL_SD_MM
+
+    def unlikely(shift: np.ndarray) -> np.ndarray:
+        distance = np.linalg.norm(across - shift, axis=1)
+        out = np.maximum(distance - radius - OUTWARD_MM, 0) + np.maximum(radius * INWARD_SHARE - distance, 0)
+        return np.append(out * share, shift / sd_mm)
+
+    shift = least_squares(unlikely, np.zeros(2)).x
+    middle = int(np.median(nearest))
+    sideways = [normals[middle] for normals in line.frames()]
+    return replace(line, points=line.points + shift[0] * sideways[0] + shift[1] * sideways[1])
 
 
 def _sample(

@@ -19,7 +19,7 @@ from skimage.filters import apply_hysteresis_threshold
 from scripts.lib.arteries.centrelines import Centreline, box_affine
 from scripts.lib.arteries.masks import mask_box
 from scripts.lib.arteries.names import INDEX
-from scripts.lib.calcification.bone import behind, polar_position, wall_distance_mm
+from scripts.lib.calcification.bone import behind, polar_position, through_openings, wall_distance_mm
 from scripts.lib.images import Image
 
 CONNECTED = np.ones((3, 3, 3), int)  # 26 neighbours
@@ -124,6 +124,7 @@ def depth_within(
     for line in lines:
         mine = where & (region == INDEX[line.name])
         if mine.any():
+            line = through_openings(part.data, part.affine, line, hu_min)
             seen = polar_position(np.argwhere(mine) @ part.affine[:3, :3].T + part.affine[:3, 3], line)
             wall, core = (
                 wall_distance_mm(part.data, part.affine, line, hu) for hu in (hu_min, float(settings["bone_hu_min"]))
