@@ -34,7 +34,7 @@ from scripts.lib.registration import register_both_ways, register_rigid
 from scripts.lib.small_vessel.posterior import read_model
 from scripts.lib.small_vessel.session import NotMeasured, brain_on, priors_on, read_checked, to_reference
 from scripts.lib.small_vessel.tissues import TissueError
-from scripts.lib.tables import FAILED, MISSING, USABLE, read_json, read_tsv, write_not_made, write_tsv
+from scripts.lib.tables import FAILED, MISSING, USABLE, read_json, read_tsv, was_made, write_not_made, write_tsv
 
 WMH_MEASURES = (
     *("wmh_volume_cm3", "wmh_periventricular_cm3", "wmh_deep_cm3", "n_wmh_lesions", "fazekas_periventricular"),
@@ -83,6 +83,8 @@ def read_visit(visit, flair, brain, grid, from_half):
     half_to_flair = sitk.CompositeTransform([to_reference(visit, "FLAIR").GetInverse(), half_to_reference])
     mask = None
     if visit.get("wmh"):
+        if not was_made(visit["wmh"]):
+            raise NotMeasured(FAILED, "a visit has no WMH mask: its WMH were not segmented")
         drawn = read_image(visit["wmh"])
         mask = resample(drawn.with_data((drawn.data > 0.5).astype(np.float32)), grid, half_to_flair).data >= 0.5
     return Visit(

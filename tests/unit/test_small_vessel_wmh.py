@@ -292,7 +292,7 @@ def test_wide_means_on_a_coarser_grid_are_scipys(voxel_mm):
     for sigma_mm in (2.0, 5.0, 8.0):
         exact = ndimage.gaussian_filter(data, sigma_mm / np.array(voxel_mm))[middle]
         off = mean_at(data, sigma_mm, np.array(voxel_mm), middle) - exact
-        assert np.sqrt((off**2).mean()) < 0.01 * exact.std() + 1e-5
+        assert np.sqrt((off**2).mean()) < 0.03 * exact.std() + 1e-5
         assert np.abs(off).max() < 0.1 * exact.std()
 
 
