@@ -54,6 +54,12 @@ def for_wmh_tool(column):
     return image(column) if named else []
 
 
+def wmh_from_elsewhere():
+    """Input function: the WMH mask of a session that the built-in method did not make: the user's or the tool's."""
+    made = made_from("FLAIR", "anat", "space-FLAIR_desc-wmh_mask.nii.gz")
+    return made if CONFIG.wmh_tool.command else image("wmh")
+
+
 def wmh_tool_weights():
     """The WMH tool's weights, so that a change of them makes the masks anew."""
     return CONFIG.wmh_tool.weights or []

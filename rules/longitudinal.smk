@@ -3,7 +3,7 @@ rule measure_change:
         **both_visits(
             **{name: reference_image(name) for name in REFERENCES if name != "FLAIR"},
             FLAIR=image("FLAIR"),
-            wmh=image("wmh"),
+            wmh=wmh_from_elsewhere(),
             checks=of_row(lambda row: checks()),
             brain=brain_mask(),
             from_template=between_template_and_reference("MNI152", "reference"),

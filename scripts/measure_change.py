@@ -5,6 +5,7 @@ import pandas as pd
 import SimpleITK as sitk
 
 from scripts.lib.images import (
+    Image,
     bounding_box,
     crop,
     linear_transform,
@@ -29,11 +30,11 @@ from scripts.lib.longitudinal import (
     wmh_pair,
     wmh_rows,
 )
-from scripts.lib.registration import register_rigid
+from scripts.lib.registration import register_both_ways, register_rigid
 from scripts.lib.small_vessel.posterior import read_model
 from scripts.lib.small_vessel.session import NotMeasured, brain_on, priors_on, read_checked, to_reference
 from scripts.lib.small_vessel.tissues import TissueError
-from scripts.lib.tables import FAILED, MISSING, USABLE, read_json, read_tsv, write_not_made, write_tsv
+from scripts.lib.tables import FAILED, MISSING, USABLE, read_json, read_tsv, was_made, write_not_made, write_tsv
 
 WMH_MEASURES = (
     *("wmh_volume_cm3", "wmh_periventricular_cm3", "wmh_deep_cm3", "n_wmh_lesions", "fazekas_periventricular"),
@@ -52,19 +53,26 @@ def visits_of(given):
 
 
 def motion_between(visits, columns, settings):
-    """4 x 4 from the first visit's reference points to the second's; NotMeasured if the two cannot be registered."""
-    images = []
+    """4 x 4 from the first visit's reference points to the second's; NotMeasured if the two cannot be registered.
+
+    One search there and one back, which must agree; where they do not, both with the restarts of any registration.
+    """
+    images: list[Image] = []
     for visit, column in zip(visits, columns, strict=True):
         if column not in visit or not visit[column]:
             raise NotMeasured(MISSING, "a visit has no MRI")
         images.append(read_checked(visit, column))
+    limit_mm = settings["change"]["motion_gap_mm_max"]
+    motion, gap_mm = symmetric_motion(*register_both_ways(images[0], images[1], settings["registration"]))
+    if gap_mm <= limit_mm:
+        return motion
     forward = register_rigid(images[0], images[1], settings["registration"])
     backward = register_rigid(images[1], images[0], settings["registration"])
     for result in (forward, backward):
         if result.status == FAILED:
             raise NotMeasured(FAILED, f"registration of the two visits: {result.reason}")
     motion, gap_mm = symmetric_motion(forward.matrix_ras, backward.matrix_ras)
-    if gap_mm > settings["change"]["motion_gap_mm_max"]:
+    if gap_mm > limit_mm:
         raise NotMeasured(FAILED, f"registration of the two visits: there and back differ by {gap_mm:.1f} mm")
     return motion
 
@@ -75,6 +83,8 @@ def read_visit(visit, flair, brain, grid, from_half):
     half_to_flair = sitk.CompositeTransform([to_reference(visit, "FLAIR").GetInverse(), half_to_reference])
     mask = None
     if visit.get("wmh"):
+        if not was_made(visit["wmh"]):
+            raise NotMeasured(FAILED, "a visit has no WMH mask: its WMH were not segmented")
         drawn = read_image(visit["wmh"])
         mask = resample(drawn.with_data((drawn.data > 0.5).astype(np.float32)), grid, half_to_flair).data >= 0.5
     return Visit(

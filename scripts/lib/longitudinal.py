@@ -72,8 +72,10 @@ def symmetric_motion(forward: np.ndarray, backward: np.ndarray) -> tuple[np.ndar
 def half_way_grid(images: Sequence[Image], to_half: Sequence[np.ndarray], voxel_mm: float) -> Image:
     """Empty image (uint8) on a cubic grid that covers what both images show in half-way space.
 
-    to_half: per image, 4 x 4 from its points to half-way points (RAS mm). The grid depends on the pair, not its order.
+    to_half: per image, 4 x 4 from its points to half-way points (RAS mm). The grid is no finer than `voxel_mm` and than
+    a cube of the volume of the finer image's voxel: thick slices hold no more. It depends on the pair, not its order.
     """
+    voxel_mm = max(voxel_mm, min(image.voxel_volume_mm3 for image in images) ** (1 / 3))
     lows, highs = [], []
     for image, matrix in zip(images, to_half, strict=True):
         ends = np.array(np.meshgrid(*[(0, n - 1) for n in image.data.shape], indexing="ij")).reshape(3, -1)

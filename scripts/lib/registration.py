@@ -36,6 +36,7 @@ PARTIAL_SHARE = 0.75  # a head of less than this share of the other one's volume
 START_ANGLES_DEG = (-20.0, 0.0, 20.0)
 START_SAMPLES = 4000
 STARTS_KEPT = 2
+UNTURNED = 2  # the first starts: the scanner's frame, and centres aligned
 COARSE_SAMPLES = 15000
 FINE_SAMPLES = 40000
 NEAR_MM = 4.0  # rough ends, on few samples, that lie this close together are one end
@@ -217,6 +218,21 @@ def near_end(matcher: Matcher, fixed: Prepared, seed: int) -> sitk.Euler3DTransf
     if displacement_mm(end, other, fixed) > NEAR_MM:
         return None
     return matcher.optimise(end, COARSE_SAMPLES, seed, 0.01)[1]
+
+
+def register_both_ways(first: Image, second: Image, settings: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    """Two MRIs of one head, there and back: 4 x 4 from points of the first to the second's, and the other way, RAS mm.
+
+    One search each, without restarts, from the scanner's frame and from aligned centres, on samples of its own: that
+    the two agree is the check of both.
+    """
+    ready = prepare(first, False, settings["fine_mm"]), prepare(second, False, settings["fine_mm"])
+    found = []
+    for fixed, moving in (ready, ready[::-1]):
+        coarse, fine = (Matcher(fixed, moving, settings[size]) for size in ("coarse_mm", "fine_mm"))
+        best = best_end(coarse, head_starts(fixed, moving)[:UNTURNED], int(settings["seed"]))
+        found.append(matrix_ras(fine.optimise(best, FINE_SAMPLES, int(settings["seed"]), 0.01)[1]))
+    return found[0], found[1]
 
 
 def best_end(matcher: Matcher, starts: Sequence[Start], seed: int) -> Start:

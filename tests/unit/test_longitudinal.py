@@ -77,6 +77,9 @@ def test_the_half_way_grid_depends_on_the_pair_not_on_its_order():
     back = half_way_grid((second, first), (np.linalg.inv(half), half), 2.0)
     assert there.data.shape == back.data.shape
     np.testing.assert_array_equal(there.affine, back.affine)
+    # a cube of the finer visit's voxel: 3.2 x 3.2 x 4 mm; a setting above that holds
+    np.testing.assert_allclose(np.diag(there.affine)[:3], (3.2 * 3.2 * 4) ** (1 / 3))
+    assert half_way_grid((first, second), (half, np.linalg.inv(half)), 5.0).voxel_mm == pytest.approx(5.0)
     far = np.eye(4)
     far[2, 3] = 1000.0
     with pytest.raises(ValueError, match="no common part"):

@@ -7,13 +7,14 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
 from scripts.lib.config import Config, plain
 from scripts.lib.distance import distance_mm
 from scripts.lib.images import Image, bounding_box, crop
 from scripts.lib.longitudinal import Visit, growth_and_shrinkage_cm3, wmh_pair
-from scripts.lib.small_vessel.grid import closed, depth_mm, drop_small
+from scripts.lib.small_vessel.grid import closed, depth_mm, drop_small, mean_at, outside_of
 from scripts.lib.small_vessel.posterior import FEATURES, read_model
 from scripts.lib.small_vessel.tissues import CSF, VENTRICLES, TissueError, correct_bias, mode_of, onto, template_priors
 from scripts.lib.small_vessel.wmh import mask_of, segment_wmh
@@ -280,3 +281,22 @@ def test_csf_outside_the_ventricles_is_labelled_apart():
 
 def _points(image):
     return np.moveaxis(np.indices(image.data.shape), 0, -1) @ image.affine[:3, :3].T + image.affine[:3, 3]
+
+
+@pytest.mark.parametrize("voxel_mm", [(1.0, 1.0, 1.0), (0.9, 0.9, 4.0), (1.5, 1.5, 1.5)])
+def test_wide_means_on_a_coarser_grid_are_scipys(voxel_mm):
+    noise = np.random.default_rng(3).standard_normal((64, 48, 48))  # whole blocks
+    data = (ndimage.gaussian_filter(noise, 1.5) * 10 + 3).astype(np.float32)
+    middle = np.zeros(data.shape, bool)
+    middle[10:-10, 10:-10, 10:-10] = True
+    for sigma_mm in (2.0, 5.0, 8.0):
+        exact = ndimage.gaussian_filter(data, sigma_mm / np.array(voxel_mm))[middle]
+        off = mean_at(data, sigma_mm, np.array(voxel_mm), middle) - exact
+        assert np.sqrt((off**2).mean()) < 0.03 * exact.std() + 1e-5
+        assert np.abs(off).max() < 0.1 * exact.std()
+
+
+def test_outside_is_what_scipys_filled_holes_leave():
+    mask = ndimage.gaussian_filter(np.random.default_rng(5).standard_normal((40, 30, 20)), 2) > 0
+    np.testing.assert_array_equal(outside_of(mask), ~ndimage.binary_fill_holes(mask))
+    assert not outside_of(np.ones((4, 4, 4), bool)).any()

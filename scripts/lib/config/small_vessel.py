@@ -124,7 +124,7 @@ class ChangeSettings(Section):
     """Change between two visits."""
 
     half_way_voxel_mm: float = 1.0
-    """Voxel size of the half-way space."""
+    """Voxel size of the half-way space; coarser where the finer visit's voxels are larger (a cube of their volume)."""
     motion_gap_mm_max: float = 1.5
     """The registrations from the first to the second visit and back must agree to this over the head."""
     difference_sd_min: float = 4.0

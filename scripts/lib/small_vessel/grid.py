@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from scripts.lib.distance import dilate_mm, distance_mm, erode_mm
+from scripts.lib.distance import box_around, dilate_mm, distance_mm, erode_mm
 
 NEIGHBOURS_26 = np.ones((3, 3, 3), bool)
 
@@ -19,13 +19,28 @@ def paste(part: np.ndarray, box: tuple[slice, ...], shape: tuple[int, ...]) -> n
 
 def depth_mm(mask: np.ndarray, voxel_mm: np.ndarray) -> np.ndarray:
     """Depth (mm) under the surface of the mask, holes filled; the array's ends do not count as surface."""
-    filled = np.pad(ndimage.binary_fill_holes(mask), 1, mode="edge")
-    return distance_mm(~filled, voxel_mm)[1:-1, 1:-1, 1:-1]
+    return distance_mm(outside_of(np.pad(mask, 1, mode="edge")), voxel_mm)[1:-1, 1:-1, 1:-1]
+
+
+def outside_of(mask: np.ndarray) -> np.ndarray:
+    """What is neither the mask nor a hole that it encloses (scipy's `binary_fill_holes`, several times as fast)."""
+    pieces, _ = ndimage.label(~mask)
+    faces = [pieces[(slice(None),) * axis + (end,)] for axis in range(pieces.ndim) for end in (0, -1)]
+    open_pieces = np.zeros(pieces.max() + 1, bool)
+    for face in faces:
+        open_pieces[face] = True
+    open_pieces[0] = False
+    return open_pieces[pieces]
 
 
 def closed(mask: np.ndarray, radius_mm: float, voxel_mm: np.ndarray) -> np.ndarray:
     """The mask closed by a ball: gaps up to 2 x `radius_mm` wide are filled."""
-    return erode_mm(np.pad(dilate_mm(mask, radius_mm, voxel_mm), 1, mode="edge"), radius_mm, voxel_mm)[1:-1, 1:-1, 1:-1]
+    filled = np.zeros(mask.shape, bool)
+    if mask.any():
+        box = box_around(mask, 2 * radius_mm, voxel_mm)
+        wide = np.pad(dilate_mm(mask[box], radius_mm, voxel_mm), 1, mode="edge")
+        filled[box] = erode_mm(wide, radius_mm, voxel_mm)[1:-1, 1:-1, 1:-1]
+    return filled
 
 
 def opened(mask: np.ndarray, radius_mm: float, voxel_mm: np.ndarray) -> np.ndarray:
@@ -60,3 +75,28 @@ def smooth(data: np.ndarray, inside: np.ndarray, sigma_mm: float | np.ndarray, v
     weight = ndimage.gaussian_filter(inside.astype(np.float32), sigma)
     mean = ndimage.gaussian_filter(np.where(inside, data, 0).astype(np.float32), sigma)
     return np.where(weight > 1e-3, mean / np.maximum(weight, 1e-3), 0).astype(np.float32)
+
+
+def mean_at(data: np.ndarray, sigma_mm: float, voxel_mm: np.ndarray, place: np.ndarray) -> np.ndarray:
+    """Gaussian mean (k,) of `data` at the k voxels of `place`; a wide one is taken on a coarser grid.
+
+    Blocks of up to half a sigma are averaged and read by straight lines between their middles; the spread that both add
+    (1/12 and 1/6 of the block's square) is left out of the Gaussian. The far ends are mirrored up to whole blocks.
+    """
+    voxel_mm = np.asarray(voxel_mm)
+    blocks = np.maximum(1, np.floor(sigma_mm / 2 / voxel_mm)).astype(int)
+    spread = np.where(blocks > 1, (blocks * voxel_mm) ** 2 / 4, 0)
+    sigma = np.sqrt(sigma_mm**2 - spread) / (blocks * voxel_mm)
+    missing = [(0, -n % block) for n, block in zip(data.shape, blocks, strict=True)]
+    padded = np.pad(data, missing, mode="symmetric")
+    for axis, block in enumerate(blocks):
+        shape = (*padded.shape[:axis], -1, block, *padded.shape[axis + 1 :])
+        padded = padded.reshape(shape).mean(axis=axis + 1, dtype=np.float32) if block > 1 else padded
+    mean = ndimage.gaussian_filter(padded.astype(np.float32, copy=False), sigma)
+    if (blocks == 1).all():
+        return mean[place]
+    at = [
+        (where + np.float32(0.5)) / block - np.float32(0.5)
+        for where, block in zip(np.nonzero(place), blocks, strict=True)
+    ]
+    return ndimage.map_coordinates(mean, np.array(at, np.float32), np.float32, order=1, mode="nearest")

@@ -17,7 +17,7 @@ import numpy as np
 from scipy import ndimage
 from scipy.special import expit
 
-from scripts.lib.small_vessel.grid import smooth
+from scripts.lib.small_vessel.grid import mean_at, smooth
 
 if TYPE_CHECKING:
     from scripts.lib.small_vessel.wmh import Brain
@@ -73,31 +73,36 @@ def features_of(brain: Brain, place: np.ndarray) -> np.ndarray:
     """Features (k, n) of the k voxels of `place`, in the order of `FEATURES`."""
     voxel_mm, levels = brain.flair.voxel_mm, brain.levels
     contrast = levels.wm - levels.csf
-    level = ((brain.flair.data - levels.wm) / contrast).astype(np.float32)
+    grid = ((brain.flair.data - levels.wm) / contrast).astype(np.float32)
     solid = brain.mask & ~brain.csf_like
-    near = [smooth(level, solid, sigma_mm, voxel_mm) for sigma_mm in SCALES_MM]
+    tissue, free = np.where(solid, grid, 0), (brain.mask & brain.csf_like).astype(np.float32)
+    finest = smooth(grid, solid, SCALES_MM[0], voxel_mm)
     around = 2 * np.round(AROUND_MM / voxel_mm).astype(int) + 1
-    free = (brain.mask & brain.csf_like).astype(np.float32)
+    highest = ndimage.maximum_filter(np.where(solid, finest, -1), size=around)[place]
+    level, near = grid[place], [finest[place]]
+    for sigma_mm in SCALES_MM[1:]:
+        share = mean_at(solid, sigma_mm, voxel_mm, place)
+        near.append(mean_at(tissue, sigma_mm, voxel_mm, place) / np.maximum(share, 1e-3))
     grey, wm_sd, gm_sd = ((value / contrast) for value in (levels.gm - levels.wm, levels.wm_sd, levels.gm_sd))
-    highest = ndimage.maximum_filter(np.where(solid, near[0], -1), size=around)
-    grids = {
+    grey_prior = brain.grey[place]
+    found = {
         "level": level,
-        "above_normal_sd": np.clip((level - grey * brain.grey) / wm_sd, -5, 20),
+        "above_normal_sd": np.clip((level - grey * grey_prior) / wm_sd, -5, 20),
         "above_grey_sd": np.clip((level - grey) / gm_sd, -8, 15),
         "above_grey_sd_1.5mm": np.clip((near[0] - grey) / gm_sd, -8, 15),
-        "above_normal_sd_3mm": np.clip((near[1] - grey * brain.grey) / wm_sd, -5, 15),
+        "above_normal_sd_3mm": np.clip((near[1] - grey * grey_prior) / wm_sd, -5, 15),
         "share_of_highest": level / np.maximum(highest, 0.15),
         "level_over_8mm": level - near[2],
         "level_1.5mm_over_8mm": near[0] - near[2],
         "level_3mm_over_8mm": near[1] - near[2],
         "highest_above_grey_sd": np.clip((highest - grey) / gm_sd, -8, 15),
         "highest": highest,
-        "white_prior": brain.white,
-        "grey_prior": brain.grey,
-        "white_prior_5mm": ndimage.gaussian_filter(brain.priors["wm"], 5.0 / voxel_mm),
-        "depth": np.minimum(brain.depth_mm, FAR_MM) / FAR_MM,
-        "from_ventricles": np.minimum(brain.from_ventricles_mm, FAR_MM) / FAR_MM,
-        "csf_2mm": ndimage.gaussian_filter(free, 2.0 / voxel_mm),
-        "csf_5mm": ndimage.gaussian_filter(free, 5.0 / voxel_mm),
+        "white_prior": brain.white[place],
+        "grey_prior": grey_prior,
+        "white_prior_5mm": mean_at(brain.priors["wm"], 5.0, voxel_mm, place),
+        "depth": np.minimum(brain.depth_mm[place], FAR_MM) / FAR_MM,
+        "from_ventricles": np.minimum(brain.from_ventricles_mm[place], FAR_MM) / FAR_MM,
+        "csf_2mm": mean_at(free, 2.0, voxel_mm, place),
+        "csf_5mm": mean_at(free, 5.0, voxel_mm, place),
     }
-    return np.stack([grids[name][place] for name in FEATURES], axis=1).astype(np.float32)
+    return np.stack([found[name] for name in FEATURES], axis=1).astype(np.float32)

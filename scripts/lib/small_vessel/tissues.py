@@ -16,7 +16,7 @@ import SimpleITK as sitk
 from scipy import ndimage
 
 from scripts.lib.distance import dilate_mm, distance_mm, erode_mm
-from scripts.lib.images import RAS_TO_LPS, Image, from_sitk, moved, to_sitk
+from scripts.lib.images import RAS_TO_LPS, Image, bounding_box, from_sitk, moved, to_sitk
 from scripts.lib.mni152 import mni152_map
 
 OTHER, WHITE_MATTER, VENTRICLES, CORTEX, CSF = 1, 2, 3, 4, 5
@@ -59,13 +59,16 @@ def template_priors() -> dict[str, Image]:
     """
     wm, gm = (mni152_map(name) for name in ("wm", "gm"))
     csf = np.clip(1 - wm.data - gm.data, 0, 1)
-    pieces, _ = ndimage.label((csf > 0.5) & (_depth_under_hull_mm(csf < 0.5) > 15))
+    deep = (csf > 0.5) & (_depth_under_hull_mm(csf < 0.5) > 15)
+    middle = bounding_box(deep)
+    pieces, _ = ndimage.label(deep[middle])
     voxels = np.argwhere(pieces)
     to_voxel = np.linalg.inv(wm.affine)
-    seeds = [(to_voxel @ [*seed, 1.0])[:3] for seed in HORN_SEEDS_MNI_MM]
+    seeds = [(to_voxel @ [*seed, 1.0])[:3] - [s.start for s in middle] for seed in HORN_SEEDS_MNI_MM]
     nearest = [voxels[((voxels - seed) ** 2).sum(axis=1).argmin()] for seed in seeds]
     core = np.isin(pieces, [pieces[tuple(voxel)] for voxel in nearest])
-    ventricles = np.where(ndimage.binary_dilation(core), csf, 0).astype(np.float32)
+    ventricles = np.zeros_like(csf, np.float32)
+    ventricles[middle] = np.where(ndimage.binary_dilation(core), csf[middle], 0)
     deep_grey = np.zeros_like(gm.data)
     for corners in DEEP_GREY_BOXES_MNI_MM:
         low, high = (to_voxel @ [*corner, 1.0] for corner in corners)
