@@ -164,7 +164,7 @@ def reference_image(name):
 
 def subject_measures_file(subject):
     """A subject's rows of the cohort's tables."""
-    return str(OUT / SEALS_FOLDER / f"sub-{subject}/measures.json")
+    return f"{OUT}/{SEALS_FOLDER}/sub-{subject}/measures.json"
 
 
 def subject_seal(subject):

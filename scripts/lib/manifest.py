@@ -63,8 +63,8 @@ def index_bids(bids_dir: str | Path) -> list[Row]:
     Paths in the rows are relative to `bids_dir`. Raises ManifestError if the folder has no subjects, or if two files
     claim one column (the message says how to choose).
     """
-    root = Path(bids_dir)
-    if not root.is_dir():
+    root = str(Path(bids_dir))
+    if not os.path.isdir(root):
         raise ManifestError(f"{root}: no such folder (bids_dir)")
     found: dict[tuple[str, str], dict[str, list[str]]] = {}
     for subject, session, path in _session_files(root):
@@ -72,19 +72,19 @@ def index_bids(bids_dir: str | Path) -> list[Row]:
         column = column_of(path)
         if column:
             check_place(path, subject, session)
-            columns.setdefault(column, []).append(path.relative_to(root).as_posix())
+            columns.setdefault(column, []).append(path[len(root) + 1 :])
     if not found:
         raise ManifestError(f"{root}: holds no sub-*/ folder with images; see README, 'Your own data'")
-    for derivative in sorted(_folders(root / "derivatives")):
+    for derivative in _folders(f"{root}/derivatives"):
         for subject, session, path in _session_files(derivative, (*NIFTI, *DRAWINGS)):
             column = _mask_column_of(path)
             if column and (subject, session) in found:
                 check_place(path, subject, session)
                 columns = found[subject, session]
-                columns.setdefault(column, []).append(path.relative_to(root).as_posix())
+                columns.setdefault(column, []).append(path[len(root) + 1 :])
                 if column == "arteries":
-                    space = entities_of(path.name).get("space", "ct")
-                    check_space(space, str(path))
+                    space = entities_of(os.path.basename(path)).get("space", "ct")
+                    check_space(space, path)
                     columns["arteries_space"] = [space]
     return [
         Row(subject, session, _one_each(found[subject, session], root) | _dates(root, subject, session))
@@ -92,35 +92,36 @@ def index_bids(bids_dir: str | Path) -> list[Row]:
     ]
 
 
-def _folders(path: Path, prefix: str = "") -> list[Path]:
-    if not path.is_dir():
+def _folders(path: str, prefix: str = "") -> list[str]:
+    """Paths of the folders in a folder, sorted; none where there is no such folder."""
+    try:
+        with os.scandir(path) as entries:
+            return sorted(entry.path for entry in entries if entry.name.startswith(prefix) and entry.is_dir())
+    except (FileNotFoundError, NotADirectoryError):
         return []
-    with os.scandir(path) as entries:
-        return sorted(Path(entry.path) for entry in entries if entry.is_dir() and entry.name.startswith(prefix))
 
 
-def _session_files(root: Path, endings: tuple[str, ...] = NIFTI) -> Iterator[tuple[str, str, Path]]:
+def _session_files(root: str, endings: tuple[str, ...] = NIFTI) -> Iterator[tuple[str, str, str]]:
     """(subject, session, file) for every file of these endings of every subject-session under a BIDS-like root."""
     for subject_dir in _folders(root, "sub-"):
-        subject = subject_dir.name.removeprefix("sub-")
+        subject = os.path.basename(subject_dir).removeprefix("sub-")
         sessions = _folders(subject_dir, "ses-") or [subject_dir]
         for session_dir in sessions:
-            session = session_dir.name.removeprefix("ses-") if session_dir != subject_dir else NO_SESSION
+            session = os.path.basename(session_dir).removeprefix("ses-") if session_dir != subject_dir else NO_SESSION
             for label in (subject, session):
                 if not LABEL.fullmatch(label):
                     raise ManifestError(f"{session_dir}: the label {label!r} may hold letters and digits only (BIDS)")
             for datatype in _folders(session_dir):
-                with os.scandir(datatype) as entries:
-                    for entry in sorted(entries, key=lambda item: item.name):
-                        if entry.name.endswith(endings):
-                            yield subject, session, Path(entry.path)
+                for name in sorted(os.listdir(datatype)):
+                    if name.endswith(endings):
+                        yield subject, session, f"{datatype}/{name}"
 
 
-def column_of(path: Path) -> str | None:
+def column_of(path: str) -> str | None:
     """The manifest's column for a raw image, from its folder, suffix and entities."""
-    stem = path.name.split(".")[0]
+    folder, name = os.path.split(path)
+    folder, stem = os.path.basename(folder), name.split(".")[0]
     suffix, entities = stem.rsplit("_", 1)[-1], entities_of(stem)
-    folder = path.parent.name
     if folder == "vwi" or suffix == "vwi" or entities.get("acq", "").lower().startswith("vwi"):
         return "vwi_ce" if "ce" in entities else "vwi"
     if suffix == "ct" and folder in ("ct", "anat"):
@@ -132,23 +133,24 @@ def column_of(path: Path) -> str | None:
     return "angio" if suffix == "angio" else None
 
 
-def _mask_column_of(path: Path) -> str | None:
+def _mask_column_of(path: str) -> str | None:
     """The manifest's column for a mask made elsewhere (`derivatives/<any>/sub-*/...`)."""
-    stem = path.name.split(".")[0]
+    name = os.path.basename(path)
+    stem = name.split(".")[0]
     suffix, description = stem.rsplit("_", 1)[-1], entities_of(stem).get("desc", "")
     if suffix in DRAWING_SUFFIXES and description in ("reader1", "reader2"):
-        sidecar = path.suffix == ".json" and suffix == "dseg"
+        sidecar = name.endswith(".json") and suffix == "dseg"
         return None if sidecar else f"wall_{description}"
     if suffix == "points" and description == "vessel":
         return "wall_points"
-    if not path.name.endswith(NIFTI):
+    if not name.endswith(NIFTI):
         return None
     if suffix == "dseg" and description == "arteries":
         return "arteries"
     return "wmh" if suffix == "mask" and description == "wmh" else None
 
 
-def _one_each(columns: Mapping[str, list[str]], root: Path) -> dict[str, str]:
+def _one_each(columns: Mapping[str, list[str]], root: str) -> dict[str, str]:
     chosen = {}
     for column, paths in columns.items():
         if len(paths) > 1:
@@ -164,14 +166,14 @@ def _one_each(columns: Mapping[str, list[str]], root: Path) -> dict[str, str]:
     return chosen
 
 
-def _dates(root: Path, subject: str, session: str) -> dict[str, str]:
+def _dates(root: str, subject: str, session: str) -> dict[str, str]:
     """acq_time from sub-X_sessions.tsv, and the CT's own from the session's scans.tsv where there is one."""
     dates = {}
-    path = root / f"sub-{subject}" / f"sub-{subject}_sessions.tsv"
+    path = f"{root}/sub-{subject}/sub-{subject}_sessions.tsv"
     for number, row in table_rows(path, "session_id"):
         if row["session_id"].removeprefix("ses-") == session and row.get("acq_time", "n/a") not in ("n/a", ""):
             dates["acq_time"] = checked_date(row["acq_time"], f"{path}, row {number}, acq_time")
-    path = root / f"sub-{subject}" / f"ses-{session}" / f"sub-{subject}_ses-{session}_scans.tsv"
+    path = f"{root}/sub-{subject}/ses-{session}/sub-{subject}_ses-{session}_scans.tsv"
     for number, row in table_rows(path, "filename"):
         if row["filename"].split(".")[0].endswith("_ct") and row.get("acq_time", "n/a") not in ("n/a", ""):
             dates["ct_acq_time"] = checked_date(row["acq_time"], f"{path}, row {number}, acq_time")

@@ -33,14 +33,14 @@ def entities_of(name: str) -> dict[str, str]:
     return dict(ENTITY.findall(name.split(".")[0]))
 
 
-def check_place(path: Path, subject: str, session: str) -> None:
+def check_place(path: str, subject: str, session: str) -> None:
     """Raise ManifestError for a link that leads nowhere, and for a file whose name is of another subject-session."""
     if not os.path.isfile(path):  # also false for a circular link
         raise ManifestError(
             f"{path}: is no file, or a link that leads nowhere or to itself; fetch it (git annex get, datalad get), "
             "or delete it"
         )
-    named = entities_of(path.name)
+    named = entities_of(os.path.basename(path))
     for entity, label in (("sub", subject), ("ses", session)):
         if named.get(entity, label) != label and (entity == "sub" or session != NO_SESSION):
             raise ManifestError(
@@ -58,12 +58,12 @@ def checked_date(text: str, where: str) -> str:
     return text
 
 
-def table_rows(path: Path, key: str) -> list[tuple[int, dict[str, str]]]:
+def table_rows(path: str | Path, key: str) -> list[tuple[int, dict[str, str]]]:
     """Row numbers (the header is row 1) and cells of a BIDS table that may not exist; `key` is a column it must have.
 
     Raises ManifestError for what is no such table.
     """
-    if not path.is_file():
+    if not os.path.isfile(path):
         return []
     reader = open_table(path)
     header = list(reader.fieldnames or [])
@@ -75,9 +75,9 @@ def table_rows(path: Path, key: str) -> list[tuple[int, dict[str, str]]]:
     ]
 
 
-def open_table(path: Path) -> csv.DictReader[str]:
+def open_table(path: str | Path) -> csv.DictReader[str]:
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = Path(path).read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise ManifestError(f"{path}: is not UTF-8; save it with that encoding") from None
     return csv.DictReader(io.StringIO(text, newline=""), delimiter="\t")

@@ -127,7 +127,7 @@ def in_image(path: Path) -> Iterator[tuple[str, str]]:
             yield "name", f"the header's {field} says {text!r}: empty it"
     if len(getattr(header, "extensions", ())):
         yield "name", "the header has extensions, which may hold the DICOM header: take them out"
-    column = column_of(path)
+    column = column_of(str(path))
     if column and column not in SLAB_COLUMNS and "deface" not in path.name.lower():
         try:
             whole = not is_brain_extracted(read_image(path))

@@ -98,10 +98,13 @@ def path_in(root: str | Path, name: str) -> str:
 def states_of(root: str | Path, names: Iterable[str]) -> list[str]:
     """Size, time stamps and inode of each file. The change time sees an edit that puts the modification time back; a
     file younger than the file system's clock can tell gets a state that is never met again."""
-    states, now = [], time.time_ns()
+    states, now, root = [], time.time_ns(), str(root)
+    above = os.path.dirname(os.path.abspath(root))
     for name in names:
+        inside = not name.startswith("../")
+        path = f"{root}/{name}" if inside else f"{above}/{name[3:]}" if name[3:5] != ".." else path_in(root, name)
         try:
-            facts = os.stat(path_in(root, name))
+            facts = os.stat(path)
         except OSError:
             states.append(GONE)
             continue
