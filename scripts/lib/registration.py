@@ -36,7 +36,6 @@ PARTIAL_SHARE = 0.75  # a head of less than this share of the other one's volume
 START_ANGLES_DEG = (-20.0, 0.0, 20.0)
 START_SAMPLES = 4000
 STARTS_KEPT = 2
-UNTURNED = 2  # the first starts: the scanner's frame, and centres aligned
 COARSE_SAMPLES = 15000
 FINE_SAMPLES = 40000
 NEAR_MM = 4.0  # rough ends, on few samples, that lie this close together are one end
@@ -180,8 +179,9 @@ def _search(fixed_ready: Prepared, moving_ready: Prepared, settings: Mapping[str
     seed = int(settings["seed"])
     coarse = Matcher(fixed_ready, moving_ready, settings["coarse_mm"])
     fine = Matcher(fixed_ready, moving_ready, settings["fine_mm"])
-    best = near_end(coarse, fixed_ready, seed) if near else None
-    best = best or best_end(coarse, head_starts(fixed_ready, moving_ready), seed)
+    best = (near and near_end(coarse, fixed_ready, seed)) or best_end(
+        coarse, head_starts(fixed_ready, moving_ready), seed
+    )
     limit = float(settings["restart_spread_mm_max"])
     ends = [fine.optimise(best, FINE_SAMPLES, seed, 0.01)]
     for number, turn in enumerate(RESTART_TURNS_DEG, start=1):
@@ -223,15 +223,15 @@ def near_end(matcher: Matcher, fixed: Prepared, seed: int) -> sitk.Euler3DTransf
 def register_both_ways(first: Image, second: Image, settings: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
     """Two MRIs of one head, there and back: 4 x 4 from points of the first to the second's, and the other way, RAS mm.
 
-    One search each, without restarts, from the scanner's frame and from aligned centres, on samples of its own: that
-    the two agree is the check of both.
+    One search each, without restarts, on samples of its own: that the two agree is the check of both.
     """
+    seed = int(settings["seed"])
     ready = prepare(first, False, settings["fine_mm"]), prepare(second, False, settings["fine_mm"])
     found = []
     for fixed, moving in (ready, ready[::-1]):
         coarse, fine = (Matcher(fixed, moving, settings[size]) for size in ("coarse_mm", "fine_mm"))
-        best = best_end(coarse, head_starts(fixed, moving)[:UNTURNED], int(settings["seed"]))
-        found.append(matrix_ras(fine.optimise(best, FINE_SAMPLES, int(settings["seed"]), 0.01)[1]))
+        best = near_end(coarse, fixed, seed) or best_end(coarse, head_starts(fixed, moving), seed)
+        found.append(matrix_ras(fine.optimise(best, FINE_SAMPLES, seed, 0.01)[1]))
     return found[0], found[1]
 
 
