@@ -5,7 +5,7 @@ BIN := .venv/bin
 DEMO := build/demo
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES) --configfile demo/studies.yaml demo/config.yaml
 
-.PHONY: demo demo-data demo-plan test validate validate-poses validate-calcification validate-blooming benchmark-registration audit-table reproduce lint config \
+.PHONY: demo demo-data demo-plan test validate validate-poses validate-calcification validate-blooming benchmark-registration benchmark-mri audit-table reproduce lint config \
 	verify trace deidentify-check hostile-inputs hostile-cohort validate-faults validate-same-bytes resources status slurm \
 	wmh-model validate-wmh lock clean
 
@@ -72,6 +72,10 @@ validate-blooming: .venv/.installed
 
 benchmark-registration: $(DEMO)/.made
 	@$(BIN)/python -m benchmarks.registration --run $(DEMO)
+
+# the MRI branch of a session beside ANTs' defaults for the same steps
+benchmark-mri: $(DEMO)/.made
+	@$(BIN)/python -m benchmarks.mri_branch --run $(DEMO) --out docs/mri_speed.md
 
 # make audit-table TABLE=my_table.yaml
 TABLE ?= demo/published/vba.yaml demo/published/csvd.yaml
