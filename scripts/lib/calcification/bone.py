@@ -46,7 +46,7 @@ def through_openings(ct: np.ndarray, affine: np.ndarray, line: Centreline, hu_mi
     inverse = np.linalg.inv(affine)
     centre = np.moveaxis(line.points @ inverse[:3, :3].T + inverse[:3, 3], -1, 0)
     closed = ndimage.map_coordinates(ct, centre, order=1, mode="nearest") >= hu_min
-    closed &= line.sd_mm <= SURE_SHARE * line.radius_mm
+    closed &= _is_sure(line, affine)
     shift = np.zeros((len(line.points), 2))
     for plane in np.flatnonzero(closed):
         points = line.points[plane] + u[..., None] * first[plane] + v[..., None] * second[plane]
@@ -63,6 +63,12 @@ def through_openings(ct: np.ndarray, affine: np.ndarray, line: Centreline, hu_mi
         return line
     shift = ndimage.gaussian_filter1d(shift, 1.0 / STEP_MM, axis=0, mode="nearest")
     return replace(line, points=line.points + first * shift[:, :1] + second * shift[:, 1:])
+
+
+def _is_sure(line: Centreline, affine: np.ndarray) -> np.ndarray:
+    """Which points (n,) of a line run in its artery for sure, on a grid that would show the artery's opening there."""
+    in_plane_mm = np.sort(np.linalg.norm(affine[:3, :3], axis=0))[1]
+    return (line.sd_mm <= SURE_SHARE * line.radius_mm) & (in_plane_mm <= line.radius_mm)
 
 
 def wall_distance_mm(ct: np.ndarray, affine: np.ndarray, line: Centreline, hu_min: float) -> np.ndarray:
@@ -83,8 +89,7 @@ def wall_distance_mm(ct: np.ndarray, affine: np.ndarray, line: Centreline, hu_mi
     limit = (line.radius_mm + BEYOND_MM)[:, None]
     begins = np.minimum(np.where(dense.any(axis=2), radii[dense.argmax(axis=2)], np.inf), limit)
     walled_in = (begins < OPEN_SHARE * line.radius_mm[:, None]).mean(axis=1) > 0.5
-    unsure = line.sd_mm > SURE_SHARE * line.radius_mm
-    hidden = ndimage.binary_dilation(walled_in & unsure, iterations=round(HIDDEN_MM / STEP_MM))
+    hidden = ndimage.binary_dilation(walled_in & ~_is_sure(line, affine), iterations=round(HIDDEN_MM / STEP_MM))
     size = (2 * round(WINDOW_MM / STEP_MM / 2) + 1, WINDOW_ANGLES)
     around = np.pad(begins, ((0, 0), (WINDOW_ANGLES, WINDOW_ANGLES)), mode="wrap")
     wall = ndimage.percentile_filter(around, WALL_PERCENTILE, size=size, mode="nearest")
