@@ -92,10 +92,8 @@ def test_a_number_tells_the_line_that_traces_it(opened, home, tmp_path):
     recipe = tmp_path / "Makefile"  # as the project's: what arrives behind make and the shell
     recipe.write_text("trace: export CELL := $(CELL)\ntrace:\n\t@printf '%s' \"$$CELL\"\n")
     outside = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
-    run = {"shell": True, "cwd": tmp_path, "env": outside, "capture_output": True, "text": True, "check": True}
-    told = subprocess.run(line, **run).stdout
-        line, shell=True, cwd=tmp_path, env=outside, capture_output=True, text=True, check=True
-    ).stdout
+    run = subprocess.run(line, shell=True, cwd=tmp_path, env=outside, capture_output=True, text=True, check=True)
+    told = run.stdout
     assert find_cell(home.parent, told).value == "1 (25.0)"
     page.emulate_media(media="print")
     assert not whole.locator(".traced, .tools").first.is_visible()
