@@ -51,6 +51,15 @@ def slurm(*command: str) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
+def accepted(*command: str) -> bool:
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def set_node(node: str, *state: str) -> None:
+    """Slurm takes no new state for a node while it is still clearing up after a job."""
+    wait_for(lambda: accepted("scontrol", "update", f"NodeName={node}", *state), f"the node to take {state}", 120)
+
+
 def wait_for(condition: Callable[[], object], what: str, seconds: float = 600) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
@@ -95,14 +104,13 @@ def test_killed_cancelled_and_lost_jobs_end_in_the_bytes_of_a_local_run(node, tm
     run = start(sent, "--set-resources", *little, "--retries", "3")
     try:
         wait_for(lambda: "MinMemoryNode=1500M" in slurm("scontrol", "show", "jobs") and running(), "a second attempt")
-        slurm("scancel", running()[0])
-        slurm("scontrol", "update", f"NodeName={node}", "State=DOWN", "Reason=test")
-        slurm("scontrol", "update", f"NodeName={node}", "State=RESUME")
-        slurm("scontrol", "update", f"NodeName={node}", "State=DRAIN", "Reason=maintenance")
+        wait_for(lambda: any(accepted("scancel", job) for job in running()), "a job that can be cancelled")
+        for state in (("State=DOWN", "Reason=test"), ("State=RESUME",), ("State=DRAIN", "Reason=maintenance")):
+            set_node(node, *state)
         wait_for(
             lambda: "PENDING" in slurm("squeue", "--noheader", "--format=%T"), "jobs that wait for the drained node"
         )
-        slurm("scontrol", "update", f"NodeName={node}", "State=RESUME")
+        set_node(node, "State=RESUME")
         local.snakemake()
         printed, _ = run.communicate(timeout=1500)
     finally:
