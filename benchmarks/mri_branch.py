@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[1]
 MRI = ("measure_wmh", "detect_microbleeds", "detect_lacunes")
 REST = ("measure_calcification", "measure_plaque", "plot_subject_qc")
 REFERENCE = """
-import sys, ants, numpy as np
+import sys, ants
 from scripts.lib.images import read_image
 from scripts.lib.mni152 import mni152_map
 from scripts.lib.template import to_ants

@@ -1,4 +1,4 @@
-"""Distances in mm on voxel grids, and what is made of them: dilation and erosion by a ball.
+"""Distances in mm on voxel grids, dilation and erosion by a ball, and what lies open to the grid's ends.
 
 Maurer et al. 2003 (exact Euclidean distances, linear time) as ITK has it: two to three times as fast as scipy's.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 import SimpleITK as sitk
+from scipy import ndimage
 
 from scripts.lib.images import bounding_box
 
@@ -39,6 +40,23 @@ def dilate_mm(mask: np.ndarray, radius_mm: float, voxel_mm: np.ndarray) -> np.nd
 def erode_mm(mask: np.ndarray, radius_mm: float, voxel_mm: np.ndarray) -> np.ndarray:
     """Erode by a ball in mm; the border of the image does not erode."""
     return ~dilate_mm(~mask, radius_mm, voxel_mm)
+
+
+def open_to_the_edge(background: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
+    """The background that is joined, along these axes, to the array's ends along them.
+
+    What it leaves, turned round, is scipy's `binary_fill_holes`, several times as fast.
+    """
+    joined = np.zeros((3, 3, 3), bool)
+    joined[1, 1, 1] = True
+    for axis in axes:
+        np.moveaxis(joined, axis, 0)[:, 1, 1] = True
+    pieces, count = ndimage.label(background, joined)
+    reached = np.zeros(count + 1, bool)
+    for axis in axes:
+        reached[np.moveaxis(pieces, axis, 0)[[0, -1]]] = True
+    reached[0] = False
+    return reached[pieces]
 
 
 def box_around(mask: np.ndarray, margin_mm: float, voxel_mm: np.ndarray) -> tuple[slice, ...]:

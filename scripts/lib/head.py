@@ -6,8 +6,8 @@ import numpy as np
 from scipy import ndimage
 from skimage.filters import threshold_otsu
 
-from scripts.lib.distance import dilate_mm, erode_mm
-from scripts.lib.images import HU_AIR, Image, voxel_centres
+from scripts.lib.distance import dilate_mm, erode_mm, open_to_the_edge
+from scripts.lib.images import HU_AIR, Image, mask_points
 
 HEAD_HU_MIN = -200.0
 HEAD_HEIGHT_MM = 160.0  # from the vertex down: brain and skull base, without the neck
@@ -59,29 +59,15 @@ def largest_component(mask: np.ndarray) -> np.ndarray:
 
 def fill_slices(mask: np.ndarray) -> np.ndarray:
     """Fill holes in 3D and in each slice along the three axes (open sinuses and the cut neck leave 3D leaks)."""
-    filled = ~_open_to_the_edge(~mask, (0, 1, 2))
+    filled = ~open_to_the_edge(~mask, (0, 1, 2))
     for axis in range(3):
-        filled = ~_open_to_the_edge(~filled, tuple({0, 1, 2} - {axis}))
+        filled = ~open_to_the_edge(~filled, tuple({0, 1, 2} - {axis}))
     return filled
-
-
-def _open_to_the_edge(background: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
-    """The background that is joined, along these axes, to the array's ends along them."""
-    joined = np.zeros((3, 3, 3), bool)
-    joined[1, 1, 1] = True
-    for axis in axes:
-        np.moveaxis(joined, axis, 0)[:, 1, 1] = True
-    pieces, count = ndimage.label(background, joined)
-    reached = np.zeros(count + 1, bool)
-    for axis in axes:
-        reached[np.moveaxis(pieces, axis, 0)[[0, -1]]] = True
-    reached[0] = False
-    return reached[pieces]
 
 
 def head_points(mask: np.ndarray, affine: np.ndarray) -> np.ndarray:
     """Centres (n, 3) of the voxels in the uppermost 160 mm of a head mask, RAS mm: the neck is no part of them."""
-    points = voxel_centres(affine, mask)
+    points = mask_points(affine, mask)
     return points[points[:, 2] > np.percentile(points[:, 2], 99.9) - HEAD_HEIGHT_MM]
 
 

@@ -60,7 +60,7 @@ def moved(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
     return points @ matrix[:3, :3].T + matrix[:3, 3]
 
 
-def voxel_centres(affine: np.ndarray, mask: np.ndarray) -> np.ndarray:
+def mask_points(affine: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Centres (n, 3) of a mask's voxels in the world of its affine (RAS mm), in the order of np.argwhere."""
     return moved(affine, np.argwhere(mask))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from types import ModuleType
 
 
@@ -21,6 +22,7 @@ def stand_ins(modules: dict[str, ModuleType | None]) -> Iterator[None]:
         sys.modules.update(known)
 
 
+@cache
 def import_ants() -> ModuleType:
     """ANTs' images and registration; its other parts load matplotlib, scikit-learn and statsmodels."""
     unused = ("contrib", "deeplearn", "label", "learn", "math", "plotting", "segmentation")

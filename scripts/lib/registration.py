@@ -26,7 +26,7 @@ from scripts.lib.head import (
     without_surroundings,
 )
 from scripts.lib.image_checks import is_brain_extracted
-from scripts.lib.images import Image, map_points, matrix_ras, resample, to_sitk, voxel_centres
+from scripts.lib.images import Image, map_points, mask_points, matrix_ras, resample, to_sitk
 from scripts.lib.tables import FAILED, OK
 
 CT_WINDOW_HU = (-200.0, 900.0)
@@ -90,7 +90,7 @@ class Prepared:
     @cached_property
     def centres_of_halves(self) -> list[np.ndarray]:
         """Centres (3,) of the upper, lower and both side halves of the head, RAS mm."""
-        points = voxel_centres(self.image.affine, self.mask)
+        points = mask_points(self.image.affine, self.mask)
         beyond = points - self.centre
         return [points[sign * beyond[:, axis] > 0].mean(axis=0) for axis in (2, 0) for sign in (1, -1)]
 
@@ -150,8 +150,7 @@ def register_rigid(
     scanner's own frame, shifts along a slab; of two MRIs fewer do where they meet, `near_end`) run on a coarse grid;
     the best of them, and a disturbed copy of it with other samples, go on to the fine one. The result is the middle
     between the best end and the end nearest to it, whose mean distance over the head is `restart_spread_mm`; above the
-    setting the status is failed, after
-    two further restarts. Deterministic for one thread and a seed.
+    setting the status is failed, after two further restarts. Deterministic for one thread and a seed.
     """
     fixed_ready = prepare(fixed, fixed_is_ct, settings["fine_mm"])
     moving_ready = prepare(moving, moving_is_ct, settings["fine_mm"])
@@ -329,7 +328,7 @@ def _mean(first: sitk.Euler3DTransform, second: sitk.Euler3DTransform) -> sitk.E
 
 def displacement_mm(first: sitk.Transform, second: sitk.Transform, fixed: Prepared) -> float:
     """Mean distance (mm), over the head of the fixed image, between where two transforms take it."""
-    points = voxel_centres(fixed.image.affine, fixed.mask)
+    points = mask_points(fixed.image.affine, fixed.mask)
     sample = points[:: max(1, len(points) // 500)]
     return float(np.linalg.norm(map_points(first, sample) - map_points(second, sample), axis=1).mean())
 

@@ -66,13 +66,14 @@ def register_to_template(reference: Image, is_ct: bool, settings: Mapping[str, A
     """Register a session's reference image (MRI, or a CT that has no MRI beside it) to the template.
 
     settings: section `registration`. A CT is matched by its brain in a narrow window. Rigid from many starts, affine,
-    then SyN on 2 mm grids within the template's brain. Status review if the match within the brain is poor.
+    then SyN on coarse grids within the template's brain. Status review if the match within the brain is poor.
     """
     template, template_brain = load_template(2)
     fixed = Prepared(template, template_brain.data, False, True)
     moving = prepare_ct_brain(reference) if is_ct else prepare(reference, False, 2.0)
     affine = _affine(fixed, moving, settings)
     forward, backward = _deform(fixed, moving, affine, int(settings["seed"]))
+    # by way of the prepared image's grid, which is much coarser than a clinical one: a field is slow to read
     mask = resample(
         resample(template_brain.with_data(template_brain.data.astype(np.float32)), moving.image, backward), reference
     )

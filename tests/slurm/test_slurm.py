@@ -60,6 +60,16 @@ def set_node(node: str, *state: str) -> None:
     wait_for(lambda: accepted("scontrol", "update", f"NodeName={node}", *state), f"the node to take {state}", 120)
 
 
+def resume(node: str) -> None:
+    """Back into service; Slurm refuses that for a node that is back by itself (a lost one that answers again)."""
+    back = ("scontrol", "update", f"NodeName={node}", "State=RESUME")
+    wait_for(lambda: accepted(*back) or in_service(node), "the node to be back in service", 120)
+
+
+def in_service(node: str) -> bool:
+    return not re.search("down|drain", slurm("sinfo", "--noheader", f"--nodes={node}", "--format=%T"))
+
+
 def wait_for(condition: Callable[[], object], what: str, seconds: float = 600) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
@@ -105,12 +115,13 @@ def test_killed_cancelled_and_lost_jobs_end_in_the_bytes_of_a_local_run(node, tm
     try:
         wait_for(lambda: "MinMemoryNode=1500M" in slurm("scontrol", "show", "jobs") and running(), "a second attempt")
         wait_for(lambda: any(accepted("scancel", job) for job in running()), "a job that can be cancelled")
-        for state in (("State=DOWN", "Reason=test"), ("State=RESUME",), ("State=DRAIN", "Reason=maintenance")):
-            set_node(node, *state)
+        set_node(node, "State=DOWN", "Reason=test")
+        resume(node)
+        set_node(node, "State=DRAIN", "Reason=maintenance")
         wait_for(
             lambda: "PENDING" in slurm("squeue", "--noheader", "--format=%T"), "jobs that wait for the drained node"
         )
-        set_node(node, "State=RESUME")
+        resume(node)
         local.snakemake()
         printed, _ = run.communicate(timeout=1500)
     finally:

@@ -11,10 +11,10 @@ from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
 from scripts.lib.config import Config, plain
-from scripts.lib.distance import distance_mm
+from scripts.lib.distance import distance_mm, open_to_the_edge
 from scripts.lib.images import Image, bounding_box, crop
 from scripts.lib.longitudinal import Visit, growth_and_shrinkage_cm3, wmh_pair
-from scripts.lib.small_vessel.grid import closed, depth_mm, drop_small, mean_at, outside_of
+from scripts.lib.small_vessel.grid import closed, depth_mm, drop_small, mean_at
 from scripts.lib.small_vessel.posterior import FEATURES, read_model
 from scripts.lib.small_vessel.tissues import CSF, VENTRICLES, TissueError, correct_bias, mode_of, onto, template_priors
 from scripts.lib.small_vessel.wmh import mask_of, segment_wmh
@@ -296,7 +296,7 @@ def test_wide_means_on_a_coarser_grid_are_scipys(voxel_mm):
         assert np.abs(off).max() < 0.1 * exact.std()
 
 
-def test_outside_is_what_scipys_filled_holes_leave():
+def test_open_to_the_edge_is_what_scipys_filled_holes_leave():
     mask = ndimage.gaussian_filter(np.random.default_rng(5).standard_normal((40, 30, 20)), 2) > 0
-    np.testing.assert_array_equal(outside_of(mask), ~ndimage.binary_fill_holes(mask))
-    assert not outside_of(np.ones((4, 4, 4), bool)).any()
+    np.testing.assert_array_equal(open_to_the_edge(~mask, (0, 1, 2)), ~ndimage.binary_fill_holes(mask))
+    assert not open_to_the_edge(np.zeros((4, 4, 4), bool), (0, 1, 2)).any()

@@ -11,6 +11,7 @@ from scipy.interpolate import make_interp_spline
 from scipy.spatial import cKDTree
 
 from scripts.lib.arteries.names import INDEX
+from scripts.lib.images import moved
 
 STEP_MM = 0.5  # distance between the points of a sampled centreline
 COLUMNS = ["artery", "side", "segment", "point", "x_mm", "y_mm", "z_mm", "radius_mm", "sd_mm"]
@@ -150,7 +151,7 @@ def box_around(
 ) -> tuple[slice, ...] | None:
     """Index box (three slices) of a grid that holds every voxel within `reach_mm` of the points; None if outside."""
     inverse = np.linalg.inv(affine)
-    index = points @ inverse[:3, :3].T + inverse[:3, 3]
+    index = moved(inverse, points)
     pad = reach_mm * np.linalg.norm(inverse[:3, :3], axis=1)
     low = np.maximum(np.floor(index.min(axis=0) - pad), 0).astype(int)
     high = np.minimum(np.ceil(index.max(axis=0) + pad) + 1, shape).astype(int)
@@ -167,7 +168,7 @@ def box_affine(affine: np.ndarray, box: tuple[slice, ...]) -> np.ndarray:
 def voxel_centres(shape: tuple[int, ...], affine: np.ndarray) -> np.ndarray:
     """Centres of all voxels of a grid, (i, j, k, 3) RAS mm."""
     index = np.stack(np.meshgrid(*[np.arange(n) for n in shape], indexing="ij"), axis=-1)
-    return index @ affine[:3, :3].T + affine[:3, 3]
+    return moved(affine, index)
 
 
 def region_labels(

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from scripts.lib.arteries.centrelines import Centreline
-from scripts.lib.images import Image
+from scripts.lib.images import Image, moved
 
 CLEAR_OF_BONE = ("ACA", "MCA", "PCA")
 BALL_MM = 1.0  # around the centreline, besides the uncertainty of its position
@@ -27,7 +27,7 @@ def lumen_density(ct: Image, lines: Iterable[Centreline]) -> float:
         if line.artery not in CLEAR_OF_BONE:
             continue
         offsets = _ball(BALL_MM + float(np.median(line.sd_mm)))
-        index = (line.points[::2, None] + offsets[None]) @ inverse[:3, :3].T + inverse[:3, 3]
+        index = moved(inverse, line.points[::2, None] + offsets[None])
         nearest = np.rint(index).astype(int)
         inside = ((nearest >= 0) & (nearest < ct.data.shape)).all(axis=(1, 2))
         if inside.sum() >= 5:

@@ -13,7 +13,7 @@ from skimage.graph import MCP_Geometric, route_through_array
 
 from scripts.lib.arteries.centrelines import Centreline, box_affine, region_labels, resampled
 from scripts.lib.arteries.names import INDEX, LABELS
-from scripts.lib.images import Image
+from scripts.lib.images import Image, moved
 
 SMOOTHING_MM = 1.0
 DIRECTION_POINTS = 8  # of a path, to prolong it
@@ -83,7 +83,7 @@ def centreline_of_mask(mask: np.ndarray, affine: np.ndarray, artery: str, side: 
         return None
     radius = _radius_mm(np.argwhere(cubic), path, arc_mm, fine_mm)
     index = (path + 0.5) / scale - 0.5 - 2
-    points = ndimage.gaussian_filter1d(index @ affine[:3, :3].T + affine[:3, 3], SMOOTHING_MM / fine_mm, axis=0)
+    points = ndimage.gaussian_filter1d(moved(affine, index), SMOOTHING_MM / fine_mm, axis=0)
     inner = (arc_mm >= radius[0]) & (arc_mm <= arc_mm[-1] - radius[-1])
     if inner.sum() > 1:
         points, radius = points[inner], radius[inner]

@@ -18,7 +18,7 @@ from scipy import ndimage
 from scipy.signal import fftconvolve
 
 from scripts.lib.arteries.centrelines import STEP_MM, Centreline
-from scripts.lib.images import Image
+from scripts.lib.images import Image, moved
 
 PIXEL_MM = 0.5  # of the sampled cross-sections, and step of the offsets
 PLANE_STEP = 3  # every third point of the centreline has a cross-section
@@ -82,7 +82,7 @@ def _patches(ct: Image, line: Centreline, planes: np.ndarray, reach: int) -> tup
         + second[:, None, None] * at[None, None, :, None]
     )
     inverse = np.linalg.inv(ct.affine)
-    index = np.moveaxis(points @ inverse[:3, :3].T + inverse[:3, 3], -1, 0)
+    index = np.moveaxis(moved(inverse, points), -1, 0)
     centre = index[:, :, half, half]
     inside = ((centre >= 0) & (centre <= np.array(ct.data.shape)[:, None] - 1)).all(axis=0)
     return ndimage.map_coordinates(ct.data, index, order=1, mode="nearest"), np.asarray(inside)

@@ -73,7 +73,7 @@ def write_seal(root: Path, subject: str, inputs: Iterable[str | Path], records: 
     names = sorted({name_in(root, file) for file in (*inputs, *own)})
     seen.unlink(missing_ok=True)
     states = states_of(root, names)  # before the content is read
-    hashes = {name: sha256(path_in(root, name)) for name in names}
+    hashes = {name: sha256(path) for name, path in zip(names, paths_in(root, names), strict=True)}
     told = next(_contradictions(root, records, hashes), None)
     text = f"{NOT_SEALED}{told}\n" if told else "".join(f"{sha}  {name}\n" for name, sha in hashes.items())
     with atomic_path(path) as temporary:
@@ -89,20 +89,17 @@ def _contradictions(root: Path, records: Iterable[str], hashes: Mapping[str, str
                     yield f"{name} is not what {record.rule} {verb}"
 
 
-def path_in(root: str | Path, name: str) -> str:
-    """The file that `name_in` named; `..` by name, since the output folder may be a symbolic link."""
-    path = f"{root}/{name}"
-    return os.path.normpath(os.path.abspath(path)) if name.startswith("../") else path
+def paths_in(root: str | Path, names: Iterable[str]) -> list[str]:
+    """The files that `name_in` named; `..` by name, since the output folder may be a symbolic link."""
+    base = os.path.abspath(root)
+    return [os.path.normpath(f"{base}/{name}") if name.startswith("../") else f"{root}/{name}" for name in names]
 
 
 def states_of(root: str | Path, names: Iterable[str]) -> list[str]:
     """Size, time stamps and inode of each file. The change time sees an edit that puts the modification time back; a
     file younger than the file system's clock can tell gets a state that is never met again."""
-    states, now, root = [], time.time_ns(), str(root)
-    above = os.path.dirname(os.path.abspath(root))
-    for name in names:
-        inside = not name.startswith("../")
-        path = f"{root}/{name}" if inside else f"{above}/{name[3:]}" if name[3:5] != ".." else path_in(root, name)
+    states, now = [], time.time_ns()
+    for path in paths_in(root, names):
         try:
             facts = os.stat(path)
         except OSError:
@@ -175,11 +172,12 @@ class Seals:
     def _difference(self, seal: Seal) -> str | None:
         """What is not as it was sealed; files of another state are hashed, and their new state is kept."""
         lines = seal.text.splitlines()
-        now = states_of(self.root, [line[66:] for line in lines])
+        names = [line[66:] for line in lines]
+        now = states_of(self.root, names)
         if now == seal.states:
             return None
         before = seal.states if len(seal.states) == len(now) else [GONE] * len(now)
-        for line, state, known in zip(lines, now, before, strict=True):
+        for line, path, state, known in zip(lines, paths_in(self.root, names), now, before, strict=True):
             if state == GONE:
                 return f"{line[66:]} is gone"
             if state == known:
@@ -187,7 +185,7 @@ class Seals:
             self.hashed_bytes += int(state.split()[0])
             if self.hashed_bytes > HASHED_BYTES_MAX:
                 return "more files have new time stamps than can be hashed now"
-            if sha256(path_in(self.root, line[66:])) != line[:64]:
+            if sha256(path) != line[:64]:
                 return f"{line[66:]} changed"
         seal.states = now
         with suppress(OSError):  # somebody else's results: looked at, not written to

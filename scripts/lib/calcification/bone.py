@@ -16,6 +16,7 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from scripts.lib.arteries.centrelines import STEP_MM, Centreline
+from scripts.lib.images import moved, voxel_edges_mm
 
 N_ANGLES = 48
 RADIUS_STEP_MM = 0.25
@@ -44,13 +45,13 @@ def through_openings(ct: np.ndarray, affine: np.ndarray, line: Centreline, hu_mi
     u, v = np.meshgrid(at, at, indexing="ij")
     first, second = line.frames()
     inverse = np.linalg.inv(affine)
-    centre = np.moveaxis(line.points @ inverse[:3, :3].T + inverse[:3, 3], -1, 0)
+    centre = np.moveaxis(moved(inverse, line.points), -1, 0)
     closed = ndimage.map_coordinates(ct, centre, order=1, mode="nearest") >= hu_min
     closed &= _is_sure(line, affine)
     shift = np.zeros((len(line.points), 2))
     for plane in np.flatnonzero(closed):
         points = line.points[plane] + u[..., None] * first[plane] + v[..., None] * second[plane]
-        index = np.moveaxis(points @ inverse[:3, :3].T + inverse[:3, 3], -1, 0)
+        index = np.moveaxis(moved(inverse, points), -1, 0)
         dense = ndimage.map_coordinates(ct, index, order=1, mode="nearest") >= hu_min
         radius = line.radius_mm[plane]
         room = np.minimum(ndimage.distance_transform_edt(~dense) * ROOM_STEP_MM, radius)
@@ -67,7 +68,7 @@ def through_openings(ct: np.ndarray, affine: np.ndarray, line: Centreline, hu_mi
 
 def _is_sure(line: Centreline, affine: np.ndarray) -> np.ndarray:
     """Which points (n,) of a line run in its artery for sure, on a grid that would show the artery's opening there."""
-    in_plane_mm = np.sort(np.linalg.norm(affine[:3, :3], axis=0))[1]
+    in_plane_mm = np.sort(voxel_edges_mm(affine))[1]
     return (line.sd_mm <= SURE_SHARE * line.radius_mm) & (in_plane_mm <= line.radius_mm)
 
 
@@ -84,7 +85,7 @@ def wall_distance_mm(ct: np.ndarray, affine: np.ndarray, line: Centreline, hu_mi
     rays = first[:, None] * np.cos(angles)[:, None] + second[:, None] * np.sin(angles)[:, None]
     points = line.points[:, None, None] + rays[:, :, None] * radii[:, None]
     inverse = np.linalg.inv(affine)
-    index = np.moveaxis(points @ inverse[:3, :3].T + inverse[:3, 3], -1, 0)
+    index = np.moveaxis(moved(inverse, points), -1, 0)
     dense = ndimage.map_coordinates(ct, index, order=1, mode="nearest") >= hu_min
     limit = (line.radius_mm + BEYOND_MM)[:, None]
     begins = np.minimum(np.where(dense.any(axis=2), radii[dense.argmax(axis=2)], np.inf), limit)

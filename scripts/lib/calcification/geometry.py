@@ -19,6 +19,7 @@ from scipy.special import ndtr
 
 from scripts.lib.arteries.centrelines import STEP_MM, Centreline
 from scripts.lib.calcification.scoring import slice_axis
+from scripts.lib.images import moved
 
 N_ANGLES = 120
 RAY_STEP_MM = 0.2
@@ -82,7 +83,7 @@ def measure_geometry(
     at_index = np.argwhere(lesion)
     if len(at_index) == 0:
         return LesionGeometry()
-    at = at_index @ affine[:3, :3].T + affine[:3, 3]
+    at = moved(affine, at_index)
     line = settled(line, at, np.maximum(ct[lesion] - float(settings["background_hu"]), 0))
     distance, nearest = cKDTree(line.points).query(at)
     reach_mm = float(distance.max()) + 1.5
@@ -159,7 +160,7 @@ def _sample(
     radii = np.arange(0, reach_mm + RAY_STEP_MM, RAY_STEP_MM)
     points = line.points[planes][:, None, None] + _rays(line, planes)[:, :, None] * radii[:, None]
     inverse = np.linalg.inv(affine)
-    index = points @ inverse[:3, :3].T + inverse[:3, 3]
+    index = moved(inverse, points)
     where = np.moveaxis(index, -1, 0)
     hu = ndimage.map_coordinates(ct, where, order=1, mode="nearest")
     mine = ndimage.map_coordinates(allowed.astype(np.uint8), where, order=0, mode="constant") > 0

@@ -24,7 +24,7 @@ from scripts.lib.calcification.scoring import (
 )
 from scripts.lib.calcification.segment import artery_of
 from scripts.lib.calcification.shape import shape_features
-from scripts.lib.images import Image
+from scripts.lib.images import Image, moved
 from scripts.lib.tables import FAILED, MISSING, OK, REVIEW, join_reasons
 
 CROP_MARGIN_MM = 5.0
@@ -167,7 +167,7 @@ def artery_measures(lesions: pd.DataFrame, settings: Mapping[str, Any]) -> dict[
 def _covered_share(line: Centreline, region: Image) -> float:
     """Share of an artery's centreline that lies within the grid."""
     inverse = np.linalg.inv(region.affine)
-    index = line.points @ inverse[:3, :3].T + inverse[:3, 3]
+    index = moved(inverse, line.points)
     return float(((index > -0.5) & (index < np.array(region.data.shape) - 0.5)).all(axis=1).mean())
 
 

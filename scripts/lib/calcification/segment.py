@@ -20,7 +20,7 @@ from scripts.lib.arteries.centrelines import Centreline, box_affine
 from scripts.lib.arteries.masks import mask_box
 from scripts.lib.arteries.names import INDEX
 from scripts.lib.calcification.bone import behind, polar_position, through_openings, wall_distance_mm
-from scripts.lib.images import Image
+from scripts.lib.images import Image, mask_points
 
 CONNECTED = np.ones((3, 3, 3), int)  # 26 neighbours
 LUMEN_MARGIN_MM = 0.3  # calcium beside bone is recognised this far outside the lumen, and followed further
@@ -125,7 +125,7 @@ def depth_within(
         mine = where & (region == INDEX[line.name])
         if mine.any():
             line = through_openings(part.data, part.affine, line, hu_min)
-            seen = polar_position(np.argwhere(mine) @ part.affine[:3, :3].T + part.affine[:3, 3], line)
+            seen = polar_position(mask_points(part.affine, mine), line)
             wall, core = (
                 wall_distance_mm(part.data, part.affine, line, hu) for hu in (hu_min, float(settings["bone_hu_min"]))
             )
@@ -148,7 +148,7 @@ def outside_lumen(part: Image, where: np.ndarray, region: np.ndarray, lines: Seq
     for line in lines:
         mine = where & (region == INDEX[line.name])
         if mine.any():
-            points = np.argwhere(mine) @ part.affine[:3, :3].T + part.affine[:3, 3]
+            points = mask_points(part.affine, mine)
             distance, nearest = cKDTree(line.points).query(points)
             outside[mine] = distance - line.radius_mm[nearest]
     return outside

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import map_coordinates
 
-from scripts.lib.images import Image
+from scripts.lib.images import Image, moved
 
 LETTERS = (("L", "R"), ("P", "A"), ("I", "S"))  # towards the negative and the positive end of x, y, z
 TO_LEFT, TO_BACK, UP, FORWARD = (np.array(v, float) for v in ((-1, 0, 0), (0, -1, 0), (0, 0, 1), (0, 1, 0)))
@@ -50,7 +50,7 @@ class Plane:
     def values(self, image: Image, matrix: np.ndarray | None = None, order: int = 1, fill: float = 0.0) -> np.ndarray:
         """Values (rows, columns) of an image on the plane; matrix (4 x 4, RAS) maps its points to the image's."""
         to_index = np.linalg.inv(image.affine) @ (np.eye(4) if matrix is None else matrix)
-        index = self.points @ to_index[:3, :3].T + to_index[:3, 3]
+        index = moved(to_index, self.points)
         data = image.data.astype(np.uint8) if image.data.dtype == bool else image.data
         return map_coordinates(data, np.moveaxis(index, -1, 0), order=order, cval=fill, prefilter=order > 1)
 

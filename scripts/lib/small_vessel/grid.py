@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from scripts.lib.distance import box_around, dilate_mm, distance_mm, erode_mm
+from scripts.lib.distance import box_around, dilate_mm, distance_mm, erode_mm, open_to_the_edge
 
 NEIGHBOURS_26 = np.ones((3, 3, 3), bool)
 
@@ -19,18 +19,8 @@ def paste(part: np.ndarray, box: tuple[slice, ...], shape: tuple[int, ...]) -> n
 
 def depth_mm(mask: np.ndarray, voxel_mm: np.ndarray) -> np.ndarray:
     """Depth (mm) under the surface of the mask, holes filled; the array's ends do not count as surface."""
-    return distance_mm(outside_of(np.pad(mask, 1, mode="edge")), voxel_mm)[1:-1, 1:-1, 1:-1]
-
-
-def outside_of(mask: np.ndarray) -> np.ndarray:
-    """What is neither the mask nor a hole that it encloses (scipy's `binary_fill_holes`, several times as fast)."""
-    pieces, _ = ndimage.label(~mask)
-    faces = [pieces[(slice(None),) * axis + (end,)] for axis in range(pieces.ndim) for end in (0, -1)]
-    open_pieces = np.zeros(pieces.max() + 1, bool)
-    for face in faces:
-        open_pieces[face] = True
-    open_pieces[0] = False
-    return open_pieces[pieces]
+    outside = open_to_the_edge(~np.pad(mask, 1, mode="edge"), (0, 1, 2))
+    return distance_mm(outside, voxel_mm)[1:-1, 1:-1, 1:-1]
 
 
 def closed(mask: np.ndarray, radius_mm: float, voxel_mm: np.ndarray) -> np.ndarray:

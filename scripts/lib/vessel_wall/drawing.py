@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from scripts.lib.images import Image, moved, volume_of_voxel_mm3, voxel_centres, voxel_edges_mm
+from scripts.lib.images import Image, mask_points, moved, volume_of_voxel_mm3, voxel_edges_mm
 from scripts.lib.vessel_wall.parts import LABELS, LUMEN, WALL, DrawingError
 from scripts.lib.vessel_wall.points import index_of
 
@@ -49,7 +49,7 @@ class Segment:
 
     def points(self, mask: np.ndarray) -> np.ndarray:
         """Centres (n, 3), RAS mm, of a mask's voxels."""
-        return voxel_centres(self.affine, mask)
+        return mask_points(self.affine, mask)
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def check_labels(labels: Image, vwi: Image) -> None:
     drawn = np.isin(labels.data, (LUMEN, WALL))
     if not drawn.any():
         raise DrawingError("no lesion is drawn (labels 1 and 2 are absent): draw its lumen as 1 and its wall as 2")
-    index = index_of(vwi.affine, voxel_centres(labels.affine, drawn))
+    index = index_of(vwi.affine, mask_points(labels.affine, drawn))
     inside = ((index > -0.5) & (index < np.array(vwi.data.shape) - 0.5)).all(axis=1).mean()
     if inside < 0.99:
         raise DrawingError(

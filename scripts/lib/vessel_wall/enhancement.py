@@ -13,7 +13,7 @@ import numpy as np
 import SimpleITK as sitk
 from scipy.ndimage import distance_transform_edt
 
-from scripts.lib.images import RAS_TO_LPS, Image, matrix_ras, moved, to_sitk, voxel_centres
+from scripts.lib.images import RAS_TO_LPS, Image, mask_points, matrix_ras, moved, to_sitk
 from scripts.lib.vessel_wall.drawing import Segment
 from scripts.lib.vessel_wall.points import cropped, sample
 
@@ -81,7 +81,7 @@ def signal_gain(pre: Image, post: Image, to_post: np.ndarray, segment: Segment) 
     Most of that tissue (brain) does not enhance. Tissue: voxels brighter than the median of the neighbourhood.
     """
     near = cropped(pre, segment.centre, NEIGHBOURHOOD_MM)
-    points = voxel_centres(near.affine, near.data > np.median(near.data))
+    points = mask_points(near.affine, near.data > np.median(near.data))
     points = points[:: max(1, len(points) // TISSUE_SAMPLES)]
     outside_mm = Image(distance_transform_edt(~segment.outer, sampling=segment.voxel_mm), segment.affine)
     points = points[sample(outside_mm, points, fill=np.inf) > CLEARANCE_MM]

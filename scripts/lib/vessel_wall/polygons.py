@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from scripts.lib.images import Image, crop, moved, voxel_centres
+from scripts.lib.images import Image, crop, mask_points, moved
 from scripts.lib.vessel_wall.contours import contains
 from scripts.lib.vessel_wall.parts import DrawingError, Part, compose, part_of, reference_position
 
@@ -251,7 +251,7 @@ def _fill(mask: np.ndarray, affine: np.ndarray, one: Polygon, depth_mm: float) -
     low = np.maximum(np.floor(index.min(axis=0)).astype(int), 0)
     box = tuple(slice(a, b) for a, b in zip(low, np.ceil(index.max(axis=0)).astype(int) + 1, strict=True))
     part = crop(Image(mask, affine), box)
-    offset = voxel_centres(part.affine, np.ones(part.data.shape, dtype=bool)) - centre
+    offset = mask_points(part.affine, np.ones(part.data.shape, dtype=bool)) - centre
     axes = np.linalg.svd(one.points - centre)[2][:2]
     height = offset @ normal
     within = (height >= -depth_mm / 2 - 1e-6) & (height < depth_mm / 2 - 1e-6)

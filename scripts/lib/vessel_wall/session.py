@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scripts.lib.images import Image, voxel_centres
+from scripts.lib.images import Image, mask_points
 from scripts.lib.tables import FAILED, join_reasons
 from scripts.lib.vessel_wall import drawing, enhancement, metrics, parts, surroundings
 from scripts.lib.vessel_wall.drawing import Piece
@@ -204,7 +204,7 @@ def _enhancement(
 
     plaque = ratio(enhancement.wall_points(lesion.segment))
     normal = ratio(enhancement.wall_points(reference.measured.segment)) if reference else np.nan
-    stalk = ratio(voxel_centres(labels.affine, labels.data == parts.PITUITARY_STALK))
+    stalk = ratio(mask_points(labels.affine, labels.data == parts.PITUITARY_STALK))
     row["enhancement_ratio"], row["enhancement_gain"] = plaque, gain
     row["enhancement_grade"], reason = enhancement.enhancement_grade(plaque, normal, stalk, settings)
     return reason

@@ -14,7 +14,7 @@ import pandas as pd
 from scipy.ndimage import distance_transform_edt
 from scipy.spatial import cKDTree
 
-from scripts.lib.images import Image, moved, voxel_centres
+from scripts.lib.images import Image, mask_points, moved
 from scripts.lib.vessel_wall.drawing import Segment
 from scripts.lib.vessel_wall.metrics import MeasuredSegment, Reference
 from scripts.lib.vessel_wall.points import sample
@@ -43,7 +43,7 @@ def artery_of(
     """
     lumen = moved(to_ct, segment.points(segment.lumen)[:: max(1, int(segment.lumen.sum()) // LUMEN_SAMPLES)])
     low, high = lumen.min(axis=0) - reach_mm, lumen.max(axis=0) + reach_mm
-    points = voxel_centres(arteries.affine, arteries.data > 0)
+    points = mask_points(arteries.affine, arteries.data > 0)
     near = ((points >= low) & (points <= high)).all(axis=1)
     if not near.any():
         return None
@@ -111,7 +111,7 @@ def calcium_in(
     `calcium_lesion_voxels_min` voxels in the plaque on.
     """
     mask = calcification.data > 0
-    points = moved(np.linalg.inv(to_ct), voxel_centres(calcification.affine, mask))
+    points = moved(np.linalg.inv(to_ct), mask_points(calcification.affine, mask))
     room = np.ceil(settings["calcium_margin_mm"] / segment.voxel_mm).astype(int) + 1
     outer = np.pad(segment.outer, [(n, n) for n in room])
     affine = segment.affine.copy()
@@ -147,7 +147,7 @@ def calcium_on(section: CrossSection, calcification: Image, to_ct: np.ndarray) -
 
     Close: within half a CT slice of the plane (1 mm at least) and `SHOWN_MM` of the outer wall.
     """
-    points = moved(np.linalg.inv(to_ct), voxel_centres(calcification.affine, calcification.data > 0))
+    points = moved(np.linalg.inv(to_ct), mask_points(calcification.affine, calcification.data > 0))
     offset = points - section.origin
     flat = offset @ section.axes.T
     height = np.linalg.norm(offset - flat @ section.axes, axis=1)

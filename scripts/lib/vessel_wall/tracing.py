@@ -17,7 +17,7 @@ from scipy.optimize import OptimizeResult, least_squares
 from scipy.spatial import cKDTree
 from skimage.graph import MCP_Geometric
 
-from scripts.lib.images import Image, moved, voxel_centres
+from scripts.lib.images import Image, mask_points, moved
 from scripts.lib.vessel_wall.parts import SEGMENTS, DrawingError
 from scripts.lib.vessel_wall.points import cropped, index_of
 
@@ -215,7 +215,7 @@ def label_map(drawn: Sequence[tuple[str | None, np.ndarray, list[dict[str, np.nd
     labels = np.zeros(np.ceil((high - low) / LABEL_MM).astype(int), np.uint8)
     affine = np.diag([LABEL_MM, LABEL_MM, LABEL_MM, 1.0])
     affine[:3, 3] = low
-    places = voxel_centres(affine, np.ones(labels.shape, dtype=bool))
+    places = mask_points(affine, np.ones(labels.shape, dtype=bool))
     for position, axis, sections in drawn:
         gaps, nearest = cKDTree(axis).query(places, distance_upper_bound=MARGIN_MM)
         near = np.flatnonzero(np.isfinite(gaps))
