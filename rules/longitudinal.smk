@@ -22,6 +22,7 @@ rule measure_change:
             ),
             lacune_table=made_from("FLAIR", "anat", "desc-lacunes.tsv"),
             lacune_facts=made_from("FLAIR", "anat", "desc-lacunes.json"),
+            smallvessel=made_from("FLAIR", "anat", "desc-smallvessel_metrics.tsv"),
             calcification=made_from("ct", "ct", "desc-calcification_patient.tsv"),
         ),
         wmh_model=wmh_model(),

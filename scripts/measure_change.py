@@ -31,14 +31,16 @@ from scripts.lib.longitudinal import (
     wmh_rows,
 )
 from scripts.lib.registration import register_both_ways, register_rigid
+from scripts.lib.small_vessel.fazekas import FAZEKAS
+from scripts.lib.small_vessel.grid import of_same_volume
 from scripts.lib.small_vessel.posterior import read_model
 from scripts.lib.small_vessel.session import NotMeasured, brain_on, priors_on, read_checked, to_reference
 from scripts.lib.small_vessel.tissues import TissueError
 from scripts.lib.tables import FAILED, MISSING, USABLE, read_json, read_tsv, was_made, write_not_made, write_tsv
 
 WMH_MEASURES = (
-    *("wmh_volume_cm3", "wmh_periventricular_cm3", "wmh_deep_cm3", "n_wmh_lesions", "fazekas_periventricular"),
-    *("fazekas_deep", "fazekas_total", "wmh_growth_cm3", "wmh_shrinkage_cm3"),
+    *("wmh_volume_cm3", "wmh_periventricular_cm3", "wmh_deep_cm3", "n_wmh_lesions"),
+    *("wmh_growth_cm3", "wmh_shrinkage_cm3"),
 )
 COUNTS = {"n_microbleeds": "microbleed", "n_lacunes": "lacune"}
 CALCIUM = {"calcification_volume_mm3": "total_volume_mm3", "agatston_equivalent": "agatston_equivalent"}
@@ -86,7 +88,9 @@ def read_visit(visit, flair, brain, grid, from_half):
         if not was_made(visit["wmh"]):
             raise NotMeasured(FAILED, "a visit has no WMH mask: its WMH were not segmented")
         drawn = read_image(visit["wmh"])
-        mask = resample(drawn.with_data((drawn.data > 0.5).astype(np.float32)), grid, half_to_flair).data >= 0.5
+        mask = of_same_volume(
+            resample(drawn.with_data((drawn.data > 0.5).astype(np.float32)), grid, half_to_flair).data
+        )
     return Visit(
         flair=resample(flair, grid, half_to_flair),
         brain=brain,
@@ -148,6 +152,17 @@ def count_change(visits, measure, name, half, days, settings):
     return lesion_rows(measure, counted[0], counted[1], tolerance_mm, days)
 
 
+def fazekas_change(visits, days):
+    """Rows of the Fazekas grades: the difference of the visits' own grades, each measured on its own FLAIR."""
+    tables = [read_tsv(visit["smallvessel"]).iloc[0] for visit in visits if visit.get("smallvessel")]
+    if len(tables) < 2:
+        return not_measured(FAZEKAS, days, NotMeasured(MISSING, "a visit has no FLAIR"))
+    if any(table["wmh_status"] not in USABLE for table in tables):
+        return not_measured(FAZEKAS, days, NotMeasured(FAILED, "a visit's WMH were not measured"))
+    first, last = tables
+    return [change_row(measure, first[measure], last[measure], days) for measure in FAZEKAS]
+
+
 def calcium_change(visits, days):
     """Rows of calcification, of visits that both have a CT: measured in each CT's own space."""
     tables = [read_tsv(visit["calcification"]).iloc[0] for visit in visits if visit.get("calcification")]
@@ -188,6 +203,7 @@ def main(snakemake):
     else:
         model = read_model(snakemake.input.wmh_model)
         rows, labels = mri_change(visits, model, half, days, settings)
+    rows += fazekas_change(visits, days)
     rows += calcium_change(visits, days)
     keys = dict(zip(KEYS, (snakemake.wildcards.subject, *params.sessions), strict=True))
     write_tsv(pd.DataFrame(rows).assign(**keys)[list(COLUMNS)], output.change)

@@ -36,6 +36,16 @@ class Scan:
     recipe: dict[str, float]
 
 
+@dataclass(frozen=True)
+class State:
+    """A head with its WMH (share per voxel) and their signal in one contrast, on the head's grid; what was drawn."""
+
+    head: Head
+    wmh: np.ndarray
+    signal: np.ndarray
+    recipe: dict[str, float]
+
+
 def draw_head(rng: np.random.Generator) -> Head:
     """A head of any age between 25 and 90, atrophy and ventricles as the demo draws them; cut to what is in the skull.
 
@@ -62,12 +72,32 @@ def draw_head(rng: np.random.Generator) -> Head:
 
 def draw_scan(rng: np.random.Generator, head: Head) -> Scan:
     """One FLAIR of the head with a random load of WMH, contrast, artefacts and grid."""
-    thickness = float(np.exp(rng.uniform(np.log(1.0), np.log(8.0))))
-    wmh = np.maximum(draw_wmh(rng, head, float(np.exp(rng.uniform(np.log(0.5), np.log(120))))), scattered(rng, head))
-    recipe = {"wmh_cm3": float(wmh.sum()) * head.grid.voxel_mm3 / 1000, "slice_mm": thickness}
-    signal = tissue_levels(rng, head, wmh, recipe)
+    thickness_mm = float(np.exp(rng.uniform(np.log(1.0), np.log(8.0))))
+    load_cm3 = float(np.exp(rng.uniform(np.log(0.5), np.log(120))))
+    return scan_of(rng, draw_state(rng, head, load_cm3), thickness_mm)
+
+
+def draw_state(rng: np.random.Generator, head: Head, load_cm3: float, keep_load: bool = False) -> State:
+    """WMH of the head about and beyond the load, and its signal in a random contrast.
+
+    keep_load: lesions scattered anywhere are added only where they do not double the load.
+    """
+    wmh, more = draw_wmh(rng, head, load_cm3), scattered(rng, head)
+    both = np.maximum(wmh, more)
+    if not keep_load or both.sum() * head.grid.voxel_mm3 / 1000 < 2 * load_cm3:
+        wmh = both
+    recipe = {"wmh_cm3": float(wmh.sum()) * head.grid.voxel_mm3 / 1000}
+    return State(head, wmh, tissue_levels(rng, head, wmh, recipe), recipe)
+
+
+def scan_of(rng: np.random.Generator, state: State, thickness_mm: float, extracted: bool | None = None) -> Scan:
+    """One scan of a state of a head: pose, slices, shading, blur, noise, errors of the priors, all drawn anew.
+
+    extracted: whether all but the brain was taken away, as some tool would; None: one time in two.
+    """
+    head, recipe = state.head, state.recipe | {"slice_mm": thickness_mm}
     pose = random_pose(rng, 4.0, 4.0)
-    grid = slices(rng, thickness, pose)
+    grid = slices(rng, thickness_mm, pose)
     steps = max(1, round(grid.voxel_mm[2] / 1.5))
     shifts = ((np.arange(steps) + 0.5) / steps - 0.5) * grid.voxel_mm[2]
 
@@ -76,13 +106,14 @@ def draw_scan(rng: np.random.Generator, head: Head) -> Scan:
 
     maps = {name: scanned(volume) for name, volume in misplaced_priors(rng, head).items()}
     brain = maps.pop("brain") > 0.5
-    image = receive(rng, scanned(signal), grid, recipe)
-    if rng.random() < 0.5:  # extracted by some tool: the true brain, a little too large or too small
+    image = receive(rng, scanned(state.signal), grid, recipe)
+    half = rng.random() < 0.5
+    if half if extracted is None else extracted:  # the true brain, a little too large or too small
         inside = smooth_step(head.anatomy.intracranial + float(rng.uniform(-2.0, 2.5)), 1.0).astype(np.float32)
         own = scanned(inside * (1 - 0.5 * head.csf)) > 0.5
         image, recipe["extracted"] = np.where(own, image, 0), 1.0
         brain &= own
-    return Scan(Image(image.astype(np.float32), grid.affine), brain, maps, scanned(wmh) >= 0.5, recipe)
+    return Scan(Image(image.astype(np.float32), grid.affine), brain, maps, scanned(state.wmh) >= 0.5, recipe)
 
 
 def draw_wmh(rng: np.random.Generator, head: Head, volume_cm3: float) -> np.ndarray:

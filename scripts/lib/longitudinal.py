@@ -19,8 +19,9 @@ from scipy.spatial.distance import cdist
 from scipy.spatial.transform import Rotation
 
 from scripts.lib.images import Image
-from scripts.lib.small_vessel.fazekas import MEASURES, measure_wmh
+from scripts.lib.small_vessel.fazekas import FAZEKAS, MEASURES, measure_wmh
 from scripts.lib.small_vessel.posterior import Model
+from scripts.lib.small_vessel.tissues import TissueError
 from scripts.lib.small_vessel.wmh import (
     evidence,
     label_of,
@@ -30,7 +31,7 @@ from scripts.lib.small_vessel.wmh import (
     seed_level,
     suspected_infarct_mm3,
 )
-from scripts.lib.tables import OK, REVIEW
+from scripts.lib.tables import OK, REVIEW, join_reasons
 
 DAYS_PER_YEAR = 365.25
 
@@ -172,14 +173,20 @@ class WmhPair:
 def wmh_pair(visits: Sequence[Visit], model: Model, settings: Mapping[str, Any], difference_sd_min: float) -> WmhPair:
     """Segment both visits by the same method, within the brain and by the priors that they share.
 
-    Masks of the user's, where both visits have them, are taken as they are. Raises TissueError where a FLAIR cannot be
-    segmented.
+    Masks made elsewhere, where both visits have them, are taken as they are; where the tissues beside them cannot be
+    told, the ventricles are empty. Raises TissueError where a FLAIR cannot be segmented.
     """
     brain = visits[0].brain & visits[1].brain
     priors = {name: (prior + visits[1].priors[name]) / 2 for name, prior in visits[0].priors.items()}
-    brains = [prepare_brain(visit.flair, brain, priors, settings) for visit in visits]
-    ventricles = [ready.ventricles for ready in brains]
     given = [visit.user_mask for visit in visits if visit.user_mask is not None]
+    try:
+        brains = [prepare_brain(visit.flair, brain, priors, settings) for visit in visits]
+    except TissueError as problem:
+        if len(given) < 2:
+            raise
+        reason = f"the given masks were taken, tissues are not labelled: {problem}"
+        return WmhPair(given, [np.zeros_like(brain)] * 2, reason)
+    ventricles = [ready.ventricles for ready in brains]
     if len(given) == 2:
         return WmhPair(given, ventricles, "")
     scores = [evidence(ready, settings) for ready in brains]
@@ -193,7 +200,10 @@ def wmh_pair(visits: Sequence[Visit], model: Model, settings: Mapping[str, Any],
         suspected_infarct_mm3(mask, label_of(ready), ready, seed, settings)
         for mask, ready, seed in zip(masks, brains, seeds, strict=True)
     )
-    reason = "possible infarct among the hyperintensities" if infarct else ""
+    reason = join_reasons(
+        "possible infarct among the hyperintensities" if infarct else None,
+        "a given mask is not used: the other visit has none" if given else None,
+    )
     return WmhPair(masks, ventricles, reason)
 
 
@@ -226,7 +236,11 @@ def change_row(
 
 
 def wmh_rows(pair: WmhPair, affine: np.ndarray, days: float, settings: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Rows of the WMH measures from the half-way masks: volumes with growth and shrinkage, count, Fazekas grades."""
+    """Rows of the WMH measures from the half-way masks: volumes with growth and shrinkage, count.
+
+    Without the Fazekas grades: a width just below a cut-point in one space lies just above it in another, so that the
+    change of a grade is that of the visits' own grades, which stand in their tables.
+    """
     voxel_mm3 = abs(float(np.linalg.det(affine[:3, :3])))
     both = pair.ventricles[0] | pair.ventricles[1]
     measures = [measure_wmh(mask, both, affine, float("nan"), settings) for mask in pair.masks]
@@ -234,7 +248,7 @@ def wmh_rows(pair: WmhPair, affine: np.ndarray, days: float, settings: Mapping[s
     rows = [
         change_row(name, measures[0][name], measures[1][name], days, status, pair.reason)
         for name in MEASURES
-        if name != "wmh_percent_icv"
+        if name != "wmh_percent_icv" and name not in FAZEKAS
     ]
     growth, shrinkage = growth_and_shrinkage_cm3(pair.masks[0], pair.masks[1], voxel_mm3)
     for name, value in (("wmh_growth_cm3", growth), ("wmh_shrinkage_cm3", shrinkage)):

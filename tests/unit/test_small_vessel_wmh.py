@@ -17,7 +17,7 @@ from scripts.lib.longitudinal import Visit, growth_and_shrinkage_cm3, wmh_pair
 from scripts.lib.small_vessel.grid import closed, depth_mm, drop_small, mean_at
 from scripts.lib.small_vessel.posterior import FEATURES, read_model
 from scripts.lib.small_vessel.tissues import CSF, VENTRICLES, TissueError, correct_bias, mode_of, onto, template_prior
-from scripts.lib.small_vessel.wmh import mask_of, segment_wmh
+from scripts.lib.small_vessel.wmh import lesion_height, mask_of, segment_wmh
 from scripts.lib.tables import OK, REVIEW
 
 SETTINGS = plain(Config().wmh)
@@ -160,12 +160,30 @@ def test_growing_stops_at_half_height_and_small_lesions_are_dropped():
 def test_a_seed_is_bright_and_likely_or_sure():
     score = np.full((40, 10, 10), 0.5, np.float32)
     likely = np.zeros(score.shape, np.float32)
-    for start, level, probability in ((2, 8.0, 0.5), (10, 8.0, 0.49), (18, 5.9, 0.94), (26, 2.0, 0.95)):
+    for start, level, probability in ((2, 8.0, 0.5), (10, 8.0, 0.49), (18, 5.9, 0.79), (26, 4.0, 0.8)):
         score[start : start + 4, 3:7, 3:7] = level
         likely[start : start + 4, 3:7, 3:7] = probability
     mask = mask_of(score, likely, 6.0, np.ones(3), SETTINGS)
     assert [bool(mask[start : start + 4, 3:7, 3:7].all()) for start in (2, 10, 18, 26)] == [True, False, False, True]
     assert mask.sum() == 2 * 4**3
+
+
+def test_faint_bands_are_lesions_only_where_nothing_brighter_is():
+    score = np.full((40, 20, 20), 0.5, np.float32)
+    score[2:12, 2:18, 2:18] = 8.0  # a band above the seed level
+    band = mask_of(score, np.where(score > 1, 0.9, 0), 6.0, np.ones(3), SETTINGS)
+    np.testing.assert_array_equal(band, score == 8.0)
+    score[25:31, 5:11, 5:11] = 30.0
+    beside = mask_of(score, np.where(score > 1, 0.9, 0), 6.0, np.ones(3), SETTINGS)
+    np.testing.assert_array_equal(beside, score == 30.0)
+
+
+def test_the_height_of_the_lesions_is_the_mean_of_the_brightest():
+    few = np.array([30.0] * 216 + [8.0] * 2560)
+    assert lesion_height(few, 1.0) == 30.0  # 200 mm3 of 2776
+    assert lesion_height(np.linspace(1, 100, 100), 100.0) == pytest.approx(98.0)  # the five brightest
+    assert lesion_height(np.array([4.0, 6.0]), 1.0) == 5.0
+    assert lesion_height(np.empty(0), 1.0) == 0.0
 
 
 def test_a_model_is_a_logistic_regression_on_products_and_knows_its_features(tmp_path):

@@ -18,10 +18,14 @@ class WmhSettings(Section):
     """A voxel this far above grey matter's level, in SDs of grey matter, is bright: a seed, if likely too."""
     seed_sd_min: float = 3.5
     """It must also lie this far above white matter's level."""
-    sure_probability: float = 0.95
+    sure_probability: float = 0.8
     """A voxel of this learned probability is a seed however bright it is; a bright one needs one half."""
+    seed_height_share: float = 0.4
+    """Least share of the height of the scan's lesions (mean of the brightest seeds) that a seed reaches."""
     grow_probability: float = 0.1
     """Least learned probability into which a lesion grows."""
+    grow_height_share: float = 0.33
+    """Least share of that height into which a lesion grows."""
     seed_mm3_min: float = 5.0
     """Seeds are connected pieces of at least this volume; from there a lesion grows to half of its own height."""
     lesion_mm3_min: float = 5.0

@@ -17,9 +17,10 @@ from scipy.spatial.distance import pdist
 from scripts.lib.distance import distance_mm
 from scripts.lib.small_vessel.grid import NEIGHBOURS_26
 
+FAZEKAS = ("fazekas_periventricular", "fazekas_deep", "fazekas_total")
 MEASURES = (
     *("wmh_volume_cm3", "wmh_percent_icv", "wmh_periventricular_cm3", "wmh_deep_cm3", "n_wmh_lesions"),
-    *("fazekas_periventricular", "fazekas_deep", "fazekas_total"),
+    *FAZEKAS,
 )
 
 

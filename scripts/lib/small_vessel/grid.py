@@ -59,6 +59,17 @@ def drop_small(mask: np.ndarray, voxels_min: float) -> np.ndarray:
     return keep[pieces]
 
 
+def of_same_volume(share: np.ndarray) -> np.ndarray:
+    """Mask (bool) of a resampled mask's shares (0-1): the fullest voxels, as many as the shares add up to.
+
+    Cut at one half instead, what is small and round loses volume: by 6 % at a radius of 7 mm on slices of 3 mm.
+    """
+    count = round(float(share.sum(dtype=float)))
+    if not count:
+        return np.zeros(share.shape, bool)
+    return share >= max(np.partition(share.ravel(), -count)[-count], 1e-6)
+
+
 def smooth(data: np.ndarray, inside: np.ndarray, sigma_mm: float | np.ndarray, voxel_mm: np.ndarray) -> np.ndarray:
     """Gaussian mean of `data` over the voxels `inside` alone (float32); where none is near, 0."""
     sigma = sigma_mm / np.asarray(voxel_mm)

@@ -138,16 +138,22 @@ def mask_of(
 ) -> np.ndarray:
     """Seeds, in pieces of `seed_mm3_min`, grown to half of the height of their lesion.
 
-    A seed is bright and likelier WMH than not (evidence >= `seed`, probability >= 0.5), or sure (`sure_probability`).
-    Growing goes on while the evidence is half of `seed` and the probability `grow_probability`, and stops at half of
+    A seed is bright and likelier WMH than not (evidence >= `seed`, probability >= 0.5), or sure (`sure_probability`),
+    and reaches `seed_height_share` of the height of the scan's lesions: where the noise is low, the faint broad bands
+    of normal white matter are bright by the noise, but not beside lesions. Growing goes on while the evidence is half
+    of `seed` and `grow_height_share` of that height, and the probability `grow_probability`, and stops at half of
     the height around (the highest smoothed evidence in a cube of 8 mm, at most the lesion's 90th percentile), so that a
     border blurred by the scanner is drawn where it would be for a sharp edge, and a faint part away from a bright one
     stays. Lesions under `lesion_mm3_min` are dropped.
     """
     voxel_mm3 = float(np.prod(voxel_mm))
+    seeds_min = settings["seed_mm3_min"] / voxel_mm3
     sure = likely >= settings["sure_probability"]
-    seeds = drop_small(sure | ((score >= seed) & (likely >= 0.5)), settings["seed_mm3_min"] / voxel_mm3)
-    open_to = seeds | ((score >= seed / 2) & (likely >= settings["grow_probability"]))
+    seeds = drop_small(sure | ((score >= seed) & (likely >= 0.5)), seeds_min)
+    height = lesion_height(score[seeds], voxel_mm3)
+    seeds = drop_small(seeds & (score >= settings["seed_height_share"] * height), seeds_min)
+    least = max(seed / 2, settings["grow_height_share"] * height)
+    open_to = seeds | ((score >= least) & (likely >= settings["grow_probability"]))
     wide = ndimage.binary_propagation(seeds, NEIGHBOURS_26, mask=open_to)
     lesions, count = ndimage.label(wide, NEIGHBOURS_26)
     if not count:
@@ -157,6 +163,18 @@ def mask_of(
     around = ndimage.maximum_filter(smoothed, size=2 * np.round(4.0 / voxel_mm).astype(int) + 1)
     mask = wide & (score >= 0.5 * np.minimum(np.concatenate([[0.0], peaks])[lesions], around))
     return drop_small(mask, settings["lesion_mm3_min"] / voxel_mm3)
+
+
+def lesion_height(scores: np.ndarray, voxel_mm3: float) -> float:
+    """Height of a scan's lesions: mean evidence of the brightest twentieth of the seeds, of 200 mm3 at least.
+
+    Both, so that a single small lesion counts among many faint voxels, and a few bright voxels do not among many
+    lesions. 0 without seeds.
+    """
+    if not scores.size:
+        return 0.0
+    count = min(scores.size, max(round(scores.size / 20), round(200 / voxel_mm3), 1))
+    return float(np.partition(scores, -count)[-count:].mean())
 
 
 def seed_level(brain: Brain, settings: Mapping[str, Any]) -> float:

@@ -1,0 +1,133 @@
+"""Change of masks made elsewhere: balls of known volume in two visits on other grids, in another pose."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.spatial.transform import Rotation
+
+from scripts.lib.config import Config, plain
+from scripts.lib.images import Image, linear_transform, write_image, write_transform
+from scripts.lib.longitudinal import GREW, SHRANK, STABLE, half_of
+from scripts.lib.small_vessel.session import NotMeasured
+from scripts.lib.small_vessel.tissues import onto, template_priors
+from scripts.lib.tables import write_not_made, write_tsv
+from scripts.measure_change import fazekas_change, wmh_change
+
+SETTINGS = {name: plain(getattr(Config(), name)) for name in ("wmh", "change")}
+BALLS_MM = {  # centre (template, mm): radius at the first and the second visit
+    (-28.0, 0.0, 30.0): (8.0, 11.0),
+    (28.0, 0.0, 30.0): (7.0, 7.0),
+    (28.0, -40.0, 24.0): (7.0, 0.0),
+}
+DAYS = 400.0
+
+
+def cm3(*radii_mm):
+    return sum(4 / 3 * np.pi * radius**3 / 1000 for radius in radii_mm)
+
+
+def rigid(angles_deg, shift_mm):
+    matrix = np.eye(4)
+    matrix[:3, :3] = Rotation.from_euler("xyz", angles_deg, degrees=True).as_matrix()
+    matrix[:3, 3] = shift_mm
+    return matrix
+
+
+MOTION = rigid((6, -4, 9), (5, -3, 8))  # points of the first visit to points of the second
+
+
+def visit_in(folder, number, voxel_mm):
+    """Files of a visit: a FLAIR made of the template's maps, the brain, the mask of a tool, the way to the template."""
+    folder.mkdir()
+    here = (np.eye(4), MOTION)[number]
+    grid = Image(np.zeros(np.ceil((150, 190, 130) / np.array(voxel_mm)).astype(int), np.float32), np.eye(4))
+    affine = here @ np.block([[np.diag(voxel_mm), np.array([[-75.0], [-112.0], [-50.0]])], [0, 0, 0, 1]])
+    grid = Image(grid.data, affine)
+    back = linear_transform(np.linalg.inv(here))
+    priors = template_priors()
+    wm, gm = onto([priors["wm"], priors["gm"]], grid, back)
+    brain = wm + gm > 0.3
+    noise = np.random.default_rng(number).normal(0, 3, wm.shape)
+    write_image((brain * (100 * wm + 120 * gm + 15 + noise)).astype(np.float32), affine, folder / "flair.nii.gz")
+    write_image(np.ones(wm.shape, np.uint8), affine, folder / "brain.nii.gz")
+    points = np.moveaxis(np.indices(wm.shape), 0, -1) @ affine[:3, :3].T + affine[:3, 3]
+    places = points @ np.linalg.inv(here)[:3, :3].T + np.linalg.inv(here)[:3, 3]
+    mask = np.any([np.linalg.norm(places - ball, axis=-1) <= radii[number] for ball, radii in BALLS_MM.items()], axis=0)
+    write_image(mask.astype(np.uint8), affine, folder / "wmh.nii.gz")
+    write_transform(back, folder / "from_template.tfm")
+    (folder / "checks.json").write_text(json.dumps({"images": {"FLAIR": {"status": "ok"}}}))
+    names = {"FLAIR": "flair.nii.gz", "brain": "brain.nii.gz", "wmh": "wmh.nii.gz", "checks": "checks.json"}
+    return {name: str(folder / file) for name, file in (names | {"from_template": "from_template.tfm"}).items()}
+
+
+@pytest.fixture(scope="module")
+def visits(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("visits")
+    return visit_in(folder / "first", 0, (1.8, 1.8, 3.0)), visit_in(folder / "second", 1, (2.0, 2.0, 2.5))
+
+
+def changes(visits, motion):
+    rows, labels = wmh_change(visits, None, half_of(motion), DAYS, SETTINGS)  # no model: nothing is segmented
+    return {row["measure"]: row for row in rows}, labels
+
+
+@pytest.fixture(scope="module")
+def there(visits):
+    return changes(visits, MOTION)
+
+
+def test_masks_made_elsewhere_give_the_growth_that_they_hold(there):
+    rows, labels = there
+    first, second = cm3(8.0, 7.0, 7.0), cm3(11.0, 7.0)
+    volume = rows["wmh_volume_cm3"]
+    assert (volume["baseline"], volume["followup"]) == pytest.approx((first, second), rel=0.03)
+    assert volume["change"] == pytest.approx(second - first, abs=0.03 * second)
+    assert volume["change_per_year"] == pytest.approx(volume["change"] * 365.25 / DAYS)
+    assert rows["wmh_growth_cm3"]["change"] == pytest.approx(cm3(11.0) - cm3(8.0), rel=0.1)
+    assert rows["wmh_shrinkage_cm3"]["change"] == pytest.approx(cm3(7.0), rel=0.2)
+    assert (rows["n_wmh_lesions"]["baseline"], rows["n_wmh_lesions"]["followup"]) == (3, 2)
+    assert rows["wmh_periventricular_cm3"]["followup"] + rows["wmh_deep_cm3"]["followup"] == pytest.approx(
+        volume["followup"]
+    )
+    voxel_cm3 = labels.voxel_volume_mm3 / 1000
+    for label, expected in ((STABLE, cm3(8.0, 7.0)), (GREW, cm3(11.0) - cm3(8.0)), (SHRANK, cm3(7.0))):
+        assert (labels.data == label).sum() * voxel_cm3 == pytest.approx(expected, rel=0.2)
+
+
+def test_exchanged_visits_change_the_sign(there, visits):
+    there, back = there[0], changes(visits[::-1], np.linalg.inv(MOTION))[0]
+    assert back["wmh_volume_cm3"]["change"] == pytest.approx(-there["wmh_volume_cm3"]["change"], abs=1e-9)
+    assert back["wmh_growth_cm3"]["change"] == pytest.approx(there["wmh_shrinkage_cm3"]["change"], abs=1e-9)
+
+
+def test_masks_are_measured_where_the_flair_shows_no_tissues(visits, tmp_path):
+    flat = dict(visits[0], FLAIR=str(tmp_path / "flat.nii.gz"))
+    grid = Image(np.full((83, 105, 43), 100.0, np.float32), np.diag([1.8, 1.8, 3.0, 1.0]))
+    grid.affine[:3, 3] = (-75.0, -112.0, -50.0)
+    write_image(grid.data, grid.affine, flat["FLAIR"])
+    rows, _ = changes((flat, visits[1]), MOTION)
+    assert rows["wmh_volume_cm3"]["followup"] == pytest.approx(cm3(11.0, 7.0), rel=0.03)
+    assert rows["wmh_volume_cm3"]["status"] == "review"
+    assert "tissues are not labelled" in rows["wmh_volume_cm3"]["reason"]
+    assert np.isnan(rows["wmh_deep_cm3"]["change"])
+
+
+def test_a_tool_that_gave_no_mask_is_named(visits, tmp_path):
+    failed = dict(visits[1], wmh=str(tmp_path / "mask.nii.gz"))
+    write_not_made(failed["wmh"])
+    with pytest.raises(NotMeasured, match="a visit has no WMH mask"):
+        changes((visits[0], failed), MOTION)
+
+
+def test_the_change_of_a_grade_is_that_of_the_visits_own_grades(tmp_path):
+    given = []
+    for visit, grades, status in ((1, (2, 1, 3), "ok"), (2, (3, 1, 4), "review"), (3, (1, 1, 2), "failed")):
+        names = ("fazekas_periventricular", "fazekas_deep", "fazekas_total")
+        row = dict(zip(names, map(float, grades), strict=True)) | {"wmh_status": status}
+        write_tsv(pd.DataFrame([row]), tmp_path / f"{visit}.tsv")
+        given.append({"smallvessel": str(tmp_path / f"{visit}.tsv")})
+    assert [row["change"] for row in fazekas_change(given[:2], DAYS)] == [1.0, 0.0, 1.0]
+    assert {row["status"] for row in fazekas_change(given[1:], DAYS)} == {"failed"}
+    assert {row["status"] for row in fazekas_change([given[0], {}], DAYS)} == {"missing"}
