@@ -32,15 +32,6 @@ def image_columns(row):
     return {column: image_of(row, column) for column in IMAGE_COLUMNS if column in row.values}
 
 
-# Registration
-
-
-def rigid_sidecars(wildcards):
-    """The sidecars of all MRI contrasts that are registered to the session's reference."""
-    sidecars = [to_reference(column, ".json")(wildcards) for column in IMAGE_COLUMNS if column != "ct"]
-    return [path for path in sidecars if path]
-
-
 # Small vessels
 
 

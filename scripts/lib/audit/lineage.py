@@ -197,8 +197,8 @@ class Way:
         assert self.analysis
         name, analysis = self.analysis
         given = record.params["files"][name]["table"]
-        own = record_of_run(self.root)
-        workdir = path_of(self.root, own.params["workdir"]) if own else Path()
+        own = record_of_run(self.root)  # says in which folder the configuration's paths begin
+        workdir = path_of(self.root, own.params["workdir"] if own else ".")
         wanted = {f"cohort/{analysis['table']}.tsv", name_in(self.root, workdir / given)}
         return [source for source in record.inputs if source in wanted]
 
