@@ -61,7 +61,11 @@ def join(left: pd.DataFrame, right: pd.DataFrame, keys: Sequence[str], what: str
         raise CollectError(f"{what}: {_label(twice.iloc[0], keys)} stands twice")
     shared = [name for name in right.columns if name in left.columns and name not in keys]
     if shared:
-        raise CollectError(f"{what}: the column {shared[0]!r} is already taken; give it another name")
+        named = ", ".join(map(repr, shared[:5])) + (f" and {len(shared) - 5} more" if len(shared) > 5 else "")
+        one = len(shared) == 1
+        told = f"the column {named} is already taken; give it another name"
+        many = f"the columns {named} are already taken; give them other names"
+        raise CollectError(f"{what}: {told if one else many}")
     return left.merge(right, on=list(keys), how="left", validate="many_to_one")
 
 
