@@ -52,10 +52,10 @@ def _lines(found: Lineage, every: bool) -> Iterator[str]:
             if len(names) == 1
             else f"{len(names)} jobs"
         )
-        yield f"{indent}{record.rule} {who}".rstrip() + f"  code {record.code}"
+        settings = _settings(record.params.get("settings"), every)
+        given = f"  with {settings}" if settings else ""
+        yield f"{indent}{record.rule} {who}".rstrip() + f"  code {record.code}{given}"
         yield from (f"{indent}  made {line}" for line in _files(made, every))
-        if settings := _settings(record.params.get("settings"), every):
-            yield f"{indent}  with {settings}"
     yield ""
     yield "by " + ", ".join(f"{name} {version}" for name, version in _versions(steps))
     yield ""
