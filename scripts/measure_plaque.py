@@ -6,7 +6,7 @@ import pandas as pd
 from scripts.lib.images import bounding_box, crop, matrix_ras, read_ct, read_image, read_transform
 from scripts.lib.job import run
 from scripts.lib.register_job import refusal
-from scripts.lib.tables import FAILED, MISSING, OK, read_json, read_tsv, was_made, write_tsv
+from scripts.lib.tables import FAILED, MISSING, read_json, read_tsv, was_made, write_tsv
 from scripts.lib.vessel_wall.consensus import consensus
 from scripts.lib.vessel_wall.label_maps import read_drawing
 from scripts.lib.vessel_wall.parts import TOOL
@@ -54,8 +54,10 @@ def read_ct_side(given):
         return CtSide(nothing + "no CT")
     if not given.get("ct_to_reference") and not given.get("vwi_to_reference"):
         return CtSide(nothing + "the session has no MRI that both images could be registered to")
-    checks = read_json(given["registration"])
-    for column, found in (("CT", checks), ("vwi", checks["contrasts"].get("vwi", {"status": OK}))):
+    registered = {"CT": read_json(given["registration"])}
+    if given.get("vwi_to_reference_facts"):
+        registered["vwi"] = read_json(given["vwi_to_reference_facts"])
+    for column, found in registered.items():
         if found["status"] == FAILED:
             return CtSide(f"{nothing}registration of the {column}: {found['reason']}")
     made = {name: was_made(given[name]) for name in ("arteries", "calcification")}
