@@ -35,13 +35,21 @@ BONE_HU_MIN = 200.0
 PARTIAL_SHARE = 0.75  # a head of less than this share of the other one's volume is a part of it: its centre is no guide
 START_ANGLES_DEG = (-20.0, 0.0, 20.0)
 START_SAMPLES = 4000
-STARTS_KEPT = 2
+STARTS_KEPT = 4
 COARSE_SAMPLES = 15000
 FINE_SAMPLES = 40000
 NEAR_MM = 4.0  # rough ends, on few samples, that lie this close together are one end
 RESTART_TURNS_DEG = (4.0, -3.0, 2.0)
 RESTART_SHIFT_MM = 4.0
 SLAB_MM = 100.0
+SLAB_HEIGHTS_MM = (-45.0, -15.0, 15.0, 45.0)
+# Powell's lines end at this share of their length; its rounds where they gain less than a share of the metric that is
+# smaller the further the search has come: coordinates are coupled (a cap of the skull may tilt as it slides), and a
+# round that gains 1 % may be one of many.
+LINE_TOLERANCE = 0.1
+START_TOLERANCE = 0.01
+END_TOLERANCE = 0.001
+HEAD_RADIUS_MM = 80.0
 
 
 Start = TypeVar("Start", sitk.Euler3DTransform, sitk.AffineTransform)
@@ -182,10 +190,10 @@ def _search(fixed_ready: Prepared, moving_ready: Prepared, settings: Mapping[str
         coarse, head_starts(fixed_ready, moving_ready), seed
     )
     limit = float(settings["restart_spread_mm_max"])
-    ends = [fine.optimise(best, FINE_SAMPLES, seed, 0.01)]
+    ends = [fine.optimise(best, FINE_SAMPLES, seed, END_TOLERANCE)]
     for number, turn in enumerate(RESTART_TURNS_DEG, start=1):
-        again = coarse.optimise(_disturbed(best, turn), COARSE_SAMPLES, seed + number, 0.01)[1]
-        ends.append(fine.optimise(again, FINE_SAMPLES, seed + number, 0.01))
+        again = coarse.optimise(_disturbed(best, turn), COARSE_SAMPLES, seed + number, END_TOLERANCE)[1]
+        ends.append(fine.optimise(again, FINE_SAMPLES, seed + number, END_TOLERANCE))
         first, *others = (end[1] for end in sorted(ends, key=lambda end: end[0]))
         spread, partner = min(
             ((displacement_mm(first, other, fixed_ready), other) for other in others), key=lambda p: p[0]
@@ -236,8 +244,10 @@ def register_both_ways(first: Image, second: Image, settings: Mapping[str, Any])
 
 def best_end(matcher: Matcher, starts: Sequence[Start], seed: int) -> Start:
     """The best transform reached from several starts: all of them with few samples, the best of those with more."""
-    rough = sorted((matcher.optimise(start, START_SAMPLES, seed, 0.05) for start in starts), key=lambda end: end[0])
-    ends = [matcher.optimise(end[1], COARSE_SAMPLES, seed, 0.01) for end in rough[:STARTS_KEPT]]
+    rough = sorted(
+        (matcher.optimise(start, START_SAMPLES, seed, START_TOLERANCE) for start in starts), key=lambda end: end[0]
+    )
+    ends = [matcher.optimise(end[1], COARSE_SAMPLES, seed, END_TOLERANCE) for end in rough[:STARTS_KEPT]]
     return min(ends, key=lambda end: end[0])[1]
 
 
@@ -267,9 +277,12 @@ class Matcher:
         method.SetInterpolator(sitk.sitkLinear)
         # Line searches along each parameter: mutual information of CT and MRI has ridges on which ITK's gradient
         # descents shorten their step and stop millimetres away.
-        method.SetOptimizerAsPowell(20, 50, self.voxel_mm / 4, tolerance, tolerance)
-        method.SetOptimizerScalesFromPhysicalShift()
+        method.SetOptimizerAsPowell(20, 50, self.voxel_mm / 4, LINE_TOLERANCE, tolerance)
         transform = type(start)(start)
+        # A step of 1 moves the head's surface by about 1 mm, whether it turns or shifts it. ITK's own scales from
+        # physical shift are the squares of these, for gradients: lines along turns were searched in steps 80 times
+        # too short, within the metric's noise.
+        method.SetOptimizerScales([HEAD_RADIUS_MM] * (len(transform.GetParameters()) - 3) + [1.0] * 3)
         method.SetInitialTransform(transform, inPlace=True)
         try:
             method.Execute(self.fixed, self.moving)
@@ -284,14 +297,12 @@ def head_starts(fixed: Prepared, moving: Prepared) -> list[sitk.Euler3DTransform
     Where the fixed image shows a part of the head, its centre is aligned with those of the moving head's halves too.
     """
     shift = moving.centre - fixed.centre
-    starts = [_euler(fixed.centre, (0, 0, 0), np.zeros(3))]
-    heights = (-45.0, -15.0, 15.0, 45.0) if fixed.is_slab != moving.is_slab else (0.0,)
-    for height in heights:
-        starts.append(_euler(fixed.centre, (0, 0, 0), shift + np.array([0, 0, height])))
     shifts = [shift]
-    if not fixed.is_slab and is_part_of(fixed, moving):
+    if fixed.is_slab != moving.is_slab:
+        shifts = [shift + np.array([0, 0, height]) for height in SLAB_HEIGHTS_MM]
+    elif not fixed.is_slab and is_part_of(fixed, moving):
         shifts += [centre - fixed.centre for centre in moving.centres_of_halves]
-        starts += [_euler(fixed.centre, (0, 0, 0), each) for each in shifts[1:]]
+    starts = [_euler(fixed.centre, (0, 0, 0), each) for each in (np.zeros(3), *shifts)]
     for axis, angle, each in product(range(3), START_ANGLES_DEG, shifts):
         if angle:
             angles = np.zeros(3)
