@@ -34,10 +34,10 @@ BRAIN_HU = (0.0, 80.0)
 BONE_HU_MIN = 200.0
 PARTIAL_SHARE = 0.75  # a head of less than this share of the other one's volume is a part of it: its centre is no guide
 START_ANGLES_DEG = (-20.0, 0.0, 20.0)
-START_SAMPLES = 4000
+START_SAMPLES = 2000  # within the head, as those below
 STARTS_KEPT = 4
-COARSE_SAMPLES = 15000
-FINE_SAMPLES = 40000
+COARSE_SAMPLES = 8000
+FINE_SAMPLES = 28000
 NEAR_MM = 4.0  # rough ends, on few samples, that lie this close together are one end
 RESTART_TURNS_DEG = (4.0, -3.0, 2.0)
 RESTART_SHIFT_MM = 4.0
@@ -262,6 +262,10 @@ class Matcher:
         self.moving, moving_mask = moving.level(voxel_mm, 0.0)
         self.fixed_mask = fixed_mask if fixed.is_brain or not mixed else None
         self.moving_mask = moving_mask if moving.is_brain and mixed else None
+        # ITK draws from the whole grid and drops what lies outside the mask: a brain fills an eighth of it, a slab all
+        self.voxels = np.prod(self.fixed.GetSize())
+        if self.fixed_mask is not None:
+            self.voxels = np.count_nonzero(sitk.GetArrayViewFromImage(self.fixed_mask))
         self.voxel_mm = voxel_mm
 
     def optimise(self, start: Start, samples: int, seed: int, tolerance: float) -> tuple[float, Start]:
@@ -273,7 +277,7 @@ class Matcher:
         if self.moving_mask is not None:
             method.SetMetricMovingMask(self.moving_mask)
         method.SetMetricSamplingStrategy(method.RANDOM)
-        method.SetMetricSamplingPercentage(min(1.0, samples / float(np.prod(self.fixed.GetSize()))), seed)
+        method.SetMetricSamplingPercentage(min(1.0, samples / float(self.voxels)), seed)
         method.SetInterpolator(sitk.sitkLinear)
         # Line searches along each parameter: mutual information of CT and MRI has ridges on which ITK's gradient
         # descents shorten their step and stop millimetres away.
