@@ -73,12 +73,16 @@ class RigidResult:
 
 @dataclass(frozen=True)
 class Prepared:
-    """An image ready for matching: window clipped, couch removed, with its head mask, on one shrunken grid."""
+    """An image ready for matching: window clipped, couch removed, with its head mask, on one shrunken grid.
+
+    finish: what the finest level compares in its place.
+    """
 
     image: Image
     mask: np.ndarray
     is_slab: bool
     is_brain: bool
+    finish: Prepared | None = None
 
     @cached_property
     def head_points(self) -> np.ndarray:
@@ -134,7 +138,8 @@ def prepare_ct_brain(ct: Image) -> Prepared:
     """The brain of a CT, windowed, as if extracted: soft tissue inside the skull, cut loose at the foramina.
 
     What a brain-extracted MRI is matched with: the skull has no counterpart in it, and in a window that shows bone,
-    brain and fluid look the same.
+    brain and fluid look the same. That brain's outline is good to some millimetres only: at the finest level, the CT
+    in this window is compared within the outline of the MRI.
     """
     small = shrink(ct, 2.0)
     smooth = ndimage.gaussian_filter(small.data, 1.0 / (small.voxel_mm / 2.0))
@@ -142,7 +147,8 @@ def prepare_ct_brain(ct: Image) -> Prepared:
     soft = (smooth > BRAIN_HU[0]) & (smooth < BRAIN_HU[1] + 20) & ~bone
     core = largest_component(erode_mm(soft, 5.0, small.voxel_mm))
     mask = fill_slices(dilate_mm(core, 6.0, small.voxel_mm) & ~(small.data > BONE_HU_MIN))
-    return Prepared(small.with_data(np.where(mask, np.clip(smooth, *BRAIN_HU), 0)), mask, False, True)
+    uncut = Prepared(small.with_data(np.clip(small.data, BRAIN_HU[0] - 20, BRAIN_HU[1] + 20)), mask, False, False)
+    return Prepared(small.with_data(np.where(mask, np.clip(smooth, *BRAIN_HU), 0)), mask, False, True, uncut)
 
 
 def register_rigid(
@@ -185,7 +191,7 @@ def _search(fixed_ready: Prepared, moving_ready: Prepared, settings: Mapping[str
     """The search of `register_rigid` on images made ready; near: the scanner's own frame may do as the only start."""
     seed = int(settings["seed"])
     coarse = Matcher(fixed_ready, moving_ready, settings["coarse_mm"])
-    fine = Matcher(fixed_ready, moving_ready, settings["fine_mm"])
+    fine = Matcher(fixed_ready.finish or fixed_ready, moving_ready.finish or moving_ready, settings["fine_mm"])
     best = (near and near_end(coarse, fixed_ready, seed)) or best_end(
         coarse, head_starts(fixed_ready, moving_ready), seed
     )
@@ -258,22 +264,18 @@ class Matcher:
         # Some background around the head lets its outline count. Where one image is brain-extracted and the other is
         # not, the outline of the first is no anatomy: only what lies inside it is compared.
         mixed = fixed.is_brain != moving.is_brain
-        self.fixed, fixed_mask = fixed.level(voxel_mm, 0.0 if mixed else 10.0)
+        self.fixed, self.fixed_mask = fixed.level(voxel_mm, 0.0 if mixed and fixed.is_brain else 10.0)
         self.moving, moving_mask = moving.level(voxel_mm, 0.0)
-        self.fixed_mask = fixed_mask if fixed.is_brain or not mixed else None
         self.moving_mask = moving_mask if moving.is_brain and mixed else None
         # ITK draws from the whole grid and drops what lies outside the mask: a brain fills an eighth of it, a slab all
-        self.voxels = np.prod(self.fixed.GetSize())
-        if self.fixed_mask is not None:
-            self.voxels = np.count_nonzero(sitk.GetArrayViewFromImage(self.fixed_mask))
+        self.voxels = np.count_nonzero(sitk.GetArrayViewFromImage(self.fixed_mask))
         self.voxel_mm = voxel_mm
 
     def optimise(self, start: Start, samples: int, seed: int, tolerance: float) -> tuple[float, Start]:
         """Metric (lower is better; infinite where the images do not overlap) and the transform reached."""
         method = sitk.ImageRegistrationMethod()
         method.SetMetricAsMattesMutualInformation(32)
-        if self.fixed_mask is not None:
-            method.SetMetricFixedMask(self.fixed_mask)
+        method.SetMetricFixedMask(self.fixed_mask)
         if self.moving_mask is not None:
             method.SetMetricMovingMask(self.moving_mask)
         method.SetMetricSamplingStrategy(method.RANDOM)
