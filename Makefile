@@ -91,11 +91,11 @@ OUT ?= $(DEMO)/derivatives
 verify: .venv/.installed
 	@$(BIN)/python -m scripts.lib.audit.verify '$(OUT)'
 
-# the report shows this line for each of its numbers; PICTURE=way.svg draws the way too
+# the report shows this line for each of its numbers; PICTURE=way.svg draws the way too, ALL=1 lists every file
 trace: export OUT := $(OUT)
 trace: export CELL := $(CELL)
 trace: .venv/.installed
-	@$(BIN)/python -m scripts.lib.audit.trace "$$OUT" "$$CELL" $(if $(PICTURE),--picture '$(PICTURE)')
+	@$(BIN)/python -m scripts.lib.audit.trace "$$OUT" "$$CELL" $(if $(ALL),--all) $(if $(PICTURE),--picture '$(PICTURE)')
 
 # FOLDER is a folder that is to be shared, NAMES a file of names to look for (docs/audit.md)
 FOLDER ?= $(OUT)

@@ -4,6 +4,7 @@ from collections import namedtuple
 import re
 import tomllib
 
+from scripts.lib.audit.bundle import MEASURES
 from scripts.lib.audit.records import name_in
 from scripts.lib.audit.seals import SEALS as SEALS_FOLDER, seal_path
 from scripts.lib.names import beside
@@ -29,15 +30,6 @@ def sidecars_of(row):
 def image_columns(row):
     """Column -> path of every image of a row of the manifest."""
     return {column: image_of(row, column) for column in IMAGE_COLUMNS if column in row.values}
-
-
-# Registration
-
-
-def rigid_sidecars(wildcards):
-    """The sidecars of all MRI contrasts that are registered to the session's reference."""
-    sidecars = [to_reference(column, ".json")(wildcards) for column in IMAGE_COLUMNS if column != "ct"]
-    return [path for path in sidecars if path]
 
 
 # Small vessels
@@ -195,13 +187,13 @@ def subject_measures(wildcards):
     """The subject's tables that the cohort's are collected from, by what they hold."""
     subject = wildcards.subject
     return {
-        "checks": of_rows(subject, "", "desc-check_images.json"),
-        "calcification": of_rows(subject, "ct", "desc-calcification_patient.tsv", has_ct),
-        "calcification_arteries": of_rows(subject, "ct", "desc-calcification_arteries.tsv", has_ct),
-        "calcification_lesions": of_rows(subject, "ct", "desc-calcification_lesions.tsv", has_ct),
-        "small_vessel": of_rows(subject, "anat", "desc-smallvessel_metrics.tsv", has_small_vessel_images),
-        "plaque": of_rows(subject, "vwi", "desc-plaque_metrics.tsv", lambda row: row.get("vwi")),
-        "change": [subject_file("desc-change_metrics.tsv").format(subject=subject)] if subject in PAIRS else [],
+        "checks": of_rows(subject, "", MEASURES["checks"]),
+        "calcification": of_rows(subject, "ct", MEASURES["calcification"], has_ct),
+        "calcification_arteries": of_rows(subject, "ct", MEASURES["calcification_arteries"], has_ct),
+        "calcification_lesions": of_rows(subject, "ct", MEASURES["calcification_lesions"], has_ct),
+        "small_vessel": of_rows(subject, "anat", MEASURES["small_vessel"], has_small_vessel_images),
+        "plaque": of_rows(subject, "vwi", MEASURES["plaque"], lambda row: row.get("vwi")),
+        "change": [subject_file(MEASURES["change"]).format(subject=subject)] if subject in PAIRS else [],
     }
 
 

@@ -87,7 +87,6 @@ rule check_registration:
         transform=to_reference("ct"),
         facts=to_reference("ct", ".json"),
         template=template_facts(),
-        contrasts=rigid_sidecars,
     output:
         checks=session_file("ct", "desc-registration_qc.json"),
     log:

@@ -42,6 +42,7 @@ rule measure_plaque:
         ct_to_reference=where_drawn(to_reference("ct")),
         registration=of_ct("desc-registration_qc.json"),
         vwi_to_reference=where_drawn(to_reference("vwi")),
+        vwi_to_reference_facts=where_drawn(to_reference("vwi", ".json")),
         vwi_ce_to_reference=where_drawn(to_reference("vwi_ce")),
     output:
         metrics=session_file("vwi", "desc-plaque_metrics.tsv"),

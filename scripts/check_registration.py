@@ -1,4 +1,4 @@
-"""Judge the CT's registration by other means than those that made it, and sum up all registrations of the session."""
+"""Judge the CT's registration by other means than those that made it."""
 
 from typing import Any
 
@@ -20,12 +20,9 @@ def judge(measures: dict, settings: dict) -> tuple[str, str]:
 
 def main(snakemake):
     settings, given = snakemake.params.settings["registration"], snakemake.input
-    parts = {facts["moving"]: facts for facts in map(read_json, given.get("contrasts") or [])}
     template = read_json(given.template)
-    content: dict[str, Any] = {
-        "contrasts": {name: {key: part[key] for key in ("status", "reason")} for name, part in parts.items()}
-    }
-    content |= {"template": template, "restart_spread_mm": None, "head_overlap": None, "bone_contrast": None}
+    content: dict[str, Any] = {"template": template}
+    content |= dict.fromkeys(("restart_spread_mm", "head_overlap", "bone_contrast"))
     if not given.get("transform"):  # no MRI: the CT itself went to the template
         content |= {"reference": "MNI152", "status": template["status"], "reason": template["reason"]}
     else:

@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 
-from scripts.lib.images import matrix_ras, read_ct, read_image, read_transform
+from scripts.lib.images import bounding_box, crop, matrix_ras, read_ct, read_image, read_transform
 from scripts.lib.job import run
 from scripts.lib.register_job import refusal
-from scripts.lib.tables import FAILED, MISSING, OK, read_json, read_tsv, was_made, write_tsv
+from scripts.lib.tables import FAILED, MISSING, read_json, read_tsv, was_made, write_tsv
 from scripts.lib.vessel_wall.consensus import consensus
 from scripts.lib.vessel_wall.label_maps import read_drawing
 from scripts.lib.vessel_wall.parts import TOOL
@@ -41,6 +41,12 @@ def matrix_to_reference(given, column):
     return np.linalg.inv(matrix_ras(read_transform(transform))) if was_made(transform) else None
 
 
+def labelled_part(labels, *images):
+    """The images of one grid (a head's CT is large) within the box of its labels; whole where there are none."""
+    box = bounding_box(labels.data) if labels.data.any() else tuple(slice(n) for n in labels.data.shape)
+    return [crop(image, box) for image in images]
+
+
 def read_ct_side(given):
     """What the CT gives, or the reason why it gives nothing."""
     nothing = "artery not named, calcium not measured: "
@@ -48,20 +54,26 @@ def read_ct_side(given):
         return CtSide(nothing + "no CT")
     if not given.get("ct_to_reference") and not given.get("vwi_to_reference"):
         return CtSide(nothing + "the session has no MRI that both images could be registered to")
-    checks = read_json(given["registration"])
-    for column, found in (("CT", checks), ("vwi", checks["contrasts"].get("vwi", {"status": OK}))):
+    registered = {"CT": read_json(given["registration"])}
+    if given.get("vwi_to_reference_facts"):
+        registered["vwi"] = read_json(given["vwi_to_reference_facts"])
+    for column, found in registered.items():
         if found["status"] == FAILED:
             return CtSide(f"{nothing}registration of the {column}: {found['reason']}")
     made = {name: was_made(given[name]) for name in ("arteries", "calcification")}
     missing = " and ".join(name for name, done in made.items() if not done)
+    arteries, calcification = (read_image(given[name]) if done else None for name, done in made.items())
+    ct = read_ct(given["ct"]) if calcification else None
+    if calcification and ct:
+        calcification, ct = labelled_part(calcification, calcification, ct)
     names = read_tsv(given["artery_names"]) if made["arteries"] else pd.DataFrame(columns=["index", "artery", "side"])
     return CtSide(
         reason=f"the CT's {missing} could not be mapped" if missing else "",
         to_ct=np.linalg.inv(matrix_to_reference(given, "ct")) @ matrix_to_reference(given, "vwi"),
-        ct=read_ct(given["ct"]) if made["calcification"] else None,
-        arteries=read_image(given["arteries"]) if made["arteries"] else None,
+        ct=ct,
+        arteries=labelled_part(arteries, arteries)[0] if arteries else None,
         names={int(index): (artery, side) for index, artery, side in names[["index", "artery", "side"]].to_numpy()},
-        calcification=read_image(given["calcification"]) if made["calcification"] else None,
+        calcification=calcification,
         lesions=read_tsv(given["calcification_lesions"]) if given.get("calcification_lesions") else None,
     )
 

@@ -3,25 +3,16 @@
 import os
 from pathlib import Path
 
+from scripts.lib.audit.bundle import MEASURES
 from scripts.lib.audit.records import LOGS, root_of
 from scripts.lib.audit.seals import write_seal
 from scripts.lib.job import run
 from scripts.lib.tables import write_json
 
-TABLES = (
-    "checks",
-    "calcification",
-    "calcification_arteries",
-    "calcification_lesions",
-    "small_vessel",
-    "plaque",
-    "change",
-)
-
 
 def bundle(given):
     """Kind of table -> the texts of the subject's files of that kind, as the cohort's collecting job takes them."""
-    return {name: [Path(path).read_text(encoding="utf-8") for path in given.get(name) or []] for name in TABLES}
+    return {name: [Path(path).read_text(encoding="utf-8") for path in given.get(name) or []] for name in MEASURES}
 
 
 def records_of(root, jobs):

@@ -19,7 +19,7 @@ from demo.head import Head, make_head
 from demo.mri import BRAIN_CENTRE
 from scripts.lib.images import Image, bounding_box
 from scripts.lib.mni152 import mni152_map
-from scripts.lib.small_vessel.tissues import template_priors
+from scripts.lib.small_vessel.tissues import template_prior
 from scripts.lib.template import BRAIN_LEVEL
 
 FIELD_MM = (168.0, 206.0, 160.0)  # the brain and some of what is around it
@@ -192,7 +192,7 @@ def misplaced_priors(rng: np.random.Generator, head: Head) -> dict[str, np.ndarr
 def _standard_maps() -> dict[str, np.ndarray]:
     """The template's priors and brain on the standard head's grid (both are 1 mm grids in MNI152 space)."""
     grid = standard_head().grid
-    images = {name: template_priors()[name] for name in ("wm", "gm", "ventricles")}
+    images = {name: template_prior(name) for name in ("wm", "gm", "ventricles")}
     t1 = mni152_map("t1")
     images["brain"] = t1.with_data((t1.data > BRAIN_LEVEL).astype(np.float32))
     found = {}

@@ -46,7 +46,7 @@ def check_image(
         "voxel_mm": [round(float(v), 4) for v in image.voxel_mm],
         "oblique_deg": round(oblique_deg(image.affine), 2),
         "shear_deg": round(shear_deg(image.affine), 2),
-        "voxels_sha256": hashlib.sha256(image.data.tobytes()).hexdigest(),
+        "voxels_sha256": hashlib.sha256(np.ascontiguousarray(image.data.T).data).hexdigest(),
     }
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import SimpleITK as sitk
 
-from scripts.lib.nifti import affine_problem, header_problem, nib
+from scripts.lib.nifti import affine_problem, header_problem, nib, voxels
 from scripts.lib.tables import atomic_path
 
 HU_AIR = -1024.0
@@ -97,7 +97,7 @@ def read_image(path: str | Path) -> Image:
         file: Any = nib.load(path)
         problem = header_problem(file)
         affine = np.asarray(file.affine, dtype=float)
-        data = np.asarray(file.dataobj, dtype=np.float32) if not problem else np.empty(0)
+        data = voxels(file) if not problem else np.empty(0)
     except Exception as error:  # nibabel, gzip and zlib raise many kinds for a damaged file
         why = str(error).splitlines()[0].replace(str(path), path.name) if str(error) else type(error).__name__
         raise ImageError(f"{path}: cannot be read as NIfTI ({why}); copy or convert it again") from error
@@ -123,7 +123,7 @@ def read_ct(path: str | Path) -> Image:
     tilt kept in the affine; where there is none the voxels are untouched.
     """
     image = read_image(path)
-    image = image.with_data(np.maximum(image.data, np.float32(HU_AIR)))
+    np.maximum(image.data, np.float32(HU_AIR), out=image.data)
     if shear_deg(image.affine) > 0.1:
         image = remove_shear(image, fill=HU_AIR)
     return image
@@ -183,12 +183,10 @@ def bounding_box(mask: np.ndarray, margin: int | np.ndarray = 4) -> tuple[slice,
 
     The mask must not be empty.
     """
-    from scipy.ndimage import find_objects
-
-    found = find_objects(mask.astype(np.uint8))[0]
+    held = [np.flatnonzero(mask.any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(3)]
     return tuple(
-        slice(max(0, s.start - reach), min(n, s.stop + reach))
-        for s, n, reach in zip(found, mask.shape, np.broadcast_to(margin, 3).tolist(), strict=True)
+        slice(max(0, int(at[0]) - reach), min(n, int(at[-1]) + 1 + reach))
+        for at, n, reach in zip(held, mask.shape, np.broadcast_to(margin, 3).tolist(), strict=True)
     )
 
 

@@ -211,7 +211,7 @@ CASES = (
     one("a gantry's tilt in the affine", TOLD, "sheared by 18.5 deg", geometry(SHEARED)),
     one("a head cut off", REVIEW, "covers only", geometry(np.diag([6.0, 6.0, 2.0, 1.0]))),
     one("a truncated file", FAILED, "cannot be read as NIfTI", raw(lambda content: content[: len(content) // 2])),
-    one("a damaged byte", FAILED, "copy it again", raw(lambda c: c[:2000] + bytes([c[2000] ^ 255]) + c[2001:])),
+    one("a damaged byte", FAILED, "CRC check failed", raw(lambda c: c[:2000] + bytes([c[2000] ^ 255]) + c[2001:])),
     one("bytes of something else", FAILED, "cannot be read as NIfTI", raw(lambda c: bytes(range(256)) * 20)),
     one("a web page saved as an image", FAILED, "cannot be read", raw(lambda c: b"<html>Please log in</html>")),
     one("a compressed file of nothing", FAILED, "cannot be read", raw(lambda c: gzip.compress(b""))),

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
+from scripts.lib.audit.lineage import lineage
 from scripts.lib.audit.records import read_records
-from scripts.lib.audit.trace import find_cell, lineage
+from scripts.lib.audit.trace import find_cell
 from scripts.lib.audit.verify import verify
 
 OUT = Path(__file__).parents[2] / "build/demo/derivatives"
@@ -16,8 +17,8 @@ def test_the_run_verifies():
 
 def test_a_volume_is_traced_to_the_patients_images():
     cell = find_cell(OUT, "cohort/patients.tsv:sub-001:ses-01:wmh_volume_cm3")
-    steps = {step.name: step for step in lineage(list(read_records(OUT)), cell)}
+    steps = {step.name: step for step in lineage(OUT, read_records(OUT), cell).steps}
     images = {name for name, step in steps.items() if step.record is None and name.startswith("../bids/sub-")}
-    assert "../bids/sub-001/ses-01/anat/sub-001_ses-01_FLAIR.nii.gz" in images
-    assert all("sub-001/" in name for name in images)
+    stem = "../bids/sub-001/ses-01/anat/sub-001_ses-01"
+    assert images == {f"{stem}_{name}.{kind}" for name in ("T1w", "FLAIR") for kind in ("nii.gz", "json")}
     assert "sub-001/ses-01/anat/sub-001_ses-01_space-FLAIR_desc-wmh_mask.nii.gz" in steps

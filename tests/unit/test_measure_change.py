@@ -11,7 +11,7 @@ from scripts.lib.config import Config, plain
 from scripts.lib.images import Image, linear_transform, write_image, write_transform
 from scripts.lib.longitudinal import GREW, SHRANK, STABLE, half_of
 from scripts.lib.small_vessel.session import NotMeasured
-from scripts.lib.small_vessel.tissues import onto, template_priors
+from scripts.lib.small_vessel.tissues import onto, template_prior
 from scripts.lib.tables import write_not_made, write_tsv
 from scripts.measure_change import fazekas_change, wmh_change
 
@@ -46,7 +46,7 @@ def visit_in(folder, number, voxel_mm):
     affine = here @ np.block([[np.diag(voxel_mm), np.array([[-75.0], [-112.0], [-50.0]])], [0, 0, 0, 1]])
     grid = Image(grid.data, affine)
     back = linear_transform(np.linalg.inv(here))
-    priors = template_priors()
+    priors = {name: template_prior(name) for name in ("wm", "gm", "ventricles")}
     wm, gm = onto([priors["wm"], priors["gm"]], grid, back)
     brain = wm + gm > 0.3
     noise = np.random.default_rng(number).normal(0, 3, wm.shape)

@@ -170,3 +170,15 @@ def test_too_small_too_large_and_flair_bright_spots_are_no_lacunes():
     bright = np.where(ball(points, (20.0, 0.0, 8.0), 5.0), 180.0, case.flair)  # a lesion dark on T1w, bright on FLAIR
     found, _ = detect_lacunes(case.t1w, bright, case.brain, case.priors, LACUNES)
     assert found.empty
+
+
+@pytest.mark.parametrize(("flair_around", "lacunes"), [(120.0, 0), (170.0, 1)], ids=["cortex", "a lesion's rim"])
+def test_a_spot_lies_among_tissue_and_the_end_of_a_sulcus_among_cortex(flair_around, lacunes):
+    """Both surroundings have grey matter's level on T1w; the template knows of neither."""
+    place = (20.0, 0.0, 8.0)
+    case = t1_and_flair({place: 2.5})
+    points = np.moveaxis(np.indices(case.flair.shape), 0, -1) @ case.t1w.affine[:3, :3].T + case.t1w.affine[:3, 3]
+    around = ball(points, place, 7.0) & ~ball(points, place, 3.0)
+    t1w = case.t1w.with_data(np.where(around, np.float32(70), case.t1w.data))
+    found, _ = detect_lacunes(t1w, np.where(around, flair_around, case.flair), case.brain, case.priors, LACUNES)
+    assert len(found) == lacunes

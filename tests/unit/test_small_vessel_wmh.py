@@ -16,7 +16,7 @@ from scripts.lib.images import Image, bounding_box, crop
 from scripts.lib.longitudinal import Visit, growth_and_shrinkage_cm3, wmh_pair
 from scripts.lib.small_vessel.grid import closed, depth_mm, drop_small, mean_at
 from scripts.lib.small_vessel.posterior import FEATURES, read_model
-from scripts.lib.small_vessel.tissues import CSF, VENTRICLES, TissueError, correct_bias, mode_of, onto, template_priors
+from scripts.lib.small_vessel.tissues import CSF, VENTRICLES, TissueError, correct_bias, mode_of, onto, template_prior
 from scripts.lib.small_vessel.wmh import lesion_height, mask_of, segment_wmh
 from scripts.lib.tables import OK, REVIEW
 
@@ -247,7 +247,7 @@ def test_the_mode_ignores_a_tail_of_lesions():
 
 
 def test_template_ventricles_are_the_lateral_ones():
-    priors = template_priors()
+    priors = {name: template_prior(name) for name in ("wm", "gm", "ventricles", "deep_grey")}
     ventricles = priors["ventricles"]
     points = np.argwhere(ventricles.data > 0.5) @ ventricles.affine[:3, :3].T + ventricles.affine[:3, 3]
     assert 10 < len(points) / 1000 < 25  # cm3 at 1 mm

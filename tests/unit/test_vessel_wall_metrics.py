@@ -403,7 +403,7 @@ def test_script_brings_the_images_together_through_the_transforms_files(tmp_path
     write_transform(linear_transform(reference_to_vwi), transforms["vwi_to_reference"])
     write_tsv(pd.DataFrame({"index": [1], "name": ["BA"], "artery": ["BA"], "side": ["M"]}), tmp_path / "arteries.tsv")
     write_json({"images": {"vwi": {"status": "ok", "reason": None}}}, tmp_path / "checks.json")
-    write_json({"status": "ok", "reason": None, "contrasts": {}}, tmp_path / "registration.json")
+    write_json({"status": "ok", "reason": None}, tmp_path / "registration.json")
     others = {
         "artery_names": tmp_path / "arteries.tsv",
         "checks": tmp_path / "checks.json",
@@ -426,7 +426,7 @@ def test_script_brings_the_images_together_through_the_transforms_files(tmp_path
     centre = table[["narrowest_x_mm", "narrowest_y_mm", "narrowest_z_mm"]].iloc[0].to_numpy(float)
     assert np.linalg.norm(lumen - centre, axis=1).max() < 1.5 + SHIFT_MM
 
-    write_json({"status": "failed", "reason": "two starts disagree", "contrasts": {}}, tmp_path / "registration.json")
+    write_json({"status": "failed", "reason": "two starts disagree"}, tmp_path / "registration.json")
     table, _ = run_script(tmp_path, **paths, **transforms, **others)
     assert np.isnan(table.calcium_volume_mm3[0])
     assert "two starts disagree" in table.reason[0]

@@ -32,7 +32,7 @@ from scripts.lib.images import Image, bounding_box, crop, read_image, resample
 from scripts.lib.registration import register_rigid
 from scripts.lib.small_vessel.grid import NEIGHBOURS_26
 from scripts.lib.small_vessel.posterior import Model, read_model
-from scripts.lib.small_vessel.tissues import TissueError, onto, template_priors
+from scripts.lib.small_vessel.tissues import TissueError, onto, template_prior
 from scripts.lib.small_vessel.wmh import prepare_brain, segment_wmh
 from scripts.lib.tables import FAILED
 from scripts.lib.template import register_to_template
@@ -67,7 +67,7 @@ def registered(flair_path: Path, t1w_path: Path | None, truth_path: Path) -> Cas
     way = sitk.CompositeTransform([template.reference_to_template, to_reference])
     box = bounding_box(brain)
     part = crop(flair, box)
-    priors = dict(zip(NAMES, onto([template_priors()[name] for name in NAMES], part, way), strict=True))
+    priors = dict(zip(NAMES, onto([template_prior(name) for name in NAMES], part, way), strict=True))
     whole = read_image(truth_path).data > 0.5
     truth = whole[box]
     if whole.sum() != truth.sum():

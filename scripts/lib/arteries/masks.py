@@ -13,21 +13,12 @@ from skimage.graph import MCP_Geometric, route_through_array
 
 from scripts.lib.arteries.centrelines import Centreline, box_affine, region_labels, resampled
 from scripts.lib.arteries.names import INDEX, LABELS
-from scripts.lib.images import Image, moved
+from scripts.lib.images import Image, bounding_box, moved
 
 SMOOTHING_MM = 1.0
 DIRECTION_POINTS = 8  # of a path, to prolong it
 # which end of an artery is the proximal one: the end where this is smallest (x mirrored to the right, y, z)
 PROXIMAL_AXIS = {"ICA": 2, "BA": 2, "VA": 2, "ACA": 2, "MCA": 0, "PCA": 0, "Pcom": 1, "Acom": 0}
-
-
-def mask_box(mask: np.ndarray, margin: Sequence[int] | np.ndarray) -> tuple[slice, ...]:
-    """Index box of the non-zero voxels, `margin` voxels wider on each axis; the mask must not be empty."""
-    box = ndimage.find_objects((mask != 0).astype(np.uint8))[0]
-    return tuple(
-        slice(max(0, part.start - pad), min(n, part.stop + pad))
-        for part, pad, n in zip(box, margin, mask.shape, strict=True)
-    )
 
 
 def canonical_labels(mask: np.ndarray, names: Mapping[int, tuple[str, str]]) -> np.ndarray:
@@ -43,7 +34,7 @@ def widened(labels: np.ndarray, affine: np.ndarray, margin_mm: float) -> np.ndar
     if not labels.any():
         return labels
     voxel_mm = np.linalg.norm(affine[:3, :3], axis=0)
-    box = mask_box(labels, np.ceil(margin_mm / voxel_mm).astype(int) + 1)
+    box = bounding_box(labels, np.ceil(margin_mm / voxel_mm).astype(int) + 1)
     part = labels[box]
     distance, nearest = ndimage.distance_transform_edt(part == 0, sampling=voxel_mm, return_indices=True)
     result = np.zeros_like(labels)
@@ -144,7 +135,7 @@ def segment_angio(angio: Image, atlas_lines: Sequence[Centreline], settings: Map
     tubes = region_labels(angio.data.shape, angio.affine, atlas_lines, search_reach(settings))
     if not tubes.any():
         return tubes
-    box = mask_box(tubes, (3, 3, 3))
+    box = bounding_box(tubes, 3)
     inside = tubes[box] > 0
     bright = ndimage.gaussian_filter(angio.data[box], 0.4 / angio.voxel_mm)
     tissue = np.median(bright[inside])

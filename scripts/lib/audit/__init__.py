@@ -4,8 +4,10 @@ records    what each job leaves beside its log: hashes of its inputs and outputs
 inventory  every file, setting, digest, version and host fact of a run, in one table
 verify     the run as it lies there against inventory and records: changed, lost, added, stale
 rerun      one subject made again elsewhere, and its bytes compared
-trace      from a cell of a table to the files, settings and code that it came from
-trace_picture  the same as a picture
+trace      a cell of a table, found and traced: lineage (the files behind it), columns (what its number was made from),
+           trace_text, trace_picture
+bundle     which of a subject's files are its measures
+findings   what verify and deidentify found, summed up
 cell       how a cell is called, for the report
 crate      the run as an RO-Crate, and the BIDS description of the derivatives
 deidentify what names a person in a folder that is to be shared

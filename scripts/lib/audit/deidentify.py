@@ -7,7 +7,7 @@ Each finding is one line `kind<TAB>file<TAB>what and what to do`:
 name      a DICOM attribute, header field or column that names a person, place or device
 date      a day that was not shifted before 1925 (as BIDS has it)
 label     a file's name with a long number, as a birth date or a hospital number would be
-face      an image of a whole head, from which a face can be rendered
+face      an image of a whole head (also in the report's viewer), from which a face can be rendered
 text      an e-mail address
 listed    (--names) one of the names that you gave, one a line, in a path or in what a file says, unpacked
 
@@ -26,16 +26,20 @@ import re
 import sys
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import nibabel as nib
 
+from scripts.lib.audit.findings import counted
 from scripts.lib.identifiers import EMAIL, LONG_NUMBER, is_identifying_attribute, is_identifying_column, real_dates
-from scripts.lib.image_checks import SLAB_COLUMNS, is_brain_extracted
+from scripts.lib.image_checks import BRAIN_CM3_MAX, SLAB_COLUMNS, is_brain_extracted
 from scripts.lib.images import ImageError, read_image
 from scripts.lib.manifest import column_of
+from scripts.lib.report.volumes import read_volume
+from scripts.lib.tables import was_made
 
 HEADER_TEXTS = ("descrip", "aux_file", "db_name", "intent_name")
 HARMLESS_TEXT = re.compile(r"(SimpleITK|ITK \d|FSL|TE=[\d.]+|phase=\d|mb=\d|;)*", re.IGNORECASE)
@@ -57,7 +61,7 @@ def findings(folder: Path, names: Iterable[str] = ()) -> list[Finding]:
     found: list[Finding] = []
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         name = path.relative_to(folder).as_posix()
-        for look in (in_path, in_json, in_table, in_image, in_dicom, in_text):
+        for look in (in_path, in_json, in_table, in_image, in_viewer, in_dicom, in_text):
             found += [Finding(kind, name, why) for kind, why in look(path)]
         found += [Finding("listed", name, f"holds {one!r}: take it out") for one in listed(path, name, wanted)]
     return sorted(set(found))
@@ -137,6 +141,21 @@ def in_image(path: Path) -> Iterator[tuple[str, str]]:
             yield "face", "a whole head: deface it (and say so in its name, such as rec-defaced)"
 
 
+def in_viewer(path: Path) -> Iterator[tuple[str, str]]:
+    """A volume of the report's viewer that holds more than a brain."""
+    column = path.stem.rsplit("_", 1)[-1]
+    if path.suffix != ".js" or path.parent.name != "volumes" or not was_made(path) or path.stem.endswith(SLAB_COLUMNS):
+        return
+    try:
+        grey = read_volume(path)
+    except ValueError:
+        yield "name", "is no volume of the viewer and was not looked through: delete it"
+        return
+    if (grey.data > grey.data.min()).sum() * grey.voxel_volume_mm3 / 1000 > BRAIN_CM3_MAX:
+        remedy = "if its image was not defaced, set report: {viewer: false} and run the workflow again"
+        yield "face", f"the viewer's {column} is more than a brain: {remedy}"
+
+
 def in_dicom(path: Path) -> Iterator[tuple[str, str]]:
     with path.open("rb") as file:
         if file.read(132)[128:] != b"DICM":
@@ -187,15 +206,15 @@ def main() -> int:
     parser.add_argument("--names", type=Path, help="names, numbers and days to look for everywhere, one a line")
     given = parser.parse_args()
     names = given.names.read_text(encoding="utf-8-sig").splitlines() if given.names else []
-    count = 0
+    kinds: Counter[str] = Counter()
     for folder in given.folders:
         if not folder.is_dir():
             parser.error(f"{folder}: no such folder")
         for kind, name, why in findings(folder, names):
             print(f"{kind}\t{folder / name}\t{why}")
-            count += 1
-    print(f"{count} findings", file=sys.stderr)
-    return 1 if count else 0
+            kinds[kind] += 1
+    print(counted(kinds), file=sys.stderr)
+    return 1 if kinds else 0
 
 
 if __name__ == "__main__":

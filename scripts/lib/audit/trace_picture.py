@@ -6,20 +6,19 @@ Jobs of one rule at one distance are one box with their number, so that a cohort
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
 from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from scripts.lib.audit.trace import Cell, Step
+from scripts.lib.audit.lineage import Lineage
 
 BEND = "arc3,rad=-0.2"
 WIDTH_INCH, HEIGHT_INCH = 2.3, 0.55
 
 
-def draw_trace(cell: Cell, steps: Sequence[Step], path: str | Path) -> None:
-    """Draw the lineage of `cell` into a file whose ending names the format; equal lineages give equal bytes."""
-    boxes, arrows = boxes_and_arrows(cell, steps)
+def draw_trace(found: Lineage, path: str | Path) -> None:
+    """Draw a lineage into a file whose ending names the format; equal lineages give equal bytes."""
+    boxes, arrows = boxes_and_arrows(found)
     columns: dict[int, list[str]] = defaultdict(list)
     for name, depth in boxes.items():
         columns[depth].append(name)
@@ -47,8 +46,9 @@ def draw_trace(cell: Cell, steps: Sequence[Step], path: str | Path) -> None:
         figure.savefig(path, metadata=metadata)
 
 
-def boxes_and_arrows(cell: Cell, steps: Sequence[Step]) -> tuple[dict[str, int], set[tuple[str, str]]]:
+def boxes_and_arrows(found: Lineage) -> tuple[dict[str, int], set[tuple[str, str]]]:
     """Label -> depth of every box, and (from, to) labels: rules with the number of their jobs, kinds of raw files."""
+    cell, steps = found.cell, found.steps
     jobs: dict[str, set[str]] = defaultdict(set)
     raw: dict[str, set[str]] = defaultdict(set)
     for step in steps:
@@ -63,8 +63,8 @@ def boxes_and_arrows(cell: Cell, steps: Sequence[Step]) -> tuple[dict[str, int],
     of_step = {step.name: step.record.rule if step.record else _kind(step.name) for step in steps}
     depth: dict[str, int] = {}
     for step in steps:
-        for source in step.record.inputs if step.record else ():
-            if source in of_step and of_step[source] != of_step[step.name]:
+        for source in step.read:
+            if of_step[source] != of_step[step.name]:
                 arrows.add((label[of_step[source]], label[of_step[step.name]]))
     arrows.add((label[of_step[cell.file]], top))
     depth = {top: 0}

@@ -20,12 +20,14 @@ from __future__ import annotations
 import argparse
 import platform
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from scripts.lib.audit.findings import counted
 from scripts.lib.audit.inventory import (
     CACHE,
     FILES,
@@ -45,6 +47,7 @@ from scripts.lib.manifest import ManifestError, index_bids, manifest_text, read_
 
 MANIFEST = "manifest.tsv"
 AUDIT_RULES = ("write_inventory", "write_ro_crate")  # these come after the inventory and are known by their records
+SOURCES_SHOWN = 8
 RUN_ON = "run the workflow again"
 
 
@@ -233,6 +236,12 @@ def other_versions(entries: Iterable[Entry]) -> list[str]:
     return notes
 
 
+def changed_sources(entries: Iterable[Entry]) -> list[str]:
+    """The project's files that are not what they were in the run: what lies behind `the code of X changed`."""
+    sources = {entry.name: entry.sha256 for entry in entries if entry.kind == "source"}
+    return [name for name, then in sources.items() if not (ROOT / name).is_file() or sha256(ROOT / name) != then]
+
+
 def main(arguments: Iterable[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("output_dir", type=Path)
@@ -259,8 +268,12 @@ def main(arguments: Iterable[str] | None = None) -> int:
     entries = read_inventory(given.output_dir)
     for note in other_versions(entries):
         print(note, file=sys.stderr)
+    names = changed_sources(entries) if any(finding.why.startswith("the code of ") for finding in findings) else []
+    if names:
+        more = f" and {len(names) - SOURCES_SHOWN} more" if len(names) > SOURCES_SHOWN else ""
+        print(f"changed in the project since: {', '.join(names[:SOURCES_SHOWN])}{more}", file=sys.stderr)
     files = sum(entry.kind in FILES for entry in entries)
-    print(f"{files} files verified, {len(findings)} findings", file=sys.stderr)
+    print(f"{files} files verified, {counted(Counter(finding.kind for finding in findings))}", file=sys.stderr)
     return 1 if findings else 0
 
 

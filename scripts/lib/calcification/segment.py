@@ -17,10 +17,9 @@ from scipy.spatial import cKDTree
 from skimage.filters import apply_hysteresis_threshold
 
 from scripts.lib.arteries.centrelines import Centreline, box_affine
-from scripts.lib.arteries.masks import mask_box
 from scripts.lib.arteries.names import INDEX
 from scripts.lib.calcification.bone import behind, polar_position, through_openings, wall_distance_mm
-from scripts.lib.images import Image, mask_points
+from scripts.lib.images import Image, bounding_box, mask_points
 
 CONNECTED = np.ones((3, 3, 3), int)  # 26 neighbours
 LUMEN_MARGIN_MM = 0.3  # calcium beside bone is recognised this far outside the lumen, and followed further
@@ -82,7 +81,7 @@ def find_lesions(
             empty, {}, [], hu_min, lumen_hu, enhanced, "no artery lies within the CT's field of view", findings
         )
 
-    box = mask_box(region, np.ceil(BONE_MARGIN_MM / ct.voxel_mm).astype(int))
+    box = bounding_box(region, np.ceil(BONE_MARGIN_MM / ct.voxel_mm).astype(int))
     part = Image(ct.data[box], box_affine(ct.affine, box))
     dense = part.data >= hu_min
     inside = region[box]

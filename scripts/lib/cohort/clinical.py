@@ -6,7 +6,7 @@ with a mistake in it is left out whole, since nobody knows what else is wrong wi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,6 +19,7 @@ from scripts.lib.tables import FAILED, OK
 
 ACCOUNT = ["table", "rows", "columns", "status", "reason"]
 Made = TypeVar("Made")
+SHOWN = 5  # problems of a table that are named
 LABELS = ("participant_id", "session_id", "subject", "session", "reader")
 
 
@@ -36,7 +37,7 @@ class ClinicalTables:
                 table = read_clinical(path, labels, one_each=name == PARTICIPANTS)
                 self._tables[name] = as_measured(table) if name == PARTICIPANTS else table
             except StudyTableError as error:
-                self.leave_out(name, str(error))
+                self.leave_out(name, one_line(path, error.problems))
 
     @property
     def participants(self) -> pd.DataFrame | None:
@@ -49,7 +50,7 @@ class ClinicalTables:
     def leave_out(self, name: str, reason: str) -> None:
         """Use the table no longer."""
         self._tables.pop(name, None)
-        self._reasons[name] = "; ".join(reason.splitlines())
+        self._reasons[name] = reason
 
     def fit(self, make: Callable[[], Made]) -> Made:
         """What `make` makes of the tables; one that it finds not to fit (ClinicalError) is left out first."""
@@ -69,11 +70,18 @@ class ClinicalTables:
         return pd.DataFrame(rows, columns=ACCOUNT)
 
 
+def one_line(path: str | Path, problems: Sequence[str]) -> str:
+    """The first problems of a table on one line, the file named once, and how many more there are."""
+    shown = [problems[0], *(problem.removeprefix(f"{path}, ") for problem in problems[1:SHOWN])]
+    return "; ".join([*shown, *([f"and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else [])])
+
+
 def read_clinical(path: str | Path, subjects: Iterable[str], one_each: bool = False) -> pd.DataFrame:
     """A clinical table by `participant_id`; columns whose cells are all numbers are numbers, labels stay text.
 
     subjects: labels of the manifest (without `sub-`); one_each: a subject may stand once only (participants.tsv), else
-    once per `session_id` and `reader`, where the table has these. Raises StudyTableError, naming file, row and column.
+    once per `session_id` and `reader`, where the table has these. Raises StudyTableError, naming file, row and
+    column of everything that is wrong.
     """
     table = read_study_table(path)
     if "participant_id" not in table and "subject" in table:
@@ -85,34 +93,39 @@ def read_clinical(path: str | Path, subjects: Iterable[str], one_each: bool = Fa
         table = table.drop(columns=personal)
     table["participant_id"] = table["participant_id"].str.removeprefix("sub-")
     keys = ["participant_id", *(name for name in ("session_id", "reader") if name in table and not one_each)]
-    check_keys(table, keys, path)
-    _check_labels(table["participant_id"], set(subjects), path)
+    problems: list[str] = []
+    try:
+        check_keys(table, keys, path)
+    except StudyTableError as error:
+        problems += error.problems
+    problems += _wrong_labels(table["participant_id"], set(subjects), path)
     for name in [name for name in table.columns if name not in LABELS]:
-        table[name] = _as_numbers(table[name], path)
+        table[name], wrong = _as_numbers(table[name], path)
+        problems += wrong
+    if problems:
+        raise StudyTableError(*problems)
     return table.reset_index(drop=True)
 
 
-def _check_labels(given: pd.Series, subjects: set[str], path: str | Path) -> None:
-    """Raise StudyTableError for a label that is a subject's but for leading zeros: its values would be lost."""
+def _wrong_labels(given: pd.Series, subjects: set[str], path: str | Path) -> list[str]:
+    """Labels that are a subject's but for leading zeros, whose values would be lost."""
     plain = {label.lstrip("0"): label for label in subjects - set(given)}
-    for row, label in given.items():
-        meant = plain.get(label.lstrip("0"))
-        if label not in subjects and meant:
-            raise StudyTableError(
-                f"{path}, row {row}, participant_id: {label!r} is no subject of the images; write {meant!r}"
-            )
+    return [
+        f"{path}, row {row}, participant_id: {label!r} is no subject of the images; write {plain[label.lstrip('0')]!r}"
+        for row, label in given.dropna().items()
+        if label not in subjects and label.lstrip("0") in plain
+    ]
 
 
-def _as_numbers(values: pd.Series, path: str | Path) -> pd.Series:
-    """Numbers where all cells are; raises StudyTableError where they would be with points for commas."""
+def _as_numbers(values: pd.Series, path: str | Path) -> tuple[pd.Series, list[str]]:
+    """Numbers where all cells are; and what is wrong where they would be with points for commas."""
     numbers = pd.to_numeric(values, errors="coerce")
     if numbers.notna().equals(values.notna()):
-        return numbers if values.notna().any() else values
+        return numbers if values.notna().any() else values, []
     commas = values.notna() & numbers.isna()
     mended = pd.to_numeric(values[commas].str.replace(",", ".", regex=False), errors="coerce")
-    if mended.notna().all():
-        row, text = next(iter(values[commas].items()))
-        raise StudyTableError(
-            f"{path}, row {row}, {values.name}: {text!r} is not a number; write {text.replace(',', '.')}"
-        )
-    return values
+    wrong = values[commas] if mended.notna().all() else {}
+    return values, [
+        f"{path}, row {row}, {values.name}: {text!r} is not a number; write {text.replace(',', '.')}"
+        for row, text in wrong.items()
+    ]

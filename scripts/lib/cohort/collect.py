@@ -19,6 +19,11 @@ KEYS = ["subject", "session"]
 PARTICIPANTS = "participants.tsv"
 VISIT = ["subject", "session", "acq_time", "ct_acq_time"]
 PER_ARTERY = {"volume_mm3": "calcification_volume_mm3", "mean_hu": "calcification_mean_hu", "woodcock": "woodcock"}
+DERIVED = {  # columns of the lesions' table that are made of others, by which `trace` finds what they come from
+    "any_calcification": ("calcium_volume_mm3",),
+    "culprit": ("stenosis_percent", "artery", "side", "symptomatic", "symptomatic_territory", "culprit_reader"),
+}
+DERIVED["culprit_reason"] = DERIVED["culprit"]
 CHANGE_COLUMNS = [
     "subject",
     "from_session",
@@ -56,7 +61,11 @@ def join(left: pd.DataFrame, right: pd.DataFrame, keys: Sequence[str], what: str
         raise CollectError(f"{what}: {_label(twice.iloc[0], keys)} stands twice")
     shared = [name for name in right.columns if name in left.columns and name not in keys]
     if shared:
-        raise CollectError(f"{what}: the column {shared[0]!r} is already taken; give it another name")
+        named = ", ".join(map(repr, shared[:5])) + (f" and {len(shared) - 5} more" if len(shared) > 5 else "")
+        one = len(shared) == 1
+        told = f"the column {named} is already taken; give it another name"
+        many = f"the columns {named} are already taken; give them other names"
+        raise CollectError(f"{what}: {told if one else many}")
     return left.merge(right, on=list(keys), how="left", validate="many_to_one")
 
 
@@ -103,6 +112,22 @@ def rating_columns(ratings: pd.DataFrame, name: str) -> pd.DataFrame:
     wide = table.pivot(index=keys, columns="reader")
     wide.columns = [f"{column}_{re.sub('[^A-Za-z0-9]', '', str(reader))}" for column, reader in wide.columns]
     return wide.dropna(axis="columns", how="all").reset_index()
+
+
+def severity_columns(calcification: pd.DataFrame) -> pd.DataFrame:
+    """Severity and totals of calcification, as the patients' table calls them."""
+    totals = {"total_volume_mm3": "calcification_volume_mm3", "n_lesions": "n_calcifications"}
+    return prefixed(calcification, "calcification", ["status", "reason"]).rename(columns=totals)
+
+
+def marker_columns(small_vessel: pd.DataFrame) -> pd.DataFrame:
+    """Markers of small-vessel disease, as the patients' table calls them."""
+    return prefixed(small_vessel, "smallvessel", ["status", "reason"])
+
+
+def plaque_columns(plaques: pd.DataFrame) -> pd.DataFrame:
+    """Measures of plaques, as the lesions' table calls them."""
+    return prefixed(plaques, "plaque", ["status", "reason"])
 
 
 def artery_columns(arteries: pd.DataFrame) -> pd.DataFrame:
@@ -218,13 +243,10 @@ def patients_table(
     if images is not None:
         table = join(table, images, KEYS, "checks of the images")
     first = list(table.columns)
-    totals = {"total_volume_mm3": "calcification_volume_mm3", "n_lesions": "n_calcifications"}
-    severity = prefixed(calcification, "calcification", ["status", "reason"]).rename(columns=totals)
-    table = join(table, severity, KEYS, "calcification")
+    table = join(table, severity_columns(calcification), KEYS, "calcification")
     table = with_missing_status(table, "calcification", absent_images(manifest, ["ct"]))
     table = join(table, artery_columns(arteries), KEYS, "calcification per artery")
-    markers = prefixed(small_vessel, "smallvessel", ["status", "reason"])
-    table = join(table, markers, KEYS, "small vessel")
+    table = join(table, marker_columns(small_vessel), KEYS, "small vessel")
     table = with_missing_status(table, "smallvessel", absent_images(manifest, ["FLAIR"]))
     table = join(table, wide_changes(changes), KEYS, "change")
     measured = [name for name in table.columns if name not in first]
@@ -269,7 +291,7 @@ def lesions_table(
     without the participants' column `symptomatic`, and where a cell of it cannot be read.
     """
     require_known(plaques, manifest, "plaque")
-    lesions = one_reader(plaques).rename(columns={"status": "plaque_status", "reason": "plaque_reason"})
+    lesions = plaque_columns(one_reader(plaques))
     table = manifest[KEYS].merge(lesions, on=KEYS, how="left")
     images = manifest[KEYS].assign(why=absent_images(manifest, ["vwi"]))
     table = with_missing_status(table, "plaque", table.merge(images, on=KEYS, how="left")["why"])

@@ -22,7 +22,15 @@ WHOLE_NUMBER = re.compile(r"(-?\d+)\.0+")
 
 
 class StudyTableError(ValueError):
-    """A table cannot be used; one line per problem: file, row, column, what is wrong and what to write."""
+    """A table cannot be used; one line per problem: file, row, column, what is wrong and what to write.
+
+    Its text has the first `SHOWN` of the `problems` and how many more there are.
+    """
+
+    def __init__(self, *problems: str) -> None:
+        more = [f"... and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else []
+        super().__init__("\n".join([*problems[:SHOWN], *more]))
+        self.problems = problems
 
 
 class MissingColumnError(StudyTableError):
@@ -53,15 +61,16 @@ def read_study_table(
     while header and not header[-1]:
         header.pop()
     twice = sorted({name for name in header if header.count(name) > 1})
-    if twice or "" in header:
-        problem = f"the column {twice[0]!r} stands twice" if twice and twice[0] else "a column has no name"
-        raise StudyTableError(f"{path}, row 1: {problem}")
+    unnamed = ["a column has no name; give it one"] if "" in header else []
+    doubled = [f"the column {name!r} stands twice; give one another name" for name in twice if name]
+    _raise(f"{path}, row 1: {problem}" for problem in [*unnamed, *doubled])
+    _raise(
+        f"{path}, row {number}: {len(row)} cells for {len(header)} columns; mend the separators"
+        for number, row in enumerate(cells[1:], start=2)
+        if any(cell.strip() for cell in row[len(header) :])
+    )
     rows, numbers = [], []
     for number, row in enumerate(cells[1:], start=2):
-        if any(cell.strip() for cell in row[len(header) :]):
-            raise StudyTableError(
-                f"{path}, row {number}: {len(row)} cells for {len(header)} columns; mend the separators"
-            )
         values = [cell.strip() for cell in row[: len(header)]]
         if any(values):
             rows.append(values + [""] * (len(header) - len(values)))
@@ -135,15 +144,14 @@ def _read_cells(path: Path, sheet: str | None) -> list[list[str]]:
 def _read_excel(path: Path, sheet: str | None) -> list[list[str]]:
     cells = _excel_cells(path, sheet, computed=True)
     if any(cell is None for row in cells for cell in row):
-        for number, (values, typed) in enumerate(
-            zip(cells, _excel_cells(path, sheet, computed=False), strict=False), 1
-        ):
-            for at, (value, text) in enumerate(zip(values, typed, strict=False)):
-                if value is None and str(text).startswith("="):
-                    raise StudyTableError(
-                        f"{path}, row {number}, column {at + 1}: holds a formula without its value; "
-                        "open and save the file in the spreadsheet program, or paste the value"
-                    )
+        formulas = _excel_cells(path, sheet, computed=False)
+        _raise(
+            f"{path}, row {number}, column {at}: holds a formula without its value; "
+            "open and save the file in the spreadsheet program, or paste the value"
+            for number, (values, typed) in enumerate(zip(cells, formulas, strict=False), 1)
+            for at, (value, text) in enumerate(zip(values, typed, strict=False), 1)
+            if value is None and str(text).startswith("=")
+        )
     return [[_cell_text(cell) for cell in row] for row in cells]
 
 
@@ -249,5 +257,4 @@ def _raise(problems: Iterable[str], kind: type[StudyTableError] = StudyTableErro
     """Raise a StudyTableError (of this kind) with the problems, one line each, if there are any."""
     found = list(problems)
     if found:
-        more = [f"... and {len(found) - SHOWN} more"] if len(found) > SHOWN else []
-        raise kind("\n".join(found[:SHOWN] + more))
+        raise kind(*found)

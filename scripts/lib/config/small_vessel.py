@@ -116,6 +116,8 @@ class LacuneSettings(Section):
     """Highest level on FLAIR of the darkest tenth (thick slices mix it with tissue); with a bright rim, 1."""
     elongation_max: float = 2.0
     """Largest ratio of the longest to the middle axis: longer spots are perivascular spaces."""
+    tissue_around_min: float = 0.5
+    """Least share of white matter, deep grey matter or hyperintensity 1 to 3 mm around: sulci end among cortex."""
     surface_mm: float = 6.0
     """Nothing is looked for nearer than this to the surface of the brain."""
     ventricle_margin_mm: float = 3.0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -144,9 +143,9 @@ def legend(figure: Figure, entries: Sequence[tuple[str, str]]) -> None:
 
 def write_png(figure: Figure, path: str | Path) -> None:
     """Write the figure as a PNG of few colours (small, and the same bytes for the same picture); atomically."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
-    picture = Pillow.open(buffer).convert("RGB")
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    picture = Pillow.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
     few = picture.quantize(palette=_palette(), dither=Pillow.Dither.NONE)
     with atomic_path(path) as temporary:
         few.save(temporary, format="PNG", optimize=True)

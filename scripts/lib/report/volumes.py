@@ -79,3 +79,14 @@ def write_volume(layers: Sequence[Mapping[str, Any]], key: str, path: str | Path
     with atomic_path(path) as temporary:
         text = f"angiolithVolume({json.dumps(key)}, {json.dumps(list(layers), sort_keys=True)});\n"
         temporary.write_text(text, encoding="utf-8")
+
+
+def read_volume(path: str | Path) -> Image:
+    """The grey image of a volume as `write_volume` left it. Raises ValueError if it is none."""
+    text = Path(path).read_text(encoding="utf-8")
+    _, _, layers = text.removesuffix(");\n").partition(", ")
+    try:
+        file = nib.Nifti1Image.from_bytes(gzip.decompress(base64.b64decode(json.loads(layers)[0]["data"])))
+    except (ValueError, LookupError, TypeError, OSError, nib.filebasedimages.ImageFileError) as error:
+        raise ValueError(f"{path}: is no volume of the viewer ({error})") from None
+    return Image(np.asarray(file.dataobj), np.asarray(file.affine))

@@ -19,6 +19,8 @@ from scripts.lib.small_vessel.blobs import Blob, find_dark_blobs
 from scripts.lib.small_vessel.grid import closed, depth_mm, paste
 from scripts.lib.small_vessel.tissues import correct_bias, grey_levels, mode_of
 
+BRIGHT_SD = 3.0  # above grey matter's level on FLAIR: cortex is not
+GREY_LEVEL_MAX = 0.9  # on T1w: where its contrast is poor, grey and white matter are not told apart by less
 COLUMNS = (
     *("lacune", "x_mm", "y_mm", "z_mm", "diameter_mm", "volume_mm3", "t1w_level", "flair_level"),
     *("flair_rim", "from_ventricles_mm", "elongation", "status", "reason"),
@@ -36,8 +38,9 @@ def detect_lacunes(
 
     Levels are 0 at CSF and 1 at white matter. A lacune is a closed dark spot on T1w, in white matter or deep grey
     matter, away from the surface, from the ventricles and from places where CSF is normal; on FLAIR it is dark, or has
-    a bright rim. Returns the table (centre in RAS mm of the T1w) and the label map (int32). Raises TissueError
-    where the FLAIR has no FLAIR contrast.
+    a bright rim. It lies among tissue: the end of a sulcus, which thick slices show as such a spot, lies among cortex.
+    Returns the table (centre in RAS mm of the T1w) and the label map (int32). Raises TissueError where the FLAIR has
+    no FLAIR contrast.
     """
     box = bounding_box(brain)
     part, inside = crop(t1w, box), brain[box] & (t1w.data[box] > 0)
@@ -47,6 +50,7 @@ def detect_lacunes(
     t1 = _level(even.data, inside, near)
     grey = grey_levels(flair[box], inside, near)
     water = (flair[box] - grey.csf) / (grey.wm - grey.csf)
+    tissue = _tissue(t1, flair[box] > grey.gm + BRIGHT_SD * grey.gm_sd, near)
     ventricles = closed(_ventricles(t1, inside, near["ventricles"], voxel_mm), 3.0, voxel_mm)
     from_ventricles_mm = distance_mm(ventricles, voxel_mm)
     where = inside & (t1 < settings["t1w_level_max"]) & subcortical(near, voxel_mm)
@@ -56,8 +60,10 @@ def detect_lacunes(
     labels = np.zeros(part.data.shape, np.int32)
     rows: list[tuple[Any, ...]] = []
     for blob in find_dark_blobs(np.where(inside, np.maximum(t1, 1e-3), 0), where, voxel_mm, size_mm, 0.4):
-        dark, rim = _on_flair(water, blob, voxel_mm)
         if blob.open or blob.elongation > settings["elongation_max"]:
+            continue
+        dark, rim, among = _surroundings(water, tissue, blob, voxel_mm)
+        if among < settings["tissue_around_min"]:
             continue
         if dark > settings["flair_level_max"] and not (rim and dark < 1.0):
             continue
@@ -102,12 +108,21 @@ def _ventricles(t1: np.ndarray, inside: np.ndarray, prior: np.ndarray, voxel_mm:
     return ndimage.binary_propagation(dark & (prior > 0.5), mask=reach)
 
 
-def _on_flair(water: np.ndarray, blob: Blob, voxel_mm: np.ndarray) -> tuple[float, bool]:
-    """Darkest tenth of the FLAIR level within the spot, and whether a rim (2.5 mm around) is brighter than tissue."""
-    inner = water[blob.voxels]
+def _tissue(t1: np.ndarray, bright: np.ndarray, priors: Mapping[str, np.ndarray]) -> np.ndarray:
+    """What a lacune can lie in: white matter by its level on T1w, what is hyperintense on FLAIR, deep grey matter."""
+    cortex = t1[(priors["gm"] > 0.7) & (priors["deep_grey"] < 0.1)]
+    grey = min(mode_of(cortex), GREY_LEVEL_MAX) if cortex.size else GREY_LEVEL_MAX
+    return (t1 > (1 + grey) / 2) | bright | (priors["deep_grey"] > 0.5)
+
+
+def _surroundings(water: np.ndarray, tissue: np.ndarray, blob: Blob, voxel_mm: np.ndarray) -> tuple[float, bool, float]:
+    """Of a spot: the darkest tenth of its FLAIR level, whether a rim (2.5 mm around) is brighter than tissue, and the
+    share of tissue 1 to 3 mm around it."""
     spot = np.zeros(water.shape, bool)
     spot[blob.voxels] = True
-    box = bounding_box(spot, margin=int(np.ceil(3.0 / voxel_mm.min())))
+    box = bounding_box(spot, margin=np.ceil(3.5 / voxel_mm).astype(int))
     around = distance_mm(spot[box], voxel_mm)
     rim = water[box][(around > 0) & (around <= 2.5)]
-    return float(np.percentile(inner, 10)), bool(rim.size and np.percentile(rim, 75) > 1.35)
+    shell = tissue[box][(around > 1.0) & (around <= 3.0)]
+    bright = bool(rim.size and np.percentile(rim, 75) > 1.35)
+    return float(np.percentile(water[blob.voxels], 10)), bright, float(shell.mean()) if shell.size else 0.0

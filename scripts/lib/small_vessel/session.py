@@ -12,7 +12,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from scripts.lib.images import Image, ImageError, read_image, read_transform, resample
-from scripts.lib.small_vessel.tissues import onto, template_priors
+from scripts.lib.small_vessel.tissues import onto, template_prior
 from scripts.lib.tables import FAILED, MISSING, read_json, was_made
 
 
@@ -72,5 +72,4 @@ def priors_on(
 ) -> dict[str, np.ndarray]:
     """The template's priors of these names on the grid of an image, within its brain mask."""
     to_template = sitk.CompositeTransform([read_transform(given["from_template"]), grid_to_reference])
-    priors = template_priors()
-    return dict(zip(names, onto([priors[name] for name in names], grid, to_template, brain), strict=True))
+    return dict(zip(names, onto([template_prior(name) for name in names], grid, to_template, brain), strict=True))

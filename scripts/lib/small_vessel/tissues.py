@@ -50,14 +50,28 @@ class Levels:
 
 
 @cache
-def template_priors() -> dict[str, Image]:
-    """Priors in MNI152 space (0-1): `wm`, `gm`, `ventricles` (the lateral ones, temporal horns included), `deep_grey`.
+def template_prior(name: str) -> Image:
+    """A prior in MNI152 space (0-1): `wm`, `gm`, `ventricles` (the lateral ones, temporal horns included), `deep_grey`.
 
-    Ventricles: CSF (what grey and white matter leave over) deeper than 15 mm under the brain's closed hull falls into
-    separate pieces there; those that hold or come nearest to four points inside the horns are kept. Deep grey: grey
-    matter within boxes about the basal ganglia with the thalamus, and about the brainstem.
+    Deep grey: grey matter within boxes about the basal ganglia with the thalamus, and about the brainstem.
     """
-    wm, gm = (mni152_map(name) for name in ("wm", "gm"))
+    if name == "ventricles":
+        return _ventricles(template_prior("wm"), template_prior("gm"))
+    if name != "deep_grey":
+        return mni152_map(name)
+    gm = template_prior("gm")
+    to_voxel = np.linalg.inv(gm.affine)
+    deep_grey = np.zeros_like(gm.data)
+    for corners in DEEP_GREY_BOXES_MNI_MM:
+        low, high = (to_voxel @ [*corner, 1.0] for corner in corners)
+        box = tuple(slice(round(a), round(b)) for a, b in zip(low[:3], high[:3], strict=True))
+        deep_grey[box] = gm.data[box]
+    return gm.with_data(deep_grey)
+
+
+def _ventricles(wm: Image, gm: Image) -> Image:
+    """CSF (what grey and white matter leave over) deeper than 15 mm under the brain's closed hull, which falls into
+    separate pieces there: those that hold or come nearest to four points inside the lateral ventricles' horns."""
     csf = np.clip(1 - wm.data - gm.data, 0, 1)
     deep = (csf > 0.5) & (_depth_under_hull_mm(csf < 0.5) > 15)
     middle = bounding_box(deep)
@@ -69,12 +83,7 @@ def template_priors() -> dict[str, Image]:
     core = np.isin(pieces, [pieces[tuple(voxel)] for voxel in nearest])
     ventricles = np.zeros_like(csf, np.float32)
     ventricles[middle] = np.where(ndimage.binary_dilation(core), csf[middle], 0)
-    deep_grey = np.zeros_like(gm.data)
-    for corners in DEEP_GREY_BOXES_MNI_MM:
-        low, high = (to_voxel @ [*corner, 1.0] for corner in corners)
-        box = tuple(slice(round(a), round(b)) for a, b in zip(low[:3], high[:3], strict=True))
-        deep_grey[box] = gm.data[box]
-    return {"wm": wm, "gm": gm, "ventricles": wm.with_data(ventricles), "deep_grey": wm.with_data(deep_grey)}
+    return wm.with_data(ventricles)
 
 
 def _depth_under_hull_mm(tissue: np.ndarray) -> np.ndarray:
@@ -98,21 +107,32 @@ def onto(
     """
     ways, step = _voxels_under(images[0], grid, transform or sitk.Transform(3, sitk.sitkIdentity))
     where = np.ones(grid.data.shape, bool) if where is None else where
-    voxels = np.array(np.nonzero(where), np.float32)
     parts = np.maximum(1, np.round(grid.voxel_mm / THIN_MM).astype(int))
     axis = int(parts.argmax())
-    values = np.zeros((len(images), voxels.shape[1]), np.float32)
+    values = np.zeros((len(images), int(where.sum())), np.float32)
     for part in range(parts[axis]):
-        placed = voxels.copy()
-        placed[axis] += (part + 0.5) / parts[axis] - 0.5
-        placed = placed / step[:, None] + 0.5
-        under = [ndimage.map_coordinates(way, placed, np.float32, order=1, mode="nearest") for way in ways]
+        shift = np.zeros(3)
+        shift[axis] = (part + 0.5) / parts[axis] - 0.5
+        under = [_between(way, grid.data.shape, step, shift)[where] for way in ways]
         for value, image in zip(values, images, strict=True):
             value += ndimage.map_coordinates(image.data, under, np.float32, order=1) / parts[axis]
     found = [np.zeros(grid.data.shape, np.float32) for _ in images]
     for array, value in zip(found, values, strict=True):
         array[where] = value
     return found
+
+
+def _between(coarse: np.ndarray, shape: tuple[int, ...], step: np.ndarray, shift: np.ndarray) -> np.ndarray:
+    """What lies between the points of `_voxels_under`'s coarse grid, linearly, at all voxels (shifted) of its grid."""
+    fine = coarse
+    for axis, n in enumerate(shape):
+        at = np.clip((np.arange(n) + shift[axis]) / step[axis] + 0.5, 0, coarse.shape[axis] - 1)
+        low = np.minimum(at.astype(int), coarse.shape[axis] - 2)
+        weights = np.zeros((n, coarse.shape[axis]), np.float32)
+        weights[np.arange(n), low] = 1 - (at - low)
+        weights[np.arange(n), low + 1] = at - low
+        fine = np.moveaxis(np.tensordot(weights, fine, axes=(1, axis)), 0, axis)
+    return fine
 
 
 def _voxels_under(image: Image, grid: Image, transform: sitk.Transform) -> tuple[list[np.ndarray], np.ndarray]:
@@ -133,12 +153,13 @@ def _voxels_under(image: Image, grid: Image, transform: sitk.Transform) -> tuple
     shift = sitk.GetArrayViewFromImage(field).transpose(2, 1, 0, 3) @ RAS_TO_LPS[:3, :3]
     points = moved(coarse.affine, np.moveaxis(np.indices(coarse.data.shape), 0, -1)) + shift
     voxels = moved(np.linalg.inv(image.affine), points)
-    return [np.ascontiguousarray(voxels[..., axis]) for axis in range(3)], step
+    return [voxels[..., axis].astype(np.float32) for axis in range(3)], step
 
 
 def correct_bias(image: Image, mask: np.ndarray, settings: Mapping[str, Any]) -> Image:
     """Divide out the slow shading (N4, Tustison 2010) fitted inside `mask` on a shrunken copy."""
-    factors = [max(1, round(settings["bias_voxel_mm"] / step)) for step in image.voxel_mm]
+    # an affine is not exact: slices of 4 mm and of 3.9999999 mm must come to the same
+    factors = [max(1, round(settings["bias_voxel_mm"] / step + 1e-3)) for step in image.voxel_mm]
     factors = [min(f, max(1, n // 16)) for f, n in zip(factors, image.data.shape, strict=True)]
     floor = float(np.percentile(image.data[mask], 1))
     whole = to_sitk(image.with_data(np.maximum(image.data, max(floor, 1e-3)).astype(np.float32)))

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from scripts.lib.audit.deidentify import findings, main
+from scripts.lib.images import Image
+from scripts.lib.report.volumes import grey_nifti, layer, write_volume
 from tests.hostile.images import AFFINE, head, save
 
 
@@ -45,6 +47,20 @@ def test_text_that_identifies(tmp_path, name, text, kind):
 def test_text_that_does_not(tmp_path, name, text):
     (tmp_path / name).write_text(text)
     assert kinds(tmp_path) == set()
+
+
+def test_a_face_in_the_reports_viewer(tmp_path):
+    """A brain alone is none; the slabs of vessel-wall images are too small."""
+    ball = np.linalg.norm(np.indices((60, 60, 60)) - 30, axis=0)
+    for name, radius in (("sub-01_T1w", 25), ("sub-02_T1w", 15), ("sub-01_vwi_ce", 25)):
+        image = Image((ball < radius).astype(np.float32), np.diag([4.0, 4.0, 4.0, 1.0]))
+        grey = layer(grey_nifti(image, (0.0, 1.0)), name="T1w", kind="grey", window=(0.0, 1.0), unit="")
+        path = tmp_path / f"report/volumes/{name}.js"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_volume([grey], name, path)
+    (tmp_path / "report/volumes/sub-01_swi.js").touch()  # could not be made
+    (tmp_path / "report/volumes/sub-01_ct.js").write_text("made elsewhere")
+    assert kinds(tmp_path) == {("face", "report/volumes/sub-01_T1w.js"), ("name", "report/volumes/sub-01_ct.js")}
 
 
 def test_a_header_an_extension_and_a_face(tmp_path):

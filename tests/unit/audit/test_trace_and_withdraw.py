@@ -4,10 +4,12 @@ import pandas as pd
 import pytest
 
 from scripts.lib.audit.cell import cell_address, row_addresses
+from scripts.lib.audit.lineage import TraceError, lineage
 from scripts.lib.audit.records import read_records
 from scripts.lib.audit.rerun import differences
-from scripts.lib.audit.trace import TraceError, find_cell, lineage, trace_text
+from scripts.lib.audit.trace import find_cell
 from scripts.lib.audit.trace_picture import boxes_and_arrows, draw_trace
+from scripts.lib.audit.trace_text import trace_text
 from scripts.lib.audit.verify import verify
 from scripts.lib.audit.withdraw import files_naming, purge, subject_label
 from scripts.lib.tables import read_tsv, write_tsv
@@ -16,22 +18,16 @@ from tests.unit.audit.made_run import MadeRun
 
 def traced(made, text):
     cell = find_cell(made.root, text)
-    return cell, lineage(list(read_records(made.root)), cell)
+    return cell, lineage(made.root, read_records(made.root), cell)
 
 
-def test_a_patients_cell_comes_from_the_patients_files_alone(made):
-    cell, steps = traced(made, "cohort/patients.tsv:sub-01:age")
+def test_a_covariate_comes_from_the_clinical_table_alone(made):
+    cell, found = traced(made, "cohort/patients.tsv:sub-01:age")
     assert (cell.value, cell.subject) == ("601", "01")
-    assert {step.name for step in steps} == {
-        "cohort/patients.tsv",
-        "manifest.tsv",
-        "../bids/participants.tsv",
-        made.measure("01"),
-        "../bids/sub-01/ses-01/anat/sub-01_ses-01_FLAIR.nii.gz",
-    }
-    text = trace_text(made.root, cell, steps)
-    assert "check_images.voxel_mm_max=20.0" in text
-    assert f"code {made.params('check_images', {})['code']}" in text
+    assert {step.name for step in found.steps} == {"cohort/patients.tsv", "manifest.tsv", "../bids/participants.tsv"}
+    text = trace_text(found)
+    assert "made cohort/patients.tsv" in text
+    assert f"code {made.params('collect_metrics', {})['code']}" in text
 
 
 def test_the_address_of_a_cell_leads_to_it(made):
@@ -77,13 +73,12 @@ def test_a_cell_that_is_not_there(made, text, message):
 
 
 def test_the_picture_has_each_rule_once_and_is_the_same_on_every_run(made, tmp_path):
-    cell, steps = traced(made, "cohort/patients.tsv:sub-01:age")
-    boxes, arrows = boxes_and_arrows(cell, steps)
-    assert boxes["age = 601"] == 0
-    assert (boxes["collect_metrics"], boxes["check_images"], boxes["FLAIR"]) == (1, 2, 3)
-    assert ("FLAIR", "check_images") in arrows
+    _, found = traced(made, "cohort/patients.tsv:sub-01:age")
+    boxes, arrows = boxes_and_arrows(found)
+    assert boxes == {"age = 601": 0, "collect_metrics": 1, "participants.tsv": 2, "manifest.tsv": 2}
+    assert ("participants.tsv", "collect_metrics") in arrows
     for name in ("one.svg", "another.svg"):
-        draw_trace(cell, steps, tmp_path / name)
+        draw_trace(found, tmp_path / name)
     assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "another.svg").read_bytes()
 
 

@@ -87,6 +87,21 @@ def test_changed_code_is_named(made, monkeypatch):
     assert CHECKS not in findings
 
 
+def test_the_files_behind_a_changed_code_are_named(made, monkeypatch, capsys):
+    monkeypatch.setattr(module, "code_digest", lambda script, root: "new")
+    path = made.root / INVENTORY
+    lines = path.read_text().splitlines(keepends=True)
+    name, digest = next(line.split("\t")[1:3] for line in lines if line.startswith("source\tscripts/collect_metrics"))
+    path.write_text(path.read_text().replace(digest, "0" * 64))
+    module._digest_today.cache_clear()
+    assert main([str(made.root)]) == 1
+    module._digest_today.cache_clear()
+    told = capsys.readouterr().err
+    assert f"changed in the project since: {name}\n" in told
+    assert ": 1 changed, " in told
+    assert " stale" in told
+
+
 def test_a_job_killed_before_it_ended(made):
     """It took its old record away, wrote part of a file and died."""
     (made.root / "logs/check_images/01_01.json").unlink()

@@ -100,6 +100,31 @@ def test_a_table_that_does_not_fit_the_measures_is_left_out_too(cohort, table, m
     assert read_tsv(folder / "cohort_patients.tsv")["wmh_volume_cm3"].tolist() == [4, 7]
 
 
+def test_all_that_is_wrong_with_a_table_is_told_at_once(cohort):
+    rows = "".join(f"{label}\t{age}\t{ldl}\n" for label, age, ldl in (("sub-01", "60,5", 3), ("1", "61,5", "3,1")))
+    folder = cohort(f"participant_id\tage\tldl\n{rows}sub-2\t62,5\t3,2\nsub-01\t63,5\t3,3\n")
+    assert read_tsv(folder / "cohort_clinical.tsv")["reason"].iloc[0] == (
+        f"{folder}/participants.tsv, row 5, participant_id: participant_id 01 stands in row 2 already; delete one; "
+        "row 4, participant_id: '2' is no subject of the images; write '02'; "
+        "row 2, age: '60,5' is not a number; write 60.5; row 3, age: '61,5' is not a number; write 61.5; "
+        "row 4, age: '62,5' is not a number; write 62.5; and 4 more"
+    )
+    folder = cohort("participant_id\tage\nsub-01\t60\t1\nsub-02\t61\t2\n")
+    assert read_tsv(folder / "cohort_clinical.tsv")["reason"].iloc[0] == (
+        f"{folder}/participants.tsv, row 2: 3 cells for 2 columns; mend the separators; "
+        "row 3: 3 cells for 2 columns; mend the separators"
+    )
+    folder = cohort("participant_id\tn_lacunes\tage\twmh_volume_cm3\nsub-01\t1\t60\t2\n")
+    assert read_tsv(folder / "cohort_clinical.tsv")["reason"].iloc[0] == (
+        f"{folder}/participants.tsv: the column 'wmh_volume_cm3' is already taken; give it another name"
+    )
+    folder = cohort("participant_id\timages_status\tage\twmh_volume_cm3\nsub-01\t1\t60\t2\n")
+    assert (
+        "the columns 'images_status', 'wmh_volume_cm3' are already taken; give them other names"
+        in (read_tsv(folder / "cohort_clinical.tsv")["reason"].iloc[0])
+    )
+
+
 def test_mended_the_tables_are_those_of_a_cohort_that_was_never_broken(cohort):
     names = ("patients", "lesions", "clinical")
     first = [(cohort(AGES) / f"cohort_{name}.tsv").read_bytes() for name in names]

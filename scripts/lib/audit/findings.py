@@ -1,0 +1,11 @@
+"""How findings are summed up at the end of what `verify` and `deidentify-check` print."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+
+def counted(kinds: Counter[str]) -> str:
+    """How many findings there are, and of what kinds."""
+    parts = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
+    return f"{kinds.total()} findings" + (f": {parts}" if parts else "")
