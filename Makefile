@@ -7,7 +7,7 @@ SNAKEMAKE := $(BIN)/snakemake --cores $(CORES) --configfile demo/studies.yaml de
 
 .PHONY: demo demo-data demo-plan test validate validate-poses validate-calcification validate-blooming benchmark-registration benchmark-mri audit-table reproduce lint config \
 	verify trace deidentify-check hostile-inputs hostile-cohort validate-faults validate-same-bytes resources status slurm \
-	wmh-model validate-wmh lock clean
+	wmh-model validate-wmh validate-change lock clean
 
 demo: $(DEMO)/.made
 	@$(SNAKEMAKE)
@@ -34,6 +34,10 @@ wmh-model: .venv/.installed
 # 40 heads that nothing was chosen on
 validate-wmh: build/heldout/.made
 	@$(BIN)/python -m tests.validation.small_vessel --heads build/heldout --out docs/small_vessel_accuracy.md
+
+# two scans of one state are no change; a real patient's change beside the published one, where the images are at hand
+validate-change: .venv/.installed
+	@$(BIN)/python -m tests.validation.wmh_change --out docs/wmh_change_accuracy.md
 
 build/heldout/.made: .venv/.installed $(wildcard demo/*.py)
 	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS=1 \

@@ -12,6 +12,7 @@ import pytest
 from scripts.lib.images import map_points, read_transform
 from scripts.lib.tables import read_tsv
 from tests.real_data import REAL, ROOT, SKIP_REASON, build_bids
+from tests.validation.published_change import agreement
 
 pytestmark = [
     pytest.mark.workflow,
@@ -111,3 +112,12 @@ def test_change_has_rows_for_the_two_visits(out):
     assert wmh.status in ("ok", "review")
     assert wmh.interval_days == 356
     assert wmh.change_per_year == pytest.approx(wmh.change / (356 / 365.25), rel=1e-6)
+
+
+def test_change_lies_where_the_published_change_is_and_has_its_sign(out):
+    found = agreement(out)
+    assert found["share_grown_found"] > 0.6
+    assert found["ppv"] > 0.8
+    assert found["share_grown_wrong_sign"] < 0.05
+    assert found["net_there_grown_cm3"] > 0.5 * found["published_grown_cm3"]
+    assert found["large_pieces_true"] == found["large_pieces"] > 0
