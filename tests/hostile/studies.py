@@ -139,6 +139,7 @@ CASES = (
     Case("one image under two subjects", FAILED, "replace the copy", shared_image),
     clinical("participants.tsv with a BOM", "age 60, 61", f"\ufeff{IDS}sub-01\t60\nsub-02\t61\n", outcome=TAKEN),
     clinical("commas for decimals", "write 61.5", f"{IDS}sub-01\t60\nsub-02\t61,5\n"),
+    clinical("several mistakes in one table", "row 3, participant_id: '2' is no", f"{IDS}sub-01\t60,5\nsub-2\t61,5\n"),
     clinical("a participant twice", "stands in row 2 already", f"{IDS}sub-01\t60\nsub-01\t61\n"),
     clinical("participants.tsv with semicolons", "save the table tab-separated", "participant_id;age\nsub-01;60\n"),
     clinical("participants.tsv in UTF-16", "is not UTF-8", f"{IDS}sub-01\t60\n".encode("utf-16")),

@@ -8,6 +8,7 @@ there each job to all that it read. Where it cannot be told what a number is abo
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -94,10 +95,11 @@ def lineage(root: Path, records: Iterable[Record], cell: Cell) -> Lineage:
         raise TraceError(f"{cell.file}: no job says that it made this file; run the workflow again")
     way = Way(root, cell, maker)
     steps: dict[str, Step] = {}
-    waiting = [(cell.file, maker[cell.file].outputs[cell.file], 0)]
-    checks: list[tuple[str, str, int]] = []  # come last, when it is known which images are on the way
+    waiting = deque([(cell.file, maker[cell.file].outputs[cell.file], 0)])
+    checks: deque[tuple[str, str, int]] = deque()  # come last, when it is known which images are on the way
+    bundled: set[str] = set()
     while waiting or checks:
-        name, digest, depth = waiting.pop(0) if waiting else checks.pop(0)
+        name, digest, depth = waiting.popleft() if waiting else checks.popleft()
         if name in steps:
             continue
         record = maker.get(name)
@@ -106,17 +108,17 @@ def lineage(root: Path, records: Iterable[Record], cell: Cell) -> Lineage:
             continue
         read = tuple(way.read_by(record, name)) if record else ()
         if record and record.rule == CHECKS_RULE:
-            read = tuple(_checked(record, name, steps))
+            read = tuple(record.inputs if name in bundled else _checked(record, steps))
+        if record and record.rule == "seal_subject":
+            bundled |= {*read}
         steps[name] = Step(name, digest, depth, record, read)
         waiting += [(source, record.inputs[source], depth + 1) for source in read] if record else []
     return Lineage(cell, way.people, list(steps.values()))
 
 
-def _checked(record: Record, name: str, steps: Mapping[str, Step]) -> list[str]:
-    """The images that a session's checks were read for, with the JSON beside them: those that are on the way anyway,
-    or all where the checks themselves are what was collected."""
-    if any(name in step.read for step in steps.values() if step.record and step.record.rule == "seal_subject"):
-        return [*record.inputs]
+def _checked(record: Record, steps: Mapping[str, Step]) -> list[str]:
+    """The images that a session's checks were read for, with the JSON beside them: those that are on the way anyway
+    (where it is the checks that were collected, all are)."""
     images = [image for image in record.inputs if image in steps]
     return [*images, *(path for image in images if (path := beside(image, ".json")) in record.inputs)]
 

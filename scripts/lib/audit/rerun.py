@@ -21,8 +21,8 @@ class RerunError(RuntimeError):
     """The subject cannot be made again; the message says why."""
 
 
-def compare_rerun(root: Path, subject: str, scratch: Path | None = None) -> Iterator[tuple[str, str]]:
-    """(file, what differs) for every file of `subject` whose bytes differ; nothing if all are the same.
+def compare_rerun(root: Path, subject: str, scratch: Path | None = None) -> tuple[int, list[tuple[str, str]]]:
+    """How many files of `subject` were compared, and (file, what differs) for each whose bytes differ.
 
     All of the subject's jobs run again (one core), none of the cohort's. Raises RerunError.
     """
@@ -33,7 +33,7 @@ def compare_rerun(root: Path, subject: str, scratch: Path | None = None) -> Iter
         if not names:
             raise RerunError(f"{root}: the run has no file of sub-{subject}")
         again = run_again(root, subject, names, folder)
-        yield from differences(root, again, names)
+        return len(names), list(differences(root, again, names))
 
 
 def run_again(root: Path, subject: str, names: Iterable[str], folder: Path) -> Path:

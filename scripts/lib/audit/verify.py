@@ -258,7 +258,9 @@ def main(arguments: Iterable[str] | None = None) -> int:
             names = files_naming(given.output_dir, given.absent)
             findings += [Finding("added", name, f"still names sub-{given.absent}: delete it") for name in names]
         if given.rerun:
-            differing = compare_rerun(given.output_dir, given.rerun, given.scratch)
+            print(f"making sub-{given.rerun} again, on one core (minutes) ...", file=sys.stderr, flush=True)
+            compared, differing = compare_rerun(given.output_dir, given.rerun, given.scratch)
+            print(f"sub-{given.rerun}: {compared} files made again, {len(differing)} differ", file=sys.stderr)
             findings += [Finding("differs", name, why) for name, why in differing]
     except (Unverifiable, RerunError) as problem:
         print(problem, file=sys.stderr)

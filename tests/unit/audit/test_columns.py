@@ -1,0 +1,111 @@
+"""Which columns a row of an analysis' table is about, and what holds a column of the cohort's tables."""
+
+import json
+
+import pytest
+
+from scripts.lib.audit.bundle import MEASURES
+from scripts.lib.audit.columns import analysed_columns, before_changes, holders
+from scripts.lib.config import Analysis, plain
+
+MODELS = plain(
+    Analysis(
+        kind="lesion",
+        table="lesions",
+        include=[{"column": "stenosis_percent", "minimum": 50, "reason": "no stenosis"}],
+        group="culprit",
+        outcome="culprit",
+        describe=["age", "smoking"],
+        predictors=["spotty", "volume"],
+        models={"m1": ["age", "male"], "m2": ["m1", "ldl"]},
+        formulas={"f": "spotty * site + age"},
+        agreement={"area": ["area_a", "area_b"]},
+    )
+)
+MARKERS = plain(
+    Analysis(
+        kind="severity",
+        table="patients",
+        columns={"wmh": "wmh_volume_cm3"},
+        group="grade",
+        severity="score",
+        artery_severity={"ICA": "woodcock_ICA", "BA": "woodcock_BA"},
+        markers=["wmh", "bleeds"],
+        partial_for=["age"],
+        changes={"wmh": {"baseline": "wmh_1", "followup": "wmh_2"}},
+        change_covariates=["male"],
+    )
+)
+HEADER = ["subject", "culprit", "spotty", "volume", "site", "age", "male", "ldl"]
+
+
+@pytest.mark.parametrize(
+    ("row", "columns"),
+    [
+        ({"model": "univariable", "predictor": "spotty", "data": "complete cases"}, {"spotty"}),
+        ({"model": "m1", "predictor": "volume", "data": "complete cases"}, {"volume", "age", "male"}),
+        ({"model": "m2", "predictor": "spotty"}, {"spotty", "age", "male", "ldl"}),
+        ({"model": "m1", "predictor": "spotty", "data": "multiple imputation"}, {"spotty", "age", "male", "ldl"}),
+        ({"model": "f", "predictor": "spotty * site + age"}, {"spotty", "site", "age"}),
+        ({"variable": "age, mean (SD)"}, {"age"}),
+        ({"source": "mine", "measure": "area"}, {"area_a", "area_b"}),
+    ],
+)
+def test_columns_of_a_model_of_a_characteristic_and_of_an_agreement(row, columns):
+    assert analysed_columns(row, MODELS, HEADER) == columns | {"stenosis_percent", "culprit"}
+
+
+@pytest.mark.parametrize(
+    ("row", "columns"),
+    [
+        ({"group": "overall", "measure": "wmh"}, {"wmh", "score"}),
+        ({"group": "ICA", "measure": "bleeds"}, {"bleeds", "woodcock_ICA"}),
+        ({"group": "overall", "measure": "bleeds", "adjusted_for": "age"}, {"bleeds", "score", "age"}),
+        (
+            {"group": "all", "measure": "wmh_change_per_year", "part": "by group"},
+            {"score", "wmh_1", "wmh_2", "interval_days"},
+        ),
+        (
+            {"group": "per step", "measure": "wmh", "part": "mixed model", "note": "adjusted for male"},
+            {"wmh", "score", "wmh_1", "wmh_2", "interval_days", "male"},
+        ),
+    ],
+)
+def test_columns_of_a_correlation_and_of_a_change(row, columns):
+    assert analysed_columns(row, MARKERS, []) == columns | {"grade"}
+
+
+def test_columns_before_changes_were_added_and_columns_renamed():
+    assert before_changes("wmh", MARKERS) == {"wmh_volume_cm3"}
+    assert before_changes("wmh_change", MARKERS) == {"wmh_1", "wmh_2"}
+    assert before_changes("wmh_change_per_year", MARKERS) == {"wmh_1", "wmh_2", "interval_days"}
+
+
+PLAQUE = "subject\tsession\tstatus\treason\tlesion\treader\tartery\tside\tstenosis_percent\tcalcium_volume_mm3\n"
+CALCIUM = "subject\tsession\tstatus\tlesion\tartery\tside\tvolume_mm3\tmax_hu\tkockelkoren_score\tspotty\n"
+
+
+@pytest.mark.parametrize(
+    ("column", "table", "kinds", "clinical"),
+    [
+        ("age", "patients", {}, True),
+        ("acq_time", "patients", {}, False),
+        ("images_reason", "lesions", {"checks": {"images_reason"}}, False),
+        ("plaque_status", "lesions", {"plaque": {"plaque_status"}}, False),
+        ("any_calcification", "lesions", {"plaque": {"calcium_volume_mm3"}}, False),
+        ("culprit", "lesions", {"plaque": {"stenosis_percent", "artery", "side"}}, True),
+        (
+            "artery_any_spotty",
+            "lesions",
+            {"calcification_lesions": {"artery_any_spotty"}, "plaque": {"artery"}},
+            False,
+        ),
+        ("unheard_of", "patients", {kind: {"unheard_of"} for kind in MEASURES}, False),
+    ],
+)
+def test_what_holds_a_column(tmp_path, column, table, kinds, clinical):
+    (tmp_path / "participants.tsv").write_text("participant_id\tage\tsymptomatic\nsub-01\t60\t1\n")
+    texts = {"plaque": [PLAQUE], "calcification_lesions": [CALCIUM]}
+    (tmp_path / "measures.json").write_text(json.dumps({kind: texts.get(kind, []) for kind in MEASURES}))
+    found = holders([column], table, [tmp_path / "participants.tsv"], [tmp_path / "measures.json"])
+    assert found == (kinds, {tmp_path / "participants.tsv"} if clinical else set())
