@@ -38,8 +38,8 @@ class ChangeColumns(Section):
     change: str | None = None
     """Column of the change itself."""
     repeats: list[str] = []
-    """Columns that measure the first visit, two or more; from them the smallest detectable change. It holds,
-    and widely, for WMH change measured half-way between the visits (docs/wmh_change_accuracy.md)."""
+    """Columns that measure the first visit, two or more; from them the smallest detectable change. For WMH
+    change, which is measured half-way between the visits, see docs/wmh_change_accuracy.md."""
     standard_error: float | None = None
     """Standard error of measurement, in the marker's unit, where it is known from elsewhere instead of `repeats`."""
 
