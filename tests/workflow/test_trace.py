@@ -32,7 +32,7 @@ HEADERS = {
 }
 ROWS = {
     "calcification_arteries": "01\t01\tok\tICA\tL\t1\t200\t1",
-    "change": "01\t01\t02\t365\twmh_volume_cm3\t1\t2\t1\t1",
+    "change": "01\t01\t02\t365\twmh_volume_cm3\t1\t2\t1\t1\n01\t01\t02\t365\tfazekas_deep\t1\t1\t0\t0",
 }
 MODEL = "model\tpredictor\tadjusted_for\tdata\todds_ratio\n"
 TABLES = {
@@ -159,6 +159,13 @@ def test_change_of_wmh(planned):
     assert made == {"desc-change_metrics.tsv"} | BRAIN | registered("FLAIR")
     assert raw == images("01", "T1w", "FLAIR") | images("02", "T1w", "FLAIR")
     assert behind(planned, "patients:01:01:wmh_volume_cm3_change") == (rules, made, raw)
+
+
+def test_change_of_a_fazekas_grade_is_that_of_the_visits_own(planned):
+    rules, made, raw = behind(planned, "change:01:fazekas_deep:change")
+    assert rules == {"measure_change", "measure_wmh", "segment_wmh"} | REGISTERED
+    assert {"desc-change_metrics.tsv", "desc-smallvessel_metrics.tsv", "desc-wmh.json"} <= made
+    assert raw == images("01", "T1w", "FLAIR") | images("02", "T1w", "FLAIR")
 
 
 def test_status_of_the_images(planned):

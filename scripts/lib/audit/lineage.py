@@ -33,9 +33,10 @@ PARTS = {  # jobs that put several markers into one table: column -> what of the
     },
     "measure_change": {
         "calcification|agatston": r"_desc-calcification_",
-        "microbleed": r"^(?!.*(_desc-calcification|_desc-lacunes|wmh))",
-        "lacune": r"^(?!.*(_desc-calcification|_desc-microbleeds|_from-(swi|T2starw)_|wmh))",
-        "wmh|fazekas": r"^(?!.*(_desc-calcification|_desc-microbleeds|_desc-lacunes|_from-(swi|T2starw)_))",
+        "microbleed": r"^(?!.*(_desc-calcification|_desc-smallvessel|_desc-lacunes|wmh))",
+        "lacune": r"^(?!.*(_desc-calcification|_desc-smallvessel|_desc-microbleeds|_from-(swi|T2starw)_|wmh))",
+        "fazekas": r"_desc-smallvessel_",
+        "wmh": r"^(?!.*_(desc-(calcification|smallvessel|microbleeds|lacunes)|from-(swi|T2starw)_))",
         "interval_days|to_session": "(?!)",  # from the manifest's dates alone
     },
 }
@@ -190,7 +191,8 @@ class Way:
             kind = next(
                 kind for kind, ending in MEASURES.items() if any(name.endswith(ending) for name in record.outputs)
             )
-            return [name for name in inputs if _is_part(record.rule, name, self.held.get(kind))]
+            columns = self.held.get(kind) or set().union(*self.held.values())  # a change: its measures have its names
+            return [name for name in inputs if _is_part(record.rule, name, columns)]
         own = "subject" in record.wildcards  # all that a subject's own job read is the subject's: both visits, too
         return inputs if own else [name for name in inputs if self.concerns(name)]
 
