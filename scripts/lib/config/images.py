@@ -25,7 +25,7 @@ class RegistrationSettings(Section):
 
     seed: int = 20170
     """Seed of the metric's voxel sampling."""
-    restart_spread_mm_max: float = 1.0
+    restart_spread_mm_max: float = 0.6
     """Independent starts must end this close together (mean over the head); beyond it the registration failed."""
     coarse_mm: float = 6.0
     """Voxel size of the first, multi-start level."""
