@@ -7,6 +7,7 @@ Everything runs on shrunken copies; the images themselves are never resampled he
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
@@ -165,7 +166,8 @@ def register_rigid(
     scanner's own frame, shifts along a slab; of two MRIs fewer do where they meet, `near_end`) run on a coarse grid;
     the best of them, and a disturbed copy of it with other samples, go on to the fine one. The result is the middle
     between the best end and the end nearest to it, whose mean distance over the head is `restart_spread_mm`; above the
-    setting the status is failed, after two further restarts. Deterministic for one thread and a seed.
+    setting the status is failed, after two further restarts. With a CT it goes on from there at `last_mm`, where a 2 mm
+    copy of thin bone no longer pulls. Deterministic for one thread and a seed.
     """
     fixed_ready = prepare(fixed, fixed_is_ct, settings["fine_mm"])
     moving_ready = prepare(moving, moving_is_ct, settings["fine_mm"])
@@ -173,12 +175,29 @@ def register_rigid(
         moving_ready = prepare_ct_brain(moving)
     elif moving_ready.is_brain and fixed_is_ct:
         fixed_ready = prepare_ct_brain(fixed)
-    near = not fixed_is_ct and not moving_is_ct
+    if not fixed_is_ct and not moving_is_ct:
+        last = None
+    else:
+        last = (
+            sharper(fixed, fixed_ready, fixed_is_ct, settings["last_mm"]),
+            sharper(moving, moving_ready, moving_is_ct, settings["last_mm"]),
+        )
     # samples come from the fixed image: of a slab's, or of half a head's, all count
     if is_part_of(moving_ready, fixed_ready):
-        result = _search(moving_ready, fixed_ready, settings, near)
+        result = _search(moving_ready, fixed_ready, settings, last and last[::-1])
         return replace(result, transform=result.transform.GetInverse())
-    return _search(fixed_ready, moving_ready, settings, near)
+    return _search(fixed_ready, moving_ready, settings, last)
+
+
+def sharper(image: Image, ready: Prepared, is_ct: bool, voxel_mm: float) -> Image:
+    """An image as `prepare` made it ready for its finest level, at a smaller voxel size."""
+    grey = (ready.finish or ready).image.data
+    small = shrink(image, voxel_mm)
+    if is_ct and not ready.finish:
+        near = dilate_mm(ready.mask, 4.0, ready.image.voxel_mm)
+        near_here = resample(ready.image.with_data(near.astype(np.float32)), small, interpolation="nearest")
+        small = without_surroundings(small, near_here.data > 0.5)
+    return small.with_data(np.clip(small.data, grey.min(), grey.max()))
 
 
 def is_part_of(first: Prepared, second: Prepared) -> bool:
@@ -188,9 +207,15 @@ def is_part_of(first: Prepared, second: Prepared) -> bool:
     return first.is_brain == second.is_brain and first.volume_mm3 < PARTIAL_SHARE * second.volume_mm3
 
 
-def _search(fixed_ready: Prepared, moving_ready: Prepared, settings: Mapping[str, Any], near: bool) -> RigidResult:
-    """The search of `register_rigid` on images made ready; near: the scanner's own frame may do as the only start."""
-    seed = int(settings["seed"])
+def _search(
+    fixed_ready: Prepared, moving_ready: Prepared, settings: Mapping[str, Any], last: tuple[Image, Image] | None
+) -> RigidResult:
+    """The search of `register_rigid` on images made ready.
+
+    last: the two at the last level's voxel size; None for two MRIs, of which the scanner's own frame may do as the only
+    start and which need no such level.
+    """
+    seed, near = int(settings["seed"]), last is None
     coarse = Matcher(fixed_ready, moving_ready, settings["coarse_mm"])
     fine = Matcher(fixed_ready.finish or fixed_ready, moving_ready.finish or moving_ready, settings["fine_mm"])
     best = (near and near_end(coarse, fixed_ready, seed)) or best_end(
@@ -216,6 +241,8 @@ def _search(fixed_ready: Prepared, moving_ready: Prepared, settings: Mapping[str
         reason = f"registration is not stable: two starts end {spread:.1f} mm apart"
     elif not np.isfinite(metric):
         status, reason = FAILED, "the images do not overlap from any start"
+    elif last:
+        transform = fine.finer(*last).optimise(transform, FINE_SAMPLES, seed, END_TOLERANCE)[1]
     return RigidResult(transform, spread, metric, status, reason)
 
 
@@ -275,6 +302,14 @@ class Matcher:
         # ITK draws from the whole grid and drops what lies outside the mask: a brain fills an eighth of it, a slab all
         self.voxels = np.count_nonzero(sitk.GetArrayViewFromImage(self.fixed_mask))
         self.voxel_mm = voxel_mm
+
+    def finer(self, fixed: Image, moving: Image) -> Matcher:
+        """The same masks over other copies of the images, of smaller voxels."""
+        other = copy(self)
+        other.fixed, other.moving = to_sitk(fixed), to_sitk(moving)
+        shrunken = np.prod(other.fixed.GetSpacing()) / np.prod(self.fixed.GetSpacing())
+        other.voxels, other.voxel_mm = round(self.voxels / shrunken), self.voxel_mm * float(np.cbrt(shrunken))
+        return other
 
     def optimise(self, start: Start, samples: int, seed: int, tolerance: float) -> tuple[float, Start]:
         """Metric (lower is better; infinite where the images do not overlap) and the transform reached."""

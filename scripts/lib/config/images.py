@@ -30,7 +30,9 @@ class RegistrationSettings(Section):
     coarse_mm: float = 6.0
     """Voxel size of the first, multi-start level."""
     fine_mm: float = 2.0
-    """Voxel size of the last level."""
+    """Voxel size of the level that restarts must agree on; two MRIs are finished there."""
+    last_mm: float = 1.0
+    """Voxel size at which a CT's registration is finished from there."""
     overlap_min: float = 0.6
     """Smallest share of the smaller head mask that must lie inside the other one after registration."""
     template_correlation_min: float = 0.3
