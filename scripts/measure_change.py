@@ -18,6 +18,7 @@ from scripts.lib.images import (
 )
 from scripts.lib.job import run
 from scripts.lib.longitudinal import (
+    HALF_WAY_MEASURES,
     Visit,
     change_labels,
     change_row,
@@ -38,10 +39,7 @@ from scripts.lib.small_vessel.session import NotMeasured, brain_on, priors_on, r
 from scripts.lib.small_vessel.tissues import TissueError
 from scripts.lib.tables import FAILED, MISSING, USABLE, read_json, read_tsv, was_made, write_not_made, write_tsv
 
-WMH_MEASURES = (
-    *("wmh_volume_cm3", "wmh_periventricular_cm3", "wmh_deep_cm3", "n_wmh_lesions"),
-    *("wmh_growth_cm3", "wmh_shrinkage_cm3"),
-)
+WMH_MEASURES = (*HALF_WAY_MEASURES, "wmh_growth_cm3", "wmh_shrinkage_cm3")
 COUNTS = {"n_microbleeds": "microbleed", "n_lacunes": "lacune"}
 CALCIUM = {"calcification_volume_mm3": "total_volume_mm3", "agatston_equivalent": "agatston_equivalent"}
 KEYS = ("subject", "from_session", "to_session")
@@ -152,9 +150,14 @@ def count_change(visits, measure, name, half, days, settings):
     return lesion_rows(measure, counted[0], counted[1], tolerance_mm, days)
 
 
+def own_rows(visits, table):
+    """The row of this table that each visit that has one was given, measured in its own space."""
+    return [read_tsv(visit[table]).iloc[0] for visit in visits if visit.get(table)]
+
+
 def fazekas_change(visits, days):
     """Rows of the Fazekas grades: the difference of the visits' own grades, each measured on its own FLAIR."""
-    tables = [read_tsv(visit["smallvessel"]).iloc[0] for visit in visits if visit.get("smallvessel")]
+    tables = own_rows(visits, "smallvessel")
     if len(tables) < 2:
         return not_measured(FAZEKAS, days, NotMeasured(MISSING, "a visit has no FLAIR"))
     if any(table["wmh_status"] not in USABLE for table in tables):
@@ -165,7 +168,7 @@ def fazekas_change(visits, days):
 
 def calcium_change(visits, days):
     """Rows of calcification, of visits that both have a CT: measured in each CT's own space."""
-    tables = [read_tsv(visit["calcification"]).iloc[0] for visit in visits if visit.get("calcification")]
+    tables = own_rows(visits, "calcification")
     if len(tables) < 2:
         return []
     if any(table["status"] not in USABLE for table in tables):

@@ -64,7 +64,7 @@ def read_ct_side(given):
     missing = " and ".join(name for name, done in made.items() if not done)
     arteries, calcification = (read_image(given[name]) if done else None for name, done in made.items())
     ct = read_ct(given["ct"]) if calcification else None
-    if calcification and ct:
+    if calcification:
         calcification, ct = labelled_part(calcification, calcification, ct)
     names = read_tsv(given["artery_names"]) if made["arteries"] else pd.DataFrame(columns=["index", "artery", "side"])
     return CtSide(

@@ -18,7 +18,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 from scipy.spatial.transform import Rotation
 
-from scripts.lib.images import Image
+from scripts.lib.images import Image, volume_of_voxel_mm3
 from scripts.lib.small_vessel.fazekas import FAZEKAS, MEASURES, measure_wmh
 from scripts.lib.small_vessel.posterior import Model
 from scripts.lib.small_vessel.tissues import TissueError
@@ -34,6 +34,7 @@ from scripts.lib.small_vessel.wmh import (
 from scripts.lib.tables import OK, REVIEW, join_reasons
 
 DAYS_PER_YEAR = 365.25
+HALF_WAY_MEASURES = tuple(name for name in MEASURES if name not in ("wmh_percent_icv", *FAZEKAS))
 
 
 def half_of(matrix: np.ndarray) -> np.ndarray:
@@ -241,14 +242,12 @@ def wmh_rows(pair: WmhPair, affine: np.ndarray, days: float, settings: Mapping[s
     Without the Fazekas grades: a width just below a cut-point in one space lies just above it in another, so that the
     change of a grade is that of the visits' own grades, which stand in their tables.
     """
-    voxel_mm3 = abs(float(np.linalg.det(affine[:3, :3])))
+    voxel_mm3 = volume_of_voxel_mm3(affine)
     both = pair.ventricles[0] | pair.ventricles[1]
     measures = [measure_wmh(mask, both, affine, float("nan"), settings) for mask in pair.masks]
     status = REVIEW if pair.reason else OK
     rows = [
-        change_row(name, measures[0][name], measures[1][name], days, status, pair.reason)
-        for name in MEASURES
-        if name != "wmh_percent_icv" and name not in FAZEKAS
+        change_row(name, measures[0][name], measures[1][name], days, status, pair.reason) for name in HALF_WAY_MEASURES
     ]
     growth, shrinkage = growth_and_shrinkage_cm3(pair.masks[0], pair.masks[1], voxel_mm3)
     for name, value in (("wmh_growth_cm3", growth), ("wmh_shrinkage_cm3", shrinkage)):

@@ -52,6 +52,7 @@ LINE_TOLERANCE = 0.1
 START_TOLERANCE = 0.01
 END_TOLERANCE = 0.001
 HEAD_RADIUS_MM = 80.0
+AROUND_HEAD_MM = 4.0  # farther out a CT is cleared
 
 
 Start = TypeVar("Start", sitk.Euler3DTransform, sitk.AffineTransform)
@@ -127,7 +128,7 @@ def prepare(image: Image, is_ct: bool, fine_mm: float) -> Prepared:
     if mask.sum() * small.voxel_volume_mm3 < 2e5:
         raise ValueError("no head found in the image (less than 200 cm3 of tissue)")
     if is_ct:
-        clean = without_surroundings(small, dilate_mm(mask, 4.0, small.voxel_mm))
+        clean = without_surroundings(small, dilate_mm(mask, AROUND_HEAD_MM, small.voxel_mm))
         small = clean.with_data(np.clip(clean.data, *CT_WINDOW_HU))
     else:
         high = float(np.percentile(small.data[mask], 99.5))
@@ -175,9 +176,8 @@ def register_rigid(
         moving_ready = prepare_ct_brain(moving)
     elif moving_ready.is_brain and fixed_is_ct:
         fixed_ready = prepare_ct_brain(fixed)
-    if not fixed_is_ct and not moving_is_ct:
-        last = None
-    else:
+    last = None
+    if fixed_is_ct or moving_is_ct:
         last = (
             sharper(fixed, fixed_ready, fixed_is_ct, settings["last_mm"]),
             sharper(moving, moving_ready, moving_is_ct, settings["last_mm"]),
@@ -194,7 +194,7 @@ def sharper(image: Image, ready: Prepared, is_ct: bool, voxel_mm: float) -> Imag
     grey = (ready.finish or ready).image.data
     small = shrink(image, voxel_mm)
     if is_ct and not ready.finish:
-        near = dilate_mm(ready.mask, 4.0, ready.image.voxel_mm)
+        near = dilate_mm(ready.mask, AROUND_HEAD_MM, ready.image.voxel_mm)
         near_here = resample(ready.image.with_data(near.astype(np.float32)), small, interpolation="nearest")
         small = without_surroundings(small, near_here.data > 0.5)
     return small.with_data(np.clip(small.data, grey.min(), grey.max()))

@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:  # half of the jobs write JSON alone: pandas would be half of their start-up
     import pandas as pd
@@ -52,7 +52,7 @@ def _to_disk(path: str) -> None:
         os.close(handle)
 
 
-def read_tsv(path: str | Path, **kwargs: Any) -> pd.DataFrame:
+def read_tsv(path: str | Path | TextIO, **kwargs: Any) -> pd.DataFrame:
     """Read a TSV; `n/a` and empty cells are missing. Labels (subject, session, ...) stay text: "01" keeps its zero."""
     import pandas as pd
 

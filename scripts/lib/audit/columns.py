@@ -114,9 +114,9 @@ def holders(
         for kind, rename in NAMES.items():
             if kind in OF_LESIONS and table != "lesions":
                 continue
-            tables: list[Any] = [StringIO(text) for text in texts[kind]]
-            for table_text in tables:
-                if here := wanted & set(rename(as_measured(read_tsv(table_text))).columns):
+            for text in texts[kind]:
+                measured = as_measured(read_tsv(StringIO(text)))
+                if here := wanted & set(rename(measured).columns):
                     kinds[kind], wanted = kinds.get(kind, set()) | here, wanted - here
     if "calcification_lesions" in kinds:
         kinds.setdefault("plaque", {"artery"})  # which says which lesions these are
