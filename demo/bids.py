@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pandas as pd
+from isal import igzip
 
 from demo.geometry import Grid
 
@@ -24,7 +24,7 @@ def write_nifti(path: Path, data: np.ndarray, grid: Grid) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with (
         path.open("wb") as file,
-        gzip.GzipFile(filename="", mode="wb", compresslevel=1, fileobj=file, mtime=0) as packed,
+        igzip.IGzipFile(filename="", mode="wb", compresslevel=3, fileobj=file, mtime=0) as packed,
     ):
         packed.write(image.header.binaryblock + bytes(4))  # no header extensions
         packed.write(np.ascontiguousarray(data.T).data)

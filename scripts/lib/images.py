@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import SimpleITK as sitk
 
-from scripts.lib.nifti import affine_problem, header_problem, nib, voxels
+from scripts.lib.nifti import affine_problem, header_problem, nib, packed, voxels
 from scripts.lib.tables import atomic_path
 
 HU_AIR = -1024.0
@@ -175,7 +175,8 @@ def write_image(data: np.ndarray, affine: np.ndarray, path: str | Path) -> None:
     image.set_sform(affine, code=1)
     image.header.set_xyzt_units("mm")
     with atomic_path(path) as temporary:
-        nib.save(image, temporary)
+        content = image.to_bytes()
+        temporary.write_bytes(packed(content) if temporary.suffix == ".gz" else content)
 
 
 def bounding_box(mask: np.ndarray, margin: int | np.ndarray = 4) -> tuple[slice, ...]:
@@ -254,7 +255,12 @@ def write_transform(transform: sitk.Transform, path: str | Path) -> None:
     with atomic_path(path) as temporary:
         if str(path).endswith(".nii.gz"):
             field = sitk.DisplacementFieldTransform(transform).GetDisplacementField()
-            sitk.WriteImage(sitk.Cast(field, sitk.sitkVectorFloat32), str(temporary))
+            plain = temporary.with_suffix("")
+            try:
+                sitk.WriteImage(sitk.Cast(field, sitk.sitkVectorFloat32), str(plain))
+                temporary.write_bytes(packed(plain.read_bytes()))
+            finally:
+                plain.unlink(missing_ok=True)
         else:
             sitk.WriteTransform(transform, str(temporary))
 

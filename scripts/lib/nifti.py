@@ -1,4 +1,4 @@
-"""Whether the header of a NIfTI file can be believed: refusals that the voxels themselves do not show."""
+"""NIfTI files as they are stored: what of a header can be believed, voxels read to the checksum, packing."""
 
 from __future__ import annotations
 
@@ -59,6 +59,11 @@ def voxels(file: Any) -> np.ndarray:
                 raise ValueError("it unpacks to more than its header says")
         file = type(file).from_stream(io.BytesIO(content))
     return np.asarray(file.dataobj, dtype=np.float32)
+
+
+def packed(content: bytes) -> bytes:
+    """A file's content as gzip, the same bytes on every day; as small as zlib at level 1, in a fifth of its time."""
+    return bytes(igzip.compress(content, 3, mtime=0))
 
 
 def orientation_problem(header: Any) -> str:

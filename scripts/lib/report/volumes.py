@@ -17,7 +17,7 @@ import numpy as np
 from skimage.measure import block_reduce
 
 from scripts.lib.images import Image, bounding_box, crop, moved
-from scripts.lib.nifti import nib
+from scripts.lib.nifti import nib, packed
 from scripts.lib.tables import atomic_path
 
 GREYS = 255
@@ -70,8 +70,7 @@ def marked(grid: Image, points_ras: Mapping[int, np.ndarray]) -> Image:
 
 def layer(nifti: bytes, **facts: Any) -> dict[str, Any]:
     """One image or label map for the viewer with what it says about it (name, kind, window, label names)."""
-    packed = gzip.compress(nifti, compresslevel=6, mtime=0)
-    return facts | {"data": base64.b64encode(packed).decode("ascii")}
+    return facts | {"data": base64.b64encode(packed(nifti)).decode("ascii")}
 
 
 def write_volume(layers: Sequence[Mapping[str, Any]], key: str, path: str | Path) -> None:

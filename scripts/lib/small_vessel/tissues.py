@@ -27,6 +27,7 @@ DEEP_GREY_BOXES_MNI_MM = (
     ((-14.0, -40.0, -52.0), (14.0, -14.0, -6.0)),  # brainstem
 )
 WAY_MM = 4.0
+COARSE_MM = 3  # of the template's hull: every third of its voxels
 THIN_MM = 1.5  # slices thicker than this are averaged over when something finer is resampled onto them
 
 
@@ -72,28 +73,34 @@ def template_prior(name: str) -> Image:
 def _ventricles(wm: Image, gm: Image) -> Image:
     """CSF (what grey and white matter leave over) deeper than 15 mm under the brain's closed hull, which falls into
     separate pieces there: those that hold or come nearest to four points inside the lateral ventricles' horns."""
-    csf = np.clip(1 - wm.data - gm.data, 0, 1)
-    deep = (csf > 0.5) & (_depth_under_hull_mm(csf < 0.5) > 15)
-    middle = bounding_box(deep)
-    pieces, _ = ndimage.label(deep[middle])
+    every = (slice(None, None, COARSE_MM),) * 3
+    under = _depth_under_hull_mm(_csf(wm, gm, every) < 0.5) > 15
+    middle = tuple(
+        slice(max(0, COARSE_MM * (s.start - 1)), min(n, COARSE_MM * (s.stop + 1)))
+        for s, n in zip(bounding_box(under, 0), wm.data.shape, strict=True)
+    )
+    csf = _csf(wm, gm, middle)
+    pieces, _ = ndimage.label((csf > 0.5) & under[np.ix_(*(np.arange(s.start, s.stop) // COARSE_MM for s in middle))])
     voxels = np.argwhere(pieces)
     to_voxel = np.linalg.inv(wm.affine)
     seeds = [(to_voxel @ [*seed, 1.0])[:3] - [s.start for s in middle] for seed in HORN_SEEDS_MNI_MM]
     nearest = [voxels[((voxels - seed) ** 2).sum(axis=1).argmin()] for seed in seeds]
     core = np.isin(pieces, [pieces[tuple(voxel)] for voxel in nearest])
-    ventricles = np.zeros_like(csf, np.float32)
-    ventricles[middle] = np.where(ndimage.binary_dilation(core), csf[middle], 0)
+    ventricles = np.zeros(wm.data.shape, np.float32)
+    ventricles[middle] = np.where(ndimage.binary_dilation(core), csf, 0)
     return wm.with_data(ventricles)
 
 
+def _csf(wm: Image, gm: Image, where: tuple[slice, ...]) -> np.ndarray:
+    return np.clip(1 - wm.data[where] - gm.data[where], 0, 1)
+
+
 def _depth_under_hull_mm(tissue: np.ndarray) -> np.ndarray:
-    """Depth (mm, on a 1 mm grid) under the surface of the tissue once its gaps up to 30 mm are closed."""
-    coarse = np.pad(tissue[::3, ::3, ::3], 8)
-    step_mm = np.full(3, 3.0)
-    hull = ndimage.binary_fill_holes(erode_mm(dilate_mm(coarse, 15.0, step_mm), 15.0, step_mm))
-    depth_mm = distance_mm(~hull, step_mm)[8:-8, 8:-8, 8:-8]
-    fine = depth_mm.repeat(3, axis=0).repeat(3, axis=1).repeat(3, axis=2)
-    return fine[: tissue.shape[0], : tissue.shape[1], : tissue.shape[2]]
+    """Depth (mm, on a 3 mm grid) under the surface of the tissue once its gaps up to 30 mm are closed."""
+    padded = np.pad(tissue, 8)
+    step_mm = np.full(3, float(COARSE_MM))
+    hull = ndimage.binary_fill_holes(erode_mm(dilate_mm(padded, 15.0, step_mm), 15.0, step_mm))
+    return distance_mm(~hull, step_mm)[8:-8, 8:-8, 8:-8]
 
 
 def onto(
