@@ -5,6 +5,7 @@ import gc
 from itertools import groupby
 import os
 from pathlib import Path
+import sys
 
 from snakemake.exceptions import WorkflowError
 
@@ -26,6 +27,12 @@ ROOT = Path(workflow.basedir)
 # A graph of thousands of subjects is millions of small objects that stay: to look through them for garbage at Python's
 # usual pace is a fifth of the planning's time.
 gc.set_threshold(200_000, 20, 20)
+
+if " " in sys.executable:  # each job would fail, with a shell's words on a file that is not there
+    raise WorkflowError(
+        f"{sys.executable}: Snakemake cannot start jobs with a Python whose path holds blanks; "
+        "move the project, or the environment that you use, to a folder without blanks and make it there again"
+    )
 
 try:
     CONFIG = validate(config, [ROOT / "config/config.yaml", *workflow.overwrite_configfiles])

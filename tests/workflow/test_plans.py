@@ -1,5 +1,8 @@
 """Job lists for every combination of what a subject may have: what can be measured is planned, the rest is not."""
 
+import subprocess
+import sys
+
 import pytest
 
 from tests.workflow.planning import BASELINE, FOLLOWUP, Workbench
@@ -77,6 +80,17 @@ def test_a_wrong_configuration_is_one_clear_line(tmp_path, text, message):
     with pytest.raises(RuntimeError, match=message) as caught:
         bench.plan()
     assert "Traceback" not in str(caught.value)
+
+
+def test_an_environment_in_a_folder_with_blanks_is_refused_before_its_jobs_fail(tmp_path):
+    bench = Workbench(tmp_path)
+    bench.add_session("01", "01", ("anat/{}_T1w",))
+    (tmp_path / "my environment").symlink_to(sys.prefix)
+    command = [tmp_path / "my environment/bin/python", "-m", "snakemake", "--snakefile", bench.project / "Snakefile"]
+    options = ["--configfile", "my.yaml", "--cores", "1", "--dry-run"]
+    run = subprocess.run([*command, *options], cwd=tmp_path, capture_output=True, text=True)
+    assert run.returncode
+    assert "my environment/bin/python: Snakemake cannot start jobs with a Python whose path holds blanks" in run.stdout
 
 
 def test_a_wall_is_traced_only_where_asked_for_and_points_are_given(tmp_path):
