@@ -27,9 +27,9 @@ rule trace_wall:
 
 rule measure_plaque:
     input:
+        **{f"wall_{reader}": where_drawn(image(f"wall_{reader}")) for reader in WALL_READERS},
         vwi=image("vwi"),
         vwi_ce=where_drawn(image("vwi_ce")),
-        **{f"wall_{reader}": where_drawn(image(f"wall_{reader}")) for reader in WALL_READERS},
         wall_tool=of_row(lambda row: is_traced(row) and session_file("vwi", "desc-tool_dseg.nii.gz")),
         wall_tool_facts=of_row(lambda row: is_traced(row) and session_file("vwi", "desc-tool_dseg.json")),
         checks=where_drawn(lambda wildcards: session_file("", "desc-check_images.json").format(**wildcards)),
