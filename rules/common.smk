@@ -21,7 +21,7 @@ from scripts.lib.manifest import (
     visit_pairs,
     write_if_changed,
 )
-from scripts.lib.manifest_checks import MASK_COLUMNS
+from scripts.lib.manifest_checks import MASK_COLUMNS, WALL_READERS
 
 ROOT = Path(workflow.basedir)
 # A graph of thousands of subjects is millions of small objects that stay: to look through them for garbage at Python's

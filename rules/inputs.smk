@@ -107,7 +107,7 @@ def where_drawn(source):
 
     def path(wildcards):
         row = row_of(wildcards)
-        drawn = row.get("vwi") and (row.get("wall_reader1") or row.get("wall_reader2") or is_traced(row))
+        drawn = row.get("vwi") and (any(row.get(f"wall_{reader}") for reader in WALL_READERS) or is_traced(row))
         return source(wildcards) if drawn else []
 
     return path

@@ -27,10 +27,9 @@ rule trace_wall:
 
 rule measure_plaque:
     input:
+        **{f"wall_{reader}": where_drawn(image(f"wall_{reader}")) for reader in WALL_READERS},
         vwi=image("vwi"),
         vwi_ce=where_drawn(image("vwi_ce")),
-        wall_reader1=where_drawn(image("wall_reader1")),
-        wall_reader2=where_drawn(image("wall_reader2")),
         wall_tool=of_row(lambda row: is_traced(row) and session_file("vwi", "desc-tool_dseg.nii.gz")),
         wall_tool_facts=of_row(lambda row: is_traced(row) and session_file("vwi", "desc-tool_dseg.json")),
         checks=where_drawn(lambda wildcards: session_file("", "desc-check_images.json").format(**wildcards)),

@@ -5,6 +5,7 @@ import pandas as pd
 
 from scripts.lib.images import bounding_box, crop, matrix_ras, read_ct, read_image, read_transform
 from scripts.lib.job import run
+from scripts.lib.manifest_checks import WALL_READERS
 from scripts.lib.register_job import refusal
 from scripts.lib.tables import FAILED, MISSING, read_json, read_tsv, was_made, write_tsv
 from scripts.lib.vessel_wall.consensus import consensus
@@ -18,8 +19,6 @@ from scripts.lib.vessel_wall.session import (
     not_measured,
     plaque_table,
 )
-
-READERS = {"reader1": "wall_reader1", "reader2": "wall_reader2"}
 
 
 def drawing_of(path, vwi):
@@ -93,7 +92,7 @@ def read_post_contrast(given, checks):
 
 def measure(given, settings):
     """Rows of the plaque table and of the contour table for what the session has."""
-    paths = {reader: given[column] for reader, column in READERS.items() if given.get(column)}
+    paths = {reader: given[f"wall_{reader}"] for reader in WALL_READERS if given.get(f"wall_{reader}")}
     if not given.get("vwi") or not (paths or given.get("wall_tool")):
         wanting = "vessel-wall image" if not given.get("vwi") else "reader's drawing of the vessel wall"
         return [not_measured(MISSING, f"no {wanting}")], []

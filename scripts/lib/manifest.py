@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,7 @@ from scripts.lib.manifest_checks import (
     NIFTI,
     NO_SESSION,
     REFERENCES,
+    WALL_READERS,
     ManifestError,
     check_place,
     check_space,
@@ -138,9 +140,13 @@ def _mask_column_of(path: str) -> str | None:
     name = os.path.basename(path)
     stem = name.split(".")[0]
     suffix, description = stem.rsplit("_", 1)[-1], entities_of(stem).get("desc", "")
-    if suffix in DRAWING_SUFFIXES and description in ("reader1", "reader2"):
+    if suffix in DRAWING_SUFFIXES and description in WALL_READERS:
         sidecar = name.endswith(".json") and suffix == "dseg"
         return None if sidecar else f"wall_{description}"
+    if suffix in DRAWING_SUFFIXES and re.fullmatch(r"reader\d+", description):
+        raise ManifestError(
+            f"{path}: desc-{description}: readers are {WALL_READERS[0]} to {WALL_READERS[-1]}; rename it"
+        )
     if suffix == "points" and description == "vessel":
         return "wall_points"
     if not name.endswith(NIFTI):

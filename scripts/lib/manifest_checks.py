@@ -13,7 +13,8 @@ from datetime import date
 from pathlib import Path
 
 IMAGE_COLUMNS = ("ct", "T1w", "T2w", "FLAIR", "swi", "T2starw", "vwi", "vwi_ce", "angio")
-MASK_COLUMNS = ("arteries", "wmh", "wall_reader1", "wall_reader2", "wall_points")
+WALL_READERS = ("reader1", "reader2", "reader3", "reader4")
+MASK_COLUMNS = ("arteries", "wmh", *(f"wall_{reader}" for reader in WALL_READERS), "wall_points")
 DATE_COLUMNS = ("acq_time", "ct_acq_time")
 COLUMNS = ("subject", "session", *DATE_COLUMNS, *IMAGE_COLUMNS, *MASK_COLUMNS, "arteries_space")
 REFERENCES = ("T1w", "FLAIR", "T2w", "T2starw", "swi")  # the session's MRI hub: the first of these that it has

@@ -31,6 +31,18 @@ def test_icc_has_the_digits_of_psych():
     assert found["p"] == pytest.approx(2.63542385271e-18, rel=1e-6)
 
 
+def test_icc_of_three_readers_has_the_digits_of_psych():
+    third = [
+        *(2.41, 4.66, 2.12, 3.31, 3.95, 5.02, 3.44, 1.71, 4.11, 2.18, 1.51, 2.88),
+        *(0.85, 1.93, 1.22, 3.62, 1.49, 3.77, 3.18, 2.45, 2.79, 4.37, 1.66, 0.83),
+    ]
+    found = icc(LUMEN_MM2.assign(reader3=third))
+    assert found["estimate"] == pytest.approx(0.9700548974472, abs=1e-9)
+    assert found["ci_low"] == pytest.approx(0.9327452140162, abs=1e-9)
+    assert found["ci_high"] == pytest.approx(0.9868799260837, abs=1e-9)
+    assert found["p"] == pytest.approx(4.400262854087e-34, rel=1e-6)
+
+
 def test_kappas_have_the_digits_of_psych():
     first, second = (pd.Series(values, dtype=float) for values in GRADES)
     plain = kappa(first.map(str), second.map(str), weighted=False)

@@ -112,6 +112,7 @@ def test_readers_drawings_in_all_formats_are_found(tmp_path):
         f"{stem}_vwi.nii.gz",
         f"derivatives/r/{stem}_desc-reader1_rois.csv",
         f"derivatives/r/{stem}_desc-reader2_seg.dcm",
+        f"derivatives/r/{stem}_desc-reader4_dseg.nii.gz",
     )
     names += (f"derivatives/r/{stem}_desc-vessel_points.csv",)
     for name in names:
@@ -120,7 +121,11 @@ def test_readers_drawings_in_all_formats_are_found(tmp_path):
     (row,) = index_bids(tmp_path)
     assert row.get("wall_reader1").endswith("_rois.csv")
     assert row.get("wall_reader2").endswith("_seg.dcm")
+    assert row.get("wall_reader4").endswith("_dseg.nii.gz")
     assert row.get("wall_points").endswith("_points.csv")
+    (tmp_path / f"derivatives/r/{stem}_desc-reader5_dseg.nii.gz").write_text("x")
+    with pytest.raises(ManifestError, match="reader1 to reader4"):
+        index_bids(tmp_path)
 
 
 def test_links_that_lead_nowhere_matter_only_where_an_image_is_used(tmp_path):

@@ -36,6 +36,15 @@ def test_what_readers_differ_in_is_theirs_to_settle():
     assert "only 1 of 2 readers" in alone.reason
 
 
+def test_three_readers_settle_as_two_do():
+    row = consensus(rows({"lumen_area_mm2": 2.0}, {"lumen_area_mm2": 2.1}, {"lumen_area_mm2": 2.5}), SETTINGS).iloc[0]
+    assert row.readers == "reader1, reader2, reader3"
+    assert row.lumen_area_mm2 == np.mean([2.0, 2.1, 2.5])
+    assert row.reason == "to settle together: lumen_area_mm2 differs by 23 %"  # the widest apart, of the mean
+    one_of_three = consensus(rows({"lumen_area_mm2": 2.0}, {"lumen_area_mm2": 2.0}, {"status": "failed"}), SETTINGS)
+    assert "only 2 of 3 readers" in one_of_three.iloc[0].reason
+
+
 def test_bland_altman_plots_one_panel_per_measure_of_two_readers():
     rng = np.random.default_rng(0)
     area = pd.DataFrame(rng.normal(3, 1, (9, 2)), columns=["reader1", "reader2"])

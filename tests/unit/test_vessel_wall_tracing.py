@@ -41,7 +41,7 @@ def test_a_plaque_is_traced_between_two_points(tmp_path):
     for name in ("max_wall_mm", "min_wall_mm"):
         assert row[name] == pytest.approx(TUBE.truth[name], abs=0.2), name
     assert row["outer_wall_area_mm2"] == pytest.approx(TUBE.truth["outer_wall_area_mm2"], rel=0.1)
-    assert row["lumen_area_mm2"] == pytest.approx(TUBE.truth["lumen_area_mm2"], rel=0.2)
+    assert row["lumen_area_mm2"] == pytest.approx(TUBE.truth["lumen_area_mm2"], rel=0.1)
 
 
 @pytest.mark.parametrize(("n_points", "status", "said"), [(1, "ok", "two points"), (2, "failed", "all black")])

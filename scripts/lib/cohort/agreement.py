@@ -7,6 +7,7 @@ ICC(2,1): two-way random effects, absolute agreement, single rating (Shrout and 
 from __future__ import annotations
 
 import itertools
+import warnings
 from collections.abc import Mapping
 
 import numpy as np
@@ -18,6 +19,7 @@ from scripts.lib.vessel_wall.parts import TOOL
 
 COLUMNS = ["source", "measure", "raters", "n", "method", "estimate", "ci_low", "ci_high", "p", "grade", "note"]
 N_MIN = 3
+RESAMPLES, BOOTSTRAP_SEED = 999, 1971
 LEVELS_MAX = 10  # whole numbers with at most this many values are grades, and get a weighted kappa
 
 
@@ -27,13 +29,17 @@ def agreement(source: str, ratings: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     ratings: measure -> table with one row per rated thing and one column per rater. Numbers: ICC(2,1) over all readers,
     and of each with the tool; then for each pair the bias (second minus first) and the limits of agreement (Bland and
     Altman 1986) with their intervals, the standard error of measurement and the smallest detectable change.
-    Whole-number grades: besides, a quadratically weighted kappa. Text: Cohen's kappa. Things that a
-    rater left out are dropped from the statistic; n says what remains. NaN with a note where there is no statistic.
+    Whole-number grades: besides, a quadratically weighted kappa of each pair. Text: Cohen's kappa of each pair, and
+    Fleiss' kappa of the readers if they are more than two. Things that a rater left out are dropped from the statistic;
+    n says what remains. NaN with a note where there is no statistic.
     """
     rows = []
     for measure, table in ratings.items():
         numeric = all(pd.api.types.is_numeric_dtype(values) for _, values in table.items())
         found = _number_rows(table) if numeric else []
+        readers = table[[name for name in table.columns if name != TOOL]]
+        if not numeric and readers.shape[1] > 2:
+            found.append({"raters": ", ".join(readers.columns)} | fleiss_kappa(readers))
         if not numeric or _is_grade(table):
             for first, second in itertools.combinations(table.columns, 2):
                 found.append({"raters": f"{first}, {second}"} | kappa(table[first], table[second], weighted=numeric))
@@ -112,6 +118,40 @@ def kappa(first: pd.Series, second: pd.Series, weighted: bool) -> dict[str, obje
         "p": float(result.pvalue_two_sided),
         "grade": grade(float(result.kappa)),
     }
+
+
+def fleiss_kappa(table: pd.DataFrame) -> dict[str, object]:
+    """Fleiss' kappa over all columns (raters) of classes: n, method, estimate, ci_low, ci_high (95 %), p, grade, note.
+
+    Fleiss, Psychol Bull 1971;76:378-82; p: of no agreement beyond chance, by the error of Fleiss, Nee and Landis
+    (Psychol Bull 1979;86:974-7); interval: bias-corrected bootstrap of the things.
+    """
+    known = table.dropna()
+    row: dict[str, object] = {"n": len(known), "method": "Fleiss' kappa"}
+    if len(known) < N_MIN:
+        return row | {"note": f"{len(known)} things rated by all are too few"}
+    from statsmodels.stats import inter_rater
+
+    counts, levels = inter_rater.aggregate_raters(known.map(category_text).to_numpy())
+    if len(levels) < 2:
+        return row | {"note": "all ratings are the same"}
+    value = float(inter_rater.fleiss_kappa(counts))
+    n, raters = counts.shape[0], table.shape[1]
+    share = counts.sum(axis=0) / counts.sum()
+    apart = float((share * (1 - share)).sum())
+    third = float((share * (1 - share) * (1 - 2 * share)).sum())
+    error = np.sqrt(2 * (apart**2 - third)) / (apart * np.sqrt(n * raters * (raters - 1)))
+    row |= {"estimate": value, "p": float(2 * stats.norm.sf(abs(value) / error)), "grade": grade(value)}
+
+    def of_things(chosen: np.ndarray) -> float:
+        return float(inter_rater.fleiss_kappa(counts[chosen]))
+
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a bootstrap without spread: then there is no interval
+        things = (np.arange(n),)
+        drawn = stats.bootstrap(things, of_things, vectorized=False, n_resamples=RESAMPLES, rng=BOOTSTRAP_SEED)
+    low, high = drawn.confidence_interval
+    return row | ({"ci_low": float(low), "ci_high": float(high)} if np.isfinite([low, high]).all() else {})
 
 
 def bland_altman(first: pd.Series, second: pd.Series) -> list[dict[str, object]]:

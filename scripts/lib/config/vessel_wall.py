@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field, PositiveFloat
 
 from scripts.lib.config.section import Section
 
@@ -44,7 +46,8 @@ class VesselWallSettings(Section):
     """Trace the wall between a reader's points (`*_desc-vessel_points.csv`), offered as one more reader, "tool"."""
     trace_step_mm: float = 0.4
     """Distance between the cross-sections in which the wall is traced."""
-    trace_psf_voxels: list[float] = [0.3, 0.4, 0.5]
-    """Blurs of the image (sigma of a Gaussian, voxels) to choose from when the wall is traced: that which fits best."""
+    trace_acquired_voxel_mm: Annotated[list[PositiveFloat], Field(min_length=3, max_length=3)] | None = None
+    """Voxel of the acquisition (mm, along the image's three axes), from which the blur follows, where the scanner made
+    a finer image of it (0.7, 0.7, 1.1 shown as 0.35, 0.35, 0.55); null: the image's own voxel."""
     seed: int = 20170
     """Seed of the voxel sampling when the post-contrast image is aligned."""

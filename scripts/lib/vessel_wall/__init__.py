@@ -4,6 +4,7 @@ session      all lesions of a subject-session, reader by reader: rows of the pla
 label_maps   readers' files (label maps, DICOM SEG, contours) -> one label map
 polygons     contours of our own template and of Horos / OsiriX -> label map
 parts        what readers' parts are called, and their labels
+section_model what the scanner shows of a lumen and a wall, and the curves that explain it
 tracing      the tool's own wall between two points, one more reader
 drawing      label map -> lesions and reference segments, each checked
 axis         which way a drawn vessel runs, and where its drawing ends

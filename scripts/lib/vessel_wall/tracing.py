@@ -1,42 +1,33 @@
 """A first automatic wall: from points on a vessel of a black-blood image to a label map of lumen and wall.
 
 The path between the points is the darkest one; on cross-sections along it a lumen and an outer wall (closed curves of
-few harmonics) are fitted to the image as the scanner would show them, blurred by its point spread. It is offered beside
+few harmonics) are fitted to the image as the scanner would show them (`section_model`). It is offered beside
 the readers as one more, named "tool", and replaces none of them.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from scipy import ndimage
-from scipy.optimize import OptimizeResult, least_squares
+from scipy import interpolate, ndimage, signal
 from scipy.spatial import cKDTree
 from skimage.graph import MCP_Geometric
 
 from scripts.lib.images import Image, mask_points, moved
 from scripts.lib.vessel_wall.parts import SEGMENTS, DrawingError
 from scripts.lib.vessel_wall.points import cropped, index_of
+from scripts.lib.vessel_wall.section_model import SectionModel, inside_mm
 
-RENDER_MM = 0.1
-LABEL_MM = 0.15
+LABEL_MM = 0.12  # at 0.15 the steps of the labels alone are 3 to 9 % of a narrow lumen
+BETWEEN = 4
 MARGIN_MM = 6.0
-AWAY_FROM_ZERO = 5.0  # parameters are shifted by this, so that a step of their differences is one of mm
-STEP_MM = 0.03
-MOST_STEPS = 8
-SHAPE_COST = 0.15  # per mm of second harmonic and per mm of change from the section before, in units of the noise
+FINER = 2  # samples between voxels at which splines no longer blur what k-space holds
+SMOOTH_MM = 2.4  # along the vessel
 WAY_COST = 0.15  # of a mm in the darkest place, where a mm in the brightest costs about 1
 DETOUR_MAX = 1.5  # longest way between two points, as a multiple of their distance
-WALL_MM_MIN = 0.2
-NEARBY_MM = 1.5
-FIELD_MM = 5.0  # half width of a section
-BLUR_SECTIONS = 6  # the image's blur is told from this many sections
-NOISE_SHARE = 0.1  # of a section's own spread: noise and texture
-LOW = np.array([-3, -3, 0.15, -0.6, -0.6, -3, -3, 0.6, -0.6, -0.6])  # of the parameters of lumen and outer wall, mm
-HIGH = np.array([3, 3, 3.5, 0.6, 0.6, 3, 3, 5.0, 0.6, 0.6])
 
 
 def trace(vwi: Image, points: Sequence[tuple[str | None, np.ndarray]], settings: Mapping[str, Any]) -> Image:
@@ -82,49 +73,70 @@ def vessel_path(vwi: Image, ends: np.ndarray, step_mm: float) -> np.ndarray:
 
 
 def fit_sections(vwi: Image, axis: np.ndarray, settings: Mapping[str, Any]) -> list[dict[str, np.ndarray]]:
-    """Per point of the axis: the plane (origin, axes) and the fitted curves (parameters of `_curve`) in it."""
+    """Per point of the axis: the plane (origin, axes) and the fitted curves (parameters of `inside_mm`) in it.
+
+    A first fit of each section tells the noise, and blood's level from the wider half of the sections (a narrow lumen
+    hides it); then the floor that the noise gives a magnitude image is taken off, and each is fitted again. Curves vary
+    smoothly along the vessel: a parabola through the sections within `SMOOTH_MM`.
+    """
     near = cropped(vwi, axis.mean(axis=0), float(np.ptp(axis, axis=0).max()) / 2 + 2 * MARGIN_MM)
-    coefficients = ndimage.spline_filter(near.data.astype(float), order=3)
+    voxel_mm = np.array(settings["trace_acquired_voxel_mm"] or near.voxel_mm)
+    fine = near.data.astype(float)
+    for along in range(3):  # the image between its voxels, as its k-space has it
+        fine = signal.resample(fine, FINER * fine.shape[along], axis=along)
+    coefficients = ndimage.spline_filter(fine, order=3)
+    sections = []
+    for origin, axes in planes(axis):
+        model = SectionModel(axes, (near.affine[:3, :3] / near.voxel_mm).T, voxel_mm)
+        index = FINER * index_of(near.affine, origin + model.places @ axes)
+        values = ndimage.map_coordinates(coefficients, index.T, order=3, prefilter=False, mode="nearest")
+        sections.append((model, values, {"origin": origin, "axes": axes}))
+    curves: list[np.ndarray] = []
+    for model, values, _ in sections:
+        starts = _starts(values, model.places) if not curves else [curves[-1]]
+        fits = [model.fit(values, start, None if not curves else curves[-1]) for start in starts]
+        curves.append(min(fits, key=lambda fit: fit.cost).x)
+    fitted = [(model, values, curve) for (model, values, _), curve in zip(sections, curves, strict=True)]
+    noise = float(np.median([model.noise(values, curve) for model, values, curve in fitted]))
+    cleared = [values - model.floor(values, curve, noise) for model, values, curve in fitted]
+    radii = np.array([curve[2] for curve in curves])
+    wide = np.flatnonzero(radii >= np.median(radii))
+    blood = float(np.median([sections[at][0].levels(cleared[at], curves[at])[0] for at in wide]))
+    before = [curves[0], *curves[:-1]]
+    again = [
+        model.fit(values, curve, around, blood).x
+        for (model, _, curve), values, around in zip(fitted, cleared, before, strict=True)
+    ]
+    reach = min(2 * round(SMOOTH_MM / settings["trace_step_mm"] / 2) + 1, len(again) - 1 + len(again) % 2)
+    smooth = signal.savgol_filter(again, reach, min(2, reach - 1), axis=0)
+    return [plane | {"curves": row} for (_, _, plane), row in zip(sections, smooth, strict=True)]
+
+
+def planes(axis: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Per point of the axis: origin (3,) and axes (2, 3), RAS, of the plane across it, turning as little as can be."""
     tangents = np.gradient(ndimage.gaussian_filter1d(axis, 2, axis=0, mode="nearest"), axis=0)
     tangents /= np.linalg.norm(tangents, axis=1)[:, None]
-    blurs = np.array(settings["trace_psf_voxels"]) * float(near.voxel_mm.mean())
-    ticks = np.arange(-FIELD_MM, FIELD_MM + 1e-9, RENDER_MM)
-    grid = np.stack(np.meshgrid(ticks, ticks, indexing="ij"), axis=-1)
-    every = max(1, round(float(near.voxel_mm.mean()) / 2 / RENDER_MM))
     first = np.eye(3)[int(np.abs(tangents[0]).argmin())]
-    planes, images = [], []
     for origin, tangent in zip(axis, tangents, strict=True):
         first = first - (first @ tangent) * tangent
         first = first / np.linalg.norm(first)
-        planes.append({"origin": origin, "axes": np.stack([first, np.cross(tangent, first)])})
-        places = origin + grid[::every, ::every].reshape(-1, 2) @ planes[-1]["axes"]
-        index = index_of(near.affine, places)
-        images.append(ndimage.map_coordinates(coefficients, index.T, order=3, prefilter=False, mode="nearest"))
-    section = SectionModel(ticks, every, float(np.median(blurs)))
-    curves: list[np.ndarray] = []
-    for values in images:
-        starts = _starts(values, section.places) if not curves else [curves[-1]]
-        fits = [section.fit(values, start, None if not curves else curves[-1]) for start in starts]
-        best = min(fits, key=lambda fit: fit.cost)
-        curves.append(best.x)
-    some = np.linspace(0, len(curves) - 1, min(len(curves), BLUR_SECTIONS)).round().astype(int)
-    models = [SectionModel(ticks, every, float(sigma)) for sigma in blurs]
-    misfits = [sum(model.fit(images[at], curves[at], curves[at]).cost for at in some) for model in models]
-    section = models[int(np.argmin(misfits))]
-    # blood is equally dark all along: its level comes from the wider half of the sections, for a narrow lumen hides it
-    radii = np.array([curve[2] for curve in curves])
-    wide = np.flatnonzero(radii >= np.median(radii))
-    level = float(np.median([section.levels(images[at], curves[at])[0] for at in wide]))
-    again = [
-        section.fit(values, curve, around, level).x
-        for values, curve, around in zip(images, curves, [curves[0], *curves[:-1]], strict=True)
-    ]
-    smooth = ndimage.median_filter(np.array(again), size=(3, 1), mode="nearest")
-    return [plane | {"curves": row} for plane, row in zip(planes, smooth, strict=True)]
+        yield origin, np.stack([first, np.cross(tangent, first)])
+
+
+def _denser(axis: np.ndarray, sections: list[dict[str, np.ndarray]]) -> tuple[np.ndarray, list[dict[str, np.ndarray]]]:
+    """The axis and its sections with `BETWEEN` - 1 more after each."""
+    at = np.arange(BETWEEN * (len(axis) - 1) + 1) / BETWEEN
+
+    def between(rows: np.ndarray) -> np.ndarray:
+        return interpolate.interp1d(np.arange(len(axis)), rows, axis=0)(at) if len(axis) > 1 else rows
+
+    names = ("origin", "axes", "curves")
+    columns = [between(np.array([section[name] for section in sections])) for name in names]
+    return between(axis), [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
 def _starts(values: np.ndarray, places: np.ndarray) -> list[np.ndarray]:
-    """Concentric circles that explain the section best: three for a start, parameters as in `_curve`."""
+    """Concentric circles that explain the section best: three for a start, parameters as in `inside_mm`."""
     distance = np.linalg.norm(places, axis=1)
     near = distance < 4.5
     tried = []
@@ -141,75 +153,12 @@ def _starts(values: np.ndarray, places: np.ndarray) -> list[np.ndarray]:
     return [np.array([0, 0, lumen, 0, 0, 0, 0, lumen + wall, 0, 0], float) for _, lumen, wall in tried[:3]]
 
 
-def _inside(curve: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """How far (mm) places (..., 2) lie inside a curve: centre (x, y), radius and its second harmonic (cos, sin)."""
-    x, y = places[..., 0] - curve[0], places[..., 1] - curve[1]
-    double = 2 * np.arctan2(y, x)
-    return curve[2] + curve[3] * np.cos(double) + curve[4] * np.sin(double) - np.hypot(x, y)
-
-
-class SectionModel:
-    """What the scanner shows of a lumen and a wall on a cross-section: curves drawn finely, blurred, then sampled.
-
-    ticks: the fine grid's coordinates, mm; every: its step between the image's samples; sigma: blur, mm.
-    """
-
-    def __init__(self, ticks: np.ndarray, every: int, sigma: float) -> None:
-        self.grid = np.stack(np.meshgrid(ticks, ticks, indexing="ij"), axis=-1)
-        self.every, self.sigma = every, sigma
-        self.places = self.grid[::every, ::every].reshape(-1, 2)
-        self.angle = np.arctan2(self.places[:, 1], self.places[:, 0])
-
-    def design(self, curves: np.ndarray) -> np.ndarray:
-        """Shares (n, 5) of lumen, wall, and surroundings (level and slopes) at the samples, for two curves (10,)."""
-        shares = []
-        for curve in (curves[:5], curves[5:]):
-            sharp = np.clip(_inside(curve, self.grid) / RENDER_MM + 0.5, 0, 1)
-            blurred = ndimage.gaussian_filter(sharp, self.sigma / RENDER_MM, mode="nearest")
-            shares.append(blurred[:: self.every, :: self.every].ravel())
-        lumen, outer = shares
-        beside = 1 - outer
-        return np.stack([lumen, outer - lumen, beside, beside * np.cos(self.angle), beside * np.sin(self.angle)], 1)
-
-    def used(self, curves: np.ndarray) -> np.ndarray:
-        """The samples (n,) that count: the vessel and what is close to it."""
-        return np.linalg.norm(self.places - curves[5:7], axis=1) < curves[7] + NEARBY_MM
-
-    def levels(self, values: np.ndarray, curves: np.ndarray) -> np.ndarray:
-        """Grey levels (5,) of the design's parts."""
-        used = self.used(curves)
-        return np.linalg.lstsq(self.design(curves)[used], values[used], rcond=None)[0]
-
-    def fit(
-        self, values: np.ndarray, start: np.ndarray, around: np.ndarray | None, blood: float | None = None
-    ) -> OptimizeResult:
-        """Least squares of two curves' parameters (10) to a section; grey levels follow linearly at every step.
-
-        around: curves of the section before, which hold these loosely; blood: the lumen's grey level, if known.
-        """
-        used = self.used(start)
-        noise = max(1e-6, NOISE_SHARE * float(np.std(values[used]))) * np.sqrt(self.every)
-
-        def rest(shifted: np.ndarray) -> np.ndarray:
-            curves = shifted - AWAY_FROM_ZERO
-            design, target = self.design(curves)[used], values[used]
-            if blood is not None:
-                target, design = target - blood * design[:, 0], design[:, 1:]
-            misfit = (target - design @ np.linalg.lstsq(design, target, rcond=None)[0]) / noise
-            harmonics = curves[[3, 4, 8, 9]] / SHAPE_COST
-            change = np.zeros(10) if around is None else (curves - around) / (2 * SHAPE_COST)
-            room = curves[7] - curves[2] - np.linalg.norm(curves[:2] - curves[5:7]) - WALL_MM_MIN
-            return np.concatenate([misfit, harmonics, change, [min(room, 0) / RENDER_MM]])
-
-        first = np.clip(start, LOW + 1e-3, HIGH - 1e-3) + AWAY_FROM_ZERO
-        bounds = (LOW + AWAY_FROM_ZERO, HIGH + AWAY_FROM_ZERO)
-        fit = least_squares(rest, first, bounds=bounds, diff_step=STEP_MM / AWAY_FROM_ZERO, max_nfev=MOST_STEPS)
-        fit.x = fit.x - AWAY_FROM_ZERO
-        return fit
-
-
 def label_map(drawn: Sequence[tuple[str | None, np.ndarray, list[dict[str, np.ndarray]]]]) -> Image:
-    """The fitted curves as labels on a grid of `LABEL_MM`, each place by the section it lies nearest to."""
+    """The fitted curves as labels on a grid of `LABEL_MM`, each place by the section it lies nearest to.
+
+    Sections between the fitted ones are interpolated, so that the labels have no steps of the fit's own spacing.
+    """
+    drawn = [(position, *_denser(axis, sections)) for position, axis, sections in drawn]
     every = np.concatenate([axis for _, axis, _ in drawn])
     low, high = every.min(axis=0) - MARGIN_MM, every.max(axis=0) + MARGIN_MM
     labels = np.zeros(np.ceil((high - low) / LABEL_MM).astype(int), np.uint8)
@@ -227,7 +176,7 @@ def label_map(drawn: Sequence[tuple[str | None, np.ndarray, list[dict[str, np.nd
         beyond = np.linalg.norm(offset, axis=1) ** 2 - (flat**2).sum(axis=1) > np.square(LABEL_MM * 3)
         curves = np.array([section["curves"] for section in sections])[at].T
         lumen_label, wall_label = SEGMENTS[position]
-        lumen, outer = (_inside(part, flat) for part in (curves[:5], curves[5:]))
+        lumen, outer = (inside_mm(part, flat) for part in (curves[:5], curves[5:]))
         value = np.where(lumen > 0, lumen_label, np.where(outer > 0, wall_label, 0))
         value[beyond] = 0
         labels.reshape(-1)[near[value > 0]] = value[value > 0]

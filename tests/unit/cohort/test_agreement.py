@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from scripts.lib.cohort.agreement import agreement, bland_altman, grade, icc, kappa
+from scripts.lib.cohort.agreement import agreement, bland_altman, fleiss_kappa, grade, icc, kappa
 from scripts.lib.cohort.ratings import rated_things, ratings_table
 
 # Shrout and Fleiss, Psychol Bull 1979;86:420, table 2: six targets, four judges; ICC(2,1) = 0.29
@@ -72,6 +72,40 @@ def test_weighted_kappa_by_hand_with_a_grade_that_nobody_gave():
     weights = (first.to_numpy()[:, None] - second.to_numpy()[None, :]) ** 2
     expected = 1 - np.diag(weights).mean() / weights.mean()
     assert kappa(first, second, weighted=True)["estimate"] == pytest.approx(expected)
+
+
+# Fleiss, Psychol Bull 1971;76:378, table 1: how many of six psychiatrists gave a patient each of five diagnoses
+DIAGNOSES = (
+    "00060 03003 01401 00006 03030 20400 00402 20310 20040 00006 10050 11040 03300 10050 02031 "
+    "00501 30012 51000 02040 10203 00006 01050 02013 20040 10041 05010 40002 02040 10500 00006"
+)
+
+
+def test_fleiss_kappa_of_the_published_example():
+    rows = [
+        [name for name, count in zip("dpsno", text, strict=True) for _ in range(int(count))]
+        for text in DIAGNOSES.split()
+    ]
+    psychiatrists = pd.DataFrame(rows)
+    found = fleiss_kappa(psychiatrists)
+    assert (found["n"], round(found["estimate"], 3), found["grade"]) == (30, 0.430, "fair")
+    assert stats.norm.isf(found["p"] / 2) == pytest.approx(17.65, abs=0.01)  # irr::kappam.fleiss prints z = 17.7
+    assert found["ci_low"] < 0.430 < found["ci_high"]
+    assert found == fleiss_kappa(psychiatrists)
+    assert "too few" in fleiss_kappa(psychiatrists[:2])["note"]
+
+
+def test_three_readers_have_one_icc_one_kappa_and_every_pair():
+    classes = pd.DataFrame({name: list("abcabcabcb") for name in ("reader1", "reader2", "reader3", "tool")})
+    classes.loc[[0, 4], "reader3"] = "c"
+    numbers = pd.DataFrame(dict.fromkeys(classes, JUDGES["a"])) + JUDGES.to_numpy() / 10
+    table = agreement("plaque", {"class": classes, "area": numbers})
+    readers = "reader1, reader2, reader3"
+    assert table.query('method == "Fleiss\' kappa"')["raters"].tolist() == [readers]
+    assert (table["method"] == "Cohen's kappa").sum() == 6
+    (over_all,) = table[(table["raters"] == readers) & table["method"].str.startswith("ICC")]["estimate"]
+    assert over_all == pytest.approx(icc_by_anova(numbers.iloc[:, :3].to_numpy()))
+    assert (table["method"] == "Bland-Altman bias").sum() == 6
 
 
 def test_what_cannot_be_had_is_a_note():

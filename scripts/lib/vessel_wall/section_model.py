@@ -1,0 +1,148 @@
+"""What the scanner shows of a lumen and a wall on a cross-section, and the curves that explain a section best.
+
+A scanner samples k-space within a box, +-1 / (2 voxel) along each axis of the acquired matrix, so that its point spread
+is a product of sincs and no Gaussian (Haacke et al., Magnetic Resonance Imaging, 1999, chapter 13). Of a vessel that
+changes little along its axis over a voxel, a plane across it shows the sharp plane filtered by the box's own section
+with that plane (the Fourier slice theorem): a polygon in k-space, known from the voxel and the plane's direction.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import special
+from scipy.optimize import OptimizeResult, least_squares
+
+RENDER_MM = 0.1
+FIELD_MM = 5.0  # half width of a section
+AWAY_FROM_ZERO = 5.0  # parameters are shifted by this, so that a step of their differences is one of mm
+STEP_MM = 0.03
+MOST_STEPS = 8
+SHAPE_COST = 0.15  # per mm of second harmonic and per mm of change from the section before, in units of the noise
+WALL_MM_MIN = 0.2
+RIDGE = 1e-3  # of a sample: keeps a level without samples at 0
+KEPT = 8  # curves whose picture is kept: a step of one curve leaves the other as it is
+NEARBY_VOXELS = 1.3  # beyond the outer wall: what lies farther off is no longer described by its direction
+NOISE_SHARE = 0.1  # of a section's own spread: noise and texture
+LOW = np.array([-3, -3, 0.15, -0.6, -0.6, -3, -3, 0.6, -0.6, -0.6])  # of the parameters of lumen and outer wall, mm
+HIGH = np.array([3, 3, 3.5, 0.6, 0.6, 3, 3, 5.0, 0.6, 0.6])
+
+
+def passed(axes: np.ndarray, voxel_axes: np.ndarray, voxel_mm: np.ndarray, frequencies: np.ndarray) -> np.ndarray:
+    """Which frequencies (n, n), cycles / mm along the two axes (2, 3) of a plane, the acquired matrix holds.
+
+    voxel_axes: (3, 3), rows: unit vectors of the image's axes; voxel_mm: (3,), of the acquisition.
+    """
+    wave = frequencies[:, None, None] * axes[0] + frequencies[None, :, None] * axes[1]
+    return (np.abs(wave @ voxel_axes.T) <= 1 / (2 * np.asarray(voxel_mm)) + 1e-9).all(axis=-1)
+
+
+def inside_mm(curve: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """How far (mm) places (..., 2) lie inside a curve: centre (x, y), radius and its second harmonic (cos, sin)."""
+    x, y = places[..., 0] - curve[0], places[..., 1] - curve[1]
+    square = np.maximum(x * x + y * y, 1e-9)
+    harmonic = (curve[3] * (x * x - y * y) + curve[4] * 2 * x * y) / square
+    return curve[2] + harmonic - np.sqrt(square)
+
+
+def rician_mean(signal: np.ndarray, noise: float) -> np.ndarray:
+    """Mean magnitude of a signal with complex noise (SD of each part): Koay and Basser, J Magn Reson 2006;179:317-22.
+
+    sigma sqrt(pi / 2) L(-s^2 / (2 sigma^2)), L the Laguerre polynomial of degree 1/2, by Bessel functions.
+    """
+    x = np.square(signal / noise) / 4
+    return noise * np.sqrt(np.pi / 2) * ((1 + 2 * x) * special.i0e(x) + 2 * x * special.i1e(x))
+
+
+class SectionModel:
+    """A plane across the vessel as the scanner shows it: curves drawn finely, their k-space cut, then sampled.
+
+    axes: (2, 3), of the plane; voxel_axes, voxel_mm: as in `passed`.
+    """
+
+    def __init__(self, axes: np.ndarray, voxel_axes: np.ndarray, voxel_mm: np.ndarray) -> None:
+        n = round(2 * FIELD_MM / RENDER_MM)
+        ticks = (np.arange(n) - n // 2) * RENDER_MM
+        every = max(1, round(float(np.mean(voxel_mm)) / 2 / RENDER_MM))  # two samples a voxel
+        self.nearby_mm = NEARBY_VOXELS * float(np.mean(voxel_mm))
+        self.grid = np.stack(np.meshgrid(ticks, ticks, indexing="ij"), axis=-1)
+        self.places = self.grid[::every, ::every].reshape(-1, 2)
+        highest = int(np.ceil(np.sqrt(3) / 2 / np.min(voxel_mm) * n * RENDER_MM))
+        waves = np.arange(-highest, highest + 1) / (n * RENDER_MM)
+        self.mask = passed(axes, voxel_axes, voxel_mm, waves)
+        self.forward = np.exp(-2j * np.pi * waves[:, None] * ticks) / n
+        self.back = np.exp(2j * np.pi * ticks[::every, None] * waves)
+        self.every = every
+        self._known: dict[bytes, np.ndarray] = {}
+
+    def shown(self, curve: np.ndarray) -> np.ndarray:
+        """Share (n,) of what lies within a curve (5,), at the samples."""
+        key = curve.tobytes()
+        if key not in self._known:
+            if len(self._known) >= KEPT:
+                self._known.clear()
+            sharp = np.clip(inside_mm(curve, self.grid) / RENDER_MM + 0.5, 0, 1)
+            spectrum = (self.forward @ sharp @ self.forward.T) * self.mask
+            self._known[key] = (self.back @ spectrum @ self.back.T).real.ravel()
+        return self._known[key]
+
+    def design(self, curves: np.ndarray) -> np.ndarray:
+        """Shares (n, 9) at the samples, for two curves (10,): lumen, wall (level, tilt), surroundings (to 2 theta).
+
+        What lies beside a vessel, and how bright its wall is, differ from side to side: by angle about the outer
+        wall's centre the surroundings follow a series of two harmonics, the wall's signal a tilt.
+        """
+        lumen, outer = self.shown(curves[:5]), self.shown(curves[5:])
+        x, y = (self.places - curves[5:7]).T
+        angle, tilt = np.arctan2(y, x), np.minimum(np.hypot(x, y) / curves[7], 1)
+        wall, beside = outer - lumen, 1 - outer
+        columns = [lumen, wall, wall * tilt * np.cos(angle), wall * tilt * np.sin(angle), beside]
+        for order in (1, 2):
+            columns += [beside * np.cos(order * angle), beside * np.sin(order * angle)]
+        return np.stack(columns, axis=1)
+
+    def used(self, curves: np.ndarray) -> np.ndarray:
+        """The samples (n,) that count: the vessel and what is close to it."""
+        return np.linalg.norm(self.places - curves[5:7], axis=1) < curves[7] + self.nearby_mm
+
+    def levels(self, values: np.ndarray, curves: np.ndarray) -> np.ndarray:
+        """Grey levels of the design's parts."""
+        used = self.used(curves)
+        return np.linalg.lstsq(self.design(curves)[used], values[used], rcond=None)[0]
+
+    def noise(self, values: np.ndarray, curves: np.ndarray) -> float:
+        """Standard deviation of what the curves leave unexplained."""
+        used = self.used(curves)
+        return float(np.std((values - self.design(curves) @ self.levels(values, curves))[used]))
+
+    def floor(self, values: np.ndarray, curves: np.ndarray, noise: float) -> np.ndarray:
+        """What noise adds to each sample of a magnitude image: the mean of Rice's distribution less the signal."""
+        signal = self.design(curves) @ self.levels(values, curves)
+        return rician_mean(signal, noise) - signal
+
+    def fit(
+        self, values: np.ndarray, start: np.ndarray, around: np.ndarray | None, blood: float | None = None
+    ) -> OptimizeResult:
+        """Least squares of two curves' parameters (10) to a section; grey levels follow linearly at every step.
+
+        around: curves of the section before, which hold these loosely; blood: the lumen's grey level, if known.
+        """
+        used = self.used(start)
+        noise = max(1e-6, NOISE_SHARE * float(np.std(values[used]))) * np.sqrt(self.every)
+
+        def rest(shifted: np.ndarray) -> np.ndarray:
+            curves = shifted - AWAY_FROM_ZERO
+            design, target = self.design(curves)[used], values[used]
+            if blood is not None:
+                target, design = target - blood * design[:, 0], design[:, 1:]
+            normal = design.T @ design + RIDGE * np.eye(design.shape[1])
+            misfit = (target - design @ np.linalg.solve(normal, design.T @ target)) / noise
+            harmonics = curves[[3, 4, 8, 9]] / SHAPE_COST
+            change = np.zeros(10) if around is None else (curves - around) / (2 * SHAPE_COST)
+            room = curves[7] - curves[2] - np.linalg.norm(curves[:2] - curves[5:7]) - WALL_MM_MIN
+            return np.concatenate([misfit, harmonics, change, [min(room, 0) / RENDER_MM]])
+
+        first = np.clip(start, LOW + 1e-3, HIGH - 1e-3) + AWAY_FROM_ZERO
+        bounds = (LOW + AWAY_FROM_ZERO, HIGH + AWAY_FROM_ZERO)
+        fit = least_squares(rest, first, bounds=bounds, diff_step=STEP_MM / AWAY_FROM_ZERO, max_nfev=MOST_STEPS)
+        fit.x = fit.x - AWAY_FROM_ZERO
+        return fit
