@@ -28,6 +28,12 @@ SEED = 6207  # neither the training's nor that of the other validations
 LOADS_CM3 = (10.0, 3.0, 25.0)
 SLICES_MM = (3.0, 5.0, 4.0)
 SIZES_CM3 = (0.0, 0.03, 0.1, 0.3, 100.0)
+DRAWN_TEXT = (
+    "Two states of a head, alike but for up to 30 lesions that only the first has and as many that only the second has "
+    "(new, gone, larger or smaller), each scanned with pose, slices (3 to 5 mm), shading, noise and errors of the "
+    "template's maps of its own, and taken as two visits. A piece is what lies beyond a voxel of the other visit's "
+    "lesions; it is found if the change of its sign has any voxel in it."
+)
 
 
 @dataclass(frozen=True)
@@ -68,13 +74,7 @@ def half_way(scans: tuple[Scan, Scan]) -> HalfWay:
 
 
 def drawn_rows(number: int, model: Model) -> list[dict[str, Any]]:
-    """A row per drawn piece of growth or shrinkage of a head, and one per direction (piece 0) of what is wrong.
-
-    Two states of a head, alike but for up to 30 lesions that only the first has and as many that only the second has
-    (new, gone, larger or smaller), each scanned with pose, slices, shading, noise and errors of the template's maps of
-    its own. A piece is what lies beyond a voxel of the other visit's lesions; it is found if the change of its sign has
-    any voxel in it.
-    """
+    """A row per drawn piece of growth or shrinkage of a head; piece 0 of each direction: what is found beside them."""
     rng = np.random.default_rng([SEED, number])
     head = draw_head(rng)
     states = draw_change(rng, head, LOADS_CM3[number % len(LOADS_CM3)])

@@ -25,6 +25,14 @@ from tests.real_data import REAL, ROOT, build_bids
 
 FOLDER = REAL / "ms_longitudinal01"
 NEAR_MM = 2.0  # half of a slice and what the two registrations differ by
+LESIONS_TEXT = (
+    "Each published lesion: its mean grey value at each visit, in medians of the brain; how much of the brain is "
+    "brighter than it at its brighter visit; its change in robust SDs of the change of balls of its volume about all "
+    "voxels of unchanged tissue; how much of it lies near our change of its sign. All but the last are read from the "
+    "two FLAIRs as the published transforms lay them, without this project's segmentation. What changes without being "
+    "brighter than most of the brain at either visit is a change of signal, not of WMH: no mask of WMH at either visit "
+    "holds it."
+)
 TISSUE_LEVEL = 0.75  # of the brain's median: darker is CSF in part
 INSIDE_MM = 3.0  # under the brain's surface
 
@@ -42,11 +50,9 @@ def run_workflow(folder: Path) -> Path:
 
 
 def published_lesions() -> tuple[Image, pd.DataFrame]:
-    """Labels of the published lesions (26-connected) in the common space, and a table of them.
+    """Labels of the published lesions (26-connected) in the common space, and a table of them (`LESIONS_TEXT`).
 
-    Of each its volume (cm3); its mean grey value at each visit, in medians of the brain; whether it grew (the second is
-    higher); how much of the brain is brighter than it at its brighter visit (%); and its change in robust SDs of the
-    change of balls of its volume about all voxels of unchanged tissue.
+    Volumes are in cm3. A lesion grew if its mean grey value is higher at the second visit.
     """
     truth = read_image(FOLDER / "coregistered_gt.nii.gz")
     brain = read_image(FOLDER / "coregistered_brainmask.nii.gz").data > 0

@@ -29,8 +29,8 @@ from scripts.lib.small_vessel.tissues import TissueError
 from scripts.lib.small_vessel.wmh import segment_wmh
 from tests.real_data import ROOT
 from tests.validation.compare import markdown
-from tests.validation.drawn_change import NAMES, SETTINGS, drawn_rows, drawn_table, half_way
-from tests.validation.published_change import FOLDER, agreement, lesion_table, published_lesions, run_workflow
+from tests.validation.drawn_change import DRAWN_TEXT, NAMES, SETTINGS, drawn_rows, drawn_table, half_way
+from tests.validation.published_change import FOLDER, LESIONS_TEXT, agreement, lesion_table, run_workflow
 from training.flairs import Scan, draw_head, draw_state, scan_of
 
 SEED = 6007  # neither the training's nor that of the masks' validation
@@ -42,10 +42,6 @@ ADVICE = (
     "configuration). Half-way both visits are treated together, and a voxel changes only where the two scans differ: "
     "most pairs change by less. The three pairs of a head share their scans and its contrast: the share within is "
     "known no better than from so many heads."
-)
-READ_LESIONS = (
-    "What changes without being brighter than most of the brain at either visit is a change of signal, not of WMH: no "
-    "mask of WMH at either visit holds it."
 )
 DETECTABLE = 1.96 * np.sqrt(2)  # times the standard error of measurement
 
@@ -129,14 +125,13 @@ def report(pairs: pd.DataFrame, drawn: pd.DataFrame, out: Path | None, version: 
     text = (__doc__ or "").split("\n\n")[2].replace("\n", " ")
     parts = ["# WMH change where there is none", text, f"Model: {version}.", markdown(coverage(pairs))]
     parts += [ADVICE, "Each pair:", markdown(pairs.assign(net_cm3=pairs.growth_cm3 - pairs.shrinkage_cm3).round(3))]
-    parts += ["# WMH change that was drawn", " ".join((drawn_rows.__doc__ or "").split()), drawn_table(drawn)]
+    parts += ["# WMH change that was drawn", DRAWN_TEXT, drawn_table(drawn)]
     if out:
         found = agreement(out)
         rows = pd.DataFrame({"what": list(found), "value": [float(value) for value in found.values()]})
         head = "# Change of a real patient (Lesjak 2016) beside the published map of it"
         parts += [head, " ".join((agreement.__doc__ or "").split()), markdown(rows)]
-        parts += [" ".join((published_lesions.__doc__ or "").split()), markdown(lesion_table(out).reset_index())]
-        parts += [READ_LESIONS]
+        parts += [LESIONS_TEXT, markdown(lesion_table(out).reset_index())]
     return "\n\n".join(parts) + "\n"
 
 
