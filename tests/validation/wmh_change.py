@@ -145,7 +145,7 @@ def kept(path: Path, make: Callable[[], list[dict[str, Any]]]) -> list[dict[str,
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--heads", type=int, default=7)
-    parser.add_argument("--drawn", type=int, default=6, help="heads with a change that was drawn")
+    parser.add_argument("--drawn", type=int, default=3, help="heads with a change that was drawn")
     parser.add_argument("--model", type=Path, default=ROOT / "resources/wmh_model/model.json")
     parser.add_argument("--scratch", type=Path, default=Path("build/wmh_change"))
     parser.add_argument("--out", type=Path, required=True)
