@@ -27,12 +27,16 @@ FIELD_MM = (168.0, 206.0, 160.0)  # the brain and some of what is around it
 
 @dataclass(frozen=True)
 class Scan:
-    """A FLAIR with its brain mask, priors (wm, gm, ventricles) and true WMH mask, all on its grid; what was drawn."""
+    """A FLAIR with its brain mask, priors (wm, gm, ventricles) and true WMH mask, all on its grid; what was drawn.
+
+    pose: 4 x 4 from the head to the scanner, RAS mm.
+    """
 
     flair: Image
     brain: np.ndarray
     priors: dict[str, np.ndarray]
     truth: np.ndarray
+    pose: np.ndarray
     recipe: dict[str, float]
 
 
@@ -90,6 +94,21 @@ def draw_state(rng: np.random.Generator, head: Head, load_cm3: float, keep_load:
     return State(head, wmh, tissue_levels(rng, head, wmh, recipe), recipe)
 
 
+def draw_change(rng: np.random.Generator, head: Head, load_cm3: float) -> tuple[State, State]:
+    """Two states of the head, alike but for up to 30 lesions that only the first has and as many that the second has.
+
+    Each visit's may lie on or beside what both have: lesions that are new, gone, larger and smaller.
+    """
+    both = draw_wmh(rng, head, load_cm3)
+    loads = [np.maximum(both, scattered(rng, head)) for _ in range(2)]
+    seed = int(rng.integers(2**32))  # of one contrast
+    states = []
+    for wmh in loads:
+        recipe = {"wmh_cm3": float(wmh.sum()) * head.grid.voxel_mm3 / 1000}
+        states.append(State(head, wmh, tissue_levels(np.random.default_rng(seed), head, wmh, recipe), recipe))
+    return states[0], states[1]
+
+
 def scan_of(rng: np.random.Generator, state: State, thickness_mm: float, extracted: bool | None = None) -> Scan:
     """One scan of a state of a head: pose, slices, shading, blur, noise, errors of the priors, all drawn anew.
 
@@ -113,7 +132,7 @@ def scan_of(rng: np.random.Generator, state: State, thickness_mm: float, extract
         own = scanned(inside * (1 - 0.5 * head.csf)) > 0.5
         image, recipe["extracted"] = np.where(own, image, 0), 1.0
         brain &= own
-    return Scan(Image(image.astype(np.float32), grid.affine), brain, maps, scanned(state.wmh) >= 0.5, recipe)
+    return Scan(Image(image.astype(np.float32), grid.affine), brain, maps, scanned(state.wmh) >= 0.5, pose, recipe)
 
 
 def draw_wmh(rng: np.random.Generator, head: Head, volume_cm3: float) -> np.ndarray:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Callable
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -21,27 +22,17 @@ import numpy as np
 import pandas as pd
 
 from scripts.lib.cohort.change import measurement_error
-from scripts.lib.config import Config, plain
-from scripts.lib.images import Image, bounding_box, crop, linear_transform, resample
-from scripts.lib.longitudinal import (
-    Visit,
-    growth_and_shrinkage_cm3,
-    half_of,
-    half_way_grid,
-    symmetric_motion,
-    wmh_pair,
-)
-from scripts.lib.registration import register_both_ways
+from scripts.lib.images import bounding_box, crop
+from scripts.lib.longitudinal import growth_and_shrinkage_cm3, wmh_pair
 from scripts.lib.small_vessel.posterior import Model, read_model
 from scripts.lib.small_vessel.tissues import TissueError
 from scripts.lib.small_vessel.wmh import segment_wmh
 from tests.real_data import ROOT
 from tests.validation.compare import markdown
-from tests.validation.published_change import FOLDER, agreement, run_workflow
+from tests.validation.drawn_change import DRAWN_TEXT, NAMES, SETTINGS, drawn_rows, drawn_table, half_way
+from tests.validation.published_change import FOLDER, LESIONS_TEXT, agreement, lesion_table, run_workflow
 from training.flairs import Scan, draw_head, draw_state, scan_of
 
-SETTINGS = {name: plain(getattr(Config(), name)) for name in ("wmh", "change", "registration")}
-NAMES = ("wm", "gm", "ventricles")
 SEED = 6007  # neither the training's nor that of the masks' validation
 LOADS_CM3 = (3.0, 12.0, 40.0, 8.0, 25.0, 80.0, 1.5)
 SLICES_MM = (3.0, 5.0, 1.2, 4.0)
@@ -57,31 +48,12 @@ DETECTABLE = 1.96 * np.sqrt(2)  # times the standard error of measurement
 
 def pair_of(scans: tuple[Scan, Scan], model: Model) -> dict[str, float]:
     """Volumes, growth and shrinkage (cm3) of two scans taken as two visits."""
-    flairs = [scan.flair for scan in scans]
-    motion, gap_mm = symmetric_motion(*register_both_ways(flairs[0], flairs[1], SETTINGS["registration"]))
-    half = half_of(motion)
-    to_half = half, np.linalg.inv(half)
-    grid = half_way_grid(flairs, to_half, SETTINGS["change"]["half_way_voxel_mm"])
-    back = [linear_transform(np.linalg.inv(step)) for step in to_half]
-
-    def placed(array: np.ndarray, number: int, on: Image) -> np.ndarray:
-        return resample(flairs[number].with_data(array.astype(np.float32)), on, back[number]).data
-
-    brains = [placed(scan.brain, number, grid) >= 0.5 for number, scan in enumerate(scans)]
-    box = bounding_box(brains[0] & brains[1])
-    part = crop(grid, box)
-    visits = [
-        Visit(
-            part.with_data(placed(scan.flair.data, number, part)),
-            brains[number][box],
-            {name: placed(scan.priors[name], number, part) for name in NAMES},
-        )
-        for number, scan in enumerate(scans)
-    ]
-    masks = wmh_pair(visits, model, SETTINGS["wmh"], SETTINGS["change"]["difference_sd_min"]).masks
-    growth, shrinkage = growth_and_shrinkage_cm3(masks[0], masks[1], part.voxel_volume_mm3)
-    first_cm3 = float(masks[0].sum() * part.voxel_volume_mm3 / 1000)
-    return {"first_cm3": first_cm3, "growth_cm3": growth, "shrinkage_cm3": shrinkage, "gap_mm": gap_mm}
+    pair = half_way(scans)
+    masks = wmh_pair(pair.visits, model, SETTINGS["wmh"], SETTINGS["change"]["difference_sd_min"]).masks
+    voxel_mm3 = pair.grid.voxel_volume_mm3
+    growth, shrinkage = growth_and_shrinkage_cm3(masks[0], masks[1], voxel_mm3)
+    first_cm3 = float(masks[0].sum() * voxel_mm3 / 1000)
+    return {"first_cm3": first_cm3, "growth_cm3": growth, "shrinkage_cm3": shrinkage, "gap_mm": pair.gap_mm}
 
 
 def alone_cm3(scan: Scan, model: Model) -> float:
@@ -148,35 +120,45 @@ def coverage(pairs: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
-def report(pairs: pd.DataFrame, published: dict[str, float] | None, version: str) -> str:
-    """The page."""
+def report(pairs: pd.DataFrame, drawn: pd.DataFrame, out: Path | None, version: str) -> str:
+    """The page; `out`: the output folder of the workflow's run on the real patient, if there is one."""
     text = (__doc__ or "").split("\n\n")[2].replace("\n", " ")
     parts = ["# WMH change where there is none", text, f"Model: {version}.", markdown(coverage(pairs))]
     parts += [ADVICE, "Each pair:", markdown(pairs.assign(net_cm3=pairs.growth_cm3 - pairs.shrinkage_cm3).round(3))]
-    if published:
-        rows = pd.DataFrame({"what": list(published), "value": [float(value) for value in published.values()]})
+    parts += ["# WMH change that was drawn", DRAWN_TEXT, drawn_table(drawn)]
+    if out:
+        found = agreement(out)
+        rows = pd.DataFrame({"what": list(found), "value": [float(value) for value in found.values()]})
         head = "# Change of a real patient (Lesjak 2016) beside the published map of it"
         parts += [head, " ".join((agreement.__doc__ or "").split()), markdown(rows)]
+        parts += [LESIONS_TEXT, markdown(lesion_table(out).reset_index())]
     return "\n\n".join(parts) + "\n"
+
+
+def kept(path: Path, make: Callable[[], list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """The rows, made once."""
+    if not path.exists():
+        path.write_text(json.dumps(make()))
+    return list(json.loads(path.read_text()))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--heads", type=int, default=7)
+    parser.add_argument("--drawn", type=int, default=3, help="heads with a change that was drawn")
     parser.add_argument("--model", type=Path, default=ROOT / "resources/wmh_model/model.json")
     parser.add_argument("--scratch", type=Path, default=Path("build/wmh_change"))
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
     options.scratch.mkdir(parents=True, exist_ok=True)
     model = read_model(options.model)
-    rows = []
+    rows, drawn = [], []
     for number in range(options.heads):
-        path = options.scratch / f"head{number}.json"
-        if not path.exists():
-            path.write_text(json.dumps(rows_of(number, model)))
-        rows += json.loads(path.read_text())
-    published = agreement(run_workflow(options.scratch)) if FOLDER.is_dir() else None
-    options.out.write_text(report(pd.DataFrame(rows), published, model.version), encoding="utf-8")
+        rows += kept(options.scratch / f"head{number}.json", lambda n=number: rows_of(n, model))
+    for number in range(options.drawn):
+        drawn += kept(options.scratch / f"drawn{number}.json", lambda n=number: drawn_rows(n, model))
+    out = run_workflow(options.scratch) if FOLDER.is_dir() else None
+    options.out.write_text(report(pd.DataFrame(rows), pd.DataFrame(drawn), out, model.version), encoding="utf-8")
     print(f"{options.out} written")
 
 
