@@ -104,14 +104,18 @@ def measure_geometry(
     dense = ray_peak >= half
     with_any = np.flatnonzero(dense.any(axis=1))
     arcs = [(*arc_extent(dense[plane]), arc_extent(calcified[plane])[0]) for plane in range(len(planes))]
-    extent, covered, _ = max(arcs)
+    widest = int(np.argmax([arc[0] for arc in arcs]))
+    extent, covered, _ = arcs[widest]
     widths = _radial_widths(hu, mine, ray_peak, dense, background)
     blur = _blur_mm(line, planes, affine, settings["psf_mm"])
+    peak_mm = radii[np.where(at_wall, hu, -np.inf).argmax(axis=2)][widest][dense[widest]].mean()
+    across = np.roll(blur, -N_ANGLES // 4, axis=1)[widest][dense[widest]].mean()  # along the wall
+    arc_deg = deblurred_arc_deg(extent, float(peak_mm / across))
     sharp = np.where(blur <= SHARPEST * blur[dense].min(), widths, np.nan)
     radius = float(line.radius_mm[planes[with_any]].mean())
     inner = hu[:, :, : max(1, int(CENTRE_SHARE * radius / RAY_STEP_MM))]
     return LesionGeometry(
-        arc_deg=extent,
+        arc_deg=arc_deg,
         arc_coverage=covered / extent if extent else np.nan,
         arc_at_hu_min_deg=max(arc[2] for arc in arcs),
         length_mm=float(line.arc_mm[planes[with_any[-1]]] - line.arc_mm[planes[with_any[0]]] + STEP_MM),
@@ -122,7 +126,7 @@ def measure_geometry(
         half_max_hu=half,
         centre_covered=bool((inner >= half).mean() > 0.5) if inner.size else False,
         radius_voxels=_radius_voxels(line, planes[with_any], affine),
-        width_mm=float(np.radians(extent)) * radius,
+        width_mm=float(np.radians(arc_deg)) * radius,
     )
 
 
@@ -175,15 +179,21 @@ def _radial_widths(
 ) -> np.ndarray:
     """Width at half maximum along every dense ray, mm; NaN where a side never falls below.
 
-    Where bone or a neighbour follows without a valley, the lesion's own voxels end it.
+    Where bone or a neighbour follows without a valley, the lesion's own voxels end it. Calcium that reaches over the
+    lumen's centre is followed beyond it, on the opposite ray. Where its arc is over 180 degrees (a ring without a
+    valley in it), the centre is a bound, taken only where no other ray tells.
     """
-    widths = np.full(dense.shape, np.nan)
+    is_ring = max(arc_extent(plane)[0] for plane in dense) > 180
+    widths, bounds = np.full(dense.shape, np.nan), np.full(dense.shape, np.nan)
+    middle = hu.shape[2] - 1
     for plane, angle in np.argwhere(dense):
-        profile = hu[plane, angle]
-        top = int(np.where(mine[plane, angle], profile, -np.inf).argmax())
+        opposite = (angle + N_ANGLES // 2) % N_ANGLES
+        profile = np.concatenate([hu[plane, opposite, :0:-1], hu[plane, angle]])
+        own = mine[plane, angle]
+        top = middle + int(np.where(own, hu[plane, angle], -np.inf).argmax())
         level = (ray_peak[plane, angle] + background) / 2
         below = profile < level
-        outer = np.flatnonzero(below[top:] | ~mine[plane, angle, top:])
+        outer = np.flatnonzero(below[top:] | ~own[top - middle :])
         inner = np.flatnonzero(below[: top + 1])
         if len(outer) == 0 or len(inner) == 0:
             continue
@@ -192,14 +202,15 @@ def _radial_widths(
         if below[right]:
             end = right - (level - profile[right]) / (profile[right - 1] - profile[right])
         start = left + (level - profile[left]) / (profile[left + 1] - profile[left])
-        widths[plane, angle] = (end - start) * RAY_STEP_MM
-    return widths
+        bound = start < middle and is_ring
+        (bounds if bound else widths)[plane, angle] = (end - (middle if bound else start)) * RAY_STEP_MM
+    return widths if np.isfinite(widths).any() else bounds
 
 
 def _typical(widths: np.ndarray) -> float:
-    """The width that a quarter of the rays exceed: thin edges of a plaque do not count, single rays neither."""
+    """The median over the rays that tell: a line that is off, or a neighbour, makes some of them longer than it is."""
     known = widths[np.isfinite(widths)]
-    return float(np.percentile(known, 75)) if len(known) else np.nan
+    return float(np.median(known)) if len(known) else np.nan
 
 
 def deblurred_width_mm(fwhm_mm: np.ndarray, blur_mm: np.ndarray) -> np.ndarray:
@@ -217,6 +228,26 @@ def deblurred_width_mm(fwhm_mm: np.ndarray, blur_mm: np.ndarray) -> np.ndarray:
     shown = 2 * (at[half] - (profile[:, 0] / 2 - below) / (above - below) * (at[1] - at[0]))
     relative = np.asarray(fwhm_mm) / blur_mm
     return np.where(relative > shown[-1], relative, np.interp(relative, shown, width, left=0.0)) * blur_mm
+
+
+def deblurred_arc_deg(shown_deg: float, radius: float) -> float:
+    """Arc (degrees) of a layer on a circle that, blurred by a Gaussian in its plane, shows `shown_deg` at half maximum.
+
+    radius: of the layer, in standard deviations of the blur. As seen from the circle's centre the blur widens a short
+    arc, the more the smaller the circle. Along each ray the highest value counts, beyond three quarters of the radius;
+    the shown arc of every arc is tabled and inverted. Less than the blur alone shows gives 0.
+    """
+    angle = np.radians(np.arange(-540, 541) / 1.0)
+    rays = np.linspace(WALL_SHARE, 1.5, 16)[:, None] * radius
+    kernel = np.exp(-(rays**2 + radius**2 - 2 * rays * radius * np.cos(angle)) / 2) * (np.abs(angle) <= np.pi)
+    summed = np.cumsum(kernel, axis=1)
+    half = np.arange(1, 180)  # of the arc, degrees
+    at = np.arange(0, 181)
+    low, high = (np.clip(540 + at[None] + sign * half[:, None], 0, 1080) for sign in (-1, 1))
+    seen = (summed[:, high] - summed[:, low]).max(axis=0)
+    over = seen >= seen[:, :1] / 2
+    shown = 2.0 * np.where(over.all(axis=1), 180, over.argmin(axis=1))
+    return float(np.interp(shown_deg, shown, 2 * half, left=0.0, right=360.0)) if shown_deg < shown[-1] else shown_deg
 
 
 def _blur_mm(line: Centreline, planes: np.ndarray, affine: np.ndarray, psf_mm: float) -> np.ndarray:
