@@ -19,6 +19,7 @@ from scipy import ndimage
 from scipy.signal import fftconvolve
 
 from scripts.lib.arteries.centrelines import STEP_MM, Centreline, box_affine, box_around
+from scripts.lib.arteries.names import BESIDE_SMOOTH_BONE
 from scripts.lib.images import Image, moved
 
 PIXEL_MM = 0.5  # of the sampled cross-sections, and step of the offsets
@@ -28,9 +29,6 @@ RING_GAP_MM, RING_MM = 0.5, 2.0  # the tissue around the vessel, to which its bl
 CONTRAST_HU = 25.0  # a disc this much above its ring is surely a vessel
 CANAL_MM = (0.4, 1.5)  # where the wall of a bony canal lies, outside the lumen
 DENSE_SHARE_MAX = 0.5  # calcium may fill this much of the lumen before more of it costs more: it must not push it away
-# Free calcium beside these is of their wall. Beside carotid siphon and the first parts of middle and anterior cerebral
-# artery the clinoid processes look like it, beside the posterior cerebral one the edge of the tentorium.
-LED_BY_CALCIUM = ("BA", "VA")
 WALL_MM = (0.4, 0.8)  # where calcium of the wall lies: from this share of the radius to so far outside the lumen
 CALCIUM_MM2_MIN = 1.0  # in a cross-section: less than this does not tell where the wall is
 CALCIUM_MM3_MAX = 200.0  # what is larger and dense is bone
@@ -55,7 +53,7 @@ def refine(
         return line
     radii = line.radius_mm[planes]
     calcium = np.zeros(patches.shape, bool)
-    if line.artery in LED_BY_CALCIUM:
+    if line.artery in BESIDE_SMOOTH_BONE:
         calcium = _patches(_free_calcium(ct, line, hu_min), line, planes, reach)[0] >= 0.5
     cost = (
         np.stack([_cost(*each, reach, hu_min) for each in zip(patches, calcium, radii, strict=True)])

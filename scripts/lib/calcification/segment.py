@@ -17,7 +17,7 @@ from scipy.spatial import cKDTree
 from skimage.filters import apply_hysteresis_threshold
 
 from scripts.lib.arteries.centrelines import Centreline, box_affine
-from scripts.lib.arteries.names import INDEX
+from scripts.lib.arteries.names import BESIDE_SMOOTH_BONE, INDEX
 from scripts.lib.calcification.bone import (
     LUMEN_SHARE_MIN,
     WALL_MM,
@@ -119,8 +119,8 @@ def depth_within(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """What of the voxels `of_bone`, which hang together with bone, is an artery's calcium.
 
-    It stands out from bone into the artery, or a valley parts it from bone. Returns the depth (mm) inside the bone's
-    wall at `hu_min` and inside the lumen, or inside what is artery for sure (its radius less the uncertainty of its
+    It stands out from bone into the artery, or, beside smooth bone, a valley parts it from it. Returns the depth (mm)
+    inside the bone's wall at `hu_min` and inside the lumen, or inside what is artery for sure (its radius less the uncertainty of its
     place), whichever is more; and the voxels that are calcium: on rays from the centreline on which something is
     `protrusion_mm_min` deep (half of it beside such a place), what stands out and what lies behind it, through the
     wall, up to where bone reaches `bone_hu_min` (its half maximum: at `hu_min` it blooms into the calcium) and at most
@@ -146,7 +146,8 @@ def depth_within(
             before_bone = (seen.distance_mm < core[seen.point, seen.angle]) | (to_lumen > -WALL_MM)
             may = before_bone & (to_lumen > -margin_mm)
             calcium[mine] = front & ((inside > 0) | may)
-            parted |= mine & parted_by_valley(part.data, part.affine, of_bone, line, margin_mm)
+            if line.artery in BESIDE_SMOOTH_BONE:
+                parted |= mine & parted_by_valley(part.data, part.affine, of_bone, line, margin_mm)
     depth[parted] = np.maximum(depth[parted], float(settings["protrusion_mm_min"]))
     return depth, calcium | parted, parted
 
