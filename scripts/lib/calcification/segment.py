@@ -119,12 +119,12 @@ def depth_within(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """What of the voxels `of_bone`, which hang together with bone, is an artery's calcium.
 
-    It stands out from bone into the artery, or, beside smooth bone, a valley parts it from it. Returns the depth (mm)
-    inside the bone's wall at `hu_min` and inside the lumen, or inside what is artery for sure (its radius less the uncertainty of its
-    place), whichever is more; and the voxels that are calcium: on rays from the centreline on which something is
-    `protrusion_mm_min` deep (half of it beside such a place), what stands out and what lies behind it, through the
-    wall, up to where bone reaches `bone_hu_min` (its half maximum: at `hu_min` it blooms into the calcium) and at most
-    `margin_mm` outside the lumen, and what a valley parts; and the latter alone. All on the grid of `part`.
+    It stands out from bone into the artery, or, where bone is smooth, a valley parts it from bone. Returns the depth
+    (mm) inside the bone's wall at `hu_min` and inside the lumen, or inside what is artery for sure (its radius less the
+    uncertainty of its place), whichever is more; and the voxels that are calcium: on rays from the centreline on which
+    something is `protrusion_mm_min` deep (half of it beside such a place), what stands out and what lies behind it,
+    through the wall, up to where bone reaches `bone_hu_min` (its half maximum: at `hu_min` it blooms into the calcium)
+    and at most `margin_mm` outside the lumen, and what a valley parts; and the latter alone. All on `part`'s grid.
     """
     depth = np.zeros(part.data.shape)
     calcium, parted = (np.zeros(part.data.shape, bool) for _ in range(2))
