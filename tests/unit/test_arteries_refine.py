@@ -83,3 +83,22 @@ def test_a_lumen_that_only_the_mri_shows_is_found_bright_or_dark(lumen):
 def test_a_line_outside_the_image_comes_back():
     away = curve(1.6).moved(curve(1.6).points + np.array([300, 0, 0]))
     assert refine(Image(np.zeros(SHAPE, np.float32), AFFINE), away, SETTINGS, 130.0) is away
+
+
+def test_free_calcium_tells_where_the_wall_of_a_vertebral_artery_lies():
+    true = curve(1.6)
+    centres = voxel_centres(SHAPE, AFFINE).reshape(-1, 3)
+    distance, nearest = cKDTree(true.points).query(centres)
+    away = centres - true.points[nearest]
+    wall = (distance > 1.2) & (distance < 2.2) & (away[:, 0] > -0.3) & (np.abs(centres[:, 2]) < 4)
+    ct = np.full(SHAPE, 35.0, np.float32)
+    ct[wall.reshape(SHAPE)] = 700.0
+    beside_calcium = true.points[np.abs(true.points[:, 2]) < 3]
+    start = true.moved(true.points + np.array([-1.5, 1.0, 0]))
+
+    def error(line):
+        return cKDTree(line.points).query(beside_calcium)[0].mean()
+
+    found = refine(Image(ndimage.gaussian_filter(ct, (1, 1, 0.3)), AFFINE), start, SETTINGS, 130.0)
+    assert error(start) > 1.7
+    assert error(found) < 0.9

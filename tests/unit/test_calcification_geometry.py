@@ -7,7 +7,8 @@ import pytest
 from scipy import ndimage
 from scipy.special import ndtr
 
-from scripts.lib.calcification.geometry import arc_extent, deblurred_width_mm, measure_geometry, settled
+from scripts.lib.calcification.blur import deblurred_arc_deg, deblurred_width_mm
+from scripts.lib.calcification.geometry import arc_extent, measure_geometry, settled
 from scripts.lib.config import Config, plain
 from tests.unit.calcified_tube import Plaque, axes_along, draw, grid_affine, straight_line
 
@@ -142,3 +143,32 @@ def test_the_arc_from_a_line_that_lies_off_comes_near_that_from_the_true_one(arc
     assert settled(true, np.argwhere(lesion) @ affine[:3, :3].T + affine[:3, 3], ct[lesion] - 40).points == (
         pytest.approx(true.points, abs=0.15)
     )
+
+
+@pytest.mark.parametrize(("arc_deg", "radius_mm"), [(40, 1.3), (60, 2.3), (120, 1.3), (300, 2.3)])
+def test_an_arc_freed_of_a_known_blur_is_that_drawn(arc_deg, radius_mm):
+    pixel_mm, sd_mm = 0.05, 0.55
+    at = np.arange(-120, 121) * pixel_mm
+    x, y = np.meshgrid(at, at, indexing="ij")
+    drawn = (np.abs(np.hypot(x, y) - radius_mm) < 0.1) & (np.abs(np.degrees(np.arctan2(y, x))) <= arc_deg / 2)
+    seen = ndimage.gaussian_filter(drawn.astype(float), sd_mm / pixel_mm)
+    angles, radii = np.radians(np.arange(-180, 180)), np.arange(0.75 * radius_mm, 2 * radius_mm, pixel_mm)
+    rays = np.stack([np.outer(np.cos(angles), radii), np.outer(np.sin(angles), radii)]) / pixel_mm + 120
+    along = ndimage.map_coordinates(seen, rays, order=1).max(axis=1)
+    shown, _ = arc_extent(along >= along[180] / 2)
+    assert shown >= arc_deg - 2
+    assert deblurred_arc_deg(shown, radius_mm / sd_mm) == pytest.approx(arc_deg, abs=6)
+
+
+def test_no_arc_is_told_from_the_blur_and_a_closed_one_stays_closed():
+    assert deblurred_arc_deg(20.0, 3.0) == 0
+    assert deblurred_arc_deg(360.0, 3.0) == 360
+
+
+def test_thick_calcium_over_the_lumens_centre_has_its_thickness():
+    affine, axes = grid_affine(FINE, (45, 45, 32)), axes_along(np.array((0, 0, 1)))
+    plaque = Plaque(0.2, 2.4, 90, 6)
+    ct = draw([plaque], axes, 2.0, affine, (45, 45, 32))
+    off = replace(straight_line(axes, 2.0), points=straight_line(axes, 2.0).points + 0.5 * (axes[0] + axes[1]))
+    geometry = measure_geometry(ct, affine, ct >= 130, replace(off, sd_mm=np.full(len(off.points), 0.1)), SETTINGS)
+    assert geometry.thickness_mm > 1.5

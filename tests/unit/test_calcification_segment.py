@@ -207,3 +207,17 @@ def test_a_line_in_thick_calcium_is_led_through_the_open_lumen():
     assert led.points[end] == pytest.approx(line.points[end], abs=1e-6)
     unsure = line_along_z(x_mm=0.8, sd_mm=1.0)
     assert through_openings(ct, AFFINE, unsure, 130.0) is unsure
+
+
+def test_calcium_that_a_valley_parts_from_bone_is_whole_where_the_line_is_off():
+    bone = canal(soft_tissue(), 3.4)
+    true = plaque(1.6, 2.8, 50, 6)  # too long to stand out from the canal's wall
+    ct = bone.copy()
+    ct[true] = 900
+    blurred = ndimage.gaussian_filter(ct, (0.8, 0.8, 0.3))
+    pieces, _ = ndimage.label(blurred >= 130, np.ones((3, 3, 3)))
+    assert np.isin(pieces[true], pieces[0, 0]).mean() > 0.9  # hangs together with bone
+    for x_mm in (0.0, -0.6):
+        mine = find(blurred, line_along_z(x_mm=x_mm)).labels > 0
+        assert (mine & true).sum() / true.sum() > 0.9
+        assert (mine & ndimage.binary_dilation(true, iterations=2)).sum() / mine.sum() > 0.9

@@ -28,6 +28,10 @@ LABELS: dict[int, tuple[str, str]] = {
 INDEX = {name: index for index, name in LABELS.items()}
 ARTERIES = ("ICA", "MCA", "ACA", "PCA", "BA", "VA")  # those that always get a row; the communicating ones if labelled
 MEASURED = tuple(sorted((name for name in INDEX if name[0] in ARTERIES), key=lambda n: (ARTERIES.index(n[0]), n[1])))
+# The bone beside these is smooth: what stands apart from it is calcium of their wall. Beside carotid canal and siphon
+# and the first parts of middle and anterior cerebral artery, septa and clinoid processes look like it; beside the
+# posterior cerebral one the edge of the tentorium.
+BESIDE_SMOOTH_BONE = ("BA", "VA")
 TOPCOW_OTHER = {15: "3rd-A2"}  # known to TopCoW, not measured here
 
 _ARTERY_WORDS = {

@@ -2,7 +2,8 @@
 
 Without contrast an artery is a disc of blood (about 45 HU) in CSF (about 8 HU), in fat, or in a canal of bone; it holds
 no air, bone only surrounds it, and calcium fills at most a part of it. On MRI its lumen differs from what surrounds it:
-bright by inflow or dark as a flow void, one or the other along its whole course, in bone and in CSF alike. Each
+bright by inflow or dark as a flow void, one or the other along its whole course, in bone and in CSF alike. Calcium that
+hangs together with no bone lies in the wall of basilar and vertebral arteries. Each
 cross-section votes for every offset from the atlas; the smoothest sequence of good offsets wins (dynamic programming,
 Viterbi), held near the atlas by the uncertainty of its position.
 """
@@ -17,7 +18,8 @@ import numpy as np
 from scipy import ndimage
 from scipy.signal import fftconvolve
 
-from scripts.lib.arteries.centrelines import STEP_MM, Centreline
+from scripts.lib.arteries.centrelines import STEP_MM, Centreline, box_affine, box_around
+from scripts.lib.arteries.names import BESIDE_SMOOTH_BONE
 from scripts.lib.images import Image, moved
 
 PIXEL_MM = 0.5  # of the sampled cross-sections, and step of the offsets
@@ -27,9 +29,12 @@ RING_GAP_MM, RING_MM = 0.5, 2.0  # the tissue around the vessel, to which its bl
 CONTRAST_HU = 25.0  # a disc this much above its ring is surely a vessel
 CANAL_MM = (0.4, 1.5)  # where the wall of a bony canal lies, outside the lumen
 DENSE_SHARE_MAX = 0.5  # calcium may fill this much of the lumen before more of it costs more: it must not push it away
+WALL_MM = (0.4, 0.8)  # where calcium of the wall lies: from this share of the radius to so far outside the lumen
+CALCIUM_MM2_MIN = 1.0  # in a cross-section: less than this does not tell where the wall is
+CALCIUM_MM3_MAX = 200.0  # what is larger and dense is bone
 BEND_MM = 0.5  # change of offset from one cross-section to the next that costs as much as one sd of position
 CONTRAST_WEIGHT, CANAL_WEIGHT, DENSE_WEIGHT, EMPTY_WEIGHT = 6.0, 6.0, 8.0, 6.0
-MRI_WEIGHT = 6.0  # as much as blood's contrast on the CT
+MRI_WEIGHT = CALCIUM_WEIGHT = 6.0  # as much as blood's contrast on the CT
 
 
 def refine(
@@ -47,8 +52,11 @@ def refine(
     if not inside.any():
         return line
     radii = line.radius_mm[planes]
+    calcium = np.zeros(patches.shape, bool)
+    if line.artery in BESIDE_SMOOTH_BONE:
+        calcium = _patches(_free_calcium(ct, line, hu_min), line, planes, reach)[0] >= 0.5
     cost = (
-        np.stack([_cost(patch, radius, reach, hu_min) for patch, radius in zip(patches, radii, strict=True)])
+        np.stack([_cost(*each, reach, hu_min) for each in zip(patches, calcium, radii, strict=True)])
         * inside[:, None, None]
     )
     square = offsets[:, None] ** 2 + offsets[None] ** 2
@@ -88,12 +96,32 @@ def _patches(ct: Image, line: Centreline, planes: np.ndarray, reach: int) -> tup
     return ndimage.map_coordinates(ct.data, index, order=1, mode="nearest"), np.asarray(inside)
 
 
-def _cost(patch: np.ndarray, radius_mm: float, reach: int, hu_min: float) -> np.ndarray:
-    """Cost (2 reach + 1, 2 reach + 1) of a vessel of this radius at every offset within one cross-section."""
+def _free_calcium(ct: Image, line: Centreline, hu_min: float) -> Image:
+    """Mask, around a line, of what is dense, hangs together with nothing beyond, and is too small for bone."""
+    reach = float((2 * line.sd_mm + line.radius_mm).max()) + RING_GAP_MM + RING_MM
+    box = box_around(line.points, 1.5 * reach, ct.data.shape, ct.affine)
+    if box is None:
+        return Image(np.zeros((1, 1, 1), np.float32), ct.affine)
+    pieces, count = ndimage.label(ct.data[box] >= hu_min, np.ones((3, 3, 3)))
+    free = np.bincount(pieces.ravel(), minlength=count + 1) * ct.voxel_volume_mm3 < CALCIUM_MM3_MAX
+    free[0] = False
+    for axis in range(3):
+        for side in (0, -1):
+            free[np.unique(np.take(pieces, side, axis))] = False
+    return Image(free[pieces].astype(np.float32), box_affine(ct.affine, box))
+
+
+def _cost(patch: np.ndarray, calcium: np.ndarray, radius_mm: float, reach: int, hu_min: float) -> np.ndarray:
+    """Cost (2 reach + 1, 2 reach + 1) of a vessel of this radius at every offset within one cross-section.
+
+    calcium: what of the patch is dense and no bone. It lies in the wall: an offset gains by the share of it there, of
+    the most that any offset would have.
+    """
     distance, disc, ring = _disc_and_ring(radius_mm)
+    shell = (distance >= WALL_MM[0] * radius_mm) & (distance <= radius_mm + WALL_MM[1])
     canal = (distance > radius_mm + CANAL_MM[0]) & (distance <= radius_mm + CANAL_MM[1])
-    dense, empty = patch >= hu_min, patch < SOFT_HU[0]
-    soft = ~ndimage.binary_dilation(dense | empty)  # one pixel off: the blur of bone and air is no tissue
+    dense, empty = (patch >= hu_min) & ~calcium, patch < SOFT_HU[0]
+    soft = ~ndimage.binary_dilation(dense | calcium | empty)  # one pixel off: the blur of bone and air is no tissue
     hu = np.where(soft, np.clip(patch, *SOFT_HU), 0)
 
     def over(values: np.ndarray, kernel: np.ndarray) -> np.ndarray:
@@ -101,12 +129,19 @@ def _cost(patch: np.ndarray, radius_mm: float, reach: int, hu_min: float) -> np.
 
     inner, outer = over(soft, disc), over(soft, ring)
     contrast = over(hu, disc) / np.maximum(inner, 1) - over(hu, ring) / np.maximum(outer, 1)
+    told, filled = 0.0, over(dense, disc)
+    if calcium.any():
+        in_wall = over(calcium, shell) * PIXEL_MM**2
+        if in_wall.max() >= CALCIUM_MM2_MIN:
+            told = CALCIUM_WEIGHT * in_wall / in_wall.max()
+        filled += over(calcium, distance < WALL_MM[0] * radius_mm)
     # a ring that is mostly bone or air says nothing about contrast
     seen = np.clip(2 * outer / ring.sum(), 0, 1) * np.clip(2 * inner / disc.sum(), 0, 1)
     return (
         -CONTRAST_WEIGHT * seen * np.clip(contrast / CONTRAST_HU, -1, 1)
         - CANAL_WEIGHT * over(dense, canal) / canal.sum()
-        + DENSE_WEIGHT * np.minimum(over(dense, disc) / disc.sum(), DENSE_SHARE_MAX)
+        + DENSE_WEIGHT * np.minimum(filled / disc.sum(), DENSE_SHARE_MAX)
+        - told
         + EMPTY_WEIGHT * over(empty, disc) / disc.sum()
     )
 

@@ -15,7 +15,8 @@ LESIONS = {
     "max_hu": "highest HU",
     "agatston_equivalent": "Agatston score scaled by slice step / 3 mm",
     "length_mm": "extent along the centreline at half maximum",
-    "arc_deg": "largest arc over the cross-sections at half maximum, 360 minus the largest gap",
+    "arc_deg": "largest arc over the cross-sections at half maximum, 360 minus the largest gap, freed of the scanner's "
+    "blur; 0: cannot be told from it",
     "thickness_mm": "radial thickness, freed of the scanner's blur; 0: cannot be told from it",
     "kockelkoren_score": "circularity + thickness + morphology, 1 to 11",
     "pattern": "intimal or iel (mainly in the internal elastic lamina)",

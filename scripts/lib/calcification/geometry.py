@@ -15,16 +15,15 @@ import numpy as np
 from scipy import ndimage
 from scipy.optimize import least_squares
 from scipy.spatial import cKDTree
-from scipy.special import ndtr
 
 from scripts.lib.arteries.centrelines import STEP_MM, Centreline
+from scripts.lib.calcification.blur import FWHM_SDS, WALL_SHARE, deblurred_arc_deg, deblurred_width_mm
 from scripts.lib.calcification.scoring import slice_axis
 from scripts.lib.images import moved
 
 N_ANGLES = 120
 RAY_STEP_MM = 0.2
 CENTRE_SHARE = 0.35  # calcium within this share of the radius covers the lumen's centre
-WALL_SHARE = 0.75  # of the lumen's radius: what lies further out counts for the arc
 LEAST_HU_ABOVE = 50.0  # half maximum is sought no nearer to the background than this: there it is noise
 SHARPEST = 1.25  # rays blurred by more than this times the sharpest one (along thick slices) do not tell thickness
 OUTWARD_MM = 0.8  # calcium of an artery's wall lies no further outside the lumen than this: wall and blur ...
@@ -37,7 +36,8 @@ LOOP_MM = 4.0  # samples whose nearest centreline point is further along than th
 class LesionGeometry:
     """Geometry of one lesion on its artery; NaN where it has no cross-section.
 
-    arc_deg: largest arc over the cross-sections, 360 minus the largest gap; arc_coverage: calcified share of that arc;
+    arc_deg: largest arc over the cross-sections, 360 minus the largest gap, freed of the scanner's blur (0: not told
+    from it); arc_coverage: calcified share of the arc that is seen;
     arc_at_hu_min_deg: the arc at the calcium threshold instead of half maximum; length_mm: along the centreline;
     thickness_mm: radial thickness, freed of the scanner's blur (0: not told from it); thickness_fwhm_mm: the width at
     half maximum that is seen; filled_share: calcified share of angle x length; volume_half_max_mm3: volume above half
@@ -104,14 +104,18 @@ def measure_geometry(
     dense = ray_peak >= half
     with_any = np.flatnonzero(dense.any(axis=1))
     arcs = [(*arc_extent(dense[plane]), arc_extent(calcified[plane])[0]) for plane in range(len(planes))]
-    extent, covered, _ = max(arcs)
-    widths = _radial_widths(hu, mine, ray_peak, dense, background)
+    widest = int(np.argmax([arc[0] for arc in arcs]))
+    extent, covered, _ = arcs[widest]
     blur = _blur_mm(line, planes, affine, settings["psf_mm"])
+    widths = _radial_widths(hu, mine, ray_peak, dense, background, blur)
+    peak_mm = radii[np.where(at_wall, hu, -np.inf).argmax(axis=2)][widest][dense[widest]].mean()
+    across = np.roll(blur, -N_ANGLES // 4, axis=1)[widest][dense[widest]].mean()  # along the wall
+    arc_deg = deblurred_arc_deg(extent, float(peak_mm / across))
     sharp = np.where(blur <= SHARPEST * blur[dense].min(), widths, np.nan)
     radius = float(line.radius_mm[planes[with_any]].mean())
     inner = hu[:, :, : max(1, int(CENTRE_SHARE * radius / RAY_STEP_MM))]
     return LesionGeometry(
-        arc_deg=extent,
+        arc_deg=arc_deg,
         arc_coverage=covered / extent if extent else np.nan,
         arc_at_hu_min_deg=max(arc[2] for arc in arcs),
         length_mm=float(line.arc_mm[planes[with_any[-1]]] - line.arc_mm[planes[with_any[0]]] + STEP_MM),
@@ -122,7 +126,7 @@ def measure_geometry(
         half_max_hu=half,
         centre_covered=bool((inner >= half).mean() > 0.5) if inner.size else False,
         radius_voxels=_radius_voxels(line, planes[with_any], affine),
-        width_mm=float(np.radians(extent)) * radius,
+        width_mm=float(np.radians(arc_deg)) * radius,
     )
 
 
@@ -171,19 +175,26 @@ def _sample(
 
 
 def _radial_widths(
-    hu: np.ndarray, mine: np.ndarray, ray_peak: np.ndarray, dense: np.ndarray, background: float
+    hu: np.ndarray, mine: np.ndarray, ray_peak: np.ndarray, dense: np.ndarray, background: float, blur: np.ndarray
 ) -> np.ndarray:
     """Width at half maximum along every dense ray, mm; NaN where a side never falls below.
 
-    Where bone or a neighbour follows without a valley, the lesion's own voxels end it.
+    Where bone or a neighbour follows without a valley, the lesion's own voxels end it; a ray that this leaves narrower
+    than the blur alone would show (`blur`: its standard deviation) was cut short, and does not tell. Calcium that
+    reaches over the lumen's centre is followed beyond it, on the opposite ray. Where its arc is over 180 degrees (a
+    ring without a valley in it), the centre is a bound, taken only where no other ray tells.
     """
-    widths = np.full(dense.shape, np.nan)
+    is_ring = max(arc_extent(plane)[0] for plane in dense) > 180
+    widths, bounds = np.full(dense.shape, np.nan), np.full(dense.shape, np.nan)
+    middle = hu.shape[2] - 1
     for plane, angle in np.argwhere(dense):
-        profile = hu[plane, angle]
-        top = int(np.where(mine[plane, angle], profile, -np.inf).argmax())
+        opposite = (angle + N_ANGLES // 2) % N_ANGLES
+        profile = np.concatenate([hu[plane, opposite, :0:-1], hu[plane, angle]])
+        own = mine[plane, angle]
+        top = middle + int(np.where(own, hu[plane, angle], -np.inf).argmax())
         level = (ray_peak[plane, angle] + background) / 2
         below = profile < level
-        outer = np.flatnonzero(below[top:] | ~mine[plane, angle, top:])
+        outer = np.flatnonzero(below[top:] | ~own[top - middle :])
         inner = np.flatnonzero(below[: top + 1])
         if len(outer) == 0 or len(inner) == 0:
             continue
@@ -192,31 +203,17 @@ def _radial_widths(
         if below[right]:
             end = right - (level - profile[right]) / (profile[right - 1] - profile[right])
         start = left + (level - profile[left]) / (profile[left + 1] - profile[left])
-        widths[plane, angle] = (end - start) * RAY_STEP_MM
-    return widths
+        if not below[right] and (end - start) * RAY_STEP_MM < FWHM_SDS * blur[plane, angle]:
+            continue
+        bound = start < middle and is_ring
+        (bounds if bound else widths)[plane, angle] = (end - (middle if bound else start)) * RAY_STEP_MM
+    return widths if np.isfinite(widths).any() else bounds
 
 
 def _typical(widths: np.ndarray) -> float:
-    """The width that a quarter of the rays exceed: thin edges of a plaque do not count, single rays neither."""
+    """The median over the rays that tell: a line that is off, or a neighbour, makes some of them longer than it is."""
     known = widths[np.isfinite(widths)]
-    return float(np.percentile(known, 75)) if len(known) else np.nan
-
-
-def deblurred_width_mm(fwhm_mm: np.ndarray, blur_mm: np.ndarray) -> np.ndarray:
-    """Width of a layer that, blurred by a Gaussian of standard deviation `blur_mm`, shows `fwhm_mm` at half maximum.
-
-    The profile of a layer of width t is Phi((x + t/2) / s) - Phi((x - t/2) / s); its half maximum is inverted by table.
-    A width at or below that of the blur alone (2.355 s) gives 0. NaN stays NaN.
-    """
-    width = np.linspace(0.01, 20, 400)  # layer, in units of the blur
-    at = np.linspace(0, 12, 2401)
-    profile = ndtr(at[None] + width[:, None] / 2) - ndtr(at[None] - width[:, None] / 2)
-    half = (profile < profile[:, :1] / 2).argmax(axis=1)
-    rows = np.arange(len(width))
-    above, below = profile[rows, half - 1], profile[rows, half]
-    shown = 2 * (at[half] - (profile[:, 0] / 2 - below) / (above - below) * (at[1] - at[0]))
-    relative = np.asarray(fwhm_mm) / blur_mm
-    return np.where(relative > shown[-1], relative, np.interp(relative, shown, width, left=0.0)) * blur_mm
+    return float(np.median(known)) if len(known) else np.nan
 
 
 def _blur_mm(line: Centreline, planes: np.ndarray, affine: np.ndarray, psf_mm: float) -> np.ndarray:
@@ -228,7 +225,7 @@ def _blur_mm(line: Centreline, planes: np.ndarray, affine: np.ndarray, psf_mm: f
     along = np.abs(_rays(line, planes) @ (affine[:3, :3] / voxel_mm))
     variance = voxel_mm**2 / 4
     in_plane = [axis for axis in range(3) if axis != slice_axis(affine)]
-    variance[in_plane] += (psf_mm / 2.355) ** 2
+    variance[in_plane] += (psf_mm / FWHM_SDS) ** 2
     return np.sqrt((along**2) @ variance)
 
 

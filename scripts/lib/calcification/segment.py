@@ -17,14 +17,20 @@ from scipy.spatial import cKDTree
 from skimage.filters import apply_hysteresis_threshold
 
 from scripts.lib.arteries.centrelines import Centreline, box_affine
-from scripts.lib.arteries.names import INDEX
-from scripts.lib.calcification.bone import behind, polar_position, through_openings, wall_distance_mm
+from scripts.lib.arteries.names import BESIDE_SMOOTH_BONE, INDEX
+from scripts.lib.calcification.bone import (
+    LUMEN_SHARE_MIN,
+    WALL_MM,
+    behind,
+    parted_by_valley,
+    polar_position,
+    through_openings,
+    wall_distance_mm,
+)
 from scripts.lib.images import Image, bounding_box, mask_points
 
 CONNECTED = np.ones((3, 3, 3), int)  # 26 neighbours
 LUMEN_MARGIN_MM = 0.3  # calcium beside bone is recognised this far outside the lumen, and followed further
-WALL_MM = 0.6  # of a calcified wall at least: bone that no valley parts from it does not begin nearer to the lumen
-LUMEN_SHARE_MIN = 0.25  # of the voxels of calcium that lie within the lumen's radius: it blooms into it
 BONE_MARGIN_MM = 8.0  # bone is looked for this far around the artery region
 
 
@@ -88,12 +94,13 @@ def find_lesions(
     bone = find_bone(part, dense, settings)
     free, _ = ndimage.label(dense, CONNECTED)
     of_bone = np.isin(free, np.unique(free[bone]))
-    attached = dense & of_bone & (inside > 0)
-    depth, calcium = depth_within(part, attached, inside, lines, hu_min, settings, wall_margin_mm)
+    of_bone &= dense
+    depth, calcium, parted = depth_within(part, of_bone, inside, lines, hu_min, settings, wall_margin_mm)
     candidates = np.where(of_bone, calcium, dense)
-    bone = dense & of_bone & ~candidates
+    bone = of_bone & ~candidates
     pieces, count = ndimage.label(candidates, CONNECTED)
     outside = outside_lumen(part, candidates & (inside > 0), inside, lines)
+    outside[parted] = -np.inf  # judged already, with the line's uncertainty
     sd_mm = {INDEX[line.name]: float(np.median(line.sd_mm)) for line in lines}
     labels, touches, left_out = _judge(pieces, count, bone, depth, outside, part, inside, sd_mm, settings)
     result = np.zeros(ct.data.shape, np.uint16)
@@ -103,25 +110,26 @@ def find_lesions(
 
 def depth_within(
     part: Image,
-    where: np.ndarray,
+    of_bone: np.ndarray,
     region: np.ndarray,
     lines: Sequence[Centreline],
     hu_min: float,
     settings: Mapping[str, Any],
     margin_mm: float,
-) -> tuple[np.ndarray, np.ndarray]:
-    """What of the voxels `where`, which hang together with bone, stands out from it into an artery.
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What of the voxels `of_bone`, which hang together with bone, is an artery's calcium.
 
-    Returns the depth (mm) inside the bone's wall at `hu_min` and inside the lumen, or inside what is artery for sure
-    (its radius less the uncertainty of its place), whichever is more; and the voxels that are calcium: on rays from
-    the centreline on which something is `protrusion_mm_min` deep (half of it beside such a place), what stands out and
-    what lies behind it, through the wall, up to where bone reaches `bone_hu_min` (its half maximum: at `hu_min` it
-    blooms into the calcium) and at most `margin_mm` outside the lumen. Both on the grid of `part`.
+    It stands out from bone into the artery, or, where bone is smooth, a valley parts it from bone. Returns the depth
+    (mm) inside the bone's wall at `hu_min` and inside the lumen, or inside what is artery for sure (its radius less the
+    uncertainty of its place), whichever is more; and the voxels that are calcium: on rays from the centreline on which
+    something is `protrusion_mm_min` deep (half of it beside such a place), what stands out and what lies behind it,
+    through the wall, up to where bone reaches `bone_hu_min` (its half maximum: at `hu_min` it blooms into the calcium)
+    and at most `margin_mm` outside the lumen, and what a valley parts; and the latter alone. All on `part`'s grid.
     """
-    depth = np.zeros(part.data.shape, np.float32)
-    calcium = np.zeros(part.data.shape, bool)
+    depth = np.zeros(part.data.shape)
+    calcium, parted = (np.zeros(part.data.shape, bool) for _ in range(2))
     for line in lines:
-        mine = where & (region == INDEX[line.name])
+        mine = of_bone & (region == INDEX[line.name])
         if mine.any():
             line = through_openings(part.data, part.affine, line, hu_min)
             seen = polar_position(mask_points(part.affine, mine), line)
@@ -138,7 +146,10 @@ def depth_within(
             before_bone = (seen.distance_mm < core[seen.point, seen.angle]) | (to_lumen > -WALL_MM)
             may = before_bone & (to_lumen > -margin_mm)
             calcium[mine] = front & ((inside > 0) | may)
-    return depth, calcium
+            if line.artery in BESIDE_SMOOTH_BONE:
+                parted |= mine & parted_by_valley(part.data, part.affine, of_bone, line, margin_mm)
+    depth[parted] = np.maximum(depth[parted], float(settings["protrusion_mm_min"]))
+    return depth, calcium | parted, parted
 
 
 def outside_lumen(part: Image, where: np.ndarray, region: np.ndarray, lines: Sequence[Centreline]) -> np.ndarray:
