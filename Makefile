@@ -27,9 +27,9 @@ validate: demo
 	@$(BIN)/python -m tests.validation.compare --run $(DEMO) --out docs/validation.md
 	@$(BIN)/python -m tests.validation.plaque --out docs/plaque_accuracy.md
 
-# the learned step of WMH, fitted on digital heads
+# the learned step of WMH, fitted on digital heads; by one thread, since sums of several depend on their order
 wmh-model: .venv/.installed
-	@$(BIN)/python -m training.fit_wmh
+	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS=1 $(BIN)/python -m training.fit_wmh
 
 # 40 heads that nothing was chosen on
 validate-wmh: build/heldout/.made
