@@ -3,6 +3,8 @@ PYTHON ?= python3
 CORES ?= 2
 BIN := .venv/bin
 DEMO := build/demo
+# sums of several threads depend on their order
+ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS=1
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES) --configfile demo/studies.yaml demo/config.yaml
 
 .PHONY: demo demo-data demo-plan test validate validate-poses validate-calcification validate-blooming benchmark-registration benchmark-mri audit-table reproduce lint config \
@@ -27,9 +29,9 @@ validate: demo
 	@$(BIN)/python -m tests.validation.compare --run $(DEMO) --out docs/validation.md
 	@$(BIN)/python -m tests.validation.plaque --out docs/plaque_accuracy.md
 
-# the learned step of WMH, fitted on digital heads; by one thread, since sums of several depend on their order
+# the learned step of WMH, fitted on digital heads
 wmh-model: .venv/.installed
-	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS=1 $(BIN)/python -m training.fit_wmh
+	@$(ONE_THREAD) $(BIN)/python -m training.fit_wmh
 
 # 40 heads that nothing was chosen on
 validate-wmh: build/heldout/.made
@@ -40,8 +42,7 @@ validate-change: .venv/.installed
 	@$(BIN)/python -m tests.validation.wmh_change --out docs/wmh_change_accuracy.md
 
 build/heldout/.made: .venv/.installed $(wildcard demo/*.py)
-	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS=1 \
-		$(BIN)/python -m demo --out build/heldout --subjects 40 --seed 2026 --jobs $(CORES)
+	@$(ONE_THREAD) $(BIN)/python -m demo --out build/heldout --subjects 40 --seed 2026 --jobs $(CORES)
 	@touch $@
 
 # 200 random poses of eight heads that no setting was chosen on
@@ -49,8 +50,7 @@ validate-poses: build/poses/.made
 	@$(BIN)/python -m tests.validation.poses --run build/poses --cases 200 --jobs $(CORES) --out docs/registration.md
 
 build/poses/.made: .venv/.installed $(wildcard demo/*.py)
-	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS=1 \
-		$(BIN)/python -m demo --out build/poses --subjects 8 --seed 45 --jobs $(CORES)
+	@$(ONE_THREAD) $(BIN)/python -m demo --out build/poses --subjects 8 --seed 45 --jobs $(CORES)
 	@touch $@
 
 # what every hostile input is answered, from the cases that are also tests
@@ -146,8 +146,7 @@ lock:
 
 $(DEMO)/.made: .venv/.installed $(wildcard demo/*.py demo/*.yaml)
 	@echo "building the demo cohort in $(DEMO)"
-	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS=1 \
-		$(BIN)/python -m demo --out $(DEMO) --jobs $(CORES)
+	@$(ONE_THREAD) $(BIN)/python -m demo --out $(DEMO) --jobs $(CORES)
 	@$(BIN)/python -m demo.study_tables --out $(DEMO)/studies --seed 1
 	@touch $@
 

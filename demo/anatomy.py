@@ -117,7 +117,7 @@ def standard_head() -> Anatomy:
     rng = np.random.default_rng(152)
     grid = mni_grid()
     shapes = _Shapes()
-    with ThreadPoolExecutor(1) as beside:  # numpy lets go of the interpreter: half of the time on two cores
+    with ThreadPoolExecutor(1) as beside:  # numpy lets go of the interpreter: a second core helps
         drawn = [beside.submit(draw, shapes) for draw in (_skull_base, _cisterns, _face_bones)]
         grey, white = _brain_maps(shapes)
         brain = grey + white

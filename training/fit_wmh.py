@@ -19,10 +19,9 @@ from sklearn.linear_model import LogisticRegression
 
 from scripts.lib.config import Config, plain
 from scripts.lib.images import Image, bounding_box, crop
-from scripts.lib.small_vessel.grid import closed
 from scripts.lib.small_vessel.posterior import FEATURES, features_of
 from scripts.lib.small_vessel.tissues import TissueError
-from scripts.lib.small_vessel.wmh import prepare_brain
+from scripts.lib.small_vessel.wmh import inner_tissue, prepare_brain
 from training.flairs import draw_head, draw_scan
 
 PRIORS = ("wm", "gm", "ventricles")
@@ -67,9 +66,7 @@ def samples_of(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
     except TissueError as problem:
         print(f"{path.name}: left out: {problem}")
         return None
-    place = brain.mask & ~brain.csf_like & (brain.white > settings["wm_prior_min"])
-    place &= brain.depth_mm > settings["surface_mm"]
-    place &= ~closed(brain.ventricles, settings["enclosed_mm"], image.voxel_mm)
+    place = inner_tissue(brain, settings) & (brain.white > settings["wm_prior_min"])
     features, lesion = features_of(brain, place), truth[place]
     grey = (brain.levels.gm - brain.levels.wm) / (brain.levels.wm - brain.levels.csf)
     near = ndimage.binary_dilation(truth, iterations=2)[place] | (features[:, FEATURES.index("level")] > 0.5 * grey)

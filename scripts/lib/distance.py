@@ -1,4 +1,4 @@
-"""Distances in mm on voxel grids, dilation and erosion by a ball, and what lies open to the grid's ends.
+"""Distances in mm on voxel grids, dilation and erosion by a ball, neighbours, and what lies open to the grid's ends.
 
 Maurer et al. 2003 (exact Euclidean distances, linear time) as ITK has it: two to three times as fast as scipy's.
 """
@@ -11,6 +11,7 @@ from scipy import ndimage
 
 from scripts.lib.images import bounding_box
 
+NEIGHBOURS_26 = np.ones((3, 3, 3), bool)
 ROUNDING_MM = 1e-3  # distances are single precision: a voxel exactly on the ball's surface belongs to it
 
 

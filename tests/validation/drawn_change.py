@@ -14,10 +14,11 @@ from scipy import ndimage
 
 from demo.geometry import Grid
 from scripts.lib.config import Config, plain
+from scripts.lib.distance import NEIGHBOURS_26
 from scripts.lib.images import Image, bounding_box, crop, linear_transform, resample
 from scripts.lib.longitudinal import Visit, half_of, half_way_grid, symmetric_motion, wmh_pair
 from scripts.lib.registration import register_both_ways
-from scripts.lib.small_vessel.grid import NEIGHBOURS_26, dilate_26
+from scripts.lib.small_vessel.grid import dilate_26
 from scripts.lib.small_vessel.posterior import Model
 from tests.validation.compare import markdown
 from training.flairs import Scan, draw_change, draw_head, scan_of

@@ -18,9 +18,10 @@ from scipy import ndimage
 from scipy.signal import fftconvolve
 from scipy.spatial import cKDTree
 
+from scripts.lib.distance import NEIGHBOURS_26
 from scripts.lib.images import Image, map_points, mask_points, matrix_ras, moved, read_image, read_transform, resample
 from scripts.lib.longitudinal import GREW, SHRANK, half_of
-from scripts.lib.small_vessel.grid import NEIGHBOURS_26, ball, depth_mm
+from scripts.lib.small_vessel.grid import ball, depth_mm
 from tests.real_data import REAL, ROOT, build_bids
 
 FOLDER = REAL / "ms_longitudinal01"

@@ -28,9 +28,9 @@ from scipy import ndimage
 
 from demo.head import Head
 from scripts.lib.config import Config, plain
+from scripts.lib.distance import NEIGHBOURS_26
 from scripts.lib.images import Image, bounding_box, crop, read_image, resample
 from scripts.lib.registration import register_rigid
-from scripts.lib.small_vessel.grid import NEIGHBOURS_26
 from scripts.lib.small_vessel.posterior import Model, read_model
 from scripts.lib.small_vessel.tissues import TissueError, onto, template_prior
 from scripts.lib.small_vessel.wmh import prepare_brain, segment_wmh

@@ -13,6 +13,7 @@ from skimage.graph import MCP_Geometric, route_through_array
 
 from scripts.lib.arteries.centrelines import Centreline, box_affine, region_labels, resampled
 from scripts.lib.arteries.names import INDEX, LABELS
+from scripts.lib.distance import NEIGHBOURS_26
 from scripts.lib.images import Image, bounding_box, moved
 
 SMOOTHING_MM = 1.0
@@ -64,7 +65,7 @@ def centreline_of_mask(mask: np.ndarray, affine: np.ndarray, artery: str, side: 
     fine_mm = max(0.25, float(voxel_mm.min()))
     scale = voxel_mm / fine_mm
     cubic = ndimage.zoom(np.pad(mask, 2).astype(np.float32), scale, order=1, grid_mode=True, mode="nearest") > 0.5
-    pieces, count = ndimage.label(cubic, np.ones((3, 3, 3)))
+    pieces, count = ndimage.label(cubic, NEIGHBOURS_26)
     if count == 0:
         return None
     cubic = pieces == np.argmax(np.bincount(pieces.ravel())[1:]) + 1

@@ -20,6 +20,7 @@ from scipy.signal import fftconvolve
 
 from scripts.lib.arteries.centrelines import STEP_MM, Centreline, box_affine, box_around
 from scripts.lib.arteries.names import BESIDE_SMOOTH_BONE
+from scripts.lib.distance import NEIGHBOURS_26
 from scripts.lib.images import Image, moved
 
 PIXEL_MM = 0.5  # of the sampled cross-sections, and step of the offsets
@@ -102,7 +103,7 @@ def _free_calcium(ct: Image, line: Centreline, hu_min: float) -> Image:
     box = box_around(line.points, 1.5 * reach, ct.data.shape, ct.affine)
     if box is None:
         return Image(np.zeros((1, 1, 1), np.float32), ct.affine)
-    pieces, count = ndimage.label(ct.data[box] >= hu_min, np.ones((3, 3, 3)))
+    pieces, count = ndimage.label(ct.data[box] >= hu_min, NEIGHBOURS_26)
     free = np.bincount(pieces.ravel(), minlength=count + 1) * ct.voxel_volume_mm3 < CALCIUM_MM3_MAX
     free[0] = False
     for axis in range(3):

@@ -18,6 +18,7 @@ from skimage.morphology import h_maxima
 from skimage.segmentation import watershed
 
 from scripts.lib.arteries.centrelines import STEP_MM, Centreline, box_affine, box_around
+from scripts.lib.distance import NEIGHBOURS_26
 from scripts.lib.images import mask_points, moved, voxel_edges_mm
 
 N_ANGLES = 48
@@ -133,8 +134,8 @@ def parted_by_valley(
     beside[zone] = _clear_of_ends(line, nearest)
     zone &= outside_mm <= margin_mm + sd_mm + ZONE_MM
     hu = np.where(zone, ct[box], ct[box][zone].min(initial=0.0)).astype(np.float32)
-    tops, count = ndimage.label(h_maxima(hu, VALLEY_HU, np.ones((3, 3, 3))), np.ones((3, 3, 3)))
-    basins = watershed(-hu, tops, connectivity=np.ones((3, 3, 3)), mask=zone)
+    tops, count = ndimage.label(h_maxima(hu, VALLEY_HU, NEIGHBOURS_26), NEIGHBOURS_26)
+    basins = watershed(-hu, tops, connectivity=NEIGHBOURS_26, mask=zone)
     numbers = np.arange(1, count + 1)
     if count == 0:
         return found

@@ -19,6 +19,7 @@ from scipy.spatial import cKDTree
 from scripts.lib.arteries.centrelines import STEP_MM, Centreline
 from scripts.lib.calcification.blur import FWHM_SDS, WALL_SHARE, deblurred_arc_deg, deblurred_width_mm
 from scripts.lib.calcification.scoring import slice_axis
+from scripts.lib.distance import NEIGHBOURS_26
 from scripts.lib.images import moved
 
 N_ANGLES = 120
@@ -88,7 +89,7 @@ def measure_geometry(
     distance, nearest = cKDTree(line.points).query(at)
     reach_mm = float(distance.max()) + 1.5
     planes = np.arange(max(0, nearest.min() - 6), min(len(line.points), nearest.max() + 7))
-    allowed = ndimage.binary_dilation(lesion, np.ones((3, 3, 3))) & (lesion | (ct < settings["hu_min"]))
+    allowed = ndimage.binary_dilation(lesion, NEIGHBOURS_26) & (lesion | (ct < settings["hu_min"]))
     hu, mine = _sample(ct, allowed, affine, line, planes, reach_mm)
 
     # An angle is told by what lies towards the wall: near the centre, thick calcium blurs over all angles.

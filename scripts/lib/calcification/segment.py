@@ -27,9 +27,9 @@ from scripts.lib.calcification.bone import (
     through_openings,
     wall_distance_mm,
 )
+from scripts.lib.distance import NEIGHBOURS_26
 from scripts.lib.images import Image, bounding_box, mask_points
 
-CONNECTED = np.ones((3, 3, 3), int)  # 26 neighbours
 LUMEN_MARGIN_MM = 0.3  # calcium beside bone is recognised this far outside the lumen, and followed further
 BONE_MARGIN_MM = 8.0  # bone is looked for this far around the artery region
 
@@ -92,13 +92,13 @@ def find_lesions(
     dense = part.data >= hu_min
     inside = region[box]
     bone = find_bone(part, dense, settings)
-    free, _ = ndimage.label(dense, CONNECTED)
+    free, _ = ndimage.label(dense, NEIGHBOURS_26)
     of_bone = np.isin(free, np.unique(free[bone]))
     of_bone &= dense
     depth, calcium, parted = depth_within(part, of_bone, inside, lines, hu_min, settings, wall_margin_mm)
     candidates = np.where(of_bone, calcium, dense)
     bone = of_bone & ~candidates
-    pieces, count = ndimage.label(candidates, CONNECTED)
+    pieces, count = ndimage.label(candidates, NEIGHBOURS_26)
     outside = outside_lumen(part, candidates & (inside > 0), inside, lines)
     outside[parted] = -np.inf  # judged already, with the line's uncertainty
     sd_mm = {INDEX[line.name]: float(np.median(line.sd_mm)) for line in lines}
@@ -166,7 +166,7 @@ def outside_lumen(part: Image, where: np.ndarray, region: np.ndarray, lines: Seq
 
 def find_bone(part: Image, dense: np.ndarray, settings: Mapping[str, Any]) -> np.ndarray:
     """Cores of bone: components of voxels at `bone_hu_min` or above, larger than `bone_volume_mm3_min`."""
-    cores, count = ndimage.label(part.data >= settings["bone_hu_min"], CONNECTED)
+    cores, count = ndimage.label(part.data >= settings["bone_hu_min"], NEIGHBOURS_26)
     volume_mm3 = np.bincount(cores.ravel(), minlength=count + 1) * part.voxel_volume_mm3
     large = volume_mm3 >= settings["bone_volume_mm3_min"]
     large[0] = False
@@ -188,7 +188,7 @@ def _judge(
     labels = np.zeros(pieces.shape, np.uint16)
     touches: dict[int, float] = {}
     left_out = []
-    beside_bone = ndimage.binary_dilation(bone, CONNECTED)
+    beside_bone = ndimage.binary_dilation(bone, NEIGHBOURS_26)
     for number, box in enumerate(ndimage.find_objects(pieces, count), start=1):
         piece = pieces[box] == number
         volume_mm3 = float(piece.sum()) * part.voxel_volume_mm3

@@ -14,8 +14,7 @@ from scipy import ndimage
 from scipy.spatial import ConvexHull, QhullError
 from scipy.spatial.distance import pdist
 
-from scripts.lib.distance import distance_mm
-from scripts.lib.small_vessel.grid import NEIGHBOURS_26
+from scripts.lib.distance import NEIGHBOURS_26, distance_mm
 
 FAZEKAS = ("fazekas_periventricular", "fazekas_deep", "fazekas_total")
 MEASURES = (

@@ -5,9 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from scripts.lib.distance import box_around, dilate_mm, distance_mm, erode_mm, open_to_the_edge
-
-NEIGHBOURS_26 = np.ones((3, 3, 3), bool)
+from scripts.lib.distance import NEIGHBOURS_26, box_around, dilate_mm, distance_mm, erode_mm, open_to_the_edge
 
 
 def paste(part: np.ndarray, box: tuple[slice, ...], shape: tuple[int, ...]) -> np.ndarray:

@@ -15,10 +15,9 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 
-from scripts.lib.distance import distance_mm
+from scripts.lib.distance import NEIGHBOURS_26, distance_mm
 from scripts.lib.images import Image, bounding_box, crop
 from scripts.lib.small_vessel.grid import (
-    NEIGHBOURS_26,
     ball,
     closed,
     depth_mm,
@@ -116,14 +115,17 @@ def evidence(brain: Brain, settings: Mapping[str, Any]) -> np.ndarray:
     surface of the brain, the septum and the choroid plexus (what the ventricles enclose), and places that are white
     matter neither by the prior nor by nearness to the ventricles.
     """
-    voxel_mm = brain.flair.voxel_mm
     above = brain.levels.z_of(brain.flair.data) - brain.gm_z * brain.grey
     white = brain.white
     near = (brain.from_ventricles_mm < settings["near_ventricle_mm"]) & (white > settings["wm_prior_min"] / 2.5)
-    place = brain.mask & ~brain.csf_like & ((white > settings["wm_prior_min"]) | near)
-    place &= brain.depth_mm > settings["surface_mm"]
-    place &= ~closed(brain.ventricles, settings["enclosed_mm"], voxel_mm)
+    place = inner_tissue(brain, settings) & ((white > settings["wm_prior_min"]) | near)
     return np.where(place, above, -np.inf).astype(np.float32)
+
+
+def inner_tissue(brain: Brain, settings: Mapping[str, Any]) -> np.ndarray:
+    """Mask of the brain without CSF, its surface, and what the ventricles enclose (septum, choroid plexus)."""
+    tissue = brain.mask & ~brain.csf_like & (brain.depth_mm > settings["surface_mm"])
+    return tissue & ~closed(brain.ventricles, settings["enclosed_mm"], brain.flair.voxel_mm)
 
 
 def probability(brain: Brain, model: Model, place: np.ndarray) -> np.ndarray:

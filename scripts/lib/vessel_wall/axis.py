@@ -16,8 +16,9 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 from skimage.graph import MCP_Geometric
 
+from scripts.lib.distance import NEIGHBOURS_26
 from scripts.lib.images import moved
-from scripts.lib.vessel_wall.drawing import EVERY_NEIGHBOUR, Segment
+from scripts.lib.vessel_wall.drawing import Segment
 from scripts.lib.vessel_wall.parts import DrawingError
 
 OPEN_SHARE_MAX = 0.1  # share of the lumen's surface that may lie bare sideways: thin walls on a coarse grid
@@ -117,8 +118,8 @@ def _inner_surface(segment: Segment) -> tuple[np.ndarray, np.ndarray]:
     if not (segment.lumen & ndimage.binary_dilation(segment.wall)).any():
         raise DrawingError("the lumen touches no wall: draw the wall around it")
     share = _smooth(segment.lumen, segment) / np.maximum(_smooth(segment.outer, segment), 1e-6)
-    near = segment.outer & ndimage.binary_dilation(segment.lumen, EVERY_NEIGHBOUR)
-    near &= ~ndimage.binary_erosion(segment.lumen, EVERY_NEIGHBOUR)
+    near = segment.outer & ndimage.binary_dilation(segment.lumen, NEIGHBOURS_26)
+    near &= ~ndimage.binary_erosion(segment.lumen, NEIGHBOURS_26)
     places = np.argwhere(near)
     places = places[:: max(1, len(places) // DIRECTION_SAMPLES)]
     return moved(segment.affine, places), _gradient(share, segment, places)
@@ -157,7 +158,7 @@ def _ends(
     for sign in (-1, 1):
         mask = np.zeros(segment.outer.shape, dtype=bool)
         mask[tuple(drawn[sign * cosines >= SIDEWAYS].T)] = True
-        parts = ndimage.label(mask, structure=EVERY_NEIGHBOUR)[0]
+        parts = ndimage.label(mask, structure=NEIGHBOURS_26)[0]
         here = sign * cosines >= SIDEWAYS
         bare = lumen & here if (lumen & here).any() else here  # the lumen, if not drawn to the very end
         if not bare.any():

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
+from scripts.lib.distance import NEIGHBOURS_26
 from scripts.lib.images import Image, mask_points, moved, volume_of_voxel_mm3, voxel_edges_mm
 from scripts.lib.vessel_wall.parts import LABELS, LUMEN, WALL, DrawingError
 from scripts.lib.vessel_wall.points import index_of
 
-EVERY_NEIGHBOUR = np.ones((3, 3, 3), dtype=bool)
 SPECK_SHARE = 0.02  # a piece below this share of the lumen's voxels is a slip of the brush, told and left out
 MARGIN_VOXELS = 4
 
@@ -85,7 +85,7 @@ def check_labels(labels: Image, vwi: Image) -> None:
 def pieces(labels: Image, lumen_label: int, wall_label: int) -> list[Piece]:
     """The connected pieces (26 neighbours) of lumen and wall together, from foot to head."""
     drawn = np.isin(labels.data, (lumen_label, wall_label))
-    components, count = ndimage.label(drawn, structure=EVERY_NEIGHBOUR)
+    components, count = ndimage.label(drawn, structure=NEIGHBOURS_26)
     found = []
     for number, box in enumerate(ndimage.find_objects(components, max_label=count), start=1):
         low = np.array([[side.start - MARGIN_VOXELS for side in box]])
@@ -105,7 +105,7 @@ def checked(segment: Segment) -> Segment:
     """The segment without specks of lumen; raises DrawingError for a drawing that cannot be measured."""
     if not segment.lumen.any():
         raise DrawingError(f"wall without lumen ({segment.outer.sum()} voxels): draw the lumen, or delete the piece")
-    parts, count = ndimage.label(segment.lumen, structure=EVERY_NEIGHBOUR)
+    parts, count = ndimage.label(segment.lumen, structure=NEIGHBOURS_26)
     sizes = np.bincount(parts.ravel())[1:]
     if (sizes >= SPECK_SHARE * sizes.sum()).sum() > 1:
         raise DrawingError(f"the lumen is in {count} pieces: draw one lumen per lesion, without gaps along the vessel")
