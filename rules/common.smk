@@ -1,7 +1,6 @@
 """The manifest's rows, the names of all files, settings and code digests."""
 
 from functools import lru_cache
-import gc
 from itertools import groupby
 import os
 from pathlib import Path
@@ -24,9 +23,6 @@ from scripts.lib.manifest import (
 from scripts.lib.manifest_checks import MASK_COLUMNS, WALL_READERS
 
 ROOT = Path(workflow.basedir)
-# A graph of thousands of subjects is millions of small objects that stay: to look through them for garbage at Python's
-# usual pace is a fifth of the planning's time.
-gc.set_threshold(200_000, 20, 20)
 
 if " " in sys.executable:  # each job would fail, with a shell's words on a file that is not there
     raise WorkflowError(

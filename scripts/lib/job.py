@@ -20,6 +20,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from importlib import metadata
 from typing import Any, TextIO
 
@@ -140,5 +141,8 @@ def versions() -> dict[str, str]:
     found = {"python": ".".join(map(str, sys.version_info[:3]))}
     for module, distribution in DISTRIBUTIONS.items():
         if module in sys.modules:
-            found[distribution] = metadata.version(distribution)
+            found[distribution] = _version(distribution)
     return found
+
+
+_version = cache(metadata.version)  # asked for twice by each job, and slow

@@ -2,11 +2,39 @@
 
 from __future__ import annotations
 
+import gc
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
+from importlib.util import LazyLoader
 from types import ModuleType
+
+SELDOM_USED = ("numpy.f2py", "numpy.testing", "scipy.special")  # numpy and scipy.ndimage import them, with much else
+
+
+class _WhenUsed(MetaPathFinder):
+    """Finds the seldom used modules, and leaves their loading to the first use of one of their names."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        spec = PathFinder.find_spec(fullname, path, target) if fullname in SELDOM_USED else None
+        if spec and isinstance(spec.loader, Loader):
+            spec.loader = LazyLoader(spec.loader)
+        return spec
+
+
+def start_quickly() -> None:
+    """What every process that imports the library begins with: modules that are hardly used load when they are used.
+
+    Imports make a hundred thousand small objects that stay, and the graph of thousands of subjects millions: to look
+    through them for garbage at Python's usual pace would be a tenth of a job's start and a fifth of the planning.
+    """
+    gc.set_threshold(200_000, 20, 20)
+    sys.meta_path.insert(0, _WhenUsed())
 
 
 @contextmanager
