@@ -12,6 +12,7 @@ import SimpleITK as sitk
 
 from scripts.lib.arteries.centrelines import Centreline, from_control_points, region_labels
 from scripts.lib.arteries.density import lumen_density
+from scripts.lib.arteries.lumen import follow_lumen
 from scripts.lib.arteries.masks import canonical_labels, centrelines_of_labels, search_reach, segment_angio, widened
 from scripts.lib.arteries.names import ARTERIES, INDEX, label_names
 from scripts.lib.arteries.refine import refine
@@ -119,8 +120,7 @@ def map_arteries(
         if lumen_hu >= calcification["contrast_hu_min"]:  # enhanced blood is not to be taken for calcium
             hu_min = max(hu_min, lumen_hu + float(calcification["adaptive_hu_above_lumen"]))
         missing = [
-            refine(ct, line, settings, hu_min, [mri] if mri and line.artery in FITTED_ON_MRI else [])
-            for line in missing
+            _fitted(ct, line, settings, hu_min, mri if line.artery in FITTED_ON_MRI else None) for line in missing
         ]
     if missing:
         from_atlas = region_labels(ct.data.shape, ct.affine, missing, search_reach(settings))
@@ -131,6 +131,12 @@ def map_arteries(
         return Arteries(labels, {}, {}, lumen_hu, FAILED, join_reasons(*tell, "no artery could be placed on the CT"))
     told = join_reasons(*tell)
     return Arteries(labels, lines, sources, lumen_hu, REVIEW if told else OK, told)
+
+
+def _fitted(ct: Image, line: Centreline, settings: Mapping[str, Any], hu_min: float, mri: Image | None) -> Centreline:
+    """The atlas's line fitted to the CT and, where there is one, to the MRI, on which its lumen is then followed."""
+    fitted = refine(ct, line, settings, hu_min, [mri] if mri else [])
+    return follow_lumen(mri, fitted, float(settings["followed_sd_mm"])) if mri else fitted
 
 
 def atlas_in_ct(table: pd.DataFrame, to_ct: Callable[[np.ndarray], np.ndarray]) -> list[Centreline]:

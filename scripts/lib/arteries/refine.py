@@ -20,8 +20,9 @@ from scipy.signal import fftconvolve
 
 from scripts.lib.arteries.centrelines import STEP_MM, Centreline, box_affine, box_around
 from scripts.lib.arteries.names import BESIDE_SMOOTH_BONE
+from scripts.lib.arteries.sections import section_samples, sideways, smoothest
 from scripts.lib.distance import NEIGHBOURS_26
-from scripts.lib.images import Image, moved
+from scripts.lib.images import Image
 
 PIXEL_MM = 0.5  # of the sampled cross-sections, and step of the offsets
 PLANE_STEP = 3  # every third point of the centreline has a cross-section
@@ -49,13 +50,14 @@ def refine(
     planes = np.unique(np.append(np.arange(0, len(line.points), PLANE_STEP), len(line.points) - 1))
     reach = int(np.ceil(2 * line.sd_mm.max() / PIXEL_MM))
     offsets = np.arange(-reach, reach + 1) * PIXEL_MM
-    patches, inside = _patches(ct, line, planes, reach)
+    half = reach + int(np.ceil((line.radius_mm.max() + RING_GAP_MM + RING_MM) / PIXEL_MM))  # all offsets and rings
+    patches, inside = section_samples(ct, line, planes, half, PIXEL_MM)
     if not inside.any():
         return line
     radii = line.radius_mm[planes]
     calcium = np.zeros(patches.shape, bool)
     if line.artery in BESIDE_SMOOTH_BONE:
-        calcium = _patches(_free_calcium(ct, line, hu_min), line, planes, reach)[0] >= 0.5
+        calcium = section_samples(_free_calcium(ct, line, hu_min), line, planes, half, PIXEL_MM)[0] >= 0.5
     cost = (
         np.stack([_cost(*each, reach, hu_min) for each in zip(patches, calcium, radii, strict=True)])
         * inside[:, None, None]
@@ -64,37 +66,15 @@ def refine(
     cost += square[None] / (2 * line.sd_mm[planes, None, None] ** 2)
     sd_mm = float(settings["refined_sd_mm"])
     for image in mri:
-        of_mri, seen = _mri_cost(*_patches(image, line, planes, reach), radii, reach)
-        bright, dark = (_smoothest(cost + sign * of_mri, BEND_MM / PIXEL_MM)[1] for sign in (1, -1))
+        of_mri, seen = _mri_cost(*section_samples(image, line, planes, half, PIXEL_MM), radii, reach)
+        bright, dark = (smoothest(cost + sign * of_mri, BEND_MM / PIXEL_MM)[1] for sign in (1, -1))
         cost = cost + (of_mri if bright <= dark else -of_mri)
         if seen:
             sd_mm = min(sd_mm, float(settings["refined_mri_sd_mm"]))
-    path, _ = _smoothest(cost, BEND_MM / PIXEL_MM)
-    moved = ndimage.gaussian_filter1d(offsets[path], 1.0, axis=0, mode="nearest")
-    along = line.arc_mm
-    first, second = line.frames()
-    u = np.interp(along, along[planes], moved[:, 0])
-    v = np.interp(along, along[planes], moved[:, 1])
-    points = line.points + first * u[:, None] + second * v[:, None]
+    path, _ = smoothest(cost, BEND_MM / PIXEL_MM)
+    points = sideways(line, planes, ndimage.gaussian_filter1d(offsets[path], 1.0, axis=0, mode="nearest"))
     fitted = replace(line, sd_mm=np.minimum(line.sd_mm, sd_mm))
     return fitted.moved(ndimage.gaussian_filter1d(points, 1.0 / STEP_MM, axis=0, mode="nearest"))
-
-
-def _patches(ct: Image, line: Centreline, planes: np.ndarray, reach: int) -> tuple[np.ndarray, np.ndarray]:
-    """HU (planes, n, n) of the cross-sections, wide enough for all offsets and rings; whether each is in the image."""
-    half = reach + int(np.ceil((line.radius_mm.max() + RING_GAP_MM + RING_MM) / PIXEL_MM))
-    at = np.arange(-half, half + 1) * PIXEL_MM
-    first, second = (normals[planes] for normals in line.frames())
-    points = (
-        line.points[planes][:, None, None]
-        + first[:, None, None] * at[None, :, None, None]
-        + second[:, None, None] * at[None, None, :, None]
-    )
-    inverse = np.linalg.inv(ct.affine)
-    index = np.moveaxis(moved(inverse, points), -1, 0)
-    centre = index[:, :, half, half]
-    inside = ((centre >= 0) & (centre <= np.array(ct.data.shape)[:, None] - 1)).all(axis=0)
-    return ndimage.map_coordinates(ct.data, index, order=1, mode="nearest"), np.asarray(inside)
 
 
 def _free_calcium(ct: Image, line: Centreline, hu_min: float) -> Image:
@@ -181,28 +161,3 @@ def _mri_cost(patches: np.ndarray, inside: np.ndarray, radii_mm: np.ndarray, rea
     strongest = np.median(np.abs(found[inside]).max(axis=(1, 2)))
     scale = max((high - low) / 2, strongest, 1e-6)
     return -MRI_WEIGHT * np.clip(found / scale, -1, 1) * inside[:, None, None], True
-
-
-def _smoothest(cost: np.ndarray, bend: float) -> tuple[np.ndarray, float]:
-    """Indices (planes, 2) of the cheapest path, and its cost; a step of `bend` pixels between planes costs 1/2."""
-    count, size = cost.shape[:2]
-    index = np.arange(size)
-    step = (index[:, None] - index[None]) ** 2 / (2 * bend**2)
-    total = cost[0]
-    came: list[tuple[np.ndarray, np.ndarray]] = []
-    for plane in range(1, count):
-        # the squared distance separates: first the best row for each column, then the best column
-        by_row = total[:, None, :] + step[:, :, None]
-        row = by_row.argmin(axis=0)
-        best = np.take_along_axis(by_row, row[None], 0)[0]
-        by_column = best[:, :, None] + step[None]
-        column = by_column.argmin(axis=1)
-        total = np.take_along_axis(by_column, column[:, None], 1)[:, 0] + cost[plane]
-        came.append((row, column))
-    at = np.unravel_index(int(total.argmin()), total.shape)
-    path = [at]
-    for row, column in reversed(came):
-        j = column[at]
-        at = (row[at[0], j], j)
-        path.append(at)
-    return np.array(path[::-1], int), float(total.min())

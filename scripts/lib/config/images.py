@@ -56,6 +56,8 @@ class ArterySettings(Section):
     """Standard deviation of a centreline's position after the fit to the CT."""
     refined_mri_sd_mm: float = 0.5
     """Standard deviation of a centreline's position after the fit to CT and MRI."""
+    followed_sd_mm: float = 0.4
+    """Standard deviation of a centreline's position where its lumen could be followed on the MRI."""
     mask_sd_mm: float = 0.3
     """Standard deviation of the position of a centreline that comes from a mask or an angiogram."""
     complete_from_atlas: bool = True
