@@ -36,6 +36,7 @@ BONE_HU_MIN = 200.0
 PARTIAL_SHARE = 0.75  # a head of less than this share of the other one's volume is a part of it: its centre is no guide
 START_ANGLES_DEG = (-20.0, 0.0, 20.0)
 START_SAMPLES = 2000  # within the head, as those below
+SLAB_START_SAMPLES = 4000  # of a slab's second search
 STARTS_KEPT = 4
 COARSE_SAMPLES = 8000
 FINE_SAMPLES = 28000
@@ -45,6 +46,7 @@ RESTART_TURNS_DEG = (4.0, -3.0, 2.0)
 RESTART_SHIFT_MM = 4.0
 SLAB_MM = 100.0
 SLAB_HEIGHTS_MM = (-45.0, -15.0, 15.0, 45.0)
+SLAB_MORE_HEIGHTS_MM = (-75.0, *SLAB_HEIGHTS_MM)  # the skull base too, which many slabs end above
 # Powell's lines end at this share of their length; its rounds where they gain less than a share of the metric that is
 # smaller the further the search has come: coordinates are coupled (a cap of the skull may tilt as it slides), and a
 # round that gains 1 % may be one of many.
@@ -167,8 +169,9 @@ def register_rigid(
     scanner's own frame, shifts along a slab; of two MRIs fewer do where they meet, `near_end`) run on a coarse grid;
     the best of them, and a disturbed copy of it with other samples, go on to the fine one. The result is the middle
     between the best end and the end nearest to it, whose mean distance over the head is `restart_spread_mm`; above the
-    setting the status is failed, after two further restarts. With a CT it goes on from there at `last_mm`, where a 2 mm
-    copy of thin bone no longer pulls. Deterministic for one thread and a seed.
+    setting the status is failed, after two further restarts, and for a slab after a second search from more starts.
+    With a CT it goes on from there at `last_mm`, where a 2 mm copy of thin bone no longer pulls. Deterministic for one
+    thread and a seed.
     """
     fixed_ready = prepare(fixed, fixed_is_ct, settings["fine_mm"])
     moving_ready = prepare(moving, moving_is_ct, settings["fine_mm"])
@@ -223,17 +226,10 @@ def _search(
     )
     limit = float(settings["restart_spread_mm_max"])
     samples = MRI_SAMPLES if near else FINE_SAMPLES
-    ends = [fine.optimise(best, samples, seed, END_TOLERANCE)]
-    for number, turn in enumerate(RESTART_TURNS_DEG, start=1):
-        again = coarse.optimise(_disturbed(best, turn), COARSE_SAMPLES, seed + number, END_TOLERANCE)[1]
-        ends.append(fine.optimise(again, samples, seed + number, END_TOLERANCE))
-        first, *others = (end[1] for end in sorted(ends, key=lambda end: end[0]))
-        spread, partner = min(
-            ((displacement_mm(first, other, fixed_ready), other) for other in others), key=lambda p: p[0]
-        )
-        if spread <= limit:
-            break
-    metric = min(end[0] for end in ends)
+    first, partner, spread, metric = _ends(coarse, fine, best, fixed_ready, samples, seed, limit)
+    if spread > limit and fixed_ready.is_slab and not moving_ready.is_slab:
+        best = best_end(coarse, slab_starts(fixed_ready, moving_ready), seed, SLAB_START_SAMPLES)
+        first, partner, spread, metric = _ends(coarse, fine, best, fixed_ready, samples, seed, limit)
     transform = _mean(first, partner) if spread <= limit else first
     status, reason = OK, None
     if spread > limit:
@@ -244,6 +240,30 @@ def _search(
     elif last:
         transform = fine.finer(*last).optimise(transform, FINE_SAMPLES, seed, END_TOLERANCE)[1]
     return RigidResult(transform, spread, metric, status, reason)
+
+
+def _ends(
+    coarse: Matcher,
+    fine: Matcher,
+    best: sitk.Euler3DTransform,
+    fixed: Prepared,
+    samples: int,
+    seed: int,
+    limit_mm: float,
+) -> tuple[sitk.Euler3DTransform, sitk.Euler3DTransform, float, float]:
+    """Where the best start and disturbed copies of it end at the finest level, until two ends agree.
+
+    Returns the best end, the one nearest to it, their distance (mm) over the fixed head, and the best metric.
+    """
+    ends = [fine.optimise(best, samples, seed, END_TOLERANCE)]
+    for number, turn in enumerate(RESTART_TURNS_DEG, start=1):
+        again = coarse.optimise(_disturbed(best, turn), COARSE_SAMPLES, seed + number, END_TOLERANCE)[1]
+        ends.append(fine.optimise(again, samples, seed + number, END_TOLERANCE))
+        first, *others = (end[1] for end in sorted(ends, key=lambda end: end[0]))
+        spread, partner = min(((displacement_mm(first, other, fixed), other) for other in others), key=lambda p: p[0])
+        if spread <= limit_mm:
+            break
+    return first, partner, spread, min(end[0] for end in ends)
 
 
 def near_end(matcher: Matcher, fixed: Prepared, seed: int) -> sitk.Euler3DTransform | None:
@@ -280,10 +300,10 @@ def register_both_ways(first: Image, second: Image, settings: Mapping[str, Any])
     return found[0], found[1]
 
 
-def best_end(matcher: Matcher, starts: Sequence[Start], seed: int) -> Start:
+def best_end(matcher: Matcher, starts: Sequence[Start], seed: int, samples: int = START_SAMPLES) -> Start:
     """The best transform reached from several starts: all of them with few samples, the best of those with more."""
     rough = sorted(
-        (matcher.optimise(start, START_SAMPLES, seed, START_TOLERANCE) for start in starts), key=lambda end: end[0]
+        (matcher.optimise(start, samples, seed, START_TOLERANCE) for start in starts), key=lambda end: end[0]
     )
     ends = [matcher.optimise(end[1], COARSE_SAMPLES, seed, END_TOLERANCE) for end in rough[:STARTS_KEPT]]
     return min(ends, key=lambda end: end[0])[1]
@@ -351,20 +371,33 @@ def head_starts(fixed: Prepared, moving: Prepared) -> list[sitk.Euler3DTransform
     elif not fixed.is_slab and is_part_of(fixed, moving):
         shifts += [centre - fixed.centre for centre in moving.centres_of_halves]
     starts = [_euler(fixed.centre, (0, 0, 0), each) for each in (np.zeros(3), *shifts)]
-    for axis, angle, each in product(range(3), START_ANGLES_DEG, shifts):
-        if angle:
-            angles = np.zeros(3)
-            angles[axis] = angle
-            starts.append(_euler(fixed.centre, angles, each))
-    return starts
+    return starts + [_euler(fixed.centre, angles, each) for angles, each in product(_turns(), shifts)]
 
 
-def _euler(centre_ras: np.ndarray, angles_deg: Any, shift_ras: np.ndarray) -> sitk.Euler3DTransform:
+def slab_starts(slab: Prepared, head: Prepared) -> list[sitk.Euler3DTransform]:
+    """More starts of a slab in a whole head: down to the skull base, and along the head's axis as it is turned."""
+    shift = head.centre - slab.centre
+    return [
+        _euler(slab.centre, angles, shift, height)
+        for angles, height in product([np.zeros(3), *_turns()], SLAB_MORE_HEIGHTS_MM)
+    ]
+
+
+def _turns() -> list[np.ndarray]:
+    """Turns about one axis each, degrees."""
+    return [angle * unit for unit, angle in product(np.eye(3), START_ANGLES_DEG) if angle]
+
+
+def _euler(
+    centre_ras: np.ndarray, angles_deg: Any, shift_ras: np.ndarray, height_mm: float = 0.0
+) -> sitk.Euler3DTransform:
+    """Turned about the centre, shifted, and moved along the turned z axis."""
     flip = np.array([-1.0, -1.0, 1.0])
     transform = sitk.Euler3DTransform()
     transform.SetCenter((centre_ras * flip).tolist())
     transform.SetRotation(*(float(np.radians(angle)) for angle in angles_deg))
-    transform.SetTranslation((shift_ras * flip).tolist())
+    upwards = np.reshape(transform.GetMatrix(), (3, 3))[:, 2]
+    transform.SetTranslation((shift_ras * flip + height_mm * upwards).tolist())
     return transform
 
 

@@ -16,6 +16,7 @@ from scripts.lib.registration import (
     prepare,
     prepare_ct_brain,
     register_rigid,
+    slab_starts,
 )
 
 SETTINGS = RegistrationSettings().model_dump()
@@ -145,3 +146,20 @@ def test_a_brain_without_its_skull_is_compared_with_the_cts_brain(pair):
     away[2, 3] += 25
     right, wrong = (alignment_measures(ct, brain, linear_transform(matrix)) for matrix in (pose, away))
     assert right["head_overlap"] > 0.9 > wrong["head_overlap"]
+
+
+def test_a_slab_at_the_skull_base_has_a_start_near_it():
+    """Turned by more than any start is: what is left to search is less than the slab is high."""
+    mri = head(T1, axial((1.5, 1.5, 1.5), (128, 150, 150)), (128, 150, 150), 4, 1)
+    low = np.eye(4)
+    low[2, 3] = 20  # slices from 82 to 34 mm below the head's centre
+    slab = prepare(Image(mri.data[:, :, 20:52], mri.affine @ low), False, 2.0)
+    pose = np.eye(4)
+    pose[:3, :3] = Rotation.from_euler("xyz", [35, 0, 0], degrees=True).as_matrix()
+    grid = axial((2.0, 2.0, 2.5), (120, 130, 100))
+    ct = prepare(Image(head(HU, np.linalg.inv(pose) @ grid, (120, 130, 100), 8, 2).data, grid), True, 2.0)
+    first, second = (
+        min(displacement_mm(start, linear_transform(pose), slab) for start in starts)
+        for starts in (head_starts(slab, ct), slab_starts(slab, ct))
+    )
+    assert second < 25 < first
