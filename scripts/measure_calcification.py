@@ -37,7 +37,8 @@ def main(snakemake):
     contact = {int(label): fact["bone_contact_share"] for label, fact in facts["lesions"].items()}
     calcification = settings["calcification"] | {"hu_min": facts["hu_min"]}  # the threshold that was really used
     region = region.with_data(region.data.astype(np.uint8))
-    lesions = measure_lesions(ct, labels.data.astype(np.uint16), region.data, lines, contact, calcification)
+    slice_mm = facts["slice_thickness_mm"]
+    lesions = measure_lesions(ct, labels.data.astype(np.uint16), region.data, lines, contact, calcification, slice_mm)
     arteries = measure_arteries(lesions, lines, sources, region, settings["severity"])
     patient = measure_patient(arteries)
     if facts["status"] == REVIEW and patient["status"] == OK:

@@ -50,6 +50,7 @@ def main(snakemake):
         "lumen_hu": arteries["lumen_hu"],
         "contrast_enhanced": found.contrast_enhanced,
         "slice_step_mm": round(slice_step_mm(ct.affine), 4),
+        "slice_thickness_mm": ct_check.get("slice_thickness_mm"),
         "voxel_mm": [round(float(v), 4) for v in ct.voxel_mm],
         "reason": found.reason,
     }

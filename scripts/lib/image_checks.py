@@ -14,6 +14,7 @@ from scripts.lib.tables import FAILED, OK, REVIEW, join_reasons
 KVP_OF_130_HU = 120.0
 HEAD_HEIGHT_MM = 100.0
 BRAIN_CM3_MAX = 2200.0
+SLICE_MM_MAX = 20.0  # a JSON that says more is wrong
 MODALITIES = ("CT", "MR", "PT", "NM", "US", "XA", "CR", "DX", "SC", "OT")  # of DICOM: no other text is repeated
 SLAB_COLUMNS = ("vwi", "vwi_ce", "angio")
 
@@ -25,8 +26,8 @@ def check_image(
 
     image: as read, HU for a CT, before padding is clamped; sidecar: its BIDS JSON (may be empty); settings: section
     `check_images`; told: findings that were made while reading. Returns status (ok, review, failed), reason, findings
-    (list of sentences), shape, voxel_mm, oblique_deg, shear_deg and voxels_sha256. A failed image is not measured; a
-    finding is handled and only told.
+    (list of sentences), shape, voxel_mm, slice_thickness_mm (of the JSON, or None), oblique_deg, shear_deg and
+    voxels_sha256. A failed image is not measured; a finding is handled and only told.
     """
     problems = _modality_problems(column, sidecar) + _geometry_problems(image, settings)
     findings = [*told, *_geometry_findings(column, image)]
@@ -44,6 +45,7 @@ def check_image(
         "findings": findings,
         "shape": list(image.data.shape),
         "voxel_mm": [round(float(v), 4) for v in image.voxel_mm],
+        "slice_thickness_mm": _slice_thickness_mm(sidecar),
         "oblique_deg": round(oblique_deg(image.affine), 2),
         "shear_deg": round(shear_deg(image.affine), 2),
         "voxels_sha256": hashlib.sha256(np.ascontiguousarray(image.data.T).data).hexdigest(),
@@ -99,6 +101,11 @@ def _number(value: Any) -> float | None:
         return float(value) if not isinstance(value, bool) else None
     except (TypeError, ValueError):
         return None
+
+
+def _slice_thickness_mm(sidecar: Mapping[str, Any]) -> float | None:
+    thickness = _number(sidecar.get("SliceThickness"))
+    return thickness if thickness and 0 < thickness <= SLICE_MM_MAX else None
 
 
 def _geometry_problems(image: Image, settings: Mapping[str, float]) -> list[str]:
@@ -158,7 +165,8 @@ def _ct_findings(image: Image, sidecar: Mapping[str, Any]) -> list[str]:
     lowest = float(image.data.min())
     if lowest < HU_AIR:
         found.append(f"padding of {lowest:.0f} HU clamped to {HU_AIR:.0f} HU")
-    kvp, tilt, thickness = (_number(sidecar.get(key)) for key in ("KVP", "GantryTiltDetector", "SliceThickness"))
+    kvp, tilt = (_number(sidecar.get(key)) for key in ("KVP", "GantryTiltDetector"))
+    thickness = _slice_thickness_mm(sidecar)
     if kvp is not None and kvp != KVP_OF_130_HU:
         found.append(f"review: {kvp:g} kVp; the 130 HU threshold is defined at 120 kVp")
     if sidecar.get("ContrastBolusAgent"):

@@ -46,6 +46,25 @@ def measured(plaque, voxel_mm, turn_deg, direction, radius_mm, noise_hu=5.0, lin
     return measure_geometry(ct, affine, lesion, straight_line(axes, line_radius_mm or radius_mm), SETTINGS)
 
 
+@pytest.mark.parametrize("thickness_mm", [1.2, 1.8])
+@pytest.mark.parametrize("start_deg", [0, 135])
+def test_overlapping_slices_blur_by_their_thickness_not_by_their_step(thickness_mm, start_deg):
+    """Slices of 2 mm every millimetre, an artery within them: what is thin across the slices looks thick."""
+    plaque, axes = Plaque(1.9, thickness_mm, 90, 6, start_deg=start_deg), axes_along(np.array([1.0, 0.2, 0.0]))
+    shape = (44, 44, 40)
+    affine = grid_affine((0.45, 0.45, 0.5), shape)
+    thick = ndimage.uniform_filter1d(draw([plaque], axes, 2.3, affine, shape), 4, axis=2, mode="nearest", origin=-1)
+    every = affine @ np.diag([1, 1, 2, 1])  # of the slices that are kept
+    every[:3, 3] = affine[:3, 3] + affine[:3, 2] / 2  # four are averaged from the one before: their middle
+    ct = thick[:, :, ::2]
+    by_thickness, by_step = (
+        measure_geometry(ct, every, ct >= 130, straight_line(axes, 2.3), SETTINGS, slice_mm).thickness_mm
+        for slice_mm in (2.0, None)
+    )
+    assert by_thickness == pytest.approx(thickness_mm, abs=0.1)
+    assert by_step > by_thickness + 0.04
+
+
 @pytest.mark.parametrize(
     ("plaque", "radius_mm"),
     [

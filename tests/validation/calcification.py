@@ -28,6 +28,7 @@ from scripts import (
     register_mri_to_template,
     segment_calcification,
 )
+from scripts.check_images import check_file
 from scripts.lib.arteries.names import LABELS
 from scripts.lib.calcification.scoring import kockelkoren
 from scripts.lib.cohort.agreement import icc, kappa
@@ -82,7 +83,8 @@ def measure_session(run: Path, work: Path, row: pd.Series, modes: list[str]) -> 
     }
     images = {"ct": bids / f"ct/{name}_ct.nii.gz", "T1w": bids / f"anat/{name}_T1w.nii.gz"}
     way["checks"].parent.mkdir(parents=True, exist_ok=True)
-    write_json({"images": {key: {"status": "ok", "reason": ""} for key in images}}, way["checks"])
+    checks = {key: check_file(key, str(path), settings["check_images"]) for key, path in images.items()}
+    write_json({"images": checks}, way["checks"])
 
     def job(script, inputs, outputs):  # type: ignore[no-untyped-def]
         if not all(path.exists() for path in outputs.values()):

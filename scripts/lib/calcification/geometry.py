@@ -74,12 +74,18 @@ def arc_extent(covered: np.ndarray) -> tuple[float, float]:
 
 
 def measure_geometry(
-    ct: np.ndarray, affine: np.ndarray, lesion: np.ndarray, line: Centreline, settings: Mapping[str, Any]
+    ct: np.ndarray,
+    affine: np.ndarray,
+    lesion: np.ndarray,
+    line: Centreline,
+    settings: Mapping[str, Any],
+    slice_mm: float | None = None,
 ) -> LesionGeometry:
     """Measure one lesion on its artery.
 
     ct: HU, (i, j, k); lesion: its voxels, same shape; affine: voxel -> RAS mm; settings: section `calcification`
-    (`hu_min`, `background_hu`). Works on a crop that holds the lesion with a margin of some voxels.
+    (`hu_min`, `background_hu`); slice_mm: thickness of the slices (None: their step). Works on a crop that holds the
+    lesion with a margin of some voxels.
     """
     at_index = np.argwhere(lesion)
     if len(at_index) == 0:
@@ -107,7 +113,7 @@ def measure_geometry(
     arcs = [(*arc_extent(dense[plane]), arc_extent(calcified[plane])[0]) for plane in range(len(planes))]
     widest = int(np.argmax([arc[0] for arc in arcs]))
     extent, covered, _ = arcs[widest]
-    blur = _blur_mm(line, planes, affine, settings["psf_mm"])
+    blur = _blur_mm(line, planes, affine, settings["psf_mm"], slice_mm)
     widths = _radial_widths(hu, mine, ray_peak, dense, background, blur)
     peak_mm = radii[np.where(at_wall, hu, -np.inf).argmax(axis=2)][widest][dense[widest]].mean()
     across = np.roll(blur, -N_ANGLES // 4, axis=1)[widest][dense[widest]].mean()  # along the wall
@@ -217,15 +223,21 @@ def _typical(widths: np.ndarray) -> float:
     return float(np.median(known)) if len(known) else np.nan
 
 
-def _blur_mm(line: Centreline, planes: np.ndarray, affine: np.ndarray, psf_mm: float) -> np.ndarray:
+def _blur_mm(
+    line: Centreline, planes: np.ndarray, affine: np.ndarray, psf_mm: float, slice_mm: float | None
+) -> np.ndarray:
     """Standard deviation (planes, angles) of the blur along each ray, mm: of scanner, voxel and interpolation.
 
-    A voxel averages over its edge v (variance v^2 / 12); linear interpolation has the variance v^2 / 6.
+    A voxel averages over its edge v (variance v^2 / 12), a slice over its thickness, which may be more or less than the
+    step; linear interpolation has the variance v^2 / 6.
     """
     voxel_mm = np.linalg.norm(affine[:3, :3], axis=0)
     along = np.abs(_rays(line, planes) @ (affine[:3, :3] / voxel_mm))
-    variance = voxel_mm**2 / 4
-    in_plane = [axis for axis in range(3) if axis != slice_axis(affine)]
+    axis_of_slices = slice_axis(affine)
+    averaged_mm = voxel_mm.copy()
+    averaged_mm[axis_of_slices] = slice_mm or voxel_mm[axis_of_slices]
+    variance = averaged_mm**2 / 12 + voxel_mm**2 / 6
+    in_plane = [axis for axis in range(3) if axis != axis_of_slices]
     variance[in_plane] += (psf_mm / FWHM_SDS) ** 2
     return np.sqrt((along**2) @ variance)
 

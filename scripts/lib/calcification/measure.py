@@ -38,13 +38,15 @@ def measure_lesions(
     lines: Mapping[tuple[str, str], Centreline],
     bone_contact: Mapping[int, float],
     settings: Mapping[str, Any],
+    slice_mm: float | None = None,
 ) -> pd.DataFrame:
     """One row per lesion (columns.LESIONS without subject and session), in the order of their numbers.
 
     ct: HU, native grid; labels: lesions on it; region: artery labels on it; lines: centrelines by (artery, side);
-    bone_contact: {lesion: share of its voxels beside bone}; settings: section `calcification`. Density and volume are
-    those of the mask; arc, length and thickness are taken at half maximum. What cannot be measured is NaN, and the
-    reason says why; status is review where a person should look.
+    bone_contact: {lesion: share of its voxels beside bone}; settings: section `calcification`; slice_mm: thickness of
+    the slices, if it is known (it may differ from their step). Density and volume are those of the mask; arc, length
+    and thickness are taken at half maximum. What cannot be measured is NaN, and the reason says why; status is review
+    where a person should look.
     """
     margin = np.ceil(CROP_MARGIN_MM / ct.voxel_mm).astype(int)
     rows = []
@@ -53,7 +55,8 @@ def measure_lesions(
             continue
         box = tuple(slice(max(0, s.start - m), s.stop + m) for s, m in zip(found, margin, strict=True))
         part, affine = ct.data[box], box_affine(ct.affine, box)
-        rows.append(_lesion_row(label, part, affine, labels[box] == label, region[box], lines, bone_contact, settings))
+        lesion = labels[box] == label
+        rows.append(_lesion_row(label, part, affine, lesion, region[box], lines, bone_contact, settings, slice_mm))
     return pd.DataFrame(rows, columns=list(LESIONS)[2:])
 
 
@@ -66,10 +69,11 @@ def _lesion_row(
     lines: Mapping[tuple[str, str], Centreline],
     bone_contact: Mapping[int, float],
     settings: Mapping[str, Any],
+    slice_mm: float | None,
 ) -> dict[str, Any]:
     artery, side = LABELS.get(artery_of(lesion, region), ("", ""))
     line = lines.get((artery, side))
-    geometry = measure_geometry(ct, affine, lesion, line, settings) if line else LesionGeometry()
+    geometry = measure_geometry(ct, affine, lesion, line, settings, slice_mm) if line else LesionGeometry()
     hu = ct[lesion]
     centre = affine[:3, :3] @ np.argwhere(lesion).mean(axis=0) + affine[:3, 3]
     shape = shape_features(lesion, affine)
