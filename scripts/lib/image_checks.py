@@ -104,6 +104,7 @@ def _number(value: Any) -> float | None:
 
 
 def _slice_thickness_mm(sidecar: Mapping[str, Any]) -> float | None:
+    """The thickness that a sidecar gives, if it can be one."""
     thickness = _number(sidecar.get("SliceThickness"))
     return thickness if thickness and 0 < thickness <= SLICE_MM_MAX else None
 
@@ -165,8 +166,7 @@ def _ct_findings(image: Image, sidecar: Mapping[str, Any]) -> list[str]:
     lowest = float(image.data.min())
     if lowest < HU_AIR:
         found.append(f"padding of {lowest:.0f} HU clamped to {HU_AIR:.0f} HU")
-    kvp, tilt = (_number(sidecar.get(key)) for key in ("KVP", "GantryTiltDetector"))
-    thickness = _slice_thickness_mm(sidecar)
+    kvp, tilt, thickness = (_number(sidecar.get(key)) for key in ("KVP", "GantryTiltDetector", "SliceThickness"))
     if kvp is not None and kvp != KVP_OF_130_HU:
         found.append(f"review: {kvp:g} kVp; the 130 HU threshold is defined at 120 kVp")
     if sidecar.get("ContrastBolusAgent"):

@@ -11,16 +11,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from scipy import ndimage
 from scipy.signal import fftconvolve
 
 from scripts.lib.arteries.centrelines import Centreline
-from scripts.lib.arteries.sections import section_samples, sideways, smoothest
+from scripts.lib.arteries.sections import section_planes, section_samples, sideways, smoothest
 from scripts.lib.images import Image
 
 PIXEL_MM = 0.25  # of the sampled cross-sections, and step of the offsets
 REACH_MM = 1.5  # the line is moved no further: it was fitted before
-PLANE_STEP = 3  # every third point of the centreline has a cross-section
 WINDOW_MM = 1.0  # beyond the lumen: what lies further is not looked at
 EDGE_MM = 0.36  # scale of the logistic edge of the disc: an MR voxel's blur
 BEND_MM = 0.6  # change of offset from one cross-section to the next that costs as much as one SD of position
@@ -40,7 +38,7 @@ def follow_lumen(image: Image, line: Centreline, sd_mm: float) -> Centreline:
     the radii along the line are scaled to the disc that fits best, plus what of the wall looks like it; not where the
     best disc is the smallest or largest that was tried.
     """
-    planes = np.unique(np.append(np.arange(0, len(line.points), PLANE_STEP), len(line.points) - 1))
+    planes = section_planes(line)
     reach, mean_mm = round(REACH_MM / PIXEL_MM), float(line.radius_mm.mean())
     radii = RADII * mean_mm
     half = reach + int(np.ceil((radii.max() + WINDOW_MM) / PIXEL_MM))
@@ -56,7 +54,7 @@ def follow_lumen(image: Image, line: Centreline, sd_mm: float) -> Centreline:
     path, _ = smoothest(cost, BEND_MM / PIXEL_MM)
     if np.mean([fit[tuple(at)] for fit, at in zip(fits[best], path[inside], strict=True)]) < SEEN_MIN:
         return line
-    moved = sideways(line, planes, ndimage.gaussian_filter1d(offsets[path], 1.0, axis=0, mode="nearest"))
+    moved = sideways(line, planes, offsets[path])
     scale = 1.0
     if mean_mm >= RADIUS_VOXELS_MIN * float(image.voxel_mm.max()) and 0 < best < len(radii) - 1:
         scale = (radii[best] + INNER_WALL_MM) / mean_mm

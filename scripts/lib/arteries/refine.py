@@ -20,12 +20,11 @@ from scipy.signal import fftconvolve
 
 from scripts.lib.arteries.centrelines import STEP_MM, Centreline, box_affine, box_around
 from scripts.lib.arteries.names import BESIDE_SMOOTH_BONE
-from scripts.lib.arteries.sections import section_samples, sideways, smoothest
+from scripts.lib.arteries.sections import section_planes, section_samples, sideways, smoothest
 from scripts.lib.distance import NEIGHBOURS_26
 from scripts.lib.images import Image
 
 PIXEL_MM = 0.5  # of the sampled cross-sections, and step of the offsets
-PLANE_STEP = 3  # every third point of the centreline has a cross-section
 SOFT_HU = (-20.0, 100.0)
 RING_GAP_MM, RING_MM = 0.5, 2.0  # the tissue around the vessel, to which its blood is compared
 CONTRAST_HU = 25.0  # a disc this much above its ring is surely a vessel
@@ -47,7 +46,7 @@ def refine(
     ct: HU on its native grid; line: in the CT's space; settings: section `arteries`; hu_min: what is calcium or bone;
     mri: MR images whose affines lead into the CT's space. A line that lies outside the CT comes back as it is.
     """
-    planes = np.unique(np.append(np.arange(0, len(line.points), PLANE_STEP), len(line.points) - 1))
+    planes = section_planes(line)
     reach = int(np.ceil(2 * line.sd_mm.max() / PIXEL_MM))
     offsets = np.arange(-reach, reach + 1) * PIXEL_MM
     half = reach + int(np.ceil((line.radius_mm.max() + RING_GAP_MM + RING_MM) / PIXEL_MM))  # all offsets and rings
@@ -72,7 +71,7 @@ def refine(
         if seen:
             sd_mm = min(sd_mm, float(settings["refined_mri_sd_mm"]))
     path, _ = smoothest(cost, BEND_MM / PIXEL_MM)
-    points = sideways(line, planes, ndimage.gaussian_filter1d(offsets[path], 1.0, axis=0, mode="nearest"))
+    points = sideways(line, planes, offsets[path])
     fitted = replace(line, sd_mm=np.minimum(line.sd_mm, sd_mm))
     return fitted.moved(ndimage.gaussian_filter1d(points, 1.0 / STEP_MM, axis=0, mode="nearest"))
 

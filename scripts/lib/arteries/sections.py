@@ -8,6 +8,13 @@ from scipy import ndimage
 from scripts.lib.arteries.centrelines import Centreline
 from scripts.lib.images import Image, moved
 
+PLANE_STEP = 3  # every third point of the centreline has a cross-section
+
+
+def section_planes(line: Centreline) -> np.ndarray:
+    """Indices of the line's points that have a cross-section: every third one and the last."""
+    return np.unique(np.append(np.arange(0, len(line.points), PLANE_STEP), len(line.points) - 1))
+
 
 def section_samples(
     image: Image, line: Centreline, planes: np.ndarray, half: int, pixel_mm: float
@@ -30,7 +37,8 @@ def section_samples(
 
 
 def sideways(line: Centreline, planes: np.ndarray, shift_mm: np.ndarray) -> np.ndarray:
-    """The line's points (n, 3), moved in their cross-sections by shifts (planes, 2) given at some of them."""
+    """The line's points (n, 3), moved in their cross-sections by shifts (planes, 2) given at some of them, smoothed."""
+    shift_mm = ndimage.gaussian_filter1d(shift_mm, 1.0, axis=0, mode="nearest")
     along = line.arc_mm
     first, second = line.frames()
     u, v = (np.interp(along, along[planes], shift_mm[:, axis]) for axis in range(2))
