@@ -64,6 +64,13 @@ def test_padding_tilt_tube_voltage_and_thickness_are_told():
     assert "slices 5 mm thick every" in told
 
 
+@pytest.mark.parametrize(("given", "taken"), [(2.5, 2.5), ("2.5", 2.5), (0, None), (-1, None), (25, None), ("x", None)])
+def test_a_slice_thickness_that_cannot_be_one_is_told_and_not_taken(given, taken):
+    found = check(ct(), SliceThickness=given)
+    assert found["slice_thickness_mm"] == taken
+    assert any("mm thick every" in line for line in found["findings"]) == (given != "x")
+
+
 def test_a_short_field_of_view_is_for_review_and_a_slab_is_not():
     image = ct(voxel_mm=(3.0, 3.0, 1.0))
     assert "covers only 59 mm" in check(image)["reason"]
