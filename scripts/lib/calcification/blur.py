@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from scipy.special import ndtr
 
@@ -15,15 +17,21 @@ def deblurred_width_mm(fwhm_mm: np.ndarray, blur_mm: np.ndarray) -> np.ndarray:
     The profile of a layer of width t is Phi((x + t/2) / s) - Phi((x - t/2) / s); its half maximum is inverted by table.
     A width at or below that of the blur alone (2.355 s) gives 0. NaN stays NaN.
     """
-    width = np.linspace(0.01, 20, 400)  # layer, in units of the blur
+    width, shown = _shown_widths()
+    relative = np.asarray(fwhm_mm) / blur_mm
+    return np.where(relative > shown[-1], relative, np.interp(relative, shown, width, left=0.0)) * blur_mm
+
+
+@cache
+def _shown_widths() -> tuple[np.ndarray, np.ndarray]:
+    """Widths of layers and what they show at half maximum, (400,) each, in units of the blur."""
+    width = np.linspace(0.01, 20, 400)
     at = np.linspace(0, 12, 2401)
     profile = ndtr(at[None] + width[:, None] / 2) - ndtr(at[None] - width[:, None] / 2)
     half = (profile < profile[:, :1] / 2).argmax(axis=1)
     rows = np.arange(len(width))
     above, below = profile[rows, half - 1], profile[rows, half]
-    shown = 2 * (at[half] - (profile[:, 0] / 2 - below) / (above - below) * (at[1] - at[0]))
-    relative = np.asarray(fwhm_mm) / blur_mm
-    return np.where(relative > shown[-1], relative, np.interp(relative, shown, width, left=0.0)) * blur_mm
+    return width, 2 * (at[half] - (profile[:, 0] / 2 - below) / (above - below) * (at[1] - at[0]))
 
 
 def deblurred_arc_deg(shown_deg: float, radius: float) -> float:

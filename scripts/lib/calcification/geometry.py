@@ -2,7 +2,8 @@
 
 Cross-sections stand orthogonal to the centreline every 0.5 mm and are sampled along rays from the lumen's centre,
 linearly between voxels, so that slices of 0.5 and of 5 mm are treated alike. Edges are put at half maximum: at 130 HU
-dense calcium looks wider than it is (blooming).
+dense calcium looks wider than it is (blooming). Bone beside the lesion is left out of the sampling, or its flanks and
+ends would be bone's.
 """
 
 from __future__ import annotations
@@ -95,8 +96,10 @@ def measure_geometry(
     distance, nearest = cKDTree(line.points).query(at)
     reach_mm = float(distance.max()) + 1.5
     planes = np.arange(max(0, nearest.min() - 6), min(len(line.points), nearest.max() + 7))
-    allowed = ndimage.binary_dilation(lesion, NEIGHBOURS_26) & (lesion | (ct < settings["hu_min"]))
-    hu, mine = _sample(ct, allowed, affine, line, planes, reach_mm)
+    background = float(settings["background_hu"])
+    other = ~lesion & (ct >= settings["hu_min"])  # bone or a neighbour: between its voxels and the lesion's no HU is taken
+    allowed = ndimage.binary_dilation(lesion, NEIGHBOURS_26) & ~other
+    hu, mine, others = _sample(np.where(other, background, ct), allowed, other, affine, line, planes, reach_mm)
 
     # An angle is told by what lies towards the wall: near the centre, thick calcium blurs over all angles.
     radii = np.arange(hu.shape[2]) * RAY_STEP_MM
@@ -105,7 +108,6 @@ def measure_geometry(
     calcified = ray_peak >= settings["hu_min"]
     if not calcified.any():  # smaller than the sampling sees: one cross-section at the lesion's middle
         return LesionGeometry(length_mm=STEP_MM, radius_voxels=_radius_voxels(line, planes, affine))
-    background = float(settings["background_hu"])
     peak = float(np.percentile(ray_peak[calcified], 90))
     half = max((peak + background) / 2, background + LEAST_HU_ABOVE)
     dense = ray_peak >= half
@@ -114,7 +116,7 @@ def measure_geometry(
     widest = int(np.argmax([arc[0] for arc in arcs]))
     extent, covered, _ = arcs[widest]
     blur = _blur_mm(line, planes, affine, settings["psf_mm"], slice_mm)
-    widths = _radial_widths(hu, mine, ray_peak, dense, background, blur)
+    widths = _radial_widths(hu, mine, others, ray_peak, dense, background, blur)
     peak_mm = radii[np.where(at_wall, hu, -np.inf).argmax(axis=2)][widest][dense[widest]].mean()
     across = np.roll(blur, -N_ANGLES // 4, axis=1)[widest][dense[widest]].mean()  # along the wall
     arc_deg = deblurred_arc_deg(extent, float(peak_mm / across))
@@ -165,28 +167,43 @@ def settled(line: Centreline, calcium: np.ndarray, weight: np.ndarray) -> Centre
 
 
 def _sample(
-    ct: np.ndarray, allowed: np.ndarray, affine: np.ndarray, line: Centreline, planes: np.ndarray, reach_mm: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """HU (planes, angles, radii) on the rays of each cross-section, and whether a sample belongs to this lesion."""
+    ct: np.ndarray,
+    allowed: np.ndarray,
+    other: np.ndarray,
+    affine: np.ndarray,
+    line: Centreline,
+    planes: np.ndarray,
+    reach_mm: float,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """HU (planes, angles, radii) on the rays of each cross-section, and whether a sample's voxel is allowed to belong
+    to this lesion, or is bone or a neighbour."""
     radii = np.arange(0, reach_mm + RAY_STEP_MM, RAY_STEP_MM)
     points = line.points[planes][:, None, None] + _rays(line, planes)[:, :, None] * radii[:, None]
     inverse = np.linalg.inv(affine)
     index = moved(inverse, points)
     where = np.moveaxis(index, -1, 0)
     hu = ndimage.map_coordinates(ct, where, order=1, mode="nearest")
-    mine = ndimage.map_coordinates(allowed.astype(np.uint8), where, order=0, mode="constant") > 0
+    mine, others = (
+        ndimage.map_coordinates(mask.astype(np.uint8), where, order=0, mode="constant") > 0 for mask in (allowed, other)
+    )
     at = np.nonzero(mine)
     foot = cKDTree(line.points).query(points[at])[1]
     mine[at] = np.abs(foot - planes[at[0]]) * STEP_MM <= LOOP_MM
-    return hu, mine
+    return hu, mine, others
 
 
 def _radial_widths(
-    hu: np.ndarray, mine: np.ndarray, ray_peak: np.ndarray, dense: np.ndarray, background: float, blur: np.ndarray
+    hu: np.ndarray,
+    mine: np.ndarray,
+    others: np.ndarray,
+    ray_peak: np.ndarray,
+    dense: np.ndarray,
+    background: float,
+    blur: np.ndarray,
 ) -> np.ndarray:
     """Width at half maximum along every dense ray, mm; NaN where a side never falls below.
 
-    Where bone or a neighbour follows without a valley, the lesion's own voxels end it; a ray that this leaves narrower
+    Where bone or a neighbour follows (`others`), the lesion's own voxels end it; a ray that this leaves narrower
     than the blur alone would show (`blur`: its standard deviation) was cut short, and does not tell. Calcium that
     reaches over the lumen's centre is followed beyond it, on the opposite ray. Where its arc is over 180 degrees (a
     ring without a valley in it), the centre is a bound, taken only where no other ray tells.
@@ -210,7 +227,8 @@ def _radial_widths(
         if below[right]:
             end = right - (level - profile[right]) / (profile[right - 1] - profile[right])
         start = left + (level - profile[left]) / (profile[left + 1] - profile[left])
-        if not below[right] and (end - start) * RAY_STEP_MM < FWHM_SDS * blur[plane, angle]:
+        cut = not below[right] or others[plane, angle, right - middle - 1 : right - middle + 2].any()
+        if cut and (end - start) * RAY_STEP_MM < FWHM_SDS * blur[plane, angle]:
             continue
         bound = start < middle and is_ring
         (bounds if bound else widths)[plane, angle] = (end - (middle if bound else start)) * RAY_STEP_MM
