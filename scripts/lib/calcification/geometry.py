@@ -19,19 +19,24 @@ from scipy.spatial import cKDTree
 
 from scripts.lib.arteries.centrelines import STEP_MM, Centreline
 from scripts.lib.calcification.blur import FWHM_SDS, WALL_SHARE, deblurred_arc_deg, deblurred_width_mm
-from scripts.lib.calcification.scoring import slice_axis
+from scripts.lib.calcification.rays import (
+    N_ANGLES,
+    RAY_STEP_MM,
+    blur_along_rays_mm,
+    linear,
+    nearest_voxel,
+    on_rays,
+    radius_in_voxels,
+)
 from scripts.lib.distance import NEIGHBOURS_26
 from scripts.lib.images import moved
 
-N_ANGLES = 120
-RAY_STEP_MM = 0.2
 CENTRE_SHARE = 0.35  # calcium within this share of the radius covers the lumen's centre
 LEAST_HU_ABOVE = 50.0  # half maximum is sought no nearer to the background than this: there it is noise
 SHARPEST = 1.25  # rays blurred by more than this times the sharpest one (along thick slices) do not tell thickness
 OUTWARD_MM = 0.8  # calcium of an artery's wall lies no further outside the lumen than this: wall and blur ...
 INWARD_SHARE = 0.4  # ... and no nearer to its centre than this share of the radius
 WALL_SD_MM = 0.4  # how sharp these bounds of where calcium lies are: wall and blur vary
-LOOP_MM = 4.0  # samples whose nearest centreline point is further along than this belong to another limb of a loop
 
 
 @dataclass(frozen=True)
@@ -92,22 +97,25 @@ def measure_geometry(
     if len(at_index) == 0:
         return LesionGeometry()
     at = moved(affine, at_index)
-    line = settled(line, at, np.maximum(ct[lesion] - float(settings["background_hu"]), 0))
+    background = float(settings["background_hu"])
+    line = settled(line, at, np.maximum(ct[lesion] - background, 0))
     distance, nearest = cKDTree(line.points).query(at)
     reach_mm = float(distance.max()) + 1.5
     planes = np.arange(max(0, nearest.min() - 6), min(len(line.points), nearest.max() + 7))
-    background = float(settings["background_hu"])
-    other = ~lesion & (ct >= settings["hu_min"])  # bone or a neighbour: between its voxels and the lesion's no HU is taken
+    other = ~lesion & (ct >= settings["hu_min"])  # bone, or a neighbour: none of its HU is interpolated into the lesion
     allowed = ndimage.binary_dilation(lesion, NEIGHBOURS_26) & ~other
-    hu, mine, others = _sample(np.where(other, background, ct), allowed, other, affine, line, planes, reach_mm)
+    where, mine = on_rays(allowed, affine, line, planes, reach_mm)
+    hu = linear(np.where(other, background, ct), where)
+    others = nearest_voxel(other, where)
 
     # An angle is told by what lies towards the wall: near the centre, thick calcium blurs over all angles.
     radii = np.arange(hu.shape[2]) * RAY_STEP_MM
     at_wall = mine & (radii >= WALL_SHARE * line.radius_mm[planes][:, None, None])
-    ray_peak = np.where(at_wall, hu, -np.inf).max(axis=2)
+    on_wall = np.where(at_wall, hu, -np.inf)
+    ray_peak = on_wall.max(axis=2)
     calcified = ray_peak >= settings["hu_min"]
     if not calcified.any():  # smaller than the sampling sees: one cross-section at the lesion's middle
-        return LesionGeometry(length_mm=STEP_MM, radius_voxels=_radius_voxels(line, planes, affine))
+        return LesionGeometry(length_mm=STEP_MM, radius_voxels=radius_in_voxels(line, planes, affine))
     peak = float(np.percentile(ray_peak[calcified], 90))
     half = max((peak + background) / 2, background + LEAST_HU_ABOVE)
     dense = ray_peak >= half
@@ -115,9 +123,9 @@ def measure_geometry(
     arcs = [(*arc_extent(dense[plane]), arc_extent(calcified[plane])[0]) for plane in range(len(planes))]
     widest = int(np.argmax([arc[0] for arc in arcs]))
     extent, covered, _ = arcs[widest]
-    blur = _blur_mm(line, planes, affine, settings["psf_mm"], slice_mm)
+    blur = blur_along_rays_mm(line, planes, affine, settings["psf_mm"], slice_mm)
     widths = _radial_widths(hu, mine, others, ray_peak, dense, background, blur)
-    peak_mm = radii[np.where(at_wall, hu, -np.inf).argmax(axis=2)][widest][dense[widest]].mean()
+    peak_mm = radii[on_wall.argmax(axis=2)][widest][dense[widest]].mean()
     across = np.roll(blur, -N_ANGLES // 4, axis=1)[widest][dense[widest]].mean()  # along the wall
     arc_deg = deblurred_arc_deg(extent, float(peak_mm / across))
     sharp = np.where(blur <= SHARPEST * blur[dense].min(), widths, np.nan)
@@ -134,7 +142,7 @@ def measure_geometry(
         volume_half_max_mm3=float((ct[allowed] >= half).sum() * abs(np.linalg.det(affine[:3, :3]))),
         half_max_hu=half,
         centre_covered=bool((inner >= half).mean() > 0.5) if inner.size else False,
-        radius_voxels=_radius_voxels(line, planes[with_any], affine),
+        radius_voxels=radius_in_voxels(line, planes[with_any], affine),
         width_mm=float(np.radians(arc_deg)) * radius,
     )
 
@@ -166,32 +174,6 @@ def settled(line: Centreline, calcium: np.ndarray, weight: np.ndarray) -> Centre
     return replace(line, points=line.points + shift[0] * sideways[0] + shift[1] * sideways[1])
 
 
-def _sample(
-    ct: np.ndarray,
-    allowed: np.ndarray,
-    other: np.ndarray,
-    affine: np.ndarray,
-    line: Centreline,
-    planes: np.ndarray,
-    reach_mm: float,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """HU (planes, angles, radii) on the rays of each cross-section, and whether a sample's voxel is allowed to belong
-    to this lesion, or is bone or a neighbour."""
-    radii = np.arange(0, reach_mm + RAY_STEP_MM, RAY_STEP_MM)
-    points = line.points[planes][:, None, None] + _rays(line, planes)[:, :, None] * radii[:, None]
-    inverse = np.linalg.inv(affine)
-    index = moved(inverse, points)
-    where = np.moveaxis(index, -1, 0)
-    hu = ndimage.map_coordinates(ct, where, order=1, mode="nearest")
-    mine, others = (
-        ndimage.map_coordinates(mask.astype(np.uint8), where, order=0, mode="constant") > 0 for mask in (allowed, other)
-    )
-    at = np.nonzero(mine)
-    foot = cKDTree(line.points).query(points[at])[1]
-    mine[at] = np.abs(foot - planes[at[0]]) * STEP_MM <= LOOP_MM
-    return hu, mine, others
-
-
 def _radial_widths(
     hu: np.ndarray,
     mine: np.ndarray,
@@ -203,10 +185,10 @@ def _radial_widths(
 ) -> np.ndarray:
     """Width at half maximum along every dense ray, mm; NaN where a side never falls below.
 
-    Where bone or a neighbour follows (`others`), the lesion's own voxels end it; a ray that this leaves narrower
-    than the blur alone would show (`blur`: its standard deviation) was cut short, and does not tell. Calcium that
-    reaches over the lumen's centre is followed beyond it, on the opposite ray. Where its arc is over 180 degrees (a
-    ring without a valley in it), the centre is a bound, taken only where no other ray tells.
+    Where bone or a neighbour follows (`others`), the lesion's own voxels end it: a bound, taken only where no other
+    ray tells; one narrower than the blur alone would show (`blur`: its standard deviation) was cut short, and does not
+    tell. Calcium that reaches over the lumen's centre is followed beyond it, on the opposite ray. Where its arc is over
+    180 degrees (a ring without a valley in it), the centre is a bound too.
     """
     is_ring = max(arc_extent(plane)[0] for plane in dense) > 180
     widths, bounds = np.full(dense.shape, np.nan), np.full(dense.shape, np.nan)
@@ -230,8 +212,9 @@ def _radial_widths(
         cut = not below[right] or others[plane, angle, right - middle - 1 : right - middle + 2].any()
         if cut and (end - start) * RAY_STEP_MM < FWHM_SDS * blur[plane, angle]:
             continue
-        bound = start < middle and is_ring
-        (bounds if bound else widths)[plane, angle] = (end - (middle if bound else start)) * RAY_STEP_MM
+        over_centre = start < middle and is_ring
+        is_bound = over_centre or cut
+        (bounds if is_bound else widths)[plane, angle] = (end - (middle if over_centre else start)) * RAY_STEP_MM
     return widths if np.isfinite(widths).any() else bounds
 
 
@@ -239,36 +222,3 @@ def _typical(widths: np.ndarray) -> float:
     """The median over the rays that tell: a line that is off, or a neighbour, makes some of them longer than it is."""
     known = widths[np.isfinite(widths)]
     return float(np.median(known)) if len(known) else np.nan
-
-
-def _blur_mm(
-    line: Centreline, planes: np.ndarray, affine: np.ndarray, psf_mm: float, slice_mm: float | None
-) -> np.ndarray:
-    """Standard deviation (planes, angles) of the blur along each ray, mm: of scanner, voxel and interpolation.
-
-    A voxel averages over its edge v (variance v^2 / 12), a slice over its thickness, which may be more or less than the
-    step; linear interpolation has the variance v^2 / 6.
-    """
-    voxel_mm = np.linalg.norm(affine[:3, :3], axis=0)
-    along = np.abs(_rays(line, planes) @ (affine[:3, :3] / voxel_mm))
-    axis_of_slices = slice_axis(affine)
-    averaged_mm = voxel_mm.copy()
-    averaged_mm[axis_of_slices] = slice_mm or voxel_mm[axis_of_slices]
-    variance = averaged_mm**2 / 12 + voxel_mm**2 / 6
-    in_plane = [axis for axis in range(3) if axis != axis_of_slices]
-    variance[in_plane] += (psf_mm / FWHM_SDS) ** 2
-    return np.sqrt((along**2) @ variance)
-
-
-def _rays(line: Centreline, planes: np.ndarray) -> np.ndarray:
-    """Unit directions (planes, angles, 3) of the rays in each cross-section."""
-    angles = np.arange(N_ANGLES) * 2 * np.pi / N_ANGLES
-    first, second = (normals[planes] for normals in line.frames())
-    return first[:, None] * np.cos(angles)[:, None] + second[:, None] * np.sin(angles)[:, None]
-
-
-def _radius_voxels(line: Centreline, planes: np.ndarray, affine: np.ndarray) -> float:
-    """Smallest lumen radius over the planes, in voxels: the longest voxel extent within the plane counts."""
-    inverse = np.linalg.inv(affine[:3, :3])
-    voxel_mm = 1 / np.linalg.norm(_rays(line, planes) @ inverse.T, axis=-1)
-    return float((line.radius_mm[planes] / voxel_mm.max(axis=1)).min())
