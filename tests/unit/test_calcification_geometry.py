@@ -93,6 +93,41 @@ def test_plaque_in_a_tube(plaque, radius_mm, voxel_mm, turn_deg, direction):
     assert not found.centre_covered
 
 
+@pytest.mark.parametrize(
+    ("plaque", "gap_mm"),
+    [
+        (Plaque(1.7, 0.9, 70, 4, start_deg=65, hu=700), 0.3),
+        (Plaque(1.5, 1.8, 80, 3, start_deg=60, hu=700), 0.6),
+        (Plaque(1.7, 0.9, 200, 5, hu=700), 0.6),
+    ],
+)
+@pytest.mark.parametrize("direction", [(0.2, 0.3, 1), (1, 0.3, 0.5)])
+def test_bone_beside_a_plaque_adds_nothing_to_it(plaque, gap_mm, direction):
+    """A canal of bone about half of the artery, longer than the plaque: interpolated into the lesion's voxels, it made
+    arcs up to 80 degrees and plaques up to 3 mm longer."""
+    shape = tuple(round(14 / v) for v in UNEVEN)
+    affine, axes = grid_affine(UNEVEN, shape, 12), axes_along(np.array(direction))
+    bone = Plaque(max(plaque.inner_mm + plaque.thickness_mm, 2.6) + gap_mm, 2.5, 200, 16, hu=1300)
+    lesion = draw([plaque], axes, 2.0, affine, shape) >= 130
+    ct = draw([plaque, bone], axes, 2.0, affine, shape)
+    found = measure_geometry(ct, affine, lesion, straight_line(axes, 2.0), SETTINGS)
+    assert found.arc_deg == pytest.approx(plaque.arc_deg, abs=20)
+    assert found.length_mm == pytest.approx(plaque.length_mm, abs=0.8)
+
+
+@pytest.mark.parametrize("thickness_mm", [1.2, 1.8])
+def test_thickness_is_told_where_no_bone_ends_the_rays(thickness_mm):
+    """Bone lies tight behind two thirds of the plaque: what the rays there show is bounded by it, on either side of the
+    truth."""
+    shape, axes = tuple(round(14 / v) for v in FINE), axes_along(np.array((0.2, 0.3, 1)))
+    affine = grid_affine(FINE, shape, 12)
+    plaque, bone = Plaque(2.6 - thickness_mm, thickness_mm, 180, 5, hu=700), Plaque(2.7, 2.5, 120, 16, hu=1300)
+    lesion = draw([plaque], axes, 2.0, affine, shape) >= 130
+    ct = draw([plaque, bone], axes, 2.0, affine, shape)
+    found = measure_geometry(ct, affine, lesion, straight_line(axes, 2.0), SETTINGS)
+    assert found.thickness_mm == pytest.approx(thickness_mm, abs=0.2)
+
+
 def test_dense_calcium_blooms_at_the_threshold_and_not_at_half_maximum():
     plaque = Plaque(1.9, 1.2, 90, 5, hu=1000)
     found = measured(plaque, FINE, 0, (0, 0, 1), 2.3)
