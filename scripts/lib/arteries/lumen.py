@@ -8,10 +8,11 @@ path wins.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
-from scipy.signal import fftconvolve
+from scipy import fft
 
 from scripts.lib.arteries.centrelines import Centreline
 from scripts.lib.arteries.sections import section_planes, section_samples, sideways, smoothest
@@ -45,7 +46,7 @@ def follow_lumen(image: Image, line: Centreline, sd_mm: float) -> Centreline:
     patches, inside = section_samples(image, line, planes, half, PIXEL_MM)
     if inside.mean() <= 0.5:
         return line
-    fits = [_oriented(_disc_correlation(patches, radius, reach)[inside]) for radius in radii]
+    fits = [_oriented(fit[inside]) for fit in _disc_correlations(patches, radii, reach)]
     best = int(np.argmax([np.median(fit.max(axis=(1, 2))) for fit in fits]))
     offsets = np.arange(-reach, reach + 1) * PIXEL_MM
     prior = (offsets[:, None] ** 2 + offsets[None] ** 2) / (2 * PRIOR_SD_MM**2)
@@ -61,28 +62,29 @@ def follow_lumen(image: Image, line: Centreline, sd_mm: float) -> Centreline:
     return replace(line, sd_mm=np.minimum(line.sd_mm, sd_mm), radius_mm=line.radius_mm * scale).moved(moved)
 
 
-def _disc_correlation(patches: np.ndarray, radius_mm: float, reach: int) -> np.ndarray:
-    """Correlation coefficient (planes, n, n) of every section with a disc of that radius, at every offset."""
-    size = int(np.ceil((radius_mm + WINDOW_MM) / PIXEL_MM))
-    axis = np.arange(-size, size + 1) * PIXEL_MM
+def _disc_correlations(patches: np.ndarray, radii_mm: np.ndarray, reach: int) -> Iterator[np.ndarray]:
+    """Correlation coefficients (planes, n, n) of every section with a disc, at every offset; for one radius after the
+    other. The sections are transformed once."""
+    count = patches.shape[-1]
+    length = fft.next_fast_len(count, real=True)  # what is wrapped around lies beyond the offsets that are asked for
+    values, squares = (fft.rfft2(each.astype(float), (length, length)) for each in (patches, patches**2))
+    axis = (np.arange(count) - count // 2) * PIXEL_MM
     distance = np.hypot(axis[:, None], axis[None])
-    window = (distance <= radius_mm + WINDOW_MM).astype(float)
-    window /= window.sum()
-    disc = 1 / (1 + np.exp((distance - radius_mm) / EDGE_MM))
-    disc -= (window * disc).sum()
-    mean, square, product = (
-        _at_offsets(values, kernel, reach)
-        for values, kernel in ((patches, window), (patches**2, window), (patches, window * disc))
-    )
-    spread = np.sqrt(np.maximum(square - mean**2, 1e-6 * max(float(patches.var()), 1e-9)))
-    return product / (spread * np.sqrt((window * disc**2).sum()))
+    near = slice(count // 2 - reach, count // 2 + reach + 1)
+    least = 1e-6 * max(float(patches.var()), 1e-9)
 
+    def weighted(transformed: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+        centred = np.roll(np.pad(kernel, (0, length - count)), 2 * (-(count // 2),), axis=(0, 1))
+        return fft.irfft2(transformed * fft.rfft2(centred), (length, length))[:, near, near]
 
-def _at_offsets(values: np.ndarray, kernel: np.ndarray, reach: int) -> np.ndarray:
-    found = fftconvolve(values, kernel[None], mode="same", axes=(1, 2))
-    middle = values.shape[-1] // 2
-    near = slice(middle - reach, middle + reach + 1)
-    return found[:, near, near]
+    for radius_mm in radii_mm:
+        window = (distance <= radius_mm + WINDOW_MM).astype(float)
+        window /= window.sum()
+        disc = 1 / (1 + np.exp((distance - radius_mm) / EDGE_MM))
+        disc -= (window * disc).sum()
+        mean, square, product = weighted(values, window), weighted(squares, window), weighted(values, window * disc)
+        spread = np.sqrt(np.maximum(square - mean**2, least))
+        yield product / (spread * np.sqrt((window * disc**2).sum()))
 
 
 def _oriented(fit: np.ndarray) -> np.ndarray:
