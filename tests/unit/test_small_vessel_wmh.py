@@ -16,7 +16,16 @@ from scripts.lib.images import Image, bounding_box, crop
 from scripts.lib.longitudinal import Visit, growth_and_shrinkage_cm3, wmh_pair
 from scripts.lib.small_vessel.grid import closed, depth_mm, drop_small, mean_at
 from scripts.lib.small_vessel.posterior import FEATURES, read_model
-from scripts.lib.small_vessel.tissues import CSF, VENTRICLES, TissueError, correct_bias, mode_of, onto, template_prior
+from scripts.lib.small_vessel.tissues import (
+    CSF,
+    VENTRICLES,
+    TissueError,
+    correct_bias,
+    grey_levels,
+    mode_of,
+    onto,
+    template_prior,
+)
 from scripts.lib.small_vessel.wmh import lesion_height, mask_of, segment_wmh
 from scripts.lib.tables import OK, REVIEW
 
@@ -245,6 +254,25 @@ def test_shading_is_removed():
 def test_the_mode_ignores_a_tail_of_lesions():
     values = np.random.default_rng(5).normal(100, 5, 20000)
     assert mode_of(np.append(values, np.full(6000, 180.0))) == pytest.approx(100, abs=1.5)
+
+
+@pytest.mark.parametrize("lesions", [0.3, 0.6])
+def test_white_matter_is_the_darker_of_two_modes_even_where_most_of_it_is_hyperintense(lesions):
+    rng = np.random.default_rng(6)
+    wm = np.concatenate([rng.normal(100, 6, int(20000 * (1 - lesions))), rng.normal(135, 8, int(20000 * lesions))])
+    flair = np.concatenate([wm, rng.normal(115, 8, 20000), rng.normal(20, 5, 3000)])
+    priors = {name: np.zeros(len(flair)) for name in ("wm", "gm", "ventricles")}
+    priors["wm"][: len(wm)], priors["gm"][len(wm) : -3000], priors["ventricles"][-3000:] = 1, 1, 1
+    levels = grey_levels(flair, np.ones(len(flair), bool), priors)
+    assert levels.wm == pytest.approx(100, abs=2)
+    assert levels.wm_sd == pytest.approx(6, rel=0.15)
+
+
+def test_fluid_within_the_template_white_matter_is_not_its_mode():
+    rng = np.random.default_rng(7)
+    values = np.append(rng.normal(100, 6, 14000), rng.normal(30, 4, 6000))  # large ventricles, not followed
+    assert mode_of(values, least=60) == pytest.approx(100, abs=2)
+    assert mode_of(values, least=0) == pytest.approx(30, abs=2)
 
 
 def test_template_ventricles_are_the_lateral_ones():

@@ -182,9 +182,11 @@ def correct_bias(image: Image, mask: np.ndarray, settings: Mapping[str, Any]) ->
 def grey_levels(flair: np.ndarray, brain: np.ndarray, priors: Mapping[str, np.ndarray]) -> Levels:
     """Grey levels of CSF, white and grey matter from voxels where the priors are sure.
 
-    Levels are the modes of the histograms. White matter's spread is that of the values below the mode (1.4826 x their
-    median distance): hyperintensities lie above and do not move it; grey matter's is that of the values above, where
-    CSF of the sulci does not reach. Raises TissueError where CSF is not darker than white matter.
+    Levels are the modes of the histograms, of white matter the darker one where there are two. White matter's spread is
+    that of the values below the mode (1.4826 x their median distance): hyperintensities lie above and do not move it;
+    grey matter's is that of the values above, where CSF of the sulci does not reach.
+
+    Raises TissueError where CSF is not darker than white matter.
     """
     certain = brain & (flair > 0)
     wm = flair[certain & (priors["wm"] > 0.9)]
@@ -192,25 +194,36 @@ def grey_levels(flair: np.ndarray, brain: np.ndarray, priors: Mapping[str, np.nd
     csf = flair[brain & (priors["ventricles"] > 0.7)]
     if min(wm.size, gm.size) < 500:
         raise TissueError("too little brain inside the image: white or grey matter covers less than 500 voxels")
-    wm_level = mode_of(wm)
+    dark = float(np.percentile(flair[brain], 1)) if csf.size < 20 else float(np.percentile(csf, 25))
+    wm_level = mode_of(wm, least=(dark + mode_of(wm)) / 2)
     gm_level = mode_of(gm)
     wm_sd = 1.4826 * float(np.median(wm_level - wm[wm <= wm_level]))
     gm_sd = 1.4826 * float(np.median(gm[gm >= gm_level] - gm_level))
-    dark = float(np.percentile(flair[brain], 1)) if csf.size < 20 else float(np.percentile(csf, 25))
     if dark > wm_level - 2 * wm_sd or wm_sd <= 0:
         raise TissueError("the CSF is not darker than the white matter: this is no FLAIR, or it is not aligned")
     return Levels(csf=dark, wm=wm_level, gm=gm_level, wm_sd=wm_sd, gm_sd=gm_sd)
 
 
-def mode_of(values: np.ndarray) -> float:
-    """Mode of a sample: the highest point of its smoothed histogram between the 1st and 99th percentile."""
+def mode_of(values: np.ndarray, least: float | None = None) -> float:
+    """Mode of a sample: the highest point of its smoothed histogram between the 1st and 99th percentile.
+
+    least: the lowest of several peaks that lies above this value counts instead, if it is a quarter as high as the
+    highest and the valley beyond it a tenth deep. Where much of the deep white matter is hyperintense, the higher peak
+    is that of the hyperintensities.
+    """
     low, high = np.percentile(values, [1, 99])
     if high <= low:
         return float(low)
     counts, edges = np.histogram(values, bins=200, range=(low, high))
     smooth = ndimage.gaussian_filter1d(counts.astype(float), 5, mode="constant")
+    levels = (edges[:-1] + edges[1:]) / 2
     peak = int(smooth.argmax())
-    return float(edges[peak] + edges[peak + 1]) / 2
+    if least is not None:
+        rises = np.diff(smooth) > 0
+        tops = np.flatnonzero(rises[:-1] & ~rises[1:]) + 1
+        lower = tops[(tops < peak) & (levels[tops] > least) & (smooth[tops] >= 0.25 * smooth[peak])]
+        peak = next((int(top) for top in lower if smooth[top:peak].min() <= 0.9 * smooth[top]), peak)
+    return float(levels[peak])
 
 
 def find_ventricles(
