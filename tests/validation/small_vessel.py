@@ -2,12 +2,13 @@
 
     python -m tests.validation.small_vessel --heads build/heldout --random 10 --scratch build/wmh --out docs/...
 
-Three kinds of scans, none of which anything was fitted on: heads of the demo's generator (`--heads`, with bids/ and
+Four kinds of scans, none of which anything was fitted on: heads of the demo's generator (`--heads`, with bids/ and
 truth/), through the registration and segmentation of the workflow; randomised FLAIRs of `--random` heads, five scans of
 each, over a grid of loads (1 to 128 cm3) and slices (1 to 8 mm), half of them brain-extracted, with lesions, contrast,
-shading, noise and errors of the template's maps drawn anew for each scan (training/flairs.py, another seed); and the
-real scans with experts' masks (tests/real_data.py), where they are at hand. Beside each: the best that any single
-threshold of the shading-corrected FLAIR within the brain reaches, chosen with the truth in hand.
+shading, noise and errors of the template's maps drawn anew for each scan (training/flairs.py, another seed); the real
+scans with experts' masks (tests/real_data.py), where they are at hand; and one of these with lesions drawn into it
+(tests/validation/implants.py), over the same loads and slices. Beside each: the best that any single threshold of the
+shading-corrected FLAIR within the brain reaches, chosen with the truth in hand.
 
 Cases and rows are kept in the scratch folder, so that a run that was cut goes on.
 """
@@ -16,7 +17,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,7 @@ from scripts.lib.tables import FAILED
 from scripts.lib.template import register_to_template
 from tests.real_data import REAL, ROOT
 from tests.validation.compare import markdown
+from tests.validation.implants import Case, thicker, with_lesions
 from training.flairs import draw_head, draw_state, scan_of
 
 SETTINGS = {name: plain(getattr(Config(), name)) for name in ("wmh", "registration")}
@@ -46,7 +48,8 @@ SEED = 4022  # neither the training's (7) nor that of the heads that settings we
 RANDOM_LOADS_CM3 = (1, 4, 16, 64, 128)
 RANDOM_SLICES_MM = (1, 2, 3, 5, 8)
 LOADS_CM3 = [0.0, 2.0, 5.0, 15.0, 1000.0]
-Case = tuple[Image, np.ndarray, Mapping[str, np.ndarray], np.ndarray]
+IMPLANT_SEED = 90417
+IMPLANT_LOADS_CM3 = (3, 15, 60, 100)
 
 
 def registered(flair_path: Path, t1w_path: Path | None, truth_path: Path) -> Case:
@@ -115,6 +118,25 @@ def real() -> Iterator[tuple[str, Callable[[], Case]]]:
         flair, truth = folder / "FLAIR.nii.gz", folder / "lesions_consensus.nii.gz"
         yield "ms_patient07", lambda: registered(flair, folder / "T1.nii.gz", truth)
         yield "ms_patient07 FLAIR alone", lambda: registered(flair, None, truth)
+
+
+def implanted() -> Iterator[tuple[str, Callable[[], Case]]]:
+    """The real scan with an expert's mask, with lesions drawn into it, on slices of every thickness."""
+    folder = REAL / "ms_patient07"
+    if not folder.is_dir():
+        return
+
+    @lru_cache(maxsize=1)
+    def own() -> Case:
+        return registered(folder / "FLAIR.nii.gz", folder / "T1.nii.gz", folder / "lesions_consensus.nii.gz")
+
+    for load_cm3 in IMPLANT_LOADS_CM3:
+        for slice_mm in RANDOM_SLICES_MM:  # its voxels are of 1 mm
+
+            def scan(load_cm3: int = load_cm3, slice_mm: int = slice_mm) -> Case:
+                return thicker(with_lesions(own(), load_cm3, IMPLANT_SEED + slice_mm), slice_mm)
+
+            yield f"implanted-{load_cm3}cm3-{slice_mm}mm", scan
 
 
 def kept(path: Path, make: Callable[[], Case]) -> Case:
@@ -206,7 +228,12 @@ def dice_grid(rows: pd.DataFrame, wanted: pd.DataFrame) -> str:
     return markdown(cells.unstack().rename_axis(None, axis=1).reset_index())
 
 
-def report(heads_: pd.DataFrame, random: pd.DataFrame, people: pd.DataFrame, version: str) -> str:
+def wanted_of(rows: pd.DataFrame) -> pd.DataFrame:
+    """Load (cm3) and slices (mm) of made scans, from their names."""
+    return rows.scan.str.extract(r"-(?P<load>\d+)cm3-(?P<slices>\d+)mm").astype(int)
+
+
+def report(heads_: pd.DataFrame, random: pd.DataFrame, people: pd.DataFrame, drawn: pd.DataFrame, version: str) -> str:
     parts = ["# Accuracy of the WMH masks", (__doc__ or "").split("\n\n")[2].replace("\n", " "), f"Model: {version}."]
     if len(heads_):
         loads = pd.cut(heads_.true_cm3, LOADS_CM3)
@@ -218,12 +245,15 @@ def report(heads_: pd.DataFrame, random: pd.DataFrame, people: pd.DataFrame, ver
         ]
     if len(random):
         parts += ["## Randomised FLAIRs", summary(random)]
-        wanted = random.scan.str.extract(r"-(?P<load>\d+)cm3-(?P<slices>\d+)mm").astype(int)
+        wanted = wanted_of(random)
         parts += ["By load (cm3, as drawn; what a thick slice shows of it is less):", summary(random, wanted.load)]
         parts += ["By thickness of the slices (mm):", summary(random, wanted.slices)]
         parts += ["Mean Dice by load (down, cm3) and slices (across, mm), two scans each:", dice_grid(random, wanted)]
     if len(people):
         parts += ["## Real scans", markdown(people.drop(columns="reason").round(3))]
+    if len(drawn):
+        parts += ["## ms_patient07 with lesions drawn into it", summary(drawn)]
+        parts += ["Dice by load drawn (down, cm3) and slices (across, mm):", dice_grid(drawn, wanted_of(drawn))]
     return "\n\n".join(parts) + "\n"
 
 
@@ -240,9 +270,9 @@ def main() -> None:
     model = read_model(options.model)
     parts = [
         measured(cases, model, options.scratch)
-        for cases in (real(), heads(options.heads, options.count), randomised(options.random))
+        for cases in (real(), heads(options.heads, options.count), randomised(options.random), implanted())
     ]
-    options.out.write_text(report(parts[1], parts[2], parts[0], model.version), encoding="utf-8")
+    options.out.write_text(report(parts[1], parts[2], parts[0], parts[3], model.version), encoding="utf-8")
     print(f"{options.out} written")
 
 
