@@ -18,7 +18,6 @@ import numpy as np
 import pandas as pd
 import SimpleITK as sitk
 from scipy import ndimage
-from scipy.special import gamma
 
 from scripts import (
     check_registration,
@@ -30,7 +29,6 @@ from scripts import (
 )
 from scripts.check_images import check_file
 from scripts.lib.arteries.names import LABELS
-from scripts.lib.calcification.scoring import kockelkoren
 from scripts.lib.cohort.agreement import icc, kappa
 from scripts.lib.config import Config, plain
 from scripts.lib.tables import write_json
@@ -43,6 +41,7 @@ from tests.validation.compare import (
     mask,
     session_path,
     table,
+    true_pattern,
 )
 
 ATLAS = Path(__file__).parents[2] / "resources/artery_atlas/centrelines.tsv"
@@ -191,16 +190,6 @@ def miss_reasons(run: Path, results: Path, sessions: pd.DataFrame) -> pd.DataFra
             of = region[box][piece]
             rows.append({"artery": LABELS[int(np.bincount(of[of > 0]).argmax())][0], "what": what})
     return pd.DataFrame(rows, columns=["artery", "what"]).groupby(["what", "artery"]).size().reset_index(name="n")
-
-
-def true_pattern(lesion: pd.Series) -> str:
-    """The pattern that a drawn plaque's true values score; its face is a superellipse of the fourth degree."""
-    points = plain(Config())["calcification"]["kockelkoren"]
-    filled_share = gamma(1.25) ** 2 / gamma(1.5)
-    layer_mm = np.radians(lesion.true_arc_deg) * lesion.true_lumen_radius_mm
-    even = layer_mm >= points["layer_width_min"] * lesion.true_thickness_mm
-    even &= filled_share >= points["filled_share_min"]
-    return kockelkoren(lesion.true_arc_deg, lesion.true_length_mm, lesion.true_thickness_mm, bool(even), points)[1]
 
 
 def summary(run: Path, results: Path, sessions: pd.DataFrame) -> list[str]:
