@@ -111,30 +111,30 @@ def randomised(count: int) -> Iterator[tuple[str, Callable[[], Case]]]:
             yield f"random-{number}-{load_cm3}cm3-{slice_mm}mm", partial(scan, load_cm3, slice_mm)
 
 
+@lru_cache(maxsize=1)
+def patient07() -> Case:
+    folder = REAL / "ms_patient07"
+    return registered(folder / "FLAIR.nii.gz", folder / "T1.nii.gz", folder / "lesions_consensus.nii.gz")
+
+
 def real() -> Iterator[tuple[str, Callable[[], Case]]]:
     """Real scans with an expert's mask, with and without the T1w."""
     folder = REAL / "ms_patient07"
     if folder.is_dir():
+        yield "ms_patient07", patient07
         flair, truth = folder / "FLAIR.nii.gz", folder / "lesions_consensus.nii.gz"
-        yield "ms_patient07", lambda: registered(flair, folder / "T1.nii.gz", truth)
         yield "ms_patient07 FLAIR alone", lambda: registered(flair, None, truth)
 
 
 def implanted() -> Iterator[tuple[str, Callable[[], Case]]]:
     """The real scan with an expert's mask, with lesions drawn into it, on slices of every thickness."""
-    folder = REAL / "ms_patient07"
-    if not folder.is_dir():
+    if not (REAL / "ms_patient07").is_dir():
         return
-
-    @lru_cache(maxsize=1)
-    def own() -> Case:
-        return registered(folder / "FLAIR.nii.gz", folder / "T1.nii.gz", folder / "lesions_consensus.nii.gz")
-
     for load_cm3 in IMPLANT_LOADS_CM3:
         for slice_mm in RANDOM_SLICES_MM:  # its voxels are of 1 mm
 
             def scan(load_cm3: int = load_cm3, slice_mm: int = slice_mm) -> Case:
-                return thicker(with_lesions(own(), load_cm3, IMPLANT_SEED + slice_mm), slice_mm)
+                return thicker(with_lesions(patient07(), load_cm3, IMPLANT_SEED + slice_mm), slice_mm)
 
             yield f"implanted-{load_cm3}cm3-{slice_mm}mm", scan
 

@@ -73,16 +73,21 @@ def _disc_correlations(patches: np.ndarray, radii_mm: np.ndarray, reach: int) ->
     near = slice(count // 2 - reach, count // 2 + reach + 1)
     least = 1e-6 * max(float(patches.var()), 1e-9)
 
-    def weighted(transformed: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-        centred = np.roll(np.pad(kernel, (0, length - count)), 2 * (-(count // 2),), axis=(0, 1))
-        return fft.irfft2(transformed * fft.rfft2(centred), (length, length))[:, near, near]
+    def transformed(kernel: np.ndarray) -> np.ndarray:
+        centred = np.roll(np.pad(kernel, (0, length - count)), (-(count // 2), -(count // 2)), axis=(0, 1))
+        return fft.rfft2(centred)
+
+    def at_offsets(product: np.ndarray) -> np.ndarray:
+        return fft.irfft2(product, (length, length))[:, near, near]
 
     for radius_mm in radii_mm:
         window = (distance <= radius_mm + WINDOW_MM).astype(float)
         window /= window.sum()
         disc = 1 / (1 + np.exp((distance - radius_mm) / EDGE_MM))
         disc -= (window * disc).sum()
-        mean, square, product = weighted(values, window), weighted(squares, window), weighted(values, window * disc)
+        even = transformed(window)
+        mean, square = at_offsets(values * even), at_offsets(squares * even)
+        product = at_offsets(values * transformed(window * disc))
         spread = np.sqrt(np.maximum(square - mean**2, least))
         yield product / (spread * np.sqrt((window * disc**2).sum()))
 

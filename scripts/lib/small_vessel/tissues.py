@@ -195,7 +195,7 @@ def grey_levels(flair: np.ndarray, brain: np.ndarray, priors: Mapping[str, np.nd
     if min(wm.size, gm.size) < 500:
         raise TissueError("too little brain inside the image: white or grey matter covers less than 500 voxels")
     dark = float(np.percentile(flair[brain], 1)) if csf.size < 20 else float(np.percentile(csf, 25))
-    wm_level = mode_of(wm, least=(dark + mode_of(wm)) / 2)
+    wm_level = mode_of(wm, fluid=dark)
     gm_level = mode_of(gm)
     wm_sd = 1.4826 * float(np.median(wm_level - wm[wm <= wm_level]))
     gm_sd = 1.4826 * float(np.median(gm[gm >= gm_level] - gm_level))
@@ -204,12 +204,12 @@ def grey_levels(flair: np.ndarray, brain: np.ndarray, priors: Mapping[str, np.nd
     return Levels(csf=dark, wm=wm_level, gm=gm_level, wm_sd=wm_sd, gm_sd=gm_sd)
 
 
-def mode_of(values: np.ndarray, least: float | None = None) -> float:
+def mode_of(values: np.ndarray, fluid: float | None = None) -> float:
     """Mode of a sample: the highest point of its smoothed histogram between the 1st and 99th percentile.
 
-    least: the lowest of several peaks that lies above this value counts instead, if it is a quarter as high as the
-    highest and the valley beyond it a tenth deep. Where much of the deep white matter is hyperintense, the higher peak
-    is that of the hyperintensities.
+    fluid: level of CSF. The lowest of several peaks that is farther from it than from the highest one counts instead of
+    that, if it is a quarter as high and the valley beyond it a tenth deep. Where much of the deep white matter is
+    hyperintense, the higher peak is that of the hyperintensities.
     """
     low, high = np.percentile(values, [1, 99])
     if high <= low:
@@ -218,7 +218,8 @@ def mode_of(values: np.ndarray, least: float | None = None) -> float:
     smooth = ndimage.gaussian_filter1d(counts.astype(float), 5, mode="constant")
     levels = (edges[:-1] + edges[1:]) / 2
     peak = int(smooth.argmax())
-    if least is not None:
+    if fluid is not None:
+        least = (fluid + levels[peak]) / 2
         rises = np.diff(smooth) > 0
         tops = np.flatnonzero(rises[:-1] & ~rises[1:]) + 1
         lower = tops[(tops < peak) & (levels[tops] > least) & (smooth[tops] >= 0.25 * smooth[peak])]
