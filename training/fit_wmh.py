@@ -1,6 +1,6 @@
 """Fit the learned step of WMH on randomised heads: `make wmh-model` writes resources/wmh_model/model.json.
 
-    python -m training.fit_wmh --heads 5 --scans 5 --seed 7
+    python -m training.fit_wmh --heads 40 --scans 4 --seed 7
 
 Scans are kept in the scratch folder and made once. Same seed, heads and library versions: the same model. Nothing but
 these heads is looked at: no image of a person, no head of the demo.
@@ -21,7 +21,7 @@ from scripts.lib.config import Config, plain
 from scripts.lib.images import Image, bounding_box, crop
 from scripts.lib.small_vessel.posterior import FEATURES, features_of
 from scripts.lib.small_vessel.tissues import TissueError
-from scripts.lib.small_vessel.wmh import inner_tissue, prepare_brain
+from scripts.lib.small_vessel.wmh import place_of, prepare_brain
 from training.flairs import draw_head, draw_scan
 
 PRIORS = ("wm", "gm", "ventricles")
@@ -66,7 +66,7 @@ def samples_of(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
     except TissueError as problem:
         print(f"{path.name}: left out: {problem}")
         return None
-    place = inner_tissue(brain, settings) & (brain.white > settings["wm_prior_min"])
+    place = place_of(brain, settings)
     features, lesion = features_of(brain, place), truth[place]
     grey = (brain.levels.gm - brain.levels.wm) / (brain.levels.wm - brain.levels.csf)
     near = ndimage.binary_dilation(truth, iterations=2)[place] | (features[:, FEATURES.index("level")] > 0.5 * grey)
@@ -109,8 +109,8 @@ def rounded(values: np.ndarray) -> np.ndarray:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--heads", type=int, default=5)
-    parser.add_argument("--scans", type=int, default=5)
+    parser.add_argument("--heads", type=int, default=40)
+    parser.add_argument("--scans", type=int, default=4)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--scratch", type=Path, default=Path("build/training"))
     parser.add_argument("--out", type=Path, default=Path("resources/wmh_model/model.json"))
@@ -119,7 +119,7 @@ def main() -> None:
     features, lesion, weights = (np.concatenate(part) for part in zip(*(f for f in found if f), strict=True))
     content = fit(features, lesion, weights)
     used = sum(f is not None for f in found)
-    content |= {"version": f"2 (seed {options.seed}, {options.heads} heads, {used} scans)"}
+    content |= {"version": f"3 (seed {options.seed}, {options.heads} heads, {used} scans)"}
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     print(f"{options.out} written: {len(lesion)} voxels of {used} scans")

@@ -21,7 +21,13 @@ from scripts.lib.images import Image, bounding_box
 from scripts.lib.mni152 import mni152_map
 from scripts.lib.small_vessel.tissues import template_prior
 from scripts.lib.template import BRAIN_LEVEL
+from training.lesions import draw_wmh, punctate, scattered
 
+PLEXUS_MNI_MM = ((24.0, -38.0, 8.0), (18.0, -26.0, 18.0), (33.0, -24.0, -12.0))  # atrium, body, temporal horn
+HORNS_MNI_MM = ((15.0, 32.0, 5.0), (29.0, -50.0, 12.0), (20.0, 12.0, 22.0))  # frontal and occipital horn, body
+LIMBIC_MNI_MM = ((24.0, -6.0, -20.0), (28.0, -24.0, -12.0), (38.0, 2.0, -4.0))  # amygdala, hippocampus, insula
+WMH_CONTRAST = (0.25, 1.1)  # level of WMH above white matter, as a share of its contrast to CSF
+MOTTLE = 0.08  # largest SD of white matter's slow texture, as such a share: on four real scans 0.04 to 0.08 at 6 mm
 FIELD_MM = (168.0, 206.0, 160.0)  # the brain and some of what is around it
 
 
@@ -77,21 +83,28 @@ def draw_head(rng: np.random.Generator) -> Head:
 def draw_scan(rng: np.random.Generator, head: Head) -> Scan:
     """One FLAIR of the head with a random load of WMH, contrast, artefacts and grid."""
     thickness_mm = float(np.exp(rng.uniform(np.log(1.0), np.log(8.0))))
-    load_cm3 = float(np.exp(rng.uniform(np.log(0.5), np.log(120))))
-    return scan_of(rng, draw_state(rng, head, load_cm3), thickness_mm)
+    load_cm3 = float(np.exp(rng.uniform(np.log(0.3), np.log(120))))
+    return scan_of(rng, draw_state(rng, head, load_cm3, varied=True), thickness_mm, varied=True)
 
 
-def draw_state(rng: np.random.Generator, head: Head, load_cm3: float, keep_load: bool = False) -> State:
+def draw_state(
+    rng: np.random.Generator, head: Head, load_cm3: float, keep_load: bool = False, varied: bool = False
+) -> State:
     """WMH of the head about and beyond the load, and its signal in a random contrast.
 
-    keep_load: lesions scattered anywhere are added only where they do not double the load.
+    keep_load: lesions scattered anywhere are added only where they do not double the load; varied: with many small ones
+    and borders of any softness.
     """
     wmh, more = draw_wmh(rng, head, load_cm3), scattered(rng, head)
     both = np.maximum(wmh, more)
     if not keep_load or both.sum() * head.grid.voxel_mm3 / 1000 < 2 * load_cm3:
         wmh = both
+    if varied:
+        soft = ndimage.gaussian_filter(wmh, float(rng.uniform(0, 1.2)))
+        wmh = np.maximum(soft * np.clip(2 * head.anatomy.white, 0, 1), punctate(rng, head))
     recipe = {"wmh_cm3": float(wmh.sum()) * head.grid.voxel_mm3 / 1000}
-    return State(head, wmh, tissue_levels(rng, head, wmh, recipe), recipe)
+    signal = tissue_levels(rng, head, wmh, recipe, varied)
+    return State(head, wmh, add_bright_structures(rng, head, signal, wmh, recipe) if varied else signal, recipe)
 
 
 def draw_change(rng: np.random.Generator, head: Head, load_cm3: float) -> tuple[State, State]:
@@ -109,10 +122,17 @@ def draw_change(rng: np.random.Generator, head: Head, load_cm3: float) -> tuple[
     return states[0], states[1]
 
 
-def scan_of(rng: np.random.Generator, state: State, thickness_mm: float, extracted: bool | None = None) -> Scan:
+def scan_of(
+    rng: np.random.Generator,
+    state: State,
+    thickness_mm: float,
+    extracted: bool | None = None,
+    varied: bool = False,
+) -> Scan:
     """One scan of a state of a head: pose, slices, shading, blur, noise, errors of the priors, all drawn anew.
 
-    extracted: whether all but the brain was taken away, as some tool would; None: one time in two.
+    extracted: whether all but the brain was taken away, as some tool would; None: one time in two. varied: noise as
+    grainy as on resampled images, and some shading that N4 cannot follow.
     """
     head, recipe = state.head, state.recipe | {"slice_mm": thickness_mm}
     pose = random_pose(rng, 4.0, 4.0)
@@ -125,7 +145,7 @@ def scan_of(rng: np.random.Generator, state: State, thickness_mm: float, extract
 
     maps = {name: scanned(volume) for name, volume in misplaced_priors(rng, head).items()}
     brain = maps.pop("brain") > 0.5
-    image = receive(rng, scanned(state.signal), grid, recipe)
+    image = receive(rng, scanned(state.signal), grid, recipe, varied)
     half = rng.random() < 0.5
     if half if extracted is None else extracted:  # the true brain, a little too large or too small
         inside = smooth_step(head.anatomy.intracranial + float(rng.uniform(-2.0, 2.5)), 1.0).astype(np.float32)
@@ -135,50 +155,26 @@ def scan_of(rng: np.random.Generator, state: State, thickness_mm: float, extract
     return Scan(Image(image.astype(np.float32), grid.affine), brain, maps, scanned(state.wmh) >= 0.5, pose, recipe)
 
 
-def draw_wmh(rng: np.random.Generator, head: Head, volume_cm3: float) -> np.ndarray:
-    """Share of WMH per voxel: about the ventricles and in deep white matter, in a random mixture, up to the volume."""
-    grid, share = head.grid, np.zeros(head.grid.shape, np.float32)
-    flat = np.flatnonzero(head.anatomy.white > 0.7)
-    wide, middle, fine = (smooth_noise(rng, grid, scale).ravel()[flat] for scale in (30.0, 12.0, 5.0))
-    distance = head.to_ventricle_mm.ravel()[flat]
-    about = -distance / rng.uniform(2, 6) + rng.uniform(0.2, 1.0) * wide + rng.uniform(0.2, 0.8) * middle
-    deep = middle + rng.uniform(0.2, 0.8) * fine + 0.5 * wide - 4.0 * (distance < 8)
-    part = float(rng.beta(1.5, 1.5))
-    for prone, volume in ((about, volume_cm3 * part), (deep, volume_cm3 * (1 - part))):
-        wanted = min(round(1000 * volume / grid.voxel_mm3), len(flat) // 2)
-        share.ravel()[flat[np.argpartition(-prone, wanted)[:wanted]]] = 1
-    pieces, _ = ndimage.label(share)
-    share[(np.bincount(pieces.ravel()) * grid.voxel_mm3 < rng.uniform(4, 20))[pieces]] = 0
-    return ndimage.gaussian_filter(share, 0.6) * (1 - head.csf)
-
-
-def scattered(rng: np.random.Generator, head: Head) -> np.ndarray:
-    """Share of WMH that keep to no rule of place: up to 30 ragged ellipsoids of 3-16 mm anywhere in white matter."""
-    grid, share = head.grid, np.zeros(head.grid.shape, np.float32)
-    if rng.random() < 0.3:
-        return share
-    places = np.argwhere(head.anatomy.white[::2, ::2, ::2] > 0.6) * 2
-    ragged = smooth_noise(rng, grid, 4.0)
-    for centre in places[rng.integers(len(places), size=int(rng.integers(1, 30)))]:
-        radii = np.exp(rng.uniform(np.log(1.5), np.log(8.0))) * rng.uniform(0.6, 1.6, 3) / grid.voxel_mm
-        reach = np.ceil(radii * 1.5).astype(int) + 1
-        box = tuple(map(slice, np.maximum(centre - reach, 0), np.minimum(centre + reach + 1, grid.shape)))
-        x, y, z = np.ogrid[box]
-        form = np.sqrt(sum(((a - c) / r) ** 2 for a, c, r in zip((x, y, z), centre, radii, strict=True)))
-        share[box] = np.maximum(share[box], smooth_step((form - 1 + 0.25 * ragged[box]) * radii.min(), 1.5))
-    return share * np.clip(2 * head.anatomy.white - 0.2, 0, 1)
-
-
-def tissue_levels(rng: np.random.Generator, head: Head, wmh: np.ndarray, recipe: dict[str, float]) -> np.ndarray:
+def tissue_levels(
+    rng: np.random.Generator, head: Head, wmh: np.ndarray, recipe: dict[str, float], varied: bool = False
+) -> np.ndarray:
     """Signal on the head grid; normal white matter is 1. Adds the levels drawn to `recipe`.
 
     Cortex differs from place to place (limbic cortex is brighter), white matter is mottled, bright along the ventricles
     (ependyma, caps) and in broad faint bands, as it is in people without lesions; lesions differ among themselves.
     """
     grid, to_ventricle = head.grid, head.to_ventricle_mm
-    grey, csf = float(rng.uniform(1.03, 1.45)), float(rng.uniform(0.05, 0.5))
-    bright = max(grey + float(rng.uniform(-0.03, 0.3)), 1 + float(rng.uniform(0.25, 0.9)))
-    recipe |= {"gm": grey, "csf": csf, "wmh": bright, "mottle": float(rng.uniform(0, 0.05))}
+    if varied:
+        csf = float(rng.uniform(0.05, 0.5))
+        contrast = 1 - csf
+        grey = 1 + contrast * float(rng.uniform(0.03, 0.55))
+        bright = 1 + contrast * float(np.exp(rng.uniform(*np.log(WMH_CONTRAST))))
+        mottle_sd = contrast * float(rng.uniform(0, MOTTLE))
+    else:
+        grey, csf = float(rng.uniform(1.03, 1.45)), float(rng.uniform(0.05, 0.5))
+        bright = max(grey + float(rng.uniform(-0.03, 0.3)), 1 + float(rng.uniform(0.25, 0.9)))
+        mottle_sd = float(rng.uniform(0, 0.05))
+    recipe |= {"gm": grey, "csf": csf, "wmh": bright, "mottle": mottle_sd}
     levels = {"white": 1.0, "grey": grey, "csf": csf, "air": 0.02, "compact": float(rng.uniform(0.02, 0.3))}
     levels |= {name: float(rng.uniform(0.2, 1.6)) for name in ("muscle", "fat", "marrow", "blood")}
     signal = sum(np.float32(levels[name]) * share for name, share in head.shares.items())
@@ -193,6 +189,34 @@ def tissue_levels(rng: np.random.Generator, head: Head, wmh: np.ndarray, recipe:
     signal += wmh * (1 + rise * unlike.astype(np.float32) - signal)
     flow = np.clip(smooth_noise(rng, grid, 8.0) - 1.2, 0, 1) * np.float32(rng.uniform(0, 0.8))  # CSF that moves
     return (signal + head.shares["csf"] * flow).astype(np.float32)
+
+
+def add_bright_structures(
+    rng: np.random.Generator, head: Head, signal: np.ndarray, wmh: np.ndarray, recipe: dict[str, float]
+) -> np.ndarray:
+    """The signal with what is bright on FLAIR in everyone: the ventricles' caps, limbic grey matter, choroid plexus."""
+    rise = recipe["wmh"] - 1
+    limbic = np.float32(rng.uniform(0, 0.4) * rise) * about(head, LIMBIC_MNI_MM, 10.0)
+    caps = np.float32(rng.uniform(0, 0.5) * rise) * about(head, HORNS_MNI_MM, float(rng.uniform(6, 12)))
+    caps *= np.exp(-head.to_ventricle_mm / np.float32(rng.uniform(2, 5)))
+    signal = signal + head.shares["grey"] * limbic + head.shares["white"] * (1 - wmh) * caps
+    level = np.float32(rng.uniform(0.7, 1 + 1.2 * rise))
+    lumps = np.clip(rng.uniform(-0.5, 2.0) + smooth_noise(rng, head.grid, 4.0), 0, 1) * head.anatomy.ventricle
+    plexus = lumps * np.clip(2 * about(head, PLEXUS_MNI_MM, float(rng.uniform(4, 10))), 0, 1)
+    return (signal + plexus * np.maximum(level - signal, 0)).astype(np.float32)
+
+
+def about(head: Head, points_mni_mm: tuple[tuple[float, float, float], ...], sigma_mm: float) -> np.ndarray:
+    """Volume on the head's grid that falls off from 1, as a Gaussian, about points of the right and their mirrored."""
+    sides = np.array(points_mni_mm)[None] * np.array([[[1.0, 1.0, 1.0]], [[-1.0, 1.0, 1.0]]])
+    found = np.zeros(head.grid.shape, np.float32)
+    for point in head.to_head(sides.reshape(-1, 3)):
+        x, y, z = (
+            np.exp(-(((axis.ravel() - mm) / sigma_mm) ** 2) / 2, dtype=np.float32)
+            for axis, mm in zip(head.grid.axes_mm(), point, strict=True)
+        )
+        found = np.maximum(found, x[:, None, None] * y[:, None] * z)
+    return found
 
 
 def misplaced_priors(rng: np.random.Generator, head: Head) -> dict[str, np.ndarray]:
@@ -236,12 +260,20 @@ def slices(rng: np.random.Generator, thickness_mm: float, pose: np.ndarray) -> G
     return oriented_grid(shape, steps, axes, centre, tilt)
 
 
-def receive(rng: np.random.Generator, image: np.ndarray, grid: Grid, recipe: dict[str, float]) -> np.ndarray:
+def receive(
+    rng: np.random.Generator, image: np.ndarray, grid: Grid, recipe: dict[str, float], varied: bool
+) -> np.ndarray:
     """What the scanner adds: blur in the plane, shading, a ghost, Rician noise; in arbitrary units."""
     recipe |= {"noise": float(np.exp(rng.uniform(np.log(0.008), np.log(0.08)))), "ghost": float(rng.uniform(0, 0.04))}
     blur = float(rng.uniform(0, 0.7))
     image = ndimage.gaussian_filter(image, [blur, blur, 0])
     image = image * np.exp(np.float32(rng.uniform(0.02, 0.2)) * smooth_noise(rng, grid, 80.0))
     image = image + np.float32(recipe["ghost"]) * np.roll(image, image.shape[1] // 2, axis=1)
-    noise = recipe["noise"] * rng.standard_normal((2, *image.shape), dtype=np.float32)
+    noise = rng.standard_normal((2, *image.shape), dtype=np.float32)
+    if varied:
+        image = image * np.exp(np.float32(rng.uniform(0, 0.05)) * smooth_noise(rng, grid, 45.0))
+        grain = float(rng.uniform(0, 0.9)) if rng.random() < 0.5 else 0.0
+        noise = ndimage.gaussian_filter(noise, [0, grain, grain, grain])
+        noise /= noise.std()
+    noise *= np.float32(recipe["noise"])
     return np.hypot(image + noise[0], noise[1]) * np.float32(rng.uniform(50, 2000))

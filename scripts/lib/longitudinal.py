@@ -23,12 +23,12 @@ from scripts.lib.small_vessel.fazekas import FAZEKAS, MEASURES, measure_wmh
 from scripts.lib.small_vessel.posterior import Model
 from scripts.lib.small_vessel.tissues import TissueError
 from scripts.lib.small_vessel.wmh import (
+    bright_level,
     evidence,
     label_of,
     mask_of,
     prepare_brain,
     probability,
-    seed_level,
     suspected_infarct_mm3,
 )
 from scripts.lib.tables import OK, REVIEW, join_reasons
@@ -191,15 +191,13 @@ def wmh_pair(visits: Sequence[Visit], model: Model, settings: Mapping[str, Any],
     if len(given) == 2:
         return WmhPair(given, ventricles, "")
     scores = [evidence(ready, settings) for ready in brains]
-    seeds = [seed_level(ready, settings) for ready in brains]
     found = [
-        mask_of(score, probability(ready, model, score > -np.inf), seed, ready.flair.voxel_mm, settings)
-        for score, seed, ready in zip(scores, seeds, brains, strict=True)
+        mask_of(score, probability(ready, model, score > -np.inf), ready.flair.voxel_mm, settings)
+        for score, ready in zip(scores, brains, strict=True)
     ]
-    masks = settle(found, scores, [seed / 2 for seed in seeds], difference_sd_min)
+    masks = settle(found, scores, [bright_level(ready, settings) / 2 for ready in brains], difference_sd_min)
     infarct = any(
-        suspected_infarct_mm3(mask, label_of(ready), ready, seed, settings)
-        for mask, ready, seed in zip(masks, brains, seeds, strict=True)
+        suspected_infarct_mm3(mask, label_of(ready), ready, settings) for mask, ready in zip(masks, brains, strict=True)
     )
     reason = join_reasons(
         "possible infarct among the hyperintensities" if infarct else None,

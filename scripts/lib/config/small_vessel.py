@@ -14,20 +14,22 @@ class WmhSettings(Section):
     """Iterations of N4 at each of its three levels."""
     smooth_mm: float = 0.8
     """Gaussian smoothing (sigma) along axes finer than 2 mm before grey values are judged."""
-    seed_above_gm_sd: float = 3.0
-    """A voxel this far above grey matter's level, in SDs of grey matter, is bright: a seed, if likely too."""
-    seed_sd_min: float = 3.5
-    """It must also lie this far above white matter's level."""
-    sure_probability: float = 0.8
-    """A voxel of this learned probability is a seed however bright it is; a bright one needs one half."""
-    seed_height_share: float = 0.4
-    """Least share of the height of the scan's lesions (mean of the brightest seeds) that a seed reaches."""
-    grow_probability: float = 0.1
-    """Least learned probability into which a lesion grows."""
-    grow_height_share: float = 0.33
-    """Least share of that height into which a lesion grows."""
+    seed_probability: float = 0.7
+    """A voxel of this learned probability is a seed of a lesion."""
     seed_mm3_min: float = 5.0
-    """Seeds are connected pieces of at least this volume; from there a lesion grows to half of its own height."""
+    """Seeds are connected pieces of at least this volume."""
+    seed_height_share: float = 0.55
+    """Least share of the height of the scan's lesions (median evidence of the seeds) that a seed reaches."""
+    grow_probability: float = 0.25
+    """Least learned probability into which a lesion grows."""
+    grow_height_share: float = 0.5
+    """Least share of that height into which a lesion grows."""
+    edge_height_share: float = 0.45
+    """A lesion ends where its evidence falls below this share of its height around."""
+    bright_above_gm_sd: float = 3.0
+    """What lies this far above grey matter's level, in SDs of grey matter, is bright by itself (infarcts, change)."""
+    bright_sd_min: float = 3.5
+    """It must also lie this far above white matter's level."""
     lesion_mm3_min: float = 5.0
     """Smaller lesions are dropped."""
     wm_prior_min: float = 0.25

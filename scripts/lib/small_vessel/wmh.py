@@ -111,21 +111,23 @@ def prepare_brain(
 def evidence(brain: Brain, settings: Mapping[str, Any]) -> np.ndarray:
     """Evidence for WMH per voxel (float32): SDs above what is normal there, -inf where WMH cannot be.
 
-    Normal is white matter's level, raised towards grey matter's where the voxel is surely cortex. Left out: CSF, the
-    surface of the brain, the septum and the choroid plexus (what the ventricles enclose), and places that are white
-    matter neither by the prior nor by nearness to the ventricles.
+    Normal is white matter's level, raised towards grey matter's where the voxel is surely cortex.
     """
     above = brain.levels.z_of(brain.flair.data) - brain.gm_z * brain.grey
+    return np.where(place_of(brain, settings), above, -np.inf).astype(np.float32)
+
+
+def place_of(brain: Brain, settings: Mapping[str, Any]) -> np.ndarray:
+    """Mask of where WMH can be.
+
+    Left out: CSF, the surface of the brain, the septum and the choroid plexus (what the ventricles enclose), and places
+    that are white matter neither by the prior nor by nearness to the ventricles.
+    """
+    tissue = brain.mask & ~brain.csf_like & (brain.depth_mm > settings["surface_mm"])
+    tissue &= ~closed(brain.ventricles, settings["enclosed_mm"], brain.flair.voxel_mm)
     white = brain.white
     near = (brain.from_ventricles_mm < settings["near_ventricle_mm"]) & (white > settings["wm_prior_min"] / 2.5)
-    place = inner_tissue(brain, settings) & ((white > settings["wm_prior_min"]) | near)
-    return np.where(place, above, -np.inf).astype(np.float32)
-
-
-def inner_tissue(brain: Brain, settings: Mapping[str, Any]) -> np.ndarray:
-    """Mask of the brain without CSF, its surface, and what the ventricles enclose (septum, choroid plexus)."""
-    tissue = brain.mask & ~brain.csf_like & (brain.depth_mm > settings["surface_mm"])
-    return tissue & ~closed(brain.ventricles, settings["enclosed_mm"], brain.flair.voxel_mm)
+    return tissue & ((white > settings["wm_prior_min"]) | near)
 
 
 def probability(brain: Brain, model: Model, place: np.ndarray) -> np.ndarray:
@@ -135,54 +137,38 @@ def probability(brain: Brain, model: Model, place: np.ndarray) -> np.ndarray:
     return found
 
 
-def mask_of(
-    score: np.ndarray, likely: np.ndarray, seed: float, voxel_mm: np.ndarray, settings: Mapping[str, Any]
-) -> np.ndarray:
-    """Seeds, in pieces of `seed_mm3_min`, grown to half of the height of their lesion.
+def mask_of(score: np.ndarray, likely: np.ndarray, voxel_mm: np.ndarray, settings: Mapping[str, Any]) -> np.ndarray:
+    """Seeds, in pieces of `seed_mm3_min`, grown by probability and ended by the height of the lesions.
 
-    A seed is bright and likelier WMH than not (evidence >= `seed`, probability >= 0.5), or sure (`sure_probability`),
-    and reaches `seed_height_share` of the height of the scan's lesions: where the noise is low, the faint broad bands
-    of normal white matter are bright by the noise, but not beside lesions. Growing goes on while the evidence is half
-    of `seed` and `grow_height_share` of that height, and the probability `grow_probability`, and stops at half of
-    the height around (the highest smoothed evidence in a cube of 8 mm, at most the lesion's 90th percentile), so that a
-    border blurred by the scanner is drawn where it would be for a sharp edge, and a faint part away from a bright one
-    stays. Lesions under `lesion_mm3_min` are dropped.
+    A seed has the learned probability `seed_probability`, and `seed_height_share` of the height of the scan's lesions:
+    the median evidence of the seeds, which a few very bright ones do not move. A lesion grows from it where it has
+    `grow_probability` and `grow_height_share` of that height, so that where the noise is low the faint broad bands of
+    normal white matter beside lesions stay out. It ends at `edge_height_share` of the height around (the highest
+    smoothed evidence in a cube of 8 mm, at most the lesion's 90th percentile): a border that the scanner blurs is
+    likely WMH farther out than it is. Lesions under `lesion_mm3_min` are dropped.
     """
     voxel_mm3 = float(np.prod(voxel_mm))
     seeds_min = settings["seed_mm3_min"] / voxel_mm3
-    sure = likely >= settings["sure_probability"]
-    seeds = drop_small(sure | ((score >= seed) & (likely >= 0.5)), seeds_min)
-    height = lesion_height(score[seeds], voxel_mm3)
+    seeds = drop_small(likely >= settings["seed_probability"], seeds_min)
+    height = float(np.median(score[seeds])) if seeds.any() else 0.0
     seeds = drop_small(seeds & (score >= settings["seed_height_share"] * height), seeds_min)
-    least = max(seed / 2, settings["grow_height_share"] * height)
-    open_to = seeds | ((score >= least) & (likely >= settings["grow_probability"]))
-    wide = ndimage.binary_propagation(seeds, NEIGHBOURS_26, mask=open_to)
+    open_to = (likely >= settings["grow_probability"]) & (score >= settings["grow_height_share"] * height)
+    wide = ndimage.binary_propagation(seeds, NEIGHBOURS_26, mask=seeds | open_to)
     lesions, count = ndimage.label(wide, NEIGHBOURS_26)
     if not count:
         return wide
     peaks = ndimage.labeled_comprehension(score, lesions, np.arange(1, count + 1), _p90, float, 0.0)
     smoothed = np.where(wide, smooth(score, wide, 1.0, voxel_mm), 0)
     around = ndimage.maximum_filter(smoothed, size=2 * np.round(4.0 / voxel_mm).astype(int) + 1)
-    mask = wide & (score >= 0.5 * np.minimum(np.concatenate([[0.0], peaks])[lesions], around))
+    here = np.minimum(np.concatenate([[0.0], peaks])[lesions], around)
+    mask = wide & (score >= settings["edge_height_share"] * here)
     return drop_small(mask, settings["lesion_mm3_min"] / voxel_mm3)
 
 
-def lesion_height(scores: np.ndarray, voxel_mm3: float) -> float:
-    """Height of a scan's lesions: mean evidence of the brightest twentieth of the seeds, of 200 mm3 at least.
-
-    Both, so that a single small lesion counts among many faint voxels, and a few bright voxels do not among many
-    lesions. 0 without seeds.
-    """
-    if not scores.size:
-        return 0.0
-    count = min(scores.size, max(round(scores.size / 20), round(200 / voxel_mm3), 1))
-    return float(np.partition(scores, -count)[-count:].mean())
-
-
-def seed_level(brain: Brain, settings: Mapping[str, Any]) -> float:
-    """Evidence from which a voxel is WMH by itself, SDs of white matter: above what grey matter reaches."""
+def bright_level(brain: Brain, settings: Mapping[str, Any]) -> float:
+    """Evidence from which a voxel is bright by itself, SDs of white matter: above what grey matter reaches."""
     grey_spread = brain.levels.gm_sd / brain.levels.wm_sd
-    return max(float(settings["seed_sd_min"]), brain.gm_z + float(settings["seed_above_gm_sd"]) * grey_spread)
+    return max(float(settings["bright_sd_min"]), brain.gm_z + float(settings["bright_above_gm_sd"]) * grey_spread)
 
 
 def label_of(brain: Brain) -> np.ndarray:
@@ -209,15 +195,14 @@ def segment_wmh(
         {name: prior[box] for name, prior in priors.items()},
         settings,
     )
-    seed = seed_level(ready, settings)
     score = evidence(ready, settings)
-    found = mask_of(score, probability(ready, model, score > -np.inf), seed, cropped.voxel_mm, settings)
+    found = mask_of(score, probability(ready, model, score > -np.inf), cropped.voxel_mm, settings)
     labels = label_of(ready)
-    infarct_mm3 = suspected_infarct_mm3(found, labels, ready, seed, settings)
+    infarct_mm3 = suspected_infarct_mm3(found, labels, ready, settings)
     mask, tissues = (paste(part, box, flair.data.shape) for part in (found, labels))
     facts = {
         "model": model.version,
-        "seed_sd": round(seed, 3),
+        "bright_sd": round(bright_level(ready, settings), 3),
         "grey_levels": {name: round(float(value), 3) for name, value in vars(ready.levels).items()},
         "suspected_infarct_cm3": round(infarct_mm3 / 1000, 3),
     }
@@ -250,9 +235,7 @@ def judge(
     return (REVIEW if reason else OK), reason
 
 
-def suspected_infarct_mm3(
-    mask: np.ndarray, labels: np.ndarray, brain: Brain, seed: float, settings: Mapping[str, Any]
-) -> float:
+def suspected_infarct_mm3(mask: np.ndarray, labels: np.ndarray, brain: Brain, settings: Mapping[str, Any]) -> float:
     """Volume (mm3) of the lesions that look like parts of an infarct.
 
     Such a lesion goes on, as bright, into places that are no white matter (the cortex), or surrounds a CSF cavity where
@@ -261,7 +244,7 @@ def suspected_infarct_mm3(
     voxel_mm = brain.flair.voxel_mm
     voxels_min = settings["infarct_outside_mm3_min"] / brain.flair.voxel_volume_mm3
     depth, white = brain.depth_mm, brain.white
-    bright = (brain.levels.z_of(brain.flair.data) >= seed) & brain.mask & (depth > 2) & ~mask
+    bright = (brain.levels.z_of(brain.flair.data) >= bright_level(brain, settings)) & brain.mask & (depth > 2) & ~mask
     cavity = (labels == CSF) & (white > 0.5) & (depth > 8)
     signs = [ndimage.binary_opening(sign, ball(1.5, voxel_mm)) for sign in (bright, cavity)]
     beside = dilate_26(drop_small(signs[0], voxels_min) | drop_small(signs[1], voxels_min))
