@@ -31,6 +31,8 @@ from scripts.lib.images import Image, map_points, mask_points, matrix_ras, resam
 from scripts.lib.tables import FAILED, OK
 
 CT_WINDOW_HU = (-200.0, 900.0)
+# The last level's grey scale: brain, fluid and haemorrhage lie within 100 HU, three bins of a histogram over the window
+LAST_HU, LAST_GREY = (-200.0, -20.0, 80.0, 900.0), (0.0, 0.15, 0.85, 1.0)
 BRAIN_HU = (0.0, 80.0)
 BONE_HU_MIN = 200.0
 PARTIAL_SHARE = 0.75  # a head of less than this share of the other one's volume is a part of it: its centre is no guide
@@ -40,10 +42,12 @@ SLAB_START_SAMPLES = 4000  # of a slab's second search
 STARTS_KEPT = 4
 COARSE_SAMPLES = 8000
 FINE_SAMPLES = 28000
+LAST_SAMPLES = 80000
 MRI_SAMPLES = 14000  # of two MRIs: as exact as with twice as many (0.2 mm) in half the time
 NEAR_MM = 4.0  # rough ends, on few samples, that lie this close together are one end
 RESTART_TURNS_DEG = (4.0, -3.0, 2.0)
 RESTART_SHIFT_MM = 4.0
+BINS, LAST_BINS = 32, 64  # of the joint histogram
 SLAB_MM = 100.0
 SLAB_HEIGHTS_MM = (-45.0, -15.0, 15.0, 45.0)
 SLAB_MORE_HEIGHTS_MM = (-75.0, *SLAB_HEIGHTS_MM)  # the skull base too, which many slabs end above
@@ -170,8 +174,8 @@ def register_rigid(
     the best of them, and a disturbed copy of it with other samples, go on to the fine one. The result is the middle
     between the best end and the end nearest to it, whose mean distance over the head is `restart_spread_mm`; above the
     setting the status is failed, after two further restarts, and for a slab after a second search from more starts.
-    With a CT it goes on from there at `last_mm`, where a 2 mm copy of thin bone no longer pulls. Deterministic for one
-    thread and a seed.
+    With a CT it goes on from there at `last_mm`, where a 2 mm copy of thin bone no longer pulls, in a grey scale that
+    tells brain from fluid. Deterministic for one thread and a seed.
     """
     fixed_ready = prepare(fixed, fixed_is_ct, settings["fine_mm"])
     moving_ready = prepare(moving, moving_is_ct, settings["fine_mm"])
@@ -193,13 +197,14 @@ def register_rigid(
 
 
 def sharper(image: Image, ready: Prepared, is_ct: bool, voxel_mm: float) -> Image:
-    """An image as `prepare` made it ready for its finest level, at a smaller voxel size."""
+    """An image as `prepare` made it ready for its finest level, at a smaller voxel size; a CT in the last level's greys."""
     grey = (ready.finish or ready).image.data
     small = shrink(image, voxel_mm)
     if is_ct and not ready.finish:
         near = dilate_mm(ready.mask, AROUND_HEAD_MM, ready.image.voxel_mm)
         near_here = resample(ready.image.with_data(near.astype(np.float32)), small, interpolation="nearest")
         small = without_surroundings(small, near_here.data > 0.5)
+        return small.with_data(np.interp(small.data, LAST_HU, LAST_GREY).astype(np.float32))
     return small.with_data(np.clip(small.data, grey.min(), grey.max()))
 
 
@@ -238,7 +243,7 @@ def _search(
     elif not np.isfinite(metric):
         status, reason = FAILED, "the images do not overlap from any start"
     elif last:
-        transform = fine.finer(*last).optimise(transform, FINE_SAMPLES, seed, END_TOLERANCE)[1]
+        transform = fine.finer(*last).optimise(transform, LAST_SAMPLES, seed, END_TOLERANCE)[1]
     return RigidResult(transform, spread, metric, status, reason)
 
 
@@ -312,6 +317,8 @@ def best_end(matcher: Matcher, starts: Sequence[Start], seed: int, samples: int 
 class Matcher:
     """Mutual information between two prepared images at one voxel size, and its optimisation from a start."""
 
+    bins = BINS
+
     def __init__(self, fixed: Prepared, moving: Prepared, voxel_mm: float) -> None:
         # Some background around the head lets its outline count. Where one image is brain-extracted and the other is
         # not, the outline of the first is no anatomy: only what lies inside it is compared.
@@ -327,6 +334,7 @@ class Matcher:
         """The same masks over other copies of the images, of smaller voxels."""
         other = copy(self)
         other.fixed, other.moving = to_sitk(fixed), to_sitk(moving)
+        other.bins = LAST_BINS
         shrunken = np.prod(other.fixed.GetSpacing()) / np.prod(self.fixed.GetSpacing())
         other.voxels, other.voxel_mm = round(self.voxels / shrunken), self.voxel_mm * float(np.cbrt(shrunken))
         return other
@@ -334,7 +342,7 @@ class Matcher:
     def optimise(self, start: Start, samples: int, seed: int, tolerance: float) -> tuple[float, Start]:
         """Metric (lower is better; infinite where the images do not overlap) and the transform reached."""
         method = sitk.ImageRegistrationMethod()
-        method.SetMetricAsMattesMutualInformation(32)
+        method.SetMetricAsMattesMutualInformation(self.bins)
         method.SetMetricFixedMask(self.fixed_mask)
         if self.moving_mask is not None:
             method.SetMetricMovingMask(self.moving_mask)
