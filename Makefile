@@ -45,7 +45,7 @@ build/heldout/.made: .venv/.installed $(wildcard demo/*.py)
 	@$(ONE_THREAD) $(BIN)/python -m demo --out build/heldout --subjects 40 --seed 2026 --jobs $(CORES)
 	@touch $@
 
-# 200 random poses of eight heads; only the second search of slabs was chosen on them, on eight cases
+# 200 random poses of eight heads; on some of them were chosen: slabs' second search (8), the last level's greys (15)
 validate-poses: build/poses/.made
 	@$(BIN)/python -m tests.validation.poses --run build/poses --cases 200 --jobs $(CORES) --out docs/registration.md
 
