@@ -24,7 +24,7 @@ from scripts.lib.images import mask_points, moved, voxel_edges_mm
 N_ANGLES = 48
 RADIUS_STEP_MM = 0.25
 BEYOND_MM = 3.0  # bone further than this from the lumen is not looked for
-WINDOW_MM = 12.0  # along the artery: calcium that stands out over less than half of it is seen
+WINDOW_MM = 20.0  # along the artery: calcium that stands out over less than half of it is seen
 WINDOW_ANGLES = 5
 OPEN_SHARE = 0.25  # of the radius: an opening with less room than this is no lumen
 HIDDEN_MM = 2.0
