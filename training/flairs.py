@@ -162,6 +162,7 @@ def tissue_levels(
 
     Cortex differs from place to place (limbic cortex is brighter), white matter is mottled, bright along the ventricles
     (ependyma, caps) and in broad faint bands, as it is in people without lesions; lesions differ among themselves.
+    varied: contrast of WMH and texture of white matter as on real scans (`WMH_CONTRAST`, `MOTTLE`).
     """
     grid, to_ventricle = head.grid, head.to_ventricle_mm
     if varied:

@@ -197,7 +197,7 @@ def register_rigid(
 
 
 def sharper(image: Image, ready: Prepared, is_ct: bool, voxel_mm: float) -> Image:
-    """An image as `prepare` made it ready for its finest level, at a smaller voxel size; a CT in the last level's greys."""
+    """An image as `prepare` made it ready for its finest level, at a smaller voxel size; a whole CT in `LAST_GREY`."""
     grey = (ready.finish or ready).image.data
     small = shrink(image, voxel_mm)
     if is_ct and not ready.finish:
@@ -331,7 +331,7 @@ class Matcher:
         self.voxel_mm = voxel_mm
 
     def finer(self, fixed: Image, moving: Image) -> Matcher:
-        """The same masks over other copies of the images, of smaller voxels."""
+        """The same masks over other copies of the images, of smaller voxels, matched in `LAST_BINS`."""
         other = copy(self)
         other.fixed, other.moving = to_sitk(fixed), to_sitk(moving)
         other.bins = LAST_BINS
