@@ -92,8 +92,8 @@ def test_pseudo_ct_registration_error(out):
     targets, to_ct = np.array(truth["targets_t1_ras"]), np.linalg.inv(truth["ct_to_t1"])
     transform = read_transform(out / "sub-pseudo/ses-01/ct/sub-pseudo_ses-01_from-ct_to-T1w_mode-image_xfm.tfm")
     error_mm = np.linalg.norm(map_points(transform, targets) - (targets @ to_ct[:3, :3].T + to_ct[:3, 3]), axis=1)
-    assert error_mm.mean() < 0.6
-    assert error_mm.max() < 1.2
+    assert error_mm.mean() < 0.5
+    assert error_mm.max() < 1.0
 
 
 @pytest.mark.parametrize("visit", [1, 2])
