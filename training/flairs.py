@@ -48,12 +48,16 @@ class Scan:
 
 @dataclass(frozen=True)
 class State:
-    """A head with its WMH (share per voxel) and their signal in one contrast, on the head's grid; what was drawn."""
+    """A head with its WMH (share per voxel) and their signal in one contrast, on the head's grid; what was drawn.
+
+    varied: whether more of what real scans show is drawn, as for the model's fit, in its scans too.
+    """
 
     head: Head
     wmh: np.ndarray
     signal: np.ndarray
     recipe: dict[str, float]
+    varied: bool = False
 
 
 def draw_head(rng: np.random.Generator) -> Head:
@@ -84,7 +88,7 @@ def draw_scan(rng: np.random.Generator, head: Head) -> Scan:
     """One FLAIR of the head with a random load of WMH, contrast, artefacts and grid."""
     thickness_mm = float(np.exp(rng.uniform(np.log(1.0), np.log(8.0))))
     load_cm3 = float(np.exp(rng.uniform(np.log(0.3), np.log(120))))
-    return scan_of(rng, draw_state(rng, head, load_cm3, varied=True), thickness_mm, varied=True)
+    return scan_of(rng, draw_state(rng, head, load_cm3, varied=True), thickness_mm)
 
 
 def draw_state(
@@ -104,7 +108,9 @@ def draw_state(
         wmh = np.maximum(soft * np.clip(2 * head.anatomy.white, 0, 1), punctate(rng, head))
     recipe = {"wmh_cm3": float(wmh.sum()) * head.grid.voxel_mm3 / 1000}
     signal = tissue_levels(rng, head, wmh, recipe, varied)
-    return State(head, wmh, add_bright_structures(rng, head, signal, wmh, recipe) if varied else signal, recipe)
+    if varied:
+        signal = add_bright_structures(rng, head, signal, wmh, recipe)
+    return State(head, wmh, signal, recipe, varied)
 
 
 def draw_change(rng: np.random.Generator, head: Head, load_cm3: float) -> tuple[State, State]:
@@ -122,17 +128,11 @@ def draw_change(rng: np.random.Generator, head: Head, load_cm3: float) -> tuple[
     return states[0], states[1]
 
 
-def scan_of(
-    rng: np.random.Generator,
-    state: State,
-    thickness_mm: float,
-    extracted: bool | None = None,
-    varied: bool = False,
-) -> Scan:
+def scan_of(rng: np.random.Generator, state: State, thickness_mm: float, extracted: bool | None = None) -> Scan:
     """One scan of a state of a head: pose, slices, shading, blur, noise, errors of the priors, all drawn anew.
 
-    extracted: whether all but the brain was taken away, as some tool would; None: one time in two. varied: noise as
-    grainy as on resampled images, and some shading that N4 cannot follow.
+    extracted: whether all but the brain was taken away, as some tool would; None: one time in two. Of a varied state
+    noise is as grainy as on resampled images, and some shading is such that N4 cannot follow.
     """
     head, recipe = state.head, state.recipe | {"slice_mm": thickness_mm}
     pose = random_pose(rng, 4.0, 4.0)
@@ -145,7 +145,7 @@ def scan_of(
 
     maps = {name: scanned(volume) for name, volume in misplaced_priors(rng, head).items()}
     brain = maps.pop("brain") > 0.5
-    image = receive(rng, scanned(state.signal), grid, recipe, varied)
+    image = receive(rng, scanned(state.signal), grid, recipe, state.varied)
     half = rng.random() < 0.5
     if half if extracted is None else extracted:  # the true brain, a little too large or too small
         inside = smooth_step(head.anatomy.intracranial + float(rng.uniform(-2.0, 2.5)), 1.0).astype(np.float32)

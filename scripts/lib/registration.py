@@ -32,7 +32,7 @@ from scripts.lib.tables import FAILED, OK
 
 CT_WINDOW_HU = (-200.0, 900.0)
 # The last level's grey scale: brain, fluid and haemorrhage lie within 100 HU, three bins of a histogram over the window
-LAST_HU, LAST_GREY = (-200.0, -20.0, 80.0, 900.0), (0.0, 0.15, 0.85, 1.0)
+LAST_HU, LAST_GREY = (CT_WINDOW_HU[0], -20.0, 80.0, CT_WINDOW_HU[1]), (0.0, 0.15, 0.85, 1.0)
 BRAIN_HU = (0.0, 80.0)
 BONE_HU_MIN = 200.0
 PARTIAL_SHARE = 0.75  # a head of less than this share of the other one's volume is a part of it: its centre is no guide
