@@ -41,6 +41,14 @@ WALL_SIGNAL, PLAQUE_SIGNAL = 400.0, 470.0
 
 
 @dataclass(frozen=True)
+class Vein:
+    """A small vein as SWI shows it: points (n, 3) of its course in the head frame, and the share of signal left."""
+
+    points_mm: np.ndarray
+    signal: float
+
+
+@dataclass(frozen=True)
 class MrScan:
     """An MR image (int16), its grid and its pose (head frame -> the image's world)."""
 
@@ -67,9 +75,7 @@ def add_lacunes(signal: np.ndarray, head: Head, contrast: Contrast, state: Small
         paint(signal, head, blob, contrast.csf)
 
 
-def add_susceptibility(
-    rng: np.random.Generator, signal: np.ndarray, head: Head, state: SmallVessel, calcium: list
-) -> None:
+def add_susceptibility(signal: np.ndarray, head: Head, state: SmallVessel, calcium: list, veins: list[Vein]) -> None:
     """What SWI sees, in place: bleeds, veins, calcium, iron in the pallidum, dropout above the sinuses and ears."""
     for blob in state.microbleeds:
         paint(signal, head, blob, 60.0)
@@ -77,9 +83,8 @@ def add_susceptibility(
         voxels = voxels_near(centre[None], radius + 1.0, head.grid)
         gap = np.linalg.norm(head.grid.to_world(voxels) - centre, axis=1) - radius
         signal[tuple(voxels.T)] *= 1 - 0.8 * min(1.0, hu / 300) * smooth_step(gap, 1.2).astype(np.float32)
-    for vein in _veins(rng, head):
-        voxels = voxels_near(vein, 0.25, head.grid)
-        signal[tuple(voxels.T)] *= float(rng.uniform(0.3, 0.65))
+    for vein in veins:
+        signal[tuple(voxels_near(vein.points_mm, 0.25, head.grid).T)] *= vein.signal
     signal *= 1 - 0.6 * sagittal_sinus(head)
     iron = _bump(head, (17, -1, 0), (5, 8, 5)) + 0.7 * _bump(head, (10, -18, -13), (4, 5, 2.5))
     signal *= 1 - 0.28 * np.clip(iron, 0, 1)
@@ -101,8 +106,8 @@ def _bump(head: Head, centre: tuple[float, float, float], radii: tuple[float, fl
     return field
 
 
-def _veins(rng: np.random.Generator, head: Head) -> list[np.ndarray]:
-    """Cortical and medullary veins: gently bent lines through sulci and out of the ventricles' walls; points (n, 3)."""
+def draw_veins(rng: np.random.Generator, head: Head) -> list[Vein]:
+    """A person's cortical and medullary veins: gently bent lines through sulci and out of the ventricles' walls."""
     a = head.anatomy
     sulci = np.argwhere((head.csf > 0.6) & (a.intracranial < -3) & (a.intracranial > -22) & (head.to_ventricle_mm > 15))
     walls = np.argwhere((head.to_ventricle_mm > 1) & (head.to_ventricle_mm < 3) & (a.white > 0.8))
@@ -113,7 +118,7 @@ def _veins(rng: np.random.Generator, head: Head) -> list[np.ndarray]:
             turns = direction / np.linalg.norm(direction) + np.cumsum(rng.normal(0, 0.08, (length, 3)), axis=0)
             veins.append(head.grid.to_world(start + np.cumsum(turns, axis=0)))
     inside = [vein[head.sample(a.intracranial, vein) < -2] for vein in veins]
-    return [vein for vein in inside if len(vein) > 3]
+    return [Vein(vein, float(rng.uniform(0.3, 0.65))) for vein in inside if len(vein) > 3]
 
 
 def session_poses(rng: np.random.Generator, names: list[str]) -> dict[str, np.ndarray]:

@@ -67,13 +67,14 @@ def generate_subject(seed: int, label: str, spec: SubjectSpec, out: Path) -> Rec
     for ours in _calcium_of_plaques(rng, walls, spec):
         plaques = [p for p in plaques if apart(p, ours, head.curves)] + [ours]
     calcium = draw_distractors(stream(seed, label, "distractors"), head)
+    veins = mri.draw_veins(stream(seed, label, "veins"), head) if spec.swi else None
     days = int(stream(seed, label, "dates").integers(0, 700))
     dates = [FIRST_DAY + timedelta(days=days)]
     if spec.followup_years:
         dates.append(dates[0] + timedelta(days=round(365.25 * spec.followup_years)))
     for visit, (state, day) in enumerate(zip(states, dates, strict=True), start=1):
         session = _Session(seed, label, f"{visit:02d}", out, head, record)
-        scans = session.scan_brain(state, calcium, with_swi=spec.swi)
+        scans = session.scan_brain(state, calcium, veins)
         if visit == 1 and spec.wall_artery:
             session.scan_walls(state, walls, spec.readers)
         if visit == 1 and spec.ct != "none":
@@ -141,14 +142,15 @@ class _Session:
     def _truth_map(self, suffix: str, data: np.ndarray, grid: Grid) -> None:
         bids.write_nifti(self.truth.with_name(f"{self.prefix}_{suffix}.nii.gz"), data, grid)
 
-    def scan_brain(self, state: SmallVessel, calcium: list, with_swi: bool) -> dict[str, date | None]:
-        """T1w, FLAIR and (with_swi) SWI with their truth; returns the images made (name -> own date or None)."""
-        for name in ("T1w", "FLAIR", *(("swi",) if with_swi else ())):
+    def scan_brain(self, state: SmallVessel, calcium: list, veins: list[mri.Vein] | None) -> dict[str, date | None]:
+        """T1w, FLAIR and (with veins) SWI with their truth; returns the images made (name -> own date or None)."""
+        names = ("T1w", "FLAIR") if veins is None else ("T1w", "FLAIR", "swi")
+        for name in names:
             rng, contrast, pose = self.stream(name), mri.CONTRASTS[name], self.poses[name]
             signal = mri.tissue_signal(rng, self.head, contrast, state)
             mri.add_lacunes(signal, self.head, contrast, state, rims=name == "FLAIR")
-            if name == "swi":
-                mri.add_susceptibility(rng, signal, self.head, state, calcium)
+            if name == "swi" and veins is not None:
+                mri.add_susceptibility(signal, self.head, state, calcium, veins)
             grid = mri.mr_grid(name, rng, pose)
             ghost = 0.025 if name == "FLAIR" else 0.0
             scan = mri.scan_mr(rng, signal, self.head, grid, pose, contrast.noise, ghost)
@@ -160,7 +162,7 @@ class _Session:
                 self._blob_truth("microbleeds", state.microbleeds, grid, pose)
             if name == "FLAIR":
                 self._blob_truth("lacunes", state.lacunes, grid, pose)
-        return dict.fromkeys(("T1w", "FLAIR", "swi") if with_swi else ("T1w", "FLAIR"))
+        return dict.fromkeys(names)
 
     def _flair_truth(self, grid: Grid, pose: np.ndarray, state: SmallVessel) -> None:
         head = self.head
