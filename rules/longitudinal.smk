@@ -1,8 +1,10 @@
 rule measure_change:
     input:
         **both_visits(
-            **{name: reference_image(name) for name in REFERENCES if name != "FLAIR"},
+            **{name: reference_image(name) for name in ("T1w", "T2w")},
             FLAIR=image("FLAIR"),
+            swi=image("swi"),
+            T2starw=image("T2starw"),
             wmh=wmh_from_elsewhere(),
             checks=of_row(lambda row: checks()),
             brain=brain_mask(),
@@ -41,7 +43,7 @@ rule measure_change:
         mem_mb=3000,
         runtime=15,
     params:
-        settings=settings("wmh", "change", "registration"),
+        settings=settings("wmh", "change", "microbleeds", "registration"),
         sessions=lambda wildcards: list(PAIRS[wildcards.subject]),
         acq_times=lambda wildcards: [row.get("acq_time") for row in visit_rows(wildcards)],
         references=lambda wildcards: [row.reference for row in visit_rows(wildcards)],

@@ -27,6 +27,7 @@ from scripts.lib.longitudinal import (
     interval_days,
     lesion_rows,
     match_points,
+    settle_points,
     symmetric_motion,
     wmh_pair,
     wmh_rows,
@@ -34,13 +35,14 @@ from scripts.lib.longitudinal import (
 from scripts.lib.registration import register_both_ways, register_rigid
 from scripts.lib.small_vessel.fazekas import FAZEKAS
 from scripts.lib.small_vessel.grid import of_same_volume
+from scripts.lib.small_vessel.microbleeds import MICROBLEED, darkness_of
 from scripts.lib.small_vessel.posterior import read_model
 from scripts.lib.small_vessel.session import NotMeasured, brain_on, priors_on, read_checked, to_reference
 from scripts.lib.small_vessel.tissues import TissueError
 from scripts.lib.tables import FAILED, MISSING, USABLE, read_json, read_tsv, was_made, write_not_made, write_tsv
 
 WMH_MEASURES = (*HALF_WAY_MEASURES, "wmh_growth_cm3", "wmh_shrinkage_cm3")
-COUNTS = {"n_microbleeds": "microbleed", "n_lacunes": "lacune"}
+COUNTS = {"n_microbleeds": MICROBLEED, "n_lacunes": "lacune"}
 CALCIUM = {"calcification_volume_mm3": "total_volume_mm3", "agatston_equivalent": "agatston_equivalent"}
 KEYS = ("subject", "from_session", "to_session")
 COLUMNS = (*KEYS, "interval_days", "measure", "baseline", "followup", "change", "change_per_year", "status", "reason")
@@ -136,8 +138,20 @@ def lesion_points(visit, name, step):
     return points, counted, found.get("calcium_checked", True)
 
 
+def darkness_half_way(visit, step, settings):
+    """How dark a visit's T2* or SWI is, as a function of half-way points; `step` as in `lesion_points`."""
+    column = read_json(visit["microbleed_facts"])["image"]
+    image, way = read_checked(visit, column), to_reference(visit, column)
+    darkness = darkness_of(image, brain_on(visit, image, way), settings["microbleeds"])
+    from_half = sitk.CompositeTransform([way.GetInverse(), linear_transform(np.linalg.inv(step))])
+    return lambda points: darkness(map_points(from_half, points).reshape(-1, 3))
+
+
 def count_change(visits, measure, name, half, days, settings):
-    """Rows of counted lesions; a visit without CT borrows from the other's what is calcium and not blood."""
+    """Rows of counted lesions; a visit without CT borrows from the other's what is calcium and not blood.
+
+    Microbleeds that only one visit counts are looked up on the other's image.
+    """
     steps = (half, np.linalg.inv(half))
     spots = [lesion_points(visit, name, step) for visit, step in zip(visits, steps, strict=True)]
     tolerance_mm = settings["change"]["match_mm"]
@@ -147,6 +161,9 @@ def count_change(visits, measure, name, half, days, settings):
         if other_checked and not checked:
             kept[[i for i, _ in match_points(points, others[~other_counts], tolerance_mm)]] = False
         counted.append(points[kept])
+    if name == MICROBLEED:
+        darkness = [darkness_half_way(visit, step, settings) for visit, step in zip(visits, steps, strict=True)]
+        counted = list(settle_points(counted, darkness, tolerance_mm))
     return lesion_rows(measure, counted[0], counted[1], tolerance_mm, days)
 
 

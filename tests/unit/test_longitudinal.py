@@ -18,6 +18,7 @@ from scripts.lib.longitudinal import (
     lesion_rows,
     match_points,
     settle,
+    settle_points,
     symmetric_motion,
     wmh_rows,
 )
@@ -113,6 +114,19 @@ def test_lesions_are_matched_once_and_within_the_tolerance():
     assert (rows["n_microbleeds"]["baseline"], rows["n_microbleeds"]["followup"]) == (3, 4)
     assert rows["n_microbleeds_new"]["change"] == 2
     assert rows["n_microbleeds_resolved"]["change"] == 1
+
+
+def test_a_spot_of_one_visit_counts_at_both_where_the_other_image_is_half_as_dark():
+    both, faint, new, outside = ([0.0, 0, 0], [20.0, 0, 0], [40.0, 0, 0], [60.0, 0, 0])
+    dark = {0.0: (0.8, 0.8), 20.0: (0.35, 0.6), 40.0: (0.1, 0.6), 60.0: (np.nan, 0.6)}
+    darkness = [lambda points, visit=visit: np.array([dark[x][visit] for x in points[:, 0]]) for visit in (0, 1)]
+    points = np.array([both]), np.array([faint, both, new, outside])
+    first, second = settle_points(points, darkness, 5.0)
+    assert first.tolist() == [both, faint]
+    assert second.tolist() == points[1].tolist()
+    second, first = settle_points(points[::-1], darkness[::-1], 5.0)
+    assert first.tolist() == [both, faint]
+    assert settle_points((np.empty((0, 3)), np.empty((0, 3))), darkness, 5.0)[0].shape == (0, 3)
 
 
 def test_change_per_year_takes_the_real_days():

@@ -1,4 +1,4 @@
-"""Change of masks made elsewhere: balls of known volume in two visits on other grids, in another pose."""
+"""Change of masks made elsewhere and of microbleeds: balls of known size in two visits, each in its own pose."""
 
 import json
 
@@ -13,9 +13,10 @@ from scripts.lib.longitudinal import GREW, SHRANK, STABLE, half_of
 from scripts.lib.small_vessel.session import NotMeasured
 from scripts.lib.small_vessel.tissues import onto, template_prior
 from scripts.lib.tables import write_not_made, write_tsv
-from scripts.measure_change import fazekas_change, wmh_change
+from scripts.measure_change import count_change, fazekas_change, wmh_change
 
 SETTINGS = {name: plain(getattr(Config(), name)) for name in ("wmh", "change")}
+BLEEDS = plain(Config().microbleeds)
 BALLS_MM = {  # centre (template, mm): radius at the first and the second visit
     (-28.0, 0.0, 30.0): (8.0, 11.0),
     (28.0, 0.0, 30.0): (7.0, 7.0),
@@ -131,3 +132,47 @@ def test_the_change_of_a_grade_is_that_of_the_visits_own_grades(tmp_path):
     assert [row["change"] for row in fazekas_change(given[:2], DAYS)] == [1.0, 0.0, 1.0]
     assert {row["status"] for row in fazekas_change(given[1:], DAYS)} == {"failed"}
     assert {row["status"] for row in fazekas_change([given[0], {}], DAYS)} == {"missing"}
+
+
+SPOTS_MM = {  # centre (first visit's reference, mm): share of the surroundings left at the first and the second visit
+    (20.0, 10.0, 5.0): (0.1, 0.1),
+    (-15.0, -12.0, 12.0): (0.55, 0.3),  # missed at the first visit, by a hair
+    (5.0, 20.0, -12.0): (1.0, 0.1),
+    (-20.0, 15.0, -5.0): (0.1, 1.0),
+}
+
+
+def spots_in(folder, number):
+    """Files of a visit: an SWI with its spots, and a table of those that are dark enough to be counted."""
+    folder.mkdir()
+    here = (np.eye(4), MOTION)[number]
+    affine = here @ np.block([[np.diag([0.9, 0.9, 2.0]), -np.array([[38.0], [38.0], [38.0]])], [0, 0, 0, 1]])
+    points = np.moveaxis(np.indices((85, 85, 39)), 0, -1) @ affine[:3, :3].T + affine[:3, 3]
+    places = points @ np.linalg.inv(here)[:3, :3].T + np.linalg.inv(here)[:3, 3]
+    brain = np.linalg.norm(places, axis=-1) < 36
+    data = 100.0 * brain + np.random.default_rng(number).normal(0, 3, brain.shape)
+    for centre, left in SPOTS_MM.items():
+        data = np.where(np.linalg.norm(places - centre, axis=-1) < 2.0, 100 * left[number], data)
+    counted = [centre for centre, left in SPOTS_MM.items() if left[number] < 0.5]
+    table = pd.DataFrame(np.array(counted) @ here[:3, :3].T + here[:3, 3], columns=["x_mm", "y_mm", "z_mm"])
+    write_tsv(table.assign(kind="microbleed"), folder / "bleeds.tsv")
+    write_image(np.maximum(data, 0).astype(np.float32), affine, folder / "swi.nii.gz")
+    write_image(brain.astype(np.uint8), affine, folder / "brain.nii.gz")
+    (folder / "checks.json").write_text(json.dumps({"images": {"swi": {"status": "ok"}}}))
+    facts = {"status": "ok", "reason": "", "image": "swi", "calcium_checked": True}
+    (folder / "bleeds.json").write_text(json.dumps(facts))
+    files = {"swi": "swi.nii.gz", "brain": "brain.nii.gz", "checks": "checks.json"}
+    files |= {"microbleed_table": "bleeds.tsv", "microbleed_facts": "bleeds.json"}
+    return {name: str(folder / file) for name, file in files.items()}
+
+
+def test_a_microbleed_is_new_only_where_the_other_image_shows_nothing(tmp_path):
+    visits, settings = [spots_in(tmp_path / str(k), k) for k in (0, 1)], SETTINGS | {"microbleeds": BLEEDS}
+    for given, motion, new, gone in ((visits, MOTION, 1, 1), (visits[::-1], np.linalg.inv(MOTION), 1, 1)):
+        rows = count_change(given, "n_microbleeds", "microbleed", half_of(motion), DAYS, settings)
+        assert [(row["baseline"], row["followup"]) for row in rows[:1]] == [(3, 3)]
+        assert [row["change"] for row in rows] == [0, new, gone]
+    visits[0]["checks"] = str(tmp_path / "other.json")
+    (tmp_path / "other.json").write_text(json.dumps({"images": {"swi": {"status": "failed", "reason": "cut"}}}))
+    with pytest.raises(NotMeasured, match="swi: cut"):
+        count_change(visits, "n_microbleeds", "microbleed", half_of(MOTION), DAYS, settings)

@@ -8,7 +8,7 @@ import pytest
 from scripts.lib.config import Config, plain
 from scripts.lib.images import Image
 from scripts.lib.small_vessel.lacunes import detect_lacunes
-from scripts.lib.small_vessel.microbleeds import detect_microbleeds, hu_percentile
+from scripts.lib.small_vessel.microbleeds import darkness_of, detect_microbleeds, hu_percentile
 
 MICROBLEEDS = plain(Config().microbleeds)
 LACUNES = plain(Config().lacunes)
@@ -75,6 +75,18 @@ def test_microbleeds_are_found_and_vessels_and_voids_are_not(voxel_mm):
         assert found["diameter_mm"][nearest] == pytest.approx(2 * radius, rel=0.25)
     assert found["hu_p90"].isna().all()
     assert (found["kind"] == "microbleed").all()
+
+
+@pytest.mark.parametrize("voxel_mm", [(0.9, 0.9, 2.0), (1.0, 1.0, 1.0), (0.7, 0.7, 3.0)])
+def test_darkness_tells_spots_from_tissue_and_asks_for_no_form(voxel_mm):
+    centres = [centre for centre, radius in BLEEDS.items() if 2 * radius > 1.3 * voxel_mm[2]]
+    image, brain = swi(voxel_mm, {centre: BLEEDS[centre] for centre in centres})
+    darkness = darkness_of(image, brain, MICROBLEEDS)
+    assert (darkness(np.array(centres)) > 0.7).all()
+    assert darkness(np.array([(-25.0, 10.0, 5.0)]))[0] > 0.4  # the upright vein
+    assert (np.abs(darkness(np.array([(5.0, 20.0, 0.0), (-10.0, 15.0, 12.0)]))) < 0.2).all()
+    assert np.isnan(darkness(np.array([(200.0, 0.0, 0.0)]))).all()
+    assert darkness(np.empty((0, 3))).shape == (0,)
 
 
 def test_the_ct_tells_calcium_from_blood():

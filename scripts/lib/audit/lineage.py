@@ -34,9 +34,9 @@ PARTS = {  # jobs that put several markers into one table: column -> what of the
     "measure_change": {
         "calcification|agatston": r"_desc-calcification_",
         "microbleed": r"^(?!.*(_desc-calcification|_desc-smallvessel|_desc-lacunes|wmh))",
-        "lacune": r"^(?!.*(_desc-calcification|_desc-smallvessel|_desc-microbleeds|_from-(swi|T2starw)_|wmh))",
+        "lacune": r"^(?!.*(_desc-calcification|_desc-smallvessel|_desc-microbleeds|_(from-)?(swi|T2starw)[_.]|wmh))",
         "fazekas": r"_desc-smallvessel_",
-        "wmh": r"^(?!.*_(desc-(calcification|smallvessel|microbleeds|lacunes)|from-(swi|T2starw)_))",
+        "wmh": r"^(?!.*_(desc-(calcification|smallvessel|microbleeds|lacunes)|(from-)?(swi|T2starw)[_.]))",
         "interval_days|to_session": "(?!)",  # from the manifest's dates alone
     },
 }

@@ -19,6 +19,8 @@ from scripts.lib.small_vessel.grid import depth_mm, opened, paste, smooth
 
 MICROBLEED, CALCIUM, OUTSIDE = "microbleed", "calcification", "outside tissue"
 TISSUE_SIGMA_MM = 1.5  # the template's place of a spot is no surer than this
+DARKNESS_SIGMA_MM = 0.5  # noise of single voxels is no darkness
+DARKEST_WITHIN_MM = 1.5  # a spot of another visit lies this near to where the registrations put it
 FORM_DEPTH = 0.3  # a vein that a dark spot is a part of shows above this share of the spot's depth
 COLUMNS = (
     *("microbleed", "kind", "x_mm", "y_mm", "z_mm", "diameter_mm", "volume_mm3"),
@@ -70,6 +72,30 @@ def relative_to_surroundings(data: np.ndarray, inside: np.ndarray, sigma_mm: flo
     bright = inside & (data > np.percentile(data[inside], 20))
     level = smooth(data, bright, sigma_mm, voxel_mm)
     return np.where(inside & (level > 0), data / np.maximum(level, 1e-6), 0).astype(np.float32)
+
+
+def darkness_of(image: Image, brain: np.ndarray, settings: Mapping[str, Any]) -> Callable[[np.ndarray], np.ndarray]:
+    """How dark an image is at points: a function of (n, 3) points (RAS mm) to (n,) shares of the level around.
+
+    It gives the darkest place within `DARKEST_WITHIN_MM`, smoothed a little, as 1 less its share of the surroundings'
+    level (0: as bright as these); NaN where no brain is near. Two visits' images can be compared by it: it asks neither
+    for a form nor for a least depth.
+    """
+    box = bounding_box(brain)
+    part, inside = crop(image, box), brain[box]
+    level = relative_to_surroundings(part.data, inside, settings["background_mm"], part.voxel_mm)
+    shallow = np.where(inside, smooth(level, inside, DARKNESS_SIGMA_MM, part.voxel_mm), np.inf)
+    steps = np.arange(-DARKEST_WITHIN_MM, DARKEST_WITHIN_MM + 0.1, 0.5)
+    offsets = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(-1, 3)
+    offsets = offsets[np.linalg.norm(offsets, axis=1) <= DARKEST_WITHIN_MM]
+
+    def darkness(points_mm: np.ndarray) -> np.ndarray:
+        around = moved(np.linalg.inv(part.affine), np.reshape(points_mm, (-1, 1, 3)) + offsets)
+        nearest = np.moveaxis(np.round(around).astype(int), -1, 0)
+        least = ndimage.map_coordinates(shallow, nearest, order=0, mode="constant", cval=np.inf).min(axis=1)
+        return np.where(np.isfinite(least), 1 - least, np.nan)
+
+    return darkness
 
 
 def voids(relative: np.ndarray, inside: np.ndarray, voxel_mm: np.ndarray, settings: Mapping[str, Any]) -> np.ndarray:
