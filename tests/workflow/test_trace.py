@@ -32,7 +32,9 @@ HEADERS = {
 }
 ROWS = {
     "calcification_arteries": "01\t01\tok\tICA\tL\t1\t200\t1",
-    "change": "01\t01\t02\t365\twmh_volume_cm3\t1\t2\t1\t1\n01\t01\t02\t365\tfazekas_deep\t1\t1\t0\t0",
+    "change": "\n".join(
+        f"01\t01\t02\t365\t{measure}\t1\t2\t1\t1" for measure in ("wmh_volume_cm3", "fazekas_deep", "n_microbleeds")
+    ),
 }
 MODEL = "model\tpredictor\tadjusted_for\tdata\todds_ratio\n"
 TABLES = {
@@ -159,6 +161,14 @@ def test_change_of_wmh(planned):
     assert made == {"desc-change_metrics.tsv"} | BRAIN | registered("FLAIR")
     assert raw == images("01", "T1w", "FLAIR") | images("02", "T1w", "FLAIR")
     assert behind(planned, "patients:01:01:wmh_volume_cm3_change") == (rules, made, raw)
+
+
+def test_change_of_microbleeds(planned):
+    """Both visits' SWI are looked at again; the CT told calcium apart when they were counted."""
+    rules, made, raw = behind(planned, "change:01:n_microbleeds:change")
+    assert rules == {"measure_change", "detect_microbleeds", "register_ct_to_mri"} | REGISTERED
+    assert {"desc-change_metrics.tsv", "desc-microbleeds.json", "desc-microbleeds.tsv"} | registered("swi") <= made
+    assert images("01", "T1w", "swi", "ct") | images("02", "T1w", "swi") <= raw
 
 
 def test_change_of_a_fazekas_grade_is_that_of_the_visits_own(planned):
