@@ -1,7 +1,7 @@
 rule measure_change:
     input:
         **both_visits(
-            **{name: reference_image(name) for name in ("T1w", "T2w")},
+            **{name: reference_image(name) for name in REFERENCES if name not in ("FLAIR", "swi", "T2starw")},
             FLAIR=image("FLAIR"),
             swi=image("swi"),
             T2starw=image("T2starw"),

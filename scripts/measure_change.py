@@ -161,9 +161,9 @@ def count_change(visits, measure, name, half, days, settings):
         if other_checked and not checked:
             kept[[i for i, _ in match_points(points, others[~other_counts], tolerance_mm)]] = False
         counted.append(points[kept])
-    if name == MICROBLEED:
+    if name == MICROBLEED and any(map(len, counted)):
         darkness = [darkness_half_way(visit, step, settings) for visit, step in zip(visits, steps, strict=True)]
-        counted = list(settle_points(counted, darkness, tolerance_mm))
+        counted = settle_points(counted, darkness, tolerance_mm)
     return lesion_rows(measure, counted[0], counted[1], tolerance_mm, days)
 
 

@@ -141,7 +141,7 @@ def match_points(first: np.ndarray, second: np.ndarray, tolerance_mm: float) -> 
 
 def settle_points(
     points: Sequence[np.ndarray], darkness: Sequence[Callable[[np.ndarray], np.ndarray]], tolerance_mm: float
-) -> tuple[np.ndarray, np.ndarray]:
+) -> list[np.ndarray]:
     """Let the two visits' dark spots differ only where the images do, as `settle` does for masks.
 
     A spot that is counted at one visit alone is counted at both if the other's image is at least half as dark there:
@@ -149,13 +149,12 @@ def settle_points(
     per visit, of (n, 3) such points (`microbleeds.darkness_of`). Symmetric in the visits.
     """
     pairs = match_points(points[0], points[1], tolerance_mm)
-    settled = [np.reshape(part, (-1, 3)) for part in points]
+    settled = list(points)
     for own, other in ((0, 1), (1, 0)):
-        alone = np.delete(np.reshape(points[own], (-1, 3)), [pair[own] for pair in pairs], axis=0)
-        if len(alone):
-            there = darkness[other](alone) >= 0.5 * darkness[own](alone)
-            settled[other] = np.vstack([settled[other], alone[there]])
-    return settled[0], settled[1]
+        alone = np.delete(points[own], [pair[own] for pair in pairs], axis=0)
+        there = darkness[other](alone) >= 0.5 * darkness[own](alone)
+        settled[other] = np.vstack([settled[other], alone[there]])
+    return settled
 
 
 def interval_days(first: str | None, second: str | None) -> float:

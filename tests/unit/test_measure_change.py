@@ -8,7 +8,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from scripts.lib.config import Config, plain
-from scripts.lib.images import Image, linear_transform, write_image, write_transform
+from scripts.lib.images import Image, linear_transform, moved, write_image, write_transform
 from scripts.lib.longitudinal import GREW, SHRANK, STABLE, half_of
 from scripts.lib.small_vessel.session import NotMeasured
 from scripts.lib.small_vessel.tissues import onto, template_prior
@@ -39,6 +39,11 @@ def rigid(angles_deg, shift_mm):
 MOTION = rigid((6, -4, 9), (5, -3, 8))  # points of the first visit to points of the second
 
 
+def places_of(shape, affine, here):
+    """Points (..., 3) of a visit's voxels in the first visit's reference, mm."""
+    return moved(np.linalg.inv(here) @ affine, np.moveaxis(np.indices(shape), 0, -1))
+
+
 def visit_in(folder, number, voxel_mm):
     """Files of a visit: a FLAIR made of the template's maps, the brain, the mask of a tool, the way to the template."""
     folder.mkdir()
@@ -53,8 +58,7 @@ def visit_in(folder, number, voxel_mm):
     noise = np.random.default_rng(number).normal(0, 3, wm.shape)
     write_image((brain * (100 * wm + 120 * gm + 15 + noise)).astype(np.float32), affine, folder / "flair.nii.gz")
     write_image(np.ones(wm.shape, np.uint8), affine, folder / "brain.nii.gz")
-    points = np.moveaxis(np.indices(wm.shape), 0, -1) @ affine[:3, :3].T + affine[:3, 3]
-    places = points @ np.linalg.inv(here)[:3, :3].T + np.linalg.inv(here)[:3, 3]
+    places = places_of(wm.shape, affine, here)
     mask = np.any([np.linalg.norm(places - ball, axis=-1) <= radii[number] for ball, radii in BALLS_MM.items()], axis=0)
     write_image(mask.astype(np.uint8), affine, folder / "wmh.nii.gz")
     write_transform(back, folder / "from_template.tfm")
@@ -138,6 +142,7 @@ SPOTS_MM = {  # centre (first visit's reference, mm): share of the surroundings 
     (20.0, 10.0, 5.0): (0.1, 0.1),
     (-15.0, -12.0, 12.0): (0.55, 0.3),  # missed at the first visit, by a hair
     (5.0, 20.0, -12.0): (1.0, 0.1),
+    (10.0, -20.0, -8.0): (1.0, 0.1),
     (-20.0, 15.0, -5.0): (0.1, 1.0),
 }
 
@@ -147,14 +152,13 @@ def spots_in(folder, number):
     folder.mkdir()
     here = (np.eye(4), MOTION)[number]
     affine = here @ np.block([[np.diag([0.9, 0.9, 2.0]), -np.array([[38.0], [38.0], [38.0]])], [0, 0, 0, 1]])
-    points = np.moveaxis(np.indices((85, 85, 39)), 0, -1) @ affine[:3, :3].T + affine[:3, 3]
-    places = points @ np.linalg.inv(here)[:3, :3].T + np.linalg.inv(here)[:3, 3]
+    places = places_of((85, 85, 39), affine, here)
     brain = np.linalg.norm(places, axis=-1) < 36
     data = 100.0 * brain + np.random.default_rng(number).normal(0, 3, brain.shape)
     for centre, left in SPOTS_MM.items():
         data = np.where(np.linalg.norm(places - centre, axis=-1) < 2.0, 100 * left[number], data)
     counted = [centre for centre, left in SPOTS_MM.items() if left[number] < 0.5]
-    table = pd.DataFrame(np.array(counted) @ here[:3, :3].T + here[:3, 3], columns=["x_mm", "y_mm", "z_mm"])
+    table = pd.DataFrame(moved(here, np.array(counted)), columns=["x_mm", "y_mm", "z_mm"])
     write_tsv(table.assign(kind="microbleed"), folder / "bleeds.tsv")
     write_image(np.maximum(data, 0).astype(np.float32), affine, folder / "swi.nii.gz")
     write_image(brain.astype(np.uint8), affine, folder / "brain.nii.gz")
@@ -168,10 +172,13 @@ def spots_in(folder, number):
 
 def test_a_microbleed_is_new_only_where_the_other_image_shows_nothing(tmp_path):
     visits, settings = [spots_in(tmp_path / str(k), k) for k in (0, 1)], SETTINGS | {"microbleeds": BLEEDS}
-    for given, motion, new, gone in ((visits, MOTION, 1, 1), (visits[::-1], np.linalg.inv(MOTION), 1, 1)):
+    for given, motion, counts, changes in (
+        (visits, MOTION, (3, 4), [1, 2, 1]),
+        (visits[::-1], np.linalg.inv(MOTION), (4, 3), [-1, 1, 2]),
+    ):
         rows = count_change(given, "n_microbleeds", "microbleed", half_of(motion), DAYS, settings)
-        assert [(row["baseline"], row["followup"]) for row in rows[:1]] == [(3, 3)]
-        assert [row["change"] for row in rows] == [0, new, gone]
+        assert (rows[0]["baseline"], rows[0]["followup"]) == counts
+        assert [row["change"] for row in rows] == changes
     visits[0]["checks"] = str(tmp_path / "other.json")
     (tmp_path / "other.json").write_text(json.dumps({"images": {"swi": {"status": "failed", "reason": "cut"}}}))
     with pytest.raises(NotMeasured, match="swi: cut"):
