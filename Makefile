@@ -26,8 +26,8 @@ test: $(DEMO)/.made
 	@$(BIN)/python -m pytest tests/integration tests/browser -n $(CORES) --dist loadgroup
 
 validate: demo
-	@$(BIN)/python -m tests.validation.compare --run $(DEMO) --out docs/validation.md
-	@$(BIN)/python -m tests.validation.plaque --out docs/plaque_accuracy.md
+	@$(BIN)/python -m validation.compare --run $(DEMO) --out docs/validation.md
+	@$(BIN)/python -m validation.plaque --out docs/plaque_accuracy.md
 
 # the learned step of WMH, fitted on digital heads
 wmh-model: .venv/.installed
@@ -35,27 +35,27 @@ wmh-model: .venv/.installed
 
 # 40 heads that nothing was chosen on
 validate-wmh: build/heldout/.made
-	@$(BIN)/python -m tests.validation.small_vessel --heads build/heldout --out docs/small_vessel_accuracy.md
+	@$(BIN)/python -m validation.small_vessel --heads build/heldout --out docs/small_vessel_accuracy.md
 
 # two scans of one state are no change; a real patient's change beside the published one, where the images are at hand
 validate-change: .venv/.installed
-	@$(BIN)/python -m tests.validation.wmh_change --out docs/wmh_change_accuracy.md
+	@$(BIN)/python -m validation.wmh_change --out docs/wmh_change_accuracy.md
 
-build/heldout/.made: .venv/.installed $(wildcard demo/*.py)
-	@$(ONE_THREAD) $(BIN)/python -m demo --out build/heldout --subjects 40 --seed 2026 --jobs $(CORES)
+build/heldout/.made: .venv/.installed $(wildcard phantoms/*.py)
+	@$(ONE_THREAD) $(BIN)/python -m phantoms --out build/heldout --subjects 40 --seed 2026 --jobs $(CORES)
 	@touch $@
 
 # 200 random poses of eight heads; on some of them were chosen: slabs' second search (8), the last level's greys (15)
 validate-poses: build/poses/.made
-	@$(BIN)/python -m tests.validation.poses --run build/poses --cases 200 --jobs $(CORES) --out docs/registration.md
+	@$(BIN)/python -m validation.poses --run build/poses --cases 200 --jobs $(CORES) --out docs/registration.md
 
-build/poses/.made: .venv/.installed $(wildcard demo/*.py)
-	@$(ONE_THREAD) $(BIN)/python -m demo --out build/poses --subjects 8 --seed 45 --jobs $(CORES)
+build/poses/.made: .venv/.installed $(wildcard phantoms/*.py)
+	@$(ONE_THREAD) $(BIN)/python -m phantoms --out build/poses --subjects 8 --seed 45 --jobs $(CORES)
 	@touch $@
 
 # what every hostile input is answered, from the cases that are also tests
 hostile-inputs: .venv/.installed
-	@$(BIN)/python -m tests.validation.hostile --out docs/hostile_inputs.md
+	@$(BIN)/python -m validation.hostile --out docs/hostile_inputs.md
 
 # every hostile image as a subject of one cohort, run to its end; some of them are among the tests
 hostile-cohort: .venv/.installed
@@ -63,16 +63,16 @@ hostile-cohort: .venv/.installed
 
 # one session on one core and on two, in other folders
 validate-same-bytes: $(DEMO)/.made
-	@$(BIN)/python -m tests.validation.same_bytes --run $(DEMO) --out docs/same_bytes.md
+	@$(BIN)/python -m validation.same_bytes --run $(DEMO) --out docs/same_bytes.md
 
 # Forty heads that no setting was chosen on; about an hour on one core
 validate-calcification: build/heldout/.made
-	@$(BIN)/python -m tests.validation.calcification --run build/heldout --work build/heldout/measured \
+	@$(BIN)/python -m validation.calcification --run build/heldout --work build/heldout/measured \
 		--out docs/calcification_accuracy.md
 
 # plaques of known size in a tube, scanned in many ways
 validate-blooming: .venv/.installed
-	@$(BIN)/python -m tests.validation.blooming --out docs/blooming.md
+	@$(BIN)/python -m validation.blooming --out docs/blooming.md
 
 benchmark-registration: $(DEMO)/.made
 	@$(BIN)/python -m benchmarks.registration --run $(DEMO)
@@ -84,51 +84,51 @@ benchmark-mri: $(DEMO)/.made
 # make audit-table TABLE=my_table.yaml
 TABLE ?= demo/published/vba.yaml demo/published/csvd.yaml
 audit-table: .venv/.installed
-	@$(BIN)/python -m scripts.lib.cohort.audit_table $(TABLE)
+	@$(BIN)/python -m angiolith.cohort.audit_table $(TABLE)
 
 # OUT is the output_dir of the run, CELL is file:values of the row:column (docs/audit.md)
 OUT ?= $(DEMO)/derivatives
 verify: .venv/.installed
-	@$(BIN)/python -m scripts.lib.audit.verify '$(OUT)'
+	@$(BIN)/python -m angiolith.audit.verify '$(OUT)'
 
 # the report shows this line for each of its numbers; PICTURE=way.svg draws the way too, ALL=1 lists every file
 trace: export OUT := $(OUT)
 trace: export CELL := $(CELL)
 trace: .venv/.installed
-	@$(BIN)/python -m scripts.lib.audit.trace "$$OUT" "$$CELL" $(if $(ALL),--all) $(if $(PICTURE),--picture '$(PICTURE)')
+	@$(BIN)/python -m angiolith.audit.trace "$$OUT" "$$CELL" $(if $(ALL),--all) $(if $(PICTURE),--picture '$(PICTURE)')
 
 # FOLDER is a folder that is to be shared, NAMES a file of names to look for (docs/audit.md)
 FOLDER ?= $(OUT)
 deidentify-check: .venv/.installed
-	@$(BIN)/python -m scripts.lib.audit.deidentify $(FOLDER) $(if $(NAMES),--names $(NAMES))
+	@$(BIN)/python -m angiolith.audit.deidentify $(FOLDER) $(if $(NAMES),--names $(NAMES))
 
 validate-faults: .venv/.installed
-	@$(BIN)/python -m tests.validation.faults --out docs/faults.md
+	@$(BIN)/python -m validation.faults --out docs/faults.md
 # measured memory and time of each rule's jobs beside what it asks for; PROFILE=--profile prints a cluster profile's part
 resources: .venv/.installed
 	@$(BIN)/python -m benchmarks.resources $(OUT) $(PROFILE)
 
 # who is where: done, running, failed, waiting
 status: .venv/.installed
-	@$(BIN)/python -m scripts.lib.audit.progress $(OUT)
+	@$(BIN)/python -m angiolith.audit.progress $(OUT)
 
 # what sending jobs to Slurm needs, on a machine that has Slurm (docs/cluster.md)
 slurm: .venv/.installed
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r envs/slurm.lock
 
 reproduce: .venv/.installed
-	@$(BIN)/python -m tests.validation.reproduce --out docs/reproduction.md
+	@$(BIN)/python -m validation.reproduce --out docs/reproduction.md
 
 lint: .venv/.installed
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	@$(BIN)/snakefmt --check --line-length 120 Snakefile rules
 	@$(BIN)/mypy && $(BIN)/lint-imports
-	@$(BIN)/python -m scripts.lib.config_files --check
+	@$(BIN)/python -m angiolith.core.config_files --check
 	@mkdir -p build/lint && $(BIN)/snakemake --lint --directory build/lint
 
 # what is made from the configuration model: config/config.yaml, schema.json, the key reference
 config: .venv/.installed
-	@$(BIN)/python -m scripts.lib.config_files
+	@$(BIN)/python -m angiolith.core.config_files
 
 # needs uv; the lock holds hashes and no registry's address
 lock:
@@ -137,17 +137,18 @@ lock:
 	(sed '/^[^#]/,$$d' envs/slurm.lock; uv pip compile --universal --no-deps --generate-hashes --no-header --no-annotate \
 		--group slurm) > envs/slurm.lock.new && mv envs/slurm.lock.new envs/slurm.lock
 
-.venv/.installed: envs/requirements.lock
+.venv/.installed: envs/requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; ok = (3, 11) <= sys.version_info < (3, 14); sys.exit(0 if ok else "Python 3.11 to 3.13 is needed: make PYTHON=python3.12")'
 	@echo "making the environment in .venv"
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r envs/requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(DEMO)/.made: .venv/.installed $(wildcard demo/*.py demo/*.yaml)
+$(DEMO)/.made: .venv/.installed $(wildcard phantoms/*.py demo/*.yaml)
 	@echo "building the demo cohort in $(DEMO)"
-	@$(ONE_THREAD) $(BIN)/python -m demo --out $(DEMO) --jobs $(CORES)
-	@$(BIN)/python -m demo.study_tables --out $(DEMO)/studies --seed 1
+	@$(ONE_THREAD) $(BIN)/python -m phantoms --out $(DEMO) --jobs $(CORES)
+	@$(BIN)/python -m phantoms.study_tables --out $(DEMO)/studies --seed 1
 	@touch $@
 
 clean:

@@ -16,10 +16,10 @@ from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 
+from angiolith.core.config import Config
+from angiolith.core.manifest import Row, manifest_text, read_manifest
+from angiolith.core.tables import write_json
 from scripts import collect_metrics
-from scripts.lib.config import Config
-from scripts.lib.manifest import Row, manifest_text, read_manifest
-from scripts.lib.tables import write_json
 from scripts.seal_subject import TABLES
 
 FILES = dict.fromkeys(TABLES, "")

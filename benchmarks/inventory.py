@@ -14,9 +14,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from scripts.lib.audit.inventory import CACHE, FILES, inventory, read_inventory
-from scripts.lib.audit.records import path_of, record_of_run
-from scripts.lib.audit.verify import verify
+from angiolith.audit.inventory import CACHE, FILES, inventory, read_inventory
+from angiolith.audit.verify import verify
+from angiolith.runtime.records import path_of, record_of_run
 
 REPEATS = 3
 

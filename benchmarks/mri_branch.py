@@ -24,9 +24,9 @@ MRI = ("measure_wmh", "detect_microbleeds", "detect_lacunes")
 REST = ("measure_calcification", "measure_plaque", "plot_subject_qc")
 REFERENCE = """
 import sys, ants
-from scripts.lib.images import read_image
-from scripts.lib.mni152 import mni152_map
-from scripts.lib.template import to_ants
+from angiolith.core.images import read_image
+from angiolith.brain.mni152 import mni152_map
+from angiolith.brain.template import to_ants
 image, template = to_ants(read_image(sys.argv[1])), to_ants(mni152_map("t1"))
 mask = ants.get_mask(image)
 even = ants.n4_bias_field_correction(image, mask)

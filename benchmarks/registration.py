@@ -19,10 +19,10 @@ os.environ["ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"] = "1"  # before any ITK is lo
 import numpy as np
 import SimpleITK as sitk
 
-from scripts.lib.images import Image, map_points, read_ct, read_image, read_transform
-from scripts.lib.registration import register_rigid
-from scripts.lib.template import to_ants
-from tests.validation.poses import SETTINGS, Case, brain_points, true_transform
+from angiolith.brain.template import to_ants
+from angiolith.core.images import Image, map_points, read_ct, read_image, read_transform
+from angiolith.registration.rigid import register_rigid
+from validation.poses import SETTINGS, Case, brain_points, true_transform
 
 sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
 

@@ -24,8 +24,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from scripts.lib.audit.seals import SEALS, Seal, seal_path, seen_path, states_of
-from scripts.lib.tables import read_json
+from angiolith.core.tables import read_json
+from angiolith.runtime.seals import SEALS, Seal, seal_path, seen_path, states_of
 from tests.workflow.planning import BASELINE, FOLLOWUP, SNAKEMAKE, Workbench
 
 FIRST, ADDED = "00000", "99999"
@@ -157,7 +157,7 @@ class Cohort:
             yield self.measure("one clinical value changed", planner)
         table.write_text(before)
         if edited_code:
-            scoring = bench.project / "scripts/lib/calcification/scoring.py"
+            scoring = bench.project / "angiolith/calcification/scoring.py"
             code = scoring.read_text()
             scoring.write_text(code + "\n\ndef edited() -> None:\n    return None\n")
             yield self.measure("one library function edited", "seals")

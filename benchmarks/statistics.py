@@ -21,7 +21,7 @@ from concurrent.futures import ProcessPoolExecutor  # noqa: E402
 import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
 
-from scripts.lib.cohort.associations import Plan, associations  # noqa: E402
+from angiolith.cohort.associations import Plan, associations  # noqa: E402
 
 COVARIATES = [f"covariate{number:02d}" for number in range(14)]
 PREDICTORS = [f"predictor{number:02d}" for number in range(13)]

@@ -8,9 +8,9 @@ import sys
 
 from snakemake.exceptions import WorkflowError
 
-from scripts.lib.code_digest import code_digest
-from scripts.lib.config import ConfigError, plain, validate
-from scripts.lib.manifest import (
+from angiolith.runtime.code_digest import code_digest
+from angiolith.core.config import ConfigError, plain, validate
+from angiolith.core.manifest import (
     IMAGE_COLUMNS,
     REFERENCES,
     ManifestError,
@@ -20,7 +20,7 @@ from scripts.lib.manifest import (
     visit_pairs,
     write_if_changed,
 )
-from scripts.lib.manifest_checks import MASK_COLUMNS, WALL_READERS
+from angiolith.core.manifest_checks import MASK_COLUMNS, WALL_READERS
 
 ROOT = Path(workflow.basedir)
 

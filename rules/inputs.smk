@@ -4,10 +4,10 @@ from collections import namedtuple
 import re
 import tomllib
 
-from scripts.lib.audit.bundle import MEASURES
-from scripts.lib.audit.records import name_in
-from scripts.lib.audit.seals import SEALS as SEALS_FOLDER, seal_path
-from scripts.lib.names import beside
+from angiolith.audit.bundle import MEASURES
+from angiolith.runtime.records import name_in
+from angiolith.runtime.seals import SEALS as SEALS_FOLDER, seal_path
+from angiolith.core.names import beside
 
 # Ingest
 
@@ -309,8 +309,8 @@ def one_analysis(wildcards):
 
 QC_PICTURES = ("registration", "calcification", "wmh", "wall")
 VIEWER_IMAGES = ("ct", "T1w", "T2w", "FLAIR", "swi", "T2starw", "vwi", "vwi_ce") if CONFIG.report.viewer else ()
-REPORT_TEMPLATES = sorted(str(path) for path in (ROOT / "scripts/lib/report/templates").iterdir())
-REPORT_ASSETS = sorted(str(path) for path in (ROOT / "scripts/lib/report/assets").iterdir())
+REPORT_TEMPLATES = sorted(str(path) for path in (ROOT / "angiolith/report/templates").iterdir())
+REPORT_ASSETS = sorted(str(path) for path in (ROOT / "angiolith/report/assets").iterdir())
 NIIVUE = [resource(f"niivue/{name}") for name in ("niivue.umd.js", "LICENSE")] if CONFIG.report.viewer else []
 
 

@@ -120,7 +120,7 @@ rule build_report:
         lambda wildcards: report_tables(),
         seals=of_subjects(subject_seal),
         parts=REPORT_ASSETS + REPORT_TEMPLATES,
-        texts=CONFIG.report.texts or str(ROOT / "scripts/lib/report/texts.yaml"),
+        texts=CONFIG.report.texts or str(ROOT / "angiolith/report/texts.yaml"),
         niivue=NIIVUE,
     output:
         page=report_file("index.html"),

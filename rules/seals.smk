@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from snakemake.logging import logger
 
-from scripts.lib.audit.seals import Seals, digest, rules_digest
+from angiolith.runtime.seals import Seals, digest, rules_digest
 
 COHORT_SETTINGS = {"analyses", "review", "printed_tables", "report", "participants", "phenotype_dir", "subjects"}
 COVERED_TRIGGERS = {"MTIME", "PARAMS", "INPUT", "SOFTWARE_ENV"}

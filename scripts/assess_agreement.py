@@ -2,13 +2,13 @@
 
 import pandas as pd
 
-from scripts.lib.cohort.agreement import agreement
-from scripts.lib.cohort.dataset import read_analysed
-from scripts.lib.cohort.ratings import rated_things
-from scripts.lib.job import run
-from scripts.lib.pictures.agreement import bland_altman_figure
-from scripts.lib.pictures.canvas import write_png
-from scripts.lib.tables import read_tsv, write_tsv
+from angiolith.cohort.agreement import agreement
+from angiolith.cohort.agreement_picture import bland_altman_figure
+from angiolith.cohort.dataset import read_analysed
+from angiolith.cohort.ratings import rated_things
+from angiolith.core.tables import read_tsv, write_tsv
+from angiolith.pictures.canvas import write_png
+from angiolith.runtime.job import run
 
 
 def main(snakemake):

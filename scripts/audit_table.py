@@ -1,9 +1,9 @@
 """Audit a printed table: every cell that can be recomputed, with its verdict; of one that cannot be read, why."""
 
-from scripts.lib.cohort.audit_table import audit, read_printed, unread
-from scripts.lib.cohort.printed import PrintedError
-from scripts.lib.job import run, tell
-from scripts.lib.tables import write_tsv
+from angiolith.cohort.audit_table import audit, read_printed, unread
+from angiolith.cohort.printed import PrintedError
+from angiolith.core.tables import write_tsv
+from angiolith.runtime.job import run, tell
 
 
 def main(snakemake):

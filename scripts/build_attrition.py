@@ -5,15 +5,15 @@ An analysis whose table cannot be used is not made, and its account says why; th
 
 import pandas as pd
 
-from scripts.lib.cohort.attrition import attrition_table, exclusions, not_made
-from scripts.lib.cohort.dataset import check_groups, group_column, read_dataset, used_columns
-from scripts.lib.cohort.external import MissingColumnError, StudyTableError
-from scripts.lib.cohort.flow import draw_flow
-from scripts.lib.cohort.plausibility import COLUMNS, implausible
-from scripts.lib.cohort.review import left_out
-from scripts.lib.cohort.variables import levels_of
-from scripts.lib.job import run, tell
-from scripts.lib.tables import FAILED, read_tsv, write_not_made, write_tsv
+from angiolith.cohort.attrition import attrition_table, exclusions, not_made
+from angiolith.cohort.dataset import check_groups, group_column, read_dataset, used_columns
+from angiolith.cohort.external import MissingColumnError, StudyTableError
+from angiolith.cohort.flow import draw_flow
+from angiolith.cohort.plausibility import COLUMNS, implausible
+from angiolith.cohort.review import left_out
+from angiolith.cohort.variables import levels_of
+from angiolith.core.tables import FAILED, read_tsv, write_not_made, write_tsv
+from angiolith.runtime.job import run, tell
 
 
 def account_of(table, analysis, path):

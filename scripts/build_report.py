@@ -7,14 +7,13 @@ from pathlib import Path
 
 import yaml
 
-from scripts.lib.audit.cell import row_addresses
-from scripts.lib.audit.records import name_in
-from scripts.lib.cohort.review import CHANGE, FAIL, KEYS, picture_keys, read_review
-from scripts.lib.job import DISTRIBUTIONS, run, versions
-from scripts.lib.report.analyses import analysis_view, printed_changes, printed_rows, unused_tables
-from scripts.lib.report.methods import methods_section
-from scripts.lib.report.page import FOLDER, Pages
-from scripts.lib.report.sessions import (
+from angiolith.audit.cell import row_addresses
+from angiolith.cohort.review import CHANGE, FAIL, KEYS, picture_keys, read_review
+from angiolith.core.tables import FAILED, REVIEW, atomic_path, copy_file, read_json, read_tsv, was_made
+from angiolith.report.analyses import analysis_view, printed_changes, printed_rows, unused_tables
+from angiolith.report.methods import methods_section
+from angiolith.report.page import FOLDER, Pages
+from angiolith.report.sessions import (
     Picture,
     cohort_numbers,
     collect_sessions,
@@ -22,9 +21,10 @@ from scripts.lib.report.sessions import (
     problems,
     status_counts,
 )
-from scripts.lib.report.subjects import collect_subjects
-from scripts.lib.report.texts import read_texts
-from scripts.lib.tables import FAILED, REVIEW, atomic_path, copy_file, read_json, read_tsv, was_made
+from angiolith.report.subjects import collect_subjects
+from angiolith.report.texts import read_texts
+from angiolith.runtime.job import DISTRIBUTIONS, run, versions
+from angiolith.runtime.records import name_in
 
 VIEWER_FIRST = ("ct", "FLAIR", "T1w", "vwi", "vwi_ce", "swi", "T2starw", "T2w")
 PICTURE_KINDS = {".png": "png", ".svg": "svg+xml"}

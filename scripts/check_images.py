@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from scripts.lib.image_checks import check_image, note_copies
-from scripts.lib.images import ImageError, read_image
-from scripts.lib.job import run
-from scripts.lib.names import beside
-from scripts.lib.tables import FAILED, OK, join_reasons, read_json, worst_status, write_json
+from angiolith.core.image_checks import check_image, note_copies
+from angiolith.core.images import ImageError, read_image
+from angiolith.core.names import beside
+from angiolith.core.tables import FAILED, OK, join_reasons, read_json, worst_status, write_json
+from angiolith.runtime.job import run
 
 
 def check_file(column: str, path: str, settings: dict) -> dict:

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from scripts.lib.images import read_ct, read_image, read_transform
-from scripts.lib.job import run
-from scripts.lib.registration import alignment_measures
-from scripts.lib.tables import FAILED, OK, join_reasons, read_json, was_made, worst_status, write_json
+from angiolith.core.images import read_ct, read_image, read_transform
+from angiolith.core.tables import FAILED, OK, join_reasons, read_json, was_made, worst_status, write_json
+from angiolith.registration.rigid import alignment_measures
+from angiolith.runtime.job import run
 
 
 def judge(measures: dict, settings: dict) -> tuple[str, str]:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from scripts.lib.cohort.clinical import ClinicalTables
-from scripts.lib.cohort.collect import (
+from angiolith.cohort.clinical import ClinicalTables
+from angiolith.cohort.collect import (
     CHANGE_COLUMNS,
     KEYS,
     as_measured,
@@ -16,11 +16,11 @@ from scripts.lib.cohort.collect import (
     lesions_table,
     patients_table,
 )
-from scripts.lib.cohort.image_status import image_status
-from scripts.lib.cohort.ratings import ratings_table
-from scripts.lib.cohort.review import judged, judged_changes, picture_keys, read_review, taken_out, without_calcium
-from scripts.lib.job import run, tell
-from scripts.lib.tables import read_json, read_tsv, write_tsv
+from angiolith.cohort.image_status import image_status
+from angiolith.cohort.ratings import ratings_table
+from angiolith.cohort.review import judged, judged_changes, picture_keys, read_review, taken_out, without_calcium
+from angiolith.core.tables import read_json, read_tsv, write_tsv
+from angiolith.runtime.job import run, tell
 
 ARTERY_COLUMNS = ["artery", "side", "volume_mm3", "mean_hu", "woodcock"]
 CALCIUM_COLUMNS = ["lesion", "artery", "side", "volume_mm3", "max_hu", "kockelkoren_score", "spotty"]

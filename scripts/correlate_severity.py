@@ -1,10 +1,10 @@
 """Severity of calcification, overall and per artery, against every marker: correlations and models."""
 
-from scripts.lib.cohort.correlations import correlations
-from scripts.lib.cohort.dataset import measures_of, read_analysed, severities_of
-from scripts.lib.cohort.marker_models import marker_models
-from scripts.lib.job import run
-from scripts.lib.tables import write_not_made, write_tsv
+from angiolith.cohort.correlations import correlations
+from angiolith.cohort.dataset import measures_of, read_analysed, severities_of
+from angiolith.cohort.marker_models import marker_models
+from angiolith.core.tables import write_not_made, write_tsv
+from angiolith.runtime.job import run
 
 
 def main(snakemake):

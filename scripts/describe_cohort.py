@@ -1,11 +1,11 @@
 """Characteristics of an analysis' rows by group: the long table, and as it is printed."""
 
-from scripts.lib.cohort.dataset import read_analysed
-from scripts.lib.cohort.describe import describe
-from scripts.lib.cohort.layout import printed_characteristics
-from scripts.lib.cohort.publish import characteristics_notes, markdown, write_docx
-from scripts.lib.job import run
-from scripts.lib.tables import atomic_path, write_not_made, write_tsv
+from angiolith.cohort.dataset import read_analysed
+from angiolith.cohort.describe import describe
+from angiolith.cohort.layout import printed_characteristics
+from angiolith.cohort.publish import characteristics_notes, markdown, write_docx
+from angiolith.core.tables import atomic_path, write_not_made, write_tsv
+from angiolith.runtime.job import run
 
 
 def main(snakemake):

@@ -3,13 +3,13 @@
 import numpy as np
 import pandas as pd
 
-from scripts.lib.images import bounding_box, crop, resample, write_image
-from scripts.lib.job import run
-from scripts.lib.small_vessel.grid import paste
-from scripts.lib.small_vessel.lacunes import COLUMNS, detect_lacunes
-from scripts.lib.small_vessel.session import NotMeasured, brain_on, priors_on, read_checked, to_reference
-from scripts.lib.small_vessel.tissues import TissueError
-from scripts.lib.tables import FAILED, OK, REVIEW, write_json, write_not_made, write_tsv
+from angiolith.core.images import bounding_box, crop, resample, write_image
+from angiolith.core.tables import FAILED, OK, REVIEW, write_json, write_not_made, write_tsv
+from angiolith.runtime.job import run
+from angiolith.small_vessel.grid import paste
+from angiolith.small_vessel.lacunes.detect import COLUMNS, detect_lacunes
+from angiolith.small_vessel.session import NotMeasured, brain_on, priors_on, read_checked, to_reference
+from angiolith.small_vessel.tissues import TissueError
 
 
 def detect(given, settings):

@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 import SimpleITK as sitk
 
-from scripts.lib.images import ImageError, map_points, read_ct, write_image
-from scripts.lib.job import run
-from scripts.lib.small_vessel.microbleeds import (
+from angiolith.core.images import ImageError, map_points, read_ct, write_image
+from angiolith.core.tables import OK, REVIEW, join_reasons, was_made, write_json, write_not_made, write_tsv
+from angiolith.runtime.job import run
+from angiolith.small_vessel.microbleeds.detect import (
     CALCIUM,
     COLUMNS,
     MICROBLEED,
@@ -14,8 +15,7 @@ from scripts.lib.small_vessel.microbleeds import (
     detect_microbleeds,
     hu_percentile,
 )
-from scripts.lib.small_vessel.session import NotMeasured, brain_on, priors_on, read_checked, to_reference
-from scripts.lib.tables import OK, REVIEW, join_reasons, was_made, write_json, write_not_made, write_tsv
+from angiolith.small_vessel.session import NotMeasured, brain_on, priors_on, read_checked, to_reference
 
 
 def calcium_lookup(given, image_to_reference):

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from scripts.lib.images import matrix_ras, moved, read_ct, read_image, read_transform
-from scripts.lib.job import run
-from scripts.lib.pictures.windows import CT_WINDOW_HU, window_of
-from scripts.lib.register_job import refusal
-from scripts.lib.report.volumes import (
+from angiolith.core.images import matrix_ras, moved, read_ct, read_image, read_transform
+from angiolith.core.tables import copy_file, read_json, read_tsv, was_made, write_not_made
+from angiolith.pictures.windows import CT_WINDOW_HU, window_of
+from angiolith.registration.job import refusal
+from angiolith.report.volumes import (
     CT_RANGE_HU,
     HEAD_ON_CT_HU,
     RANGE_OVER_WINDOW,
@@ -18,7 +18,7 @@ from scripts.lib.report.volumes import (
     within,
     write_volume,
 )
-from scripts.lib.tables import copy_file, read_json, read_tsv, was_made, write_not_made
+from angiolith.runtime.job import run
 
 WALL_LABELS = {1: "lumen", 2: "outer"}
 WALL_MARGIN_MM = 25.0

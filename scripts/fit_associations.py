@@ -1,9 +1,9 @@
 """Regression models of an analysis: each predictor alone and in every model, formulas, and what to know of the fits."""
 
-from scripts.lib.cohort.associations import associations, plan_of
-from scripts.lib.cohort.dataset import read_analysed
-from scripts.lib.job import run
-from scripts.lib.tables import write_not_made, write_tsv
+from angiolith.cohort.associations import associations, plan_of
+from angiolith.cohort.dataset import read_analysed
+from angiolith.core.tables import write_not_made, write_tsv
+from angiolith.runtime.job import run
 
 
 def main(snakemake):

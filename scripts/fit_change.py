@@ -1,10 +1,10 @@
 """Change between two visits by group, how severity goes with it, and the size of a study to come."""
 
-from scripts.lib.cohort.change import change_table
-from scripts.lib.cohort.dataset import overall_severity, read_analysed
-from scripts.lib.cohort.power import power_table
-from scripts.lib.job import run
-from scripts.lib.tables import write_not_made, write_tsv
+from angiolith.cohort.change import change_table
+from angiolith.cohort.dataset import overall_severity, read_analysed
+from angiolith.cohort.power import power_table
+from angiolith.core.tables import write_not_made, write_tsv
+from angiolith.runtime.job import run
 
 
 def main(snakemake):

@@ -3,10 +3,10 @@
 import numpy as np
 import SimpleITK as sitk
 
-from scripts.lib.arteries.centrelines import to_table
-from scripts.lib.arteries.mapping import atlas_in_ct, map_arteries, traced_from_angio, traced_from_mask
-from scripts.lib.arteries.names import lookup_table
-from scripts.lib.images import (
+from angiolith.arteries.centrelines import to_table
+from angiolith.arteries.mapping import atlas_in_ct, map_arteries, traced_from_angio, traced_from_mask
+from angiolith.arteries.names import lookup_table
+from angiolith.core.images import (
     ImageError,
     map_points,
     matrix_ras,
@@ -15,9 +15,7 @@ from scripts.lib.images import (
     read_transform,
     write_image,
 )
-from scripts.lib.job import run
-from scripts.lib.register_job import refusal
-from scripts.lib.tables import (
+from angiolith.core.tables import (
     FAILED,
     join_reasons,
     read_json,
@@ -27,6 +25,8 @@ from scripts.lib.tables import (
     write_not_made,
     write_tsv,
 )
+from angiolith.registration.job import refusal
+from angiolith.runtime.job import run
 
 
 def main(snakemake):

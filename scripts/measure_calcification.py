@@ -3,18 +3,18 @@
 import numpy as np
 import pandas as pd
 
-from scripts.lib.arteries.centrelines import from_table
-from scripts.lib.calcification.columns import ARTERIES, LESIONS, PATIENTS
-from scripts.lib.calcification.measure import (
+from angiolith.arteries.centrelines import from_table
+from angiolith.calcification.columns import ARTERIES, LESIONS, PATIENTS
+from angiolith.calcification.measure import (
     labelled,
     measure_arteries,
     measure_lesions,
     measure_patient,
     refused,
 )
-from scripts.lib.images import read_ct, read_image, require_same_grid
-from scripts.lib.job import run
-from scripts.lib.tables import OK, REVIEW, join_reasons, read_json, read_tsv, was_made, write_tsv
+from angiolith.core.images import read_ct, read_image, require_same_grid
+from angiolith.core.tables import OK, REVIEW, join_reasons, read_json, read_tsv, was_made, write_tsv
+from angiolith.runtime.job import run
 
 
 def main(snakemake):

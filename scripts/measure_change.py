@@ -4,20 +4,7 @@ import numpy as np
 import pandas as pd
 import SimpleITK as sitk
 
-from scripts.lib.images import (
-    Image,
-    bounding_box,
-    crop,
-    linear_transform,
-    map_points,
-    matrix_ras,
-    read_image,
-    resample,
-    write_image,
-    write_transform,
-)
-from scripts.lib.job import run
-from scripts.lib.longitudinal import (
+from angiolith.change.half_way import (
     HALF_WAY_MEASURES,
     Visit,
     change_labels,
@@ -32,14 +19,27 @@ from scripts.lib.longitudinal import (
     wmh_pair,
     wmh_rows,
 )
-from scripts.lib.registration import register_both_ways, register_rigid
-from scripts.lib.small_vessel.fazekas import FAZEKAS
-from scripts.lib.small_vessel.grid import of_same_volume
-from scripts.lib.small_vessel.microbleeds import MICROBLEED, darkness_of
-from scripts.lib.small_vessel.posterior import read_model
-from scripts.lib.small_vessel.session import NotMeasured, brain_on, priors_on, read_checked, to_reference
-from scripts.lib.small_vessel.tissues import TissueError
-from scripts.lib.tables import FAILED, MISSING, USABLE, read_json, read_tsv, was_made, write_not_made, write_tsv
+from angiolith.core.images import (
+    Image,
+    bounding_box,
+    crop,
+    linear_transform,
+    map_points,
+    matrix_ras,
+    read_image,
+    resample,
+    write_image,
+    write_transform,
+)
+from angiolith.core.tables import FAILED, MISSING, USABLE, read_json, read_tsv, was_made, write_not_made, write_tsv
+from angiolith.registration.rigid import register_both_ways, register_rigid
+from angiolith.runtime.job import run
+from angiolith.small_vessel.grid import of_same_volume
+from angiolith.small_vessel.microbleeds.detect import MICROBLEED, darkness_of
+from angiolith.small_vessel.session import NotMeasured, brain_on, priors_on, read_checked, to_reference
+from angiolith.small_vessel.tissues import TissueError
+from angiolith.small_vessel.wmh.fazekas import FAZEKAS
+from angiolith.small_vessel.wmh.posterior import read_model
 
 WMH_MEASURES = (*HALF_WAY_MEASURES, "wmh_growth_cm3", "wmh_shrinkage_cm3")
 COUNTS = {"n_microbleeds": MICROBLEED, "n_lacunes": "lacune"}

@@ -3,15 +3,15 @@
 import numpy as np
 import pandas as pd
 
-from scripts.lib.images import bounding_box, crop, matrix_ras, read_ct, read_image, read_transform
-from scripts.lib.job import run
-from scripts.lib.manifest_checks import WALL_READERS
-from scripts.lib.register_job import refusal
-from scripts.lib.tables import FAILED, MISSING, read_json, read_tsv, was_made, write_tsv
-from scripts.lib.vessel_wall.consensus import consensus
-from scripts.lib.vessel_wall.label_maps import read_drawing
-from scripts.lib.vessel_wall.parts import TOOL
-from scripts.lib.vessel_wall.session import (
+from angiolith.core.images import bounding_box, crop, matrix_ras, read_ct, read_image, read_transform
+from angiolith.core.manifest_checks import WALL_READERS
+from angiolith.core.tables import FAILED, MISSING, read_json, read_tsv, was_made, write_tsv
+from angiolith.registration.job import refusal
+from angiolith.runtime.job import run
+from angiolith.vessel_wall.consensus import consensus
+from angiolith.vessel_wall.label_maps import read_drawing
+from angiolith.vessel_wall.parts import TOOL
+from angiolith.vessel_wall.session import (
     OUTLINE_COLUMNS,
     CtSide,
     PostContrast,

@@ -3,11 +3,11 @@
 import numpy as np
 import pandas as pd
 
-from scripts.lib.images import read_image
-from scripts.lib.job import run
-from scripts.lib.small_vessel.fazekas import MEASURES, measure_wmh
-from scripts.lib.small_vessel.tissues import VENTRICLES
-from scripts.lib.tables import FAILED, MISSING, OK, REVIEW, USABLE, join_reasons, read_json, was_made, write_tsv
+from angiolith.core.images import read_image
+from angiolith.core.tables import FAILED, MISSING, OK, REVIEW, USABLE, join_reasons, read_json, was_made, write_tsv
+from angiolith.runtime.job import run
+from angiolith.small_vessel.tissues import VENTRICLES
+from angiolith.small_vessel.wmh.fazekas import MEASURES, measure_wmh
 
 ABSENT = {"WMH": "no FLAIR", "microbleeds": "no T2* or SWI", "lacunes": "no T1w and FLAIR"}
 

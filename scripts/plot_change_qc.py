@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from scripts.lib.images import matrix_ras, read_image, read_transform
-from scripts.lib.job import run
-from scripts.lib.longitudinal import half_of
-from scripts.lib.pictures.canvas import absent, write_png
-from scripts.lib.pictures.change import change_picture
-from scripts.lib.tables import MISSING, copy_file, join_reasons, read_tsv, was_made
+from angiolith.change.half_way import half_of
+from angiolith.change.picture import change_picture
+from angiolith.core.images import matrix_ras, read_image, read_transform
+from angiolith.core.tables import MISSING, copy_file, join_reasons, read_tsv, was_made
+from angiolith.pictures.canvas import absent, write_png
+from angiolith.runtime.job import run
 
 
 def to_flair(transform, step):

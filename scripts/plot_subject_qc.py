@@ -3,14 +3,14 @@
 import numpy as np
 import pandas as pd
 
-from scripts.lib.images import Image, matrix_ras, read_ct, read_image, read_transform
-from scripts.lib.job import run
-from scripts.lib.pictures.calcification import calcification_picture
-from scripts.lib.pictures.canvas import absent, write_png
-from scripts.lib.pictures.checks import registration_picture, wall_picture, wmh_picture
-from scripts.lib.register_job import refusal
-from scripts.lib.small_vessel.tissues import VENTRICLES
-from scripts.lib.tables import FAILED, MISSING, join_reasons, read_json, read_tsv, was_made
+from angiolith.calcification.picture import calcification_picture
+from angiolith.core.images import Image, matrix_ras, read_ct, read_image, read_transform
+from angiolith.core.tables import FAILED, MISSING, join_reasons, read_json, read_tsv, was_made
+from angiolith.pictures.canvas import absent, write_png
+from angiolith.registration.job import refusal
+from angiolith.report.pictures import registration_picture, wall_picture, wmh_picture
+from angiolith.runtime.job import run
+from angiolith.small_vessel.tissues import VENTRICLES
 
 NAMES = {"wmh": "white matter hyperintensities", "wall": "vessel wall"}
 

@@ -1,7 +1,7 @@
 """Register the CT to the session's reference MRI, rigidly."""
 
-from scripts.lib.job import run
-from scripts.lib.register_job import register_pair
+from angiolith.registration.job import register_pair
+from angiolith.runtime.job import run
 
 
 def main(snakemake):

@@ -1,7 +1,7 @@
 """Register another MRI contrast of the session to its reference MRI, rigidly."""
 
-from scripts.lib.job import run
-from scripts.lib.register_job import register_pair
+from angiolith.registration.job import register_pair
+from angiolith.runtime.job import run
 
 
 def main(snakemake):

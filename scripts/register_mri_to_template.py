@@ -1,10 +1,10 @@
 """Register the session's reference image (MRI, or a CT alone) to the MNI152 template; find the brain."""
 
-from scripts.lib.images import read_ct, read_image, write_image, write_transform
-from scripts.lib.job import run
-from scripts.lib.register_job import refusal
-from scripts.lib.tables import FAILED, read_json, write_json, write_not_made
-from scripts.lib.template import register_to_template
+from angiolith.brain.template import register_to_template
+from angiolith.core.images import read_ct, read_image, write_image, write_transform
+from angiolith.core.tables import FAILED, read_json, write_json, write_not_made
+from angiolith.registration.job import refusal
+from angiolith.runtime.job import run
 
 
 def main(snakemake):

@@ -3,11 +3,11 @@
 import os
 from pathlib import Path
 
-from scripts.lib.audit.bundle import MEASURES
-from scripts.lib.audit.records import LOGS, root_of
-from scripts.lib.audit.seals import write_seal
-from scripts.lib.job import run
-from scripts.lib.tables import write_json
+from angiolith.audit.bundle import MEASURES
+from angiolith.core.tables import write_json
+from angiolith.runtime.job import run
+from angiolith.runtime.records import LOGS, root_of
+from angiolith.runtime.seals import write_seal
 
 
 def bundle(given):

@@ -2,13 +2,12 @@
 
 import numpy as np
 
-from scripts.lib.arteries.centrelines import from_table
-from scripts.lib.arteries.names import LABELS
-from scripts.lib.calcification.scoring import slice_step_mm
-from scripts.lib.calcification.segment import find_lesions
-from scripts.lib.images import read_ct, read_image, require_same_grid, write_image
-from scripts.lib.job import run
-from scripts.lib.tables import (
+from angiolith.arteries.centrelines import from_table
+from angiolith.arteries.names import LABELS
+from angiolith.calcification.scoring import slice_step_mm
+from angiolith.calcification.segment import find_lesions
+from angiolith.core.images import read_ct, read_image, require_same_grid, write_image
+from angiolith.core.tables import (
     FAILED,
     OK,
     REVIEW,
@@ -19,6 +18,7 @@ from scripts.lib.tables import (
     write_json,
     write_not_made,
 )
+from angiolith.runtime.job import run
 
 
 def main(snakemake):

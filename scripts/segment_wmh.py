@@ -2,15 +2,15 @@
 
 import numpy as np
 
-from scripts.lib.images import Image, ImageError, bounding_box, crop, read_image, require_same_grid, write_image
-from scripts.lib.job import run
-from scripts.lib.small_vessel.grid import paste
-from scripts.lib.small_vessel.posterior import read_model
-from scripts.lib.small_vessel.session import NotMeasured, brain_on, priors_on, read_checked, to_reference
-from scripts.lib.small_vessel.tissues import TISSUES, TissueError
-from scripts.lib.small_vessel.tool import ToolError, run_tool, tool_facts
-from scripts.lib.small_vessel.wmh import Wmh, segment_wmh
-from scripts.lib.tables import FAILED, OK, REVIEW, join_reasons, write_json, write_not_made
+from angiolith.core.images import Image, ImageError, bounding_box, crop, read_image, require_same_grid, write_image
+from angiolith.core.tables import FAILED, OK, REVIEW, join_reasons, write_json, write_not_made
+from angiolith.runtime.job import run
+from angiolith.small_vessel.grid import paste
+from angiolith.small_vessel.session import NotMeasured, brain_on, priors_on, read_checked, to_reference
+from angiolith.small_vessel.tissues import TISSUES, TissueError
+from angiolith.small_vessel.wmh.posterior import read_model
+from angiolith.small_vessel.wmh.segment import Wmh, segment_wmh
+from angiolith.small_vessel.wmh.tool import ToolError, run_tool, tool_facts
 
 
 def segment(given, flair: Image, settings) -> Wmh:

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import numpy as np
 
-from scripts.lib.images import read_image, write_image
-from scripts.lib.job import run
-from scripts.lib.register_job import refusal
-from scripts.lib.tables import FAILED, REVIEW, read_json, write_json, write_not_made
-from scripts.lib.vessel_wall.parts import DrawingError
-from scripts.lib.vessel_wall.polygons import read_points
-from scripts.lib.vessel_wall.tracing import trace
+from angiolith.core.images import read_image, write_image
+from angiolith.core.tables import FAILED, REVIEW, read_json, write_json, write_not_made
+from angiolith.registration.job import refusal
+from angiolith.runtime.job import run
+from angiolith.vessel_wall.parts import DrawingError
+from angiolith.vessel_wall.polygons import read_points
+from angiolith.vessel_wall.tracing import trace
 
 
 def main(snakemake):

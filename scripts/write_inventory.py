@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from scripts.lib.audit.inventory import inventory, write_inventory
-from scripts.lib.audit.records import name_in, root_of, sweep
-from scripts.lib.job import run
+from angiolith.audit.inventory import inventory, write_inventory
+from angiolith.runtime.job import run
+from angiolith.runtime.records import name_in, root_of, sweep
 
 
 def main(snakemake):

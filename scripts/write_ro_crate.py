@@ -3,11 +3,11 @@
 import datetime
 from pathlib import Path
 
-from scripts.lib.audit.crate import bidsignore, crate_metadata, dataset_description, spatial_sidecar
-from scripts.lib.audit.inventory import read_inventory
-from scripts.lib.audit.records import root_of, sweep
-from scripts.lib.job import run
-from scripts.lib.tables import atomic_path, copy_file, write_json
+from angiolith.audit.crate import bidsignore, crate_metadata, dataset_description, spatial_sidecar
+from angiolith.audit.inventory import read_inventory
+from angiolith.core.tables import atomic_path, copy_file, write_json
+from angiolith.runtime.job import run
+from angiolith.runtime.records import root_of, sweep
 
 
 def main(snakemake):

@@ -6,16 +6,16 @@ import numpy as np
 import pandas as pd
 from PIL import Image as Pillow
 
+from angiolith.cohort.attrition import COLUMNS as ATTRITION_COLUMNS
+from angiolith.core.config import Analysis, Config
+from angiolith.core.images import Image
+from angiolith.core.tables import write_json, write_tsv
+from angiolith.report.sessions import LESION_MEASURES
+from angiolith.report.volumes import grey_nifti, label_nifti, layer, write_volume
 from scripts.build_report import main
-from scripts.lib.cohort.attrition import COLUMNS as ATTRITION_COLUMNS
-from scripts.lib.config import Analysis, Config
-from scripts.lib.images import Image
-from scripts.lib.report.sessions import LESION_MEASURES
-from scripts.lib.report.volumes import grey_nifti, label_nifti, layer, write_volume
-from scripts.lib.tables import write_json, write_tsv
 from tests.workflow.planning import ROOT
 
-ROOT_ASSETS = ("scripts/lib/report/assets", "resources/niivue")
+ROOT_ASSETS = ("angiolith/report/assets", "resources/niivue")
 HOSTILE = "<script>alert('x')</script> & \"quoted\""
 GROUPS = ("none_or_mild", "moderate", "severe")
 QC = ("registration", "calcification", "wmh", "wall")

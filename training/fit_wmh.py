@@ -17,11 +17,11 @@ import numpy as np
 from scipy import ndimage
 from sklearn.linear_model import LogisticRegression
 
-from scripts.lib.config import Config, plain
-from scripts.lib.images import Image, bounding_box, crop
-from scripts.lib.small_vessel.posterior import FEATURES, features_of
-from scripts.lib.small_vessel.tissues import TissueError
-from scripts.lib.small_vessel.wmh import place_of, prepare_brain
+from angiolith.core.config import Config, plain
+from angiolith.core.images import Image, bounding_box, crop
+from angiolith.small_vessel.tissues import TissueError
+from angiolith.small_vessel.wmh.posterior import FEATURES, features_of
+from angiolith.small_vessel.wmh.segment import place_of, prepare_brain
 from training.flairs import draw_head, draw_scan
 
 PRIORS = ("wm", "gm", "ventricles")

@@ -13,14 +13,14 @@ from functools import lru_cache
 import numpy as np
 from scipy import ndimage
 
-from demo.anatomy import standard_head
-from demo.geometry import Grid, apply, oriented_grid, random_pose, smooth_noise, smooth_step
-from demo.head import Head, make_head
-from demo.mri import BRAIN_CENTRE
-from scripts.lib.images import Image, bounding_box
-from scripts.lib.mni152 import mni152_map
-from scripts.lib.small_vessel.tissues import template_prior
-from scripts.lib.template import BRAIN_LEVEL
+from angiolith.brain.mni152 import mni152_map
+from angiolith.brain.template import BRAIN_LEVEL
+from angiolith.core.images import Image, bounding_box
+from angiolith.small_vessel.tissues import template_prior
+from phantoms.anatomy import standard_head
+from phantoms.geometry import Grid, apply, oriented_grid, random_pose, smooth_noise, smooth_step
+from phantoms.head import Head, make_head
+from phantoms.mri import BRAIN_CENTRE
 from training.lesions import draw_wmh, punctate, scattered
 
 PLEXUS_MNI_MM = ((24.0, -38.0, 8.0), (18.0, -26.0, 18.0), (33.0, -24.0, -12.0))  # atrium, body, temporal horn

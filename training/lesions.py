@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from demo.geometry import smooth_noise, smooth_step
-from demo.head import Head
+from phantoms.geometry import smooth_noise, smooth_step
+from phantoms.head import Head
 
 
 def draw_wmh(rng: np.random.Generator, head: Head, volume_cm3: float) -> np.ndarray:

@@ -9,9 +9,9 @@ import pytest
 from PIL import Image as Pillow
 from scipy import ndimage
 
-from scripts.lib.audit.trace import find_cell
-from scripts.lib.cohort.review import picture_keys, read_review
-from scripts.lib.tables import read_tsv, write_tsv
+from angiolith.audit.trace import find_cell
+from angiolith.cohort.review import picture_keys, read_review
+from angiolith.core.tables import read_tsv, write_tsv
 from tests import made_report
 from tests.browser.conftest import saved
 

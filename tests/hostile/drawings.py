@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from scripts.lib.arteries.mapping import traced_from_mask
-from scripts.lib.config import VesselWallSettings
-from scripts.lib.images import Image, read_image
-from scripts.lib.small_vessel.session import NotMeasured
-from scripts.lib.vessel_wall.session import CtSide, measure_session
+from angiolith.arteries.mapping import traced_from_mask
+from angiolith.core.config import VesselWallSettings
+from angiolith.core.images import Image, read_image
+from angiolith.small_vessel.session import NotMeasured
+from angiolith.vessel_wall.session import CtSide, measure_session
 from scripts.measure_plaque import drawing_of
 from scripts.segment_wmh import read_user_mask
 from tests.hostile.case import FAILED, TOLD, Answer, Case

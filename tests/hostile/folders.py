@@ -6,8 +6,15 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from scripts.lib.config import ConfigError, validate
-from scripts.lib.manifest import ManifestError, index_bids, manifest_text, read_manifest, visit_pairs, write_if_changed
+from angiolith.core.config import ConfigError, validate
+from angiolith.core.manifest import (
+    ManifestError,
+    index_bids,
+    manifest_text,
+    read_manifest,
+    visit_pairs,
+    write_if_changed,
+)
 from tests.hostile.case import REFUSED, TAKEN, Answer, Case, refusal
 
 CT = "sub-01/ses-01/ct/sub-01_ses-01_ct.nii.gz"

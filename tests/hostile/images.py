@@ -12,9 +12,9 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 
+from angiolith.core.config import CheckImagesSettings
+from angiolith.core.tables import read_json
 from scripts import check_images
-from scripts.lib.config import CheckImagesSettings
-from scripts.lib.tables import read_json
 from tests.hostile.case import FAILED, REVIEW, TAKEN, TOLD, Answer, Case, Given
 
 AFFINE = np.diag([6.0, 6.0, 6.0, 1.0])

@@ -8,14 +8,14 @@ from typing import Any
 
 import openpyxl
 
+from angiolith.cohort.attrition import why_not_made
+from angiolith.cohort.dataset import read_dataset
+from angiolith.cohort.plausibility import implausible
+from angiolith.core.config import plain
+from angiolith.core.config.analyses import Analysis
+from angiolith.core.manifest import Row, manifest_text
+from angiolith.core.tables import read_tsv, was_made, write_json
 from scripts import build_attrition, collect_metrics
-from scripts.lib.cohort.attrition import why_not_made
-from scripts.lib.cohort.dataset import read_dataset
-from scripts.lib.cohort.plausibility import implausible
-from scripts.lib.config import plain
-from scripts.lib.config.analyses import Analysis
-from scripts.lib.manifest import Row, manifest_text
-from scripts.lib.tables import read_tsv, was_made, write_json
 from scripts.seal_subject import bundle
 from tests.hostile.case import ANALYSIS_OUT, FAILED, TABLE_OUT, TAKEN, TOLD, Answer, Case, Given
 

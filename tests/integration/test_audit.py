@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from scripts.lib.audit.lineage import lineage
-from scripts.lib.audit.records import read_records
-from scripts.lib.audit.trace import find_cell
-from scripts.lib.audit.verify import verify
+from angiolith.audit.lineage import lineage
+from angiolith.audit.trace import find_cell
+from angiolith.audit.verify import verify
+from angiolith.runtime.records import read_records
 
 OUT = Path(__file__).parents[2] / "build/demo/derivatives"
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scripts.lib.tables import STATUSES, read_tsv
-from tests.validation import compare
+from angiolith.core.tables import STATUSES, read_tsv
+from validation import compare
 
 ROOT = Path(__file__).parents[2]
 RUN = ROOT / "build/demo"

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scripts.lib.images import map_points, read_transform
-from scripts.lib.tables import read_tsv
+from angiolith.core.images import map_points, read_transform
+from angiolith.core.tables import read_tsv
 from tests.real_data import REAL, ROOT, SKIP_REASON, build_bids
-from tests.validation.published_change import agreement
+from validation.published_change import agreement
 
 pytestmark = [
     pytest.mark.workflow,

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.lib.audit.records import sha256
+from angiolith.runtime.records import sha256
 from tests.workflow.planning import SNAKEMAKE, Workbench
 
 START = Path(__file__).with_name("start.sh")

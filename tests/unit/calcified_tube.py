@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from scripts.lib.arteries.centrelines import Centreline, resampled
+from angiolith.arteries.centrelines import Centreline, resampled
 
 BLOOD_HU, CSF_HU = 45.0, 8.0
 

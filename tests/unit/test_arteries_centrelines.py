@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scripts.lib.arteries.centrelines import (
+from angiolith.arteries.centrelines import (
     COLUMNS,
     Centreline,
     from_control_points,
@@ -16,8 +16,8 @@ from scripts.lib.arteries.centrelines import (
     to_table,
     voxel_centres,
 )
-from scripts.lib.arteries.names import INDEX, LABELS, MEASURED, label_names, lookup_table, parse_name
-from scripts.lib.tables import read_tsv
+from angiolith.arteries.names import INDEX, LABELS, MEASURED, label_names, lookup_table, parse_name
+from angiolith.core.tables import read_tsv
 
 ATLAS = Path(__file__).parents[2] / "resources/artery_atlas/centrelines.tsv"
 

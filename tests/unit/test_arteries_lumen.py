@@ -7,9 +7,9 @@ import pytest
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
-from scripts.lib.arteries.centrelines import Centreline, resampled, voxel_centres
-from scripts.lib.arteries.lumen import INNER_WALL_MM, follow_lumen
-from scripts.lib.images import Image
+from angiolith.arteries.centrelines import Centreline, resampled, voxel_centres
+from angiolith.arteries.lumen import INNER_WALL_MM, follow_lumen
+from angiolith.core.images import Image
 
 SHAPE, AFFINE = (40, 40, 44), np.array([[0, 0.3, 0.95, -26], [1, 0, 0, -20], [0, 0.95, -0.3, -12], [0, 0, 0, 1.0]])
 SIGNAL, TISSUE, MARROW, NOISE = 560.0, 150.0, 640.0, 22.0

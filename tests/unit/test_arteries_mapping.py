@@ -5,11 +5,11 @@ import pandas as pd
 import pytest
 import SimpleITK as sitk
 
-from scripts.lib.arteries.centrelines import Centreline, region_labels, resampled
-from scripts.lib.arteries.mapping import map_arteries, traced_from_angio, traced_from_mask
-from scripts.lib.arteries.names import INDEX
-from scripts.lib.config import Config, plain
-from scripts.lib.images import Image, linear_transform
+from angiolith.arteries.centrelines import Centreline, region_labels, resampled
+from angiolith.arteries.mapping import map_arteries, traced_from_angio, traced_from_mask
+from angiolith.arteries.names import INDEX
+from angiolith.core.config import Config, plain
+from angiolith.core.images import Image, linear_transform
 
 SETTINGS = plain(Config().arteries) | {"refine": False}
 CALCIFICATION = plain(Config().calcification)

@@ -4,17 +4,17 @@ import numpy as np
 import pytest
 from scipy.spatial import cKDTree
 
-from scripts.lib.arteries.centrelines import Centreline, resampled, voxel_centres
-from scripts.lib.arteries.masks import (
+from angiolith.arteries.centrelines import Centreline, resampled, voxel_centres
+from angiolith.arteries.masks import (
     canonical_labels,
     centreline_of_mask,
     centrelines_of_labels,
     segment_angio,
     widened,
 )
-from scripts.lib.arteries.names import INDEX
-from scripts.lib.config import Config, plain
-from scripts.lib.images import Image
+from angiolith.arteries.names import INDEX
+from angiolith.core.config import Config, plain
+from angiolith.core.images import Image
 
 SETTINGS = plain(Config().arteries)
 

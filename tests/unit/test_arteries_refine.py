@@ -5,10 +5,10 @@ import pytest
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
-from scripts.lib.arteries.centrelines import Centreline, resampled, voxel_centres
-from scripts.lib.arteries.refine import refine
-from scripts.lib.config import Config, plain
-from scripts.lib.images import Image
+from angiolith.arteries.centrelines import Centreline, resampled, voxel_centres
+from angiolith.arteries.refine import refine
+from angiolith.core.config import Config, plain
+from angiolith.core.images import Image
 
 SETTINGS = plain(Config().arteries)
 SHAPE = (70, 70, 44)

@@ -7,9 +7,9 @@ import pytest
 from scipy import ndimage
 from scipy.special import ndtr
 
-from scripts.lib.calcification.blur import deblurred_arc_deg, deblurred_width_mm
-from scripts.lib.calcification.geometry import arc_extent, measure_geometry, settled
-from scripts.lib.config import Config, plain
+from angiolith.calcification.blur import deblurred_arc_deg, deblurred_width_mm
+from angiolith.calcification.geometry import arc_extent, measure_geometry, settled
+from angiolith.core.config import Config, plain
 from tests.unit.calcified_tube import Plaque, axes_along, draw, grid_affine, straight_line
 
 SETTINGS = plain(Config().calcification)

@@ -4,12 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scripts.lib.arteries.centrelines import region_labels
-from scripts.lib.arteries.names import MEASURED
-from scripts.lib.calcification.columns import ARTERIES, LESIONS, PATIENTS
-from scripts.lib.calcification.measure import labelled, measure_arteries, measure_lesions, measure_patient, refused
-from scripts.lib.config import Config, plain
-from scripts.lib.images import Image
+from angiolith.arteries.centrelines import region_labels
+from angiolith.arteries.names import MEASURED
+from angiolith.calcification.columns import ARTERIES, LESIONS, PATIENTS
+from angiolith.calcification.measure import labelled, measure_arteries, measure_lesions, measure_patient, refused
+from angiolith.core.config import Config, plain
+from angiolith.core.images import Image
 from tests.unit.calcified_tube import Plaque, axes_along, draw, grid_affine, straight_line
 
 CALCIFICATION, SEVERITY = plain(Config().calcification), plain(Config().severity)

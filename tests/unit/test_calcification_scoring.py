@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from scripts.lib.calcification.scoring import (
+from angiolith.calcification.scoring import (
     agatston_equivalent,
     kockelkoren,
     severity_group,
@@ -12,7 +12,7 @@ from scripts.lib.calcification.scoring import (
     spotty,
     woodcock_grade,
 )
-from scripts.lib.config import Config, plain
+from angiolith.core.config import Config, plain
 
 CALCIFICATION = plain(Config().calcification)
 SEVERITY = plain(Config().severity)

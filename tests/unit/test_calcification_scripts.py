@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from angiolith.core.config import Config, plain
+from angiolith.core.images import linear_transform, read_image, write_image, write_transform
+from angiolith.core.tables import read_json, read_tsv, was_made, write_json, write_not_made, write_tsv
 from scripts import map_arteries, measure_calcification, segment_calcification
-from scripts.lib.config import Config, plain
-from scripts.lib.images import linear_transform, read_image, write_image, write_transform
-from scripts.lib.tables import read_json, read_tsv, was_made, write_json, write_not_made, write_tsv
 from tests.unit.calcified_tube import Plaque, draw, grid_affine, straight_line
 
 PLAQUE = Plaque(1.2, 1.6, 200, 5)

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from scripts.lib.arteries.centrelines import Centreline, region_labels, resampled, voxel_centres
-from scripts.lib.arteries.density import lumen_density
-from scripts.lib.arteries.names import INDEX
-from scripts.lib.calcification.bone import through_openings
-from scripts.lib.calcification.segment import find_lesions
-from scripts.lib.config import Config, plain
-from scripts.lib.images import Image
+from angiolith.arteries.centrelines import Centreline, region_labels, resampled, voxel_centres
+from angiolith.arteries.density import lumen_density
+from angiolith.arteries.names import INDEX
+from angiolith.calcification.bone import through_openings
+from angiolith.calcification.segment import find_lesions
+from angiolith.core.config import Config, plain
+from angiolith.core.images import Image
 
 SETTINGS = plain(Config().calcification)
 MARGIN_MM = plain(Config().arteries)["wall_margin_mm"]

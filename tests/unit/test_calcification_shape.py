@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from scripts.lib.calcification.shape import shape_features
+from angiolith.calcification.shape import shape_features
 
 
 def ellipsoid() -> tuple[np.ndarray, np.ndarray]:

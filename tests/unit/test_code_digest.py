@@ -4,17 +4,17 @@ import os
 
 import pytest
 
-from scripts.lib.code_digest import _parsed, code_digest, reached_modules
+from angiolith.runtime.code_digest import _parsed, code_digest, reached_modules
 
 
 @pytest.fixture
 def project(tmp_path):
     files = {
-        "scripts/measure.py": "from scripts.lib.a import f\nprint(f())\n",
-        "scripts/lib/__init__.py": "",
-        "scripts/lib/a.py": "def f():\n    from scripts.lib import b\n    return b.X\n",
-        "scripts/lib/b.py": "import numpy\nX = 1\n",
-        "scripts/lib/unused.py": "Y = 1\n",
+        "scripts/measure.py": "from angiolith.a import f\nprint(f())\n",
+        "angiolith/__init__.py": "",
+        "angiolith/a.py": "def f():\n    from angiolith import b\n    return b.X\n",
+        "angiolith/b.py": "import numpy\nX = 1\n",
+        "angiolith/unused.py": "Y = 1\n",
     }
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -35,16 +35,16 @@ def test_reaches_imports_within_functions(project):
 @pytest.mark.parametrize(
     ("file", "text", "changes"),
     [
-        ("lib/b.py", "import numpy\nX = 1  # a comment\n", False),
-        ("lib/b.py", '"""A docstring."""\nimport numpy\n\n\nX = 1\n', False),
-        ("lib/b.py", "import numpy\nX = 2\n", True),
-        ("lib/a.py", "def f():\n    from scripts.lib import b\n    return b.X + 1\n", True),
-        ("lib/unused.py", "Y = 2\n", False),
+        ("angiolith/b.py", "import numpy\nX = 1  # a comment\n", False),
+        ("angiolith/b.py", '"""A docstring."""\nimport numpy\n\n\nX = 1\n', False),
+        ("angiolith/b.py", "import numpy\nX = 2\n", True),
+        ("angiolith/a.py", "def f():\n    from angiolith import b\n    return b.X + 1\n", True),
+        ("angiolith/unused.py", "Y = 2\n", False),
     ],
 )
 def test_changes_only_with_code_it_depends_on(project, file, text, changes):
     before = code_digest(project / "scripts/measure.py", project)
-    edit(project / "scripts" / file, text)
+    edit(project / file, text)
     assert (code_digest(project / "scripts/measure.py", project) != before) is changes
 
 
@@ -57,9 +57,9 @@ def test_does_not_depend_on_where_the_project_lies(project, tmp_path_factory):
 
 
 def test_what_is_remembered_of_a_module_is_believed_only_for_its_content(project):
-    script, module = project / "scripts/measure.py", project / "scripts/lib/b.py"
+    script, module = project / "scripts/measure.py", project / "angiolith/b.py"
     first, before = code_digest(script, project), module.stat()
-    memory = project / "scripts/lib/__pycache__/b.normalised"
+    memory = project / "angiolith/__pycache__/b.normalised"
     assert memory.is_file()
     _parsed.cache_clear()
     assert code_digest(script, project) == first

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from scripts.lib.cohort.agreement import icc, kappa
+from angiolith.cohort.agreement import icc, kappa
 
 LUMEN_MM2 = pd.DataFrame(  # made here: 24 lumen areas as two readers might measure them
     {

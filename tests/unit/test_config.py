@@ -3,8 +3,8 @@
 import pytest
 import yaml
 
-from scripts.lib.config import Config, ConfigError, plain, validate
-from scripts.lib.config_files import FOLDER, README_MARK, made_files
+from angiolith.core.config import Config, ConfigError, plain, validate
+from angiolith.core.config_files import FOLDER, README_MARK, made_files
 
 
 def test_made_files_agree_with_the_model():

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from demo import bids
-from demo.__main__ import COHORT
-from demo.geometry import Grid, apply
-from demo.spec import SubjectSpec, clinical, draw_spec, read_cohort, stream
+from phantoms import bids
+from phantoms.__main__ import COHORT
+from phantoms.geometry import Grid, apply
+from phantoms.spec import SubjectSpec, clinical, draw_spec, read_cohort, stream
 
 ROOT = Path(__file__).parents[2]
 MADE = ROOT / "build/demo"
@@ -21,7 +21,12 @@ needs_data = pytest.mark.skipif(not (MADE / "truth/sessions.tsv").is_file(), rea
 
 
 def test_demo_and_pipeline_share_no_code():
-    for folder, other in (("demo", "scripts"), ("scripts", "demo")):
+    for folder, other in (
+        ("phantoms", "angiolith"),
+        ("phantoms", "scripts"),
+        ("angiolith", "phantoms"),
+        ("scripts", "phantoms"),
+    ):
         for path in (ROOT / folder).rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
                 names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from demo.geometry import Curve, Grid, apply, oriented_grid, random_pose, resample, smooth_noise, voxels_near
+from phantoms.geometry import Curve, Grid, apply, oriented_grid, random_pose, resample, smooth_noise, voxels_near
 
 
 def arc_of_circle(radius_mm: float = 12.0) -> Curve:

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from demo.arteries import LEFT_LANDMARKS, artery_names, draw_arteries
-from demo.calcium import WALL_MM, Calcification, apart, draw_calcifications, woodcock_grade
-from demo.geometry import Curve, apply, oriented_grid, random_pose
-from demo.tube import tube_ct
-from demo.wall import WallPlaque, draw_labels, draw_wall_plaque, plaque_truth, sections, wall_distances
+from phantoms.arteries import LEFT_LANDMARKS, artery_names, draw_arteries
+from phantoms.calcium import WALL_MM, Calcification, apart, draw_calcifications, woodcock_grade
+from phantoms.geometry import Curve, apply, oriented_grid, random_pose
+from phantoms.tube import tube_ct
+from phantoms.wall import WallPlaque, draw_labels, draw_wall_plaque, plaque_truth, sections, wall_distances
 
 STRAIGHT = Curve(np.array([[0.0, 0, z] for z in np.linspace(0, 30, 7)]), np.full(7, 2.0))
 RING = Calcification("ICA", "L", 15.0, 0.0, 360.0, 5.0, 1.0, 800.0, "iel")

@@ -59,7 +59,17 @@ def test_conda_and_container_take_the_lock():
 
 def test_the_apptainer_image_holds_what_a_run_needs():
     copied = re.findall(r"^    (\S+) /angiolith/\1$", (ROOT / "envs/apptainer.def").read_text(), flags=re.MULTILINE)
-    assert {"Snakefile", "config", "profiles", "resources", "rules", "scripts", "envs", "pyproject.toml"} <= set(copied)
+    assert {
+        "Snakefile",
+        "angiolith",
+        "config",
+        "profiles",
+        "resources",
+        "rules",
+        "scripts",
+        "envs",
+        "pyproject.toml",
+    } <= set(copied)
 
 
 def test_slurms_lock_holds_what_its_group_asks_for_with_hashes():

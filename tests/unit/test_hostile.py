@@ -7,7 +7,7 @@ import pytest
 
 from tests.hostile import CASES
 from tests.hostile.case import TAKEN
-from tests.validation.hostile import page
+from validation.hostile import page
 
 pytestmark = pytest.mark.xdist_group("hostile")
 DOCS = Path(__file__).parents[2] / "docs/hostile_inputs.md"

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from scripts.lib.config import CheckImagesSettings
-from scripts.lib.image_checks import check_image
-from scripts.lib.images import Image
+from angiolith.core.config import CheckImagesSettings
+from angiolith.core.image_checks import check_image
+from angiolith.core.images import Image
 
 SETTINGS = CheckImagesSettings().model_dump()
 

@@ -12,7 +12,7 @@ import SimpleITK as sitk
 from scipy.ndimage import center_of_mass
 from scipy.spatial.transform import Rotation
 
-from scripts.lib.images import (
+from angiolith.core.images import (
     Image,
     ImageError,
     from_sitk,
@@ -179,7 +179,7 @@ def test_bad_files_are_refused_by_name(tmp_path, name, message):
     assert f"{name}.nii.gz" in str(caught.value)
 
 
-@pytest.mark.parametrize("module", ["scripts.lib.images", "scripts.export_session", "scripts.check_images"])
+@pytest.mark.parametrize("module", ["angiolith.core.images", "scripts.export_session", "scripts.check_images"])
 def test_jobs_do_not_load_what_reads_dicom(module):
     code = f"import {module}, sys; sys.exit('pydicom' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2], check=False).returncode == 0

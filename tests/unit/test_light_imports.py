@@ -23,6 +23,6 @@ print(waits, half, type(sys.modules["scipy.special"]) is types.ModuleType)
 
 def test_names_taken_from_a_seldom_used_module_load_it():
     assert (
-        loaded("import scripts.lib\nfrom numpy.testing import assert_allclose\nassert_allclose(1, 1); print('ok')")
+        loaded("import angiolith\nfrom numpy.testing import assert_allclose\nassert_allclose(1, 1); print('ok')")
         == "ok"
     )

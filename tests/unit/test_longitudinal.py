@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 from scipy.linalg import sqrtm
 from scipy.spatial.transform import Rotation
 
-from scripts.lib.images import Image
-from scripts.lib.longitudinal import (
+from angiolith.change.half_way import (
     WmhPair,
     change_row,
     growth_and_shrinkage_cm3,
@@ -22,6 +21,7 @@ from scripts.lib.longitudinal import (
     symmetric_motion,
     wmh_rows,
 )
+from angiolith.core.images import Image
 
 coordinate = st.floats(-40, 40)
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.lib.manifest import ManifestError, Row, index_bids, manifest_text, read_manifest, visit_pairs
+from angiolith.core.manifest import ManifestError, Row, index_bids, manifest_text, read_manifest, visit_pairs
 
 
 def touch(root: Path, *names: str) -> Path:

@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 from scipy.spatial.transform import Rotation
 
-from scripts.lib.config import Config, plain
-from scripts.lib.images import Image, linear_transform, moved, write_image, write_transform
-from scripts.lib.longitudinal import GREW, SHRANK, STABLE, half_of
-from scripts.lib.small_vessel.session import NotMeasured
-from scripts.lib.small_vessel.tissues import onto, template_prior
-from scripts.lib.tables import write_not_made, write_tsv
+from angiolith.change.half_way import GREW, SHRANK, STABLE, half_of
+from angiolith.core.config import Config, plain
+from angiolith.core.images import Image, linear_transform, moved, write_image, write_transform
+from angiolith.core.tables import write_not_made, write_tsv
+from angiolith.small_vessel.session import NotMeasured
+from angiolith.small_vessel.tissues import onto, template_prior
 from scripts.measure_change import count_change, fazekas_change, wmh_change
 
 SETTINGS = {name: plain(getattr(Config(), name)) for name in ("wmh", "change")}

@@ -5,10 +5,10 @@ import pytest
 from scipy.ndimage import gaussian_filter
 from scipy.spatial.transform import Rotation
 
-from scripts.lib.config import RegistrationSettings
-from scripts.lib.image_checks import is_brain_extracted
-from scripts.lib.images import Image, linear_transform, map_points
-from scripts.lib.registration import (
+from angiolith.core.config import RegistrationSettings
+from angiolith.core.image_checks import is_brain_extracted
+from angiolith.core.images import Image, linear_transform, map_points
+from angiolith.registration.rigid import (
     alignment_measures,
     displacement_mm,
     head_starts,

@@ -10,16 +10,16 @@ import pandas as pd
 import pytest
 import yaml
 
-from scripts.lib.audit.cell import address_parts, cell_address
-from scripts.lib.audit.trace import find_cell
-from scripts.lib.config import Analysis
-from scripts.lib.report.analyses import analysis_view, attrition_steps, printed_rows
-from scripts.lib.report.distributions import axis_ticks, change_plot, group_plot
-from scripts.lib.report.methods import methods_section
-from scripts.lib.report.plots import bar_shares, forest
-from scripts.lib.report.sessions import Stage, advice
-from scripts.lib.report.texts import DEFAULT, TextsError, read_texts
-from scripts.lib.tables import write_tsv
+from angiolith.audit.cell import address_parts, cell_address
+from angiolith.audit.trace import find_cell
+from angiolith.core.config import Analysis
+from angiolith.core.tables import write_tsv
+from angiolith.report.analyses import analysis_view, attrition_steps, printed_rows
+from angiolith.report.distributions import axis_ticks, change_plot, group_plot
+from angiolith.report.methods import methods_section
+from angiolith.report.plots import bar_shares, forest
+from angiolith.report.sessions import Stage, advice
+from angiolith.report.texts import DEFAULT, TextsError, read_texts
 from tests import made_report
 from tests.made_report import associations, attrition
 

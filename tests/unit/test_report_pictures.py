@@ -7,14 +7,14 @@ import pandas as pd
 import pytest
 from PIL import Image as Pillow
 
-from scripts.lib.images import Image
-from scripts.lib.longitudinal import change_labels
-from scripts.lib.pictures.calcification import calcification_picture
-from scripts.lib.pictures.canvas import absent, write_png
-from scripts.lib.pictures.change import change_picture
-from scripts.lib.pictures.checks import registration_picture, wall_picture, wmh_picture
-from scripts.lib.pictures.planes import VIEWS, Plane, direction_letter, native_slice
-from scripts.lib.tables import write_json
+from angiolith.calcification.picture import calcification_picture
+from angiolith.change.half_way import change_labels
+from angiolith.change.picture import change_picture
+from angiolith.core.images import Image
+from angiolith.core.tables import write_json
+from angiolith.pictures.canvas import absent, write_png
+from angiolith.pictures.planes import VIEWS, Plane, direction_letter, native_slice
+from angiolith.report.pictures import registration_picture, wall_picture, wmh_picture
 from scripts.plot_subject_qc import main
 
 VERMILLION, SKY, ORANGE, YELLOW = (213, 94, 0), (86, 180, 233), (230, 159, 0), (240, 228, 66)

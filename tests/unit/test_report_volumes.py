@@ -10,8 +10,8 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from scripts.lib.images import Image
-from scripts.lib.report.volumes import coarser, grey_nifti, label_nifti, layer, marked, within, write_volume
+from angiolith.core.images import Image
+from angiolith.report.volumes import coarser, grey_nifti, label_nifti, layer, marked, within, write_volume
 
 NIIVUE = Path(__file__).parents[2] / "resources/niivue"
 TURN = np.array([[0.0, -0.5, 0, 7], [0.6, 0, 0, -3], [0, 0, 1.5, 11], [0, 0, 0, 1]])  # oblique order, uneven voxels

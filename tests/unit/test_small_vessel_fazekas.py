@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from scripts.lib.config import Config, plain
-from scripts.lib.distance import distance_mm
-from scripts.lib.small_vessel.fazekas import MEASURES, fazekas_extents_mm, grade, largest_diameter_mm, measure_wmh
+from angiolith.core.config import Config, plain
+from angiolith.core.distance import distance_mm
+from angiolith.small_vessel.wmh.fazekas import MEASURES, fazekas_extents_mm, grade, largest_diameter_mm, measure_wmh
 
 SETTINGS = plain(Config().wmh)
 GRIDS = {

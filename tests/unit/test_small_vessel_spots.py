@@ -5,10 +5,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from scripts.lib.config import Config, plain
-from scripts.lib.images import Image
-from scripts.lib.small_vessel.lacunes import detect_lacunes
-from scripts.lib.small_vessel.microbleeds import darkness_of, detect_microbleeds, hu_percentile
+from angiolith.core.config import Config, plain
+from angiolith.core.images import Image
+from angiolith.small_vessel.lacunes.detect import detect_lacunes
+from angiolith.small_vessel.microbleeds.detect import darkness_of, detect_microbleeds, hu_percentile
 
 MICROBLEEDS = plain(Config().microbleeds)
 LACUNES = plain(Config().lacunes)

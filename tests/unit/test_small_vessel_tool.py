@@ -6,9 +6,9 @@ import sys
 import numpy as np
 import pytest
 
-from scripts.lib.config import Config, plain
-from scripts.lib.images import Image, write_image
-from scripts.lib.small_vessel.tool import ToolError, run_tool, tool_facts
+from angiolith.core.config import Config, plain
+from angiolith.core.images import Image, write_image
+from angiolith.small_vessel.wmh.tool import ToolError, run_tool, tool_facts
 
 THRESHOLD = (
     "import sys, nibabel as nib; image = nib.load(sys.argv[1]); cut = int(sys.argv[3]);"

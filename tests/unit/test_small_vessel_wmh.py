@@ -10,13 +10,13 @@ import pytest
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
-from scripts.lib.config import Config, plain
-from scripts.lib.distance import distance_mm, open_to_the_edge
-from scripts.lib.images import Image, bounding_box, crop
-from scripts.lib.longitudinal import Visit, growth_and_shrinkage_cm3, wmh_pair
-from scripts.lib.small_vessel.grid import closed, depth_mm, drop_small, mean_at
-from scripts.lib.small_vessel.posterior import FEATURES, read_model
-from scripts.lib.small_vessel.tissues import (
+from angiolith.change.half_way import Visit, growth_and_shrinkage_cm3, wmh_pair
+from angiolith.core.config import Config, plain
+from angiolith.core.distance import distance_mm, open_to_the_edge
+from angiolith.core.images import Image, bounding_box, crop
+from angiolith.core.tables import OK, REVIEW
+from angiolith.small_vessel.grid import closed, depth_mm, drop_small, mean_at
+from angiolith.small_vessel.tissues import (
     CSF,
     VENTRICLES,
     TissueError,
@@ -26,8 +26,8 @@ from scripts.lib.small_vessel.tissues import (
     onto,
     template_prior,
 )
-from scripts.lib.small_vessel.wmh import mask_of, segment_wmh
-from scripts.lib.tables import OK, REVIEW
+from angiolith.small_vessel.wmh.posterior import FEATURES, read_model
+from angiolith.small_vessel.wmh.segment import mask_of, segment_wmh
 
 SETTINGS = plain(Config().wmh)
 MODEL_PATH = Path(__file__).parents[2] / "resources/wmh_model/model.json"

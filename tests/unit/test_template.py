@@ -5,9 +5,9 @@ import pytest
 from scipy.ndimage import affine_transform, gaussian_filter
 from scipy.spatial.transform import Rotation
 
-from scripts.lib.config import RegistrationSettings
-from scripts.lib.images import Image, map_points, shear_deg
-from scripts.lib.template import load_template, register_to_template
+from angiolith.brain.template import load_template, register_to_template
+from angiolith.core.config import RegistrationSettings
+from angiolith.core.images import Image, map_points, shear_deg
 
 SETTINGS = RegistrationSettings().model_dump()
 TO_SUBJECT = np.eye(4)

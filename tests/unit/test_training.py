@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from demo.geometry import Grid
-from scripts.lib.small_vessel.posterior import FEATURES
+from angiolith.small_vessel.wmh.posterior import FEATURES
+from phantoms.geometry import Grid
 from training.fit_wmh import fit
 from training.flairs import about
 from training.lesions import add_ellipsoid

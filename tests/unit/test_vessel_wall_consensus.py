@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 
-from scripts.lib.config import VesselWallSettings
-from scripts.lib.pictures.agreement import bland_altman_figure
-from scripts.lib.vessel_wall.consensus import consensus
-from scripts.lib.vessel_wall.metrics import COLUMNS
+from angiolith.cohort.agreement_picture import bland_altman_figure
+from angiolith.core.config import VesselWallSettings
+from angiolith.vessel_wall.consensus import consensus
+from angiolith.vessel_wall.metrics import COLUMNS
 
 SETTINGS = VesselWallSettings().model_dump()
 

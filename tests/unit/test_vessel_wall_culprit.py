@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scripts.lib.config import VesselWallSettings
-from scripts.lib.vessel_wall.culprit import judge_culprits
+from angiolith.core.config import VesselWallSettings
+from angiolith.vessel_wall.culprit import judge_culprits
 
 SETTINGS = VesselWallSettings().model_dump()
 

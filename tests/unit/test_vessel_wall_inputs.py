@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from scripts.lib.config import VesselWallSettings
-from scripts.lib.images import RAS_TO_LPS, Image, to_sitk, write_image
-from scripts.lib.vessel_wall import drawing, parts
-from scripts.lib.vessel_wall.label_maps import read_drawing
-from scripts.lib.vessel_wall.metrics import measure_segment, wall_metrics
-from scripts.lib.vessel_wall.parts import DrawingError, part_of
-from scripts.lib.vessel_wall.polygons import read_points
-from tests.validation.tubes import Tube, draw
+from angiolith.core.config import VesselWallSettings
+from angiolith.core.images import RAS_TO_LPS, Image, to_sitk, write_image
+from angiolith.vessel_wall import drawing, parts
+from angiolith.vessel_wall.label_maps import read_drawing
+from angiolith.vessel_wall.metrics import measure_segment, wall_metrics
+from angiolith.vessel_wall.parts import DrawingError, part_of
+from angiolith.vessel_wall.polygons import read_points
+from validation.tubes import Tube, draw
 
 SETTINGS = VesselWallSettings().model_dump()
 TUBE = Tube((0.9, 0.9), shift_mm=0.4, length_mm=4, reference_mm=(1.3, 1.8))

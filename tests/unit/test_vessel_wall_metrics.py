@@ -8,13 +8,13 @@ import pandas as pd
 import pytest
 from scipy.spatial.transform import Rotation
 
-from scripts.lib.config import VesselWallSettings
-from scripts.lib.images import Image, linear_transform, write_image, write_transform
-from scripts.lib.tables import read_tsv, write_json, write_tsv
-from scripts.lib.vessel_wall import drawing, parts, sections
-from scripts.lib.vessel_wall.culprit import judge_culprits
-from scripts.lib.vessel_wall.enhancement import enhancement_grade
-from scripts.lib.vessel_wall.session import CtSide, PostContrast, measure_session, plaque_table
+from angiolith.core.config import VesselWallSettings
+from angiolith.core.images import Image, linear_transform, write_image, write_transform
+from angiolith.core.tables import read_tsv, write_json, write_tsv
+from angiolith.vessel_wall import drawing, parts, sections
+from angiolith.vessel_wall.culprit import judge_culprits
+from angiolith.vessel_wall.enhancement import enhancement_grade
+from angiolith.vessel_wall.session import CtSide, PostContrast, measure_session, plaque_table
 from scripts.measure_plaque import main
 
 SETTINGS = VesselWallSettings().model_dump()

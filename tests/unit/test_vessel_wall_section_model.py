@@ -5,7 +5,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 from scipy.special import j1
 
-from scripts.lib.vessel_wall.section_model import SectionModel, rician_mean
+from angiolith.vessel_wall.section_model import SectionModel, rician_mean
 
 UPRIGHT = (np.eye(3)[:2], np.eye(3), np.array([0.6, 0.6, 0.6]))
 OBLIQUE = (

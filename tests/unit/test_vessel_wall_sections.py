@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from scripts.lib.config import VesselWallSettings
-from scripts.lib.images import Image
-from scripts.lib.vessel_wall import drawing, sections
-from scripts.lib.vessel_wall.metrics import measure_segment, wall_metrics
-from tests.validation.tubes import DIRECTIONS, Tube, draw
+from angiolith.core.config import VesselWallSettings
+from angiolith.core.images import Image
+from angiolith.vessel_wall import drawing, sections
+from angiolith.vessel_wall.metrics import measure_segment, wall_metrics
+from validation.tubes import DIRECTIONS, Tube, draw
 
 SETTINGS = VesselWallSettings().model_dump()
 FINE, SLICES, STUDY = (0.25, 0.25, 0.25), (0.2, 0.2, 0.6), (0.35, 0.35, 0.55)

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scripts.lib.vessel_wall import contours
-from scripts.lib.vessel_wall.thickness import METHODS, centre_ray_mm, closest_point_mm, laplace_mm
+from angiolith.vessel_wall import contours
+from angiolith.vessel_wall.thickness import METHODS, centre_ray_mm, closest_point_mm, laplace_mm
 
 LAPLACE_TOLERANCE_MM = 0.005
 

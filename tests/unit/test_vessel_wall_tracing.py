@@ -1,20 +1,20 @@
-"""The tool's own wall on made-up black-blood MRI of a wide plaque; more cases: tests/validation/tracing.py."""
+"""The tool's own wall on made-up black-blood MRI of a wide plaque; more cases: validation/tracing.py."""
 
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from scripts.lib.config import VesselWallSettings
-from scripts.lib.images import Image, read_image, write_image
-from scripts.lib.tables import read_json, write_json
-from scripts.lib.vessel_wall import drawing
-from scripts.lib.vessel_wall.metrics import measure_segment, wall_metrics
-from scripts.lib.vessel_wall.parts import DrawingError
-from scripts.lib.vessel_wall.tracing import trace
+from angiolith.core.config import VesselWallSettings
+from angiolith.core.images import Image, read_image, write_image
+from angiolith.core.tables import read_json, write_json
+from angiolith.vessel_wall import drawing
+from angiolith.vessel_wall.metrics import measure_segment, wall_metrics
+from angiolith.vessel_wall.parts import DrawingError
+from angiolith.vessel_wall.tracing import trace
 from scripts.trace_wall import main
-from tests.validation.tubes import Tube
-from tests.validation.wall_mri import wall_mri
+from validation.tubes import Tube
+from validation.wall_mri import wall_mri
 
 SETTINGS = VesselWallSettings().model_dump()
 TUBE = Tube((0.9, 0.9), (2.1, 2.1), shift_mm=0.5, wide_mm=1.4, length_mm=8)

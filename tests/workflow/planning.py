@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from scripts.lib.audit.seals import write_seal
+from angiolith.runtime.seals import write_seal
 
 ROOT = Path(__file__).parents[2]
 SNAKEMAKE = str(Path(sys.executable).with_name("snakemake"))
@@ -33,7 +33,7 @@ class Workbench:
     def __init__(self, folder: Path) -> None:
         self.folder, self.project, self.bids = folder, folder / "project", folder / "bids"
         ignored = shutil.ignore_patterns("__pycache__")
-        for name in ("rules", "scripts", "config", "profiles", "resources", "envs"):
+        for name in ("rules", "angiolith", "scripts", "config", "profiles", "resources", "envs"):
             shutil.copytree(ROOT / name, self.project / name, symlinks=True, ignore=ignored)
         shutil.copy(ROOT / "Snakefile", self.project / "Snakefile")
         self.configure("")

@@ -17,7 +17,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from scripts.lib.audit.deidentify import findings
+from angiolith.audit.deidentify import findings
 from tests.hostile.images import head, save
 from tests.workflow.planning import OF_COHORT, SNAKEMAKE, Workbench
 
@@ -72,7 +72,7 @@ def bench(finished):
 
 def module(bench, name, *arguments):
     """A module of the project copy on the output folder: its exit status and what it printed."""
-    command = [sys.executable, "-m", f"scripts.lib.audit.{name}", str(bench.folder / "out"), *arguments]
+    command = [sys.executable, "-m", f"angiolith.audit.{name}", str(bench.folder / "out"), *arguments]
     done = subprocess.run(command, cwd=bench.project, capture_output=True, text=True, check=False)
     assert "Traceback" not in done.stderr, done.stderr
     return done.returncode, done.stdout

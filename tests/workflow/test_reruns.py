@@ -100,12 +100,12 @@ def test_touching_an_unchanged_input_runs_nothing(bench):
 
 
 def test_a_comment_runs_nothing(bench):
-    bench.edit("scripts/lib/registration.py", "def register_rigid(", "# a comment\n\n\ndef register_rigid(")
+    bench.edit("angiolith/registration/rigid.py", "def register_rigid(", "# a comment\n\n\ndef register_rigid(")
     assert bench.plan() == {}
 
 
 def test_editing_a_library_function_runs_what_depends_on_it(bench):
-    bench.edit("scripts/lib/calcification/scoring.py", "def ", "def edited() -> None:\n    return None\n\n\ndef ")
+    bench.edit("angiolith/calcification/scoring.py", "def ", "def edited() -> None:\n    return None\n\n\ndef ")
     jobs = bench.plan()
     assert jobs["measure_calcification"] == 3
     upstream = {

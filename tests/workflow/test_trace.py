@@ -6,13 +6,13 @@ import re
 
 import pytest
 
-from scripts.lib.audit.bundle import MEASURES
-from scripts.lib.audit.lineage import lineage
-from scripts.lib.audit.records import name_in, read_records
-from scripts.lib.audit.trace import find_cell
-from scripts.lib.audit.trace_text import trace_text
-from scripts.lib.config import plain
-from scripts.lib.config.analyses import Analysis
+from angiolith.audit.bundle import MEASURES
+from angiolith.audit.lineage import lineage
+from angiolith.audit.trace import find_cell
+from angiolith.audit.trace_text import trace_text
+from angiolith.core.config import plain
+from angiolith.core.config.analyses import Analysis
+from angiolith.runtime.records import name_in, read_records
 from tests.workflow.planning import BASELINE, FOLLOWUP, Workbench
 
 ANALYSES = {

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import yaml
 
-from scripts.lib.audit import records
-from scripts.lib.audit.inventory import INVENTORY, ROOT, inventory, write_inventory
-from scripts.lib.code_digest import code_digest
-from scripts.lib.config import plain, validate
-from scripts.lib.manifest import index_bids, manifest_text
+from angiolith.audit.inventory import INVENTORY, ROOT, inventory, write_inventory
+from angiolith.core.config import plain, validate
+from angiolith.core.manifest import index_bids, manifest_text
+from angiolith.runtime import records
+from angiolith.runtime.code_digest import code_digest
 
 TARGETS = ("cohort/patients.tsv", "report/index.html")
 

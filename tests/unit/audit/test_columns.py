@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from scripts.lib.audit.bundle import MEASURES
-from scripts.lib.audit.columns import analysed_columns, before_changes, holders
-from scripts.lib.config import Analysis, plain
+from angiolith.audit.bundle import MEASURES
+from angiolith.audit.columns import analysed_columns, before_changes, holders
+from angiolith.core.config import Analysis, plain
 
 MODELS = plain(
     Analysis(

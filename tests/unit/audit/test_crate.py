@@ -7,9 +7,9 @@ import re
 import pytest
 from rocrate.rocrate import ROCrate
 
-from scripts.lib.audit.crate import PROFILES, crate_metadata, dataset_description, hash_uri
-from scripts.lib.audit.inventory import read_inventory
-from scripts.lib.tables import write_json
+from angiolith.audit.crate import PROFILES, crate_metadata, dataset_description, hash_uri
+from angiolith.audit.inventory import read_inventory
+from angiolith.core.tables import write_json
 
 ENDED = datetime.datetime(2026, 1, 2, 3, 4, 5, tzinfo=datetime.UTC)
 

@@ -8,9 +8,9 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from scripts.lib.audit.deidentify import findings, main
-from scripts.lib.images import Image
-from scripts.lib.report.volumes import grey_nifti, layer, write_volume
+from angiolith.audit.deidentify import findings, main
+from angiolith.core.images import Image
+from angiolith.report.volumes import grey_nifti, layer, write_volume
 from tests.hostile.images import AFFINE, head, save
 
 

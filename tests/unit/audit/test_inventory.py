@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from scripts.lib.audit.inventory import CACHE, INVENTORY, Entry, Hasher, read_inventory
-from scripts.lib.audit.records import sweep
-from scripts.lib.audit.verify import verify
-from scripts.lib.job import run
-from scripts.lib.tables import read_json
+from angiolith.audit.inventory import CACHE, INVENTORY, Entry, Hasher, read_inventory
+from angiolith.audit.verify import verify
+from angiolith.core.tables import read_json
+from angiolith.runtime.job import run
+from angiolith.runtime.records import sweep
 from tests.unit.audit.made_run import MadeRun, edit_keeping_times
 
 
@@ -28,7 +28,7 @@ def test_every_kind_is_there_with_the_bytes_hash(made):
     assert by_name["setting", "wmh.surface_mm"].value == "2.0"
     assert by_name["version", "python"].value == "3.11.7"
     assert by_name["code", "check_images"].value == made.params("check_images", {})["code"]
-    assert ("source", "scripts/lib/image_checks.py") in by_name
+    assert ("source", "angiolith/core/image_checks.py") in by_name
     assert ("input", "../bids/participants.tsv") in by_name
     assert {kind for kind, _ in by_name} == {
         "input", "output", "record", "config", "setting", "code", "source", "version", "host",
@@ -51,7 +51,7 @@ def test_two_runs_in_two_folders_give_the_same_bytes(tmp_path):
 
 
 def test_only_what_changed_is_hashed(tmp_path, monkeypatch):
-    monkeypatch.setattr("scripts.lib.audit.inventory.SETTLED_NS", -1)
+    monkeypatch.setattr("angiolith.audit.inventory.SETTLED_NS", -1)
     files = [tmp_path / name for name in "abc"]
     for path in files:
         path.write_text("first")

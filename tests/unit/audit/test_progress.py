@@ -1,6 +1,6 @@
 """How far a run is, from its logs and records."""
 
-from scripts.lib.audit.progress import progress
+from angiolith.audit.progress import progress
 
 TRACE = "Traceback (most recent call last):\n  File x\nValueError: no such label\npython 3.11\n"
 

@@ -5,10 +5,10 @@ import subprocess
 
 import pytest
 
-from scripts.lib.audit import seals
-from scripts.lib.audit.records import sha256
-from scripts.lib.audit.seals import Seals, rules_digest, seal_path, seen_path, write_seal
-from scripts.lib.tables import write_json
+from angiolith.core.tables import write_json
+from angiolith.runtime import seals
+from angiolith.runtime.records import sha256
+from angiolith.runtime.seals import Seals, rules_digest, seal_path, seen_path, write_seal
 
 
 @pytest.fixture

@@ -3,16 +3,16 @@
 import pandas as pd
 import pytest
 
-from scripts.lib.audit.cell import cell_address, row_addresses
-from scripts.lib.audit.lineage import TraceError, lineage
-from scripts.lib.audit.records import read_records
-from scripts.lib.audit.rerun import differences
-from scripts.lib.audit.trace import find_cell
-from scripts.lib.audit.trace_picture import boxes_and_arrows, draw_trace
-from scripts.lib.audit.trace_text import trace_text
-from scripts.lib.audit.verify import verify
-from scripts.lib.audit.withdraw import files_naming, purge, subject_label
-from scripts.lib.tables import read_tsv, write_tsv
+from angiolith.audit.cell import cell_address, row_addresses
+from angiolith.audit.lineage import TraceError, lineage
+from angiolith.audit.rerun import differences
+from angiolith.audit.trace import find_cell
+from angiolith.audit.trace_picture import boxes_and_arrows, draw_trace
+from angiolith.audit.trace_text import trace_text
+from angiolith.audit.verify import verify
+from angiolith.audit.withdraw import files_naming, purge, subject_label
+from angiolith.core.tables import read_tsv, write_tsv
+from angiolith.runtime.records import read_records
 from tests.unit.audit.made_run import MadeRun
 
 

@@ -5,10 +5,10 @@ from importlib import metadata
 import pytest
 import yaml
 
-from scripts.lib.audit import verify as module
-from scripts.lib.audit.inventory import INVENTORY, Entry
-from scripts.lib.audit.records import sha256
-from scripts.lib.audit.verify import Unverifiable, main, other_versions, verify
+from angiolith.audit import verify as module
+from angiolith.audit.inventory import INVENTORY, Entry
+from angiolith.audit.verify import Unverifiable, main, other_versions, verify
+from angiolith.runtime.records import sha256
 from tests.unit.audit.made_run import edit_keeping_times
 
 PATIENTS = "cohort/patients.tsv"

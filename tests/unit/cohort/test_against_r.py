@@ -14,16 +14,16 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from scripts.lib.cohort.agreement import icc, kappa
-from scripts.lib.cohort.associations import Plan, associations
-from scripts.lib.cohort.correlations import correlate, false_discovery_rate
-from scripts.lib.cohort.describe import compare_counts, compare_numbers
-from scripts.lib.cohort.diagnostics import cooks_distance
-from scripts.lib.cohort.imputation import chained_draws, pool
-from scripts.lib.cohort.marker_models import fit_negative_binomial, fit_ordinal
-from scripts.lib.cohort.mixed import fit_random_intercept
-from scripts.lib.cohort.power import size_for_correlation, size_per_arm
-from scripts.lib.cohort.regression import fit_linear, fit_logistic
+from angiolith.cohort.agreement import icc, kappa
+from angiolith.cohort.associations import Plan, associations
+from angiolith.cohort.correlations import correlate, false_discovery_rate
+from angiolith.cohort.describe import compare_counts, compare_numbers
+from angiolith.cohort.diagnostics import cooks_distance
+from angiolith.cohort.imputation import chained_draws, pool
+from angiolith.cohort.marker_models import fit_negative_binomial, fit_ordinal
+from angiolith.cohort.mixed import fit_random_intercept
+from angiolith.cohort.power import size_for_correlation, size_per_arm
+from angiolith.cohort.regression import fit_linear, fit_logistic
 
 SCRIPT = Path(__file__).with_name("reference.R")
 DATASETS = {"small, few gaps": (70, 0.02, 1), "as the lesion study": (244, 0.05, 2), "large, many gaps": (1500, 0.2, 3)}
@@ -159,7 +159,7 @@ def test_linear_regression(both):
 def test_variance_inflation(both):
     tables, r = both
     wide = tables["wide"].dropna(subset=["x", "age"])
-    from scripts.lib.cohort.diagnostics import variance_inflation
+    from angiolith.cohort.diagnostics import variance_inflation
 
     sites = pd.get_dummies(wide["site"]).astype(float)[["b", "c"]]
     found = variance_inflation(pd.concat([wide[["x", "age", "male"]].astype(float), sites], axis=1))

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from scripts.lib.cohort.agreement import agreement, bland_altman, fleiss_kappa, grade, icc, kappa
-from scripts.lib.cohort.ratings import rated_things, ratings_table
+from angiolith.cohort.agreement import agreement, bland_altman, fleiss_kappa, grade, icc, kappa
+from angiolith.cohort.ratings import rated_things, ratings_table
 
 # Shrout and Fleiss, Psychol Bull 1979;86:420, table 2: six targets, four judges; ICC(2,1) = 0.29
 JUDGES = pd.DataFrame(

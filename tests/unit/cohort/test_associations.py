@@ -8,9 +8,9 @@ from sklearn.linear_model import LogisticRegression
 from statsmodels.genmod.families import Binomial
 from statsmodels.genmod.generalized_linear_model import GLM
 
-from scripts.lib.cohort.associations import Plan
-from scripts.lib.cohort.associations import associations as fitted
-from scripts.lib.cohort.regression import design_problem, fit_linear, fit_logistic, separating_terms
+from angiolith.cohort.associations import Plan
+from angiolith.cohort.associations import associations as fitted
+from angiolith.cohort.regression import design_problem, fit_linear, fit_logistic, separating_terms
 
 
 def associations(table, outcome, event, predictors, models, **given):

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scripts.lib.cohort.attrition import AttritionError, attrition_table, check_account, exclusions
-from scripts.lib.config import plain
-from scripts.lib.config.analyses import Criterion
+from angiolith.cohort.attrition import AttritionError, attrition_table, check_account, exclusions
+from angiolith.core.config import plain
+from angiolith.core.config.analyses import Criterion
 
 
 def criterion(column, reason="unfit", **given):

@@ -9,13 +9,13 @@ import pytest
 import yaml
 from scipy import stats
 
+from angiolith.cohort.audit_table import CONSISTENT, INCONSISTENT, UNCHECKED, audit, read_printed
+from angiolith.cohort.printed import PrintedError, printed_number
+from angiolith.cohort.summaries import grouped_pearson
+from angiolith.core.config import validate
+from angiolith.core.tables import read_tsv
 from scripts.audit_table import main
-from scripts.lib.cohort.audit_table import CONSISTENT, INCONSISTENT, UNCHECKED, audit, read_printed
-from scripts.lib.cohort.printed import PrintedError, printed_number
-from scripts.lib.cohort.summaries import grouped_pearson
-from scripts.lib.config import validate
-from scripts.lib.tables import read_tsv
-from tests.validation.reproduce import PUBLISHED, TESTS, made_again, rows_of
+from validation.reproduce import PUBLISHED, TESTS, made_again, rows_of
 
 
 def audited(study):

@@ -4,16 +4,16 @@ from types import SimpleNamespace
 
 import pytest
 
+from angiolith.cohort.attrition import why_not_made
+from angiolith.cohort.external import MissingColumnError
+from angiolith.core.config import Analysis, plain
+from angiolith.core.manifest import Row, manifest_text
+from angiolith.core.tables import read_tsv, was_made, write_json
+from angiolith.report.analyses import analysis_view, unused_tables
+from angiolith.report.texts import read_texts
 from scripts.build_attrition import main as build_attrition
 from scripts.collect_metrics import main as collect_metrics
 from scripts.describe_cohort import main as describe_cohort
-from scripts.lib.cohort.attrition import why_not_made
-from scripts.lib.cohort.external import MissingColumnError
-from scripts.lib.config import Analysis, plain
-from scripts.lib.manifest import Row, manifest_text
-from scripts.lib.report.analyses import analysis_view, unused_tables
-from scripts.lib.report.texts import read_texts
-from scripts.lib.tables import read_tsv, was_made, write_json
 from scripts.seal_subject import bundle
 from tests.hostile.case import Given
 

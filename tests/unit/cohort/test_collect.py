@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scripts.lib.cohort.collect import (
+from angiolith.cohort.collect import (
     CHANGE_COLUMNS,
     CollectError,
     artery_columns,

@@ -6,10 +6,10 @@ import pytest
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from scripts.lib.cohort.change import change_table
-from scripts.lib.cohort.correlations import correlate, correlation_interval, correlations
-from scripts.lib.cohort.dataset import add_changes, measures_of, severities_of
-from scripts.lib.config import Analysis, plain
+from angiolith.cohort.change import change_table
+from angiolith.cohort.correlations import correlate, correlation_interval, correlations
+from angiolith.cohort.dataset import add_changes, measures_of, severities_of
+from angiolith.core.config import Analysis, plain
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from scripts.lib.cohort.describe import compare_counts, compare_numbers, counts_difference, describe, numbers_difference
-from scripts.lib.cohort.layout import number_text, p_text, printed_characteristics
+from angiolith.cohort.describe import compare_counts, compare_numbers, counts_difference, describe, numbers_difference
+from angiolith.cohort.layout import number_text, p_text, printed_characteristics
 
 # Vertebrobasilar calcification, vessel-wall MRI and CT, 124 culprit and 120 non-culprit lesions (Chinese J CT and MRI):
 # number with the feature among culprit and non-culprit, printed p.

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scripts.lib.cohort.associations import COMPLETE, IMPUTED, Plan, associations
-from scripts.lib.cohort.imputation import imputable, imputed_tables, pool
+from angiolith.cohort.associations import COMPLETE, IMPUTED, Plan, associations
+from angiolith.cohort.imputation import imputable, imputed_tables, pool
 
 
 def cohort(seed, n=400):

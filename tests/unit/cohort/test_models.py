@@ -5,12 +5,12 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from scripts.lib.cohort.associations import Plan, associations
-from scripts.lib.cohort.correlations import correlate, jonckheere_terpstra
-from scripts.lib.cohort.diagnostics import area_under_curve, cross_validated, hosmer_lemeshow, variance_inflation
-from scripts.lib.cohort.marker_models import fit_negative_binomial, fit_ordinal, marker_models
-from scripts.lib.cohort.regression import fit_clustered, fit_linear
-from scripts.lib.cohort.variables import formula_columns, formula_variables
+from angiolith.cohort.associations import Plan, associations
+from angiolith.cohort.correlations import correlate, jonckheere_terpstra
+from angiolith.cohort.diagnostics import area_under_curve, cross_validated, hosmer_lemeshow, variance_inflation
+from angiolith.cohort.marker_models import fit_negative_binomial, fit_ordinal, marker_models
+from angiolith.cohort.regression import fit_clustered, fit_linear
+from angiolith.cohort.variables import formula_columns, formula_variables
 
 
 def test_jonckheeres_trend_of_a_published_example():
@@ -26,7 +26,7 @@ def test_a_grade_of_two_levels_is_a_logistic_regression():
     rng = np.random.default_rng(0)
     design = pd.DataFrame({"severity": rng.integers(0, 3, 200) * 1.0, "age": rng.normal(size=200)})
     grade = (rng.random(200) < stats.logistic.cdf(design["severity"] - 1)).astype(float)
-    from scripts.lib.cohort.regression import fit_logistic
+    from angiolith.cohort.regression import fit_logistic
 
     found, logistic = fit_ordinal(grade, design), fit_logistic(grade, design).table.loc["severity"]
     assert [found["estimate"], found["se"]] == pytest.approx(logistic[["estimate", "se"]].tolist(), rel=1e-6)

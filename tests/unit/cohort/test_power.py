@@ -5,12 +5,12 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from scripts.lib.cohort.change import change_table, measurement_error
-from scripts.lib.cohort.dataset import add_changes
-from scripts.lib.cohort.mixed import fit_random_intercept
-from scripts.lib.cohort.power import power_table, size_for_correlation, size_per_arm
-from scripts.lib.config import plain
-from scripts.lib.config.analyses import PowerSettings
+from angiolith.cohort.change import change_table, measurement_error
+from angiolith.cohort.dataset import add_changes
+from angiolith.cohort.mixed import fit_random_intercept
+from angiolith.cohort.power import power_table, size_for_correlation, size_per_arm
+from angiolith.core.config import plain
+from angiolith.core.config.analyses import PowerSettings
 
 
 def cohort(n=120, seed=0):

@@ -7,9 +7,9 @@ from docx import Document
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scripts.lib.cohort.attrition import attrition_table
-from scripts.lib.cohort.flow import draw_flow, flow_boxes
-from scripts.lib.cohort.publish import characteristics_notes, markdown, write_docx
+from angiolith.cohort.attrition import attrition_table
+from angiolith.cohort.flow import draw_flow, flow_boxes
+from angiolith.cohort.publish import characteristics_notes, markdown, write_docx
 
 PRINTED = pd.DataFrame({"variable": ["age, mean (SD)", "site: a|b, n (%)"], "all": ["62.1 (8.0)", "3 (30.0)"]})
 

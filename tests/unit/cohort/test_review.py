@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from angiolith.cohort.external import StudyTableError
+from angiolith.cohort.review import judged, judged_changes, picture_keys, read_review, without_calcium
+from angiolith.core.config import Analysis
+from angiolith.core.tables import read_tsv, write_json, write_tsv
 from scripts.build_attrition import main as build_attrition
 from scripts.collect_metrics import main as collect_metrics
-from scripts.lib.cohort.external import StudyTableError
-from scripts.lib.cohort.review import judged, judged_changes, picture_keys, read_review, without_calcium
-from scripts.lib.config import Analysis
-from scripts.lib.tables import read_tsv, write_json, write_tsv
 from scripts.seal_subject import bundle
 
 PAIRS = {"01": ["01", "02"]}

@@ -9,14 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from demo.study_tables import CSVD_COUNTS, CSVD_N, GROUPS, VBA_SHARE, csvd_patients, truth, vba_lesions
-from scripts.lib.cohort.agreement import icc
-from scripts.lib.cohort.change import change_table
-from scripts.lib.cohort.correlations import correlate
-from scripts.lib.cohort.dataset import add_changes, read_dataset
-from scripts.lib.cohort.regression import fit_logistic
-from scripts.lib.cohort.variables import model_columns
-from scripts.lib.config import plain, validate
+from angiolith.cohort.agreement import icc
+from angiolith.cohort.change import change_table
+from angiolith.cohort.correlations import correlate
+from angiolith.cohort.dataset import add_changes, read_dataset
+from angiolith.cohort.regression import fit_logistic
+from angiolith.cohort.variables import model_columns
+from angiolith.core.config import plain, validate
+from phantoms.study_tables import CSVD_COUNTS, CSVD_N, GROUPS, VBA_SHARE, csvd_patients, truth, vba_lesions
 
 ROOT = Path(__file__).parents[3]
 TRUTH = truth()
@@ -97,7 +97,7 @@ def test_the_tables_have_the_sizes_and_margins_of_the_studies():
 def test_the_command_writes_the_same_tables_for_the_same_seed_and_the_demo_analyses_read_them(tmp_path):
     for folder in ("first", "second"):
         subprocess.run(
-            [sys.executable, "-m", "demo.study_tables", "--out", str(tmp_path / folder)], check=True, cwd=ROOT
+            [sys.executable, "-m", "phantoms.study_tables", "--out", str(tmp_path / folder)], check=True, cwd=ROOT
         )
     names = ["csvd_patients.tsv", "study_truth.json", "vba_lesions.tsv"]
     assert sorted(path.name for path in (tmp_path / "first").iterdir()) == names

@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scripts.lib.cohort.dataset import expand_models, read_dataset
-from scripts.lib.cohort.external import StudyTableError, read_study_table, to_numbers
-from scripts.lib.cohort.plausibility import implausible
-from scripts.lib.config import Analysis, plain
+from angiolith.cohort.dataset import expand_models, read_dataset
+from angiolith.cohort.external import StudyTableError, read_study_table, to_numbers
+from angiolith.cohort.plausibility import implausible
+from angiolith.core.config import Analysis, plain
 
 
 def analysis(**given):

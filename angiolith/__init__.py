@@ -1,0 +1,3 @@
+from angiolith.runtime.light_imports import start_quickly
+
+start_quickly()

@@ -1,0 +1,42 @@
+"""How dense is the blood? Tells a contrast-enhanced CT from a plain one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from angiolith.arteries.centrelines import Centreline
+from angiolith.core.images import Image, moved
+
+CLEAR_OF_BONE = ("ACA", "MCA", "PCA")
+BALL_MM = 1.0  # around the centreline, besides the uncertainty of its position
+BRIGHTEST_PERCENTILE, ALONG_PERCENTILE = 95, 25
+
+
+def lumen_density(ct: Image, lines: Iterable[Centreline]) -> float:
+    """HU of the arteries' lumen; NaN without an anterior, middle or posterior cerebral artery in the field of view.
+
+    Those three run clear of bone for most of their length. At each point of a centreline: the brightest voxels of a
+    ball that allows for the uncertainty of position; of these values the lower quartile along the artery (calcium and
+    bone brighten a part, contrast the whole); of these the median over the arteries.
+    """
+    inverse = np.linalg.inv(ct.affine)
+    values = []
+    for line in lines:
+        if line.artery not in CLEAR_OF_BONE:
+            continue
+        offsets = _ball(BALL_MM + float(np.median(line.sd_mm)))
+        index = moved(inverse, line.points[::2, None] + offsets[None])
+        nearest = np.rint(index).astype(int)
+        inside = ((nearest >= 0) & (nearest < ct.data.shape)).all(axis=(1, 2))
+        if inside.sum() >= 5:
+            hu = ct.data[tuple(np.moveaxis(nearest[inside], -1, 0))]
+            values.append(float(np.percentile(np.percentile(hu, BRIGHTEST_PERCENTILE, axis=1), ALONG_PERCENTILE)))
+    return float(np.median(values)) if values else np.nan
+
+
+def _ball(radius_mm: float) -> np.ndarray:
+    axis = np.arange(-np.ceil(radius_mm), np.ceil(radius_mm) + 0.5, 0.5)
+    grid = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), axis=-1).reshape(-1, 3)
+    return grid[np.linalg.norm(grid, axis=1) <= radius_mm]

@@ -1,0 +1,283 @@
+"""A run as it lies there, against its inventory, the records of its jobs, today's code, settings and image folder.
+
+    python -m angiolith.audit.verify OUTPUT_DIR [--quick] [--rerun SUBJECT] [--absent SUBJECT]
+
+Each finding is one line `kind<TAB>file<TAB>why`:
+
+changed     its bytes are not those that its job left, or that were there when the inventory was written
+lost        it is in the inventory and not on the disk
+added       it is in the output folder and belongs to no job of the run
+stale       its code, a setting or an input changed since it was made, or it was made from something stale
+unrecorded  no job that ended well says that it made this file
+differs     (--rerun) made again elsewhere, its bytes are others
+outdated    its job ran again after the inventory was written: run the workflow to the end
+
+Exit status: 0 nothing found, 1 something found, 2 cannot be verified. Snakemake's books (.snakemake) are not read.
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from angiolith.audit.findings import counted
+from angiolith.audit.inventory import (
+    CACHE,
+    FILES,
+    INVENTORY,
+    ROOT,
+    Entry,
+    Hasher,
+    read_inventory,
+)
+from angiolith.audit.rerun import RerunError, compare_rerun
+from angiolith.audit.settings import current_settings, setting_changes
+from angiolith.audit.withdraw import files_naming, subject_label
+from angiolith.core.config import ConfigError
+from angiolith.core.manifest import ManifestError, index_bids, manifest_text, read_manifest
+from angiolith.runtime.code_digest import code_digest
+from angiolith.runtime.records import LOGS, OWN_RECORD, Record, name_in, path_of, read_records, sha256
+
+MANIFEST = "manifest.tsv"
+AUDIT_RULES = ("write_inventory", "write_ro_crate")  # these come after the inventory and are known by their records
+SOURCES_SHOWN = 8
+RUN_ON = "run the workflow again"
+
+
+class Finding(NamedTuple):
+    kind: str
+    name: str
+    why: str
+
+
+class Unverifiable(RuntimeError):
+    """There is nothing to verify against; the message says what to do."""
+
+
+def verify(root: Path, quick: bool = False) -> list[Finding]:
+    """Everything that is wrong with the run in `root`, sorted; empty if it is as it was left and nothing moved since.
+
+    `quick` believes the hashes remembered for files whose size, modification and change time and inode are the same.
+    Raises Unverifiable.
+    """
+    try:
+        entries = read_inventory(root)
+        records = {record.name: record for record in read_records(root)}
+    except FileNotFoundError:
+        raise Unverifiable(f"{root / INVENTORY}: no such file; run the workflow to its end first") from None
+    except ValueError as problem:
+        raise Unverifiable(str(problem)) from None
+    hasher = Hasher(root / CACHE) if quick else sha256
+    listed = {entry.name: entry for entry in entries if entry.kind in FILES}
+    now: dict[str, str | None] = {}
+    for name in [*listed, *(name for record in records.values() for name in (*record.inputs, *record.outputs))]:
+        if name not in now:
+            path = path_of(root, name)
+            now[name] = hasher(path) if path.is_file() else None
+    used = {name: record for name, record in records.items() if name in listed or record.rule in AUDIT_RULES}
+    try:
+        settings = current_settings(root, used.get(OWN_RECORD))
+    except ConfigError as problem:
+        raise Unverifiable(str(problem)) from None
+    findings = [
+        *file_findings(listed, used, now),
+        *added_files(root, listed, used),
+        *stale_files(used, settings, now),
+        *source_findings(root, used, settings),
+    ]
+    return sorted(set(findings))
+
+
+def file_findings(
+    listed: Mapping[str, Entry], records: Mapping[str, Record], now: Mapping[str, str | None]
+) -> Iterator[Finding]:
+    """Files of the inventory (and the audit's own) that are lost, changed, unrecorded or newer than the inventory."""
+    for name, entry in listed.items():
+        record = records.get(entry.made_by)
+        if now[name] is None:
+            yield Finding("lost", name, f"in the inventory, not on the disk: {restore(entry)}")
+        elif entry.kind == "output":
+            if record is None or name not in record.outputs:
+                yield Finding("unrecorded", name, f"its job {entry.made_by} has not ended well since: {RUN_ON}")
+            elif now[name] != record.outputs[name]:
+                yield Finding("changed", name, f"not the bytes that its job left: delete it and {RUN_ON}")
+            elif now[name] != entry.sha256:
+                yield Finding("outdated", name, f"made again after the inventory was written: {RUN_ON}")
+        elif now[name] != entry.sha256:
+            kind = "outdated" if entry.kind == "record" else "changed"
+            remedy = "restore it, or touch it (an old time stamp is not seen) and " if entry.kind == "input" else ""
+            yield Finding(kind, name, f"not the bytes of the inventory: {remedy}{RUN_ON}")
+        if entry.kind == "input" and not name.startswith("../") and name != MANIFEST:
+            yield Finding("unrecorded", name, f"no job says that it made this file: delete it and {RUN_ON}")
+    for record in records.values():
+        if record.rule in AUDIT_RULES:
+            for name, digest in record.outputs.items():
+                if now[name] is None:
+                    yield Finding("lost", name, f"the audit's own file: {RUN_ON}")
+                elif now[name] != digest:
+                    yield Finding("changed", name, f"not the bytes that its job left: delete it and {RUN_ON}")
+    if OWN_RECORD not in records:
+        yield Finding("unrecorded", INVENTORY, f"its job has not ended well: {RUN_ON}")
+
+
+def restore(entry: Entry) -> str:
+    return {"input": "restore it, or " + RUN_ON, "config": RUN_ON}.get(entry.kind, RUN_ON)
+
+
+def added_files(root: Path, listed: Mapping[str, Entry], records: Mapping[str, Record]) -> Iterator[Finding]:
+    """Files in the output folder that belong to nothing; logs and benchmarks may lie there."""
+    known = {*listed, CACHE, INVENTORY, MANIFEST, *records}
+    known |= {name for record in records.values() for name in record.outputs}
+    for path in sorted(root.rglob("*")):
+        name = path.relative_to(root).as_posix()
+        top = name.split("/")[0]
+        if name in known or path.is_dir() or top in ("benchmarks", ".snakemake"):
+            continue
+        if top == LOGS and path.suffix != ".json":
+            continue
+        if path.name.startswith(".writing-"):
+            yield Finding("added", name, "left by a job that was killed: delete it")
+        elif top == LOGS:
+            yield Finding("added", name, "record of a job that no deliverable needs: delete it and its outputs")
+        else:
+            yield Finding("added", name, "belongs to no job of the run: delete it, or keep it elsewhere")
+
+
+def stale_files(
+    records: Mapping[str, Record], settings: Mapping[str, Any], now: Mapping[str, str | None]
+) -> Iterator[Finding]:
+    """Outputs whose code, settings or inputs are not what they were made with, and all that was made from these."""
+    maker = {name: record for record in records.values() for name in record.outputs}
+    causes = {record.name: why for record in records.values() if (why := _cause(record, settings, maker, now))}
+    readers: dict[str, list[Record]] = {}
+    for record in records.values():
+        for name in record.inputs:
+            readers.setdefault(name, []).append(record)
+    waiting = sorted(causes)
+    while waiting:
+        for name in records[waiting.pop()].outputs:
+            for reader in readers.get(name, []):
+                if reader.name not in causes:
+                    causes[reader.name] = f"made from {name}, which is stale"
+                    waiting.append(reader.name)
+    for name, record in maker.items():
+        if record.name in causes:
+            yield Finding("stale", name, f"{causes[record.name]}: {RUN_ON}")
+
+
+def _cause(
+    record: Record, settings: Mapping[str, Any], maker: Mapping[str, Record], now: Mapping[str, str | None]
+) -> str | None:
+    """Why the job's outputs are stale of themselves, or None.
+
+    An input that a job made counts as what that job left: if it was edited since, it is the edit that is named.
+    """
+    if record.code != _digest_today(record.rule):
+        return f"the code of {record.rule} changed"
+    if moved := setting_changes(record, settings):
+        return f"settings changed: {', '.join(moved)}"
+    for name, digest in record.inputs.items():
+        today = maker[name].outputs[name] if name in maker else now[name]
+        if today != digest:
+            return f"its input {name} {'is gone' if today is None else 'changed'}"
+    return None
+
+
+@cache
+def _digest_today(rule: str) -> str | None:
+    script = ROOT / "scripts" / f"{rule}.py"
+    return code_digest(script, ROOT) if script.is_file() else None
+
+
+def source_findings(root: Path, records: Mapping[str, Record], settings: Mapping[str, Any]) -> Iterator[Finding]:
+    """Subject-sessions, images and ratings that came, went or moved since the run looked for them."""
+    own = records.get(OWN_RECORD)
+    if own is None:
+        return
+    workdir = path_of(root, own.params["workdir"])
+    bids, manifest = settings.get("bids_dir"), settings.get("manifest")
+    try:
+        rows = index_bids(workdir / bids) if bids else read_manifest(workdir / manifest) if manifest else []
+    except ManifestError as problem:
+        yield Finding("changed", MANIFEST, str(problem))
+        return
+    today = manifest_text(rows).splitlines()
+    written = (root / MANIFEST).read_text(encoding="utf-8").splitlines() if (root / MANIFEST).is_file() else []
+    for line in sorted({*today} ^ {*written}):
+        subject, session = line.split("\t")[:2]
+        side = "in the images' folder or manifest" if line in today else "when the run was made"
+        yield Finding("stale", MANIFEST, f"sub-{subject} ses-{session} is so only {side}: {RUN_ON}")
+    read = {name for record in records.values() for name in record.inputs}
+    images = workdir / (bids or Path(manifest or ".").parent)
+    ratings = Path(workdir, settings["phenotype_dir"]) if settings.get("phenotype_dir") else images / "phenotype"
+    for path in [images / "participants.tsv", *sorted(ratings.glob("*.tsv"))]:
+        if rows and path.is_file() and name_in(root, path) not in read and not settings.get("participants"):
+            yield Finding("added", name_in(root, path), f"came after the run: {RUN_ON}")
+
+
+def other_versions(entries: Iterable[Entry]) -> list[str]:
+    """Libraries of the run that are not here in the version that a job imported: a rerun may differ in last digits."""
+    notes = []
+    for entry in entries:
+        if entry.kind == "version":
+            try:
+                here = platform.python_version() if entry.name == "python" else metadata.version(entry.name)
+            except metadata.PackageNotFoundError:
+                here = "missing"
+            if here != entry.value:
+                notes.append(f"made with {entry.name} {entry.value}, here {here}")
+    return notes
+
+
+def changed_sources(entries: Iterable[Entry]) -> list[str]:
+    """The project's files that are not what they were in the run: what lies behind `the code of X changed`."""
+    sources = {entry.name: entry.sha256 for entry in entries if entry.kind == "source"}
+    return [name for name, then in sources.items() if not (ROOT / name).is_file() or sha256(ROOT / name) != then]
+
+
+def main(arguments: Iterable[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("output_dir", type=Path)
+    parser.add_argument("--quick", action="store_true", help="believe hashes of files that look untouched")
+    parser.add_argument(
+        "--rerun", metavar="SUBJECT", type=subject_label, help="make a subject again elsewhere, compare"
+    )
+    parser.add_argument("--scratch", type=Path, help="folder for --rerun (default: a temporary one)")
+    parser.add_argument("--absent", metavar="SUBJECT", type=subject_label, help="find what still names the subject")
+    given = parser.parse_args(None if arguments is None else list(arguments))
+    try:
+        findings = verify(given.output_dir, given.quick)
+        if given.absent:
+            names = files_naming(given.output_dir, given.absent)
+            findings += [Finding("added", name, f"still names sub-{given.absent}: delete it") for name in names]
+        if given.rerun:
+            print(f"making sub-{given.rerun} again, on one core (minutes) ...", file=sys.stderr, flush=True)
+            compared, differing = compare_rerun(given.output_dir, given.rerun, given.scratch)
+            print(f"sub-{given.rerun}: {compared} files made again, {len(differing)} differ", file=sys.stderr)
+            findings += [Finding("differs", name, why) for name, why in differing]
+    except (Unverifiable, RerunError) as problem:
+        print(problem, file=sys.stderr)
+        return 2
+    for finding in findings:
+        print("\t".join(finding))
+    entries = read_inventory(given.output_dir)
+    for note in other_versions(entries):
+        print(note, file=sys.stderr)
+    names = changed_sources(entries) if any(finding.why.startswith("the code of ") for finding in findings) else []
+    if names:
+        more = f" and {len(names) - SOURCES_SHOWN} more" if len(names) > SOURCES_SHOWN else ""
+        print(f"changed in the project since: {', '.join(names[:SOURCES_SHOWN])}{more}", file=sys.stderr)
+    files = sum(entry.kind in FILES for entry in entries)
+    print(f"{files} files verified, {counted(Counter(finding.kind for finding in findings))}", file=sys.stderr)
+    return 1 if findings else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,189 @@
+"""Where bone ends and calcium begins, for an artery that runs beside or through bone.
+
+The wall of a bony canal follows the artery: seen from the centreline, its distance changes slowly along the vessel.
+Calcium stands out from it inwards, over a short length. So the distance to the first dense voxel, taken over a window
+along the artery and around it, is where the bone begins; what is dense nearer than that is calcium. Calcium that lines
+the artery for longer than the window is known by another sign: what is left open is too small for the artery. Where the
+centreline itself runs in what is dense, it is first led through the opening beside it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy import ndimage
+from scipy.spatial import cKDTree
+from skimage.morphology import h_maxima
+from skimage.segmentation import watershed
+
+from angiolith.arteries.centrelines import STEP_MM, Centreline, box_affine, box_around
+from angiolith.core.distance import NEIGHBOURS_26
+from angiolith.core.images import mask_points, moved, voxel_edges_mm
+
+N_ANGLES = 48
+RADIUS_STEP_MM = 0.25
+BEYOND_MM = 3.0  # bone further than this from the lumen is not looked for
+WINDOW_MM = 20.0  # along the artery: calcium that stands out over less than half of it is seen
+WINDOW_ANGLES = 5
+OPEN_SHARE = 0.25  # of the radius: an opening with less room than this is no lumen
+HIDDEN_MM = 2.0
+SURE_SHARE = 0.25  # of the radius: a line of no larger standard deviation does not leave its lumen
+ROOM_STEP_MM = 0.25  # of the cross-sections in which an opening is looked for
+END_MM = 2.0  # a line's last millimetres leave the artery: what touches bone there is not judged to be calcium
+NARROW_SHARE = 0.75  # bone leaves its artery room: an opening under this share of the lumen's radius has calcium in it
+VALLEY_HU = 50.0  # a valley this deep is no noise (SD of a head CT: 4 to 10 HU)
+ZONE_MM = 2.0  # outside the artery's wall: bone is followed so far from it, to see that it goes on
+GOES_ON_SHARE = 0.2  # of a calcification's voxels at most lie outside the artery's wall and its blooming
+WALL_MM = 0.6  # of a calcified wall at least: bone that no valley parts from it does not begin nearer to the lumen
+LUMEN_SHARE_MIN = 0.25  # of the voxels of calcium that lie within the lumen's radius: it blooms into it
+WALL_PERCENTILE = 65  # calcium lies on the inner side of the wall: above the median
+
+
+def through_openings(ct: np.ndarray, affine: np.ndarray, line: Centreline, hu_min: float) -> Centreline:
+    """The line led through the open lumen where it runs in what is dense: into thick calcium, or into bone beside it.
+
+    ct: HU; affine: voxel -> RAS mm; hu_min: what is dense. Only a line that is sure to run in its artery is led: beside
+    another one, an opening may be any. In a cross-section whose centre is dense, the place within the radius that has
+    most room (at least a quarter of the radius), less its squared distance over twice the line's variance; the shifts
+    are smoothed over 1 mm along the line, and 0 where its centre is open.
+    """
+    reach = float(line.radius_mm.max())
+    at = np.arange(-2 * reach, 2 * reach + ROOM_STEP_MM, ROOM_STEP_MM)
+    u, v = np.meshgrid(at, at, indexing="ij")
+    first, second = line.frames()
+    inverse = np.linalg.inv(affine)
+    centre = np.moveaxis(moved(inverse, line.points), -1, 0)
+    closed = ndimage.map_coordinates(ct, centre, order=1, mode="nearest") >= hu_min
+    closed &= _is_sure(line, affine)
+    shift = np.zeros((len(line.points), 2))
+    for plane in np.flatnonzero(closed):
+        points = line.points[plane] + u[..., None] * first[plane] + v[..., None] * second[plane]
+        index = np.moveaxis(moved(inverse, points), -1, 0)
+        dense = ndimage.map_coordinates(ct, index, order=1, mode="nearest") >= hu_min
+        radius = line.radius_mm[plane]
+        room = np.minimum(ndimage.distance_transform_edt(~dense) * ROOM_STEP_MM, radius)
+        worth = room - (u**2 + v**2) / (2 * line.sd_mm[plane] ** 2)
+        worth[(np.hypot(u, v) > radius) | (room < OPEN_SHARE * radius)] = -np.inf
+        best = np.unravel_index(worth.argmax(), worth.shape)
+        if np.isfinite(worth[best]):
+            shift[plane] = u[best], v[best]
+    if not shift.any():
+        return line
+    shift = ndimage.gaussian_filter1d(shift, 1.0 / STEP_MM, axis=0, mode="nearest")
+    return replace(line, points=line.points + first * shift[:, :1] + second * shift[:, 1:])
+
+
+def _is_sure(line: Centreline, affine: np.ndarray) -> np.ndarray:
+    """Which points (n,) of a line run in its artery for sure, on a grid that would show the artery's opening there."""
+    in_plane_mm = np.sort(voxel_edges_mm(affine))[1]
+    return (line.sd_mm <= SURE_SHARE * line.radius_mm) & (in_plane_mm <= line.radius_mm)
+
+
+def wall_distance_mm(ct: np.ndarray, affine: np.ndarray, line: Centreline, hu_min: float) -> np.ndarray:
+    """Distance (points, N_ANGLES) from each point of a centreline to where bone begins, mm; radius + 3 where none
+    is, 0 where the centreline runs in what is dense and may do so for lying off in bone.
+
+    ct: HU; affine: voxel -> RAS mm; hu_min: what is dense.
+    """
+    reach = line.radius_mm.max() + BEYOND_MM
+    radii = np.arange(0, reach + RADIUS_STEP_MM, RADIUS_STEP_MM)
+    angles = (np.arange(N_ANGLES) + 0.5) * 2 * np.pi / N_ANGLES
+    first, second = line.frames()
+    rays = first[:, None] * np.cos(angles)[:, None] + second[:, None] * np.sin(angles)[:, None]
+    points = line.points[:, None, None] + rays[:, :, None] * radii[:, None]
+    inverse = np.linalg.inv(affine)
+    index = np.moveaxis(moved(inverse, points), -1, 0)
+    dense = ndimage.map_coordinates(ct, index, order=1, mode="nearest") >= hu_min
+    limit = (line.radius_mm + BEYOND_MM)[:, None]
+    begins = np.minimum(np.where(dense.any(axis=2), radii[dense.argmax(axis=2)], np.inf), limit)
+    walled_in = (begins < OPEN_SHARE * line.radius_mm[:, None]).mean(axis=1) > 0.5
+    hidden = ndimage.binary_dilation(walled_in & ~_is_sure(line, affine), iterations=round(HIDDEN_MM / STEP_MM))
+    size = (2 * round(WINDOW_MM / STEP_MM / 2) + 1, WINDOW_ANGLES)
+    around = np.pad(begins, ((0, 0), (WINDOW_ANGLES, WINDOW_ANGLES)), mode="wrap")
+    wall = ndimage.percentile_filter(around, WALL_PERCENTILE, size=size, mode="nearest")
+    wall = wall[:, WINDOW_ANGLES:-WINDOW_ANGLES]
+    open_mm = np.sqrt((begins**2).mean(axis=1))  # of a circle of the same area, wherever in it the centreline runs
+    narrow = open_mm < NARROW_SHARE * line.radius_mm
+    wall = np.where(narrow[:, None], np.maximum(wall, line.radius_mm[:, None]), wall)
+    return np.where(hidden[:, None], 0.0, wall)
+
+
+def parted_by_valley(
+    ct: np.ndarray, affine: np.ndarray, of_bone: np.ndarray, line: Centreline, margin_mm: float
+) -> np.ndarray:
+    """What of the dense voxels that hang together with bone a valley parts from it, and is the artery's: a mask.
+
+    ct: HU; of_bone: those voxels; affine: voxel -> RAS mm; margin_mm: how far calcium reaches beyond the lumen. A
+    reader widens the window until two things part. Each maximum that rises `VALLEY_HU` above the saddle to a higher one
+    has the voxels that lie nearer to it downhill (watershed). It is calcium of the wall where its top lies in the wall
+    or lumen, and nearly all of it within the artery's wall and blooming, and as much of it within the radius as of
+    any calcium, each give or take the uncertainty of the line. Bone goes on outside.
+    """
+    found = np.zeros(ct.shape, bool)
+    box = box_around(line.points, float((line.radius_mm + line.sd_mm).max()) + margin_mm + ZONE_MM, ct.shape, affine)
+    if box is None or not of_bone[box].any():
+        return found
+    zone = of_bone[box].copy()
+    distance, nearest = cKDTree(line.points).query(mask_points(box_affine(affine, box), zone))
+    outside_mm = np.full(zone.shape, np.inf)
+    outside_mm[zone] = distance - line.radius_mm[nearest]
+    sd_mm = np.zeros(zone.shape)
+    sd_mm[zone] = line.sd_mm[nearest]
+    beside = np.zeros(zone.shape, bool)
+    beside[zone] = _clear_of_ends(line, nearest)
+    zone &= outside_mm <= margin_mm + sd_mm + ZONE_MM
+    hu = np.where(zone, ct[box], ct[box][zone].min(initial=0.0)).astype(np.float32)
+    tops, count = ndimage.label(h_maxima(hu, VALLEY_HU, NEIGHBOURS_26), NEIGHBOURS_26)
+    basins = watershed(-hu, tops, connectivity=NEIGHBOURS_26, mask=zone)
+    numbers = np.arange(1, count + 1)
+    if count == 0:
+        return found
+    top_mm = ndimage.minimum(outside_mm - sd_mm, tops, numbers)
+    goes_on, within = (
+        ndimage.mean(mask.astype(float), basins, numbers)
+        for mask in (outside_mm > margin_mm + sd_mm, outside_mm < sd_mm)
+    )
+    clear = ndimage.mean(beside.astype(float), basins, numbers) > 0.5
+    calcium = (top_mm <= WALL_MM) & (goes_on <= GOES_ON_SHARE) & (within >= LUMEN_SHARE_MIN) & clear
+    found[box] = np.append(False, calcium)[basins]
+    return found
+
+
+def _clear_of_ends(line: Centreline, nearest: np.ndarray) -> np.ndarray:
+    """Whether points of a line, by index, lie clear of its ends."""
+    arc_mm = line.arc_mm[nearest]
+    return (arc_mm > END_MM) & (arc_mm < line.arc_mm[-1] - END_MM)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Points as seen from a centreline: its nearest point, the angular bin about it, the distance, and whether they
+    lie beside it, clear of its ends, (n,) each."""
+
+    point: np.ndarray
+    angle: np.ndarray
+    distance_mm: np.ndarray
+    beside: np.ndarray
+
+
+def polar_position(points: np.ndarray, line: Centreline) -> Seen:
+    """Where points (n, 3), RAS mm, lie as seen from a centreline."""
+    distance, nearest = cKDTree(line.points).query(points)
+    first, second = line.frames()
+    offset = points - line.points[nearest]
+    across = np.einsum("ij,ij->i", offset, first[nearest]), np.einsum("ij,ij->i", offset, second[nearest])
+    angle = np.arctan2(across[1], across[0]) % (2 * np.pi)
+    bins = np.minimum((angle / (2 * np.pi) * N_ANGLES).astype(int), N_ANGLES - 1)
+    return Seen(nearest, bins, distance, _clear_of_ends(line, nearest))
+
+
+def behind(front: np.ndarray, seen: Seen, shape: tuple[int, ...]) -> np.ndarray:
+    """Which points lie on a ray from the centreline on which a point of `front` lies, or on one beside it; (n,).
+
+    shape: number of the centreline's points and of the angular bins.
+    """
+    rays = np.zeros(shape, bool)
+    rays[seen.point[front], seen.angle[front]] = True
+    around = ndimage.binary_dilation(np.pad(rays, ((0, 0), (1, 1)), mode="wrap"), np.ones((3, 3)))[:, 1:-1]
+    return around[seen.point, seen.angle]

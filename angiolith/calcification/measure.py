@@ -1,0 +1,220 @@
+"""The tables of calcification: one row per lesion, per artery and side, and per patient."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import ndimage
+
+from angiolith.arteries.centrelines import Centreline, box_affine
+from angiolith.arteries.names import LABELS, MEASURED
+from angiolith.calcification.columns import ARTERIES, LESIONS
+from angiolith.calcification.geometry import LesionGeometry, measure_geometry
+from angiolith.calcification.scoring import (
+    GROUPS,
+    agatston_equivalent,
+    kockelkoren,
+    severity_group,
+    spotty,
+    woodcock_grade,
+)
+from angiolith.calcification.segment import artery_of
+from angiolith.calcification.shape import shape_features
+from angiolith.core.images import Image, moved
+from angiolith.core.tables import FAILED, MISSING, OK, REVIEW, join_reasons
+
+CROP_MARGIN_MM = 5.0
+COVERED_SHARE_MIN = 0.8  # an artery of which less lies in the field of view is marked
+
+
+def measure_lesions(
+    ct: Image,
+    labels: np.ndarray,
+    region: np.ndarray,
+    lines: Mapping[tuple[str, str], Centreline],
+    bone_contact: Mapping[int, float],
+    settings: Mapping[str, Any],
+    slice_mm: float | None = None,
+) -> pd.DataFrame:
+    """One row per lesion (columns.LESIONS without subject and session), in the order of their numbers.
+
+    ct: HU, native grid; labels: lesions on it; region: artery labels on it; lines: centrelines by (artery, side);
+    bone_contact: {lesion: share of its voxels beside bone}; settings: section `calcification`; slice_mm: thickness of
+    the slices, if it is known (it may differ from their step). Density and volume are those of the mask; arc, length
+    and thickness are taken at half maximum. What cannot be measured is NaN, and the reason says why; status is review
+    where a person should look.
+    """
+    margin = np.ceil(CROP_MARGIN_MM / ct.voxel_mm).astype(int)
+    rows = []
+    for label, found in enumerate(ndimage.find_objects(labels), start=1):
+        if found is None:
+            continue
+        box = tuple(slice(max(0, s.start - m), s.stop + m) for s, m in zip(found, margin, strict=True))
+        part, affine = ct.data[box], box_affine(ct.affine, box)
+        lesion = labels[box] == label
+        rows.append(_lesion_row(label, part, affine, lesion, region[box], lines, bone_contact, settings, slice_mm))
+    return pd.DataFrame(rows, columns=list(LESIONS)[2:])
+
+
+def _lesion_row(
+    label: int,
+    ct: np.ndarray,
+    affine: np.ndarray,
+    lesion: np.ndarray,
+    region: np.ndarray,
+    lines: Mapping[tuple[str, str], Centreline],
+    bone_contact: Mapping[int, float],
+    settings: Mapping[str, Any],
+    slice_mm: float | None,
+) -> dict[str, Any]:
+    artery, side = LABELS.get(artery_of(lesion, region), ("", ""))
+    line = lines.get((artery, side))
+    geometry = measure_geometry(ct, affine, lesion, line, settings, slice_mm) if line else LesionGeometry()
+    hu = ct[lesion]
+    centre = affine[:3, :3] @ np.argwhere(lesion).mean(axis=0) + affine[:3, 3]
+    shape = shape_features(lesion, affine)
+    points = settings["kockelkoren"]
+    layer = geometry.width_mm >= points["layer_width_min"] * geometry.thickness_mm
+    even = bool(geometry.filled_share >= points["filled_share_min"] and layer)
+    score, pattern = kockelkoren(geometry.arc_deg, geometry.length_mm, geometry.thickness_mm, even, points)
+    unsure_mm = 0.5 * float(np.linalg.norm(affine[:3, :3], axis=0).min())
+    thickness_uncertain = abs(geometry.thickness_mm - points["thick_mm_min"]) < unsure_mm
+    too_coarse = geometry.radius_voxels < settings["radius_voxels_min"]
+    contact = float(bone_contact.get(label, 0.0))
+    reasons = [
+        "touches bone" if contact > 0 else None,
+        None if line else "no centreline of its artery: arc, length and thickness not measured",
+        "calcium covers the lumen's centre: arc unreliable" if geometry.centre_covered else None,
+    ]
+    return {
+        "lesion": label,
+        "artery": artery,
+        "side": side,
+        "segment": line.segment[np.linalg.norm(line.points - centre, axis=1).argmin()] if line else "",
+        "volume_mm3": shape["VoxelVolume"],
+        "mean_hu": float(hu.mean()),
+        "max_hu": float(hu.max()),
+        "median_hu": float(np.median(hu)),
+        "p10_hu": float(np.percentile(hu, 10)),
+        "p90_hu": float(np.percentile(hu, 90)),
+        "agatston_equivalent": agatston_equivalent(ct, lesion, affine),
+        "kockelkoren_score": score,
+        "pattern": pattern,
+        "spotty": spotty(geometry.length_mm, geometry.arc_deg, settings),
+        "touches_bone": contact > 0,
+        "bone_contact_share": contact,
+        "arc_reliable": bool(line) and not (geometry.centre_covered or too_coarse),
+        "thickness_uncertain": bool(thickness_uncertain),
+        "status": REVIEW if any(reasons) else OK,
+        "reason": join_reasons(*reasons),
+        **{axis: float(value) for axis, value in zip(("x_mm", "y_mm", "z_mm"), centre, strict=True)},
+        **{name: value for name, value in asdict(geometry).items() if name in LESIONS},
+        **shape,
+    }
+
+
+def measure_arteries(
+    lesions: pd.DataFrame,
+    lines: Mapping[tuple[str, str], Centreline],
+    sources: Mapping[tuple[str, str], str],
+    region: Image,
+    settings: Mapping[str, Any],
+) -> pd.DataFrame:
+    """One row per artery and side (columns.ARTERIES without subject and session), calcified or not.
+
+    lesions: as `measure_lesions` makes them; sources: where each artery's region comes from; region: the artery labels;
+    settings: section `severity`. No lesion: volume 0, density NaN. An artery that was not looked at, because nothing
+    shows where it is or it lies outside the field of view, is missing: NaN, never 0.
+    """
+    names = [*MEASURED, *(name for name in sources if name not in MEASURED)]
+    rows = []
+    for name in names:
+        row: dict[str, Any] = {"artery": name[0], "side": name[1], "artery_source": sources.get(name), "reason": ""}
+        covered = _covered_share(lines[name], region) if name in lines else np.nan
+        if name not in sources or covered == 0:
+            reason = "outside the CT's field of view" if name in sources else "no artery region"
+            rows.append(row | {"status": MISSING, "reason": reason})
+            continue
+        mine = lesions[(lesions["artery"] == name[0]) & (lesions["side"] == name[1])]
+        row |= artery_measures(mine, settings) | {"covered_share": covered, "status": OK}
+        if covered < COVERED_SHARE_MIN:
+            row |= {"status": REVIEW, "reason": f"only {covered:.0%} of the artery lies in the CT's field of view"}
+        elif (mine["status"] == REVIEW).any():
+            row |= {"status": REVIEW, "reason": join_reasons(*mine.loc[mine["status"] == REVIEW, "reason"])}
+        rows.append(row)
+    return pd.DataFrame(rows, columns=list(ARTERIES)[2:])
+
+
+def artery_measures(lesions: pd.DataFrame, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Sums over an artery's lesions: volumes, density (mean over all voxels), scores; the pattern is that of the larger
+    volume. settings: section `severity`."""
+    volume = float(lesions["volume_mm3"].sum())
+    grade = woodcock_grade(lesions["thickness_mm"].to_numpy(float), lesions["length_mm"].to_numpy(float), settings)
+    by_pattern = lesions[lesions["pattern"] != ""].groupby("pattern")["volume_mm3"].sum()
+    return {
+        "n_lesions": len(lesions),
+        "volume_mm3": volume,
+        "volume_half_max_mm3": float(lesions["volume_half_max_mm3"].sum()),
+        "mean_hu": float((lesions["mean_hu"] * lesions["volume_mm3"]).sum() / volume) if volume else np.nan,
+        "max_hu": float(lesions["max_hu"].max()) if len(lesions) else np.nan,
+        "agatston_equivalent": float(lesions["agatston_equivalent"].sum()),
+        "woodcock": grade,
+        "pattern": "absent" if lesions.empty else by_pattern.idxmax() if len(by_pattern) else "",
+        "severity_group": severity_group(grade, volume, settings),
+    }
+
+
+def _covered_share(line: Centreline, region: Image) -> float:
+    """Share of an artery's centreline that lies within the grid."""
+    inverse = np.linalg.inv(region.affine)
+    index = moved(inverse, line.points)
+    return float(((index > -0.5) & (index < np.array(region.data.shape) - 0.5)).all(axis=1).mean())
+
+
+def measure_patient(arteries: pd.DataFrame) -> dict[str, Any]:
+    """The patient's row (columns.PATIENTS without subject and session): sums, and the group of the worst artery.
+
+    Worst: the gravest group, then the larger volume. An artery that was not seen, or only in part, marks the row for
+    review.
+    """
+    seen = arteries[arteries["volume_mm3"].notna()]
+    if seen.empty:
+        return {"status": FAILED, "reason": "no artery lies in the CT's field of view"}
+    order = seen.assign(rank=seen["severity_group"].map(GROUPS.index)).sort_values(["rank", "volume_mm3"]).iloc[-1]
+    names = [f"{row.side}-{row.artery}" if row.side != "M" else str(row.artery) for row in arteries.itertuples()]
+    unseen = [
+        name
+        for name, volume, share in zip(names, arteries["volume_mm3"], arteries["covered_share"], strict=True)
+        if np.isnan(volume) or share < COVERED_SHARE_MIN
+    ]
+    worst = f"{order['side']}-{order['artery']}" if order["side"] != "M" else order["artery"]
+    touching = int((arteries["reason"].fillna("").str.contains("touches bone")).sum())
+    reasons = [
+        f"not, or only in part, in the field of view: {', '.join(unseen)}" if unseen else None,
+        f"calcium touches bone on {touching} artery(ies)" if touching else None,
+    ]
+    return {
+        "severity_group": order["severity_group"],
+        "severity_grade": int(seen["woodcock"].max()),
+        "worst_artery": worst if order["volume_mm3"] > 0 else "",
+        "total_volume_mm3": float(seen["volume_mm3"].sum()),
+        "agatston_equivalent": float(seen["agatston_equivalent"].sum()),
+        "n_lesions": int(seen["n_lesions"].sum()),
+        "status": REVIEW if any(reasons) else OK,
+        "reason": join_reasons(*reasons),
+    }
+
+
+def labelled(table: pd.DataFrame, subject: str, session: str, columns: Iterable[str]) -> pd.DataFrame:
+    """The table with its subject and session in front, all columns in the contract's order."""
+    return table.assign(subject=subject, session=session).reindex(columns=list(columns))
+
+
+def refused(subject: str, session: str, status: str, reason: str, columns: Iterable[str]) -> pd.DataFrame:
+    """The one row that a session gets whose CT could not be measured: all measures missing, status and reason."""
+    row = {"subject": subject, "session": session, "status": status, "reason": reason}
+    return pd.DataFrame([row], columns=list(columns))

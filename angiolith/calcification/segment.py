@@ -1,0 +1,236 @@
+"""Calcification on CT: which voxels, which lesions, and what is bone.
+
+The artery tube comes first, then the bone is cut off: bone is what is large and dense outside the tube, calcium what is
+dense within it. Where the two touch, the lesion is kept and marked; a piece of bone that only reaches into the tube is
+left out and told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from scipy import ndimage
+from scipy.spatial import cKDTree
+from skimage.filters import apply_hysteresis_threshold
+
+from angiolith.arteries.centrelines import Centreline, box_affine
+from angiolith.arteries.names import BESIDE_SMOOTH_BONE, INDEX
+from angiolith.calcification.bone import (
+    LUMEN_SHARE_MIN,
+    WALL_MM,
+    behind,
+    parted_by_valley,
+    polar_position,
+    through_openings,
+    wall_distance_mm,
+)
+from angiolith.core.distance import NEIGHBOURS_26
+from angiolith.core.images import Image, bounding_box, mask_points
+
+LUMEN_MARGIN_MM = 0.3  # calcium beside bone is recognised this far outside the lumen, and followed further
+BONE_MARGIN_MM = 8.0  # bone is looked for this far around the artery region
+
+
+@dataclass(frozen=True)
+class Found:
+    """Lesions on the CT grid.
+
+    labels: (i, j, k), one number per lesion from 1; touches_bone: {label: share of its voxels beside bone, 0 if none};
+    left_out: pieces of bone that reach into the tube, as {volume_mm3, centre_mm, artery}; hu_min: threshold used;
+    lumen_hu: HU of the lumen (NaN if unknown); contrast_enhanced; reason: why nothing was segmented, else None.
+    """
+
+    labels: np.ndarray
+    touches_bone: dict[int, float]
+    left_out: list[dict[str, Any]]
+    hu_min: float
+    lumen_hu: float
+    contrast_enhanced: bool
+    reason: str | None = None
+    findings: list[str] = field(default_factory=list)
+
+
+def find_lesions(
+    ct: Image,
+    region: np.ndarray,
+    lines: Sequence[Centreline],
+    lumen_hu: float,
+    settings: Mapping[str, Any],
+    wall_margin_mm: float,
+) -> Found:
+    """Find the calcifications within the artery region.
+
+    ct: HU on its native grid; region: label map of arteries on it (0 outside); lines: their centrelines;
+    lumen_hu: density of the lumen (NaN: unknown); settings: section `calcification`; wall_margin_mm: how far calcium
+    reaches beyond the lumen. Lesions are 26-connected sets of
+    voxels at `hu_min` or above; smaller than `lesion_volume_mm3_min` is noise. On a contrast-enhanced CT `hu_min`
+    marks the lumen: refused, or raised above the lumen's HU (`on_contrast`).
+    """
+    enhanced = bool(lumen_hu >= settings["contrast_hu_min"])
+    hu_min = float(settings["hu_min"])
+    empty = np.zeros(ct.data.shape, np.uint8)
+    if enhanced and settings["on_contrast"] == "refuse":
+        reason = (
+            f"contrast-enhanced CT (lumen {lumen_hu:.0f} HU): {hu_min:g} HU marks the lumen, not calcium; "
+            "give a CT without contrast, or set calcification.on_contrast to adaptive"
+        )
+        return Found(empty, {}, [], hu_min, lumen_hu, True, reason)
+    findings = []
+    if enhanced:
+        hu_min = max(hu_min, lumen_hu + float(settings["adaptive_hu_above_lumen"]))
+        findings.append(f"contrast-enhanced CT (lumen {lumen_hu:.0f} HU): threshold raised to {hu_min:.0f} HU")
+    if not region.any():
+        return Found(
+            empty, {}, [], hu_min, lumen_hu, enhanced, "no artery lies within the CT's field of view", findings
+        )
+
+    box = bounding_box(region, np.ceil(BONE_MARGIN_MM / ct.voxel_mm).astype(int))
+    part = Image(ct.data[box], box_affine(ct.affine, box))
+    dense = part.data >= hu_min
+    inside = region[box]
+    bone = find_bone(part, dense, settings)
+    free, _ = ndimage.label(dense, NEIGHBOURS_26)
+    of_bone = np.isin(free, np.unique(free[bone]))
+    of_bone &= dense
+    depth, calcium, parted = depth_within(part, of_bone, inside, lines, hu_min, settings, wall_margin_mm)
+    candidates = np.where(of_bone, calcium, dense)
+    bone = of_bone & ~candidates
+    pieces, count = ndimage.label(candidates, NEIGHBOURS_26)
+    outside = outside_lumen(part, candidates & (inside > 0), inside, lines)
+    outside[parted] = -np.inf  # judged already, with the line's uncertainty
+    sd_mm = {INDEX[line.name]: float(np.median(line.sd_mm)) for line in lines}
+    labels, touches, left_out = _judge(pieces, count, bone, depth, outside, part, inside, sd_mm, settings)
+    result = np.zeros(ct.data.shape, np.uint16)
+    result[box] = labels
+    return Found(result, touches, left_out, hu_min, lumen_hu, enhanced, None, findings)
+
+
+def depth_within(
+    part: Image,
+    of_bone: np.ndarray,
+    region: np.ndarray,
+    lines: Sequence[Centreline],
+    hu_min: float,
+    settings: Mapping[str, Any],
+    margin_mm: float,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What of the voxels `of_bone`, which hang together with bone, is an artery's calcium.
+
+    It stands out from bone into the artery, or, where bone is smooth, a valley parts it from bone. Returns the depth
+    (mm) inside the bone's wall at `hu_min` and inside the lumen, or inside what is artery for sure (its radius less the
+    uncertainty of its place), whichever is more; and the voxels that are calcium: on rays from the centreline on which
+    something is `protrusion_mm_min` deep (half of it beside such a place), what stands out and what lies behind it,
+    through the wall, up to where bone reaches `bone_hu_min` (its half maximum: at `hu_min` it blooms into the calcium)
+    and at most `margin_mm` outside the lumen, and what a valley parts; and the latter alone. All on `part`'s grid.
+    """
+    depth = np.zeros(part.data.shape)
+    calcium, parted = (np.zeros(part.data.shape, bool) for _ in range(2))
+    for line in lines:
+        mine = of_bone & (region == INDEX[line.name])
+        if mine.any():
+            line = through_openings(part.data, part.affine, line, hu_min)
+            seen = polar_position(mask_points(part.affine, mine), line)
+            wall, core = (
+                wall_distance_mm(part.data, part.affine, line, hu) for hu in (hu_min, float(settings["bone_hu_min"]))
+            )
+            to_lumen = line.radius_mm[seen.point] - seen.distance_mm
+            inside = np.minimum(wall[seen.point, seen.angle] - seen.distance_mm, to_lumen + LUMEN_MARGIN_MM)
+            inside = np.where(seen.beside, np.maximum(inside, to_lumen - line.sd_mm[seen.point]), 0)
+            depth[mine] = np.maximum(inside, 0)
+            least = float(settings["protrusion_mm_min"])
+            stands_out = apply_hysteresis_threshold(np.where(mine, depth, 0), least / 2, least)[mine]
+            front = behind(stands_out, seen, wall.shape)
+            before_bone = (seen.distance_mm < core[seen.point, seen.angle]) | (to_lumen > -WALL_MM)
+            may = before_bone & (to_lumen > -margin_mm)
+            calcium[mine] = front & ((inside > 0) | may)
+            if line.artery in BESIDE_SMOOTH_BONE:
+                parted |= mine & parted_by_valley(part.data, part.affine, of_bone, line, margin_mm)
+    depth[parted] = np.maximum(depth[parted], float(settings["protrusion_mm_min"]))
+    return depth, calcium | parted, parted
+
+
+def outside_lumen(part: Image, where: np.ndarray, region: np.ndarray, lines: Sequence[Centreline]) -> np.ndarray:
+    """Distance (mm) of the voxels `where` outside the lumen of their artery, negative inside; infinite elsewhere."""
+    outside = np.full(part.data.shape, np.inf, np.float32)
+    for line in lines:
+        mine = where & (region == INDEX[line.name])
+        if mine.any():
+            points = mask_points(part.affine, mine)
+            distance, nearest = cKDTree(line.points).query(points)
+            outside[mine] = distance - line.radius_mm[nearest]
+    return outside
+
+
+def find_bone(part: Image, dense: np.ndarray, settings: Mapping[str, Any]) -> np.ndarray:
+    """Cores of bone: components of voxels at `bone_hu_min` or above, larger than `bone_volume_mm3_min`."""
+    cores, count = ndimage.label(part.data >= settings["bone_hu_min"], NEIGHBOURS_26)
+    volume_mm3 = np.bincount(cores.ravel(), minlength=count + 1) * part.voxel_volume_mm3
+    large = volume_mm3 >= settings["bone_volume_mm3_min"]
+    large[0] = False
+    return large[cores] & dense
+
+
+def _judge(
+    pieces: np.ndarray,
+    count: int,
+    bone: np.ndarray,
+    depth: np.ndarray,
+    outside: np.ndarray,
+    part: Image,
+    region: np.ndarray,
+    sd_mm: Mapping[int, float],
+    settings: Mapping[str, Any],
+) -> tuple[np.ndarray, dict[int, float], list[dict[str, Any]]]:
+    """Number the pieces that are lesions from 1; tell which touch bone and which are bone reaching in."""
+    labels = np.zeros(pieces.shape, np.uint16)
+    touches: dict[int, float] = {}
+    left_out = []
+    beside_bone = ndimage.binary_dilation(bone, NEIGHBOURS_26)
+    for number, box in enumerate(ndimage.find_objects(pieces, count), start=1):
+        piece = pieces[box] == number
+        volume_mm3 = float(piece.sum()) * part.voxel_volume_mm3
+        if not (region[box][piece] > 0).any() or volume_mm3 < settings["lesion_volume_mm3_min"]:
+            continue
+        if piece.sum() < settings["lesion_voxels_min"]:
+            continue
+        contact = float(beside_bone[box][piece].mean())
+        unsure_mm = sd_mm.get(artery_of(piece, region[box]), 0.0)
+        deepest = float(depth[box][piece].max())
+        if contact > 0:
+            in_lumen = float((outside[box][piece & (region[box] > 0)] < 0).mean())
+            faint = part.data[box][piece].max() < settings["bone_hu_min"]  # bone's partial volume looks like this
+            is_bone = faint or deepest < settings["protrusion_mm_min"] or in_lumen < LUMEN_SHARE_MIN
+        else:  # beside the artery, not of it, however its line may be off
+            is_bone = float((outside[box][piece & (region[box] > 0)] < unsure_mm).mean()) < LUMEN_SHARE_MIN
+        if is_bone:
+            centre = np.argwhere(piece).mean(axis=0) + [s.start for s in box]
+            centre_mm = part.affine[:3, :3] @ centre + part.affine[:3, 3]
+            left_out.append(
+                {
+                    "volume_mm3": round(volume_mm3, 3),
+                    "centre_mm": [round(float(v), 2) for v in centre_mm],
+                    "artery": artery_of(piece, region[box]),
+                    "bone_contact_share": round(contact, 3),
+                    "depth_mm": round(deepest, 2),
+                }
+            )
+            continue
+        new = len(touches) + 1
+        labels[box][piece] = new
+        touches[new] = contact
+    return labels, touches, left_out
+
+
+def artery_of(lesion: np.ndarray, region: np.ndarray) -> int:
+    """Number of the artery that holds most of a lesion's voxels (0 if none does)."""
+    found = region[lesion]
+    found = found[found > 0]
+    return int(np.bincount(found).argmax()) if len(found) else 0
+
+
+def centreline_of(label: int, lines: Mapping[tuple[str, str], Centreline]) -> Centreline | None:
+    """The centreline of an artery's number, if there is one."""
+    return next((line for name, line in lines.items() if INDEX[name] == label), None)

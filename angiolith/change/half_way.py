@@ -1,0 +1,283 @@
+"""Change between two visits, measured half-way between them so that neither visit is favoured.
+
+Half-way space (Reuter 2012): the rigid transform M from the first visit to the second is split by its square root, both
+visits are resampled once, by M^(1/2) and M^(-1/2), and the same method is run on both. Exchanging the visits changes
+the sign of every change and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import numpy as np
+from scipy.linalg import polar
+from scipy.optimize import linear_sum_assignment
+from scipy.spatial.distance import cdist
+from scipy.spatial.transform import Rotation
+
+from angiolith.core.images import Image, volume_of_voxel_mm3
+from angiolith.core.tables import OK, REVIEW, join_reasons
+from angiolith.small_vessel.tissues import TissueError
+from angiolith.small_vessel.wmh.fazekas import FAZEKAS, MEASURES, measure_wmh
+from angiolith.small_vessel.wmh.posterior import Model
+from angiolith.small_vessel.wmh.segment import (
+    bright_level,
+    evidence,
+    label_of,
+    mask_of,
+    prepare_brain,
+    probability,
+    suspected_infarct_mm3,
+)
+
+DAYS_PER_YEAR = 365.25
+HALF_WAY_MEASURES = tuple(name for name in MEASURES if name not in ("wmh_percent_icv", *FAZEKAS))
+
+
+def half_of(matrix: np.ndarray) -> np.ndarray:
+    """Square root of a rigid 4 x 4 matrix: half of the turn, about the same axis, applied twice gives the whole.
+
+    Raises ValueError if the matrix is no rigid motion. The turn must be under 180 degrees.
+    """
+    matrix = np.asarray(matrix, float)
+    turn, _ = polar(matrix[:3, :3])
+    if not np.allclose(turn, matrix[:3, :3], atol=1e-3) or np.linalg.det(turn) < 0:
+        raise ValueError("not a rigid transform: it scales, shears or mirrors")
+    half = np.eye(4)
+    half[:3, :3] = Rotation.from_rotvec(Rotation.from_matrix(turn).as_rotvec() / 2).as_matrix()
+    # H(Hx + t) + t = Mx + T  =>  (H + 1) t = T
+    half[:3, 3] = np.linalg.solve(half[:3, :3] + np.eye(3), matrix[:3, 3])
+    return half
+
+
+def middle_of(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """The rigid matrix midway between two: from the first, half of the way to the second."""
+    return np.asarray(first, float) @ half_of(np.linalg.inv(first) @ second)
+
+
+def symmetric_motion(forward: np.ndarray, backward: np.ndarray) -> tuple[np.ndarray, float]:
+    """One motion from the two registrations of a pair (first -> second, second -> first).
+
+    Returns the matrix first -> second that lies midway between `forward` and the inverse of `backward`, and how far
+    those two disagree: the largest distance (mm) at 80 mm from the origin's place along the axes.
+    """
+    other = np.linalg.inv(backward)
+    corners = np.vstack([np.eye(3), -np.eye(3)]) * 80.0
+    points = np.column_stack([corners, np.ones(6)])
+    gap_mm = float(np.linalg.norm((points @ (forward - other).T)[:, :3], axis=1).max())
+    return middle_of(forward, other), gap_mm
+
+
+def half_way_grid(images: Sequence[Image], to_half: Sequence[np.ndarray], voxel_mm: float) -> Image:
+    """Empty image (uint8) on a cubic grid that covers what both images show in half-way space.
+
+    to_half: per image, 4 x 4 from its points to half-way points (RAS mm). The grid is no finer than `voxel_mm` and than
+    a cube of the volume of the finer image's voxel: thick slices hold no more. It depends on the pair, not its order.
+    """
+    voxel_mm = max(voxel_mm, min(image.voxel_volume_mm3 for image in images) ** (1 / 3))
+    lows, highs = [], []
+    for image, matrix in zip(images, to_half, strict=True):
+        ends = np.array(np.meshgrid(*[(0, n - 1) for n in image.data.shape], indexing="ij")).reshape(3, -1)
+        points = (matrix @ image.affine @ np.vstack([ends, np.ones(8)]))[:3]
+        lows.append(points.min(axis=1))
+        highs.append(points.max(axis=1))
+    low = np.floor(np.max(lows, axis=0) / voxel_mm) * voxel_mm
+    high = np.minimum(*highs)
+    shape = np.ceil((high - low) / voxel_mm).astype(int) + 1
+    if (shape < 2).any():
+        raise ValueError("the two visits show no common part of the head")
+    affine = np.diag([voxel_mm, voxel_mm, voxel_mm, 1.0])
+    affine[:3, 3] = low
+    return Image(np.zeros(tuple(shape), np.uint8), affine)
+
+
+def settle(
+    masks: Sequence[np.ndarray],
+    scores: Sequence[np.ndarray],
+    thresholds: Sequence[float],
+    difference_min: float,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Let the two visits' masks differ only where the images do.
+
+    Where one mask has a voxel and the other has not, and the scores differ by less than `difference_min`, both get the
+    same answer: lesion if the mean score lies above the mean threshold. Symmetric in the visits.
+    """
+    first, second = masks
+    low, high = (np.minimum(*scores), np.maximum(*scores))
+    unlike = (first != second) & (high < low + difference_min)  # holds for -inf, where lesions cannot be
+    both = (scores[0] + scores[1]) / 2 >= sum(thresholds) / 2
+    return np.where(unlike, both, first), np.where(unlike, both, second)
+
+
+def growth_and_shrinkage_cm3(first: np.ndarray, second: np.ndarray, voxel_mm3: float) -> tuple[float, float]:
+    """Volume (cm3) that is lesion at the second visit only, and at the first only; net is their difference."""
+    return float((second & ~first).sum() * voxel_mm3 / 1000), float((first & ~second).sum() * voxel_mm3 / 1000)
+
+
+STABLE, GREW, SHRANK = 1, 2, 3  # labels of a map of change
+
+
+def change_labels(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Label map (uint8) of two masks: lesion at both visits, at the second only, at the first only."""
+    return (STABLE * (first & second) + GREW * (second & ~first) + SHRANK * (first & ~second)).astype(np.uint8)
+
+
+def match_points(first: np.ndarray, second: np.ndarray, tolerance_mm: float) -> list[tuple[int, int]]:
+    """Pairs (index in first, index in second) of points at most `tolerance_mm` apart, as many and as near as possible.
+
+    Points are (n, 3), mm, in one space; each is in one pair at most.
+    """
+    first, second = np.reshape(first, (-1, 3)), np.reshape(second, (-1, 3))
+    if not len(first) or not len(second):
+        return []
+    gaps = cdist(first, second)
+    cost = np.where(gaps <= tolerance_mm, gaps, 1e6)
+    rows, columns = linear_sum_assignment(cost)
+    return [(int(i), int(j)) for i, j in zip(rows, columns, strict=True) if gaps[i, j] <= tolerance_mm]
+
+
+def settle_points(
+    points: Sequence[np.ndarray], darkness: Sequence[Callable[[np.ndarray], np.ndarray]], tolerance_mm: float
+) -> list[np.ndarray]:
+    """Let the two visits' dark spots differ only where the images do, as `settle` does for masks.
+
+    A spot that is counted at one visit alone is counted at both if the other's image is at least half as dark there:
+    it was there too, and missed a limit of form, size or depth. `points`: per visit (n, 3), half-way mm; `darkness`:
+    per visit, of (n, 3) such points (`microbleeds.darkness_of`). Symmetric in the visits.
+    """
+    pairs = match_points(points[0], points[1], tolerance_mm)
+    settled = list(points)
+    for own, other in ((0, 1), (1, 0)):
+        alone = np.delete(points[own], [pair[own] for pair in pairs], axis=0)
+        there = darkness[other](alone) >= 0.5 * darkness[own](alone)
+        settled[other] = np.vstack([settled[other], alone[there]])
+    return settled
+
+
+def interval_days(first: str | None, second: str | None) -> float:
+    """Days from one acquisition time (ISO text) to the other; NaN where either is missing or is no date."""
+    try:
+        days = [_day(text) for text in (first, second)]
+    except (TypeError, ValueError):
+        return float("nan")
+    return float((days[1] - days[0]).days)
+
+
+def _day(text: str | None) -> date:
+    return datetime.fromisoformat(str(text)).date()
+
+
+@dataclass(frozen=True)
+class Visit:
+    """What one visit brings to the comparison of WMH, all on the half-way grid (or its part that holds the brain)."""
+
+    flair: Image
+    brain: np.ndarray
+    priors: Mapping[str, np.ndarray]
+    user_mask: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class WmhPair:
+    """WMH masks of two visits on the half-way grid, their ventricles, and what a person should look at."""
+
+    masks: Sequence[np.ndarray]
+    ventricles: Sequence[np.ndarray]
+    reason: str
+
+
+def wmh_pair(visits: Sequence[Visit], model: Model, settings: Mapping[str, Any], difference_sd_min: float) -> WmhPair:
+    """Segment both visits by the same method, within the brain and by the priors that they share.
+
+    Masks made elsewhere, where both visits have them, are taken as they are; where the tissues beside them cannot be
+    told, the ventricles are empty. Raises TissueError where a FLAIR cannot be segmented.
+    """
+    brain = visits[0].brain & visits[1].brain
+    priors = {name: (prior + visits[1].priors[name]) / 2 for name, prior in visits[0].priors.items()}
+    given = [visit.user_mask for visit in visits if visit.user_mask is not None]
+    try:
+        brains = [prepare_brain(visit.flair, brain, priors, settings) for visit in visits]
+    except TissueError as problem:
+        if len(given) < 2:
+            raise
+        reason = f"the given masks were taken, tissues are not labelled: {problem}"
+        return WmhPair(given, [np.zeros_like(brain)] * 2, reason)
+    ventricles = [ready.ventricles for ready in brains]
+    if len(given) == 2:
+        return WmhPair(given, ventricles, "")
+    scores = [evidence(ready, settings) for ready in brains]
+    found = [
+        mask_of(score, probability(ready, model, score > -np.inf), ready.flair.voxel_mm, settings)
+        for score, ready in zip(scores, brains, strict=True)
+    ]
+    masks = settle(found, scores, [bright_level(ready, settings) / 2 for ready in brains], difference_sd_min)
+    infarct = any(
+        suspected_infarct_mm3(mask, label_of(ready), ready, settings) for mask, ready in zip(masks, brains, strict=True)
+    )
+    reason = join_reasons(
+        "possible infarct among the hyperintensities" if infarct else None,
+        "a given mask is not used: the other visit has none" if given else None,
+    )
+    return WmhPair(masks, ventricles, reason)
+
+
+def change_row(
+    measure: str,
+    baseline: float | None,
+    followup: float | None,
+    days: float,
+    status: str = OK,
+    reason: str = "",
+    change: float | None = None,
+) -> dict[str, Any]:
+    """One row of the change table: baseline, follow-up, their difference and that per year of 365.25 days.
+
+    `change` is given for what is a change by itself (growth). Missing stays missing (NaN); per year is NaN where the
+    interval is unknown or zero.
+    """
+    start, end = (float("nan") if value is None else float(value) for value in (baseline, followup))
+    change = end - start if change is None else float(change)
+    return {
+        "interval_days": days,
+        "measure": measure,
+        "baseline": start,
+        "followup": end,
+        "change": change,
+        "change_per_year": change * DAYS_PER_YEAR / days if days == days and days != 0 else float("nan"),
+        "status": status,
+        "reason": reason,
+    }
+
+
+def wmh_rows(pair: WmhPair, affine: np.ndarray, days: float, settings: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Rows of the WMH measures from the half-way masks: volumes with growth and shrinkage, count.
+
+    Without the Fazekas grades: a width just below a cut-point in one space lies just above it in another, so that the
+    change of a grade is that of the visits' own grades, which stand in their tables.
+    """
+    voxel_mm3 = volume_of_voxel_mm3(affine)
+    both = pair.ventricles[0] | pair.ventricles[1]
+    measures = [measure_wmh(mask, both, affine, float("nan"), settings) for mask in pair.masks]
+    status = REVIEW if pair.reason else OK
+    rows = [
+        change_row(name, measures[0][name], measures[1][name], days, status, pair.reason) for name in HALF_WAY_MEASURES
+    ]
+    growth, shrinkage = growth_and_shrinkage_cm3(pair.masks[0], pair.masks[1], voxel_mm3)
+    for name, value in (("wmh_growth_cm3", growth), ("wmh_shrinkage_cm3", shrinkage)):
+        rows.append(change_row(name, None, None, days, status, pair.reason, change=value))
+    return rows
+
+
+def lesion_rows(
+    measure: str, first: np.ndarray, second: np.ndarray, tolerance_mm: float, days: float
+) -> list[dict[str, Any]]:
+    """Rows of counted lesions (points in half-way space, mm): the count, and how many are new and resolved."""
+    matched = len(match_points(first, second, tolerance_mm))
+    return [
+        change_row(measure, len(first), len(second), days),
+        change_row(f"{measure}_new", None, None, days, change=len(second) - matched),
+        change_row(f"{measure}_resolved", None, None, days, change=len(first) - matched),
+    ]

@@ -1,0 +1,237 @@
+"""The table of models: each predictor alone and in every model with its covariates, and models given by a formula."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from angiolith.cohort import diagnostics
+from angiolith.cohort.dataset import expand_models
+from angiolith.cohort.external import category_text
+from angiolith.cohort.imputation import imputable, imputed_tables, pool
+from angiolith.cohort.regression import FITS, NUMBERS, Fit, fit_clustered, rows_left_out
+from angiolith.cohort.variables import formula_columns, model_columns
+from angiolith.core.tables import join_reasons
+
+UNIVARIABLE = "univariable"
+COMPLETE = "complete cases"
+IMPUTED = "multiple imputation"
+COLUMNS = [
+    "model",
+    "predictor",
+    "term",
+    "per",
+    "data",
+    "n",
+    "events",
+    "estimate",
+    "odds_ratio",
+    "ci_low",
+    "ci_high",
+    "p",
+    "profile_low",
+    "profile_high",
+    "p_lr",
+    "method",
+    "adjusted_for",
+    "note",
+]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How an outcome is modelled.
+
+    models: covariates by model; formulas: right-hand sides by model; references: reference level by category; per: step
+    by number; cluster: column whose rows belong together where a value repeats; correlation: see `fit_clustered`;
+    imputations: number of imputed data sets where covariates are missing, 0 for complete cases only; seed: of these.
+    """
+
+    outcome: str
+    event: str | float = 1
+    predictors: Sequence[str] = ()
+    models: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    formulas: Mapping[str, str] = field(default_factory=dict)
+    regression: str = "logistic"
+    references: Mapping[str, str] = field(default_factory=dict)
+    per: Mapping[str, float] = field(default_factory=dict)
+    cluster: str | None = None
+    correlation: str = "independence"
+    imputations: int = 0
+    seed: int = 0
+
+
+def plan_of(analysis: Mapping[str, Any]) -> Plan:
+    """The plan that an analysis' section of the configuration makes."""
+    names = [name for name in Plan.__dataclass_fields__ if name not in ("correlation", "seed")]
+    given = {name: analysis[name] for name in names}
+    return Plan(**given, correlation=analysis["cluster_correlation"], seed=analysis["imputation_seed"])
+
+
+@dataclass(frozen=True)
+class _Model:
+    """One model to fit: its name, the predictor whose terms are given (a formula gives all), covariates, columns."""
+
+    name: str
+    predictor: str
+    covariates: Sequence[str]
+    design: pd.DataFrame
+    terms: pd.Index
+
+
+def associations(table: pd.DataFrame, plan: Plan) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Fit every predictor alone (`univariable`), with each model's covariates, and every formula.
+
+    Returns the table of associations (`COLUMNS`) and that of diagnostics, one row per model (`diagnostics.COLUMNS`).
+    Complete cases of the columns of each fit: n says how many. Where covariates are missing and the plan asks for it,
+    the same model follows on multiply imputed covariates (`data`). estimate, and for a linear model the intervals too,
+    are on the scale of the model; odds_ratio = exp(estimate) and its intervals belong to a logistic model. Of a model
+    with covariates only the predictor's own terms are given, since the covariates' coefficients answer no question that
+    the model was made for. Raises ValueError if the event is no value of the outcome, or for a formula that cannot be
+    used.
+    """
+    known = table[table[plan.outcome].notna()]
+    response = _response(known[plan.outcome], plan.event, plan.regression)
+    clusters = _clusters(known, plan)
+    rows: list[dict[str, object]] = []
+    checks: list[dict[str, object]] = []
+    imputed: dict[str, list[pd.DataFrame]] = {}
+    for model in _models(known, plan):
+        complete = model.design.notna().all(axis=1)
+        fit = _fit(response[complete], model.design[complete], clusters, model.terms, plan)
+        note = rows_left_out(int((~complete).sum()))
+        rows += _rows(model, plan, fit, COMPLETE, join_reasons(fit.note, note))
+        checks.append(
+            {"model": model.name, "predictor": model.predictor}
+            | diagnostics.diagnose(
+                response[complete].to_numpy(float),
+                model.design[complete],
+                fit,
+                known.loc[complete, "subject"] if "subject" in known else pd.Series(np.flatnonzero(complete)),
+                plan.regression == "logistic",
+            )
+        )
+        if plan.imputations and fit.exists and imputable(known, model.covariates):
+            if model.predictor not in imputed:
+                imputed[model.predictor] = _imputed(known, model, response, plan)
+            rows += _imputed_rows(model, plan, imputed[model.predictor], response, clusters)
+    return pd.DataFrame(rows, columns=COLUMNS), pd.DataFrame(checks, columns=diagnostics.COLUMNS)
+
+
+def _response(values: pd.Series, event: str | float, regression: str) -> pd.Series:
+    if regression != "logistic":
+        return values.astype(float)
+    text = values.map(category_text)
+    if len(text) and category_text(event) not in set(text):
+        raise ValueError(
+            f"event: {values.name} has no value {category_text(event)!r}, only {', '.join(sorted(set(text)))}"
+        )
+    return (text == category_text(event)).astype(float)
+
+
+def _clusters(known: pd.DataFrame, plan: Plan) -> pd.Series | None:
+    """Cluster of each row; None where every row is its own."""
+    name = plan.cluster or ("subject" if "subject" in known else None)
+    return known[name] if name is not None and known[name].duplicated().any() else None
+
+
+def _expanded(plan: Plan) -> dict[str, list[str]]:
+    return expand_models({name: list(covariates) for name, covariates in plan.models.items()})
+
+
+def _models(known: pd.DataFrame, plan: Plan) -> list[_Model]:
+    wanted: dict[str, list[str]] = {UNIVARIABLE: []} | _expanded(plan)
+    used = dict.fromkeys([*plan.predictors, *(name for covariates in wanted.values() for name in covariates)])
+    designs = {name: model_columns(known, name, plan.references, plan.per) for name in used}
+    models = []
+    for name, covariates in wanted.items():
+        for predictor in plan.predictors:
+            others = [other for other in covariates if other != predictor]
+            design = pd.concat([designs[part] for part in (predictor, *others)], axis=1)
+            models.append(_Model(name, predictor, others, design, designs[predictor].columns))
+    for name, formula in plan.formulas.items():
+        design = formula_columns(known, formula, plan.references)
+        models.append(_Model(name, formula, [], design, design.columns))
+    return models
+
+
+def _fit(response: pd.Series, design: pd.DataFrame, clusters: pd.Series | None, terms: pd.Index, plan: Plan) -> Fit:
+    outcome = response.to_numpy(float)
+    wanted = [term for term in terms if term in design.columns]
+    together = None if clusters is None else clusters[design.index]
+    if together is None or not together.duplicated().any():
+        return FITS[plan.regression](outcome, design, wanted)
+    return fit_clustered(outcome, design, together.to_numpy(), plan.regression, plan.correlation)
+
+
+def _rows(model: _Model, plan: Plan, fit: Fit, data: str, note: str) -> list[dict[str, object]]:
+    terms = model.terms
+    if terms.empty:
+        terms = pd.Index([model.predictor])
+        note = join_reasons(f"{model.predictor} has one level only", note)
+    logistic = plan.regression == "logistic"
+    rows = []
+    for term in terms:
+        found = fit.table.loc[term] if term in fit.table.index else pd.Series(np.nan, NUMBERS)
+        limits = {name: found[name] for name in ("ci_low", "ci_high", "profile_low", "profile_high")}
+        rows.append(
+            {
+                "model": model.name,
+                "predictor": model.predictor,
+                "term": term,
+                "per": plan.per.get(model.predictor, 1.0),
+                "data": data,
+                "n": fit.n,
+                "events": fit.events,
+                "estimate": found["estimate"],
+                "odds_ratio": np.exp(found["estimate"]) if logistic else np.nan,
+                **({name: np.exp(limit) for name, limit in limits.items()} if logistic else limits),
+                "p": found["p"],
+                "p_lr": found["p_lr"],
+                "method": fit.method,
+                "adjusted_for": ", ".join(model.covariates),
+                "note": note,
+            }
+        )
+    return rows
+
+
+def _imputed(known: pd.DataFrame, model: _Model, response: pd.Series, plan: Plan) -> list[pd.DataFrame]:
+    """Imputed copies of the rows in which the predictor is known, from every covariate of every model."""
+    own = model.design[model.terms].dropna()
+    every = dict.fromkeys(name for names in _expanded(plan).values() for name in names)
+    covariates = [name for name in every if name != model.predictor]
+    seen = pd.concat([response[own.index].rename("outcome"), own], axis=1)
+    return imputed_tables(known.loc[own.index], seen, covariates, plan.imputations, plan.seed)
+
+
+def _imputed_rows(
+    model: _Model, plan: Plan, tables: Sequence[pd.DataFrame], response: pd.Series, clusters: pd.Series | None
+) -> list[dict[str, object]]:
+    """The model on every imputed table, pooled by Rubin's rules."""
+    fits = []
+    for table in tables:
+        parts = [model_columns(table, name, plan.references, plan.per) for name in (model.predictor, *model.covariates)]
+        design = pd.concat(parts, axis=1).dropna()
+        fits.append(_fit(response[design.index], design, clusters, pd.Index([]), plan))
+    first = fits[0]
+    method = f"{first.method}; {len(fits)} imputations (chained equations, predictive mean matching), Rubin's rules"
+    pooled = pd.DataFrame(np.nan, index=first.table.index, columns=NUMBERS)
+    if any(not fit.exists or fit.method != first.method for fit in fits):
+        note = "the model has no common fit in the imputed tables"
+        return _rows(model, plan, Fit(pooled, first.n, first.events, method), IMPUTED, note)
+    missing_information = 0.0
+    for term in model.terms:
+        values = np.array([fit.table.loc[term, ["estimate", "se"]].to_numpy(float) for fit in fits])
+        result = pool(values[:, 0], values[:, 1], first.n - len(first.table) - 1)
+        pooled.loc[term, ["estimate", "se"]] = result.estimate, result.se
+        pooled.loc[term, ["ci_low", "ci_high", "p"]] = result.interval()
+        missing_information = max(missing_information, result.missing_information)
+    note = f"fraction of missing information {missing_information:.2f}"
+    left = len(model.design) - first.n
+    lost = f"{left} row(s) whose predictor or category is missing left out" if left else ""
+    return _rows(model, plan, Fit(pooled, first.n, first.events, method), IMPUTED, join_reasons(first.note, note, lost))

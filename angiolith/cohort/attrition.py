@@ -1,0 +1,181 @@
+"""Who is in an analysis and why the others are not: criteria in their order, and an account that must add up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from angiolith.cohort.external import category_text
+
+COLUMNS = [
+    "analysis",
+    "step",
+    "reason",
+    "n_in",
+    "n_excluded",
+    "n_left",
+    "rows_in",
+    "rows_excluded",
+    "rows_left",
+    "excluded_subjects",
+]
+
+
+NOT_MADE = "analysis not made"
+
+
+class AttritionError(RuntimeError):
+    """The account does not add up: a subject is counted twice or not at all."""
+
+
+def exclusions(
+    table: pd.DataFrame,
+    criteria: Sequence[Mapping[str, Any]],
+    known: Sequence[str],
+    visit: str,
+    reviewed: pd.Series | None = None,
+) -> pd.DataFrame:
+    """Step and reason of every row that is left out, by the first rule that it fails.
+
+    table: one row per lesion or patient. criteria: the analysis' `include`, as plain values. known: columns without
+    which a row cannot be analysed (the group, the outcome), judged last. visit: "first" leaves out later visits,
+    before all else. reviewed: by row the reason why a reader's review took it out, judged before the criteria.
+    Returns step (0 for the visit and the review, 1.. for the criteria, then the known columns) and reason, indexed as
+    `table`; both missing for the rows that stay.
+    """
+    account = pd.DataFrame(
+        {"step": pd.Series(pd.NA, table.index, dtype="Int64"), "reason": pd.Series(None, table.index, dtype=object)}
+    )
+
+    def leave_out(rows: pd.Series, step: int, reason: str | pd.Series) -> None:
+        rows = rows & account["step"].isna()
+        account.loc[rows, "step"] = step
+        account.loc[rows, "reason"] = reason if isinstance(reason, str) else reason[rows]
+
+    if visit == "first" and "session" in table.columns:
+        leave_out(_is_later_visit(table), 0, "later visit")
+    if reviewed is not None:
+        leave_out(reviewed.notna(), 0, reviewed)
+    for step, criterion in enumerate(criteria, start=1):
+        values = table[criterion["column"]]
+        bounded = any(criterion[key] is not None for key in ("minimum", "maximum", "values"))
+        if criterion["missing"] == "exclude":
+            unknown = f"{criterion['reason']}: {criterion['column']} not known" if bounded else criterion["reason"]
+            leave_out(values.isna(), step, _with_own_reason(table, unknown, criterion["reason_column"]))
+        leave_out(values.notna() & ~_meets(values, criterion), step, criterion["reason"])
+    for step, column in enumerate(known, start=len(criteria) + 1):
+        leave_out(table[column].isna(), step, f"{column} not known")
+    return account
+
+
+def _is_later_visit(table: pd.DataFrame) -> pd.Series:
+    """Rows that do not belong to the subject's first session: by date where all its visits have one, else by label."""
+    order = pd.DataFrame({"subject": table["subject"], "session": table["session"], "date": ""}, index=table.index)
+    if "acq_time" in table.columns:
+        dated = table["acq_time"].notna().groupby(table["subject"]).transform("all")
+        order["date"] = table["acq_time"].where(dated, "").astype(str)
+    first = order.sort_values(["date", "session"]).groupby("subject")["session"].first()
+    return table["session"] != table["subject"].map(first)
+
+
+def _meets(values: pd.Series, criterion: Mapping[str, Any]) -> pd.Series:
+    meets = pd.Series(True, index=values.index)
+    if criterion["minimum"] is not None:
+        meets &= values >= criterion["minimum"]
+    if criterion["maximum"] is not None:
+        meets &= values <= criterion["maximum"]
+    if criterion["values"] is not None:
+        allowed = {category_text(value) for value in criterion["values"]}
+        meets &= values.map(category_text).isin(allowed)
+    return meets
+
+
+def _with_own_reason(table: pd.DataFrame, reason: str, column: str | None) -> str | pd.Series:
+    if column is None:
+        return reason
+    own = table[column]
+    return (reason + ": " + own.astype(str)).where(own.notna(), reason)
+
+
+def attrition_table(analysis: str, subjects: pd.Series, account: pd.DataFrame) -> pd.DataFrame:
+    """The account as steps: one row per step and reason, a first row for all and a last one for those analysed.
+
+    subjects: the subject of each row; account: see `exclusions`, same index. A subject leaves at the step that takes
+    its last row. n counts subjects, rows counts lesions or visits; `excluded_subjects` lists the labels.
+    Raises AttritionError if the account does not add up.
+    """
+    left = pd.Series(True, index=subjects.index)
+    total, total_rows = subjects.nunique(), len(subjects)
+    steps = [[analysis, 0, "all", total, 0, total, total_rows, 0, total_rows, ""]]
+    out = account.dropna(subset=["step"])
+    counts = out.groupby(["step", "reason"], sort=False).size().reset_index(name="rows")
+    for step, reason in counts.sort_values(["step", "rows", "reason"], ascending=[True, False, True])[
+        ["step", "reason"]
+    ].values:
+        before = set(subjects[left])
+        rows_before = int(left.sum())
+        gone = (account["step"] == step) & (account["reason"] == reason)
+        left &= ~gone.fillna(False).astype(bool)
+        lost = before - set(subjects[left])
+        rows_now = int(left.sum())
+        n_now = len(before) - len(lost)
+        names = ",".join(sorted(map(str, lost)))
+        steps.append(
+            [
+                analysis,
+                int(step),
+                reason,
+                len(before),
+                len(lost),
+                n_now,
+                rows_before,
+                rows_before - rows_now,
+                rows_now,
+                names,
+            ]
+        )
+    n, rows = subjects[left].nunique(), int(left.sum())
+    steps.append([analysis, int(steps[-1][1]) + 1, "analysed", n, 0, n, rows, 0, rows, ""])
+    table = pd.DataFrame(steps, columns=list(COLUMNS))
+    check_account(
+        table, sorted(map(str, subjects.unique())), sorted(map(str, subjects[account["step"].isna()].unique()))
+    )
+    return table
+
+
+def not_made(analysis: str, subjects: pd.Series, reason: str) -> pd.DataFrame:
+    """The account of an analysis that cannot be made: everybody leaves for this reason.
+
+    subjects: the subject of each row of its table, none where the table cannot be read.
+    """
+    total, rows = subjects.nunique(), len(subjects)
+    names = ",".join(sorted(map(str, subjects.unique())))
+    steps = [
+        [analysis, 0, "all", total, 0, total, rows, 0, rows, ""],
+        [analysis, 1, f"{NOT_MADE}: {reason}", total, total, 0, rows, rows, 0, names],
+        [analysis, 2, "analysed", 0, 0, 0, 0, 0, 0, ""],
+    ]
+    return pd.DataFrame(steps, columns=list(COLUMNS))
+
+
+def why_not_made(attrition: pd.DataFrame) -> str | None:
+    """Why an analysis was not made, from its rows of the attrition table; None where it was."""
+    reasons = (str(reason) for reason in attrition["reason"])
+    return next((reason.removeprefix(f"{NOT_MADE}: ") for reason in reasons if reason.startswith(NOT_MADE)), None)
+
+
+def check_account(table: pd.DataFrame, everybody: Sequence[str], analysed: Sequence[str]) -> None:
+    """Raise AttritionError unless each step begins where the last ended and everybody is analysed or excluded, once."""
+    for kind in ("n", "rows"):
+        begins, excluded, ends = (table[f"{kind}_{name}"] for name in ("in", "excluded", "left"))
+        if (begins - excluded != ends).any() or (begins.iloc[1:].to_numpy() != ends.iloc[:-1].to_numpy()).any():
+            raise AttritionError(
+                f"{table['analysis'].iloc[0]}: the steps of the attrition table do not add up ({kind})"
+            )
+    excluded_names = [name for names in table["excluded_subjects"] for name in str(names).split(",") if name]
+    if sorted([*excluded_names, *analysed]) != sorted(everybody):
+        raise AttritionError(f"{table['analysis'].iloc[0]}: a subject is unaccounted for or counted twice")
+    if table["n_excluded"].sum() != len(excluded_names) or table["n_left"].iloc[-1] != len(analysed):
+        raise AttritionError(f"{table['analysis'].iloc[0]}: the attrition table's counts differ from its lists")

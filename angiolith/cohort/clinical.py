@@ -1,0 +1,131 @@
+"""participants.tsv and readers' ratings as they are given: checked by file, row and column, and freed of names.
+
+Columns that by their name identify a person never reach the cohort's tables; they are told in the job's log. A table
+with a mistake in it is left out whole, since nobody knows what else is wrong with it; the others are used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import pandas as pd
+
+from angiolith.cohort.collect import PARTICIPANTS, ClinicalError, as_measured
+from angiolith.cohort.external import StudyTableError, check_columns, check_keys, read_study_table
+from angiolith.core.identifiers import is_identifying_column
+from angiolith.core.tables import FAILED, OK
+
+ACCOUNT = ["table", "rows", "columns", "status", "reason"]
+Made = TypeVar("Made")
+SHOWN = 5  # problems of a table that are named
+LABELS = ("participant_id", "session_id", "subject", "session", "reader")
+
+
+class ClinicalTables:
+    """The clinical tables that can be used: `participants` (or None) and `ratings` by name; `account` has all given."""
+
+    def __init__(self, participants: str | Path | None, ratings: Iterable[str | Path], subjects: Iterable[str]) -> None:
+        labels = set(subjects)
+        self._paths = {PARTICIPANTS: participants} if participants else {}
+        self._paths |= {Path(path).stem: path for path in ratings}
+        self._tables: dict[str, pd.DataFrame] = {}
+        self._reasons: dict[str, str] = {}
+        for name, path in self._paths.items():
+            try:
+                table = read_clinical(path, labels, one_each=name == PARTICIPANTS)
+                self._tables[name] = as_measured(table) if name == PARTICIPANTS else table
+            except StudyTableError as error:
+                self.leave_out(name, one_line(path, error.problems))
+
+    @property
+    def participants(self) -> pd.DataFrame | None:
+        return self._tables.get(PARTICIPANTS)
+
+    @property
+    def ratings(self) -> dict[str, pd.DataFrame]:
+        return {name: table for name, table in self._tables.items() if name != PARTICIPANTS}
+
+    def leave_out(self, name: str, reason: str) -> None:
+        """Use the table no longer."""
+        self._tables.pop(name, None)
+        self._reasons[name] = reason
+
+    def fit(self, make: Callable[[], Made]) -> Made:
+        """What `make` makes of the tables; one that it finds not to fit (ClinicalError) is left out first."""
+        while True:
+            try:
+                return make()
+            except ClinicalError as error:
+                self.leave_out(error.table, f"{self._paths[error.table]}: {error.problem}")
+
+    def account(self) -> pd.DataFrame:
+        """One row per table that was given, with the columns `ACCOUNT`: how much of it is used, or why it is not."""
+        rows = []
+        for name, path in self._paths.items():
+            used, reason = self._tables.get(name), self._reasons.get(name)
+            size = (pd.NA, pd.NA) if used is None else (len(used), used.shape[1])
+            rows.append((str(path), *size, FAILED if reason else OK, reason))
+        return pd.DataFrame(rows, columns=ACCOUNT)
+
+
+def one_line(path: str | Path, problems: Sequence[str]) -> str:
+    """The first problems of a table on one line, the file named once, and how many more there are."""
+    shown = [problems[0], *(problem.removeprefix(f"{path}, ") for problem in problems[1:SHOWN])]
+    return "; ".join([*shown, *([f"and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else [])])
+
+
+def read_clinical(path: str | Path, subjects: Iterable[str], one_each: bool = False) -> pd.DataFrame:
+    """A clinical table by `participant_id`; columns whose cells are all numbers are numbers, labels stay text.
+
+    subjects: labels of the manifest (without `sub-`); one_each: a subject may stand once only (participants.tsv), else
+    once per `session_id` and `reader`, where the table has these. Raises StudyTableError, naming file, row and
+    column of everything that is wrong.
+    """
+    table = read_study_table(path)
+    if "participant_id" not in table and "subject" in table:
+        table = table.rename(columns={"subject": "participant_id"})
+    check_columns(table, ["participant_id"], path)
+    personal = [name for name in table.columns if is_identifying_column(name)]
+    if personal:
+        print(f"{path}: left out, since they name persons: {', '.join(personal)}")
+        table = table.drop(columns=personal)
+    table["participant_id"] = table["participant_id"].str.removeprefix("sub-")
+    keys = ["participant_id", *(name for name in ("session_id", "reader") if name in table and not one_each)]
+    problems: list[str] = []
+    try:
+        check_keys(table, keys, path)
+    except StudyTableError as error:
+        problems += error.problems
+    problems += _wrong_labels(table["participant_id"], set(subjects), path)
+    for name in [name for name in table.columns if name not in LABELS]:
+        table[name], wrong = _as_numbers(table[name], path)
+        problems += wrong
+    if problems:
+        raise StudyTableError(*problems)
+    return table.reset_index(drop=True)
+
+
+def _wrong_labels(given: pd.Series, subjects: set[str], path: str | Path) -> list[str]:
+    """Labels that are a subject's but for leading zeros, whose values would be lost."""
+    plain = {label.lstrip("0"): label for label in subjects - set(given)}
+    return [
+        f"{path}, row {row}, participant_id: {label!r} is no subject of the images; write {plain[label.lstrip('0')]!r}"
+        for row, label in given.dropna().items()
+        if label not in subjects and label.lstrip("0") in plain
+    ]
+
+
+def _as_numbers(values: pd.Series, path: str | Path) -> tuple[pd.Series, list[str]]:
+    """Numbers where all cells are; and what is wrong where they would be with points for commas."""
+    numbers = pd.to_numeric(values, errors="coerce")
+    if numbers.notna().equals(values.notna()):
+        return numbers if values.notna().any() else values, []
+    commas = values.notna() & numbers.isna()
+    mended = pd.to_numeric(values[commas].str.replace(",", ".", regex=False), errors="coerce")
+    wrong = values[commas] if mended.notna().all() else {}
+    return values, [
+        f"{path}, row {row}, {values.name}: {text!r} is not a number; write {text.replace(',', '.')}"
+        for row, text in wrong.items()
+    ]

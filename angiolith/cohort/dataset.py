@@ -1,0 +1,242 @@
+"""The table of an analysis: the columns it uses, typed and checked, whatever the table came from.
+
+Categorical columns are text, all others that the analysis uses are float64; the functions that follow go by that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from angiolith.cohort.external import (
+    StudyTableError,
+    check_columns,
+    check_keys,
+    read_study_table,
+    to_categories,
+    to_dates,
+    to_numbers,
+)
+from angiolith.cohort.plausibility import UnitError, conversion
+from angiolith.cohort.variables import formula_variables
+from angiolith.core.names import nearest
+from angiolith.core.tables import was_made
+
+DAYS_PER_YEAR = 365.25
+Analysis = Mapping[str, Any]  # the analysis' section of the configuration, as plain values
+
+
+@dataclass(frozen=True)
+class UsedColumns:
+    """Names of the columns that an analysis reads, by what they hold."""
+
+    numbers: list[str]
+    categories: list[str]
+    dates: list[str]
+
+
+def group_column(analysis: Analysis) -> str | None:
+    """The column of the groups that are compared: `group`, else the outcome."""
+    return analysis["group"] or analysis["outcome"]
+
+
+def expand_models(models: Mapping[str, list[str]]) -> dict[str, list[str]]:
+    """Covariates by model, with the names of earlier models replaced by their covariates; each once, in order."""
+    expanded: dict[str, list[str]] = {}
+    for model, entries in models.items():
+        names = [name for entry in entries for name in expanded.get(entry, [entry])]
+        expanded[model] = list(dict.fromkeys(names))
+    return expanded
+
+
+def used_columns(analysis: Analysis) -> UsedColumns:
+    """Every column that the analysis' questions need, keys and criteria left out."""
+    changes = analysis["changes"].values()
+    names = [
+        *analysis["describe"],
+        *analysis["predictors"],
+        *(name for covariates in expand_models(analysis["models"]).values() for name in covariates),
+        *(name for formula in analysis["formulas"].values() for name in formula_variables(formula)),
+        *analysis["markers"],
+        *analysis["marker_models"],
+        *analysis["marker_covariates"],
+        *analysis["partial_for"],
+        *analysis["artery_severity"].values(),
+        *(columns[key] for columns in changes for key in ("baseline", "followup", "change") if columns[key]),
+        *(name for columns in changes for name in columns["repeats"]),
+        *analysis["change_covariates"],
+        *(name for raters in analysis["agreement"].values() for name in raters),
+        *([analysis["severity"]] if analysis["severity"] else []),
+        *([analysis["outcome"]] if analysis["outcome"] else []),
+        *([analysis["group"]] if analysis["group"] else []),
+    ]
+    dates = [analysis[key] for key in ("baseline_date", "followup_date") if analysis[key]]
+    text = {*analysis["categorical"], analysis["group"]}
+    if analysis["regression"] == "logistic":
+        text.add(analysis["outcome"])
+    used = list(dict.fromkeys(names))
+    return UsedColumns(
+        numbers=[name for name in used if name not in text],
+        categories=[name for name in used if name in text],
+        dates=dates,
+    )
+
+
+def key_columns(table: pd.DataFrame, analysis: Analysis) -> list[str]:
+    """The columns that name a row: the subject, and where the table has them session and (for lesions) lesion."""
+    names = ["subject", "session"] + (["lesion"] if analysis["kind"] == "lesion" else [])
+    return [name for name in names if name in table.columns]
+
+
+def read_dataset(path: str | Path, analysis: Analysis, renamed: bool = False) -> pd.DataFrame:
+    """Read the table of an analysis, typed and checked; `renamed` says that its columns have our names already.
+
+    Returns one row per row of the file with all its columns; the index is the row's number in the file. Changes
+    between visits are added (see `add_changes`). Raises StudyTableError, naming file, row and column, for unknown
+    columns, a subject (or lesion) that stands twice, text among numbers, dates that are none, and a follow-up that does
+    not come after its baseline.
+    """
+    table = read_study_table(path) if renamed else _read_given(path, analysis)
+    used = used_columns(analysis)
+    criteria = analysis["include"]
+    check_columns(table, ["subject", *used.numbers, *used.categories, *used.dates], path)
+    check_columns(
+        table, [c["column"] for c in criteria] + [c["reason_column"] for c in criteria if c["reason_column"]], path
+    )
+    keys = key_columns(table, analysis)
+    required = [key for key in keys if key != "lesion"]  # a session without any lesion is a row without a label
+    bounded = [c["column"] for c in criteria if c["minimum"] is not None or c["maximum"] is not None]
+    listed = [c["column"] for c in criteria if c["values"] is not None]
+    numbers = dict.fromkeys([*used.numbers, *bounded, *([] if renamed else analysis["units"])])
+    problems: list[str] = []  # of all columns, so that a table is mended in one go
+    with _noted(problems):
+        check_keys(table[required].drop_duplicates() if "lesion" in keys else table, required, path)
+    if "lesion" in keys:
+        with _noted(problems):
+            check_keys(table[table["lesion"].notna()], keys, path)
+    for name in numbers:
+        with _noted(problems):
+            table[name] = to_numbers(table[name], path)
+    for name in dict.fromkeys(used.categories + [name for name in listed if name not in numbers]):
+        table[name] = to_categories(table[name])
+    for name in used.dates:
+        with _noted(problems):
+            table[name] = to_dates(table[name], path)
+    for name, unit in ({} if renamed or problems else analysis["units"]).items():
+        table[name] = table[name] * conversion(name, unit)
+    if not problems and analysis["changes"]:
+        with _noted(problems):
+            table = add_changes(table, analysis["changes"], _interval_days(table, analysis, path))
+    if problems:
+        raise StudyTableError("\n".join(problems))
+    return table
+
+
+def read_analysed(path: str | Path, analysis: Analysis) -> pd.DataFrame | None:
+    """The rows that are analysed, as build_attrition left them; None where the analysis could not be made."""
+    return read_dataset(path, analysis, renamed=True) if was_made(path) else None
+
+
+def _read_given(path: str | Path, analysis: Analysis) -> pd.DataFrame:
+    """The table as it was given: columns renamed, long made wide, units that cannot be converted refused."""
+    table = read_study_table(path, analysis["columns"], analysis["sheet"], analysis["long"])
+    check_columns(table, analysis["units"], path)
+    for name, unit in analysis["units"].items():
+        try:
+            conversion(name, unit)
+        except UnitError as error:
+            raise StudyTableError(f"{path}, column {name}: {error}") from None
+    return table
+
+
+@contextmanager
+def _noted(problems: list[str]) -> Iterator[None]:
+    """Keep the lines of a StudyTableError instead of raising it."""
+    try:
+        yield
+    except StudyTableError as error:
+        problems.append(str(error))
+
+
+def add_changes(
+    table: pd.DataFrame, changes: Mapping[str, Mapping[str, str | None]], interval_days: pd.Series
+) -> pd.DataFrame:
+    """Add `<marker>_change` (follow-up minus baseline, or the change that was measured) and `<marker>_change_per_year`.
+
+    changes: marker -> {baseline, followup, change} column names (`change` alone where no two values exist).
+    interval_days: days between the visits, by the table's index; a year has 365.25 of them.
+    """
+    added: dict[str, pd.Series] = {"interval_days": interval_days}
+    for marker, columns in changes.items():
+        if columns["change"]:
+            change = table[columns["change"]]
+        else:
+            change = table[columns["followup"]] - table[columns["baseline"]]
+        added[f"{marker}_change"] = change
+        added[f"{marker}_change_per_year"] = change / interval_days * DAYS_PER_YEAR
+    kept = table.drop(columns=[name for name in added if name in table.columns])
+    return kept.assign(**added)
+
+
+def check_groups(table: pd.DataFrame, analysis: Analysis, path: str | Path) -> None:
+    """Raise StudyTableError where a row that stays in the analysis has a group that is not among `group_levels`."""
+    levels = analysis["group_levels"]
+    column = group_column(analysis)
+    if not levels or column is None:
+        return
+    unknown = table[column].notna() & ~table[column].isin(levels)
+    wrong = [
+        f"{path}, row {row}, {column}: {value!r} is not among group_levels; {nearest(str(value), levels)}"
+        for row, value in table.loc[unknown, column].items()
+    ]
+    if wrong:
+        raise StudyTableError("\n".join(wrong))
+
+
+def _interval_days(table: pd.DataFrame, analysis: Analysis, path: str | Path) -> pd.Series:
+    """Days between the visits, NaN where not known; raises StudyTableError where they are not above zero."""
+    first, last, column = analysis["baseline_date"], analysis["followup_date"], analysis["interval_days"]
+    if first:
+        days = (table[last] - table[first]).dt.days.astype(float)
+        column = last
+    elif column in table.columns:
+        days = to_numbers(table[column], path)
+    else:
+        days = pd.Series(float("nan"), index=table.index)
+    wrong = [
+        f"{path}, row {row}, {column}: {days[row]:g} days from baseline to follow-up; it must come after it"
+        for row in table.index[days <= 0]
+    ]
+    if wrong:
+        raise StudyTableError("\n".join(wrong))
+    return days
+
+
+def overall_severity(table: pd.DataFrame, analysis: Analysis) -> pd.Series:
+    """The severity score of each row: the column `severity`, else the position (0, 1, ...) of the row's group.
+
+    All missing where the analysis has neither.
+    """
+    if analysis["severity"]:
+        return table[analysis["severity"]]
+    ranks = {level: float(rank) for rank, level in enumerate(analysis["group_levels"])}
+    column = group_column(analysis)
+    return table[column].map(ranks).astype(float) if column else pd.Series(float("nan"), index=table.index)
+
+
+def severities_of(table: pd.DataFrame, analysis: Analysis) -> dict[str, pd.Series]:
+    """The severity scores to correlate: `overall` where the analysis has one, then every artery's."""
+    overall = overall_severity(table, analysis)
+    found = {"overall": overall} if analysis["severity"] or analysis["group_levels"] else {}
+    return found | {artery: table[column] for artery, column in analysis["artery_severity"].items()}
+
+
+def measures_of(analysis: Analysis) -> dict[str, str]:
+    """The markers to correlate and the changes between visits: name of the measure -> column."""
+    names = [*analysis["markers"], *(f"{marker}_change" for marker in analysis["changes"])]
+    return {name: name for name in names}

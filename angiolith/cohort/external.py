@@ -1,0 +1,260 @@
+"""Tables of the user's own: read as text, with checks whose messages name the file, the row and the column.
+
+Every check collects all it finds, up to `SHOWN` lines, so that a table is mended in one go.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import zipfile
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from angiolith.core.names import nearest
+
+MISSING_MARKS = ("", "n/a", "N/A", "NA", "NaN", "nan", ".")
+SHOWN = 10
+WHOLE_NUMBER = re.compile(r"(-?\d+)\.0+")
+
+
+class StudyTableError(ValueError):
+    """A table cannot be used; one line per problem: file, row, column, what is wrong and what to write.
+
+    Its text has the first `SHOWN` of the `problems` and how many more there are.
+    """
+
+    def __init__(self, *problems: str) -> None:
+        more = [f"... and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else []
+        super().__init__("\n".join([*problems[:SHOWN], *more]))
+        self.problems = problems
+
+
+class MissingColumnError(StudyTableError):
+    """A column that is asked for is not in the table: a mistake of the table or of the configuration."""
+
+
+def read_study_table(
+    path: str | Path,
+    columns: Mapping[str, str] | None = None,
+    sheet: str | None = None,
+    long: Mapping[str, Sequence[str]] | None = None,
+) -> pd.DataFrame:
+    """Read a .tsv, .csv or .xlsx as text, with missing marks as NaN and the columns renamed.
+
+    path: the file; the separator of a .csv is the one of comma, semicolon and tab that its header holds most of.
+    columns: our name -> the file's name; columns not named keep their own. sheet: of an .xlsx, default the first.
+    long: names and values of a long table, which is made wide first (see `widened`).
+    Returns one row per row of the file, all text; the index is the row's number in the file (the header is row 1).
+    Raises StudyTableError.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise StudyTableError(f"{path}: no such file")
+    cells = _read_cells(path, sheet)
+    if not cells:
+        raise StudyTableError(f"{path}: the table is empty; save it again")
+    header = [name.strip() for name in cells[0]]
+    while header and not header[-1]:
+        header.pop()
+    twice = sorted({name for name in header if header.count(name) > 1})
+    unnamed = ["a column has no name; give it one"] if "" in header else []
+    doubled = [f"the column {name!r} stands twice; give one another name" for name in twice if name]
+    _raise(f"{path}, row 1: {problem}" for problem in [*unnamed, *doubled])
+    _raise(
+        f"{path}, row {number}: {len(row)} cells for {len(header)} columns; mend the separators"
+        for number, row in enumerate(cells[1:], start=2)
+        if any(cell.strip() for cell in row[len(header) :])
+    )
+    rows, numbers = [], []
+    for number, row in enumerate(cells[1:], start=2):
+        values = [cell.strip() for cell in row[: len(header)]]
+        if any(values):
+            rows.append(values + [""] * (len(header) - len(values)))
+            numbers.append(number)
+    table = pd.DataFrame(rows, columns=header, index=pd.Index(numbers, name="row"), dtype=object)
+    table = table.where(~table.isin(MISSING_MARKS))
+    if long is not None:
+        keys = [(columns or {}).get(key, key) for key in ("subject", "session", "lesion")]
+        table = widened(table, keys, long["names"], long["values"], path)
+    return _rename(table, columns or {}, path)
+
+
+def widened(
+    table: pd.DataFrame, keys: Sequence[str], names: Sequence[str], values: Sequence[str], path: str | Path
+) -> pd.DataFrame:
+    """One row per key from a table with one row per key and name (measure, artery, visit).
+
+    keys: columns that name a row, the first one needed, the others used where the table has them and they are no name.
+    names: columns whose cells, joined by `_`, name the new columns; of several value columns each name begins with the
+    value column's. Every other column must be the same in all rows of a key. The index is the key's first row in the
+    file. Raises StudyTableError, naming file, row and column.
+    """
+    check_columns(table, [keys[0], *names, *values], path)
+    keys = [key for key in keys if key in table.columns and key not in names]
+    _raise(
+        f"{path}, row {row}, {name}: is missing"
+        for name in [keys[0], *names]
+        for row in table.index[table[name].isna()]
+    )
+    label = table[list(names)].agg("_".join, axis=1)
+    check_keys(table[keys].assign(**{" ".join(names): label}), [*keys, " ".join(names)], path)
+    group = table.groupby(keys, dropna=False, sort=False).ngroup()
+    first = table.groupby(group).head(1)
+    others = [name for name in table.columns if name not in {*keys, *names, *values}]
+    problems = []
+    for name in others:
+        expected = group.map(first.set_axis(group[first.index])[name])
+        differs = (table[name] != expected) & ~(table[name].isna() & expected.isna())
+        problems += [
+            f"{path}, row {row}, {name}: {table.at[row, name]!r} differs from {expected[row]!r} in the same subject's "
+            f"first row; list the column under long: values if it changes"
+            for row in table.index[differs]
+        ]
+    _raise(problems)
+    parts = [first[[*keys, *others]]]
+    for value in values:
+        wide = table.assign(label=label, group=group).pivot(index="group", columns="label", values=value)
+        wide = wide[list(dict.fromkeys(label))].set_axis(first.index)
+        parts.append(wide.rename(columns=str if len(values) == 1 else (lambda name, value=value: f"{value}_{name}")))
+    result = pd.concat(parts, axis=1).rename_axis(index="row", columns=None)
+    twice = result.columns[result.columns.duplicated()]
+    if len(twice):
+        raise StudyTableError(f"{path}: the long table gives two columns the name {twice[0]!r}")
+    return result
+
+
+def _read_cells(path: Path, sheet: str | None) -> list[list[str]]:
+    if path.suffix.lower() == ".xlsx":
+        return _read_excel(path, sheet)
+    if path.suffix.lower() not in (".tsv", ".csv", ".txt"):
+        raise StudyTableError(f"{path}: give a .tsv, .csv or .xlsx file")
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise StudyTableError(f"{path}: is not UTF-8; save it with that encoding") from None
+    header = text.split("\n", 1)[0]
+    separator = "\t" if path.suffix.lower() == ".tsv" else max(",;\t", key=header.count)
+    return list(csv.reader(io.StringIO(text, newline=""), delimiter=separator))
+
+
+def _read_excel(path: Path, sheet: str | None) -> list[list[str]]:
+    cells = _excel_cells(path, sheet, computed=True)
+    if any(cell is None for row in cells for cell in row):
+        formulas = _excel_cells(path, sheet, computed=False)
+        _raise(
+            f"{path}, row {number}, column {at}: holds a formula without its value; "
+            "open and save the file in the spreadsheet program, or paste the value"
+            for number, (values, typed) in enumerate(zip(cells, formulas, strict=False), 1)
+            for at, (value, text) in enumerate(zip(values, typed, strict=False), 1)
+            if value is None and str(text).startswith("=")
+        )
+    return [[_cell_text(cell) for cell in row] for row in cells]
+
+
+def _excel_cells(path: Path, sheet: str | None, computed: bool) -> list[tuple[object, ...]]:
+    """Cells of a sheet: the values that formulas had when the file was saved, or (not `computed`) the formulas."""
+    import openpyxl
+
+    try:
+        book = openpyxl.load_workbook(path, read_only=True, data_only=computed)
+    except (zipfile.BadZipFile, KeyError, ValueError, OSError, openpyxl.utils.exceptions.InvalidFileException):
+        raise StudyTableError(f"{path}: cannot be read as .xlsx; save it again, without a password") from None
+    try:
+        if sheet is not None and sheet not in book.sheetnames:
+            raise StudyTableError(f"{path}: has no sheet {sheet!r}; {nearest(sheet, book.sheetnames)}")
+        page = book[sheet] if sheet is not None else book.worksheets[0]
+        return list(page.iter_rows(values_only=True))
+    finally:
+        book.close()
+
+
+def _cell_text(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)
+
+
+def _rename(table: pd.DataFrame, columns: Mapping[str, str], path: Path) -> pd.DataFrame:
+    check_columns(table, columns.values(), path)
+    renamed = table.rename(columns={theirs: ours for ours, theirs in columns.items()})
+    twice = renamed.columns[renamed.columns.duplicated()]
+    if len(twice):
+        raise StudyTableError(
+            f"{path}: {columns[twice[0]]!r} is to be called {twice[0]!r}, but the file has a column of that name too"
+        )
+    return renamed
+
+
+def check_columns(table: pd.DataFrame, needed: Iterable[str], path: str | Path) -> None:
+    """Raise MissingColumnError for needed columns that the table lacks, each with the nearest name that it has."""
+    whole = len(table.columns) == 1 and re.search("[,;]", str(table.columns[0]))
+    hints = {name: "save the table tab-separated" if whole else nearest(name, table.columns) for name in needed}
+    lacking = (f"{path}: no column {name!r}; {hint}" for name, hint in hints.items() if name not in table.columns)
+    _raise(lacking, MissingColumnError)
+
+
+def check_keys(table: pd.DataFrame, keys: Sequence[str], path: str | Path) -> None:
+    """Raise StudyTableError where a key is missing or where two rows have the same keys."""
+    problems = [f"{path}, row {row}, {key}: is missing" for key in keys for row in table.index[table[key].isna()]]
+    first = table.reset_index().groupby(list(keys), dropna=False)["row"].transform("first").set_axis(table.index)
+    for row in table.index[table.duplicated(list(keys))]:
+        labels = " ".join(f"{key} {table.at[row, key]}" for key in keys)
+        problems.append(f"{path}, row {row}, {keys[0]}: {labels} stands in row {first[row]} already; delete one")
+    _raise(problems)
+
+
+def to_numbers(values: pd.Series, path: str | Path) -> pd.Series:
+    """Text to float64 (True/False to 1/0), missing stays NaN. Raises StudyTableError naming the rows that hold text."""
+    marks = values.replace({"True": "1", "False": "0", "TRUE": "1", "FALSE": "0"})
+    numbers = pd.to_numeric(marks, errors="coerce").astype(float)
+    numbers = numbers.where(numbers.abs() < float("inf"))
+    wrong = values.notna() & numbers.isna()
+    _raise(
+        f"{path}, row {row}, {values.name}: {text!r} is not a number{_remedy(str(text))}"
+        for row, text in values[wrong].items()
+    )
+    return numbers
+
+
+def _remedy(text: str) -> str:
+    if re.fullmatch(r"-?\d+,\d+", text):
+        return f"; write {text.replace(',', '.')}"
+    if re.fullmatch(r"[<>≤≥].*\d", text):
+        return "; a value beyond a detection limit needs a number or n/a"
+    return "; write a number or n/a, or list the column under categorical"
+
+
+def to_categories(values: pd.Series) -> pd.Series:
+    """Text of categories, whole numbers without their decimals ("1.0" is "1"); missing stays missing."""
+    return values.map(category_text, na_action="ignore")
+
+
+def category_text(value: object) -> str:
+    """A category as text: 1, 1.0 and "1.0" are all "1"."""
+    text = str(value).strip()
+    whole = WHOLE_NUMBER.fullmatch(text)
+    return whole.group(1) if whole else text
+
+
+def to_dates(values: pd.Series, path: str | Path) -> pd.Series:
+    """Text (YYYY-MM-DD, a time may follow) to dates without zone. Raises StudyTableError naming rows that are not."""
+    dates = pd.to_datetime(values.astype("string").str.slice(0, 10), format="%Y-%m-%d", errors="coerce")
+    wrong = values.notna() & dates.isna()
+    _raise(
+        f"{path}, row {row}, {values.name}: {text!r} is not a date; write YYYY-MM-DD"
+        for row, text in values[wrong].items()
+    )
+    return dates
+
+
+def _raise(problems: Iterable[str], kind: type[StudyTableError] = StudyTableError) -> None:
+    """Raise a StudyTableError (of this kind) with the problems, one line each, if there are any."""
+    found = list(problems)
+    if found:
+        raise kind(*found)

@@ -1,0 +1,120 @@
+"""Values that may be in another unit or misread: each a line with file, row and column; none is changed or dropped.
+
+A quantity is known by its column's name (`ldl_mg_dl`, `age_years`, ...). Limits are those that hardly any adult
+passes, wide enough for disease; a whole column whose median lies outside the middle range is in another unit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from angiolith.core.names import nearest
+
+COLUMNS = ["analysis", "file", "row", "column", "value", "problem"]
+MIN_FOR_MEDIAN = 5
+
+
+class UnitError(ValueError):
+    """A unit that is not known, or does not belong to the quantity."""
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """Names it goes by, its units (factor from the first one), limits of a value and of a median, in the first unit."""
+
+    names: tuple[str, ...]
+    factors: Mapping[str, float]
+    limits: tuple[float, float]
+    median: tuple[float, float]
+
+
+CHOLESTEROL = {"mg_dl": 1.0, "mmol_l": 1 / 38.67, "g_l": 0.01}
+QUANTITIES = (
+    Quantity(("ldl", "ldl_c", "ldl_cholesterol"), CHOLESTEROL, (10, 500), (60, 250)),
+    Quantity(("hdl", "hdl_c", "hdl_cholesterol"), CHOLESTEROL, (5, 150), (25, 90)),
+    Quantity(("total_cholesterol", "total_chol", "cholesterol"), CHOLESTEROL, (40, 800), (110, 350)),
+    Quantity(
+        ("triglyceride", "triglycerides"), {"mg_dl": 1.0, "mmol_l": 1 / 88.57, "g_l": 0.01}, (15, 3000), (50, 500)
+    ),
+    Quantity(("glucose", "fasting_glucose"), {"mg_dl": 1.0, "mmol_l": 1 / 18.016}, (20, 1000), (60, 300)),
+    Quantity(("hs_crp", "hscrp", "crp"), {"mg_l": 1.0, "mg_dl": 0.1}, (0, 500), (0.1, 100)),
+    Quantity(("age",), {"years": 1.0, "months": 12.0}, (0, 115), (15, 100)),
+    Quantity(("bmi",), {"kg_m2": 1.0}, (10, 80), (16, 45)),
+    Quantity(("stenosis",), {"percent": 1.0, "fraction": 0.01}, (0, 100), (2, 100)),
+    Quantity(("wmh_volume",), {"cm3": 1.0, "ml": 1.0, "mm3": 1000.0}, (0, 300), (0, 100)),
+    Quantity(("calcification_volume", "plaque_volume"), {"mm3": 1.0, "cm3": 0.001}, (0, 20000), (0, 5000)),
+    Quantity(("systolic", "systolic_pressure", "sbp"), {"mmhg": 1.0, "kpa": 0.133322}, (50, 300), (90, 200)),
+)
+BY_GLUCOSE = 18.0  # its factor from mmol/l to mg/dl, applied to lipids by mistake
+
+
+def quantity_of(column: str) -> tuple[Quantity, str] | None:
+    """The quantity that a column's name says, and its unit; None for a column that says neither."""
+    for quantity in QUANTITIES:
+        for unit in quantity.factors:
+            stem = column.lower().removesuffix(f"_{unit}")
+            if stem != column.lower() and any(stem == name or stem.startswith(f"{name}_") for name in quantity.names):
+                return quantity, unit
+    return None
+
+
+def conversion(column: str, unit: str) -> float:
+    """What to multiply values in `unit` ("mmol/l") by to have them in the unit that the column's name ends in.
+
+    Raises UnitError for a column or a unit that is not known.
+    """
+    known = quantity_of(column)
+    if known is None:
+        raise UnitError(f"units: {column} names no quantity with a unit, such as ldl_mg_dl; nothing can be converted")
+    quantity, own = known
+    given = unit.lower().replace("/", "_").replace("%", "percent").replace("^", "").replace(" ", "")
+    if given not in quantity.factors:
+        units = [name.replace("_", "/") for name in quantity.factors]
+        raise UnitError(f"units: {column} is not given in {unit!r}; {nearest(unit, units)}")
+    return quantity.factors[own] / quantity.factors[given]
+
+
+def implausible(table: pd.DataFrame, analysis: Mapping[str, Any], name: str, path: str | Path) -> pd.DataFrame:
+    """Doubtful values of an analysis' table (its index is the row of the file): a table with the columns `COLUMNS`.
+
+    One line per value outside the limits, and one per column (row missing) whose median fits another unit.
+    """
+    header = dict(analysis["columns"])
+    rows: list[dict[str, object]] = []
+    for column in table.columns:
+        known = quantity_of(str(column))
+        if known is None or not pd.api.types.is_numeric_dtype(table[column]):
+            continue
+        quantity, unit = known
+        values = table[column].dropna() / quantity.factors[unit]
+        base = {"analysis": name, "file": str(path), "column": header.get(str(column), str(column))}
+        low, high = quantity.median
+        if len(values) >= MIN_FOR_MEDIAN and not low <= values.median() <= high:
+            problem = f"{unit_doubt(float(values.median()), quantity, unit)} (median of {len(values)} values)"
+            middle = float(values.median() * quantity.factors[unit])
+            rows.append(base | {"value": f"{middle:g}", "problem": problem})
+            continue  # every single value would say the same
+        for row in values.index[(values < quantity.limits[0]) | (values > quantity.limits[1])]:
+            ends = " to ".join(f"{limit * quantity.factors[unit]:g}" for limit in quantity.limits)
+            problem = f"hardly possible: {ends} {unit.replace('_', '/')}; check the value and its unit"
+            rows.append(base | {"row": row, "value": f"{table.at[row, column]:g}", "problem": problem})
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def unit_doubt(median: float, quantity: Quantity, unit: str) -> str:
+    """What a median (in the quantity's first unit, were the name right) looks like instead."""
+    low, high = quantity.median
+    own = unit.replace("_", "/")
+    for other, factor in quantity.factors.items():
+        if other != unit and low <= median * quantity.factors[unit] / factor <= high:
+            return f"looks like {other.replace('_', '/')}, not {own}: name the unit under units"
+    mmol = quantity.factors.get("mmol_l")
+    if unit == "mg_dl" and mmol is not None and low <= median / BY_GLUCOSE / mmol <= high:
+        return f"looks like mmol/l times 18 (the factor of glucose): {1 / mmol:.4g} is this quantity's"
+    return f"is not to be expected in {own}" if np.isfinite(median) else "has no median"

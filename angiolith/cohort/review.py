@@ -1,0 +1,182 @@
+"""A reader's verdicts on the quality-control pictures, and what a failed picture takes out of the cohort's tables.
+
+The report's review page saves the table: subject, session, picture, verdict (pass, doubtful, fail), reviewer, note. A
+failed picture stands for measurements (`TAKES_OUT`): these become missing with status `failed` and the note as the
+reason, as if the job itself had failed, and the rows of analyses that use them leave with that reason. A doubtful one
+gives them the status `review`. A pass changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from angiolith.cohort.external import StudyTableError
+from angiolith.core.names import nearest
+from angiolith.core.tables import FAILED, OK, REVIEW, join_reasons, read_tsv
+
+COLUMNS = ("subject", "session", "picture", "verdict", "reviewer", "note")
+KEYS = ["subject", "session", "picture"]
+PASS, DOUBTFUL, FAIL = VERDICTS = ("pass", "doubtful", "fail")
+# The pictures of a session, and the images of which at least one must be there for a picture to show anything.
+PICTURE_IMAGES = {
+    "registration": ("T1w", "FLAIR", "T2w", "T2starw", "swi", "ct"),
+    "calcification": ("ct",),
+    "wmh": ("FLAIR",),
+    "wall": ("vwi",),
+}
+CHANGE = "change"  # the picture of a subject's two visits; its session is the last one
+# What is measured by way of what a picture shows. Arteries, brain and ventricles come through the registration.
+TAKES_OUT = {
+    "registration": ("calcification", "small vessel"),
+    "calcification": ("calcification",),
+    "wmh": ("small vessel",),
+    "wall": ("vessel wall",),
+    CHANGE: (CHANGE,),
+}
+CALCIUM_CHANGES = ("calcification_volume_mm3", "agatston_equivalent")  # all other changes are seen on MRI
+PLAQUE_CALCIUM = ("plaque_class", "n_calcium_lesions", "n_spotty_calcium")  # and all that begin with calcium_
+IDENTITY = ("subject", "session", "from_session", "to_session", "lesion", "artery", "side", "reader", "measure")
+KEPT = (*IDENTITY, "interval_days", "status", "reason", "acq_time")
+
+
+def picture_keys(manifest: pd.DataFrame, pairs: Mapping[str, Sequence[str]]) -> set[tuple[str, str, str]]:
+    """(subject, session, picture) of every picture; pairs: subject -> first and last session."""
+    keys = {
+        (row["subject"], row["session"], picture)
+        for row in manifest.to_dict("records")
+        for picture, images in PICTURE_IMAGES.items()
+        if any(pd.notna(row.get(image)) for image in images)
+    }
+    return keys | {(subject, visits[-1], CHANGE) for subject, visits in pairs.items()}
+
+
+def read_review(path: str | Path, known: set[tuple[str, str, str]]) -> pd.DataFrame:
+    """Read and check a review; missing cells of reviewer and note are empty text.
+
+    known: the pictures that there are. Raises StudyTableError, naming file, row and remedy, for columns that are not
+    COLUMNS, pictures that do not exist or stand twice, and verdicts that are none.
+    """
+    if not Path(path).is_file():
+        raise StudyTableError(f"{path}: no such file (review); save it on the report's review page")
+    table = read_tsv(path, dtype=str).fillna("")
+    if set(table.columns) != set(COLUMNS):
+        raise StudyTableError(f"{path}, row 1: the columns must be {', '.join(COLUMNS)}")
+    table["subject"] = table["subject"].str.removeprefix("sub-")
+    table["session"] = table["session"].str.removeprefix("ses-")
+    problems = []
+    seen: dict[tuple[str, ...], int] = {}
+    for number, row in enumerate(table.to_dict("records"), start=2):
+        key = tuple(row[name] for name in KEYS)
+        where, what = f"{path}, row {number}", f"picture {row['picture']!r} of sub-{key[0]} ses-{key[1]}"
+        if key not in known:
+            others = sorted(picture for subject, session, picture in known if (subject, session) == key[:2])
+            hint = nearest(row["picture"], others) if others else "no such subject-session in the manifest"
+            problems.append(f"{where}: there is no {what}; {hint}; correct the row or delete it")
+        if key in seen:
+            problems.append(f"{where}: the {what} stands in row {seen[key]} already; keep one")
+        if row["verdict"] not in VERDICTS:
+            problems.append(f"{where}, verdict: {row['verdict']!r}; write one of {', '.join(VERDICTS)}")
+        seen.setdefault(key, number)
+    if problems:
+        raise StudyTableError("\n".join(problems))
+    return table
+
+
+def judged(table: pd.DataFrame, review: pd.DataFrame, what: str, session: str = "session") -> pd.DataFrame:
+    """A table of measurements after the review; `what`: which of the names in TAKES_OUT's values it holds.
+
+    Rows of failed pictures lose their measures (all columns but names, dates and status) and get status failed with
+    the reason; rows of doubtful ones get status review, unless they are failed or missing already.
+    """
+    result = table.astype({"status": object, "reason": object})
+    measures = [name for name in table.columns if name not in KEPT]
+    for row in review.to_dict("records"):
+        if what not in TAKES_OUT[row["picture"]] or row["verdict"] == PASS:
+            continue
+        mine = (table["subject"] == row["subject"]) & (table[session] == row["session"])
+        reason = row.get("reason") or reason_of(row)
+        if row["verdict"] == FAIL:
+            for name in measures:
+                result[name] = result[name].where(~mine)
+            result.loc[mine, "status"] = FAILED
+            result.loc[mine, "reason"] = reason
+        else:
+            usable = mine & result["status"].isin([OK, REVIEW])
+            result.loc[usable, "status"] = REVIEW
+            result.loc[usable, "reason"] = _joined(result.loc[usable, "reason"], reason)
+    return result
+
+
+def _joined(reasons: pd.Series, reason: str) -> list[str]:
+    return [join_reasons(None if pd.isna(old) else str(old), reason) for old in reasons]
+
+
+def without_calcium(plaques: pd.DataFrame, review: pd.DataFrame) -> pd.DataFrame:
+    """The plaques without what the CT says of them, where the calcification's or the registration's picture failed."""
+    result = plaques.astype({"status": object, "reason": object})
+    columns = [name for name in plaques.columns if name.startswith("calcium_") or name in PLAQUE_CALCIUM]
+    for row in review[review["verdict"] == FAIL].to_dict("records"):
+        if "calcification" in TAKES_OUT[row["picture"]]:
+            mine = (plaques["subject"] == row["subject"]) & (plaques["session"] == row["session"])
+            for name in columns:
+                result[name] = result[name].where(~mine)
+            result.loc[mine, "reason"] = _joined(result.loc[mine, "reason"], reason_of(row))
+            result.loc[mine & (result["status"] == OK), "status"] = REVIEW
+    return result
+
+
+def judged_changes(changes: pd.DataFrame, review: pd.DataFrame) -> pd.DataFrame:
+    """The long table of changes after the review: pictures of either visit and of the two together count."""
+    result = changes
+    calcium = changes["measure"].isin(CALCIUM_CHANGES)
+    for row in review.to_dict("records"):
+        parts = TAKES_OUT[row["picture"]]
+        if row["picture"] == CHANGE:
+            hit = ~calcium
+        else:
+            hit = (calcium & ("calcification" in parts)) | (~calcium & ("small vessel" in parts))
+        for visit in ("from_session", "to_session") if row["picture"] != CHANGE else ("to_session",):
+            named = pd.DataFrame([row | {"picture": CHANGE}])
+            named["reason"] = [reason_of(row)] if row["verdict"] != PASS else [""]
+            result = result.where(~hit, judged(result, named, CHANGE, visit))
+    return result
+
+
+def reason_of(row: Mapping[str, str]) -> str:
+    """A verdict as the reason that stands in the tables."""
+    said = {FAIL: "failed in review", DOUBTFUL: "doubtful in review"}[row["verdict"]]
+    by = f" by {row['reviewer']}" if row["reviewer"] else ""
+    return f"{said}{by} ({row['picture']})" + (f": {row['note']}" if row["note"] else "")
+
+
+def taken_out(before: pd.DataFrame, after: pd.DataFrame, review: pd.DataFrame) -> pd.DataFrame:
+    """`after` with `review_reason` and `review_removed`: per row why, and which columns the failed pictures emptied.
+
+    before, after: the same rows of the cohort's table made without and with the review.
+    """
+    emptied = before.notna() & after.reindex(columns=before.columns).isna()
+    failed = review[review["verdict"] == FAIL]
+    reasons = {
+        key: join_reasons(*(reason_of(row) for row in part.to_dict("records")))
+        for key, part in failed.groupby(["subject", "session"])
+    }
+    subjects = {subject: reason for (subject, _), reason in reasons.items()}
+    own = [reasons.get(key) or subjects.get(key[0]) for key in zip(after["subject"], after["session"], strict=True)]
+    removed = [",".join(before.columns[row]) for row in emptied.to_numpy()]
+    return after.assign(
+        review_reason=[reason if names else None for reason, names in zip(own, removed, strict=True)],
+        review_removed=[names or None for names in removed],
+    )
+
+
+def left_out(table: pd.DataFrame, columns: Sequence[str]) -> pd.Series:
+    """The reason by row where a review took out one of these columns, else missing."""
+    none = pd.Series(None, index=table.index, dtype=object)
+    if "review_removed" not in table.columns:
+        return none
+    wanted = set(columns)
+    hit = table["review_removed"].map(lambda names: isinstance(names, str) and bool(wanted & set(names.split(","))))
+    return table["review_reason"].astype(object).where(hit, none)

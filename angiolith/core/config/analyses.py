@@ -1,0 +1,185 @@
+"""Analyses of the cohort."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import model_validator
+
+from angiolith.core.config.section import Section
+
+
+class Criterion(Section):
+    """A row stays in an analysis if it meets this; the attrition table lists who does not, with the reason."""
+
+    column: str
+    """Column of the analysis' table. With no bound and no values given, the value only has to be there."""
+    reason: str
+    """What the attrition table says of those who are left out."""
+    minimum: float | None = None
+    """Smallest value that stays."""
+    maximum: float | None = None
+    """Largest value that stays."""
+    values: list[str | float] | None = None
+    """Values that stay."""
+    missing: Literal["exclude", "keep"] = "exclude"
+    """What happens to a row without a value; excluded ones are counted apart from those that miss the bound."""
+    reason_column: str | None = None
+    """Column that says, row by row, why the value is missing; its text follows the reason."""
+
+
+class ChangeColumns(Section):
+    """Where the two values of one marker stand; `change` alone for a marker that is measured as a change only."""
+
+    baseline: str | None = None
+    """Column of the value at the first visit."""
+    followup: str | None = None
+    """Column of the value at the last visit."""
+    change: str | None = None
+    """Column of the change itself."""
+    repeats: list[str] = []
+    """Columns that measure the first visit, two or more; from them the smallest detectable change. For WMH
+    change, which is measured half-way between the visits, see docs/wmh_change_accuracy.md."""
+    standard_error: float | None = None
+    """Standard error of measurement, in the marker's unit, where it is known from elsewhere instead of `repeats`."""
+
+    @model_validator(mode="after")
+    def one_way(self) -> ChangeColumns:
+        if len(self.repeats) == 1 or (self.repeats and self.standard_error is not None):
+            raise ValueError("give two or more repeats, or the standard_error alone")
+        if (self.baseline is None) != (self.followup is None) or (self.baseline is None) == (self.change is None):
+            raise ValueError("give baseline and followup, or change alone")
+        return self
+
+
+class LongTable(Section):
+    """A file with several rows per subject that are to stand beside each other."""
+
+    names: list[str]
+    """Columns that say what a row holds (measure, artery, visit, ...)."""
+    values: list[str]
+    """Columns that hold the values. A wide column is called `<names>`; of several, `<value>_<names>`, joined by `_`."""
+
+
+class PowerSettings(Section):
+    """Sample size of a follow-up study, from the change that this cohort shows."""
+
+    alpha: float = 0.05
+    """Two-sided level of significance."""
+    power: float = 0.8
+    """Power."""
+    slowing_percent: list[float] = [25.0, 50.0]
+    """By how much a treatment is to slow the mean change per year, in a trial of two equal arms."""
+    dropout_percent: float = 0.0
+    """Share of patients without a follow-up; the sizes are raised by it."""
+
+
+CorrelationMethod = Literal["spearman", "pearson", "kendall", "jonckheere-terpstra"]
+
+
+class Analysis(Section):
+    """One analysis of the cohort: which rows, which columns, which questions. Empty questions make no table."""
+
+    kind: Literal["lesion", "severity"]
+    """What a row is: `lesion` one plaque (several per subject allowed), `severity` one patient."""
+    table: str
+    """`lesions` or `patients` (what the images gave), or a file of your own (.tsv, .csv, .xlsx)."""
+    sheet: str | None = None
+    """Sheet of an .xlsx; default: the first."""
+    columns: dict[str, str] = {}
+    """Name used here: name in your file, for columns that are called otherwise. `subject` is always needed."""
+    long: LongTable | None = None
+    """For a file with one row per subject and measure (or visit): how its rows become columns. Names are the file's."""
+    units: dict[str, str] = {}
+    """Column: the unit of its values in the file, where it is not the one that its name ends in; they are converted."""
+    visit: Literal["first", "all"] = "first"
+    """Whether only the first visit of a subject counts, or all of them (rows are then not independent)."""
+    include: list[Criterion] = []
+    """Criteria, applied in this order."""
+    group: str | None = None
+    """Column of the groups that are compared; default: the outcome."""
+    group_levels: list[str] = []
+    """The groups in their order (the first is the reference); default: sorted. Other values are an error."""
+    categorical: list[str] = []
+    """Columns that hold categories; every other column used must hold numbers (0/1 for no/yes)."""
+    describe: list[str] = []
+    """Variables of the table of characteristics."""
+    number_test: Literal["auto", "student", "welch", "rank"] = "auto"
+    """Test of numbers across groups. student: t or ANOVA. auto: by normality, then by equality of variances."""
+    count_test: Literal["auto", "chi-square", "fisher"] = "auto"
+    """Test of counts across groups. auto: chi-square without continuity correction unless cells are sparse."""
+    outcome: str | None = None
+    """Column of the outcome of the regression models."""
+    event: str | float = "1"
+    """Value of the outcome that counts as the event."""
+    regression: Literal["logistic", "linear"] = "logistic"
+    """Model of the outcome: logistic for a yes/no outcome, linear for a number."""
+    predictors: list[str] = []
+    """Predictors, each tested alone and in every model."""
+    models: dict[str, list[str]] = {}
+    """Covariates by model; the name of an earlier model stands for its covariates."""
+    formulas: dict[str, str] = {}
+    """Further models by the right-hand side of a formula, e.g. `stenosis_percent * male + poly(age_years, 2)`."""
+    cluster: str | None = None
+    """Column whose rows belong together; default: the subject. Where it repeats, errors are cluster-robust (GEE)."""
+    cluster_correlation: Literal["independence", "exchangeable"] = "independence"
+    """Working correlation of the rows of one cluster."""
+    imputations: int = 20
+    """Imputed data sets, beside the complete cases, for a model whose covariates have missing values; 0: none."""
+    imputation_seed: int = 20170
+    """Seed of the imputations."""
+    references: dict[str, str] = {}
+    """Reference level of a categorical column; default: the first of its sorted levels."""
+    per: dict[str, float] = {}
+    """Step of a number that its odds ratio is for, e.g. 100 HU; default 1."""
+    severity: str | None = None
+    """Column of the overall severity score; default: the position of the row's group in `group_levels`."""
+    artery_severity: dict[str, str] = {}
+    """Artery: column of its severity score."""
+    markers: list[str] = []
+    """Markers that severity is correlated with."""
+    correlations: list[CorrelationMethod] = ["spearman", "pearson", "kendall", "jonckheere-terpstra"]
+    """Which correlations and trend tests; false discovery rates are within one method."""
+    partial_for: list[str] = []
+    """Numbers (age, sex as 0/1, ...) that Spearman's and Pearson's correlations are also adjusted for."""
+    marker_models: dict[str, Literal["ordinal", "negative-binomial", "linear"]] = {}
+    """Marker: its regression on severity. ordinal for grades (Fazekas), negative-binomial for counts (microbleeds)."""
+    marker_covariates: list[str] = []
+    """Covariates of the marker models."""
+    changes: dict[str, ChangeColumns] = {}
+    """Marker: where its values at two visits stand."""
+    interval_days: str = "interval_days"
+    """Column of the days between the visits; it must be above zero. Without it no change per year is given."""
+    baseline_date: str | None = None
+    """Column of the first visit's date (YYYY-MM-DD), from which the interval is made."""
+    followup_date: str | None = None
+    """Column of the last visit's date; before the first visit's it is an error."""
+    change_covariates: list[str] = []
+    """Covariates of the follow-up model and of the mixed model, besides baseline, visit and severity."""
+    power: PowerSettings = PowerSettings()
+    agreement: dict[str, list[str]] = {}
+    """Measure: the columns of its raters, two or more, that are compared."""
+
+    @model_validator(mode="after")
+    def complete(self) -> Analysis:
+        if (self.predictors or self.models or self.formulas) and self.outcome is None:
+            raise ValueError("predictors, models and formulas need an outcome")
+        if self.models and not self.predictors:
+            raise ValueError("models without predictors test nothing; name the predictors")
+        if self.describe and self.group is None and (self.outcome is None or self.regression == "linear"):
+            raise ValueError("describe needs a group, or a yes/no outcome, to compare")
+        if (self.markers or self.changes or self.marker_models) and not (
+            self.severity or self.artery_severity or self.group_levels
+        ):
+            raise ValueError(
+                "markers, marker_models and changes need a severity, an artery_severity or ordered group_levels"
+            )
+        if (self.baseline_date is None) != (self.followup_date is None):
+            raise ValueError("give baseline_date and followup_date together")
+        single = [measure for measure, raters in self.agreement.items() if len(raters) < 2]
+        if single:
+            raise ValueError(f"agreement of {', '.join(single)} needs at least two columns")
+        clash = sorted(({"univariable"} & {*self.models, *self.formulas}) | (set(self.models) & set(self.formulas)))
+        if clash:
+            raise ValueError(f"a model cannot be called {clash[0]}: the name is taken")
+        return self

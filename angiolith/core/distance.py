@@ -1,0 +1,65 @@
+"""Distances in mm on voxel grids, dilation and erosion by a ball, neighbours, and what lies open to the grid's ends.
+
+Maurer et al. 2003 (exact Euclidean distances, linear time) as ITK has it: two to three times as fast as scipy's.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import SimpleITK as sitk
+from scipy import ndimage
+
+from angiolith.core.images import bounding_box
+
+NEIGHBOURS_26 = np.ones((3, 3, 3), bool)
+ROUNDING_MM = 1e-3  # distances are single precision: a voxel exactly on the ball's surface belongs to it
+
+
+def distance_mm(mask: np.ndarray, voxel_mm: np.ndarray) -> np.ndarray:
+    """Distance (float32, mm) of every voxel's centre to the nearest voxel centre of the mask; inf where it is empty.
+
+    mask: (i, j, k); voxel_mm: (3,) voxel edges.
+    """
+    if not mask.any():
+        return np.full(mask.shape, np.inf, np.float32)
+    image = sitk.GetImageFromArray(np.ascontiguousarray(mask).astype(np.uint8))
+    image.SetSpacing([float(edge) for edge in voxel_mm[::-1]])  # SimpleITK counts an array's axes from the last
+    signed = sitk.GetArrayFromImage(sitk.SignedMaurerDistanceMap(image, False, False, True))
+    return np.maximum(signed, 0, out=signed)
+
+
+def dilate_mm(mask: np.ndarray, radius_mm: float, voxel_mm: np.ndarray) -> np.ndarray:
+    """Dilate by a ball in mm; a radius of 0 or less leaves the mask."""
+    if radius_mm <= 0 or not mask.any():
+        return mask
+    box = box_around(mask, radius_mm, voxel_mm)
+    grown = np.zeros(mask.shape, bool)
+    grown[box] = distance_mm(mask[box], voxel_mm) <= radius_mm + ROUNDING_MM
+    return grown
+
+
+def erode_mm(mask: np.ndarray, radius_mm: float, voxel_mm: np.ndarray) -> np.ndarray:
+    """Erode by a ball in mm; the border of the image does not erode."""
+    return ~dilate_mm(~mask, radius_mm, voxel_mm)
+
+
+def open_to_the_edge(background: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
+    """The background that is joined, along these axes, to the array's ends along them.
+
+    What it leaves, turned round, is scipy's `binary_fill_holes`, several times as fast.
+    """
+    joined = np.zeros((3, 3, 3), bool)
+    joined[1, 1, 1] = True
+    for axis in axes:
+        np.moveaxis(joined, axis, 0)[:, 1, 1] = True
+    pieces, count = ndimage.label(background, joined)
+    reached = np.zeros(count + 1, bool)
+    for axis in axes:
+        reached[np.moveaxis(pieces, axis, 0)[[0, -1]]] = True
+    reached[0] = False
+    return reached[pieces]
+
+
+def box_around(mask: np.ndarray, margin_mm: float, voxel_mm: np.ndarray) -> tuple[slice, ...]:
+    """Slices of the box around a mask that is not empty, widened by a margin within the array."""
+    return bounding_box(mask, np.ceil(margin_mm / voxel_mm).astype(int) + 1)

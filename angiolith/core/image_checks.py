@@ -1,0 +1,193 @@
+"""Is an image what its name says, and can it be measured? Findings a reader should know, and reasons to refuse."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from angiolith.core.images import HU_AIR, Image, shear_deg
+from angiolith.core.tables import FAILED, OK, REVIEW, join_reasons
+
+KVP_OF_130_HU = 120.0
+HEAD_HEIGHT_MM = 100.0
+BRAIN_CM3_MAX = 2200.0
+SLICE_MM_MAX = 20.0  # a JSON that says more is wrong
+MODALITIES = ("CT", "MR", "PT", "NM", "US", "XA", "CR", "DX", "SC", "OT")  # of DICOM: no other text is repeated
+SLAB_COLUMNS = ("vwi", "vwi_ce", "angio")
+
+
+def check_image(
+    column: str, image: Image, sidecar: Mapping[str, Any], settings: Mapping[str, float], told: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Judge one image of the manifest's `column`.
+
+    image: as read, HU for a CT, before padding is clamped; sidecar: its BIDS JSON (may be empty); settings: section
+    `check_images`; told: findings that were made while reading. Returns status (ok, review, failed), reason, findings
+    (list of sentences), shape, voxel_mm, slice_thickness_mm (of the JSON, or None), oblique_deg, shear_deg and
+    voxels_sha256. A failed image is not measured; a finding is handled and only told.
+    """
+    problems = _modality_problems(column, sidecar) + _geometry_problems(image, settings)
+    findings = [*told, *_geometry_findings(column, image)]
+    if float(image.data.max()) == float(image.data.min()):
+        problems.append(f"all voxels hold the same value ({float(image.data.max()):g}); export the image again")
+    elif column == "ct":
+        problems += _ct_problems(image, settings)
+        findings += _ct_findings(image, sidecar)
+    else:
+        problems += _mri_problems(column, image)
+        findings += _mri_findings(column, image)
+    return {
+        "status": FAILED if problems else REVIEW if _needs_review(findings) else OK,
+        "reason": join_reasons(*(problems or findings)) or None,
+        "findings": findings,
+        "shape": list(image.data.shape),
+        "voxel_mm": [round(float(v), 4) for v in image.voxel_mm],
+        "slice_thickness_mm": _slice_thickness_mm(sidecar),
+        "oblique_deg": round(oblique_deg(image.affine), 2),
+        "shear_deg": round(shear_deg(image.affine), 2),
+        "voxels_sha256": hashlib.sha256(np.ascontiguousarray(image.data.T).data).hexdigest(),
+    }
+
+
+def note_copies(images: Mapping[str, dict[str, Any]]) -> None:
+    """Mark images of one session (by column, as `check_image` returned them) that hold the same voxels for review."""
+    for column, found in images.items():
+        same = [name for name in images if name != column and _voxels(images[name]) == _voxels(found) is not None]
+        if same and found["status"] != FAILED:
+            told = f"review: the same voxels as {', '.join(same)}; if that is not meant, export the image again"
+            found["findings"].append(told)
+            found |= {"status": REVIEW, "reason": join_reasons(*found["findings"])}
+
+
+def _voxels(found: Mapping[str, Any]) -> str | None:
+    return found.get("voxels_sha256") if found["status"] != FAILED else None
+
+
+def oblique_deg(affine: np.ndarray) -> float:
+    """Largest angle between a grid axis and the nearest world axis, degrees."""
+    axes = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
+    return float(np.degrees(np.arccos(np.clip(np.abs(axes).max(axis=0), -1, 1))).max())
+
+
+def is_brain_extracted(image: Image) -> bool:
+    """True if all but a brain was set to one exact value.
+
+    A whole head fills more (scalp, face, neck) and runs out of the field of view at the neck; a brain does neither.
+    """
+    data = image.data
+    border = np.concatenate([face.ravel() for axis in range(3) for face in np.moveaxis(data, axis, 0)[[0, -1]]])
+    background = np.median(border)
+    kept_cm3 = float((data != background).sum()) * image.voxel_volume_mm3 / 1000
+    return bool((border == background).mean() > 0.99 and kept_cm3 < BRAIN_CM3_MAX)
+
+
+def _needs_review(findings: list[str]) -> bool:
+    return any(finding.startswith("review: ") for finding in findings)
+
+
+def _modality_problems(column: str, sidecar: Mapping[str, Any]) -> list[str]:
+    modality, expected = sidecar.get("Modality"), "CT" if column == "ct" else "MR"
+    if column == "angio" or modality == expected or modality not in MODALITIES:
+        return []
+    return [f"the JSON beside it says Modality {modality}, its name says {column}; rename the file, or mend the JSON"]
+
+
+def _number(value: Any) -> float | None:
+    """A number of a sidecar, also where it was written as text; None for anything else."""
+    try:
+        return float(value) if not isinstance(value, bool) else None
+    except (TypeError, ValueError):
+        return None
+
+
+def _slice_thickness_mm(sidecar: Mapping[str, Any]) -> float | None:
+    """The thickness that a sidecar gives, if it can be one."""
+    thickness = _number(sidecar.get("SliceThickness"))
+    return thickness if thickness and 0 < thickness <= SLICE_MM_MAX else None
+
+
+def _geometry_problems(image: Image, settings: Mapping[str, float]) -> list[str]:
+    low, high = float(image.voxel_mm.min()), float(image.voxel_mm.max())
+    if low < settings["voxel_mm_min"] or high > settings["voxel_mm_max"]:
+        return [
+            f"voxel edges of {low:g} to {high:g} mm: the unit is not mm, or the header is wrong; "
+            "convert it from DICOM again"
+        ]
+    return []
+
+
+def _geometry_findings(column: str, image: Image) -> list[str]:
+    found = []
+    if shear_deg(image.affine) > 0.1:
+        found.append(f"the grid is sheared by {shear_deg(image.affine):.1f} deg (gantry tilt): resampled orthogonal")
+    elif oblique_deg(image.affine) > 0.5:
+        found.append(f"oblique by {oblique_deg(image.affine):.1f} deg")
+    extent_mm = float(np.abs(image.affine[2, :3] * (np.array(image.data.shape) - 1)).sum())
+    if column not in SLAB_COLUMNS and extent_mm < HEAD_HEIGHT_MM:
+        found.append(f"review: covers only {extent_mm:.0f} mm from foot to head; volumes are those of the part covered")
+    return found
+
+
+def _ct_problems(image: Image, settings: Mapping[str, float]) -> list[str]:
+    air, bone = (float(v) for v in np.percentile(image.data, [2, 99.9]))
+    problems = []
+    if air > settings["ct_air_hu_max"]:
+        problems.append(
+            f"no air (2nd percentile {air:.0f} HU): not in Hounsfield units{_why_no_air(image, air, bone)}; "
+            "convert it from DICOM again"
+        )
+    elif bone < settings["ct_bone_hu_min"]:
+        problems.append(
+            f"no bone (99.9th percentile {bone:.0f} HU): not a head CT in Hounsfield units, or its scale was lost; "
+            "convert it from DICOM again"
+        )
+    step_mm = float(image.voxel_mm.max())
+    if step_mm > settings["ct_slice_step_mm_max"]:
+        problems.append(
+            f"slices are {step_mm:.1f} mm apart; at most {settings['ct_slice_step_mm_max']:g} mm can be used"
+        )
+    return problems
+
+
+def _why_no_air(image: Image, air: float, bone: float) -> str:
+    """What the values of a CT without air look like instead."""
+    if float(image.data.max()) > 2**16 - 2048:
+        return "; negative values were stored as unsigned ones (near 65536)"
+    if -60 < air < 60 and bone > 900:
+        return "; it looks shifted by +1024 HU (the rescale intercept was lost), or is an MRI"
+    return "; it is windowed (a picture of a CT), rescaled, or an MRI" if float(image.data.min()) >= 0 else ""
+
+
+def _ct_findings(image: Image, sidecar: Mapping[str, Any]) -> list[str]:
+    found = []
+    lowest = float(image.data.min())
+    if lowest < HU_AIR:
+        found.append(f"padding of {lowest:.0f} HU clamped to {HU_AIR:.0f} HU")
+    kvp, tilt, thickness = (_number(sidecar.get(key)) for key in ("KVP", "GantryTiltDetector", "SliceThickness"))
+    if kvp is not None and kvp != KVP_OF_130_HU:
+        found.append(f"review: {kvp:g} kVp; the 130 HU threshold is defined at 120 kVp")
+    if sidecar.get("ContrastBolusAgent"):
+        found.append("review: a contrast agent was given (ContrastBolusAgent in the JSON beside it)")
+    if tilt is not None and abs(tilt) > 0.5:
+        found.append(f"gantry tilt {tilt:g} deg in the DICOM header")
+    step_mm = float(image.voxel_mm[2])
+    if thickness is not None and abs(thickness - step_mm) > 0.05:
+        found.append(f"slices {thickness:g} mm thick every {step_mm:.3g} mm: the step is used for volumes")
+    return found
+
+
+def _mri_problems(column: str, image: Image) -> list[str]:
+    if float(image.data.min()) < -500:
+        return [
+            f"values down to {float(image.data.min()):.0f} under the name {column}: looks like a CT; rename the file"
+        ]
+    return []
+
+
+def _mri_findings(column: str, image: Image) -> list[str]:
+    if column not in SLAB_COLUMNS and is_brain_extracted(image):
+        return ["brain-extracted"]
+    return []

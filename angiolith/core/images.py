@@ -1,0 +1,310 @@
+"""Images and transforms at the edge: NIfTI in and out (RAS+ world, mm), the bridge to SimpleITK, resampling.
+
+The library's measuring functions take arrays and affines; this module is where files become arrays.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import SimpleITK as sitk
+
+from angiolith.core.nifti import affine_problem, header_problem, nib, packed, voxels
+from angiolith.core.tables import atomic_path
+
+HU_AIR = -1024.0
+RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
+INTERPOLATORS = {"linear": sitk.sitkLinear, "nearest": sitk.sitkNearestNeighbor, "bspline": sitk.sitkBSpline}
+
+
+class ImageError(ValueError):
+    """An image cannot be used as it is; the message names the file, what is wrong and the remedy."""
+
+
+@dataclass(frozen=True)
+class Image:
+    """A 3D image.
+
+    data: array (i, j, k); affine: 4 x 4, voxel index -> world in mm, RAS+.
+    """
+
+    data: np.ndarray
+    affine: np.ndarray
+
+    @property
+    def voxel_mm(self) -> np.ndarray:
+        """Lengths of the three voxel edges, mm."""
+        return voxel_edges_mm(self.affine)
+
+    @property
+    def voxel_volume_mm3(self) -> float:
+        """Volume of one voxel, mm3: the determinant, so that it holds for a sheared grid too."""
+        return volume_of_voxel_mm3(self.affine)
+
+    def with_data(self, data: np.ndarray) -> Image:
+        """The same grid with other data; raises ValueError if the shape differs."""
+        if data.shape != self.data.shape:
+            raise ValueError(f"shape {data.shape} does not fit the grid {self.data.shape}")
+        return Image(data, self.affine)
+
+    def placed(self, matrix: np.ndarray) -> Image:
+        """The same voxels in another world; matrix: 4 x 4, from this image's points to those of that world, RAS mm."""
+        return Image(self.data, matrix @ self.affine)
+
+
+def moved(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Points (..., 3) through a 4 x 4 matrix; voxel indices through an affine."""
+    return points @ matrix[:3, :3].T + matrix[:3, 3]
+
+
+def mask_points(affine: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Centres (n, 3) of a mask's voxels in the world of its affine (RAS mm), in the order of np.argwhere."""
+    return moved(affine, np.argwhere(mask))
+
+
+def voxel_edges_mm(affine: np.ndarray) -> np.ndarray:
+    """Lengths (3,) of the voxel edges of a grid, mm."""
+    return np.linalg.norm(affine[:3, :3], axis=0)
+
+
+def volume_of_voxel_mm3(affine: np.ndarray) -> float:
+    """Volume of one voxel of a grid, mm3; right for a sheared grid too."""
+    return float(abs(np.linalg.det(affine[:3, :3])))
+
+
+def shear_deg(affine: np.ndarray) -> float:
+    """Largest deviation of the angles between the grid's axes from 90 degrees."""
+    axes = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
+    cosines = np.abs(axes.T @ axes - np.eye(3))
+    return float(np.degrees(np.arcsin(np.clip(cosines.max(), 0, 1))))
+
+
+def read_image(path: str | Path) -> Image:
+    """Read a NIfTI image as float32 with its scaling applied.
+
+    A fourth dimension of length 1 is dropped. Raises ImageError, naming the file and the remedy, for a file that
+    cannot be read, has no usable geometry, more than three dimensions, colour voxels, or values that are not finite.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ImageError(f"{path}: the file does not exist")
+    if path.stat().st_size == 0:
+        raise ImageError(f"{path}: the file is empty; copy or convert it again")
+    try:
+        file: Any = nib.load(path)
+        problem = header_problem(file)
+        affine = np.asarray(file.affine, dtype=float)
+        data = voxels(file) if not problem else np.empty(0)
+    except Exception as error:  # nibabel, gzip and zlib raise many kinds for a damaged file
+        why = str(error).splitlines()[0].replace(str(path), path.name) if str(error) else type(error).__name__
+        raise ImageError(f"{path}: cannot be read as NIfTI ({why}); copy or convert it again") from error
+    if problem:
+        raise ImageError(f"{path}: {problem}")
+    while data.ndim > 3 and data.shape[-1] == 1:
+        data = data[..., 0]
+    if data.ndim != 3:
+        raise ImageError(f"{path}: has {data.ndim} dimensions {data.shape}; give one 3D volume")
+    if min(data.shape) < 2:
+        raise ImageError(f"{path}: has the shape {data.shape}; at least two voxels along each axis are needed")
+    if problem := affine_problem(affine):
+        raise ImageError(f"{path}: {problem}")
+    if not np.isfinite(data).all():
+        raise ImageError(f"{path}: holds values that are not finite (NaN or infinity); convert it again from DICOM")
+    return Image(data, affine)
+
+
+def read_ct(path: str | Path) -> Image:
+    """Read a CT in HU for measuring: padding below -1024 HU becomes air, a sheared grid is resampled orthogonal.
+
+    Every stage that touches the CT reads it here, so that all share one native grid. The shear is that of a gantry
+    tilt kept in the affine; where there is none the voxels are untouched.
+    """
+    image = read_image(path)
+    np.maximum(image.data, np.float32(HU_AIR), out=image.data)
+    if shear_deg(image.affine) > 0.1:
+        image = remove_shear(image, fill=HU_AIR)
+    return image
+
+
+def remove_shear(image: Image, fill: float) -> Image:
+    """Resample a sheared grid (gantry tilt) onto an orthogonal one with the same in-plane axes and slice step.
+
+    The slice normal replaces the sheared third axis; linear interpolation; the new grid covers the old one.
+    """
+    old = image.affine
+    voxel_mm = image.voxel_mm
+    first = old[:3, 0] / voxel_mm[0]
+    second = old[:3, 1] - first * (first @ old[:3, 1])
+    second /= np.linalg.norm(second)
+    third = np.cross(first, second)
+    third *= np.sign(third @ old[:3, 2])
+    steps = np.array([voxel_mm[0], voxel_mm[1], abs(third @ old[:3, 2])])
+    directions = np.stack([first, second, third], axis=1)
+    corners = np.array(np.meshgrid(*[(0, n - 1) for n in image.data.shape], indexing="ij")).reshape(3, -1)
+    along = directions.T @ (old[:3, :3] @ corners + old[:3, 3:])
+    low, high = along.min(axis=1), along.max(axis=1)
+    shape = tuple(int(n) for n in np.ceil((high - low) / steps - 1e-6) + 1)
+    affine = np.eye(4)
+    affine[:3, :3] = directions * steps
+    affine[:3, 3] = directions @ low
+    from scipy.ndimage import affine_transform
+
+    to_old = np.linalg.inv(old) @ affine
+    data = affine_transform(image.data, to_old[:3, :3], to_old[:3, 3], shape, order=1, cval=fill)
+    return Image(data.astype(np.float32), affine)
+
+
+def write_image(data: np.ndarray, affine: np.ndarray, path: str | Path) -> None:
+    """Write a NIfTI image (mm, scanner space), atomically, with the array's own type; booleans as uint8.
+
+    Integer labels are checked against the type: uint8 where they fit, else uint16 or int32.
+    """
+    if data.dtype == bool:
+        data = data.astype(np.uint8)
+    if np.issubdtype(data.dtype, np.integer):
+        low, high = int(data.min(initial=0)), int(data.max(initial=0))
+        types = (np.uint8, np.uint16, np.int32)
+        data = data.astype(next(t for t in types if low >= np.iinfo(t).min and high <= np.iinfo(t).max))
+    elif data.dtype == np.float64:
+        data = data.astype(np.float32)
+    image = nib.Nifti1Image(data, affine)
+    image.set_qform(affine, code=1)
+    image.set_sform(affine, code=1)
+    image.header.set_xyzt_units("mm")
+    with atomic_path(path) as temporary:
+        content = image.to_bytes()
+        temporary.write_bytes(packed(content) if temporary.suffix == ".gz" else content)
+
+
+def bounding_box(mask: np.ndarray, margin: int | np.ndarray = 4) -> tuple[slice, ...]:
+    """Slices of the box around the mask, widened by `margin` voxels (one number, or one per axis) within the array.
+
+    The mask must not be empty.
+    """
+    held = [np.flatnonzero(mask.any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(3)]
+    return tuple(
+        slice(max(0, int(at[0]) - reach), min(n, int(at[-1]) + 1 + reach))
+        for at, n, reach in zip(held, mask.shape, np.broadcast_to(margin, 3).tolist(), strict=True)
+    )
+
+
+def crop(image: Image, box: tuple[slice, ...]) -> Image:
+    """The part of an image within the box; its affine moves along."""
+    shift = np.eye(4)
+    shift[:3, 3] = [s.start for s in box]
+    return Image(image.data[box], image.affine @ shift)
+
+
+def require_same_grid(first: Image, second: Image, what: str) -> None:
+    """Raise ImageError unless both images have the same shape and (to 1e-3 mm at every corner) the same affine."""
+    if first.data.shape == second.data.shape:
+        corners = np.array(np.meshgrid(*[(0, n - 1) for n in first.data.shape], indexing="ij")).reshape(3, -1)
+        gap = (first.affine - second.affine)[:3] @ np.vstack([corners, np.ones(8)])
+        if np.abs(gap).max() < 1e-3:
+            return
+    raise ImageError(
+        f"{what}: the grids differ (shapes {first.data.shape} and {second.data.shape}, or their affines); "
+        "resample one onto the other's grid, masks with nearest neighbour"
+    )
+
+
+def to_sitk(image: Image) -> sitk.Image:
+    """SimpleITK image of the same voxels; raises ImageError for a sheared grid, which ITK cannot hold."""
+    if shear_deg(image.affine) > 0.1:
+        raise ImageError("a sheared grid must be resampled first (remove_shear)")
+    data = image.data.astype(np.uint8) if image.data.dtype == bool else image.data
+    result = sitk.GetImageFromArray(np.ascontiguousarray(data.transpose(2, 1, 0)))
+    lps = RAS_TO_LPS @ image.affine
+    directions = lps[:3, :3] / image.voxel_mm
+    u, _, vt = np.linalg.svd(directions)  # the nearest orthonormal matrix: files round their cosines
+    result.SetSpacing([float(v) for v in image.voxel_mm])
+    result.SetDirection((u @ vt).ravel().tolist())
+    result.SetOrigin(lps[:3, 3].tolist())
+    return result
+
+
+def affine_of_sitk(image: sitk.Image) -> np.ndarray:
+    """The RAS affine (4 x 4, voxel -> mm) of a SimpleITK image."""
+    affine = np.eye(4)
+    affine[:3, :3] = np.array(image.GetDirection()).reshape(3, 3) * np.array(image.GetSpacing())
+    affine[:3, 3] = image.GetOrigin()
+    return RAS_TO_LPS @ affine
+
+
+def from_sitk(image: sitk.Image) -> Image:
+    """Back from SimpleITK to an Image in RAS."""
+    return Image(sitk.GetArrayFromImage(image).transpose(2, 1, 0), affine_of_sitk(image))
+
+
+def read_transform(path: str | Path) -> sitk.Transform:
+    """Read a transform: an ITK .tfm, or a displacement field (.nii.gz) holding the whole mapping.
+
+    "from-A_to-B" resamples image A onto B's grid: it maps points of B (LPS mm, as ITK has it) to points of A.
+    Use `map_points` for points in RAS.
+    """
+    if str(path).endswith(".nii.gz"):
+        return sitk.DisplacementFieldTransform(sitk.ReadImage(str(path), sitk.sitkVectorFloat64))
+    return sitk.ReadTransform(str(path))
+
+
+def write_transform(transform: sitk.Transform, path: str | Path) -> None:
+    """Write an ITK transform as .tfm, or a displacement field transform as .nii.gz (float32); atomically."""
+    with atomic_path(path) as temporary:
+        if str(path).endswith(".nii.gz"):
+            field = sitk.DisplacementFieldTransform(transform).GetDisplacementField()
+            plain = temporary.with_suffix("")
+            try:
+                sitk.WriteImage(sitk.Cast(field, sitk.sitkVectorFloat32), str(plain))
+                temporary.write_bytes(packed(plain.read_bytes()))
+            finally:
+                plain.unlink(missing_ok=True)
+        else:
+            sitk.WriteTransform(transform, str(temporary))
+
+
+def linear_transform(matrix_ras: np.ndarray) -> sitk.AffineTransform:
+    """ITK transform of a 4 x 4 matrix that maps RAS points to RAS points."""
+    lps = RAS_TO_LPS @ np.asarray(matrix_ras, float) @ RAS_TO_LPS
+    transform = sitk.AffineTransform(3)
+    transform.SetMatrix(lps[:3, :3].ravel().tolist())
+    transform.SetTranslation(lps[:3, 3].tolist())
+    return transform
+
+
+def matrix_ras(transform: sitk.Transform) -> np.ndarray:
+    """The 4 x 4 RAS -> RAS matrix of a linear ITK transform (any centre, composites of linear ones included)."""
+    points = np.vstack([np.zeros(3), np.eye(3)])
+    image = map_points(transform, points)
+    matrix = np.eye(4)
+    matrix[:3, :3] = (image[1:] - image[0]).T
+    matrix[:3, 3] = image[0]
+    return matrix
+
+
+def map_points(transform: sitk.Transform, points_ras: np.ndarray) -> np.ndarray:
+    """Map points (n, 3), RAS mm, through an ITK transform; returns (n, 3), RAS mm."""
+    flip = np.array([-1.0, -1.0, 1.0])
+    points = np.asarray(points_ras, float).reshape(-1, 3) * flip
+    return np.array([transform.TransformPoint(point) for point in points.tolist()]).reshape(-1, 3) * flip
+
+
+def resample(
+    moving: Image,
+    fixed: Image,
+    transform: sitk.Transform | None = None,
+    interpolation: str = "linear",
+    fill: float = 0.0,
+) -> Image:
+    """Resample `moving` onto the grid of `fixed`; `transform` maps points of `fixed` to points of `moving`.
+
+    Label maps and masks take interpolation="nearest" and keep their integer type. Outside `moving`: `fill`.
+    """
+    resampler = sitk.ResampleImageFilter()
+    resampler.SetReferenceImage(to_sitk(fixed))
+    resampler.SetInterpolator(INTERPOLATORS[interpolation])
+    resampler.SetDefaultPixelValue(fill)
+    resampler.SetTransform(transform if transform is not None else sitk.Transform(3, sitk.sitkIdentity))
+    return Image(from_sitk(resampler.Execute(to_sitk(moving))).data, fixed.affine)

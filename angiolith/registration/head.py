@@ -1,0 +1,76 @@
+"""The head in an image: mask, centre, and the CT made ready for matching (no couch, no holder)."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import ndimage
+from skimage.filters import threshold_otsu
+
+from angiolith.core.distance import dilate_mm, erode_mm, open_to_the_edge
+from angiolith.core.images import HU_AIR, Image, mask_points
+
+HEAD_HU_MIN = -200.0
+HEAD_HEIGHT_MM = 160.0  # from the vertex down: brain and skull base, without the neck
+
+
+def shrink(image: Image, voxel_mm: float) -> Image:
+    """Reduce an image towards cubic voxels of about `voxel_mm` by block means, so that nothing is aliased.
+
+    Axes that are coarser already stay. The affine is that of the block centres.
+    """
+    factors = np.maximum(1, np.round(voxel_mm / image.voxel_mm).astype(int))
+    factors = np.minimum(factors, image.data.shape)
+    if (factors == 1).all():
+        return image
+    shape = np.array(image.data.shape) // factors
+    cropped = image.data[tuple(slice(0, n * f) for n, f in zip(shape, factors, strict=True))]
+    split = [value for n, f in zip(shape, factors, strict=True) for value in (n, f)]
+    data = cropped.reshape(split).mean(axis=(1, 3, 5), dtype=np.float32)
+    scale = np.diag([*factors.astype(float), 1.0])
+    scale[:3, 3] = (factors - 1) / 2
+    return Image(data, image.affine @ scale)
+
+
+def head_mask(image: Image, is_ct: bool) -> np.ndarray:
+    """Mask of the head: filled, the largest component, thin attachments (couch, holder) opened away.
+
+    CT: above -200 HU; MRI: above a third of Otsu's threshold (background noise lies far below, fat and brain above).
+    """
+    level = HEAD_HU_MIN if is_ct else threshold_otsu(image.data) / 3
+    mask = image.data > level
+    voxel_mm = image.voxel_mm
+    radius_mm = 6.0 if is_ct else 3.0
+    mask = erode_mm(mask, radius_mm / 2, voxel_mm)
+    mask = largest_component(mask)
+    mask = dilate_mm(mask, radius_mm / 2, voxel_mm) & (image.data > level)
+    mask = ndimage.binary_closing(np.pad(mask, 4), iterations=2)[4:-4, 4:-4, 4:-4]
+    return fill_slices(mask)
+
+
+def largest_component(mask: np.ndarray) -> np.ndarray:
+    """The largest 6-connected component of a mask; empty stays empty."""
+    labels, count = ndimage.label(mask)
+    if count < 2:
+        return mask
+    sizes = np.bincount(labels.ravel())
+    sizes[0] = 0
+    return labels == sizes.argmax()
+
+
+def fill_slices(mask: np.ndarray) -> np.ndarray:
+    """Fill holes in 3D and in each slice along the three axes (open sinuses and the cut neck leave 3D leaks)."""
+    filled = ~open_to_the_edge(~mask, (0, 1, 2))
+    for axis in range(3):
+        filled = ~open_to_the_edge(~filled, tuple({0, 1, 2} - {axis}))
+    return filled
+
+
+def head_points(mask: np.ndarray, affine: np.ndarray) -> np.ndarray:
+    """Centres (n, 3) of the voxels in the uppermost 160 mm of a head mask, RAS mm: the neck is no part of them."""
+    points = mask_points(affine, mask)
+    return points[points[:, 2] > np.percentile(points[:, 2], 99.9) - HEAD_HEIGHT_MM]
+
+
+def without_surroundings(ct: Image, mask: np.ndarray) -> Image:
+    """The CT with air outside the head mask: couch and holder are gone."""
+    return ct.with_data(np.where(mask, ct.data, np.float32(HU_AIR)))

@@ -1,0 +1,227 @@
+"""The cohort's analyses as the report prints them: texts in cells, plots beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pandas as pd
+
+from angiolith.cohort.associations import IMPUTED
+from angiolith.cohort.attrition import why_not_made
+from angiolith.cohort.layout import number_text, p_text
+from angiolith.core.tables import FAILED
+from angiolith.report.distributions import ChangePlot, GroupPlot, plots_of
+from angiolith.report.plots import Forest, addresses_of, forest
+
+JOINED = (
+    ("mean (SD)", ("mean", "sd"), "{} ({})"),
+    ("median [quartiles]", ("median", "q1", "q3"), "{} [{}, {}]"),
+    ("95 % CI", ("ci_low", "ci_high"), "{} to {}"),
+)
+
+
+@dataclass(frozen=True)
+class Printed:
+    """A table for print: header and rows of texts; `repeats`: how many leading cells of each row repeat those above.
+
+    `columns` and `addresses`: which column of the file a column was (the first, of joined ones), and what `trace` calls
+    each row ("" where nothing).
+    """
+
+    header: list[str]
+    rows: list[list[str]]
+    columns: list[str]
+    addresses: list[str]
+    repeats: list[int] = field(default_factory=list)
+
+    @property
+    def numeric(self) -> list[bool]:
+        """Which columns hold numbers (most of their filled cells begin like one)."""
+        columns = [[row[at] for row in self.rows if row[at]] for at in range(len(self.header))]
+        return [2 * sum(text[0] in "0123456789<-–" for text in cells) > len(cells) for cells in columns]
+
+
+@dataclass(frozen=True)
+class AttritionStep:
+    """One step of an analysis' attrition, in subjects and in rows, with the bar of those who remain (percent)."""
+
+    reason: str
+    n_in: int
+    n_excluded: int
+    n_left: int
+    rows_left: int
+    subjects: str
+    share: float
+    address: str
+
+
+@dataclass(frozen=True)
+class AnalysisView:
+    """An analysis as the report shows it; parts that it does not have are None."""
+
+    name: str
+    kind: str
+    question: list[tuple[str, str]]
+    attrition: list[AttritionStep]
+    characteristics: Printed | None
+    forest: Forest | None
+    correlations: Printed | None
+    change: Printed | None
+    more: list[tuple[str, Printed]]  # title and table
+    group_plots: list[GroupPlot]
+    change_plots: list[ChangePlot]
+    flow: str | None  # source of the flow picture
+    problem: str | None  # why it was not made
+
+
+MORE = ("diagnostics", "markers", "power")
+
+
+def analysis_view(
+    name: str,
+    settings: Mapping[str, Any],
+    attrition: pd.DataFrame,
+    tables: Mapping[str, pd.DataFrame],
+    texts: Mapping[str, Any],
+    flow: str | None = None,
+) -> AnalysisView:
+    """One analysis: its settings (plain values), its rows of the attrition table, its tables by name, its flow.
+
+    texts: `cohort` of the texts. tables: those of the analysis by name, `data` the analysed rows; the index of tables
+    (and of the attrition) may be the rows' addresses.
+    """
+    steps = attrition[attrition["analysis"] == name]
+    groups, changes = plots_of(tables["data"], settings) if "data" in tables else ([], [])
+    return AnalysisView(
+        name,
+        texts["kinds"][settings["kind"]],
+        _question(settings, texts["question"]),
+        attrition_steps(steps),
+        _printed(tables["table1_printed"]) if "table1_printed" in tables else None,
+        forest(_told_apart(tables["associations"]), texts) if "associations" in tables else None,
+        _statistics(tables["correlations"]) if "correlations" in tables else None,
+        _statistics(tables["change"]) if "change" in tables else None,
+        [(texts[part], _statistics(tables[part])) for part in MORE if part in tables and len(tables[part])],
+        groups,
+        changes,
+        flow,
+        why_not_made(steps),
+    )
+
+
+def unused_tables(clinical: pd.DataFrame | None, analyses: Sequence[AnalysisView]) -> list[tuple[str, str, str]]:
+    """Clinical tables and analyses that could not be used: ("table" or "analysis", its name, why)."""
+    failed = [] if clinical is None else clinical[clinical["status"] == FAILED][["table", "reason"]].to_numpy(str)
+    tables = [("table", str(name), str(reason)) for name, reason in failed]
+    return tables + [("analysis", analysis.name, analysis.problem) for analysis in analyses if analysis.problem]
+
+
+def _told_apart(associations: pd.DataFrame) -> pd.DataFrame:
+    """The models on imputed data under a name of their own."""
+    if "data" not in associations:  # a table of an earlier version
+        return associations
+    imputed = associations["data"] == IMPUTED
+    return associations.assign(model=associations["model"] + imputed.map({True: ", imputed", False: ""}))
+
+
+def _question(settings: Mapping[str, Any], texts: Mapping[str, str]) -> list[tuple[str, str]]:
+    """What the analysis asks, in a few lines: (what, value)."""
+    lines = [("table", settings["table"]), ("groups", _groups(settings)), ("outcome", settings["outcome"])]
+    lines.append(("predictors", ", ".join(settings["predictors"])))
+    lines += [("markers", ", ".join(settings["markers"])), ("changes", ", ".join(settings["changes"]))]
+    named = [(texts[what], str(value)) for what, value in lines if value]
+    models = settings["models"].items()
+    return named + [(model, texts["adjusted"].replace("{names}", ", ".join(names))) for model, names in models]
+
+
+def _groups(settings: Mapping[str, Any]) -> str:
+    column = settings["group"] or settings["outcome"] or ""
+    levels = ", ".join(settings["group_levels"])
+    return f"{column}: {levels}" if levels else column
+
+
+def attrition_steps(attrition: pd.DataFrame) -> list[AttritionStep]:
+    """The steps of one analysis, in order."""
+    begin = max(int(attrition["n_in"].max()), 1) if len(attrition) else 1
+    return [
+        AttritionStep(
+            row["reason"],
+            int(row["n_in"]),
+            int(row["n_excluded"]),
+            int(row["n_left"]),
+            int(row["rows_left"]),
+            "" if pd.isna(row["excluded_subjects"]) else str(row["excluded_subjects"]),
+            100 * int(row["n_left"]) / begin,
+            address,
+        )
+        for address, row in zip(addresses_of(attrition), attrition.to_dict("records"), strict=True)
+    ]
+
+
+def _statistics(table: pd.DataFrame) -> Printed:
+    """Any table of statistics for print.
+
+    Numbers short; interval, mean (SD) and median [quartiles] each in one column; columns without a value left out, and
+    leading cells that repeat those above them.
+    """
+    texts = pd.DataFrame(
+        {name: [_cell(name, value) for value in table[name]] for name in table}, table.index, dtype=str
+    )
+    first = {}
+    for name, parts, pattern in JOINED:
+        if set(parts) <= set(texts):
+            joined = [pattern.format(*row) if all(row) else row[0] for row in texts[list(parts)].to_numpy()]
+            texts[parts[0]] = joined
+            texts = texts.drop(columns=list(parts[1:])).rename(columns={parts[0]: name})
+            first[name] = parts[0]
+    printed = _printed(texts.loc[:, (texts != "").any()])
+    leading = [*printed.numeric, True].index(True)
+    repeats = [
+        next((at for at in range(leading) if row[at] != above[at]), leading)
+        for above, row in zip([[""] * leading, *printed.rows], printed.rows, strict=False)
+    ]
+    columns = [first.get(name, name) for name in printed.columns]
+    return replace(printed, columns=columns, repeats=repeats)
+
+
+def _cell(name: str, value: Any) -> str:
+    if value is None or pd.isna(value):
+        return ""
+    if name in ("p", "q"):
+        return p_text(float(value))
+    if isinstance(value, int | float):
+        return f"{value:.0f}" if name == "n" or float(value).is_integer() else number_text(float(value))
+    return str(value)
+
+
+def _printed(table: pd.DataFrame) -> Printed:
+    header = [str(name) for name in table.columns]
+    rows = [list(map(str, row)) for row in table.itertuples(index=False)]
+    return Printed(header, rows, header, addresses_of(table))
+
+
+def printed_rows(table: pd.DataFrame) -> Printed | None:
+    """A table for print as it is; None where it has no row."""
+    return _statistics(table) if len(table) else None
+
+
+def printed_changes(change: pd.DataFrame, header: list[str]) -> Printed | None:
+    """Change between visits by measure: how many subjects, median [quartiles] of change and of change per year."""
+    measured = change[change["change"].notna()]
+    if not len(measured):
+        return None
+    rows = []
+    for measure, part in measured.groupby("measure", sort=False):
+        summaries = [_quartiles(part[name]) for name in ("baseline", "followup", "change", "change_per_year")]
+        rows.append([str(measure), str(part["subject"].nunique()), *summaries])
+    return Printed(header, rows, header, [""] * len(rows))
+
+
+def _quartiles(values: pd.Series) -> str:
+    values = values.dropna()
+    if not len(values):
+        return "–"
+    low, middle, high = (number_text(float(value)) for value in values.quantile([0.25, 0.5, 0.75]))
+    return f"{middle} [{low}, {high}]"

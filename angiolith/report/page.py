@@ -1,0 +1,59 @@
+"""The report's pages: content in, HTML text out. What all pages share stands in `Pages`, once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from angiolith.report.plots import bar_shares
+from angiolith.report.sessions import LESION_MEASURES, LOGS, PER_ARTERY, STAGES, advice, unit_of
+
+FOLDER = Path(__file__).parent
+
+
+def script_json(value: Any) -> Markup:
+    """JSON for a script element: no `<` can end it."""
+    return Markup(json.dumps(value, ensure_ascii=False, sort_keys=True).replace("<", "\\u003c"))
+
+
+class Pages:
+    """Renders the pages of one report; output_dir: the run's, as `make trace` is to be told."""
+
+    def __init__(self, title: str, texts: Mapping[str, Any], has_sessions: bool, output_dir: str) -> None:
+        environment = jinja2.Environment(
+            loader=jinja2.FileSystemLoader(FOLDER / "templates"),
+            autoescape=True,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            undefined=jinja2.StrictUndefined,
+        )
+        environment.filters["script_json"] = script_json
+        environment.globals.update(
+            t=texts,
+            title=title,
+            stages=STAGES,
+            logs=LOGS,
+            bar_shares=bar_shares,
+            advice=lambda stage: advice(stage, texts["errors"]),
+            lesion_header=_header(texts, [(m.column, m.unit) for m in LESION_MEASURES]),
+            artery_header=_header(texts, [(name, unit_of(name)) for name in PER_ARTERY]),
+            lesion_columns=[measure.column for measure in LESION_MEASURES],
+            artery_columns=PER_ARTERY,
+            has_sessions=has_sessions,
+            output_dir=output_dir,
+        )
+        self.environment = environment
+
+    def render(self, page: str, **content: Any) -> str:
+        """The HTML of the template `<page>.html.j2`."""
+        return self.environment.get_template(f"{page}.html.j2").render(page=page, **content)
+
+
+def _header(texts: Mapping[str, Any], columns: Sequence[tuple[str, str]]) -> list[str]:
+    labels = [(texts["measures"][column], unit) for column, unit in columns]
+    return [f"{label}, {unit}" if unit else label for label, unit in labels]

@@ -1,0 +1,280 @@
+"""What the report says of each subject-session: stages with status and reason, numbers with units, pictures."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+from angiolith.cohort.layout import number_text
+from angiolith.cohort.review import PICTURE_IMAGES
+from angiolith.core.manifest import IMAGE_COLUMNS
+from angiolith.core.tables import FAILED, MISSING, REVIEW, STATUSES, join_reasons, worst_status
+from angiolith.report.plots import addresses_of
+
+STAGES = ("images", "registration", "calcification", "small vessel", "vessel wall")
+LOGS = {  # the job whose log says more
+    "images": "check_images",
+    "registration": "check_registration",
+    "calcification": "measure_calcification",
+    "small vessel": "measure_wmh",
+    "vessel wall": "measure_plaque",
+}
+ENDINGS = {"mm3": "mm³", "cm3": "cm³", "mm2": "mm²", "mm": "mm", "percent": "%", "percent_icv": "%", "hu": "HU"}
+
+
+def unit_of(column: str) -> str:
+    """The unit that a column's name ends with, for print."""
+    return next((unit for ending, unit in ENDINGS.items() if column.endswith(f"_{ending}")), "")
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A number of the cohort's tables and the stage that makes it; its label is among the texts."""
+
+    column: str
+    stage: str
+    own_unit: str = ""
+
+    @property
+    def unit(self) -> str:
+        return self.own_unit or unit_of(self.column)
+
+
+CALCIFICATION = (
+    "severity_group worst_artery calcification_volume_mm3 agatston_equivalent n_calcifications calcification_mean_hu"
+)
+SMALL_VESSEL = (
+    "wmh_volume_cm3 wmh_percent_icv wmh_periventricular_cm3 wmh_deep_cm3 n_wmh_lesions fazekas_periventricular"
+    " fazekas_deep fazekas_total n_microbleeds n_lacunes icv_cm3"
+)
+MEASURES = tuple(
+    Measure(column, stage)
+    for stage, columns in (("calcification", CALCIFICATION), ("small vessel", SMALL_VESSEL))
+    for column in columns.split()
+)
+LESION_MEASURES = tuple(
+    Measure(column, "vessel wall", "ratio" if column == "enhancement_ratio" else "")
+    for column in [
+        "stenosis_percent",
+        "lumen_area_mm2",
+        "outer_wall_area_mm2",
+        "max_wall_mm",
+        "min_wall_mm",
+        "eccentricity_index",
+        "remodeling_index",
+        "plaque_length_mm",
+        "plaque_class",
+        "enhancement_ratio",
+        "culprit",
+    ]
+)
+PER_ARTERY = ("calcification_volume_mm3", "calcification_mean_hu", "woodcock")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of a session: its status and why it is not ok."""
+
+    name: str
+    status: str
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A QC picture: its name, its file as seen from the page, and what a reader said of it, if anybody did."""
+
+    name: str
+    source: str
+    verdict: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class Session:
+    """One row of the manifest as the report shows it; `values` are the printed cells of MEASURES by column."""
+
+    subject: str
+    session: str
+    acq_time: str
+    images: list[str]
+    stages: list[Stage]
+    values: dict[str, str]
+    arteries: list[list[str]]
+    lesions: list[tuple[str, list[str]]]  # address of the row, cells
+    pictures: list[Picture] = field(default_factory=list)
+    address: str = ""  # of the row of patients.tsv
+
+    @property
+    def label(self) -> str:
+        return f"sub-{self.subject} ses-{self.session}"
+
+    @property
+    def anchor(self) -> str:
+        return f"sub-{self.subject}_ses-{self.session}"
+
+    @property
+    def page(self) -> str:
+        return f"sub-{self.subject}.html"
+
+    @property
+    def status(self) -> str:
+        """The gravest status of the stages that have an image; missing if none has."""
+        made = [stage.status for stage in self.stages if stage.status != MISSING]
+        return worst_status(*made) if made else MISSING
+
+
+def cell(value: Any, dash: str = "–") -> str:
+    """A value for print; a dash for missing."""
+    if value is None or pd.isna(value):
+        return dash
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return f"{value:.0f}" if float(value).is_integer() and abs(value) < 1e15 else number_text(float(value))
+    return str(value)
+
+
+def collect_sessions(
+    manifest: pd.DataFrame,
+    patients: pd.DataFrame,
+    lesions: pd.DataFrame,
+    checks: Mapping[tuple[str, str], Mapping[str, Any]],
+    registrations: Mapping[tuple[str, str], Mapping[str, Any]],
+    verdicts: Mapping[tuple[str, str, str], Mapping[str, str]],
+    texts: Mapping[str, Any],
+) -> list[Session]:
+    """Every row of the manifest, in its order.
+
+    patients, lesions: the cohort's tables; checks, registrations: contents of the status files by (subject, session);
+    verdicts: rows of the review by (subject, session, picture). The index of patients and lesions may be the rows'
+    addresses.
+    """
+    by_session = dict(list(lesions.groupby(["subject", "session"])))
+    rows = {(row["subject"], row["session"]): row for row in patients.to_dict("records")}
+    addresses = dict(zip(rows, addresses_of(patients), strict=True))
+    names = sorted({name.rsplit("_", 1)[1] for name in patients if re.fullmatch("woodcock_[A-Z]+", name)})
+    sessions = []
+    for row in manifest.to_dict("records"):
+        key = (row["subject"], row["session"])
+        values, plaques = rows[key], by_session.get(key, lesions.iloc[:0])
+        images = [name for name in IMAGE_COLUMNS if pd.notna(row.get(name))]
+        sessions.append(
+            Session(
+                *key,
+                acq_time=cell(row.get("acq_time")).split("T")[0],
+                images=images,
+                stages=_stages(values, plaques, checks.get(key), registrations.get(key), texts["missing"]),
+                values={m.column: cell(values[m.column]) for m in MEASURES if m.column in values},
+                arteries=[_artery_row(values, name) for name in names if pd.notna(values[f"woodcock_{name}"])],
+                lesions=_lesion_rows(plaques),
+                pictures=_pictures(key, images, verdicts),
+                address=addresses[key],
+            )
+        )
+    return sessions
+
+
+def _artery_row(values: Mapping[str, Any], artery: str) -> list[str]:
+    return [artery, *(cell(values.get(f"{name}_{artery}")) for name in PER_ARTERY)]
+
+
+def _pictures(
+    key: tuple[str, str], images: Sequence[str], verdicts: Mapping[tuple[str, str, str], Mapping[str, str]]
+) -> list[Picture]:
+    stem = f"pictures/sub-{key[0]}_ses-{key[1]}"
+    return [
+        Picture(name, f"{stem}_desc-{name}_qc.png", verdicts.get((*key, name)))
+        for name, needed in PICTURE_IMAGES.items()
+        if set(needed) & set(images)
+    ]
+
+
+def _stages(
+    values: Mapping[str, Any],
+    plaques: pd.DataFrame,
+    check: Mapping[str, Any] | None,
+    registration: Mapping[str, Any] | None,
+    absent: Mapping[str, str],
+) -> list[Stage]:
+    stages = [_of_facts("images", check, absent["no_image"]), _of_facts("registration", registration, absent["no_ct"])]
+    for name, prefix in (("calcification", "calcification"), ("small vessel", "smallvessel")):
+        stages.append(Stage(name, values[f"{prefix}_status"], _text(values[f"{prefix}_reason"])))
+    statuses = plaques["plaque_status"].dropna()
+    made = [status for status in statuses if status != MISSING]
+    reason = join_reasons(*plaques["plaque_reason"].dropna())
+    stages.append(Stage("vessel wall", worst_status(*made) if made else MISSING, reason))
+    return stages
+
+
+def _of_facts(name: str, facts: Mapping[str, Any] | None, absent: str) -> Stage:
+    return Stage(name, facts["status"], _text(facts.get("reason"))) if facts else Stage(name, MISSING, absent)
+
+
+def _text(value: Any) -> str:
+    return "" if value is None or pd.isna(value) else str(value)
+
+
+def _lesion_rows(plaques: pd.DataFrame) -> list[tuple[str, list[str]]]:
+    rows = []
+    drawn = plaques[plaques["lesion"].notna()]
+    for address, row in zip(addresses_of(drawn), drawn.to_dict("records"), strict=True):
+        side = row.get("side")
+        artery = " ".join(part for part in (side if side in ("L", "R") else "", cell(row.get("artery"))) if part)
+        values = [cell(row.get(measure.column)) for measure in LESION_MEASURES]
+        cells = [cell(row["lesion"]), artery, *values, row["plaque_status"], _text(row["plaque_reason"])]
+        rows.append((address, cells))
+    return rows
+
+
+def status_counts(sessions: Sequence[Session]) -> list[tuple[str, dict[str, int]]]:
+    """Per stage, how many sessions have each status."""
+    return [
+        (name, {status: sum(session.stages[at].status == status for session in sessions) for status in STATUSES})
+        for at, name in enumerate(STAGES)
+    ]
+
+
+def problems(sessions: Sequence[Session]) -> list[tuple[Session, Stage]]:
+    """Every stage that failed or wants a look, failed ones first."""
+    found = [(session, stage) for session in sessions for stage in session.stages]
+    order = {status: at for at, status in enumerate((FAILED, REVIEW))}
+    wanted = [pair for pair in found if pair[1].status in order]
+    return sorted(wanted, key=lambda pair: order[pair[1].status])
+
+
+def advice(stage: Stage, texts: Mapping[str, Any]) -> str:
+    """What to do about a stage that is not ok: for each part of its reason the first advice whose pattern it fits."""
+    parts = stage.reason.split("; ")
+    fitting = [next((text for pattern, text in texts["advice"] if re.search(pattern, part)), None) for part in parts]
+    return " ".join(dict.fromkeys(filter(None, fitting))) or texts["default"][stage.status]
+
+
+def missing_stages(sessions: Sequence[Session]) -> list[tuple[str, str, int]]:
+    """Stages without an input: stage, reason and how many sessions."""
+    counts: dict[tuple[str, str], int] = {}
+    for session in sessions:
+        for stage in session.stages:
+            if stage.status == MISSING:
+                counts[stage.name, stage.reason] = counts.get((stage.name, stage.reason), 0) + 1
+    return [(name, reason, count) for (name, reason), count in sorted(counts.items())]
+
+
+def cohort_numbers(patients: pd.DataFrame, labels: Mapping[str, str]) -> list[tuple[str, str, str, int]]:
+    """Each measure over the sessions that have it: label, summary, unit, number of sessions.
+
+    A number as median [quartiles]; a category as counts.
+    """
+    rows = []
+    for measure in MEASURES:
+        values = patients[measure.column].dropna() if measure.column in patients else pd.Series(dtype=float)
+        if not len(values):
+            continue
+        if pd.api.types.is_numeric_dtype(values):
+            low, middle, high = (number_text(float(v)) for v in values.quantile([0.25, 0.5, 0.75]))
+            summary = f"{middle} [{low}, {high}]"
+        else:
+            summary = ", ".join(f"{name} {count}" for name, count in values.value_counts().items())
+        rows.append((labels[measure.column], summary, measure.unit, len(values)))
+    return rows

@@ -1,0 +1,128 @@
+"""Lacunes of presumed vascular origin on T1w and FLAIR.
+
+STRIVE-2 (Duering 2023): round or ovoid, subcortical, CSF-like (dark on T1w; dark on FLAIR, with or without a bright
+rim), 3-15 mm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import ndimage
+
+from angiolith.core.distance import dilate_mm, distance_mm
+from angiolith.core.images import Image, bounding_box, crop, moved
+from angiolith.small_vessel.blobs import Blob, find_dark_blobs
+from angiolith.small_vessel.grid import closed, depth_mm, paste
+from angiolith.small_vessel.tissues import correct_bias, grey_levels, mode_of
+
+BRIGHT_SD = 3.0  # above grey matter's level on FLAIR: cortex is not
+GREY_LEVEL_MAX = 0.9  # on T1w: where its contrast is poor, grey and white matter are not told apart by less
+COLUMNS = (
+    *("lacune", "x_mm", "y_mm", "z_mm", "diameter_mm", "volume_mm3", "t1w_level", "flair_level"),
+    *("flair_rim", "from_ventricles_mm", "elongation", "status", "reason"),
+)
+
+
+def detect_lacunes(
+    t1w: Image,
+    flair: np.ndarray,
+    brain: np.ndarray,
+    priors: Mapping[str, np.ndarray],
+    settings: Mapping[str, Any],
+) -> tuple[pd.DataFrame, np.ndarray]:
+    """Find lacunes on the T1w grid; `flair`, `brain` and `priors` (wm, gm, ventricles, deep_grey) are on that grid.
+
+    Levels are 0 at CSF and 1 at white matter. A lacune is a closed dark spot on T1w, in white matter or deep grey
+    matter, away from the surface, from the ventricles and from places where CSF is normal; on FLAIR it is dark, or has
+    a bright rim. It lies among tissue: the end of a sulcus, which thick slices show as such a spot, lies among cortex.
+    Returns the table (centre in RAS mm of the T1w) and the label map (int32). Raises TissueError where the FLAIR has
+    no FLAIR contrast.
+    """
+    box = bounding_box(brain)
+    part, inside = crop(t1w, box), brain[box] & (t1w.data[box] > 0)
+    near = {name: prior[box] for name, prior in priors.items()}
+    voxel_mm = part.voxel_mm
+    even = correct_bias(part, inside, settings)
+    t1 = _level(even.data, inside, near)
+    grey = grey_levels(flair[box], inside, near)
+    water = (flair[box] - grey.csf) / (grey.wm - grey.csf)
+    tissue = _tissue(t1, flair[box] > grey.gm + BRIGHT_SD * grey.gm_sd, near)
+    ventricles = closed(_ventricles(t1, inside, near["ventricles"], voxel_mm), 3.0, voxel_mm)
+    from_ventricles_mm = distance_mm(ventricles, voxel_mm)
+    where = inside & (t1 < settings["t1w_level_max"]) & subcortical(near, voxel_mm)
+    where &= depth_mm(inside, voxel_mm) >= settings["surface_mm"]
+    where &= from_ventricles_mm > settings["ventricle_margin_mm"]
+    size_mm = (settings["diameter_mm_min"], settings["diameter_mm_max"])
+    labels = np.zeros(part.data.shape, np.int32)
+    rows: list[tuple[Any, ...]] = []
+    for blob in find_dark_blobs(np.where(inside, np.maximum(t1, 1e-3), 0), where, voxel_mm, size_mm, 0.4):
+        if blob.open or blob.elongation > settings["elongation_max"]:
+            continue
+        dark, rim, among = _surroundings(water, tissue, blob, voxel_mm)
+        if among < settings["tissue_around_min"]:
+            continue
+        if dark > settings["flair_level_max"] and not (rim and dark < 1.0):
+            continue
+        away_mm = float(from_ventricles_mm[blob.voxels].min())
+        if away_mm <= settings["ventricle_margin_mm"]:
+            continue
+        labels[blob.voxels] = len(rows) + 1
+        numbers = (blob.diameter_mm, blob.volume_mm3, float(np.median(t1[blob.voxels])), dark, rim, away_mm)
+        point = moved(part.affine, blob.centre[None])[0]
+        rows.append((len(rows) + 1, *point, *numbers, blob.elongation, "ok", ""))
+    return pd.DataFrame(rows, columns=list(COLUMNS)), paste(labels, box, t1w.data.shape)
+
+
+def subcortical(priors: Mapping[str, np.ndarray], voxel_mm: np.ndarray) -> np.ndarray:
+    """Where a lacune can be: white or deep grey matter by the smoothed priors, not where CSF or cortex is normal.
+
+    This is what keeps the CSF of the insula and of the sulci out.
+    """
+    sigma = 1.5 / voxel_mm
+    tissue, cortex, free = (
+        ndimage.gaussian_filter(prior, sigma)
+        for prior in (
+            priors["wm"] + priors["deep_grey"],
+            np.clip(priors["gm"] - priors["deep_grey"], 0, 1),
+            np.clip(1 - priors["wm"] - priors["gm"], 0, 1),
+        )
+    )
+    return (tissue > 0.6) & (cortex < 0.3) & (free < 0.15)
+
+
+def _level(t1: np.ndarray, inside: np.ndarray, priors: Mapping[str, np.ndarray]) -> np.ndarray:
+    """T1w intensities with 0 at CSF and 1 at white matter."""
+    white = mode_of(t1[inside & (priors["wm"] > 0.9)])
+    fluid = t1[inside & (priors["ventricles"] > 0.8)]
+    dark = float(np.percentile(fluid, 25)) if fluid.size > 20 else float(np.percentile(t1[inside], 1))
+    return ((t1 - dark) / max(white - dark, 1e-6)).astype(np.float32)
+
+
+def _ventricles(t1: np.ndarray, inside: np.ndarray, prior: np.ndarray, voxel_mm: np.ndarray) -> np.ndarray:
+    dark = inside & (t1 < 0.5)
+    reach = dark & dilate_mm(prior > 0.3, 6.0, voxel_mm)
+    return ndimage.binary_propagation(dark & (prior > 0.5), mask=reach)
+
+
+def _tissue(t1: np.ndarray, bright: np.ndarray, priors: Mapping[str, np.ndarray]) -> np.ndarray:
+    """What a lacune can lie in: white matter by its level on T1w, what is hyperintense on FLAIR, deep grey matter."""
+    cortex = t1[(priors["gm"] > 0.7) & (priors["deep_grey"] < 0.1)]
+    grey = min(mode_of(cortex), GREY_LEVEL_MAX) if cortex.size else GREY_LEVEL_MAX
+    return (t1 > (1 + grey) / 2) | bright | (priors["deep_grey"] > 0.5)
+
+
+def _surroundings(water: np.ndarray, tissue: np.ndarray, blob: Blob, voxel_mm: np.ndarray) -> tuple[float, bool, float]:
+    """Of a spot: the darkest tenth of its FLAIR level, whether a rim (2.5 mm around) is brighter than tissue, and the
+    share of tissue 1 to 3 mm around it."""
+    spot = np.zeros(water.shape, bool)
+    spot[blob.voxels] = True
+    box = bounding_box(spot, margin=np.ceil(3.5 / voxel_mm).astype(int))
+    around = distance_mm(spot[box], voxel_mm)
+    rim = water[box][(around > 0) & (around <= 2.5)]
+    shell = tissue[box][(around > 1.0) & (around <= 3.0)]
+    bright = bool(rim.size and np.percentile(rim, 75) > 1.35)
+    return float(np.percentile(water[blob.voxels], 10)), bright, float(shell.mean()) if shell.size else 0.0

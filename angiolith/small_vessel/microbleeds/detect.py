@@ -1,0 +1,118 @@
+"""Cerebral microbleeds on T2*-weighted or susceptibility-weighted MRI, told from calcium by the registered CT.
+
+STRIVE-2 (Duering 2023): round or ovoid, dark on T2*/SWI, 2-10 mm, within the brain, not a vessel, not calcium.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import ndimage
+
+from angiolith.core.distance import dilate_mm
+from angiolith.core.images import Image, bounding_box, crop, moved
+from angiolith.small_vessel.blobs import find_dark_blobs
+from angiolith.small_vessel.grid import depth_mm, opened, paste, smooth
+
+MICROBLEED, CALCIUM, OUTSIDE = "microbleed", "calcification", "outside tissue"
+TISSUE_SIGMA_MM = 1.5  # the template's place of a spot is no surer than this
+DARKNESS_SIGMA_MM = 0.5  # noise of single voxels is no darkness
+DARKEST_WITHIN_MM = 1.5  # a spot of another visit lies this near to where the registrations put it
+FORM_DEPTH = 0.3  # a vein that a dark spot is a part of shows above this share of the spot's depth
+COLUMNS = (
+    *("microbleed", "kind", "x_mm", "y_mm", "z_mm", "diameter_mm", "volume_mm3"),
+    *("contrast", "elongation", "compactness", "hu_p90", "tissue_share", "status", "reason"),
+)
+
+
+def detect_microbleeds(
+    image: Image,
+    brain: np.ndarray,
+    settings: Mapping[str, Any],
+    hu_at: Callable[[np.ndarray, float], float] | None = None,
+    tissue: np.ndarray | None = None,
+) -> tuple[pd.DataFrame, np.ndarray]:
+    """Find microbleeds on a T2*/SWI image; `brain` is a mask on its grid.
+
+    hu_at(point RAS in the image's world, radius mm) gives the HU on the registered CT; without a CT nothing is told to
+    be calcium and `hu_p90` is NaN. `tissue` is the template's share of grey and white matter on the image's grid: a
+    spot where it is low lies in a ventricle (choroid plexus), at the falx, in a cistern or the pineal, and is no
+    microbleed. Returns the table (one row per spot; `kind` microbleed, calcification or outside tissue; centre in RAS
+    mm of the image) and the label map (int32, label = column `microbleed`; spots of every kind).
+    """
+    box = bounding_box(brain)
+    part, inside = crop(image, box), brain[box]
+    voxel_mm = part.voxel_mm
+    relative = relative_to_surroundings(part.data, inside, settings["background_mm"], voxel_mm)
+    where = inside & (depth_mm(inside, voxel_mm) >= settings["surface_mm"])
+    where &= ~dilate_mm(voids(relative, inside, voxel_mm, settings), settings["void_margin_mm"], voxel_mm)
+    size_mm = (settings["diameter_mm_min"], settings["diameter_mm_max"])
+    share = None if tissue is None else ndimage.gaussian_filter(tissue[box], TISSUE_SIGMA_MM / voxel_mm)
+    labels = np.zeros(part.data.shape, np.int32)
+    rows: list[tuple[Any, ...]] = []
+    for blob in find_dark_blobs(relative, where, voxel_mm, size_mm, settings["contrast_min"], FORM_DEPTH):
+        if blob.open or blob.elongation > settings["elongation_max"] or blob.compactness < settings["compactness_min"]:
+            continue
+        point = moved(part.affine, blob.centre[None])[0]
+        hu = hu_at(point, max(blob.diameter_mm / 2, settings["calcium_radius_mm_min"])) if hu_at else np.nan
+        around = np.nan if share is None else float(share[tuple(np.round(blob.centre).astype(int))])
+        outside = around < settings["tissue_share_min"]
+        kind = CALCIUM if hu >= settings["calcium_hu_min"] else OUTSIDE if outside else MICROBLEED
+        labels[blob.voxels] = len(rows) + 1
+        numbers = (blob.diameter_mm, blob.volume_mm3, blob.contrast, blob.elongation, blob.compactness, hu, around)
+        rows.append((len(rows) + 1, kind, *point, *numbers, "ok", ""))
+    return pd.DataFrame(rows, columns=list(COLUMNS)), paste(labels, box, image.data.shape)
+
+
+def relative_to_surroundings(data: np.ndarray, inside: np.ndarray, sigma_mm: float, voxel_mm: np.ndarray) -> np.ndarray:
+    """Intensities divided by the brain's level around (Gaussian mean, the dark fifth left out); 0 outside."""
+    bright = inside & (data > np.percentile(data[inside], 20))
+    level = smooth(data, bright, sigma_mm, voxel_mm)
+    return np.where(inside & (level > 0), data / np.maximum(level, 1e-6), 0).astype(np.float32)
+
+
+def darkness_of(image: Image, brain: np.ndarray, settings: Mapping[str, Any]) -> Callable[[np.ndarray], np.ndarray]:
+    """How dark an image is at points: a function of (n, 3) points (RAS mm) to (n,) shares of the level around.
+
+    It gives the darkest place within `DARKEST_WITHIN_MM`, smoothed a little, as 1 less its share of the surroundings'
+    level (0: as bright as these); NaN where no brain is near. Two visits' images can be compared by it: it asks neither
+    for a form nor for a least depth.
+    """
+    box = bounding_box(brain)
+    part, inside = crop(image, box), brain[box]
+    level = relative_to_surroundings(part.data, inside, settings["background_mm"], part.voxel_mm)
+    shallow = np.where(inside, smooth(level, inside, DARKNESS_SIGMA_MM, part.voxel_mm), np.inf)
+    steps = np.arange(-DARKEST_WITHIN_MM, DARKEST_WITHIN_MM + 0.1, 0.5)
+    offsets = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(-1, 3)
+    offsets = offsets[np.linalg.norm(offsets, axis=1) <= DARKEST_WITHIN_MM]
+
+    def darkness(points_mm: np.ndarray) -> np.ndarray:
+        around = moved(np.linalg.inv(part.affine), np.reshape(points_mm, (-1, 1, 3)) + offsets)
+        nearest = np.moveaxis(np.round(around).astype(int), -1, 0)
+        least = ndimage.map_coordinates(shallow, nearest, order=0, mode="constant", cval=np.inf).min(axis=1)
+        return np.where(np.isfinite(least), 1 - least, np.nan)
+
+    return darkness
+
+
+def voids(relative: np.ndarray, inside: np.ndarray, voxel_mm: np.ndarray, settings: Mapping[str, Any]) -> np.ndarray:
+    """Wide signal voids (air and bone near the skull base, large haemorrhage): dark regions that hold a large ball."""
+    dark = inside & (relative < 1 - settings["contrast_min"])
+    return opened(dark, 0.6 * settings["diameter_mm_max"], voxel_mm)
+
+
+def hu_percentile(ct: Image, point_ras: np.ndarray, radius_mm: float, percentile: float = 90) -> float:
+    """HU percentile within a ball about a point (RAS mm of the CT); NaN where the ball lies outside the CT."""
+    middle = np.linalg.inv(ct.affine) @ [*point_ras, 1.0]
+    reach = np.ceil(radius_mm / ct.voxel_mm).astype(int)
+    low = np.floor(middle[:3]).astype(int) - reach
+    box = tuple(slice(max(0, a), max(0, b)) for a, b in zip(low, low + 2 * reach + 2, strict=True))
+    part = crop(ct, box)
+    if part.data.size == 0:
+        return float("nan")
+    points = moved(part.affine, np.argwhere(np.ones(part.data.shape, bool)))
+    near = np.linalg.norm(points - point_ras, axis=1) <= radius_mm
+    return float(np.percentile(part.data.ravel()[near], percentile)) if near.any() else float("nan")

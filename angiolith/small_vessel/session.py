@@ -1,0 +1,75 @@
+"""What the small-vessel jobs read of a session: the image, its way to the reference and the template, brain and priors.
+
+A session that cannot be measured raises NotMeasured, with the status and the reason of its row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import SimpleITK as sitk
+
+from angiolith.core.images import Image, ImageError, read_image, read_transform, resample
+from angiolith.core.tables import FAILED, MISSING, read_json, was_made
+from angiolith.small_vessel.tissues import onto, template_prior
+
+
+class NotMeasured(Exception):
+    """The session has no such measure; `status` is missing (no image) or failed (it cannot be used)."""
+
+    def __init__(self, status: str, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
+
+
+def read_checked(given: Mapping[str, Any], column: str, name: str = "") -> Image:
+    """The image of this column; NotMeasured if there is none, if its check failed, or if it cannot be read."""
+    name = name or column
+    if not given.get(column):
+        raise NotMeasured(MISSING, f"no {name}")
+    found = read_json(given["checks"])["images"].get(column, {})
+    if found.get("status") == FAILED:
+        raise NotMeasured(FAILED, f"{name}: {found['reason']}")
+    try:
+        return read_image(given[column])
+    except ImageError as error:
+        raise NotMeasured(FAILED, f"{name}: {str(error).removeprefix(f'{given[column]}: ')}") from error
+
+
+def to_reference(given: Mapping[str, Any], column: str) -> sitk.Transform:
+    """ITK transform from points of the image to points of the session's reference; identity for the reference itself.
+
+    Inputs: `<column>_to_reference` (absent for the reference) and its sidecar `<column>_to_reference_facts`.
+    """
+    path = given.get(f"{column}_to_reference")
+    if not path:
+        return sitk.Transform(3, sitk.sitkIdentity)
+    if not was_made(path):
+        raise NotMeasured(
+            FAILED, f"registration of {column}: {read_json(given[f'{column}_to_reference_facts'])['reason']}"
+        )
+    return read_transform(path).GetInverse()
+
+
+def brain_on(given: Mapping[str, Any], grid: Image, grid_to_reference: sitk.Transform) -> np.ndarray:
+    """The brain mask on the grid of an image; NotMeasured if the brain was not found."""
+    if not given.get("brain") or not was_made(given["brain"]):
+        reason = read_json(given["template_facts"])["reason"] if given.get("template_facts") else "no MRI reference"
+        raise NotMeasured(FAILED, f"registration to the template: {reason}")
+    brain = read_image(given["brain"])
+    own = brain.data.shape == grid.data.shape and np.allclose(brain.affine, grid.affine, atol=1e-4)
+    mask = brain.data > 0.5 if own else resample(brain, grid, grid_to_reference).data > 0.5
+    if not mask.any():
+        raise NotMeasured(FAILED, "the brain lies outside the image: the registration put it elsewhere")
+    return mask
+
+
+def priors_on(
+    given: Mapping[str, Any], grid: Image, brain: np.ndarray, grid_to_reference: sitk.Transform, *names: str
+) -> dict[str, np.ndarray]:
+    """The template's priors of these names on the grid of an image, within its brain mask."""
+    to_template = sitk.CompositeTransform([read_transform(given["from_template"]), grid_to_reference])
+    return dict(zip(names, onto([template_prior(name) for name in names], grid, to_template, brain), strict=True))

@@ -1,0 +1,256 @@
+"""The brain on FLAIR: template priors, bias, grey levels of the tissues, ventricles and a tissue label map.
+
+Priors are the MNI152 (ICBM 2009a, symmetric) tissue maps of nilearn's wheel, brought to the FLAIR grid by the template
+field; the labels themselves come from the FLAIR's own grey levels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+import SimpleITK as sitk
+from scipy import ndimage
+
+from angiolith.brain.mni152 import mni152_map
+from angiolith.core.distance import dilate_mm, distance_mm, erode_mm
+from angiolith.core.images import RAS_TO_LPS, Image, bounding_box, from_sitk, moved, to_sitk
+
+OTHER, WHITE_MATTER, VENTRICLES, CORTEX, CSF = 1, 2, 3, 4, 5
+TISSUES = {OTHER: "brain, other", WHITE_MATTER: "white matter", VENTRICLES: "ventricles", CORTEX: "cortex", CSF: "CSF"}
+HORN_SEEDS_MNI_MM = ((-8.0, 10.0, 14.0), (8.0, 10.0, 14.0), (-30.0, -10.0, -20.0), (30.0, -10.0, -20.0))
+DEEP_GREY_BOXES_MNI_MM = (
+    ((-31.0, -35.0, -6.0), (31.0, 20.0, 22.0)),  # basal ganglia and thalamus, medial to the insula
+    ((-14.0, -40.0, -52.0), (14.0, -14.0, -6.0)),  # brainstem
+)
+WAY_MM = 4.0
+COARSE_MM = 3  # of the template's hull: every third of its voxels
+THIN_MM = 1.5  # slices thicker than this are averaged over when something finer is resampled onto them
+
+
+class TissueError(ValueError):
+    """The FLAIR cannot be segmented; the message says why."""
+
+
+@dataclass(frozen=True)
+class Levels:
+    """Grey levels of a FLAIR: CSF, white and grey matter, and the normal spread (SD) of white and grey matter."""
+
+    csf: float
+    wm: float
+    gm: float
+    wm_sd: float
+    gm_sd: float
+
+    def z_of(self, flair: np.ndarray) -> np.ndarray:
+        """Grey values in SDs of normal-appearing white matter above its median."""
+        return (flair - self.wm) / self.wm_sd
+
+
+@cache
+def template_prior(name: str) -> Image:
+    """A prior in MNI152 space (0-1): `wm`, `gm`, `ventricles` (the lateral ones, temporal horns included), `deep_grey`.
+
+    Deep grey: grey matter within boxes about the basal ganglia with the thalamus, and about the brainstem.
+    """
+    if name == "ventricles":
+        return _ventricles(template_prior("wm"), template_prior("gm"))
+    if name != "deep_grey":
+        return mni152_map(name)
+    gm = template_prior("gm")
+    to_voxel = np.linalg.inv(gm.affine)
+    deep_grey = np.zeros_like(gm.data)
+    for corners in DEEP_GREY_BOXES_MNI_MM:
+        low, high = (to_voxel @ [*corner, 1.0] for corner in corners)
+        box = tuple(slice(round(a), round(b)) for a, b in zip(low[:3], high[:3], strict=True))
+        deep_grey[box] = gm.data[box]
+    return gm.with_data(deep_grey)
+
+
+def _ventricles(wm: Image, gm: Image) -> Image:
+    """CSF (what grey and white matter leave over) deeper than 15 mm under the brain's closed hull, which falls into
+    separate pieces there: those that hold or come nearest to four points inside the lateral ventricles' horns."""
+    every = (slice(None, None, COARSE_MM),) * 3
+    under = _depth_under_hull_mm(_csf(wm, gm, every) < 0.5) > 15
+    middle = tuple(
+        slice(max(0, COARSE_MM * (s.start - 1)), min(n, COARSE_MM * (s.stop + 1)))
+        for s, n in zip(bounding_box(under, 0), wm.data.shape, strict=True)
+    )
+    csf = _csf(wm, gm, middle)
+    pieces, _ = ndimage.label((csf > 0.5) & under[np.ix_(*(np.arange(s.start, s.stop) // COARSE_MM for s in middle))])
+    voxels = np.argwhere(pieces)
+    to_voxel = np.linalg.inv(wm.affine)
+    seeds = [(to_voxel @ [*seed, 1.0])[:3] - [s.start for s in middle] for seed in HORN_SEEDS_MNI_MM]
+    nearest = [voxels[((voxels - seed) ** 2).sum(axis=1).argmin()] for seed in seeds]
+    core = np.isin(pieces, [pieces[tuple(voxel)] for voxel in nearest])
+    ventricles = np.zeros(wm.data.shape, np.float32)
+    ventricles[middle] = np.where(ndimage.binary_dilation(core), csf, 0)
+    return wm.with_data(ventricles)
+
+
+def _csf(wm: Image, gm: Image, where: tuple[slice, ...]) -> np.ndarray:
+    return np.clip(1 - wm.data[where] - gm.data[where], 0, 1)
+
+
+def _depth_under_hull_mm(tissue: np.ndarray) -> np.ndarray:
+    """Depth (mm, on a 3 mm grid) under the surface of the tissue once its gaps up to 30 mm are closed."""
+    padded = np.pad(tissue, 8)
+    step_mm = np.full(3, float(COARSE_MM))
+    hull = ndimage.binary_fill_holes(erode_mm(dilate_mm(padded, 15.0, step_mm), 15.0, step_mm))
+    return distance_mm(~hull, step_mm)[8:-8, 8:-8, 8:-8]
+
+
+def onto(
+    images: Sequence[Image], grid: Image, transform: sitk.Transform | None = None, where: np.ndarray | None = None
+) -> list[np.ndarray]:
+    """Resample smooth images of one grid (linear) onto another, averaged over the thickness of slices above 1.5 mm.
+
+    `transform` maps points of `grid` to points of the images; `where` (mask on the grid): the voxels that are needed,
+    the rest stay 0. Returns float32 arrays of the grid's shape. A thick slice shows the mean of what it holds: its
+    middle alone would lose thin structures.
+    """
+    ways, step = _voxels_under(images[0], grid, transform or sitk.Transform(3, sitk.sitkIdentity))
+    where = np.ones(grid.data.shape, bool) if where is None else where
+    parts = np.maximum(1, np.round(grid.voxel_mm / THIN_MM).astype(int))
+    axis = int(parts.argmax())
+    values = np.zeros((len(images), int(where.sum())), np.float32)
+    for part in range(parts[axis]):
+        shift = np.zeros(3)
+        shift[axis] = (part + 0.5) / parts[axis] - 0.5
+        under = [_between(way, grid.data.shape, step, shift)[where] for way in ways]
+        for value, image in zip(values, images, strict=True):
+            value += ndimage.map_coordinates(image.data, under, np.float32, order=1) / parts[axis]
+    found = [np.zeros(grid.data.shape, np.float32) for _ in images]
+    for array, value in zip(found, values, strict=True):
+        array[where] = value
+    return found
+
+
+def _between(coarse: np.ndarray, shape: tuple[int, ...], step: np.ndarray, shift: np.ndarray) -> np.ndarray:
+    """What lies between the points of `_voxels_under`'s coarse grid, linearly, at all voxels (shifted) of its grid."""
+    fine = coarse
+    for axis, n in enumerate(shape):
+        at = np.clip((np.arange(n) + shift[axis]) / step[axis] + 0.5, 0, coarse.shape[axis] - 1)
+        low = np.minimum(at.astype(int), coarse.shape[axis] - 2)
+        weights = np.zeros((n, coarse.shape[axis]), np.float32)
+        weights[np.arange(n), low] = 1 - (at - low)
+        weights[np.arange(n), low + 1] = at - low
+        fine = np.moveaxis(np.tensordot(weights, fine, axes=(1, axis)), 0, axis)
+    return fine
+
+
+def _voxels_under(image: Image, grid: Image, transform: sitk.Transform) -> tuple[list[np.ndarray], np.ndarray]:
+    """Voxel coordinates in `image` (three arrays) under a coarse grid, and its step in voxels of `grid` (3,).
+
+    The grid's first voxel lies half a step from the coarse grid's first. The way to the template is smooth and kept at
+    4 mm: between such points a straight line is as good, and quick.
+    """
+    step = WAY_MM / grid.voxel_mm
+    shape = np.ceil(np.array(grid.data.shape) / step).astype(int) + 2
+    scale = np.diag([*step, 1.0])
+    scale[:3, 3] = -step / 2
+    coarse = Image(np.empty(shape, np.float32), grid.affine @ scale)
+    frame = to_sitk(coarse)
+    field = sitk.TransformToDisplacementField(
+        transform, sitk.sitkVectorFloat64, frame.GetSize(), frame.GetOrigin(), frame.GetSpacing(), frame.GetDirection()
+    )
+    shift = sitk.GetArrayViewFromImage(field).transpose(2, 1, 0, 3) @ RAS_TO_LPS[:3, :3]
+    points = moved(coarse.affine, np.moveaxis(np.indices(coarse.data.shape), 0, -1)) + shift
+    voxels = moved(np.linalg.inv(image.affine), points)
+    return [voxels[..., axis].astype(np.float32) for axis in range(3)], step
+
+
+def correct_bias(image: Image, mask: np.ndarray, settings: Mapping[str, Any]) -> Image:
+    """Divide out the slow shading (N4, Tustison 2010) fitted inside `mask` on a shrunken copy."""
+    # an affine is not exact: slices of 4 mm and of 3.9999999 mm must come to the same
+    factors = [max(1, round(settings["bias_voxel_mm"] / step + 1e-3)) for step in image.voxel_mm]
+    factors = [min(f, max(1, n // 16)) for f, n in zip(factors, image.data.shape, strict=True)]
+    floor = float(np.percentile(image.data[mask], 1))
+    whole = to_sitk(image.with_data(np.maximum(image.data, max(floor, 1e-3)).astype(np.float32)))
+    small, small_mask = sitk.Shrink(whole, factors), sitk.Shrink(to_sitk(image.with_data(mask)), factors)
+    n4 = sitk.N4BiasFieldCorrectionImageFilter()
+    n4.SetMaximumNumberOfIterations([settings["bias_iterations"]] * 3)
+    n4.SetConvergenceThreshold(1e-4)
+    n4.Execute(small, small_mask)
+    field = from_sitk(n4.GetLogBiasFieldAsImage(whole)).data
+    return image.with_data((image.data / np.exp(field)).astype(np.float32))
+
+
+def grey_levels(flair: np.ndarray, brain: np.ndarray, priors: Mapping[str, np.ndarray]) -> Levels:
+    """Grey levels of CSF, white and grey matter from voxels where the priors are sure.
+
+    Levels are the modes of the histograms, of white matter the darker one where there are two. White matter's spread is
+    that of the values below the mode (1.4826 x their median distance): hyperintensities lie above and do not move it;
+    grey matter's is that of the values above, where CSF of the sulci does not reach.
+
+    Raises TissueError where CSF is not darker than white matter.
+    """
+    certain = brain & (flair > 0)
+    wm = flair[certain & (priors["wm"] > 0.9)]
+    gm = flair[certain & (priors["gm"] > 0.7)]
+    csf = flair[brain & (priors["ventricles"] > 0.7)]
+    if min(wm.size, gm.size) < 500:
+        raise TissueError("too little brain inside the image: white or grey matter covers less than 500 voxels")
+    dark = float(np.percentile(flair[brain], 1)) if csf.size < 20 else float(np.percentile(csf, 25))
+    wm_level = mode_of(wm, fluid=dark)
+    gm_level = mode_of(gm)
+    wm_sd = 1.4826 * float(np.median(wm_level - wm[wm <= wm_level]))
+    gm_sd = 1.4826 * float(np.median(gm[gm >= gm_level] - gm_level))
+    if dark > wm_level - 2 * wm_sd or wm_sd <= 0:
+        raise TissueError("the CSF is not darker than the white matter: this is no FLAIR, or it is not aligned")
+    return Levels(csf=dark, wm=wm_level, gm=gm_level, wm_sd=wm_sd, gm_sd=gm_sd)
+
+
+def mode_of(values: np.ndarray, fluid: float | None = None) -> float:
+    """Mode of a sample: the highest point of its smoothed histogram between the 1st and 99th percentile.
+
+    fluid: level of CSF. The lowest of several peaks that is farther from it than from the highest one counts instead of
+    that, if it is a quarter as high and the valley beyond it a tenth deep. Where much of the deep white matter is
+    hyperintense, the higher peak is that of the hyperintensities.
+    """
+    low, high = np.percentile(values, [1, 99])
+    if high <= low:
+        return float(low)
+    counts, edges = np.histogram(values, bins=200, range=(low, high))
+    smooth = ndimage.gaussian_filter1d(counts.astype(float), 5, mode="constant")
+    levels = (edges[:-1] + edges[1:]) / 2
+    peak = int(smooth.argmax())
+    if fluid is not None:
+        least = (fluid + levels[peak]) / 2
+        rises = np.diff(smooth) > 0
+        tops = np.flatnonzero(rises[:-1] & ~rises[1:]) + 1
+        lower = tops[(tops < peak) & (levels[tops] > least) & (smooth[tops] >= 0.25 * smooth[peak])]
+        peak = next((int(top) for top in lower if smooth[top:peak].min() <= 0.9 * smooth[top]), peak)
+    return float(levels[peak])
+
+
+def find_ventricles(
+    flair: Image, brain: np.ndarray, prior: np.ndarray, levels: Levels, settings: Mapping[str, Any]
+) -> np.ndarray:
+    """Lateral ventricles: voxels nearer to CSF than to white matter in grey level, connected to the prior's core.
+
+    They may lie `ventricle_margin_mm` outside the warped prior (large ventricles of the old), not farther.
+    Returns a boolean mask; empty if there is no CSF in the prior.
+    """
+    dark = brain & (flair.data < (levels.csf + levels.wm) / 2)
+    core = dark & (prior > 0.5)
+    if not core.any():
+        return core
+    near = dilate_mm(prior > 0.3, settings["ventricle_margin_mm"], flair.voxel_mm)
+    return ndimage.binary_propagation(core, mask=dark & near)
+
+
+def label_tissues(
+    flair: Image, brain: np.ndarray, priors: Mapping[str, np.ndarray], ventricles: np.ndarray, levels: Levels
+) -> np.ndarray:
+    """Label map (uint8, `TISSUES`): ventricles, other CSF, white matter, cortex, and the rest of the brain."""
+    labels = np.zeros(flair.data.shape, np.uint8)
+    labels[brain] = OTHER
+    labels[brain & (priors["wm"] > 0.5)] = WHITE_MATTER
+    labels[brain & (priors["gm"] > 0.5)] = CORTEX
+    labels[brain & (flair.data < (levels.csf + levels.wm) / 2)] = CSF
+    labels[ventricles] = VENTRICLES
+    return labels

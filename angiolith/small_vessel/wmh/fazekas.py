@@ -1,0 +1,114 @@
+"""Measures of a WMH mask: volumes near to and far from the ventricles, lesions, and Fazekas grades by cut-points.
+
+Fazekas 1987 grades what a reader sees; the grades here follow from distances and diameters, with the cut-points in the
+settings, and stand beside a reader's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from scipy import ndimage
+from scipy.spatial import ConvexHull, QhullError
+from scipy.spatial.distance import pdist
+
+from angiolith.core.distance import NEIGHBOURS_26, distance_mm
+
+FAZEKAS = ("fazekas_periventricular", "fazekas_deep", "fazekas_total")
+MEASURES = (
+    *("wmh_volume_cm3", "wmh_percent_icv", "wmh_periventricular_cm3", "wmh_deep_cm3", "n_wmh_lesions"),
+    *FAZEKAS,
+)
+
+
+def measure_wmh(
+    mask: np.ndarray,
+    ventricles: np.ndarray | None,
+    affine: np.ndarray,
+    icv_cm3: float,
+    settings: Mapping[str, Any],
+) -> dict[str, float]:
+    """Volumes (cm3), count and Fazekas grades of a WMH mask; ventricles on the same grid, None or empty if unknown.
+
+    A voxel is periventricular if its centre lies within `periventricular_mm` of the centre of a ventricle's voxel, else
+    deep. What cannot be told without ventricles, or without an intracranial volume (NaN), is NaN.
+    """
+    voxel_mm = np.linalg.norm(affine[:3, :3], axis=0)
+    voxel_cm3 = abs(float(np.linalg.det(affine[:3, :3]))) / 1000
+    lesions, count = ndimage.label(mask, NEIGHBOURS_26)
+    volume_cm3 = float(mask.sum() * voxel_cm3)
+    measures = dict.fromkeys(MEASURES, float("nan")) | {
+        "wmh_volume_cm3": volume_cm3,
+        "wmh_percent_icv": 100 * volume_cm3 / icv_cm3 if icv_cm3 > 0 else np.nan,
+        "n_wmh_lesions": float(count),
+    }
+    if ventricles is None or not ventricles.any():
+        return measures
+    away_mm = distance_mm(ventricles, voxel_mm)
+    near = mask & (away_mm <= settings["periventricular_mm"])
+    width_mm, diameter_mm = fazekas_extents_mm(lesions, away_mm, affine, settings)
+    periventricular = grade(width_mm, settings["fazekas_periventricular_mm"])
+    deep = grade(diameter_mm, settings["fazekas_deep_mm"], strict=True)
+    return measures | {
+        "wmh_periventricular_cm3": float(near.sum() * voxel_cm3),
+        "wmh_deep_cm3": float((mask & ~near).sum() * voxel_cm3),
+        "fazekas_periventricular": float(periventricular),
+        "fazekas_deep": float(deep),
+        "fazekas_total": float(periventricular + deep),
+    }
+
+
+def grade(extent_mm: float, cut_points_mm: tuple[float, float], strict: bool = False) -> int:
+    """0 for no lesion (extent 0), 1 below the first cut-point, 2 from it to the second, 3 from the second.
+
+    `strict`: 3 only above the second cut-point.
+    """
+    if extent_mm <= 0:
+        return 0
+    low, high = cut_points_mm
+    beyond = extent_mm > high if strict else extent_mm >= high
+    return 3 if beyond else 2 if extent_mm >= low else 1
+
+
+def fazekas_extents_mm(
+    lesions: np.ndarray, away_mm: np.ndarray, affine: np.ndarray, settings: Mapping[str, Any]
+) -> tuple[float, float]:
+    """What the two Fazekas grades rest on (mm; 0 where there is no such lesion).
+
+    First: the radial width of the lesions that touch the ventricles (come within `contact_mm`): the 95th percentile of
+    their voxels' distance to them, so that a few voxels of a spur do not raise the grade. Second: the largest in-plane
+    diameter among the other lesions and the parts of the touching ones beyond `periventricular_mm`.
+    """
+    touching = np.setdiff1d(np.unique(lesions[(lesions > 0) & (away_mm <= settings["contact_mm"])]), [0])
+    halo = np.isin(lesions, touching)
+    width_mm = float(np.percentile(away_mm[halo], 95)) if halo.any() else 0.0
+    deep, _ = ndimage.label((lesions > 0) & ~(halo & (away_mm <= settings["periventricular_mm"])), NEIGHBOURS_26)
+    return width_mm, largest_diameter_mm(deep, affine)
+
+
+def largest_diameter_mm(lesions: np.ndarray, affine: np.ndarray) -> float:
+    """Largest diameter (mm) of any labelled lesion within one slice, between outer edges of voxels; 0 without lesions.
+
+    Slices are those of the grid axis nearest to the body's long axis (readers grade axial slices).
+    """
+    axis = int(np.abs(affine[2, :3]).argmax())
+    plane = np.delete(np.linalg.norm(affine[:3, :3], axis=0), axis)
+    largest = 0.0
+    for lesion, box in enumerate(ndimage.find_objects(lesions), start=1):
+        part = np.moveaxis(lesions[box] == lesion, axis, 0)
+        for section in part[part.any(axis=(1, 2))]:
+            largest = max(largest, _feret_mm(section, plane))
+    return largest
+
+
+def _feret_mm(section: np.ndarray, pixel_mm: np.ndarray) -> float:
+    """Largest distance between points of a 2D mask, voxel edges included (mean edge added to the centres' distance)."""
+    points = np.argwhere(section) * pixel_mm
+    if len(points) > 20:
+        try:
+            points = points[ConvexHull(points).vertices]
+        except QhullError:  # all on one line
+            points = points[[0, -1]]
+    return float(pdist(points).max(initial=0.0) + pixel_mm.mean())

@@ -1,0 +1,119 @@
+"""Contrast enhancement of a plaque: the wall's signal before and after contrast, and the grade.
+
+Grade (Qiao et al., Radiology 2014;271:534-42): 0, like normal intracranial wall; 1, more, but less than the pituitary
+stalk; 2, like the stalk or more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import SimpleITK as sitk
+from scipy.ndimage import distance_transform_edt
+
+from angiolith.core.images import RAS_TO_LPS, Image, mask_points, matrix_ras, moved, to_sitk
+from angiolith.vessel_wall.drawing import Segment
+from angiolith.vessel_wall.points import cropped, sample
+
+NEIGHBOURHOOD_MM = 25.0
+ROOM_MM = 45.0  # of the other image, about the same place: turned and moved, it still holds the neighbourhood
+CLEARANCE_MM = 2.0
+MATCHING_SAMPLES = 30000
+TISSUE_SAMPLES = 4000
+
+
+def align_post(pre: Image, post: Image, centre: np.ndarray, start: np.ndarray | None, seed: int) -> np.ndarray:
+    """Rigid matrix (4 x 4, RAS) from points of the pre-contrast image to the post-contrast one, fitted around a lesion.
+
+    centre: RAS mm; start: a first guess. From there and from the scanner's frame, mutual information of the tissue
+    within `NEIGHBOURHOOD_MM` is optimised; the better end counts. Raises ValueError if the images do not overlap there.
+    """
+    near = cropped(pre, centre, NEIGHBOURHOOD_MM)
+    fixed = to_sitk(near)
+    method = sitk.ImageRegistrationMethod()
+    method.SetMetricAsMattesMutualInformation(32)
+    method.SetMetricSamplingStrategy(method.RANDOM)
+    method.SetMetricSamplingPercentage(min(1.0, MATCHING_SAMPLES / near.data.size), seed)
+    method.SetInterpolator(sitk.sitkLinear)
+    method.SetOptimizerAsRegularStepGradientDescent(0.5, 0.005, 60)
+    method.SetOptimizerScalesFromPhysicalShift()
+    ends: list[tuple[float, int, sitk.Transform]] = []
+    for guess in (np.eye(4),) if start is None else (start, np.eye(4)):
+        rigid = _euler(guess, centre)
+        moving = to_sitk(cropped(post, moved(guess, centre[None])[0], ROOM_MM))
+        method.SetInitialTransform(rigid, inPlace=True)
+        try:
+            method.Execute(fixed, moving)
+        except RuntimeError:  # all samples fell outside the moving image
+            continue
+        ends.append((method.GetMetricValue(), len(ends), rigid))
+    if not ends:
+        raise ValueError("the post-contrast image does not cover the lesion")
+    return matrix_ras(min(ends)[2])
+
+
+def _euler(matrix: np.ndarray, centre: np.ndarray) -> sitk.Euler3DTransform:
+    """A rigid RAS matrix as ITK's Euler angles about a point (RAS mm)."""
+    lps = RAS_TO_LPS @ matrix @ RAS_TO_LPS
+    u, _, vt = np.linalg.svd(lps[:3, :3])
+    turning_point = RAS_TO_LPS[:3, :3] @ centre
+    euler = sitk.Euler3DTransform()
+    euler.SetCenter(turning_point.tolist())
+    euler.SetMatrix((u @ vt).ravel().tolist(), 1e-6)
+    euler.SetTranslation((moved(lps, turning_point[None])[0] - turning_point).tolist())
+    return euler
+
+
+def wall_points(segment: Segment) -> np.ndarray:
+    """Centres (n, 3), RAS mm, of the deeper half of a drawn wall's voxels.
+
+    There the signal has the least from the dark lumen and from what lies outside the vessel.
+    """
+    depth = distance_transform_edt(segment.wall, sampling=segment.voxel_mm)
+    return segment.points(segment.wall & (depth >= np.median(depth[segment.wall])))
+
+
+def signal_gain(pre: Image, post: Image, to_post: np.ndarray, segment: Segment) -> float:
+    """Median post/pre signal of the tissue around a lesion, outside the vessel: the scanner's own change of scale.
+
+    Most of that tissue (brain) does not enhance. Tissue: voxels brighter than the median of the neighbourhood.
+    """
+    near = cropped(pre, segment.centre, NEIGHBOURHOOD_MM)
+    points = mask_points(near.affine, near.data > np.median(near.data))
+    points = points[:: max(1, len(points) // TISSUE_SAMPLES)]
+    outside_mm = Image(distance_transform_edt(~segment.outer, sampling=segment.voxel_mm), segment.affine)
+    points = points[sample(outside_mm, points, fill=np.inf) > CLEARANCE_MM]
+    before = sample(pre, points)
+    return float(np.nanmedian(sample(post, moved(to_post, points))[before > 0] / before[before > 0]))
+
+
+def enhancement_ratio(pre: Image, post: Image, to_post: np.ndarray, points: np.ndarray, gain: float) -> float:
+    """Mean post-contrast over mean pre-contrast signal at points (n, 3) of a wall, divided by the gain.
+
+    gain: that of normal tissue (`signal_gain`). NaN where no point lies in both images.
+    """
+    before, after = sample(pre, points), sample(post, moved(to_post, points))
+    both = np.isfinite(before) & np.isfinite(after)
+    if not both.any() or before[both].mean() <= 0:
+        return float("nan")
+    return float(after[both].mean() / before[both].mean() / gain)
+
+
+def enhancement_grade(
+    plaque: float, normal_wall: float, stalk: float, settings: Mapping[str, Any]
+) -> tuple[float, str]:
+    """Grade 0, 1 or 2 from three enhancement ratios; where it cannot be told, NaN and the reason.
+
+    "Like normal wall" means at most `normal_wall_tolerance` (relative) above the reference segment's wall.
+    """
+    if np.isnan(plaque):
+        return np.nan, "enhancement not measured: the wall lies outside the pre- or post-contrast image"
+    if np.isnan(normal_wall):
+        return np.nan, "no enhancement grade: there is no normal wall to compare with"
+    if plaque <= normal_wall * (1 + settings["normal_wall_tolerance"]):
+        return 0.0, ""
+    if np.isnan(stalk):
+        return np.nan, "no enhancement grade: the wall enhances, but the pituitary stalk (label 5) is not drawn"
+    return (2.0 if plaque >= stalk else 1.0), ""

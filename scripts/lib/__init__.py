@@ -1,3 +1,0 @@
-from scripts.lib.light_imports import start_quickly
-
-start_quickly()

@@ -1,0 +1,166 @@
+"""WMH change where there is none, and where it is published: `make validate-change` writes docs/wmh_change_accuracy.md.
+
+    python -m validation.wmh_change --heads 7 --scratch build/wmh_change --out docs/wmh_change_accuracy.md
+
+Each head's state is scanned three times, with pose, slices, shading, noise and errors of the template's maps drawn
+anew; each two scans are a pair of visits without growth, taken the way of the workflow: registration there and back,
+half-way space, both segmented, growth and shrinkage. The errors of the template's maps are those of training/flairs.py
+and not of a registration, and each scan has its own. Beside it: each scan segmented by itself. Smallest detectable
+change: 1.96 sqrt(2) standard errors of measurement, as in the cohort's tables.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from angiolith.change.half_way import growth_and_shrinkage_cm3, wmh_pair
+from angiolith.cohort.change import measurement_error
+from angiolith.core.images import bounding_box, crop
+from angiolith.small_vessel.tissues import TissueError
+from angiolith.small_vessel.wmh.posterior import Model, read_model
+from angiolith.small_vessel.wmh.segment import segment_wmh
+from tests.real_data import ROOT
+from training.flairs import Scan, draw_head, draw_state, scan_of
+from validation.compare import markdown
+from validation.drawn_change import DRAWN_TEXT, NAMES, SETTINGS, drawn_rows, drawn_table, half_way
+from validation.published_change import FOLDER, LESIONS_TEXT, agreement, lesion_table, run_workflow
+
+SEED = 6007  # neither the training's nor that of the masks' validation
+LOADS_CM3 = (3.0, 12.0, 40.0, 8.0, 25.0, 80.0, 1.5)
+SLICES_MM = (3.0, 5.0, 1.2, 4.0)
+SCANS = 3
+ADVICE = (
+    "What the cohort's tables state is the first row: the error of repeats, each measured by itself (`repeats` in the "
+    "configuration). Half-way both visits are treated together, and a voxel changes only where the two scans differ: "
+    "most pairs change by less. The three pairs of a head share their scans and its contrast: the share within is "
+    "known no better than from so many heads."
+)
+DETECTABLE = 1.96 * np.sqrt(2)  # times the standard error of measurement
+
+
+def pair_of(scans: tuple[Scan, Scan], model: Model) -> dict[str, float]:
+    """Volumes, growth and shrinkage (cm3) of two scans taken as two visits."""
+    pair = half_way(scans)
+    masks = wmh_pair(pair.visits, model, SETTINGS["wmh"], SETTINGS["change"]["difference_sd_min"]).masks
+    voxel_mm3 = pair.grid.voxel_volume_mm3
+    growth, shrinkage = growth_and_shrinkage_cm3(masks[0], masks[1], voxel_mm3)
+    first_cm3 = float(masks[0].sum() * voxel_mm3 / 1000)
+    return {"first_cm3": first_cm3, "growth_cm3": growth, "shrinkage_cm3": shrinkage, "gap_mm": pair.gap_mm}
+
+
+def alone_cm3(scan: Scan, model: Model) -> float:
+    """Volume of a scan segmented by itself."""
+    box = bounding_box(scan.brain)
+    priors = {name: scan.priors[name][box] for name in NAMES}
+    found = segment_wmh(crop(scan.flair, box), scan.brain[box], priors, model, SETTINGS["wmh"])
+    return float(found.mask.sum() * scan.flair.voxel_volume_mm3 / 1000)
+
+
+def rows_of(number: int, model: Model) -> list[dict[str, Any]]:
+    """A row per pair of a head's scans; a pair that cannot be measured is a row without numbers."""
+    rng = np.random.default_rng([SEED, number])
+    head = draw_head(rng)
+    slice_mm = SLICES_MM[number % len(SLICES_MM)]
+    state = draw_state(rng, head, LOADS_CM3[number % len(LOADS_CM3)], keep_load=True)
+    scans = [scan_of(rng, state, slice_mm, extracted=bool(number % 2)) for _ in range(SCANS)]
+    alone = [alone_cm3(scan, model) for scan in scans]
+    rows = []
+    for first, second in combinations(range(SCANS), 2):
+        row: dict[str, Any] = {"head": number, "slice_mm": slice_mm, "true_cm3": state.recipe["wmh_cm3"]}
+        row |= {"alone_first_cm3": alone[first], "alone_second_cm3": alone[second]}
+        try:
+            row |= pair_of((scans[first], scans[second]), model)
+        except (TissueError, ValueError) as problem:
+            print(f"head {number}: {problem}")
+        print(row, flush=True)
+        rows.append(row)
+    return rows
+
+
+def repeats_of(pairs: pd.DataFrame) -> pd.DataFrame:
+    """The scans' own volumes (cm3), a row per head and a column per scan."""
+    heads = pairs.groupby("head")
+    first = heads.alone_first_cm3.agg(["first", "last"])  # pairs are 0-1, 0-2, 1-2
+    return pd.DataFrame({"scan1": first["first"], "scan2": first["last"], "scan3": heads.alone_second_cm3.last()})
+
+
+def measurement_errors(volumes: pd.DataFrame, changes: pd.Series) -> dict[str, float]:
+    """Standard error of measurement by the tables' function of the scans' own volumes, and from the pairs' changes."""
+    pairs = float(np.sqrt((changes**2).mean() / 2))
+    return {"repeats, each by itself": measurement_error(volumes)[0], "pairs, half-way": pairs}
+
+
+def coverage(pairs: pd.DataFrame) -> pd.DataFrame:
+    """What is stated as detectable, in cm3 and in % of the volume, and how many of the pairs change by no more.
+
+    Also for each head from the other heads alone: a cohort's statement is tried on a patient who is not in it.
+    """
+    net = pairs.growth_cm3 - pairs.shrinkage_cm3
+    repeats, head = repeats_of(pairs), pairs["head"]
+    percent = 100 * repeats.div(repeats.mean(axis=1), axis=0)
+    lines = []
+    for unit, volumes, changes in (("cm3", repeats, net), ("%", percent, 100 * net / (pairs.first_cm3 + net / 2))):
+        known, size = changes.notna(), changes.abs()
+        others = {n: measurement_errors(volumes.drop(index=n), changes[head != n]) for n in volumes.index}
+        for source, error in measurement_errors(volumes, changes).items():
+            theirs = DETECTABLE * head.map({n: found[source] for n, found in others.items()})
+            line = {"unit": unit, "error from": source, "SEM": error, "smallest detectable": DETECTABLE * error}
+            line |= {"pairs": int(known.sum()), "mean change": changes.mean(), "largest": size.max()}
+            line["within, %"] = 100 * (size <= DETECTABLE * error)[known].mean()
+            line["within what the other heads state, %"] = 100 * (size <= theirs)[known].mean()
+            lines.append(line)
+    return pd.DataFrame(lines)
+
+
+def report(pairs: pd.DataFrame, drawn: pd.DataFrame, out: Path | None, version: str) -> str:
+    """The page; `out`: the output folder of the workflow's run on the real patient, if there is one."""
+    text = (__doc__ or "").split("\n\n")[2].replace("\n", " ")
+    parts = ["# WMH change where there is none", text, f"Model: {version}.", markdown(coverage(pairs))]
+    parts += [ADVICE, "Each pair:", markdown(pairs.assign(net_cm3=pairs.growth_cm3 - pairs.shrinkage_cm3).round(3))]
+    parts += ["# WMH change that was drawn", DRAWN_TEXT, drawn_table(drawn)]
+    if out:
+        found = agreement(out)
+        rows = pd.DataFrame({"what": list(found), "value": [float(value) for value in found.values()]})
+        head = "# Change of a real patient (Lesjak 2016) beside the published map of it"
+        parts += [head, " ".join((agreement.__doc__ or "").split()), markdown(rows)]
+        parts += [LESIONS_TEXT, markdown(lesion_table(out).reset_index())]
+    return "\n\n".join(parts) + "\n"
+
+
+def kept(path: Path, make: Callable[[], list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """The rows, made once."""
+    if not path.exists():
+        path.write_text(json.dumps(make()))
+    return list(json.loads(path.read_text()))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--heads", type=int, default=7)
+    parser.add_argument("--drawn", type=int, default=3, help="heads with a change that was drawn")
+    parser.add_argument("--model", type=Path, default=ROOT / "resources/wmh_model/model.json")
+    parser.add_argument("--scratch", type=Path, default=Path("build/wmh_change"))
+    parser.add_argument("--out", type=Path, required=True)
+    options = parser.parse_args()
+    options.scratch.mkdir(parents=True, exist_ok=True)
+    model = read_model(options.model)
+    rows, drawn = [], []
+    for number in range(options.heads):
+        rows += kept(options.scratch / f"head{number}.json", lambda n=number: rows_of(n, model))
+    for number in range(options.drawn):
+        drawn += kept(options.scratch / f"drawn{number}.json", lambda n=number: drawn_rows(n, model))
+    out = run_workflow(options.scratch) if FOLDER.is_dir() else None
+    options.out.write_text(report(pd.DataFrame(rows), pd.DataFrame(drawn), out, model.version), encoding="utf-8")
+    print(f"{options.out} written")
+
+
+if __name__ == "__main__":
+    main()
