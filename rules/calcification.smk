@@ -28,7 +28,7 @@ rule map_arteries:
         mem_mb=2000,
         runtime=10,
     params:
-        settings=settings("arteries", "calcification"),
+        settings=settings("arteries.map", "arteries.region", "calcification.threshold"),
         mask_space=lambda wildcards: mask_space(row_of(wildcards)),
         code=code("map_arteries"),
     message:
@@ -58,7 +58,7 @@ rule segment_calcification:
         mem_mb=2000,
         runtime=10,
     params:
-        settings=settings("arteries", "calcification"),
+        settings=settings("arteries.region", "calcification.threshold", "calcification.segment"),
         code=code("segment_calcification"),
     message:
         "segment calcification: sub-{wildcards.subject} ses-{wildcards.session}"
@@ -89,7 +89,7 @@ rule measure_calcification:
         mem_mb=2000,
         runtime=10,
     params:
-        settings=settings("calcification", "severity"),
+        settings=settings("calcification.measure", "calcification.grade", "severity"),
         code=code("measure_calcification"),
     message:
         "measure calcification: sub-{wildcards.subject} ses-{wildcards.session}"

@@ -22,10 +22,7 @@ rule collect_metrics:
         mem_mb=1500,
         runtime=15,
     params:
-        settings={
-            "subjects": CONFIG.subjects,
-            "vessel_wall": CONFIG.vessel_wall.model_dump(include={"culprit_stenosis_percent_min", "ct_mri_days_max"}),
-        },
+        settings=settings("subjects", "vessel_wall.culprit"),
         pairs={subject: list(visits) for subject, visits in PAIRS.items()},
         code=code("collect_metrics"),
     message:

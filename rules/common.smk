@@ -9,7 +9,7 @@ import sys
 from snakemake.exceptions import WorkflowError
 
 from angiolith.runtime.code_digest import code_digest
-from angiolith.core.config import ConfigError, plain, validate
+from angiolith.core.config import ConfigError, plain, settings_of, validate
 from angiolith.core.manifest import (
     IMAGE_COLUMNS,
     REFERENCES,
@@ -100,8 +100,9 @@ def _book_path(kind, rule_name, wildcards, ending):
 
 
 def settings(*sections):
-    """The sections of the configuration that a rule depends on, as one dict of plain values."""
-    return {section: plain(getattr(CONFIG, section)) for section in sections}
+    """The sections of the configuration (dotted) that a rule depends on, as one dict of plain values: Snakemake compares
+    only these. The script makes typed objects of them again (`step_settings`)."""
+    return settings_of(CONFIG, *sections)
 
 
 def code(rule_name):

@@ -99,7 +99,7 @@ def has_small_vessel_images(row):
 
 def is_traced(row):
     """Whether the tool traces the wall in this session: asked for in the configuration, and points are given."""
-    return CONFIG.vessel_wall.trace_wall and row.get("vwi") and row.get("wall_points")
+    return CONFIG.vessel_wall.trace.trace_wall and row.get("vwi") and row.get("wall_points")
 
 
 def where_drawn(source):

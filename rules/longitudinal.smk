@@ -43,7 +43,7 @@ rule measure_change:
         mem_mb=3000,
         runtime=15,
     params:
-        settings=settings("wmh", "change", "microbleeds", "registration"),
+        settings=settings("change", "registration.rigid", "wmh.segment", "wmh.measure", "microbleeds.detect"),
         sessions=lambda wildcards: list(PAIRS[wildcards.subject]),
         acq_times=lambda wildcards: [row.get("acq_time") for row in visit_rows(wildcards)],
         references=lambda wildcards: [row.reference for row in visit_rows(wildcards)],

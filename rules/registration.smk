@@ -17,7 +17,7 @@ rule register_ct_to_mri:
         mem_mb=3000,
         runtime=15,
     params:
-        settings=settings("registration"),
+        settings=settings("registration.rigid"),
         code=code("register_ct_to_mri"),
     message:
         "register CT to {wildcards.reference}: sub-{wildcards.subject} ses-{wildcards.session}"
@@ -44,7 +44,7 @@ rule register_mri_contrasts:
         mem_mb=3000,
         runtime=15,
     params:
-        settings=settings("registration"),
+        settings=settings("registration.rigid"),
         code=code("register_mri_contrasts"),
     message:
         "register {wildcards.contrast} to {wildcards.reference}: sub-{wildcards.subject} ses-{wildcards.session}"
@@ -72,7 +72,7 @@ rule register_mri_to_template:
         mem_mb=3000,
         runtime=20,
     params:
-        settings=settings("registration"),
+        settings=settings("registration.rigid", "registration.template"),
         code=code("register_mri_to_template"),
     message:
         "register {wildcards.reference} to the template: sub-{wildcards.subject} ses-{wildcards.session}"
@@ -100,7 +100,7 @@ rule check_registration:
         mem_mb=2000,
         runtime=5,
     params:
-        settings=settings("registration"),
+        settings=settings("registration.review"),
         code=code("check_registration"),
     message:
         "check the CT's registration: sub-{wildcards.subject} ses-{wildcards.session}"

@@ -107,7 +107,7 @@ rule export_session:
     params:
         pictures=list(QC_PICTURES),
         volumes=list(VIEWER_IMAGES),
-        settings={"viewer_voxel_mm": CONFIG.report.viewer_voxel_mm},
+        settings=settings("report.volumes"),
         code=code("export_session"),
     message:
         "export to the report: sub-{wildcards.subject} ses-{wildcards.session}"

@@ -26,7 +26,7 @@ rule segment_wmh:
         mem_mb=2500,
         runtime=10,
     params:
-        settings=settings("wmh", "wmh_tool"),
+        settings=settings("wmh.segment", "wmh_tool"),
         code=code("segment_wmh"),
     message:
         "segment white matter hyperintensities: sub-{wildcards.subject} ses-{wildcards.session}"
@@ -63,7 +63,7 @@ rule detect_microbleeds:
         mem_mb=2500,
         runtime=10,
     params:
-        settings=settings("microbleeds"),
+        settings=settings("microbleeds.detect"),
         code=code("detect_microbleeds"),
     message:
         "detect microbleeds: sub-{wildcards.subject} ses-{wildcards.session}"
@@ -96,7 +96,7 @@ rule detect_lacunes:
         mem_mb=2500,
         runtime=10,
     params:
-        settings=settings("lacunes"),
+        settings=settings("lacunes.detect"),
         code=code("detect_lacunes"),
     message:
         "detect lacunes: sub-{wildcards.subject} ses-{wildcards.session}"
@@ -127,7 +127,7 @@ rule measure_wmh:
         mem_mb=1500,
         runtime=5,
     params:
-        settings=settings("wmh"),
+        settings=settings("wmh.measure", "wmh.grade", "wmh.review", "microbleeds.review", "lacunes.review"),
         code=code("measure_wmh"),
     message:
         "measure white matter hyperintensities: sub-{wildcards.subject} ses-{wildcards.session}"

@@ -17,7 +17,7 @@ rule trace_wall:
         mem_mb=2000,
         runtime=20,
     params:
-        settings=settings("vessel_wall"),
+        settings=settings("vessel_wall.trace"),
         code=code("trace_wall"),
     message:
         "trace wall: sub-{wildcards.subject} ses-{wildcards.session}"
@@ -58,7 +58,7 @@ rule measure_plaque:
         mem_mb=2500,
         runtime=10,
     params:
-        settings=settings("vessel_wall"),
+        settings=settings("vessel_wall.measure", "vessel_wall.grade", "vessel_wall.consensus"),
         code=code("measure_plaque"),
     message:
         "measure plaque: sub-{wildcards.subject} ses-{wildcards.session}"

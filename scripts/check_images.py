@@ -5,11 +5,13 @@ from pathlib import Path
 from angiolith.core.image_checks import check_image, note_copies
 from angiolith.core.images import ImageError, read_image
 from angiolith.core.names import beside
+from angiolith.core.settings.check_images import CheckImagesSettings
+from angiolith.core.settings.section import step_settings
 from angiolith.core.tables import FAILED, OK, join_reasons, read_json, worst_status, write_json
 from angiolith.runtime.job import run
 
 
-def check_file(column: str, path: str, settings: dict) -> dict:
+def check_file(column: str, path: str, settings: CheckImagesSettings) -> dict:
     """Check one file; a file that cannot be read is a row that says why."""
     try:
         image = read_image(path)
@@ -34,7 +36,7 @@ def read_sidecar(path: Path) -> tuple[dict, list[str]]:
 
 
 def main(snakemake):
-    settings = snakemake.params.settings["check_images"]
+    settings = step_settings(snakemake.params.settings, CheckImagesSettings)
     images = {column: check_file(column, path, settings) for column, path in snakemake.params.columns.items()}
     note_copies(images)
     content = {

@@ -19,6 +19,8 @@ from angiolith.cohort.collect import (
 from angiolith.cohort.image_status import image_status
 from angiolith.cohort.ratings import ratings_table
 from angiolith.cohort.review import judged, judged_changes, picture_keys, read_review, taken_out, without_calcium
+from angiolith.core.settings.section import step_settings
+from angiolith.core.settings.vessel_wall import CulpritSettings
 from angiolith.core.tables import read_json, read_tsv, write_tsv
 from angiolith.runtime.job import run, tell
 
@@ -86,7 +88,7 @@ def main(snakemake):
             changes=tables["changes"],
             images=images,
         )
-        criteria = snakemake.params.settings["vessel_wall"]
+        criteria = step_settings(snakemake.params.settings, CulpritSettings)
         return patients, lesions_table(manifest, patients, tables["vessel wall"], tables["calcium"], criteria)
 
     patients, lesions = clinical.fit(lambda: cohort(measured))

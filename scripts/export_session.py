@@ -3,6 +3,8 @@
 import numpy as np
 
 from angiolith.core.images import matrix_ras, moved, read_ct, read_image, read_transform
+from angiolith.core.settings.report import ReportVolumeSettings
+from angiolith.core.settings.section import step_settings
 from angiolith.core.tables import copy_file, read_json, read_tsv, was_made, write_not_made
 from angiolith.pictures.windows import CT_WINDOW_HU, window_of
 from angiolith.registration.job import refusal
@@ -116,7 +118,13 @@ def main(snakemake):
         copy_file(given[f"{name}_picture"], snakemake.output[name])
     for column in snakemake.params.volumes:
         key = f"sub-{keys.subject}_ses-{keys.session}_{column}"
-        export_volume(given, column, key, snakemake.output[column], snakemake.params.settings["viewer_voxel_mm"])
+        export_volume(
+            given,
+            column,
+            key,
+            snakemake.output[column],
+            step_settings(snakemake.params.settings, ReportVolumeSettings).viewer_voxel_mm,
+        )
 
 
 if __name__ == "__main__":

@@ -15,6 +15,9 @@ from angiolith.core.images import (
     read_transform,
     write_image,
 )
+from angiolith.core.settings.arteries import ArteryMapSettings, ArteryRegionSettings
+from angiolith.core.settings.calcification import CalciumThresholdSettings
+from angiolith.core.settings.section import step_settings
 from angiolith.core.tables import (
     FAILED,
     join_reasons,
@@ -48,8 +51,10 @@ def main(snakemake):
     write_tsv(to_table(found.lines.values()), out.centrelines)
 
 
-def place(ct, files, mask_space, settings):
+def place(ct, files, mask_space, given):
     """The arteries of one session; what could not be used is told in their reason."""
+    settings, region = step_settings(given, ArteryMapSettings), step_settings(given, ArteryRegionSettings)
+    threshold = step_settings(given, CalciumThresholdSettings)
     tell, atlas, traced = [], [], None
     registration = read_json(files.registration)
     # a transform that was made may still have been judged wrong
@@ -72,11 +77,11 @@ def place(ct, files, mask_space, settings):
         tell.append(told)
     if traced is None and files.get("angio"):
         way = way_from_ct(to_ct, files.get("angio_to_reference"))
-        make = lambda image: traced_from_angio(image, way, atlas, settings["arteries"])  # noqa: E731
+        make = lambda image: traced_from_angio(image, way, atlas, settings, region)  # noqa: E731
         traced, told = use("angiogram", files.angio, way, make)
         tell.append(told)
     mri = read_image(files.mri).placed(matrix_ras(to_ct)) if files.get("mri") and to_ct is not None else None
-    return map_arteries(ct, traced, atlas, settings["arteries"], settings["calcification"], tell, mri)
+    return map_arteries(ct, traced, atlas, settings, region, threshold, tell, mri)
 
 
 def use(what, path, way, make):

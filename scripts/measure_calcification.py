@@ -13,12 +13,18 @@ from angiolith.calcification.measure import (
     refused,
 )
 from angiolith.core.images import read_ct, read_image, require_same_grid
+from angiolith.core.settings.calcification import (
+    CalcificationGradeSettings,
+    CalcificationMeasureSettings,
+    SeveritySettings,
+)
+from angiolith.core.settings.section import step_settings
 from angiolith.core.tables import OK, REVIEW, join_reasons, read_json, read_tsv, was_made, write_tsv
 from angiolith.runtime.job import run
 
 
 def main(snakemake):
-    settings, out = snakemake.params.settings, snakemake.output
+    out = snakemake.output
     who = (snakemake.wildcards.subject, snakemake.wildcards.session)
     facts = read_json(snakemake.input.facts)
     if not was_made(snakemake.input.lesions):
@@ -35,11 +41,17 @@ def main(snakemake):
     lines = from_table(read_tsv(snakemake.input.centrelines))
     sources = {(row.artery, row.side): row.source for row in read_tsv(snakemake.input.lookup).itertuples()}
     contact = {int(label): fact["bone_contact_share"] for label, fact in facts["lesions"].items()}
-    calcification = settings["calcification"] | {"hu_min": facts["hu_min"]}  # the threshold that was really used
+    settings = step_settings(snakemake.params.settings, CalcificationMeasureSettings)
+    grades = step_settings(snakemake.params.settings, CalcificationGradeSettings)
+    hu_min = facts["hu_min"]  # the threshold that was really used
     region = region.with_data(region.data.astype(np.uint8))
     slice_mm = facts["slice_thickness_mm"]
-    lesions = measure_lesions(ct, labels.data.astype(np.uint16), region.data, lines, contact, calcification, slice_mm)
-    arteries = measure_arteries(lesions, lines, sources, region, settings["severity"])
+    lesions = measure_lesions(
+        ct, labels.data.astype(np.uint16), region.data, lines, contact, hu_min, settings, grades, slice_mm
+    )
+    arteries = measure_arteries(
+        lesions, lines, sources, region, step_settings(snakemake.params.settings, SeveritySettings)
+    )
     patient = measure_patient(arteries)
     if facts["status"] == REVIEW and patient["status"] == OK:
         patient["status"] = REVIEW

@@ -5,6 +5,8 @@ import pandas as pd
 
 from angiolith.core.images import bounding_box, crop, matrix_ras, read_ct, read_image, read_transform
 from angiolith.core.manifest_checks import WALL_READERS
+from angiolith.core.settings.section import step_settings
+from angiolith.core.settings.vessel_wall import WallConsensusSettings, WallGradeSettings, WallMeasureSettings
 from angiolith.core.tables import FAILED, MISSING, read_json, read_tsv, was_made, write_tsv
 from angiolith.registration.job import refusal
 from angiolith.runtime.job import run
@@ -90,7 +92,7 @@ def read_post_contrast(given, checks):
     return PostContrast(read_image(given["vwi_ce"]), start)
 
 
-def measure(given, settings):
+def measure(given, settings, grades):
     """Rows of the plaque table and of the contour table for what the session has."""
     paths = {reader: given[f"wall_{reader}"] for reader in WALL_READERS if given.get(f"wall_{reader}")}
     if not given.get("vwi") or not (paths or given.get("wall_tool")):
@@ -106,16 +108,21 @@ def measure(given, settings):
         made = was_made(given["wall_tool"])
         drawings[TOOL] = drawing_of(given["wall_tool"], vwi) if made else read_json(given["wall_tool_facts"])["reason"]
     post = read_post_contrast(given, checks)
-    return measure_session(vwi, drawings, read_ct_side(given), post, settings)
+    return measure_session(vwi, drawings, read_ct_side(given), post, settings, grades)
 
 
 def main(snakemake):
     given = dict(snakemake.input.items())
-    rows, outlines = measure(given, snakemake.params.settings["vessel_wall"])
+    settings, grades = (
+        step_settings(snakemake.params.settings, WallMeasureSettings),
+        step_settings(snakemake.params.settings, WallGradeSettings),
+    )
+    rows, outlines = measure(given, settings, grades)
     keys = (snakemake.wildcards.subject, snakemake.wildcards.session)
     plaques = plaque_table(rows, *keys)
     write_tsv(plaques, snakemake.output.metrics)
-    write_tsv(consensus(plaques, snakemake.params.settings["vessel_wall"]), snakemake.output.consensus)
+    common = consensus(plaques, step_settings(snakemake.params.settings, WallConsensusSettings), grades)
+    write_tsv(common, snakemake.output.consensus)
     write_tsv(pd.DataFrame(outlines, columns=OUTLINE_COLUMNS), snakemake.output.contours)
 
 

@@ -2,6 +2,8 @@
 
 from angiolith.brain.template import register_to_template
 from angiolith.core.images import read_ct, read_image, write_image, write_transform
+from angiolith.core.settings.registration import RigidSettings, TemplateReviewSettings
+from angiolith.core.settings.section import step_settings
 from angiolith.core.tables import FAILED, read_json, write_json, write_not_made
 from angiolith.registration.job import refusal
 from angiolith.runtime.job import run
@@ -13,7 +15,9 @@ def main(snakemake):
     if not reason:
         image = (read_ct if reference == "ct" else read_image)(snakemake.input.reference)
         try:
-            result = register_to_template(image, reference == "ct", snakemake.params.settings["registration"])
+            settings = snakemake.params.settings
+            rigid, limits = step_settings(settings, RigidSettings), step_settings(settings, TemplateReviewSettings)
+            result = register_to_template(image, reference == "ct", rigid, limits)
             reason = (result.reason or "") if result.status == FAILED else ""
         except ValueError as error:
             reason = str(error)

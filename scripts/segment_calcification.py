@@ -7,6 +7,9 @@ from angiolith.arteries.names import LABELS
 from angiolith.calcification.scoring import slice_step_mm
 from angiolith.calcification.segment import find_lesions
 from angiolith.core.images import read_ct, read_image, require_same_grid, write_image
+from angiolith.core.settings.arteries import ArteryRegionSettings
+from angiolith.core.settings.calcification import CalcificationSegmentSettings, CalciumThresholdSettings
+from angiolith.core.settings.section import step_settings
 from angiolith.core.tables import (
     FAILED,
     OK,
@@ -22,12 +25,12 @@ from angiolith.runtime.job import run
 
 
 def main(snakemake):
-    settings = snakemake.params.settings
+    threshold = step_settings(snakemake.params.settings, CalciumThresholdSettings)
     arteries, ct_check = read_json(snakemake.input.arteries_facts), read_json(snakemake.input.checks)["images"]["ct"]
     facts = {
         "status": FAILED,
         "reason": arteries["reason"],
-        "hu_min": settings["calcification"]["hu_min"],
+        "hu_min": threshold.hu_min,
         "lesions": {},
     }
     if not was_made(snakemake.input.arteries):
@@ -42,8 +45,9 @@ def main(snakemake):
         region.data.astype(np.uint8),
         list(lines.values()),
         np.nan if arteries["lumen_hu"] is None else arteries["lumen_hu"],
-        settings["calcification"],
-        settings["arteries"]["wall_margin_mm"],
+        threshold,
+        step_settings(snakemake.params.settings, CalcificationSegmentSettings),
+        step_settings(snakemake.params.settings, ArteryRegionSettings).wall_margin_mm,
     )
     facts |= {
         "hu_min": found.hu_min,

@@ -5,6 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from angiolith.core.images import read_image, write_image
+from angiolith.core.settings.section import step_settings
+from angiolith.core.settings.vessel_wall import WallTraceSettings
 from angiolith.core.tables import FAILED, REVIEW, read_json, write_json, write_not_made
 from angiolith.registration.job import refusal
 from angiolith.runtime.job import run
@@ -20,7 +22,7 @@ def main(snakemake):
         if problem:
             raise DrawingError(problem)
         points = read_points(Path(given.points))
-        labels = trace(read_image(given.vwi), points, snakemake.params.settings["vessel_wall"])
+        labels = trace(read_image(given.vwi), points, step_settings(snakemake.params.settings, WallTraceSettings))
         write_image(np.asarray(labels.data), labels.affine, made.labels)
         facts = {"status": REVIEW, "reason": "traced by the tool: look at the contours"}
     except DrawingError as error:

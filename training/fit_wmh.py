@@ -17,8 +17,8 @@ import numpy as np
 from scipy import ndimage
 from sklearn.linear_model import LogisticRegression
 
-from angiolith.core.config import Config, plain
 from angiolith.core.images import Image, bounding_box, crop
+from angiolith.core.settings.wmh import WmhSegmentSettings
 from angiolith.small_vessel.tissues import TissueError
 from angiolith.small_vessel.wmh.posterior import FEATURES, features_of
 from angiolith.small_vessel.wmh.segment import place_of, prepare_brain
@@ -56,7 +56,7 @@ def samples_of(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
     Every voxel of the grid draws a lot and the lowest are taken: a voxel that belongs to a kind or not by the last
     digit of a grey value changes nothing in who else is taken.
     """
-    settings = plain(Config().wmh)
+    settings = WmhSegmentSettings()
     with np.load(path) as file:
         image = Image(file["flair"], file["affine"])
         priors = {name: file[name].astype(np.float32) for name in PRIORS}

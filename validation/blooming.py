@@ -18,11 +18,11 @@ import pandas as pd
 from scipy import ndimage
 
 from angiolith.calcification.geometry import measure_geometry
-from angiolith.core.config import Config, plain
+from angiolith.core.settings.calcification import CalcificationMeasureSettings, CalciumThresholdSettings
 from tests.unit.calcified_tube import Plaque, axes_along, draw, grid_affine, straight_line
 from validation.compare import markdown
 
-SETTINGS = plain(Config().calcification)
+HU_MIN, SETTINGS = CalciumThresholdSettings().hu_min, CalcificationMeasureSettings()
 RADIUS_MM, OUTER_MM, PIXEL_MM = 2.3, 2.9, 0.46
 DIRECTIONS, TURNS_DEG = ((0, 0, 1), (0.5, 0.3, 0.8), (1, 0.3, 0.2)), (0.0, 7.0, 15.0)
 
@@ -59,12 +59,12 @@ def measured(scan: Scan) -> dict[str, float]:
     for direction, turn_deg in product(DIRECTIONS, TURNS_DEG):
         affine, axes = grid_affine(voxel_mm, shape, turn_deg), axes_along(np.array(direction))
         ct = draw([plaque], axes, RADIUS_MM, affine, shape, blur_mm=scan.blur_mm)
-        pieces, count = ndimage.label(ct >= SETTINGS["hu_min"], np.ones((3, 3, 3)))
+        pieces, count = ndimage.label(ct >= HU_MIN, np.ones((3, 3, 3)))
         if not count:
             rows.append(dict.fromkeys(("at_130", "half_max", "mean_hu", "max_hu"), np.nan))
             continue
         lesion = pieces == np.bincount(pieces.ravel())[1:].argmax() + 1
-        geometry = measure_geometry(ct, affine, lesion, straight_line(axes, RADIUS_MM), SETTINGS)
+        geometry = measure_geometry(ct, affine, lesion, straight_line(axes, RADIUS_MM), HU_MIN, SETTINGS)
         rows.append(
             {
                 "at_130": lesion.sum() * np.prod(voxel_mm) / plaque.volume_mm3,

@@ -82,7 +82,7 @@ def measure_session(run: Path, work: Path, row: pd.Series, modes: list[str]) -> 
     }
     images = {"ct": bids / f"ct/{name}_ct.nii.gz", "T1w": bids / f"anat/{name}_T1w.nii.gz"}
     way["checks"].parent.mkdir(parents=True, exist_ok=True)
-    checks = {key: check_file(key, str(path), settings["check_images"]) for key, path in images.items()}
+    checks = {key: check_file(key, str(path), Config().check_images) for key, path in images.items()}
     write_json({"images": checks}, way["checks"])
 
     def job(script, inputs, outputs):  # type: ignore[no-untyped-def]
@@ -156,7 +156,7 @@ def usable_sessions(run: Path) -> pd.DataFrame:
 def miss_reasons(run: Path, results: Path, sessions: pd.DataFrame) -> pd.DataFrame:
     """Why true lesions were missed and what was found beside them; n by kind and artery."""
     truth, rows = table(run / "truth/calcifications.tsv"), []
-    smallest = plain(Config())["calcification"]["lesion_volume_mm3_min"]
+    smallest = Config().calcification.segment.lesion_volume_mm3_min
     for _, row in sessions.iterrows():
         name = f"sub-{row.subject}_ses-{row.session}"
         true, found, region, artery = around_labels(

@@ -20,7 +20,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.special import gamma
 
 from angiolith.calcification.scoring import kockelkoren
-from angiolith.core.config import Config, plain
+from angiolith.core.config import Config
 from angiolith.core.images import map_points, read_transform
 
 KEYS = ["subject", "session"]
@@ -317,11 +317,11 @@ def lesion_lines(pairs: pd.DataFrame) -> Iterator[dict[str, object]]:
 
 def true_pattern(lesion: pd.Series) -> str:
     """The pattern that a drawn plaque's true values score; its face is a superellipse of the fourth degree."""
-    points = plain(Config())["calcification"]["kockelkoren"]
+    points = Config().calcification.grade.kockelkoren
     filled_share = gamma(1.25) ** 2 / gamma(1.5)
     layer_mm = np.radians(lesion.true_arc_deg) * lesion.true_lumen_radius_mm
-    even = layer_mm >= points["layer_width_min"] * lesion.true_thickness_mm
-    even &= filled_share >= points["filled_share_min"]
+    even = layer_mm >= points.layer_width_min * lesion.true_thickness_mm
+    even &= filled_share >= points.filled_share_min
     return kockelkoren(lesion.true_arc_deg, lesion.true_length_mm, lesion.true_thickness_mm, bool(even), points)[1]
 
 

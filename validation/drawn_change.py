@@ -13,7 +13,7 @@ import pandas as pd
 from scipy import ndimage
 
 from angiolith.change.half_way import Visit, half_of, half_way_grid, symmetric_motion, wmh_pair
-from angiolith.core.config import Config, plain
+from angiolith.change.inputs import ChangeStepSettings
 from angiolith.core.distance import NEIGHBOURS_26
 from angiolith.core.images import Image, bounding_box, crop, linear_transform, resample
 from angiolith.registration.rigid import register_both_ways
@@ -23,7 +23,7 @@ from phantoms.geometry import Grid
 from training.flairs import Scan, draw_change, draw_head, scan_of
 from validation.compare import markdown
 
-SETTINGS = {name: plain(getattr(Config(), name)) for name in ("wmh", "change", "registration")}
+SETTINGS = ChangeStepSettings()
 NAMES = ("wm", "gm", "ventricles")
 SEED = 6207  # neither the training's nor that of the other validations
 LOADS_CM3 = (10.0, 3.0, 25.0)
@@ -51,10 +51,10 @@ class HalfWay:
 def half_way(scans: tuple[Scan, Scan]) -> HalfWay:
     """Two scans as two visits, brought half-way as the workflow does it."""
     flairs = [scan.flair for scan in scans]
-    motion, gap_mm = symmetric_motion(*register_both_ways(flairs[0], flairs[1], SETTINGS["registration"]))
+    motion, gap_mm = symmetric_motion(*register_both_ways(flairs[0], flairs[1], SETTINGS.rigid))
     half = half_of(motion)
     ways = half, np.linalg.inv(half)
-    grid = half_way_grid(flairs, ways, SETTINGS["change"]["half_way_voxel_mm"])
+    grid = half_way_grid(flairs, ways, SETTINGS.change.half_way_voxel_mm)
     back = [linear_transform(np.linalg.inv(way)) for way in ways]
 
     def placed(array: np.ndarray, number: int, on: Image) -> np.ndarray:
@@ -87,8 +87,8 @@ def drawn_rows(number: int, model: Model) -> list[dict[str, Any]]:
         head.on_grid(state.wmh, Grid(shape, affine), way @ scan.pose) >= 0.5
         for state, scan, way in zip(states, (first, second), pair.ways, strict=True)
     ]
-    masks = wmh_pair(pair.visits, model, SETTINGS["wmh"], SETTINGS["change"]["difference_sd_min"]).masks
-    others = wmh_pair(pair.visits[::-1], model, SETTINGS["wmh"], SETTINGS["change"]["difference_sd_min"]).masks[::-1]
+    masks = wmh_pair(pair.visits, model, SETTINGS.wmh, SETTINGS.change.difference_sd_min).masks
+    others = wmh_pair(pair.visits[::-1], model, SETTINGS.wmh, SETTINGS.change.difference_sd_min).masks[::-1]
     voxel_cm3 = pair.grid.voxel_volume_mm3 / 1000
     head_row = {"head": number, "slice_mm": slice_mm, "mirrored": bool(np.array_equal(masks, others))}
     rows = []

@@ -48,7 +48,7 @@ UNSURE = ("logs", "benchmarks")  # times
 DATED = ("ro-crate-metadata.json", "audit/.hashes.json")
 ANALYSES = """
 printed_tables: {theirs: printed.yaml}
-vessel_wall: {trace_wall: true}
+vessel_wall: {trace: {trace_wall: true}}
 analyses:
   mine:
     kind: severity

@@ -12,15 +12,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from angiolith.core.config import VesselWallSettings
 from angiolith.core.images import Image
+from angiolith.core.settings.vessel_wall import WallGradeSettings, WallMeasureSettings
 from angiolith.vessel_wall import drawing
 from angiolith.vessel_wall.drawing import DrawingError
 from angiolith.vessel_wall.metrics import Reference, measure_segment, reference_metrics, wall_metrics
 from validation.compare import markdown
 from validation.tubes import DIRECTIONS, Tube, draw
 
-SETTINGS = VesselWallSettings().model_dump()
+SETTINGS, GRADES = WallMeasureSettings(), WallGradeSettings()
 STUDY_MM = (0.35, 0.35, 0.55)  # acquired at 0.7 x 0.7 x 1.1 mm, reconstructed on half the grid
 GRIDS_MM = {
     "0.25 x 0.25 x 0.25": (0.25,) * 3,
@@ -58,10 +58,10 @@ def measured(tube: Tube, voxel_mm, direction: str, seed: int) -> dict[str, objec
         if len(pieces) != 1 or pieces[0].segment is None:
             raise DrawingError("; ".join(piece.reason for piece in pieces))
         lesion = measure_segment(pieces[0].segment, SETTINGS)
-        row |= wall_metrics(lesion, SETTINGS)
+        row |= wall_metrics(lesion, SETTINGS, GRADES)
         for piece in drawing.pieces(labels, 3, 4):
             row |= reference_metrics(
-                lesion, Reference(measure_segment(piece.segment, SETTINGS), "distal", None, 0.0), SETTINGS
+                lesion, Reference(measure_segment(piece.segment, SETTINGS), "distal", None, 0.0), GRADES
             )
     except DrawingError as error:
         row["problem"] = str(error)

@@ -17,16 +17,16 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import yaml
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
 from angiolith.core.images import HU_AIR, Image, ImageError, map_points, read_image, remove_shear
+from angiolith.core.settings.registration import RegistrationReviewSettings, RigidSettings
 from angiolith.registration.rigid import alignment_measures, register_rigid
 from scripts.check_registration import judge
 from validation.compare import markdown
 
-SETTINGS = yaml.safe_load((Path(__file__).parents[1] / "config/config.yaml").read_text())["registration"]
+SETTINGS, LIMITS = RigidSettings(), RegistrationReviewSettings()
 TARGETS = {"T1w": "anat", "FLAIR": "anat", "swi": "anat", "vwi": "vwi"}
 MISSING = ("none", "top", "bottom", "left", "right")
 ABOUT = (
@@ -200,7 +200,7 @@ def run_case(run: Path, case: Case) -> dict[str, object]:
     row["cpu_s"] = time.process_time() - started
     error = np.linalg.norm(map_points(result.transform, points) - (points @ truth[:3, :3].T + truth[:3, 3]), axis=1)
     measures = alignment_measures(ct, mri, result.transform)
-    judged, why = judge(measures, SETTINGS)
+    judged, why = judge(measures, LIMITS)
     failed = "failed" in (result.status, judged)
     reasons = "; ".join(filter(None, (result.reason, why)))
     row |= {"mean_mm": error.mean(), "max_mm": error.max(), "spread_mm": result.restart_spread_mm, **measures}

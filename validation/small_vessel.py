@@ -28,9 +28,10 @@ import SimpleITK as sitk
 from scipy import ndimage
 
 from angiolith.brain.template import register_to_template
-from angiolith.core.config import Config, plain
 from angiolith.core.distance import NEIGHBOURS_26
 from angiolith.core.images import Image, bounding_box, crop, read_image, resample
+from angiolith.core.settings.registration import RigidSettings, TemplateReviewSettings
+from angiolith.core.settings.wmh import WmhSegmentSettings
 from angiolith.core.tables import FAILED
 from angiolith.registration.rigid import register_rigid
 from angiolith.small_vessel.tissues import TissueError, onto, template_prior
@@ -42,7 +43,7 @@ from training.flairs import draw_head, draw_state, scan_of
 from validation.compare import markdown
 from validation.implants import Case, thicker, with_lesions
 
-SETTINGS = {name: plain(getattr(Config(), name)) for name in ("wmh", "registration")}
+WMH, RIGID, TEMPLATE = WmhSegmentSettings(), RigidSettings(), TemplateReviewSettings()
 NAMES = ("wm", "gm", "ventricles")
 SEED = 4022  # neither the training's (7) nor that of the heads that settings were chosen on (4021)
 RANDOM_LOADS_CM3 = (1, 4, 16, 64, 128)
@@ -59,10 +60,10 @@ def registered(flair_path: Path, t1w_path: Path | None, truth_path: Path) -> Cas
     """
     flair = read_image(flair_path)
     reference = read_image(t1w_path) if t1w_path else flair
-    template = register_to_template(reference, False, SETTINGS["registration"])
+    template = register_to_template(reference, False, RIGID, TEMPLATE)
     to_reference = sitk.Transform(3, sitk.sitkIdentity)
     if t1w_path:
-        rigid = register_rigid(reference, flair, SETTINGS["registration"])
+        rigid = register_rigid(reference, flair, RIGID)
         if rigid.status == FAILED:
             raise ValueError(rigid.reason)
         to_reference = rigid.transform.GetInverse()
@@ -156,9 +157,9 @@ def row_of(case: Case, model: Model) -> dict[str, Any]:
     voxel_cm3 = flair.voxel_volume_mm3 / 1000
     row = {"slice_mm": float(flair.voxel_mm.max()), "true_cm3": float(truth.sum() * voxel_cm3)}
     try:
-        found = segment_wmh(flair, brain, priors, model, SETTINGS["wmh"])
+        found = segment_wmh(flair, brain, priors, model, WMH)
         mask, row["reason"] = found.mask, found.reason
-        level = prepare_brain(flair, brain, priors, SETTINGS["wmh"]).flair.data
+        level = prepare_brain(flair, brain, priors, WMH).flair.data
     except TissueError as problem:  # counts as nothing found
         mask, row["reason"], level = np.zeros(truth.shape, bool), str(problem), flair.data
     row |= {"dice": dice(mask, truth), "oracle_dice": oracle_dice(level, brain, truth)}

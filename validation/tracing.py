@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from angiolith.core.config import VesselWallSettings
 from angiolith.core.images import Image
+from angiolith.core.settings.vessel_wall import WallGradeSettings, WallMeasureSettings, WallTraceSettings
 from angiolith.vessel_wall import drawing
 from angiolith.vessel_wall.metrics import measure_segment, wall_metrics
 from angiolith.vessel_wall.parts import DrawingError
@@ -22,7 +22,7 @@ from validation.compare import markdown
 from validation.tubes import Tube
 from validation.wall_mri import wall_mri
 
-SETTINGS = VesselWallSettings().model_dump()
+SETTINGS, GRADES = WallMeasureSettings(), WallGradeSettings()
 AREAS = ("lumen_area_mm2", "outer_wall_area_mm2", "wall_area_mm2")
 WALLS = ("max_wall_mm", "min_wall_mm")
 DEVELOPED, HELD_OUT = range(2000, 2008), range(3000, 3024)
@@ -40,11 +40,11 @@ def measured(seed: int) -> dict[str, float]:
     row = {"seed": seed, "voxel": voxel_mm, "stenosis": 100 * stenosis, "problem": ""}
     row |= {f"true_{name}": value for name, value in tube.truth.items()}
     try:
-        labels = trace(Image(data, affine), [(None, axis[[2, -3]])], SETTINGS)
+        labels = trace(Image(data, affine), [(None, axis[[2, -3]])], WallTraceSettings())
         (piece,) = drawing.pieces(labels, 1, 2)
         if piece.segment is None:
             raise DrawingError(piece.reason)
-        return row | wall_metrics(measure_segment(piece.segment, SETTINGS), SETTINGS)
+        return row | wall_metrics(measure_segment(piece.segment, SETTINGS), SETTINGS, GRADES)
     except (DrawingError, ValueError) as error:
         return row | {"problem": str(error)}
 

@@ -49,7 +49,7 @@ DETECTABLE = 1.96 * np.sqrt(2)  # times the standard error of measurement
 def pair_of(scans: tuple[Scan, Scan], model: Model) -> dict[str, float]:
     """Volumes, growth and shrinkage (cm3) of two scans taken as two visits."""
     pair = half_way(scans)
-    masks = wmh_pair(pair.visits, model, SETTINGS["wmh"], SETTINGS["change"]["difference_sd_min"]).masks
+    masks = wmh_pair(pair.visits, model, SETTINGS.wmh, SETTINGS.change.difference_sd_min).masks
     voxel_mm3 = pair.grid.voxel_volume_mm3
     growth, shrinkage = growth_and_shrinkage_cm3(masks[0], masks[1], voxel_mm3)
     first_cm3 = float(masks[0].sum() * voxel_mm3 / 1000)
@@ -60,7 +60,7 @@ def alone_cm3(scan: Scan, model: Model) -> float:
     """Volume of a scan segmented by itself."""
     box = bounding_box(scan.brain)
     priors = {name: scan.priors[name][box] for name in NAMES}
-    found = segment_wmh(crop(scan.flair, box), scan.brain[box], priors, model, SETTINGS["wmh"])
+    found = segment_wmh(crop(scan.flair, box), scan.brain[box], priors, model, SETTINGS.wmh)
     return float(found.mask.sum() * scan.flair.voxel_volume_mm3 / 1000)
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,6 +16,8 @@ from angiolith.arteries.masks import canonical_labels, centrelines_of_labels, se
 from angiolith.arteries.names import ARTERIES, INDEX, label_names
 from angiolith.arteries.refine import refine
 from angiolith.core.images import Image, map_points, resample
+from angiolith.core.settings.arteries import ArteryMapSettings, ArteryRegionSettings
+from angiolith.core.settings.calcification import CalciumThresholdSettings
 from angiolith.core.tables import FAILED, OK, REVIEW, join_reasons
 
 USER, ANGIO, ATLAS = "user", "angio", "atlas"
@@ -71,13 +72,17 @@ def traced_from_mask(
 
 
 def traced_from_angio(
-    angio: Image, from_ct: sitk.Transform, atlas_lines: list[Centreline], settings: Mapping[str, Any]
+    angio: Image,
+    from_ct: sitk.Transform,
+    atlas_lines: list[Centreline],
+    settings: ArteryMapSettings,
+    region: ArteryRegionSettings,
 ) -> tuple[Traced | None, str | None]:
     """The vessels of a time-of-flight angiogram as traced arteries, and what to tell. None if none shows."""
     if float(angio.data.min()) < -200:
         return None, "the angiogram is a CT angiogram: its arteries are not segmented here, give a mask of them"
     there = [line.moved(map_points(from_ct, line.points)) for line in atlas_lines]
-    labels = segment_angio(angio, there, settings)
+    labels = segment_angio(angio, there, settings, region)
     if not labels.any():
         return None, "no artery stands out on the angiogram"
     return Traced(angio.with_data(labels), from_ct, ANGIO), None
@@ -87,16 +92,17 @@ def map_arteries(
     ct: Image,
     traced: Traced | None,
     atlas_lines: list[Centreline],
-    settings: Mapping[str, Any],
-    calcification: Mapping[str, Any],
+    settings: ArteryMapSettings,
+    region: ArteryRegionSettings,
+    threshold: CalciumThresholdSettings,
     tell: Sequence[str | None],
     mri: Image | None = None,
 ) -> Arteries:
     """Region and centrelines on the CT, from traced arteries where there are any, completed from the atlas.
 
-    atlas_lines: the atlas in the CT's space, empty where there is no way from the template; settings: section
-    `arteries`; calcification: section `calcification`; tell: reasons to hand on; mri: an MR image placed in the CT's
-    space, on which the atlas's lines are fitted too. Status failed without any artery.
+    atlas_lines: the atlas in the CT's space, empty where there is no way from the template; settings, region,
+    threshold: sections `arteries.map`, `arteries.region`, `calcification.threshold`; tell: reasons to hand on; mri: an
+    MR image placed in the CT's space, on which the atlas's lines are fitted too. Status failed without any artery.
     """
     labels = np.zeros(ct.data.shape, np.uint8)
     lines: dict[tuple[str, str], Centreline] = {}
@@ -104,26 +110,26 @@ def map_arteries(
     if traced:
         grid = Image(np.empty(ct.data.shape, np.uint8), ct.affine)
         on_ct = resample(traced.image, grid, traced.from_ct, interpolation="nearest").data
-        labels = widened(on_ct.astype(np.uint8), ct.affine, float(settings["wall_margin_mm"]))
+        labels = widened(on_ct.astype(np.uint8), ct.affine, region.wall_margin_mm)
         to_ct = traced.from_ct.GetInverse()
-        there = centrelines_of_labels(traced.image.data, traced.image.affine, float(settings["mask_sd_mm"]))
+        there = centrelines_of_labels(traced.image.data, traced.image.affine, settings.mask_sd_mm)
         lines = {name: line.moved(map_points(to_ct, line.points)) for name, line in there.items()}
         sources = {name: traced.source for name, index in INDEX.items() if (labels == index).any()}
         if not sources:
             tell = [*tell, "the traced arteries lie outside the CT"]
     missing = [line for line in atlas_lines if line.name not in sources]
-    if traced and not settings["complete_from_atlas"]:
+    if traced and not settings.complete_from_atlas:
         missing = []
     lumen_hu = lumen_density(ct, [*lines.values(), *missing])
-    if settings["refine"]:
-        hu_min = float(calcification["hu_min"])
-        if lumen_hu >= calcification["contrast_hu_min"]:  # enhanced blood is not to be taken for calcium
-            hu_min = max(hu_min, lumen_hu + float(calcification["adaptive_hu_above_lumen"]))
+    if settings.refine:
+        hu_min = threshold.hu_min
+        if lumen_hu >= threshold.contrast_hu_min:  # enhanced blood is not to be taken for calcium
+            hu_min = max(hu_min, lumen_hu + threshold.adaptive_hu_above_lumen)
         missing = [
             _fitted(ct, line, settings, hu_min, mri if line.artery in FITTED_ON_MRI else None) for line in missing
         ]
     if missing:
-        from_atlas = region_labels(ct.data.shape, ct.affine, missing, search_reach(settings))
+        from_atlas = region_labels(ct.data.shape, ct.affine, missing, search_reach(region))
         labels = np.where(labels > 0, labels, from_atlas)
         lines |= {line.name: line for line in missing}
         sources |= {line.name: ATLAS for line in missing}
@@ -133,10 +139,10 @@ def map_arteries(
     return Arteries(labels, lines, sources, lumen_hu, REVIEW if told else OK, told)
 
 
-def _fitted(ct: Image, line: Centreline, settings: Mapping[str, Any], hu_min: float, mri: Image | None) -> Centreline:
+def _fitted(ct: Image, line: Centreline, settings: ArteryMapSettings, hu_min: float, mri: Image | None) -> Centreline:
     """The atlas's line fitted to the CT and, where there is one, to the MRI, on which its lumen is then followed."""
     fitted = refine(ct, line, settings, hu_min, [mri] if mri else [])
-    return follow_lumen(mri, fitted, float(settings["followed_sd_mm"])) if mri else fitted
+    return follow_lumen(mri, fitted, settings.followed_sd_mm) if mri else fitted
 
 
 def atlas_in_ct(table: pd.DataFrame, to_ct: Callable[[np.ndarray], np.ndarray]) -> list[Centreline]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from scipy import ndimage
@@ -15,6 +14,7 @@ from angiolith.arteries.centrelines import Centreline, box_affine, region_labels
 from angiolith.arteries.names import INDEX, LABELS
 from angiolith.core.distance import NEIGHBOURS_26
 from angiolith.core.images import Image, bounding_box, moved
+from angiolith.core.settings.arteries import ArteryMapSettings, ArteryRegionSettings
 
 SMOOTHING_MM = 1.0
 DIRECTION_POINTS = 8  # of a path, to prolong it
@@ -126,14 +126,17 @@ def _beyond(points: np.ndarray, radius: np.ndarray, end: int) -> np.ndarray:
     return (points[end] + direction / max(float(np.linalg.norm(direction)), 1e-9) * radius[end])[None]
 
 
-def segment_angio(angio: Image, atlas_lines: Sequence[Centreline], settings: Mapping[str, Any]) -> np.ndarray:
+def segment_angio(
+    angio: Image, atlas_lines: Sequence[Centreline], settings: ArteryMapSettings, region: ArteryRegionSettings
+) -> np.ndarray:
     """Label map (uint8) of the bright vessels of a time-of-flight angiogram, on its own grid.
 
-    atlas_lines: the atlas in the angiogram's space; settings: section `arteries`. Vessels are what stands above the
-    tissue within the atlas tubes (median and MAD), down to half maximum, each voxel named by its nearest artery. An
-    artery of which less than `angio_share_min` of the expected volume shows is left out.
+    atlas_lines: the atlas in the angiogram's space; settings: section `arteries.map`; region: `arteries.region`.
+    Vessels are what stands above the tissue within the atlas tubes (median and MAD), down to half maximum, each voxel
+    named by its nearest artery. An artery of which less than `angio_share_min` of the expected volume shows is left
+    out.
     """
-    tubes = region_labels(angio.data.shape, angio.affine, atlas_lines, search_reach(settings))
+    tubes = region_labels(angio.data.shape, angio.affine, atlas_lines, search_reach(region))
     if not tubes.any():
         return tubes
     box = bounding_box(tubes, 3)
@@ -141,7 +144,7 @@ def segment_angio(angio: Image, atlas_lines: Sequence[Centreline], settings: Map
     bright = ndimage.gaussian_filter(angio.data[box], 0.4 / angio.voxel_mm)
     tissue = np.median(bright[inside])
     spread = 1.4826 * np.median(np.abs(bright[inside] - tissue))
-    surely = tissue + settings["angio_mads"] * spread
+    surely = tissue + settings.angio_mads * spread
     labels = np.zeros_like(tubes)
     for line in atlas_lines:
         mine = tubes[box] == INDEX[line.name]
@@ -151,11 +154,11 @@ def segment_angio(angio: Image, atlas_lines: Sequence[Centreline], settings: Map
         half = (tissue + np.percentile(bright[seeds], 75)) / 2
         vessel = apply_hysteresis_threshold(np.where(mine, bright, tissue), half, max(surely, half))
         expected_mm3 = float(np.pi * np.mean(line.radius_mm**2) * line.arc_mm[-1])
-        if vessel.sum() * angio.voxel_volume_mm3 >= settings["angio_share_min"] * expected_mm3:
+        if vessel.sum() * angio.voxel_volume_mm3 >= settings.angio_share_min * expected_mm3:
             labels[box][vessel] = INDEX[line.name]
     return labels
 
 
-def search_reach(settings: Mapping[str, Any]) -> Callable[[Centreline], np.ndarray]:
+def search_reach(region: ArteryRegionSettings) -> Callable[[Centreline], np.ndarray]:
     """Search radius along a centreline: lumen + wall margin + `search_sds` times the uncertainty of position, mm."""
-    return lambda line: line.radius_mm + settings["wall_margin_mm"] + settings["search_sds"] * line.sd_mm
+    return lambda line: line.radius_mm + region.wall_margin_mm + region.search_sds * line.sd_mm

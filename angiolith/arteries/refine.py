@@ -10,9 +10,8 @@ Viterbi), held near the atlas by the uncertainty of its position.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from scipy import ndimage
@@ -23,6 +22,7 @@ from angiolith.arteries.names import BESIDE_SMOOTH_BONE
 from angiolith.arteries.sections import section_planes, section_samples, sideways, smoothest
 from angiolith.core.distance import NEIGHBOURS_26
 from angiolith.core.images import Image
+from angiolith.core.settings.arteries import ArteryMapSettings
 
 PIXEL_MM = 0.5  # of the sampled cross-sections, and step of the offsets
 SOFT_HU = (-20.0, 100.0)
@@ -39,12 +39,12 @@ MRI_WEIGHT = CALCIUM_WEIGHT = 6.0  # as much as blood's contrast on the CT
 
 
 def refine(
-    ct: Image, line: Centreline, settings: Mapping[str, Any], hu_min: float, mri: Sequence[Image] = ()
+    ct: Image, line: Centreline, settings: ArteryMapSettings, hu_min: float, mri: Sequence[Image] = ()
 ) -> Centreline:
     """The centreline moved onto the artery that the images show; its uncertainty shrinks to that of the fit.
 
-    ct: HU on its native grid; line: in the CT's space; settings: section `arteries`; hu_min: what is calcium or bone;
-    mri: MR images whose affines lead into the CT's space. A line that lies outside the CT comes back as it is.
+    ct: HU on its native grid; line: in the CT's space; settings: section `arteries.map`; hu_min: what is calcium or
+    bone; mri: MR images whose affines lead into the CT's space. A line that lies outside the CT comes back as it is.
     """
     planes = section_planes(line)
     reach = int(np.ceil(2 * line.sd_mm.max() / PIXEL_MM))
@@ -63,13 +63,13 @@ def refine(
     )
     square = offsets[:, None] ** 2 + offsets[None] ** 2
     cost += square[None] / (2 * line.sd_mm[planes, None, None] ** 2)
-    sd_mm = float(settings["refined_sd_mm"])
+    sd_mm = settings.refined_sd_mm
     for image in mri:
         of_mri, seen = _mri_cost(*section_samples(image, line, planes, half, PIXEL_MM), radii, reach)
         bright, dark = (smoothest(cost + sign * of_mri, BEND_MM / PIXEL_MM)[1] for sign in (1, -1))
         cost = cost + (of_mri if bright <= dark else -of_mri)
         if seen:
-            sd_mm = min(sd_mm, float(settings["refined_mri_sd_mm"]))
+            sd_mm = min(sd_mm, settings.refined_mri_sd_mm)
     path, _ = smoothest(cost, BEND_MM / PIXEL_MM)
     points = sideways(line, planes, offsets[path])
     fitted = replace(line, sd_mm=np.minimum(line.sd_mm, sd_mm))

@@ -7,7 +7,6 @@ SyN: Avants et al. 2008, as ANTs has it. The result is kept as displacement fiel
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +16,7 @@ import SimpleITK as sitk
 from angiolith.brain.mni152 import mni152_map
 from angiolith.core.distance import box_around, dilate_mm
 from angiolith.core.images import RAS_TO_LPS, Image, crop, resample, to_sitk
+from angiolith.core.settings.registration import RigidSettings, TemplateReviewSettings
 from angiolith.core.tables import FAILED, OK, REVIEW
 from angiolith.registration.head import shrink
 from angiolith.registration.rigid import (
@@ -62,32 +62,33 @@ def load_template(voxel_mm: int) -> tuple[Image, Image]:
     return template, template.with_data(template.data > BRAIN_LEVEL)
 
 
-def register_to_template(reference: Image, is_ct: bool, settings: Mapping[str, Any]) -> TemplateResult:
+def register_to_template(
+    reference: Image, is_ct: bool, settings: RigidSettings, limits: TemplateReviewSettings
+) -> TemplateResult:
     """Register a session's reference image (MRI, or a CT that has no MRI beside it) to the template.
 
-    settings: section `registration`. A CT is matched by its brain in a narrow window. Rigid from many starts, affine,
-    then SyN on coarse grids within the template's brain. Status review if the match within the brain is poor.
+    settings: section `registration.rigid`; limits: section `registration.template`. A CT is matched by its brain in a
+    narrow window. Rigid from many starts, affine, then SyN on coarse grids within the template's brain. Status review
+    if the match within the brain is poor.
     """
     template, template_brain = load_template(2)
     fixed = Prepared(template, template_brain.data, False, True)
     moving = prepare_ct_brain(reference) if is_ct else prepare(reference, False, 2.0)
     affine = _affine(fixed, moving, settings)
-    forward, backward = _deform(fixed, moving, affine, int(settings["seed"]))
+    forward, backward = _deform(fixed, moving, affine, settings.seed)
     # by way of the prepared image's grid, which is much coarser than a clinical one: a field is slow to read
     mask = resample(
         resample(template_brain.with_data(template_brain.data.astype(np.float32)), moving.image, backward), reference
     )
     brain_of_moving = moving.image.with_data(moving.mask.astype(np.float32))
-    match, least = (
-        _match(template, template_brain.data, resample(moving.image, template, forward)),
-        "template_correlation_min",
-    )
+    match = _match(template, template_brain.data, resample(moving.image, template, forward))
+    least = limits.template_correlation_min
     if is_ct:  # a CT hardly tells grey from white matter: the outline of the brain is what can agree
         match = _dice(resample(brain_of_moving, template, forward).data > 0.5, template_brain.data)
-        least = "template_overlap_min"
+        least = limits.template_overlap_min
     status, reason = OK, None
-    if match < settings[least]:
-        status, reason = REVIEW, f"poor match to the template ({match:.2f}, at least {settings[least]:g} expected)"
+    if match < least:
+        status, reason = REVIEW, f"poor match to the template ({match:.2f}, at least {least:g} expected)"
     brain = mask.data > 0.5
     if brain.sum() * reference.voxel_volume_mm3 < 5e5:
         status, reason = FAILED, "less than 500 cm3 of brain found"
@@ -104,9 +105,9 @@ def _dice(first: np.ndarray, second: np.ndarray) -> float:
     return 2.0 * float((first & second).sum()) / max(1, int(first.sum()) + int(second.sum()))
 
 
-def _affine(fixed: Prepared, moving: Prepared, settings: Mapping[str, Any]) -> sitk.AffineTransform:
-    seed = int(settings["seed"])
-    coarse = Matcher(fixed, moving, settings["coarse_mm"])
+def _affine(fixed: Prepared, moving: Prepared, settings: RigidSettings) -> sitk.AffineTransform:
+    seed = settings.seed
+    coarse = Matcher(fixed, moving, settings.coarse_mm)
     rigid = best_end(coarse, head_starts(fixed, moving), seed)
     affine = sitk.AffineTransform(3)
     affine.SetCenter(rigid.GetCenter())

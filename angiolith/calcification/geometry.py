@@ -8,9 +8,7 @@ ends would be bone's.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from scipy import ndimage
@@ -30,6 +28,7 @@ from angiolith.calcification.rays import (
 )
 from angiolith.core.distance import NEIGHBOURS_26
 from angiolith.core.images import moved
+from angiolith.core.settings.calcification import CalcificationMeasureSettings
 
 CENTRE_SHARE = 0.35  # calcium within this share of the radius covers the lumen's centre
 LEAST_HU_ABOVE = 50.0  # half maximum is sought no nearer to the background than this: there it is noise
@@ -84,25 +83,26 @@ def measure_geometry(
     affine: np.ndarray,
     lesion: np.ndarray,
     line: Centreline,
-    settings: Mapping[str, Any],
+    hu_min: float,
+    settings: CalcificationMeasureSettings,
     slice_mm: float | None = None,
 ) -> LesionGeometry:
     """Measure one lesion on its artery.
 
-    ct: HU, (i, j, k); lesion: its voxels, same shape; affine: voxel -> RAS mm; settings: section `calcification`
-    (`hu_min`, `background_hu`); slice_mm: thickness of the slices (None: their step). Works on a crop that holds the
-    lesion with a margin of some voxels.
+    ct: HU, (i, j, k); lesion: its voxels, same shape; affine: voxel -> RAS mm; hu_min: threshold of calcium; settings:
+    section `calcification.measure`; slice_mm: thickness of the slices (None: their step). Works on a crop that holds
+    the lesion with a margin of some voxels.
     """
     at_index = np.argwhere(lesion)
     if len(at_index) == 0:
         return LesionGeometry()
     at = moved(affine, at_index)
-    background = float(settings["background_hu"])
+    background = settings.background_hu
     line = settled(line, at, np.maximum(ct[lesion] - background, 0))
     distance, nearest = cKDTree(line.points).query(at)
     reach_mm = float(distance.max()) + 1.5
     planes = np.arange(max(0, nearest.min() - 6), min(len(line.points), nearest.max() + 7))
-    other = ~lesion & (ct >= settings["hu_min"])  # bone, or a neighbour: none of its HU is interpolated into the lesion
+    other = ~lesion & (ct >= hu_min)  # bone, or a neighbour: none of its HU is interpolated into the lesion
     allowed = ndimage.binary_dilation(lesion, NEIGHBOURS_26) & ~other
     where, mine = on_rays(allowed, affine, line, planes, reach_mm)
     hu = linear(np.where(other, background, ct), where)
@@ -113,7 +113,7 @@ def measure_geometry(
     at_wall = mine & (radii >= WALL_SHARE * line.radius_mm[planes][:, None, None])
     on_wall = np.where(at_wall, hu, -np.inf)
     ray_peak = on_wall.max(axis=2)
-    calcified = ray_peak >= settings["hu_min"]
+    calcified = ray_peak >= hu_min
     if not calcified.any():  # smaller than the sampling sees: one cross-section at the lesion's middle
         return LesionGeometry(length_mm=STEP_MM, radius_voxels=radius_in_voxels(line, planes, affine))
     peak = float(np.percentile(ray_peak[calcified], 90))
@@ -123,7 +123,7 @@ def measure_geometry(
     arcs = [(*arc_extent(dense[plane]), arc_extent(calcified[plane])[0]) for plane in range(len(planes))]
     widest = int(np.argmax([arc[0] for arc in arcs]))
     extent, covered, _ = arcs[widest]
-    blur = blur_along_rays_mm(line, planes, affine, settings["psf_mm"], slice_mm)
+    blur = blur_along_rays_mm(line, planes, affine, settings.psf_mm, slice_mm)
     widths = _radial_widths(hu, mine, others, ray_peak, dense, background, blur)
     peak_mm = radii[on_wall.argmax(axis=2)][widest][dense[widest]].mean()
     across = np.roll(blur, -N_ANGLES // 4, axis=1)[widest][dense[widest]].mean()  # along the wall

@@ -25,6 +25,11 @@ from angiolith.calcification.scoring import (
 from angiolith.calcification.segment import artery_of
 from angiolith.calcification.shape import shape_features
 from angiolith.core.images import Image, moved
+from angiolith.core.settings.calcification import (
+    CalcificationGradeSettings,
+    CalcificationMeasureSettings,
+    SeveritySettings,
+)
 from angiolith.core.tables import FAILED, MISSING, OK, REVIEW, join_reasons
 
 CROP_MARGIN_MM = 5.0
@@ -37,16 +42,18 @@ def measure_lesions(
     region: np.ndarray,
     lines: Mapping[tuple[str, str], Centreline],
     bone_contact: Mapping[int, float],
-    settings: Mapping[str, Any],
+    hu_min: float,
+    settings: CalcificationMeasureSettings,
+    grades: CalcificationGradeSettings,
     slice_mm: float | None = None,
 ) -> pd.DataFrame:
     """One row per lesion (columns.LESIONS without subject and session), in the order of their numbers.
 
     ct: HU, native grid; labels: lesions on it; region: artery labels on it; lines: centrelines by (artery, side);
-    bone_contact: {lesion: share of its voxels beside bone}; settings: section `calcification`; slice_mm: thickness of
-    the slices, if it is known (it may differ from their step). Density and volume are those of the mask; arc, length
-    and thickness are taken at half maximum. What cannot be measured is NaN, and the reason says why; status is review
-    where a person should look.
+    bone_contact: {lesion: share of its voxels beside bone}; hu_min: threshold that was used; settings, grades: sections
+    `calcification.measure` and `.grade`; slice_mm: thickness of the slices, if it is known (it may differ from their
+    step). Density and volume are those of the mask; arc, length and thickness are taken at half maximum. What cannot be
+    measured is NaN, and the reason says why; status is review where a person should look.
     """
     margin = np.ceil(CROP_MARGIN_MM / ct.voxel_mm).astype(int)
     rows = []
@@ -56,7 +63,10 @@ def measure_lesions(
         box = tuple(slice(max(0, s.start - m), s.stop + m) for s, m in zip(found, margin, strict=True))
         part, affine = ct.data[box], box_affine(ct.affine, box)
         lesion = labels[box] == label
-        rows.append(_lesion_row(label, part, affine, lesion, region[box], lines, bone_contact, settings, slice_mm))
+        row = _lesion_row(
+            label, part, affine, lesion, region[box], lines, bone_contact, hu_min, settings, grades, slice_mm
+        )
+        rows.append(row)
     return pd.DataFrame(rows, columns=list(LESIONS)[2:])
 
 
@@ -68,22 +78,24 @@ def _lesion_row(
     region: np.ndarray,
     lines: Mapping[tuple[str, str], Centreline],
     bone_contact: Mapping[int, float],
-    settings: Mapping[str, Any],
+    hu_min: float,
+    settings: CalcificationMeasureSettings,
+    grades: CalcificationGradeSettings,
     slice_mm: float | None,
 ) -> dict[str, Any]:
     artery, side = LABELS.get(artery_of(lesion, region), ("", ""))
     line = lines.get((artery, side))
-    geometry = measure_geometry(ct, affine, lesion, line, settings, slice_mm) if line else LesionGeometry()
+    geometry = measure_geometry(ct, affine, lesion, line, hu_min, settings, slice_mm) if line else LesionGeometry()
     hu = ct[lesion]
     centre = affine[:3, :3] @ np.argwhere(lesion).mean(axis=0) + affine[:3, 3]
     shape = shape_features(lesion, affine)
-    points = settings["kockelkoren"]
-    layer = geometry.width_mm >= points["layer_width_min"] * geometry.thickness_mm
-    even = bool(geometry.filled_share >= points["filled_share_min"] and layer)
+    points = grades.kockelkoren
+    layer = geometry.width_mm >= points.layer_width_min * geometry.thickness_mm
+    even = bool(geometry.filled_share >= points.filled_share_min and layer)
     score, pattern = kockelkoren(geometry.arc_deg, geometry.length_mm, geometry.thickness_mm, even, points)
     unsure_mm = 0.5 * float(np.linalg.norm(affine[:3, :3], axis=0).min())
-    thickness_uncertain = abs(geometry.thickness_mm - points["thick_mm_min"]) < unsure_mm
-    too_coarse = geometry.radius_voxels < settings["radius_voxels_min"]
+    thickness_uncertain = abs(geometry.thickness_mm - points.thick_mm_min) < unsure_mm
+    too_coarse = geometry.radius_voxels < settings.radius_voxels_min
     contact = float(bone_contact.get(label, 0.0))
     reasons = [
         "touches bone" if contact > 0 else None,
@@ -104,7 +116,7 @@ def _lesion_row(
         "agatston_equivalent": agatston_equivalent(ct, lesion, affine),
         "kockelkoren_score": score,
         "pattern": pattern,
-        "spotty": spotty(geometry.length_mm, geometry.arc_deg, settings),
+        "spotty": spotty(geometry.length_mm, geometry.arc_deg, grades),
         "touches_bone": contact > 0,
         "bone_contact_share": contact,
         "arc_reliable": bool(line) and not (geometry.centre_covered or too_coarse),
@@ -122,7 +134,7 @@ def measure_arteries(
     lines: Mapping[tuple[str, str], Centreline],
     sources: Mapping[tuple[str, str], str],
     region: Image,
-    settings: Mapping[str, Any],
+    settings: SeveritySettings,
 ) -> pd.DataFrame:
     """One row per artery and side (columns.ARTERIES without subject and session), calcified or not.
 
@@ -149,7 +161,7 @@ def measure_arteries(
     return pd.DataFrame(rows, columns=list(ARTERIES)[2:])
 
 
-def artery_measures(lesions: pd.DataFrame, settings: Mapping[str, Any]) -> dict[str, Any]:
+def artery_measures(lesions: pd.DataFrame, settings: SeveritySettings) -> dict[str, Any]:
     """Sums over an artery's lesions: volumes, density (mean over all voxels), scores; the pattern is that of the larger
     volume. settings: section `severity`."""
     volume = float(lesions["volume_mm3"].sum())

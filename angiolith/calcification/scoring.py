@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 from scipy import ndimage
+
+from angiolith.core.settings.calcification import CalcificationGradeSettings, KockelkorenSettings, SeveritySettings
 
 AGATSTON_HU = (130.0, 200.0, 300.0, 400.0)  # weight 1, 2, 3, 4 from these peaks on (Agatston et al. 1990)
 AGATSTON_SLICE_MM = 3.0  # contiguous slices of this thickness define the score
@@ -50,38 +49,35 @@ def agatston_equivalent(ct: np.ndarray, lesion: np.ndarray, affine: np.ndarray) 
 
 
 def kockelkoren(
-    arc_deg: float, length_mm: float, thickness_mm: float, even: bool, settings: Mapping[str, Any]
+    arc_deg: float, length_mm: float, thickness_mm: float, even: bool, points: KockelkorenSettings
 ) -> tuple[float, str]:
     """Kockelkoren score of a lesion and the pattern it stands for (PLoS One 2017, 12:e0168360).
 
-    even: the lesion is of one piece, without gaps, and a layer rather than a lump. settings: `kockelkoren` within the
-    section `calcification`: points per feature and the cut-off. NaN and "" where arc or thickness is not known.
-    Circularity counts the arc; a dot is shorter than `dot_length_mm_max` and narrower than `dot_arc_deg_max`;
+    even: the lesion is of one piece, without gaps, and a layer rather than a lump. points: section
+    `calcification.grade.kockelkoren`: points per feature and the cut-off. NaN and "" where arc or thickness is not
+    known. Circularity counts the arc; a dot is shorter than `dot_length_mm_max` and narrower than `dot_arc_deg_max`;
     morphology is indistinguishable for a dot, continuous for an even lesion over at least `continuous_arc_deg_min`,
     else irregular.
     """
     if not (np.isfinite(arc_deg) and np.isfinite(thickness_mm)):
         return np.nan, ""
-    points = settings
-    dot = length_mm < points["dot_length_mm_max"] and arc_deg < points["dot_arc_deg_max"]
-    circularity = (
-        points["arc_dot"] if dot else points["arc_points"][int(np.searchsorted([90, 270], arc_deg, side="right"))]
-    )
-    thickness = points["thick"] if thickness_mm >= points["thick_mm_min"] else points["thin"]
-    continuous = even and arc_deg >= points["continuous_arc_deg_min"]
-    morphology = points["indistinguishable"] if dot else points["continuous"] if continuous else points["irregular"]
+    dot = length_mm < points.dot_length_mm_max and arc_deg < points.dot_arc_deg_max
+    circularity = points.arc_dot if dot else points.arc_points[int(np.searchsorted([90, 270], arc_deg, side="right"))]
+    thickness = points.thick if thickness_mm >= points.thick_mm_min else points.thin
+    continuous = even and arc_deg >= points.continuous_arc_deg_min
+    morphology = points.indistinguishable if dot else points.continuous if continuous else points.irregular
     score = circularity + thickness + morphology
-    return float(score), IEL if score >= points["iel_min"] else INTIMAL
+    return float(score), IEL if score >= points.iel_min else INTIMAL
 
 
-def spotty(length_mm: float, arc_deg: float, settings: Mapping[str, Any]) -> bool | None:
+def spotty(length_mm: float, arc_deg: float, settings: CalcificationGradeSettings) -> bool | None:
     """Spotty calcification: shorter than 3 mm and under 90 degrees by default; None where either is not known."""
     if not (np.isfinite(length_mm) and np.isfinite(arc_deg)):
         return None
-    return bool(length_mm < settings["spotty_length_mm_max"] and arc_deg < settings["spotty_arc_deg_max"])
+    return bool(length_mm < settings.spotty_length_mm_max and arc_deg < settings.spotty_arc_deg_max)
 
 
-def woodcock_grade(thickness_mm: np.ndarray, length_mm: np.ndarray, settings: Mapping[str, Any]) -> int:
+def woodcock_grade(thickness_mm: np.ndarray, length_mm: np.ndarray, settings: SeveritySettings) -> int:
     """Woodcock-like grade of an artery from its lesions' thickness and length, (n,) each; the highest lesion counts.
 
     0 none; 1 thin and discontinuous; 2 thin and continuous, or thick and discontinuous; 3 thick and continuous
@@ -90,13 +86,13 @@ def woodcock_grade(thickness_mm: np.ndarray, length_mm: np.ndarray, settings: Ma
     """
     if len(length_mm) == 0:
         return 0
-    thick = np.asarray(thickness_mm, float) >= settings["thick_mm_min"]
-    long = np.asarray(length_mm, float) >= settings["continuous_length_mm_min"]
+    thick = np.asarray(thickness_mm, float) >= settings.thick_mm_min
+    long = np.asarray(length_mm, float) >= settings.continuous_length_mm_min
     return int((1 + thick.astype(int) + long.astype(int)).max())
 
 
-def severity_group(grade: int, volume_mm3: float, settings: Mapping[str, Any]) -> str:
+def severity_group(grade: int, volume_mm3: float, settings: SeveritySettings) -> str:
     """Group of an artery: by its grade, by its volume, or by the higher of the two (`rule` in section `severity`)."""
-    by_grade = int(np.searchsorted(settings["grade_cuts"], grade, side="right"))
-    by_volume = int(np.searchsorted(settings["volume_mm3_cuts"], volume_mm3, side="right"))
-    return GROUPS[{"grade": by_grade, "volume": by_volume, "higher": max(by_grade, by_volume)}[settings["rule"]]]
+    by_grade = int(np.searchsorted(settings.grade_cuts, grade, side="right"))
+    by_volume = int(np.searchsorted(settings.volume_mm3_cuts, volume_mm3, side="right"))
+    return GROUPS[{"grade": by_grade, "volume": by_volume, "higher": max(by_grade, by_volume)}[settings.rule]]

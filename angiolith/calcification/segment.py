@@ -29,6 +29,7 @@ from angiolith.calcification.bone import (
 )
 from angiolith.core.distance import NEIGHBOURS_26
 from angiolith.core.images import Image, bounding_box, mask_points
+from angiolith.core.settings.calcification import CalcificationSegmentSettings, CalciumThresholdSettings
 
 LUMEN_MARGIN_MM = 0.3  # calcium beside bone is recognised this far outside the lumen, and followed further
 BONE_MARGIN_MM = 8.0  # bone is looked for this far around the artery region
@@ -58,29 +59,30 @@ def find_lesions(
     region: np.ndarray,
     lines: Sequence[Centreline],
     lumen_hu: float,
-    settings: Mapping[str, Any],
+    threshold: CalciumThresholdSettings,
+    settings: CalcificationSegmentSettings,
     wall_margin_mm: float,
 ) -> Found:
     """Find the calcifications within the artery region.
 
-    ct: HU on its native grid; region: label map of arteries on it (0 outside); lines: their centrelines;
-    lumen_hu: density of the lumen (NaN: unknown); settings: section `calcification`; wall_margin_mm: how far calcium
-    reaches beyond the lumen. Lesions are 26-connected sets of
-    voxels at `hu_min` or above; smaller than `lesion_volume_mm3_min` is noise. On a contrast-enhanced CT `hu_min`
-    marks the lumen: refused, or raised above the lumen's HU (`on_contrast`).
+    ct: HU on its native grid; region: label map of arteries on it (0 outside); lines: their centrelines; lumen_hu:
+    density of the lumen (NaN: unknown); threshold, settings: sections `calcification.threshold` and `.segment`;
+    wall_margin_mm: how far calcium reaches beyond the lumen. Lesions are 26-connected sets of voxels at `hu_min` or
+    above; smaller than `lesion_volume_mm3_min` is noise. On a contrast-enhanced CT `hu_min` marks the lumen: refused,
+    or raised above the lumen's HU (`on_contrast`).
     """
-    enhanced = bool(lumen_hu >= settings["contrast_hu_min"])
-    hu_min = float(settings["hu_min"])
+    enhanced = bool(lumen_hu >= threshold.contrast_hu_min)
+    hu_min = threshold.hu_min
     empty = np.zeros(ct.data.shape, np.uint8)
-    if enhanced and settings["on_contrast"] == "refuse":
+    if enhanced and threshold.on_contrast == "refuse":
         reason = (
             f"contrast-enhanced CT (lumen {lumen_hu:.0f} HU): {hu_min:g} HU marks the lumen, not calcium; "
-            "give a CT without contrast, or set calcification.on_contrast to adaptive"
+            "give a CT without contrast, or set calcification.threshold.on_contrast to adaptive"
         )
         return Found(empty, {}, [], hu_min, lumen_hu, True, reason)
     findings = []
     if enhanced:
-        hu_min = max(hu_min, lumen_hu + float(settings["adaptive_hu_above_lumen"]))
+        hu_min = max(hu_min, lumen_hu + threshold.adaptive_hu_above_lumen)
         findings.append(f"contrast-enhanced CT (lumen {lumen_hu:.0f} HU): threshold raised to {hu_min:.0f} HU")
     if not region.any():
         return Found(
@@ -114,7 +116,7 @@ def depth_within(
     region: np.ndarray,
     lines: Sequence[Centreline],
     hu_min: float,
-    settings: Mapping[str, Any],
+    settings: CalcificationSegmentSettings,
     margin_mm: float,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """What of the voxels `of_bone`, which hang together with bone, is an artery's calcium.
@@ -133,14 +135,12 @@ def depth_within(
         if mine.any():
             line = through_openings(part.data, part.affine, line, hu_min)
             seen = polar_position(mask_points(part.affine, mine), line)
-            wall, core = (
-                wall_distance_mm(part.data, part.affine, line, hu) for hu in (hu_min, float(settings["bone_hu_min"]))
-            )
+            wall, core = (wall_distance_mm(part.data, part.affine, line, hu) for hu in (hu_min, settings.bone_hu_min))
             to_lumen = line.radius_mm[seen.point] - seen.distance_mm
             inside = np.minimum(wall[seen.point, seen.angle] - seen.distance_mm, to_lumen + LUMEN_MARGIN_MM)
             inside = np.where(seen.beside, np.maximum(inside, to_lumen - line.sd_mm[seen.point]), 0)
             depth[mine] = np.maximum(inside, 0)
-            least = float(settings["protrusion_mm_min"])
+            least = settings.protrusion_mm_min
             stands_out = apply_hysteresis_threshold(np.where(mine, depth, 0), least / 2, least)[mine]
             front = behind(stands_out, seen, wall.shape)
             before_bone = (seen.distance_mm < core[seen.point, seen.angle]) | (to_lumen > -WALL_MM)
@@ -148,7 +148,7 @@ def depth_within(
             calcium[mine] = front & ((inside > 0) | may)
             if line.artery in BESIDE_SMOOTH_BONE:
                 parted |= mine & parted_by_valley(part.data, part.affine, of_bone, line, margin_mm)
-    depth[parted] = np.maximum(depth[parted], float(settings["protrusion_mm_min"]))
+    depth[parted] = np.maximum(depth[parted], settings.protrusion_mm_min)
     return depth, calcium | parted, parted
 
 
@@ -164,11 +164,11 @@ def outside_lumen(part: Image, where: np.ndarray, region: np.ndarray, lines: Seq
     return outside
 
 
-def find_bone(part: Image, dense: np.ndarray, settings: Mapping[str, Any]) -> np.ndarray:
+def find_bone(part: Image, dense: np.ndarray, settings: CalcificationSegmentSettings) -> np.ndarray:
     """Cores of bone: components of voxels at `bone_hu_min` or above, larger than `bone_volume_mm3_min`."""
-    cores, count = ndimage.label(part.data >= settings["bone_hu_min"], NEIGHBOURS_26)
+    cores, count = ndimage.label(part.data >= settings.bone_hu_min, NEIGHBOURS_26)
     volume_mm3 = np.bincount(cores.ravel(), minlength=count + 1) * part.voxel_volume_mm3
-    large = volume_mm3 >= settings["bone_volume_mm3_min"]
+    large = volume_mm3 >= settings.bone_volume_mm3_min
     large[0] = False
     return large[cores] & dense
 
@@ -182,7 +182,7 @@ def _judge(
     part: Image,
     region: np.ndarray,
     sd_mm: Mapping[int, float],
-    settings: Mapping[str, Any],
+    settings: CalcificationSegmentSettings,
 ) -> tuple[np.ndarray, dict[int, float], list[dict[str, Any]]]:
     """Number the pieces that are lesions from 1; tell which touch bone and which are bone reaching in."""
     labels = np.zeros(pieces.shape, np.uint16)
@@ -192,17 +192,17 @@ def _judge(
     for number, box in enumerate(ndimage.find_objects(pieces, count), start=1):
         piece = pieces[box] == number
         volume_mm3 = float(piece.sum()) * part.voxel_volume_mm3
-        if not (region[box][piece] > 0).any() or volume_mm3 < settings["lesion_volume_mm3_min"]:
+        if not (region[box][piece] > 0).any() or volume_mm3 < settings.lesion_volume_mm3_min:
             continue
-        if piece.sum() < settings["lesion_voxels_min"]:
+        if piece.sum() < settings.lesion_voxels_min:
             continue
         contact = float(beside_bone[box][piece].mean())
         unsure_mm = sd_mm.get(artery_of(piece, region[box]), 0.0)
         deepest = float(depth[box][piece].max())
         if contact > 0:
             in_lumen = float((outside[box][piece & (region[box] > 0)] < 0).mean())
-            faint = part.data[box][piece].max() < settings["bone_hu_min"]  # bone's partial volume looks like this
-            is_bone = faint or deepest < settings["protrusion_mm_min"] or in_lumen < LUMEN_SHARE_MIN
+            faint = part.data[box][piece].max() < settings.bone_hu_min  # bone's partial volume looks like this
+            is_bone = faint or deepest < settings.protrusion_mm_min or in_lumen < LUMEN_SHARE_MIN
         else:  # beside the artery, not of it, however its line may be off
             is_bone = float((outside[box][piece & (region[box] > 0)] < unsure_mm).mean()) < LUMEN_SHARE_MIN
         if is_bone:

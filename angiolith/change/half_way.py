@@ -19,9 +19,10 @@ from scipy.spatial.distance import cdist
 from scipy.spatial.transform import Rotation
 
 from angiolith.core.images import Image, volume_of_voxel_mm3
+from angiolith.core.settings.wmh import WmhMeasureSettings, WmhSegmentSettings
 from angiolith.core.tables import OK, REVIEW, join_reasons
 from angiolith.small_vessel.tissues import TissueError
-from angiolith.small_vessel.wmh.fazekas import FAZEKAS, MEASURES, measure_wmh
+from angiolith.small_vessel.wmh.fazekas import FAZEKAS, MEASURES, wmh_volumes
 from angiolith.small_vessel.wmh.posterior import Model
 from angiolith.small_vessel.wmh.segment import (
     bright_level,
@@ -189,7 +190,7 @@ class WmhPair:
     reason: str
 
 
-def wmh_pair(visits: Sequence[Visit], model: Model, settings: Mapping[str, Any], difference_sd_min: float) -> WmhPair:
+def wmh_pair(visits: Sequence[Visit], model: Model, settings: WmhSegmentSettings, difference_sd_min: float) -> WmhPair:
     """Segment both visits by the same method, within the brain and by the priors that they share.
 
     Masks made elsewhere, where both visits have them, are taken as they are; where the tissues beside them cannot be
@@ -252,7 +253,7 @@ def change_row(
     }
 
 
-def wmh_rows(pair: WmhPair, affine: np.ndarray, days: float, settings: Mapping[str, Any]) -> list[dict[str, Any]]:
+def wmh_rows(pair: WmhPair, affine: np.ndarray, days: float, settings: WmhMeasureSettings) -> list[dict[str, Any]]:
     """Rows of the WMH measures from the half-way masks: volumes with growth and shrinkage, count.
 
     Without the Fazekas grades: a width just below a cut-point in one space lies just above it in another, so that the
@@ -260,7 +261,7 @@ def wmh_rows(pair: WmhPair, affine: np.ndarray, days: float, settings: Mapping[s
     """
     voxel_mm3 = volume_of_voxel_mm3(affine)
     both = pair.ventricles[0] | pair.ventricles[1]
-    measures = [measure_wmh(mask, both, affine, float("nan"), settings) for mask in pair.masks]
+    measures = [wmh_volumes(mask, both, affine, float("nan"), settings) for mask in pair.masks]
     status = REVIEW if pair.reason else OK
     rows = [
         change_row(name, measures[0][name], measures[1][name], days, status, pair.reason) for name in HALF_WAY_MEASURES

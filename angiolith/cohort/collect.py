@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import pandas as pd
 
+from angiolith.core.settings.vessel_wall import CulpritSettings
 from angiolith.core.tables import MISSING, USABLE
 from angiolith.vessel_wall.culprit import judge_culprits
 from angiolith.vessel_wall.parts import TOOL
@@ -282,7 +282,7 @@ def lesions_table(
     patients: pd.DataFrame,
     plaques: pd.DataFrame,
     calcium: pd.DataFrame,
-    criteria: Mapping[str, Any],
+    criteria: CulpritSettings,
 ) -> pd.DataFrame:
     """One row per plaque with its calcium and the patient's columns; a session without any has one row that says why.
 

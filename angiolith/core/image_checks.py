@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from angiolith.core.images import HU_AIR, Image, shear_deg
+from angiolith.core.settings.check_images import CheckImagesSettings
 from angiolith.core.tables import FAILED, OK, REVIEW, join_reasons
 
 KVP_OF_130_HU = 120.0
@@ -20,7 +21,7 @@ SLAB_COLUMNS = ("vwi", "vwi_ce", "angio")
 
 
 def check_image(
-    column: str, image: Image, sidecar: Mapping[str, Any], settings: Mapping[str, float], told: Sequence[str] = ()
+    column: str, image: Image, sidecar: Mapping[str, Any], settings: CheckImagesSettings, told: Sequence[str] = ()
 ) -> dict[str, Any]:
     """Judge one image of the manifest's `column`.
 
@@ -109,9 +110,9 @@ def _slice_thickness_mm(sidecar: Mapping[str, Any]) -> float | None:
     return thickness if thickness and 0 < thickness <= SLICE_MM_MAX else None
 
 
-def _geometry_problems(image: Image, settings: Mapping[str, float]) -> list[str]:
+def _geometry_problems(image: Image, settings: CheckImagesSettings) -> list[str]:
     low, high = float(image.voxel_mm.min()), float(image.voxel_mm.max())
-    if low < settings["voxel_mm_min"] or high > settings["voxel_mm_max"]:
+    if low < settings.voxel_mm_min or high > settings.voxel_mm_max:
         return [
             f"voxel edges of {low:g} to {high:g} mm: the unit is not mm, or the header is wrong; "
             "convert it from DICOM again"
@@ -131,24 +132,22 @@ def _geometry_findings(column: str, image: Image) -> list[str]:
     return found
 
 
-def _ct_problems(image: Image, settings: Mapping[str, float]) -> list[str]:
+def _ct_problems(image: Image, settings: CheckImagesSettings) -> list[str]:
     air, bone = (float(v) for v in np.percentile(image.data, [2, 99.9]))
     problems = []
-    if air > settings["ct_air_hu_max"]:
+    if air > settings.ct_air_hu_max:
         problems.append(
             f"no air (2nd percentile {air:.0f} HU): not in Hounsfield units{_why_no_air(image, air, bone)}; "
             "convert it from DICOM again"
         )
-    elif bone < settings["ct_bone_hu_min"]:
+    elif bone < settings.ct_bone_hu_min:
         problems.append(
             f"no bone (99.9th percentile {bone:.0f} HU): not a head CT in Hounsfield units, or its scale was lost; "
             "convert it from DICOM again"
         )
     step_mm = float(image.voxel_mm.max())
-    if step_mm > settings["ct_slice_step_mm_max"]:
-        problems.append(
-            f"slices are {step_mm:.1f} mm apart; at most {settings['ct_slice_step_mm_max']:g} mm can be used"
-        )
+    if step_mm > settings.ct_slice_step_mm_max:
+        problems.append(f"slices are {step_mm:.1f} mm apart; at most {settings.ct_slice_step_mm_max:g} mm can be used")
     return problems
 
 

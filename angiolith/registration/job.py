@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from angiolith.core.images import read_ct, read_image, write_transform
+from angiolith.core.settings.registration import RigidSettings
+from angiolith.core.settings.section import step_settings
 from angiolith.core.tables import FAILED, join_reasons, read_json, write_json, write_not_made
 from angiolith.registration.rigid import register_rigid
 
@@ -27,7 +29,7 @@ def register_pair(snakemake: Any, moving_column: str) -> None:
             result = register_rigid(
                 read_image(snakemake.input.fixed),
                 read_moving(snakemake.input.moving),
-                snakemake.params.settings["registration"],
+                step_settings(snakemake.params.settings, RigidSettings),
                 moving_is_ct=moving_column == "ct",
             )
         except ValueError as error:

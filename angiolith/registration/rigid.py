@@ -6,7 +6,7 @@ Everything runs on shrunken copies; the images themselves are never resampled he
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -20,6 +20,7 @@ from scipy import ndimage
 from angiolith.core.distance import dilate_mm, erode_mm
 from angiolith.core.image_checks import is_brain_extracted
 from angiolith.core.images import Image, map_points, mask_points, matrix_ras, resample, to_sitk
+from angiolith.core.settings.registration import RigidSettings
 from angiolith.core.tables import FAILED, OK
 from angiolith.registration.head import (
     fill_slices,
@@ -163,22 +164,22 @@ def prepare_ct_brain(ct: Image) -> Prepared:
 def register_rigid(
     fixed: Image,
     moving: Image,
-    settings: Mapping[str, Any],
+    settings: RigidSettings,
     fixed_is_ct: bool = False,
     moving_is_ct: bool = False,
 ) -> RigidResult:
     """Find the rigid transform that maps points of `fixed` to points of `moving`.
 
-    settings: section `registration`. Many starts (head centres aligned, turns of +-20 degrees about each axis, the
-    scanner's own frame, shifts along a slab; of two MRIs fewer do where they meet, `near_end`) run on a coarse grid;
-    the best of them, and a disturbed copy of it with other samples, go on to the fine one. The result is the middle
-    between the best end and the end nearest to it, whose mean distance over the head is `restart_spread_mm`; above the
-    setting the status is failed, after two further restarts, and for a slab after a second search from more starts.
-    With a CT it goes on from there at `last_mm`, where a 2 mm copy of thin bone no longer pulls, in a grey scale that
-    tells brain from fluid. Deterministic for one thread and a seed.
+    settings: section `registration.rigid`. Many starts (head centres aligned, turns of +-20 degrees about each axis,
+    the scanner's own frame, shifts along a slab; of two MRIs fewer do where they meet, `near_end`) run on a coarse
+    grid; the best of them, and a disturbed copy of it with other samples, go on to the fine one. The result is the
+    middle between the best end and the end nearest to it, whose mean distance over the head is `restart_spread_mm`;
+    above the setting the status is failed, after two further restarts, and for a slab after a second search from more
+    starts. With a CT it goes on from there at `last_mm`, where a 2 mm copy of thin bone no longer pulls, in a grey
+    scale that tells brain from fluid. Deterministic for one thread and a seed.
     """
-    fixed_ready = prepare(fixed, fixed_is_ct, settings["fine_mm"])
-    moving_ready = prepare(moving, moving_is_ct, settings["fine_mm"])
+    fixed_ready = prepare(fixed, fixed_is_ct, settings.fine_mm)
+    moving_ready = prepare(moving, moving_is_ct, settings.fine_mm)
     if fixed_ready.is_brain and moving_is_ct:
         moving_ready = prepare_ct_brain(moving)
     elif moving_ready.is_brain and fixed_is_ct:
@@ -186,8 +187,8 @@ def register_rigid(
     last = None
     if fixed_is_ct or moving_is_ct:
         last = (
-            sharper(fixed, fixed_ready, fixed_is_ct, settings["last_mm"]),
-            sharper(moving, moving_ready, moving_is_ct, settings["last_mm"]),
+            sharper(fixed, fixed_ready, fixed_is_ct, settings.last_mm),
+            sharper(moving, moving_ready, moving_is_ct, settings.last_mm),
         )
     # samples come from the fixed image: of a slab's, or of half a head's, all count
     if is_part_of(moving_ready, fixed_ready):
@@ -216,20 +217,20 @@ def is_part_of(first: Prepared, second: Prepared) -> bool:
 
 
 def _search(
-    fixed_ready: Prepared, moving_ready: Prepared, settings: Mapping[str, Any], last: tuple[Image, Image] | None
+    fixed_ready: Prepared, moving_ready: Prepared, settings: RigidSettings, last: tuple[Image, Image] | None
 ) -> RigidResult:
     """The search of `register_rigid` on images made ready.
 
     last: the two at the last level's voxel size; None for two MRIs, of which the scanner's own frame may do as the only
     start and which need no such level.
     """
-    seed, near = int(settings["seed"]), last is None
-    coarse = Matcher(fixed_ready, moving_ready, settings["coarse_mm"])
-    fine = Matcher(fixed_ready.finish or fixed_ready, moving_ready.finish or moving_ready, settings["fine_mm"])
+    seed, near = settings.seed, last is None
+    coarse = Matcher(fixed_ready, moving_ready, settings.coarse_mm)
+    fine = Matcher(fixed_ready.finish or fixed_ready, moving_ready.finish or moving_ready, settings.fine_mm)
     best = (near and near_end(coarse, fixed_ready, seed)) or best_end(
         coarse, head_starts(fixed_ready, moving_ready), seed
     )
-    limit = float(settings["restart_spread_mm_max"])
+    limit = settings.restart_spread_mm_max
     samples = MRI_SAMPLES if near else FINE_SAMPLES
     first, partner, spread, metric = _ends(coarse, fine, best, fixed_ready, samples, seed, limit)
     if spread > limit and fixed_ready.is_slab and not moving_ready.is_slab:
@@ -290,16 +291,16 @@ def near_end(matcher: Matcher, fixed: Prepared, seed: int) -> sitk.Euler3DTransf
     return end
 
 
-def register_both_ways(first: Image, second: Image, settings: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+def register_both_ways(first: Image, second: Image, settings: RigidSettings) -> tuple[np.ndarray, np.ndarray]:
     """Two MRIs of one head, there and back: 4 x 4 from points of the first to the second's, and the other way, RAS mm.
 
     One search each, without restarts, on samples of its own: that the two agree is the check of both.
     """
-    seed = int(settings["seed"])
-    ready = prepare(first, False, settings["fine_mm"]), prepare(second, False, settings["fine_mm"])
+    seed = settings.seed
+    ready = prepare(first, False, settings.fine_mm), prepare(second, False, settings.fine_mm)
     found = []
     for fixed, moving in (ready, ready[::-1]):
-        coarse, fine = (Matcher(fixed, moving, settings[size]) for size in ("coarse_mm", "fine_mm"))
+        coarse, fine = (Matcher(fixed, moving, size) for size in (settings.coarse_mm, settings.fine_mm))
         best = near_end(coarse, fixed, seed) or best_end(coarse, head_starts(fixed, moving), seed)
         found.append(matrix_ras(fine.optimise(best, MRI_SAMPLES, seed, 0.01)[1]))
     return found[0], found[1]

@@ -15,6 +15,9 @@ from angiolith.core.images import Image, ImageError, read_image, read_transform,
 from angiolith.core.tables import FAILED, MISSING, read_json, was_made
 from angiolith.small_vessel.tissues import onto, template_prior
 
+Inputs = Mapping[str, Any]
+"""A job's input files by name."""
+
 
 class NotMeasured(Exception):
     """The session has no such measure; `status` is missing (no image) or failed (it cannot be used)."""
@@ -25,7 +28,7 @@ class NotMeasured(Exception):
         self.reason = reason
 
 
-def read_checked(given: Mapping[str, Any], column: str, name: str = "") -> Image:
+def read_checked(given: Inputs, column: str, name: str = "") -> Image:
     """The image of this column; NotMeasured if there is none, if its check failed, or if it cannot be read."""
     name = name or column
     if not given.get(column):
@@ -39,7 +42,7 @@ def read_checked(given: Mapping[str, Any], column: str, name: str = "") -> Image
         raise NotMeasured(FAILED, f"{name}: {str(error).removeprefix(f'{given[column]}: ')}") from error
 
 
-def to_reference(given: Mapping[str, Any], column: str) -> sitk.Transform:
+def to_reference(given: Inputs, column: str) -> sitk.Transform:
     """ITK transform from points of the image to points of the session's reference; identity for the reference itself.
 
     Inputs: `<column>_to_reference` (absent for the reference) and its sidecar `<column>_to_reference_facts`.
@@ -54,7 +57,7 @@ def to_reference(given: Mapping[str, Any], column: str) -> sitk.Transform:
     return read_transform(path).GetInverse()
 
 
-def brain_on(given: Mapping[str, Any], grid: Image, grid_to_reference: sitk.Transform) -> np.ndarray:
+def brain_on(given: Inputs, grid: Image, grid_to_reference: sitk.Transform) -> np.ndarray:
     """The brain mask on the grid of an image; NotMeasured if the brain was not found."""
     if not given.get("brain") or not was_made(given["brain"]):
         reason = read_json(given["template_facts"])["reason"] if given.get("template_facts") else "no MRI reference"
@@ -68,7 +71,7 @@ def brain_on(given: Mapping[str, Any], grid: Image, grid_to_reference: sitk.Tran
 
 
 def priors_on(
-    given: Mapping[str, Any], grid: Image, brain: np.ndarray, grid_to_reference: sitk.Transform, *names: str
+    given: Inputs, grid: Image, brain: np.ndarray, grid_to_reference: sitk.Transform, *names: str
 ) -> dict[str, np.ndarray]:
     """The template's priors of these names on the grid of an image, within its brain mask."""
     to_template = sitk.CompositeTransform([read_transform(given["from_template"]), grid_to_reference])

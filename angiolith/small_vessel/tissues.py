@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
@@ -163,16 +162,16 @@ def _voxels_under(image: Image, grid: Image, transform: sitk.Transform) -> tuple
     return [voxels[..., axis].astype(np.float32) for axis in range(3)], step
 
 
-def correct_bias(image: Image, mask: np.ndarray, settings: Mapping[str, Any]) -> Image:
+def correct_bias(image: Image, mask: np.ndarray, voxel_mm: float, iterations: int) -> Image:
     """Divide out the slow shading (N4, Tustison 2010) fitted inside `mask` on a shrunken copy."""
     # an affine is not exact: slices of 4 mm and of 3.9999999 mm must come to the same
-    factors = [max(1, round(settings["bias_voxel_mm"] / step + 1e-3)) for step in image.voxel_mm]
+    factors = [max(1, round(voxel_mm / step + 1e-3)) for step in image.voxel_mm]
     factors = [min(f, max(1, n // 16)) for f, n in zip(factors, image.data.shape, strict=True)]
     floor = float(np.percentile(image.data[mask], 1))
     whole = to_sitk(image.with_data(np.maximum(image.data, max(floor, 1e-3)).astype(np.float32)))
     small, small_mask = sitk.Shrink(whole, factors), sitk.Shrink(to_sitk(image.with_data(mask)), factors)
     n4 = sitk.N4BiasFieldCorrectionImageFilter()
-    n4.SetMaximumNumberOfIterations([settings["bias_iterations"]] * 3)
+    n4.SetMaximumNumberOfIterations([iterations] * 3)
     n4.SetConvergenceThreshold(1e-4)
     n4.Execute(small, small_mask)
     field = from_sitk(n4.GetLogBiasFieldAsImage(whole)).data
@@ -227,19 +226,17 @@ def mode_of(values: np.ndarray, fluid: float | None = None) -> float:
     return float(levels[peak])
 
 
-def find_ventricles(
-    flair: Image, brain: np.ndarray, prior: np.ndarray, levels: Levels, settings: Mapping[str, Any]
-) -> np.ndarray:
+def find_ventricles(flair: Image, brain: np.ndarray, prior: np.ndarray, levels: Levels, margin_mm: float) -> np.ndarray:
     """Lateral ventricles: voxels nearer to CSF than to white matter in grey level, connected to the prior's core.
 
-    They may lie `ventricle_margin_mm` outside the warped prior (large ventricles of the old), not farther.
+    They may lie `margin_mm` outside the warped prior (large ventricles of the old), not farther.
     Returns a boolean mask; empty if there is no CSF in the prior.
     """
     dark = brain & (flair.data < (levels.csf + levels.wm) / 2)
     core = dark & (prior > 0.5)
     if not core.any():
         return core
-    near = dilate_mm(prior > 0.3, settings["ventricle_margin_mm"], flair.voxel_mm)
+    near = dilate_mm(prior > 0.3, margin_mm, flair.voxel_mm)
     return ndimage.binary_propagation(core, mask=dark & near)
 
 

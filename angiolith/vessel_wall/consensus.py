@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from angiolith.core.settings.vessel_wall import WallConsensusSettings, WallGradeSettings
 from angiolith.core.tables import OK, REVIEW, USABLE, join_reasons
 from angiolith.vessel_wall.metrics import COLUMNS
 from angiolith.vessel_wall.parts import TOOL
 
 CONSENSUS = "consensus"
 CLASSES = ("artery", "side", "reference", "reference_artery", "enhancement_grade", "plaque_class", "calcium_pattern")
-FLAGS = {"positive_remodeling": ("remodeling_index", "positive_remodeling_min")}
-FLAGS |= {"eccentric": ("eccentricity_index", "eccentric_index_min")}
+FLAGS = {"positive_remodeling": "remodeling_index", "eccentric": "eccentricity_index"}
 JUDGED = ("lumen_area_mm2", "outer_wall_area_mm2", "max_wall_mm")  # what makes a lesion one to settle
 
 
-def consensus(plaques: pd.DataFrame, settings: Mapping[str, Any]) -> pd.DataFrame:
+def consensus(plaques: pd.DataFrame, settings: WallConsensusSettings, grades: WallGradeSettings) -> pd.DataFrame:
     """The readers' common row of every lesion; columns as in the plaque table, reader "consensus", and `readers`.
 
     plaques: the plaque table of one subject-session, reader by reader; the tool's own rows take no part. Numbers are
@@ -31,6 +30,7 @@ def consensus(plaques: pd.DataFrame, settings: Mapping[str, Any]) -> pd.DataFram
     plaques = plaques[plaques["reader"] != TOOL]
     usable = plaques[plaques["status"].isin(USABLE) & plaques["lesion"].notna()]
     n_readers = plaques["reader"].dropna().nunique()
+    bounds = {"positive_remodeling": grades.positive_remodeling_min, "eccentric": grades.eccentric_index_min}
     rows = []
     for lesion, part in usable.groupby("lesion"):
         first = part.iloc[0]
@@ -47,13 +47,13 @@ def consensus(plaques: pd.DataFrame, settings: Mapping[str, Any]) -> pd.DataFram
                     findings.append(f"{name}: {' / '.join(str(value) for value in values)}")
             elif len(values) and pd.api.types.is_numeric_dtype(values.infer_objects()):
                 row[name] = float(values.astype(float).mean())
-        for name, (index, bound) in FLAGS.items():
+        for name, index in FLAGS.items():
             value = row.get(index)
-            row[name] = None if value is None or np.isnan(value) else bool(value >= settings[bound])
+            row[name] = None if value is None or np.isnan(value) else bool(value >= bounds[name])
         for name in JUDGED:
             values = part[name].dropna().astype(float)
             apart = 100 * np.ptp(values) / values.mean() if len(values) > 1 else 0.0
-            if apart > settings["consensus_percent_max"]:
+            if apart > settings.consensus_percent_max:
                 findings.append(f"{name} differs by {apart:.0f} %")
         text = join_reasons(*findings)
         row |= {"status": REVIEW if text else OK, "reason": f"to settle together: {text}" if text else None}

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
+
+from angiolith.core.settings.vessel_wall import CulpritSettings
 
 CULPRIT, NON_CULPRIT, OTHER = "culprit", "non-culprit", "other"
 VERDICTS = (CULPRIT, NON_CULPRIT, OTHER)
 TERRITORY = {"BA": "posterior", "VA": "posterior", "PCA": "posterior"}
 TERRITORY |= {"ICA": "anterior", "MCA": "anterior", "ACA": "anterior"}
 SIDES = {"L": "left", "R": "right"}
+NO_CRITERIA = CulpritSettings(culprit_stenosis_percent_min=None, ct_mri_days_max=None)
 
 
-def judge_culprits(lesions: pd.DataFrame, settings: Mapping[str, Any] | None = None) -> pd.DataFrame:
+def judge_culprits(lesions: pd.DataFrame, criteria: CulpritSettings = NO_CRITERIA) -> pd.DataFrame:
     """Judge every lesion; columns culprit ("culprit", "non-culprit", "other", missing) and culprit_reason.
 
     lesions: one row per lesion, columns subject, symptomatic (bool or 0/1; stroke or TIA within 4 weeks),
     stenosis_percent, and where there are: session, artery, side, interval_ct_mri_days, culprit_reader (a reader's own
-    call), symptomatic_territory ("posterior", "anterior", "left anterior", ..., or an artery). settings: section
-    `vessel_wall`, for the study's criteria (`culprit_stenosis_percent_min`, `ct_mri_days_max`; None: not applied).
+    call), symptomatic_territory ("posterior", "anterior", "left anterior", ..., or an artery). criteria: section
+    `vessel_wall.culprit`, the study's criteria; default: none.
 
     Rule of the vertebrobasilar study: in a symptomatic patient the only or the most stenotic lesion in the symptomatic
     territory is the culprit; in an asymptomatic patient that lesion is the non-culprit one; further lesions are
@@ -33,7 +35,7 @@ def judge_culprits(lesions: pd.DataFrame, settings: Mapping[str, Any] | None = N
     differing = symptoms.groupby(lesions["subject"]).nunique()
     if (differing > 1).any():
         raise ValueError(f"sub-{differing.idxmax()}: symptomatic is given as both true and false")
-    result["culprit_reason"] = exclusion_reasons(lesions, settings or {})
+    result["culprit_reason"] = exclusion_reasons(lesions, criteria)
     called = lesions["culprit_reader"] if "culprit_reader" in lesions else pd.Series(pd.NA, index=lesions.index)
     wrong = sorted({str(call) for call in called.dropna()} - set(VERDICTS))
     if wrong:
@@ -90,10 +92,10 @@ def _within(row: pd.Series, territory: object) -> bool:
     return True
 
 
-def exclusion_reasons(lesions: pd.DataFrame, settings: Mapping[str, Any]) -> pd.Series:
+def exclusion_reasons(lesions: pd.DataFrame, criteria: CulpritSettings) -> pd.Series:
     """Why a lesion misses a criterion of the study, missing where it meets them; the index is that of `lesions`."""
     reasons = pd.Series(pd.NA, index=lesions.index, dtype="string")
-    stenosis_min, days_max = settings.get("culprit_stenosis_percent_min"), settings.get("ct_mri_days_max")
+    stenosis_min, days_max = criteria.culprit_stenosis_percent_min, criteria.ct_mri_days_max
     if stenosis_min is not None:
         stenosis = pd.to_numeric(lesions["stenosis_percent"], errors="coerce")
         for index in stenosis.index[stenosis < stenosis_min]:

@@ -6,14 +6,12 @@ stalk; 2, like the stalk or more.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 import SimpleITK as sitk
 from scipy.ndimage import distance_transform_edt
 
 from angiolith.core.images import RAS_TO_LPS, Image, mask_points, matrix_ras, moved, to_sitk
+from angiolith.core.settings.vessel_wall import WallGradeSettings
 from angiolith.vessel_wall.drawing import Segment
 from angiolith.vessel_wall.points import cropped, sample
 
@@ -101,9 +99,7 @@ def enhancement_ratio(pre: Image, post: Image, to_post: np.ndarray, points: np.n
     return float(after[both].mean() / before[both].mean() / gain)
 
 
-def enhancement_grade(
-    plaque: float, normal_wall: float, stalk: float, settings: Mapping[str, Any]
-) -> tuple[float, str]:
+def enhancement_grade(plaque: float, normal_wall: float, stalk: float, grades: WallGradeSettings) -> tuple[float, str]:
     """Grade 0, 1 or 2 from three enhancement ratios; where it cannot be told, NaN and the reason.
 
     "Like normal wall" means at most `normal_wall_tolerance` (relative) above the reference segment's wall.
@@ -112,7 +108,7 @@ def enhancement_grade(
         return np.nan, "enhancement not measured: the wall lies outside the pre- or post-contrast image"
     if np.isnan(normal_wall):
         return np.nan, "no enhancement grade: there is no normal wall to compare with"
-    if plaque <= normal_wall * (1 + settings["normal_wall_tolerance"]):
+    if plaque <= normal_wall * (1 + grades.normal_wall_tolerance):
         return 0.0, ""
     if np.isnan(stalk):
         return np.nan, "no enhancement grade: the wall enhances, but the pituitary stalk (label 5) is not drawn"

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from angiolith.core.settings.vessel_wall import WallGradeSettings, WallMeasureSettings
 from angiolith.core.tables import OK, REVIEW, USABLE, join_reasons
 from angiolith.vessel_wall import contours
 from angiolith.vessel_wall.drawing import Segment
@@ -63,10 +64,10 @@ class Reference:
     distance_mm: float
 
 
-def measure_segment(segment: Segment, settings: Mapping[str, Any]) -> MeasuredSegment:
+def measure_segment(segment: Segment, settings: WallMeasureSettings) -> MeasuredSegment:
     """Cut a segment and find its narrowest place; raises DrawingError where no closed cross-section is found."""
-    cuts = cut(segment, settings["section_step_mm"])
-    at = narrowest(cuts.sections, settings["narrowest_window_mm"])
+    cuts = cut(segment, settings.section_step_mm)
+    at = narrowest(cuts.sections, settings.narrowest_window_mm)
     return MeasuredSegment(segment, cuts.sections, at, tuple(cuts.missed))
 
 
@@ -86,7 +87,7 @@ def wall_thickness_mm(section: CrossSection, method: str) -> np.ndarray:
     return METHODS[method](section.lumen, section.outer)
 
 
-def wall_metrics(lesion: MeasuredSegment, settings: Mapping[str, Any]) -> dict[str, Any]:
+def wall_metrics(lesion: MeasuredSegment, settings: WallMeasureSettings, grades: WallGradeSettings) -> dict[str, Any]:
     """Metrics of the narrowest cross-section and of the plaque along the vessel; keys are columns of `COLUMNS`.
 
     Wall area WA = OWA - LA; normalised wall index NWI = WA / OWA; eccentricity index EI = (MaxWT - MinWT) / MaxWT.
@@ -109,18 +110,18 @@ def wall_metrics(lesion: MeasuredSegment, settings: Mapping[str, Any]) -> dict[s
     for method in METHODS:
         thickness = wall_thickness_mm(section, method)
         row[f"max_wall_{method}_mm"], row[f"min_wall_{method}_mm"] = np.nanmax(thickness), np.nanmin(thickness)
-        if method == settings["thickness_method"]:
+        if method == settings.thickness_method:
             row["mean_wall_mm"] = np.nanmean(thickness)
-    thickest = row[f"max_wall_{settings['thickness_method']}_mm"]
-    thinnest = row[f"min_wall_{settings['thickness_method']}_mm"]
+    thickest = row[f"max_wall_{settings.thickness_method}_mm"]
+    thinnest = row[f"min_wall_{settings.thickness_method}_mm"]
     index = (thickest - thinnest) / thickest
     row |= {"max_wall_mm": thickest, "min_wall_mm": thinnest, "eccentricity_index": index}
-    row["eccentric"] = bool(index >= settings["eccentric_index_min"])
+    row["eccentric"] = bool(index >= grades.eccentric_index_min)
     row |= dict(zip(("narrowest_x_mm", "narrowest_y_mm", "narrowest_z_mm"), section.origin, strict=True))
     return row | _along_the_vessel(lesion, settings)
 
 
-def _along_the_vessel(lesion: MeasuredSegment, settings: Mapping[str, Any]) -> dict[str, Any]:
+def _along_the_vessel(lesion: MeasuredSegment, settings: WallMeasureSettings) -> dict[str, Any]:
     run = plaque_run(lesion, settings)
     if not run:
         return {"plaque_length_mm": np.nan, "plaque_volume_mm3": np.nan, "plaque_length_limited": None}
@@ -137,21 +138,21 @@ def _along_the_vessel(lesion: MeasuredSegment, settings: Mapping[str, Any]) -> d
     }
 
 
-def plaque_run(lesion: MeasuredSegment, settings: Mapping[str, Any]) -> list[int]:
+def plaque_run(lesion: MeasuredSegment, settings: WallMeasureSettings) -> list[int]:
     """Indices of the contiguous cross-sections about the narrowest one whose wall is thick enough for a plaque."""
     run: list[int] = []
     for direction in (-1, 1):
         at = lesion.at
         while 0 <= at < len(lesion.sections):
-            thickness = wall_thickness_mm(lesion.sections[at], settings["thickness_method"])
-            if np.nanmax(thickness) < settings["plaque_wall_mm_min"]:
+            thickness = wall_thickness_mm(lesion.sections[at], settings.thickness_method)
+            if np.nanmax(thickness) < settings.plaque_wall_mm_min:
                 break
             run.append(at)
             at += direction
     return sorted(set(run))
 
 
-def reference_metrics(lesion: MeasuredSegment, reference: Reference, settings: Mapping[str, Any]) -> dict[str, Any]:
+def reference_metrics(lesion: MeasuredSegment, reference: Reference, grades: WallGradeSettings) -> dict[str, Any]:
     """What compares the lesion's narrowest section with the reference segment (medians over its sections).
 
     WASID stenosis = (1 - Dstenosis / Dnormal) x 100, with D the least lumen diameter (Samuels et al., AJNR
@@ -173,7 +174,7 @@ def reference_metrics(lesion: MeasuredSegment, reference: Reference, settings: M
         "stenosis_percent": 100 * (1 - contours.min_diameter_mm(here.lumen) / diameter),
         "stenosis_area_percent": 100 * (1 - here.lumen_area_mm2 / lumen_area),
         "remodeling_index": remodeling,
-        "positive_remodeling": bool(remodeling >= settings["positive_remodeling_min"]),
+        "positive_remodeling": bool(remodeling >= grades.positive_remodeling_min),
         "plaque_area_mm2": here.wall_area_mm2 - wall_area,
         "reference": reference.position,
         "reference_artery": reference.artery,

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from angiolith.core.images import Image, mask_points
+from angiolith.core.settings.vessel_wall import WallGradeSettings, WallMeasureSettings
 from angiolith.core.tables import FAILED, join_reasons
 from angiolith.vessel_wall import drawing, enhancement, metrics, parts, surroundings
 from angiolith.vessel_wall.drawing import Piece
@@ -53,7 +54,8 @@ def measure_session(
     drawings: Mapping[str, Image | str],
     ct_side: CtSide,
     post: PostContrast | str,
-    settings: Mapping[str, Any],
+    settings: WallMeasureSettings,
+    grades: WallGradeSettings,
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Rows of the plaque table (without subject and session), and rows of the contour table.
 
@@ -75,11 +77,13 @@ def measure_session(
             continue
         found[reader] = drawing.pieces(labels, parts.LUMEN, parts.WALL)
         references[reader], findings[reader] = _references(labels, ct_side, settings)
-    for reader, lesions in drawing.numbered(found, settings["same_lesion_mm_max"]).items():
+    for reader, lesions in drawing.numbered(found, settings.same_lesion_mm_max).items():
         labels = drawings[reader]
         assert isinstance(labels, Image)
         for number, piece in lesions:
-            row, cut = _lesion_row(piece, references[reader], findings[reader], labels, vwi, ct_side, post, settings)
+            row, cut = _lesion_row(
+                piece, references[reader], findings[reader], labels, vwi, ct_side, post, settings, grades
+            )
             if reader == parts.TOOL:
                 row = metrics.traced(row)
             rows.append(row | {"lesion": number, "reader": reader})
@@ -107,7 +111,7 @@ def plaque_table(rows: list[dict[str, Any]], subject: str, session: str) -> pd.D
 
 
 def _references(
-    labels: Image, ct_side: CtSide, settings: Mapping[str, Any]
+    labels: Image, ct_side: CtSide, settings: WallMeasureSettings
 ) -> tuple[list[surroundings.Candidate], str]:
     """The measurable reference segments with their arteries, and what was wrong with the others."""
     measured, wrong = [], []
@@ -123,10 +127,10 @@ def _references(
     return measured, join_reasons(*wrong)
 
 
-def _artery(segment: drawing.Segment, ct_side: CtSide, settings: Mapping[str, Any]) -> Artery | None:
+def _artery(segment: drawing.Segment, ct_side: CtSide, settings: WallMeasureSettings) -> Artery | None:
     if ct_side.arteries is None or ct_side.to_ct is None:
         return None
-    return surroundings.artery_of(segment, ct_side.arteries, ct_side.names, ct_side.to_ct, settings["artery_reach_mm"])
+    return surroundings.artery_of(segment, ct_side.arteries, ct_side.names, ct_side.to_ct, settings.artery_reach_mm)
 
 
 def _lesion_row(
@@ -137,7 +141,8 @@ def _lesion_row(
     vwi: Image,
     ct_side: CtSide,
     post: PostContrast | str,
-    settings: Mapping[str, Any],
+    settings: WallMeasureSettings,
+    grades: WallGradeSettings,
 ) -> tuple[dict[str, Any], dict[str, CrossSection]]:
     """The lesion's row, and the cross-sections that were measured, by name."""
     if piece.segment is None:
@@ -149,23 +154,23 @@ def _lesion_row(
     findings = [piece.segment.finding, metrics.missed_sections(lesion), reference_finding, _fit(piece.segment, vwi)]
     artery = _artery(piece.segment, ct_side, settings)
     row: dict[str, Any] = dict.fromkeys(metrics.COLUMNS[2:]) | {"stenosis_percent": np.nan}
-    row |= metrics.wall_metrics(lesion, settings)
+    row |= metrics.wall_metrics(lesion, settings, grades)
     row["artery"], row["side"] = artery or (None, None)
     if ct_side.arteries is not None and artery is None:
         findings.append("no artery of the artery map lies near the lesion: its registration to the CT may be wrong")
     reference = surroundings.choose_reference(lesion, references, artery)
     cut = {"lesion": lesion.narrowest}
     if reference:
-        row |= metrics.reference_metrics(lesion, reference, settings)
+        row |= metrics.reference_metrics(lesion, reference, grades)
         cut["reference"] = reference.measured.narrowest
     elif not reference_finding:
         findings.append("no reference segment drawn: stenosis, remodelling and plaque area not measured")
     notes = [ct_side.reason]
     if ct_side.calcification is not None and ct_side.ct is not None and ct_side.to_ct is not None:
         row |= surroundings.calcium_in(
-            piece.segment, ct_side.calcification, ct_side.ct, ct_side.to_ct, ct_side.lesions, settings
+            piece.segment, ct_side.calcification, ct_side.ct, ct_side.to_ct, ct_side.lesions, settings, grades
         )
-    notes.append(_enhancement(row, lesion, reference, labels, vwi, post, settings))
+    notes.append(_enhancement(row, lesion, reference, labels, vwi, post, settings, grades))
     return metrics.judged(row, findings, notes), cut
 
 
@@ -187,14 +192,15 @@ def _enhancement(
     labels: Image,
     vwi: Image,
     post: PostContrast | str,
-    settings: Mapping[str, Any],
+    settings: WallMeasureSettings,
+    grades: WallGradeSettings,
 ) -> str:
     """Add the enhancement columns to the row; returns why they are missing, or ""."""
     if isinstance(post, str):
         return f"enhancement not measured: {post}"
     centre = lesion.segment.centre
     try:
-        to_post = enhancement.align_post(vwi, post.image, centre, post.start, settings["seed"])
+        to_post = enhancement.align_post(vwi, post.image, centre, post.start, settings.seed)
     except ValueError as error:
         return f"enhancement not measured: {error}"
     gain = enhancement.signal_gain(vwi, post.image, to_post, lesion.segment)
@@ -206,7 +212,7 @@ def _enhancement(
     normal = ratio(enhancement.wall_points(reference.measured.segment)) if reference else np.nan
     stalk = ratio(mask_points(labels.affine, labels.data == parts.PITUITARY_STALK))
     row["enhancement_ratio"], row["enhancement_gain"] = plaque, gain
-    row["enhancement_grade"], reason = enhancement.enhancement_grade(plaque, normal, stalk, settings)
+    row["enhancement_grade"], reason = enhancement.enhancement_grade(plaque, normal, stalk, grades)
     return reason
 
 

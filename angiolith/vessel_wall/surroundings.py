@@ -15,6 +15,7 @@ from scipy.ndimage import distance_transform_edt
 from scipy.spatial import cKDTree
 
 from angiolith.core.images import Image, mask_points, moved
+from angiolith.core.settings.vessel_wall import WallGradeSettings, WallMeasureSettings
 from angiolith.vessel_wall.drawing import Segment
 from angiolith.vessel_wall.metrics import MeasuredSegment, Reference
 from angiolith.vessel_wall.points import sample
@@ -98,7 +99,8 @@ def calcium_in(
     ct: Image,
     to_ct: np.ndarray,
     lesions: pd.DataFrame | None,
-    settings: Mapping[str, Any],
+    settings: WallMeasureSettings,
+    grades: WallGradeSettings,
 ) -> dict[str, Any]:
     """Calcium within a plaque: volume, HU, share of the plaque, the plaque's class, and what the CT's lesions are.
 
@@ -112,15 +114,15 @@ def calcium_in(
     """
     mask = calcification.data > 0
     points = moved(np.linalg.inv(to_ct), mask_points(calcification.affine, mask))
-    room = np.ceil(settings["calcium_margin_mm"] / segment.voxel_mm).astype(int) + 1
+    room = np.ceil(settings.calcium_margin_mm / segment.voxel_mm).astype(int) + 1
     outer = np.pad(segment.outer, [(n, n) for n in room])
     affine = segment.affine.copy()
     affine[:3, 3] = moved(segment.affine, -room[None])[0]
     outside_mm = Image(distance_transform_edt(~outer, sampling=segment.voxel_mm), affine)
-    inside = sample(outside_mm, points, fill=np.inf) <= settings["calcium_margin_mm"]
+    inside = sample(outside_mm, points, fill=np.inf) <= settings.calcium_margin_mm
     volume = float(inside.sum() * calcification.voxel_volume_mm3)
     percent = min(100.0, 100 * volume / float(segment.wall.sum() * segment.voxel_volume_mm3))
-    kind = "calcified" if percent >= settings["calcified_percent_min"] else "partially calcified"
+    kind = "calcified" if percent >= grades.calcified_percent_min else "partially calcified"
     hu = ct.data[mask][inside]
     row: dict[str, Any] = {
         "calcium_volume_mm3": volume,
@@ -133,7 +135,7 @@ def calcium_in(
         return row
     numbers, counts = np.unique(calcification.data[mask][inside].astype(int), return_counts=True)
     order = np.argsort(-counts, kind="stable")
-    numbers = numbers[order][counts[order] >= settings["calcium_lesion_voxels_min"]]
+    numbers = numbers[order][counts[order] >= settings.calcium_lesion_voxels_min]
     here = lesions.drop_duplicates("lesion").set_index("lesion").reindex(numbers)
     patterns = [text for text in here["pattern"] if isinstance(text, str) and text]
     row["calcium_pattern"] = patterns[0] if patterns else None

@@ -8,8 +8,7 @@ the readers as one more, named "tool", and replaces none of them.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from scipy import interpolate, ndimage, signal
@@ -17,6 +16,7 @@ from scipy.spatial import cKDTree
 from skimage.graph import MCP_Geometric
 
 from angiolith.core.images import Image, mask_points, moved
+from angiolith.core.settings.vessel_wall import WallTraceSettings
 from angiolith.vessel_wall.parts import SEGMENTS, DrawingError
 from angiolith.vessel_wall.points import cropped, index_of
 from angiolith.vessel_wall.section_model import SectionModel, inside_mm
@@ -30,7 +30,7 @@ WAY_COST = 0.15  # of a mm in the darkest place, where a mm in the brightest cos
 DETOUR_MAX = 1.5  # longest way between two points, as a multiple of their distance
 
 
-def trace(vwi: Image, points: Sequence[tuple[str | None, np.ndarray]], settings: Mapping[str, Any]) -> Image:
+def trace(vwi: Image, points: Sequence[tuple[str | None, np.ndarray]], settings: WallTraceSettings) -> Image:
     """Label map (`parts.LABELS`) of the vessel between the points.
 
     points: (position, (n, 3) RAS mm) per segment, position None for a lesion, else one of `parts.REFERENCES`; two
@@ -40,7 +40,7 @@ def trace(vwi: Image, points: Sequence[tuple[str | None, np.ndarray]], settings:
     for position, ends in points:
         if len(ends) < 2:
             raise DrawingError("a vessel needs two points, one at each end")
-        axis = vessel_path(vwi, ends, settings["trace_step_mm"])
+        axis = vessel_path(vwi, ends, settings.trace_step_mm)
         drawn.append((position, axis, fit_sections(vwi, axis, settings)))
     return label_map(drawn)
 
@@ -72,7 +72,7 @@ def vessel_path(vwi: Image, ends: np.ndarray, step_mm: float) -> np.ndarray:
     return ndimage.gaussian_filter1d(line, 1.5 / step_mm, axis=0, mode="nearest")
 
 
-def fit_sections(vwi: Image, axis: np.ndarray, settings: Mapping[str, Any]) -> list[dict[str, np.ndarray]]:
+def fit_sections(vwi: Image, axis: np.ndarray, settings: WallTraceSettings) -> list[dict[str, np.ndarray]]:
     """Per point of the axis: the plane (origin, axes) and the fitted curves (parameters of `inside_mm`) in it.
 
     A first fit of each section tells the noise, and blood's level from the wider half of the sections (a narrow lumen
@@ -80,7 +80,7 @@ def fit_sections(vwi: Image, axis: np.ndarray, settings: Mapping[str, Any]) -> l
     smoothly along the vessel: a parabola through the sections within `SMOOTH_MM`.
     """
     near = cropped(vwi, axis.mean(axis=0), float(np.ptp(axis, axis=0).max()) / 2 + 2 * MARGIN_MM)
-    voxel_mm = np.array(settings["trace_acquired_voxel_mm"] or near.voxel_mm)
+    voxel_mm = np.array(settings.trace_acquired_voxel_mm or near.voxel_mm)
     fine = near.data.astype(float)
     for along in range(3):  # the image between its voxels, as its k-space has it
         fine = signal.resample(fine, FINER * fine.shape[along], axis=along)
@@ -107,7 +107,7 @@ def fit_sections(vwi: Image, axis: np.ndarray, settings: Mapping[str, Any]) -> l
         model.fit(values, curve, around, blood).x
         for (model, _, curve), values, around in zip(fitted, cleared, before, strict=True)
     ]
-    reach = min(2 * round(SMOOTH_MM / settings["trace_step_mm"] / 2) + 1, len(again) - 1 + len(again) % 2)
+    reach = min(2 * round(SMOOTH_MM / settings.trace_step_mm / 2) + 1, len(again) - 1 + len(again) % 2)
     smooth = signal.savgol_filter(again, reach, min(2, reach - 1), axis=0)
     return [plane | {"curves": row} for (_, _, plane), row in zip(sections, smooth, strict=True)]
 

@@ -9,12 +9,12 @@ import numpy as np
 import SimpleITK as sitk
 
 from angiolith.arteries.mapping import traced_from_mask
-from angiolith.core.config import VesselWallSettings
 from angiolith.core.images import Image, read_image
+from angiolith.core.settings.vessel_wall import WallGradeSettings, WallMeasureSettings
 from angiolith.small_vessel.session import NotMeasured
+from angiolith.small_vessel.wmh.session import read_user_mask
 from angiolith.vessel_wall.session import CtSide, measure_session
 from scripts.measure_plaque import drawing_of
-from scripts.segment_wmh import read_user_mask
 from tests.hostile.case import FAILED, TOLD, Answer, Case
 from tests.hostile.images import save
 
@@ -33,7 +33,9 @@ def drawn(name: str, said: str, file: str, content: str | bytes | np.ndarray, af
         else:
             path.write_bytes(content if isinstance(content, bytes) else content.encode())
         drawing = drawing_of(path, VWI)
-        rows, _ = measure_session(VWI, {"reader1": drawing}, CtSide("no CT"), "no", VesselWallSettings().model_dump())
+        rows, _ = measure_session(
+            VWI, {"reader1": drawing}, CtSide("no CT"), "no", WallMeasureSettings(), WallGradeSettings()
+        )
         return Answer(f"row: {rows[0]['status']}", f"{path}: {rows[0]['reason']}")
 
     return Case(name, FAILED, said, make)

@@ -12,7 +12,7 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 
-from angiolith.core.config import CheckImagesSettings
+from angiolith.core.settings.check_images import CheckImagesSettings
 from angiolith.core.tables import read_json
 from scripts import check_images
 from tests.hostile.case import FAILED, REVIEW, TAKEN, TOLD, Answer, Case, Given

@@ -13,10 +13,10 @@ from angiolith.arteries.masks import (
     widened,
 )
 from angiolith.arteries.names import INDEX
-from angiolith.core.config import Config, plain
 from angiolith.core.images import Image
+from angiolith.core.settings.arteries import ArteryMapSettings, ArteryRegionSettings
 
-SETTINGS = plain(Config().arteries)
+SETTINGS, REGION = ArteryMapSettings(), ArteryRegionSettings()
 
 
 def oblique(voxel_mm, shape, turn_deg=25.0) -> np.ndarray:
@@ -104,7 +104,7 @@ def test_a_time_of_flight_angiogram_gives_the_artery_beside_the_atlas_line():
             Centreline("MCA", "R", true.points + np.array([9, 0, 0]), np.full(n, 1.5), np.full(n, 1.0), np.full(n, ""))
         ),
     ]
-    labels = segment_angio(angio, atlas, SETTINGS)
+    labels = segment_angio(angio, atlas, SETTINGS, REGION)
     found = labels == INDEX["ICA", "R"]
     assert 2 * (found & inside).sum() / (found.sum() + inside.sum()) > 0.85
     assert not (labels == INDEX["MCA", "R"]).any()  # nothing bright there: not taken

@@ -7,10 +7,10 @@ from scipy.spatial import cKDTree
 
 from angiolith.arteries.centrelines import Centreline, resampled, voxel_centres
 from angiolith.arteries.refine import refine
-from angiolith.core.config import Config, plain
 from angiolith.core.images import Image
+from angiolith.core.settings.arteries import ArteryMapSettings
 
-SETTINGS = plain(Config().arteries)
+SETTINGS = ArteryMapSettings()
 SHAPE = (70, 70, 44)
 AFFINE = np.array([[0.45, 0, 0, -15.5], [0, 0.45, 0, -15.5], [0, 0, 0.8, -17.2], [0, 0, 0, 1]])
 
@@ -42,7 +42,7 @@ def test_blood_in_csf_is_found_3_mm_away(shift):
     assert error_mm(start, true).mean() > 2.4
     found = refine(ct, start, SETTINGS, 130.0)
     assert error_mm(found, true).mean() < 0.5
-    assert found.sd_mm == pytest.approx(SETTINGS["refined_sd_mm"])
+    assert found.sd_mm == pytest.approx(SETTINGS.refined_sd_mm)
 
 
 def test_a_canal_in_bone_is_found_and_calcium_does_not_push_the_line_aside():
@@ -77,7 +77,7 @@ def test_a_lumen_that_only_the_mri_shows_is_found_bright_or_dark(lumen):
     mri = Image(ct_of(true, lumen, 250.0), AFFINE)
     found = refine(ct, true.moved(true.points + np.array([2.0, -1.5, 0])), SETTINGS, 130.0, [mri])
     assert error_mm(found, true).mean() < 0.5
-    assert found.sd_mm == pytest.approx(SETTINGS["refined_mri_sd_mm"])
+    assert found.sd_mm == pytest.approx(SETTINGS.refined_mri_sd_mm)
 
 
 def test_a_line_outside_the_image_comes_back():

@@ -9,10 +9,10 @@ from scipy.special import ndtr
 
 from angiolith.calcification.blur import deblurred_arc_deg, deblurred_width_mm
 from angiolith.calcification.geometry import arc_extent, measure_geometry, settled
-from angiolith.core.config import Config, plain
+from angiolith.core.settings.calcification import CalcificationMeasureSettings
 from tests.unit.calcified_tube import Plaque, axes_along, draw, grid_affine, straight_line
 
-SETTINGS = plain(Config().calcification)
+HU_MIN, SETTINGS = 130.0, CalcificationMeasureSettings()
 FINE, UNEVEN = (0.45, 0.45, 0.625), (0.45, 0.45, 1.25)
 
 
@@ -43,7 +43,7 @@ def measured(plaque, voxel_mm, turn_deg, direction, radius_mm, noise_hu=5.0, lin
     ct = draw([plaque], axes, radius_mm, affine, shape, noise_hu=noise_hu)
     pieces, _ = ndimage.label(ct >= 130, np.ones((3, 3, 3)))
     lesion = pieces == np.bincount(pieces.ravel())[1:].argmax() + 1
-    return measure_geometry(ct, affine, lesion, straight_line(axes, line_radius_mm or radius_mm), SETTINGS)
+    return measure_geometry(ct, affine, lesion, straight_line(axes, line_radius_mm or radius_mm), HU_MIN, SETTINGS)
 
 
 @pytest.mark.parametrize("thickness_mm", [1.2, 1.8])
@@ -58,7 +58,7 @@ def test_overlapping_slices_blur_by_their_thickness_not_by_their_step(thickness_
     every[:3, 3] = affine[:3, 3] + affine[:3, 2] / 2  # four are averaged from the one before: their middle
     ct = thick[:, :, ::2]
     by_thickness, by_step = (
-        measure_geometry(ct, every, ct >= 130, straight_line(axes, 2.3), SETTINGS, slice_mm).thickness_mm
+        measure_geometry(ct, every, ct >= 130, straight_line(axes, 2.3), HU_MIN, SETTINGS, slice_mm).thickness_mm
         for slice_mm in (2.0, None)
     )
     assert by_thickness == pytest.approx(thickness_mm, abs=0.1)
@@ -110,7 +110,7 @@ def test_bone_beside_a_plaque_adds_nothing_to_it(plaque, gap_mm, direction):
     bone = Plaque(max(plaque.inner_mm + plaque.thickness_mm, 2.6) + gap_mm, 2.5, 200, 16, hu=1300)
     lesion = draw([plaque], axes, 2.0, affine, shape) >= 130
     ct = draw([plaque, bone], axes, 2.0, affine, shape)
-    found = measure_geometry(ct, affine, lesion, straight_line(axes, 2.0), SETTINGS)
+    found = measure_geometry(ct, affine, lesion, straight_line(axes, 2.0), HU_MIN, SETTINGS)
     assert found.arc_deg == pytest.approx(plaque.arc_deg, abs=20)
     assert found.length_mm == pytest.approx(plaque.length_mm, abs=0.8)
 
@@ -124,7 +124,7 @@ def test_thickness_is_told_where_no_bone_ends_the_rays(thickness_mm):
     plaque, bone = Plaque(2.6 - thickness_mm, thickness_mm, 180, 5, hu=700), Plaque(2.7, 2.5, 120, 16, hu=1300)
     lesion = draw([plaque], axes, 2.0, affine, shape) >= 130
     ct = draw([plaque, bone], axes, 2.0, affine, shape)
-    found = measure_geometry(ct, affine, lesion, straight_line(axes, 2.0), SETTINGS)
+    found = measure_geometry(ct, affine, lesion, straight_line(axes, 2.0), HU_MIN, SETTINGS)
     assert found.thickness_mm == pytest.approx(thickness_mm, abs=0.2)
 
 
@@ -141,7 +141,7 @@ def test_two_pieces_in_one_cross_section_keep_their_gap_in_the_coverage():
     shape = (44, 44, 30)
     affine, axes = grid_affine(FINE, shape), axes_along(np.array([0, 0, 1.0]))
     ct = draw(plaques, axes, 2.4, affine, shape)
-    found = measure_geometry(ct, affine, ct >= 130, straight_line(axes, 2.4), SETTINGS)
+    found = measure_geometry(ct, affine, ct >= 130, straight_line(axes, 2.4), HU_MIN, SETTINGS)
     assert found.arc_deg == pytest.approx(180, abs=10)
     assert found.arc_coverage == pytest.approx(120 / 180, abs=0.08)
 
@@ -160,7 +160,7 @@ def test_radius_in_voxels_takes_the_longest_edge_within_the_plane():
 
 def test_an_empty_lesion_has_no_geometry():
     empty = measure_geometry(
-        np.zeros((5, 5, 5)), np.eye(4), np.zeros((5, 5, 5), bool), straight_line(np.eye(3), 2), SETTINGS
+        np.zeros((5, 5, 5)), np.eye(4), np.zeros((5, 5, 5), bool), straight_line(np.eye(3), 2), HU_MIN, SETTINGS
     )
     assert np.isnan(empty.arc_deg)
     assert np.isnan(empty.thickness_mm)
@@ -192,8 +192,8 @@ def test_the_arc_from_a_line_that_lies_off_comes_near_that_from_the_true_one(arc
     moved = settled(off, np.argwhere(lesion) @ affine[:3, :3].T + affine[:3, 3], ct[lesion] - 40)
     left = np.linalg.norm((moved.points - true.points)[:, :2], axis=1)
     assert left.max() < 1.0
-    at_true = measure_geometry(ct, affine, lesion, true, SETTINGS).arc_deg
-    assert measure_geometry(ct, affine, lesion, off, SETTINGS).arc_deg == pytest.approx(at_true, abs=45)
+    at_true = measure_geometry(ct, affine, lesion, true, HU_MIN, SETTINGS).arc_deg
+    assert measure_geometry(ct, affine, lesion, off, HU_MIN, SETTINGS).arc_deg == pytest.approx(at_true, abs=45)
     assert settled(true, np.argwhere(lesion) @ affine[:3, :3].T + affine[:3, 3], ct[lesion] - 40).points == (
         pytest.approx(true.points, abs=0.15)
     )
@@ -224,5 +224,7 @@ def test_thick_calcium_over_the_lumens_centre_has_its_thickness():
     plaque = Plaque(0.2, 2.4, 90, 6)
     ct = draw([plaque], axes, 2.0, affine, (45, 45, 32))
     off = replace(straight_line(axes, 2.0), points=straight_line(axes, 2.0).points + 0.5 * (axes[0] + axes[1]))
-    geometry = measure_geometry(ct, affine, ct >= 130, replace(off, sd_mm=np.full(len(off.points), 0.1)), SETTINGS)
+    geometry = measure_geometry(
+        ct, affine, ct >= 130, replace(off, sd_mm=np.full(len(off.points), 0.1)), HU_MIN, SETTINGS
+    )
     assert geometry.thickness_mm > 1.5

@@ -8,11 +8,16 @@ from angiolith.arteries.centrelines import region_labels
 from angiolith.arteries.names import MEASURED
 from angiolith.calcification.columns import ARTERIES, LESIONS, PATIENTS
 from angiolith.calcification.measure import labelled, measure_arteries, measure_lesions, measure_patient, refused
-from angiolith.core.config import Config, plain
 from angiolith.core.images import Image
+from angiolith.core.settings.calcification import (
+    CalcificationGradeSettings,
+    CalcificationMeasureSettings,
+    SeveritySettings,
+)
 from tests.unit.calcified_tube import Plaque, axes_along, draw, grid_affine, straight_line
 
-CALCIFICATION, SEVERITY = plain(Config().calcification), plain(Config().severity)
+CALCIFICATION = (130.0, CalcificationMeasureSettings(), CalcificationGradeSettings())
+SEVERITY = SeveritySettings()
 CONTRACT = """subject session lesion artery side volume_mm3 mean_hu max_hu agatston_equivalent length_mm arc_deg
 thickness_mm kockelkoren_score pattern spotty touches_bone status reason"""
 
@@ -29,7 +34,7 @@ def one_lesion(voxel_mm=(0.45, 0.45, 0.7), direction=(0.1, 0.2, 1.0)):
 
 def test_a_lesions_row_holds_the_contract_and_sums_by_hand():
     ct, labels, region, lines = one_lesion()
-    row = measure_lesions(ct, labels, region, lines, {1: 0.0}, CALCIFICATION).iloc[0]
+    row = measure_lesions(ct, labels, region, lines, {1: 0.0}, *CALCIFICATION).iloc[0]
     hu = ct.data[labels == 1]
     assert list(LESIONS)[:18] == CONTRACT.split()
     assert row["volume_mm3"] == pytest.approx(len(hu) * 0.45 * 0.45 * 0.7)
@@ -42,13 +47,13 @@ def test_a_lesions_row_holds_the_contract_and_sums_by_hand():
 
 def test_touching_bone_is_for_review():
     ct, labels, region, lines = one_lesion()
-    row = measure_lesions(ct, labels, region, lines, {1: 0.3}, CALCIFICATION).iloc[0]
+    row = measure_lesions(ct, labels, region, lines, {1: 0.3}, *CALCIFICATION).iloc[0]
     assert (row["touches_bone"], row["status"], row["reason"]) == (True, "review", "touches bone")
 
 
 def test_without_a_centreline_shape_stays_and_geometry_is_missing():
     ct, labels, region, _ = one_lesion()
-    row = measure_lesions(ct, labels, region, {}, {1: 0.0}, CALCIFICATION).iloc[0]
+    row = measure_lesions(ct, labels, region, {}, {1: 0.0}, *CALCIFICATION).iloc[0]
     assert row["volume_mm3"] > 0
     assert np.isnan(row["arc_deg"])
     assert row["pattern"] == ""
@@ -58,7 +63,7 @@ def test_without_a_centreline_shape_stays_and_geometry_is_missing():
 
 def tables(lesions_of=None, missing=()):
     ct, labels, region, lines = one_lesion()
-    lesions = measure_lesions(ct, labels if lesions_of is None else lesions_of, region, lines, {}, CALCIFICATION)
+    lesions = measure_lesions(ct, labels if lesions_of is None else lesions_of, region, lines, {}, *CALCIFICATION)
     everywhere = {name: lines["BA", "M"] for name in MEASURED if name not in missing}
     sources = dict.fromkeys(everywhere, "atlas")
     arteries = measure_arteries(lesions, everywhere, sources, ct.with_data(region), SEVERITY)
@@ -90,7 +95,7 @@ def test_the_centreline_must_lie_in_the_field_of_view():
     ct, _, region, lines = one_lesion()  # the line is 30 mm long, the image 20 mm high
     sources = dict.fromkeys(lines, "atlas")
     arteries = measure_arteries(
-        measure_lesions(ct, region * 0, region, lines, {}, CALCIFICATION),
+        measure_lesions(ct, region * 0, region, lines, {}, *CALCIFICATION),
         lines,
         sources,
         ct.with_data(region),

@@ -12,10 +12,10 @@ from angiolith.calcification.scoring import (
     spotty,
     woodcock_grade,
 )
-from angiolith.core.config import Config, plain
+from angiolith.core.settings.calcification import CalcificationGradeSettings, SeveritySettings
 
-CALCIFICATION = plain(Config().calcification)
-SEVERITY = plain(Config().severity)
+CALCIFICATION = CalcificationGradeSettings()
+SEVERITY = SeveritySettings()
 
 
 def test_agatston_by_hand_with_two_pieces_in_a_slice_and_overlapping_slices():
@@ -60,11 +60,11 @@ def test_slice_step_is_perpendicular_to_the_slices():
     ],
 )
 def test_kockelkoren_points(arc_deg, length_mm, thickness_mm, even, score, pattern):
-    assert kockelkoren(arc_deg, length_mm, thickness_mm, even, CALCIFICATION["kockelkoren"]) == (score, pattern)
+    assert kockelkoren(arc_deg, length_mm, thickness_mm, even, CALCIFICATION.kockelkoren) == (score, pattern)
 
 
 def test_kockelkoren_is_missing_where_a_feature_is():
-    score, pattern = kockelkoren(np.nan, 3.0, 1.0, True, CALCIFICATION["kockelkoren"])
+    score, pattern = kockelkoren(np.nan, 3.0, 1.0, True, CALCIFICATION.kockelkoren)
     assert np.isnan(score)
     assert pattern == ""
 
@@ -97,7 +97,7 @@ def test_an_unknown_thickness_counts_as_thin():
 
 def test_severity_rules_differ_as_documented():
     small_but_graded = {
-        rule: severity_group(3, 1.0, SEVERITY | {"rule": rule}) for rule in ("grade", "volume", "higher")
+        rule: severity_group(3, 1.0, SeveritySettings(rule=rule)) for rule in ("grade", "volume", "higher")
     }
     assert small_but_graded == {"grade": "severe", "volume": "none_or_mild", "higher": "severe"}
     assert severity_group(0, 0.0, SEVERITY) == "none_or_mild"

@@ -9,11 +9,12 @@ from angiolith.arteries.density import lumen_density
 from angiolith.arteries.names import INDEX
 from angiolith.calcification.bone import through_openings
 from angiolith.calcification.segment import find_lesions
-from angiolith.core.config import Config, plain
 from angiolith.core.images import Image
+from angiolith.core.settings.arteries import ArteryRegionSettings
+from angiolith.core.settings.calcification import CalcificationSegmentSettings, CalciumThresholdSettings
 
-SETTINGS = plain(Config().calcification)
-MARGIN_MM = plain(Config().arteries)["wall_margin_mm"]
+THRESHOLD, SETTINGS = CalciumThresholdSettings(), CalcificationSegmentSettings()
+MARGIN_MM = ArteryRegionSettings().wall_margin_mm
 AFFINE = np.array([[0.5, 0, 0, -15], [0, 0.5, 0, -15], [0, 0, 0.7, -14.7], [0, 0, 0, 1]])
 SHAPE = (61, 61, 43)
 
@@ -26,7 +27,15 @@ def line_along_z(artery="BA", side="M", radius_mm=2.2, x_mm=0.0, sd_mm=0.5) -> C
 def find(ct, line=None, **changes):
     line = line or line_along_z()
     region = region_labels(SHAPE, AFFINE, [line], lambda each: each.radius_mm + MARGIN_MM + 0.5)
-    return find_lesions(Image(ct.astype(np.float32), AFFINE), region, [line], np.nan, SETTINGS | changes, MARGIN_MM)
+    return find_lesions(
+        Image(ct.astype(np.float32), AFFINE),
+        region,
+        [line],
+        np.nan,
+        THRESHOLD,
+        SETTINGS.model_copy(update=changes),
+        MARGIN_MM,
+    )
 
 
 def soft_tissue() -> np.ndarray:
@@ -166,11 +175,13 @@ def test_contrast_is_refused_with_its_reason_or_stepped_over():
     region = region_labels(SHAPE, AFFINE, lines, lambda each: each.radius_mm + 2.2)
     image = Image(ct.astype(np.float32), AFFINE)
     lumen_hu = lumen_density(image, lines)
-    refused = find_lesions(image, region, lines, lumen_hu, SETTINGS, MARGIN_MM)
+    refused = find_lesions(image, region, lines, lumen_hu, THRESHOLD, SETTINGS, MARGIN_MM)
     assert refused.contrast_enhanced
     assert "contrast-enhanced" in refused.reason
     assert not refused.labels.any()
-    adapted = find_lesions(image, region, lines, lumen_hu, SETTINGS | {"on_contrast": "adaptive"}, MARGIN_MM)
+    adapted = find_lesions(
+        image, region, lines, lumen_hu, CalciumThresholdSettings(on_contrast="adaptive"), SETTINGS, MARGIN_MM
+    )
     assert adapted.reason is None
     assert adapted.hu_min > 400
     assert adapted.labels.max() == 1

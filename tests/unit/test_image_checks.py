@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from angiolith.core.config import CheckImagesSettings
 from angiolith.core.image_checks import check_image
 from angiolith.core.images import Image
+from angiolith.core.settings.check_images import CheckImagesSettings
 
-SETTINGS = CheckImagesSettings().model_dump()
+SETTINGS = CheckImagesSettings()
 
 
 def ct(voxel_mm=(3.0, 3.0, 3.0)):

@@ -22,6 +22,7 @@ from angiolith.change.half_way import (
     wmh_rows,
 )
 from angiolith.core.images import Image
+from angiolith.core.settings.wmh import WmhMeasureSettings
 
 coordinate = st.floats(-40, 40)
 
@@ -156,12 +157,7 @@ def test_rows_of_exchanged_visits_change_sign_and_growth_becomes_shrinkage():
     ventricle = np.linalg.norm(grid, axis=-1) <= 5
     first = np.linalg.norm(grid - [9, 0, 0], axis=-1) <= 3
     second = first | (np.linalg.norm(grid - [0, -18, 0], axis=-1) <= 2)
-    wmh = {
-        "periventricular_mm": 10.0,
-        "contact_mm": 3.0,
-        "fazekas_periventricular_mm": (5, 10),
-        "fazekas_deep_mm": (10, 20),
-    }
+    wmh = WmhMeasureSettings(periventricular_mm=10.0, contact_mm=3.0)
     there, back = (
         {row["measure"]: row for row in wmh_rows(WmhPair(masks, (ventricle, ventricle), ""), np.eye(4), days, wmh)}
         for masks, days in (((first, second), 500.0), ((second, first), 500.0))

@@ -8,15 +8,16 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from angiolith.change.half_way import GREW, SHRANK, STABLE, half_of
-from angiolith.core.config import Config, plain
+from angiolith.change.inputs import ChangeStepSettings
+from angiolith.change.measure import fazekas_change
+from angiolith.change.spots import count_change
+from angiolith.change.wmh import wmh_change
 from angiolith.core.images import Image, linear_transform, moved, write_image, write_transform
 from angiolith.core.tables import write_not_made, write_tsv
 from angiolith.small_vessel.session import NotMeasured
 from angiolith.small_vessel.tissues import onto, template_prior
-from scripts.measure_change import count_change, fazekas_change, wmh_change
 
-SETTINGS = {name: plain(getattr(Config(), name)) for name in ("wmh", "change")}
-BLEEDS = plain(Config().microbleeds)
+SETTINGS = ChangeStepSettings()
 BALLS_MM = {  # centre (template, mm): radius at the first and the second visit
     (-28.0, 0.0, 30.0): (8.0, 11.0),
     (28.0, 0.0, 30.0): (7.0, 7.0),
@@ -171,7 +172,7 @@ def spots_in(folder, number):
 
 
 def test_a_microbleed_is_new_only_where_the_other_image_shows_nothing(tmp_path):
-    visits, settings = [spots_in(tmp_path / str(k), k) for k in (0, 1)], SETTINGS | {"microbleeds": BLEEDS}
+    visits, settings = [spots_in(tmp_path / str(k), k) for k in (0, 1)], SETTINGS
     for given, motion, counts, changes in (
         (visits, MOTION, (3, 4), [1, 2, 1]),
         (visits[::-1], np.linalg.inv(MOTION), (4, 3), [-1, 1, 2]),

@@ -5,9 +5,9 @@ import pytest
 from scipy.ndimage import gaussian_filter
 from scipy.spatial.transform import Rotation
 
-from angiolith.core.config import RegistrationSettings
 from angiolith.core.image_checks import is_brain_extracted
 from angiolith.core.images import Image, linear_transform, map_points
+from angiolith.core.settings.registration import RigidSettings
 from angiolith.registration.rigid import (
     alignment_measures,
     displacement_mm,
@@ -19,7 +19,7 @@ from angiolith.registration.rigid import (
     slab_starts,
 )
 
-SETTINGS = RegistrationSettings().model_dump()
+SETTINGS = RigidSettings()
 HU = {"air": -1000, "scalp": 20, "skull": 900, "brain": 35, "ventricle": 5}
 T1 = {"air": 0, "scalp": 180, "skull": 25, "brain": 110, "ventricle": 35}
 

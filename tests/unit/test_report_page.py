@@ -253,7 +253,7 @@ def test_same_run_gives_the_same_pages(files, tmp_path):
 
 def test_methods_are_written_from_the_settings():
     settings = made_report.settings_of()
-    settings["calcification"]["hu_min"] = 145.0
+    settings["calcification"]["threshold"]["hu_min"] = 145.0
     has = dict.fromkeys(
         ["ct", "FLAIR", "T1w", "vwi", "swi", "T2starw", "associations", "correlations", "change", "agreement"], False
     )

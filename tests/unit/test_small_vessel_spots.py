@@ -5,13 +5,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from angiolith.core.config import Config, plain
 from angiolith.core.images import Image
+from angiolith.core.settings.lacunes import LacuneDetectSettings
+from angiolith.core.settings.microbleeds import MicrobleedDetectSettings
 from angiolith.small_vessel.lacunes.detect import detect_lacunes
 from angiolith.small_vessel.microbleeds.detect import darkness_of, detect_microbleeds, hu_percentile
 
-MICROBLEEDS = plain(Config().microbleeds)
-LACUNES = plain(Config().lacunes)
+MICROBLEEDS = MicrobleedDetectSettings()
+LACUNES = LacuneDetectSettings()
 RADIUS_MM = 38.0
 
 

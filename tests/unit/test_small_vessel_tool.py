@@ -6,8 +6,8 @@ import sys
 import numpy as np
 import pytest
 
-from angiolith.core.config import Config, plain
 from angiolith.core.images import Image, write_image
+from angiolith.core.settings.wmh import WmhToolSettings
 from angiolith.small_vessel.wmh.tool import ToolError, run_tool, tool_facts
 
 THRESHOLD = (
@@ -26,7 +26,7 @@ def flair(tmp_path):
 
 
 def tool(code, more=""):
-    return plain(Config().wmh_tool) | {"command": f'{sys.executable} -c "{code}" {{FLAIR}} {{mask}} {more}'}
+    return WmhToolSettings(command=f'{sys.executable} -c "{code}" {{FLAIR}} {{mask}} {more}')
 
 
 def test_a_command_draws_the_mask(flair):
@@ -41,7 +41,7 @@ def test_a_command_draws_the_mask(flair):
         (tool("pass"), "does not exist"),
         (tool(THRESHOLD, "1"), "grids differ"),
         (tool("pass", "{T1w}"), "names 'T1w', which this session does not have"),
-        ({"command": "/no/such/tool {FLAIR}"}, "cannot be started"),
+        (WmhToolSettings(command="/no/such/tool {FLAIR}"), "cannot be started"),
     ],
 )
 def test_what_goes_wrong_is_said(flair, settings, message):
@@ -52,6 +52,6 @@ def test_what_goes_wrong_is_said(flair, settings, message):
 
 def test_version_and_weights_are_recorded(tmp_path):
     (tmp_path / "weights.pt").write_bytes(b"numbers")
-    settings = {"command": "x", "version": "1.2", "weights": str(tmp_path / "weights.pt")}
+    settings = WmhToolSettings(command="x", version="1.2", weights=str(tmp_path / "weights.pt"))
     expected = hashlib.sha256(b"numbers").hexdigest()
     assert tool_facts(settings) == {"command": "x", "version": "1.2", "weights_sha256": expected}

@@ -11,9 +11,9 @@ from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
 from angiolith.change.half_way import Visit, growth_and_shrinkage_cm3, wmh_pair
-from angiolith.core.config import Config, plain
 from angiolith.core.distance import distance_mm, open_to_the_edge
 from angiolith.core.images import Image, bounding_box, crop
+from angiolith.core.settings.wmh import WmhSegmentSettings
 from angiolith.core.tables import OK, REVIEW
 from angiolith.small_vessel.grid import closed, depth_mm, drop_small, mean_at
 from angiolith.small_vessel.tissues import (
@@ -29,7 +29,7 @@ from angiolith.small_vessel.tissues import (
 from angiolith.small_vessel.wmh.posterior import FEATURES, read_model
 from angiolith.small_vessel.wmh.segment import mask_of, segment_wmh
 
-SETTINGS = plain(Config().wmh)
+SETTINGS = WmhSegmentSettings()
 MODEL_PATH = Path(__file__).parents[2] / "resources/wmh_model/model.json"
 MODEL = read_model(MODEL_PATH)
 LEVELS = {"csf": 20.0, "wm": 100.0, "gm": 120.0, "wmh": 180.0}
@@ -160,7 +160,7 @@ def test_growing_stops_at_a_share_of_the_height_and_small_lesions_are_dropped():
     score[35, 3, 3:10] = 5.0
     likely = np.where(score > 0, 0.8, 0)
     likely[35, 3, 3:10] = 0.5
-    settings = SETTINGS | {"seed_mm3_min": 7.0, "lesion_mm3_min": 2.0, "edge_height_share": 0.45}
+    settings = SETTINGS.model_copy(update={"seed_mm3_min": 7.0, "lesion_mm3_min": 2.0, "edge_height_share": 0.45})
     mask = mask_of(score, likely, np.ones(3), settings)
     assert mask[10:20, 5:15, 5:15].all()
     assert mask[20, 5:15, 5:15].all()
@@ -172,7 +172,7 @@ def test_a_lesion_grows_from_what_is_likely_into_what_may_be():
     for start, core, around in ((2, 0.75, 0.35), (14, 0.65, 0.35), (26, 0.75, 0.25)):
         likely[start : start + 8, 1:9, 1:9] = around
         likely[start + 2 : start + 6, 3:7, 3:7] = core
-    settings = SETTINGS | {"seed_probability": 0.7, "grow_probability": 0.3}
+    settings = SETTINGS.model_copy(update={"seed_probability": 0.7, "grow_probability": 0.3})
     mask = mask_of(np.full(likely.shape, 8.0, np.float32), likely, np.ones(3), settings)
     np.testing.assert_array_equal(mask[:12], likely[:12] > 0)
     assert not mask[12:26].any()
@@ -249,7 +249,7 @@ def test_users_masks_of_both_visits_are_compared_as_they_are():
 
 def test_shading_is_removed():
     case = head(shading=0.3, noise=1.0)
-    even = correct_bias(case.flair, case.brain, SETTINGS).data
+    even = correct_bias(case.flair, case.brain, SETTINGS.bias_voxel_mm, SETTINGS.bias_iterations).data
     white = case.brain & (case.priors["wm"] > 0.99)
     assert np.std(even[white]) / np.mean(even[white]) < 0.25 * np.std(case.flair.data[white]) / np.mean(
         case.flair.data[white]

@@ -6,10 +6,10 @@ from scipy.ndimage import affine_transform, gaussian_filter
 from scipy.spatial.transform import Rotation
 
 from angiolith.brain.template import load_template, register_to_template
-from angiolith.core.config import RegistrationSettings
 from angiolith.core.images import Image, map_points, shear_deg
+from angiolith.core.settings.registration import RigidSettings, TemplateReviewSettings
 
-SETTINGS = RegistrationSettings().model_dump()
+SETTINGS, LIMITS = RigidSettings(), TemplateReviewSettings()
 TO_SUBJECT = np.eye(4)
 TO_SUBJECT[:3, :3] = Rotation.from_euler("xyz", [8, -5, 11], degrees=True).as_matrix() @ np.diag([1.06, 0.95, 1.04])
 TO_SUBJECT[:3, 3] = (5.0, -9.0, 12.0)
@@ -27,7 +27,7 @@ def moved():
     data = affine_transform(inverted, to_template[:3, :3], to_template[:3, 3], shape, order=1)
     noise = np.random.default_rng(0).normal(0, 0.02, shape)
     subject = Image(np.where(data > 0.01, (data + noise) * 400, 0).astype(np.float32), affine)
-    return subject, register_to_template(subject, False, SETTINGS), brain
+    return subject, register_to_template(subject, False, SETTINGS, LIMITS), brain
 
 
 def test_points_go_where_the_affine_takes_them(moved):
@@ -49,9 +49,9 @@ def test_the_brain_is_found(moved):
 
 
 def test_an_empty_match_is_for_review():
-    settings = {**SETTINGS, "template_correlation_min": 1.1}
+    limits = TemplateReviewSettings(template_correlation_min=1.1)
     template, _ = load_template(2)
-    result = register_to_template(template, False, settings)
+    result = register_to_template(template, False, SETTINGS, limits)
     assert result.status == "review"
     assert "poor match to the template" in result.reason
     assert shear_deg(template.affine) == 0

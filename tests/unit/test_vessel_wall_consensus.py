@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 
 from angiolith.cohort.agreement_picture import bland_altman_figure
-from angiolith.core.config import VesselWallSettings
+from angiolith.core.settings.vessel_wall import WallConsensusSettings, WallGradeSettings
 from angiolith.vessel_wall.consensus import consensus
 from angiolith.vessel_wall.metrics import COLUMNS
 
-SETTINGS = VesselWallSettings().model_dump()
+SETTINGS, GRADES = WallConsensusSettings(), WallGradeSettings()
 
 
 def rows(*readers):
@@ -19,7 +19,9 @@ def rows(*readers):
 
 
 def test_numbers_are_means_bounds_are_kept_and_agreeing_classes_stay():
-    row = consensus(rows({"lumen_area_mm2": 2.0, "remodeling_index": 1.0}, {"lumen_area_mm2": 2.2}), SETTINGS).iloc[0]
+    row = consensus(
+        rows({"lumen_area_mm2": 2.0, "remodeling_index": 1.0}, {"lumen_area_mm2": 2.2}), SETTINGS, GRADES
+    ).iloc[0]
     assert (row.reader, row.readers, row.status) == ("consensus", "reader1, reader2", "ok")
     assert row.lumen_area_mm2 == 2.1
     assert (row.remodeling_index, row.positive_remodeling) == (1.05, True)
@@ -28,20 +30,24 @@ def test_numbers_are_means_bounds_are_kept_and_agreeing_classes_stay():
 
 def test_what_readers_differ_in_is_theirs_to_settle():
     table = rows({"lumen_area_mm2": 2.0}, {"lumen_area_mm2": 3.0, "plaque_class": "non-calcified"})
-    row = consensus(table, SETTINGS).iloc[0]
+    row = consensus(table, SETTINGS, GRADES).iloc[0]
     assert row.status == "review"
     assert row.reason == ("to settle together: plaque_class: calcified / non-calcified; lumen_area_mm2 differs by 40 %")
     assert pd.isna(row.plaque_class)
-    alone = consensus(rows({"lumen_area_mm2": 2.0}, {"status": "failed"}), SETTINGS).iloc[0]
+    alone = consensus(rows({"lumen_area_mm2": 2.0}, {"status": "failed"}), SETTINGS, GRADES).iloc[0]
     assert "only 1 of 2 readers" in alone.reason
 
 
 def test_three_readers_settle_as_two_do():
-    row = consensus(rows({"lumen_area_mm2": 2.0}, {"lumen_area_mm2": 2.1}, {"lumen_area_mm2": 2.5}), SETTINGS).iloc[0]
+    row = consensus(
+        rows({"lumen_area_mm2": 2.0}, {"lumen_area_mm2": 2.1}, {"lumen_area_mm2": 2.5}), SETTINGS, GRADES
+    ).iloc[0]
     assert row.readers == "reader1, reader2, reader3"
     assert row.lumen_area_mm2 == np.mean([2.0, 2.1, 2.5])
     assert row.reason == "to settle together: lumen_area_mm2 differs by 23 %"  # the widest apart, of the mean
-    one_of_three = consensus(rows({"lumen_area_mm2": 2.0}, {"lumen_area_mm2": 2.0}, {"status": "failed"}), SETTINGS)
+    one_of_three = consensus(
+        rows({"lumen_area_mm2": 2.0}, {"lumen_area_mm2": 2.0}, {"status": "failed"}), SETTINGS, GRADES
+    )
     assert "only 2 of 3 readers" in one_of_three.iloc[0].reason
 
 

@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from angiolith.core.config import VesselWallSettings
-from angiolith.vessel_wall.culprit import judge_culprits
+from angiolith.core.settings.vessel_wall import CulpritSettings
+from angiolith.vessel_wall.culprit import NO_CRITERIA, judge_culprits
 
-SETTINGS = VesselWallSettings().model_dump()
+SETTINGS = CulpritSettings()
 
 
 def lesions(**columns):
@@ -34,7 +34,7 @@ def test_lesions_that_miss_a_criterion_take_no_part_and_say_why():
         "the only lesion",
         "CT and MRI 29 days apart, over 28",
     ]
-    assert verdicts(table, None) == ["culprit", "other", "culprit", "culprit"]
+    assert verdicts(table, NO_CRITERIA) == ["culprit", "other", "culprit", "culprit"]
 
 
 def test_a_tie_is_left_to_a_reader_whose_call_is_taken():

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from angiolith.core.config import VesselWallSettings
 from angiolith.core.images import RAS_TO_LPS, Image, to_sitk, write_image
+from angiolith.core.settings.vessel_wall import WallGradeSettings, WallMeasureSettings
 from angiolith.vessel_wall import drawing, parts
 from angiolith.vessel_wall.label_maps import read_drawing
 from angiolith.vessel_wall.metrics import measure_segment, wall_metrics
@@ -17,7 +17,7 @@ from angiolith.vessel_wall.parts import DrawingError, part_of
 from angiolith.vessel_wall.polygons import read_points
 from validation.tubes import Tube, draw
 
-SETTINGS = VesselWallSettings().model_dump()
+SETTINGS, GRADES = WallMeasureSettings(), WallGradeSettings()
 TUBE = Tube((0.9, 0.9), shift_mm=0.4, length_mm=4, reference_mm=(1.3, 1.8))
 STEP_MM = 0.5
 
@@ -50,7 +50,7 @@ def contours(labels):
 def row_of(image):
     (piece,) = drawing.pieces(image, parts.LUMEN, parts.WALL)
     assert piece.segment is not None, piece.reason
-    return wall_metrics(measure_segment(piece.segment, SETTINGS), SETTINGS)
+    return wall_metrics(measure_segment(piece.segment, SETTINGS), SETTINGS, GRADES)
 
 
 def assert_measured(image):

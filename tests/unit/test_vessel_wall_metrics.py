@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 from scipy.spatial.transform import Rotation
 
-from angiolith.core.config import VesselWallSettings
+from angiolith.core.config import plain
 from angiolith.core.images import Image, linear_transform, write_image, write_transform
+from angiolith.core.settings.vessel_wall import VesselWallSettings, WallGradeSettings, WallMeasureSettings
 from angiolith.core.tables import read_tsv, write_json, write_tsv
 from angiolith.vessel_wall import drawing, parts, sections
 from angiolith.vessel_wall.culprit import judge_culprits
@@ -17,7 +18,7 @@ from angiolith.vessel_wall.enhancement import enhancement_grade
 from angiolith.vessel_wall.session import CtSide, PostContrast, measure_session, plaque_table
 from scripts.measure_plaque import main
 
-SETTINGS = VesselWallSettings().model_dump()
+SETTINGS, GRADES = WallMeasureSettings(), WallGradeSettings()
 FINE = (0.25, 0.25, 0.25)
 SLICES = (0.25, 0.25, 0.6)
 OUTER_MM, SHIFT_MM, REFERENCE_LUMEN_MM, REFERENCE_OUTER_MM = 2.2, 0.5, 1.5, 2.0
@@ -88,7 +89,7 @@ def vessel_wall_image(labels, shape=(70, 70, 70), voxel_mm=0.65, signals=SIGNALS
 def measured(drawings, ct_side=None, post="no post-contrast image", vwi=None):
     first = next(labels for labels in drawings.values() if isinstance(labels, Image))
     vwi = vwi or vessel_wall_image(first)
-    rows, _ = measure_session(vwi, drawings, ct_side or CtSide("no CT"), post, SETTINGS)
+    rows, _ = measure_session(vwi, drawings, ct_side or CtSide("no CT"), post, SETTINGS, GRADES)
     return plaque_table(rows, "001", "01")
 
 
@@ -138,9 +139,9 @@ def test_an_oblique_vessel_is_cut_at_right_angles_not_along_the_slices():
 
 def test_plaque_length_is_the_run_of_thick_wall_about_the_narrowest_place():
     """Wall R - r(s) + e reaches 1.6 mm where r(s) <= 1.1: 8 ln(0.75 / 0.4) = s^2."""
-    settings = SETTINGS | {"plaque_wall_mm_min": OUTER_MM - 1.1 + SHIFT_MM}
+    settings = SETTINGS.model_copy(update={"plaque_wall_mm_min": OUTER_MM - 1.1 + SHIFT_MM})
     labels = drawn_vessel(FINE, 10, 2)
-    rows, _ = measure_session(vessel_wall_image(labels), {"reader1": labels}, CtSide("no CT"), "none", settings)
+    rows, _ = measure_session(vessel_wall_image(labels), {"reader1": labels}, CtSide("no CT"), "none", settings, GRADES)
     assert rows[0]["plaque_length_mm"] == pytest.approx(2 * np.sqrt(8 * np.log(0.75 / 0.4)), abs=1.0)
     assert not rows[0]["plaque_length_limited"]
 
@@ -271,7 +272,7 @@ def test_pattern_and_spotty_count_are_those_of_the_ct_s_lesions_in_the_plaque():
     row = measured({"reader1": labels}, with_table).iloc[0]
     assert (row.calcium_pattern, row.n_calcium_lesions, row.n_spotty_calcium) == ("iel", 1, 1)
     assert row.calcium_max_hu == 400
-    _, outlines = measure_session(vessel_wall_image(labels), {"reader1": labels}, with_table, "none", SETTINGS)
+    _, outlines = measure_session(vessel_wall_image(labels), {"reader1": labels}, with_table, "none", SETTINGS, GRADES)
     table = pd.DataFrame(outlines)
     dots = table.loc[table.contour == "calcium", ["x_mm", "y_mm", "z_mm"]].to_numpy()
     outer = table.loc[(table.contour == "outer") & (table.section == "lesion"), ["x_mm", "y_mm", "z_mm"]].to_numpy()
@@ -334,12 +335,12 @@ def test_enhancement_ratio_is_found_though_gain_and_pose_changed():
     [(1.09, 1.0, 2.0, 0), (1.11, 1.0, 2.0, 1), (1.99, 1.0, 2.0, 1), (2.0, 1.0, 2.0, 2), (1.05, 1.0, np.nan, 0)],
 )
 def test_enhancement_grade_bounds(plaque, normal, stalk, grade):
-    assert enhancement_grade(plaque, normal, stalk, SETTINGS) == (grade, "")
+    assert enhancement_grade(plaque, normal, stalk, GRADES) == (grade, "")
 
 
 def test_enhancement_grade_without_its_comparisons_is_missing_with_a_reason():
     for arguments in ((np.nan, 1.0, 2.0), (1.5, np.nan, 2.0), (1.5, 1.0, np.nan)):
-        grade, reason = enhancement_grade(*arguments, SETTINGS)
+        grade, reason = enhancement_grade(*arguments, GRADES)
         assert np.isnan(grade)
         assert reason
 
@@ -376,7 +377,10 @@ def run_script(folder, **inputs):
     labels = SimpleNamespace(subject="001", session="01")
     main(
         SimpleNamespace(
-            input=inputs, output=output, wildcards=labels, params=SimpleNamespace(settings={"vessel_wall": SETTINGS})
+            input=inputs,
+            output=output,
+            wildcards=labels,
+            params=SimpleNamespace(settings={"vessel_wall": plain(VesselWallSettings())}),
         )
     )
     return read_tsv(output.metrics), read_tsv(output.contours)

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from angiolith.core.config import VesselWallSettings
 from angiolith.core.images import Image
+from angiolith.core.settings.vessel_wall import WallGradeSettings, WallMeasureSettings
 from angiolith.vessel_wall import drawing, sections
 from angiolith.vessel_wall.metrics import measure_segment, wall_metrics
 from validation.tubes import DIRECTIONS, Tube, draw
 
-SETTINGS = VesselWallSettings().model_dump()
+SETTINGS, GRADES = WallMeasureSettings(), WallGradeSettings()
 FINE, SLICES, STUDY = (0.25, 0.25, 0.25), (0.2, 0.2, 0.6), (0.35, 0.35, 0.55)
 
 
@@ -24,7 +24,7 @@ def segment_of(tube, voxel_mm, direction, seed=1):
 def test_a_lumen_of_about_a_voxel_is_measured_however_the_slices_lie(voxel_mm, direction):
     tube = Tube((0.3, 0.3), wide_mm=1.2)
     measured = measure_segment(segment_of(tube, voxel_mm, direction), SETTINGS)
-    row = wall_metrics(measured, SETTINGS)
+    row = wall_metrics(measured, SETTINGS, GRADES)
     assert measured.missed == ()
     assert row["lumen_area_mm2"] == pytest.approx(np.pi * 0.09, abs=0.15)  # a voxel's face: 0.06 to 0.19 mm2
     assert row["outer_wall_area_mm2"] == pytest.approx(np.pi * 4, rel=0.06)
@@ -40,7 +40,7 @@ def test_a_lumen_of_about_a_voxel_is_measured_however_the_slices_lie(voxel_mm, d
     ids=["concentric", "eccentric", "elliptic", "bent by 86 degrees"],
 )
 def test_areas_and_walls_of_tubes_are_right_to_a_fraction_of_a_voxel(tube, direction):
-    row = wall_metrics(measure_segment(segment_of(tube, FINE, direction), SETTINGS), SETTINGS)
+    row = wall_metrics(measure_segment(segment_of(tube, FINE, direction), SETTINGS), SETTINGS, GRADES)
     for name, true in tube.truth.items():
         if name.endswith("_area_mm2"):
             assert row[name] == pytest.approx(true, rel=0.05, abs=0.1), name

@@ -100,5 +100,5 @@ def test_a_wall_is_traced_only_where_asked_for_and_points_are_given(tmp_path):
     points.parent.mkdir(parents=True)
     points.write_text("segment,x_mm,y_mm,z_mm\n")
     assert "trace_wall" not in bench.plan()
-    bench.configure("vessel_wall: {trace_wall: true}\n")
+    bench.configure("vessel_wall: {trace: {trace_wall: true}}\n")
     assert bench.plan()["trace_wall"] == 1

@@ -243,5 +243,5 @@ def test_a_readers_verdict_runs_the_cohort_alone(bench):
 
 
 def test_the_viewers_voxels_run_the_export_alone(bench):
-    bench.configure("report: {viewer_voxel_mm: 2.0}\n")
+    bench.configure("report: {volumes: {viewer_voxel_mm: 2.0}}\n")
     assert set(bench.plan()) - COHORT == {"export_session", "seal_subject"}

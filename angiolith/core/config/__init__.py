@@ -6,43 +6,30 @@ the names. Defaults live here and nowhere else.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import BaseModel, ValidationError, model_validator
 
 from angiolith.core.config.analyses import Analysis
-from angiolith.core.config.calcification import CalcificationSettings, SeveritySettings
-from angiolith.core.config.images import ArterySettings, CheckImagesSettings, RegistrationSettings
-from angiolith.core.config.section import Section
-from angiolith.core.config.small_vessel import (
-    ChangeSettings,
-    LacuneSettings,
-    MicrobleedSettings,
-    WmhSettings,
-    WmhToolSettings,
-)
-from angiolith.core.config.vessel_wall import VesselWallSettings
 from angiolith.core.names import nearest
+from angiolith.core.settings.arteries import ArterySettings
+from angiolith.core.settings.calcification import CalcificationSettings, SeveritySettings
+from angiolith.core.settings.change import ChangeSettings
+from angiolith.core.settings.check_images import CheckImagesSettings
+from angiolith.core.settings.lacunes import LacuneSettings
+from angiolith.core.settings.microbleeds import MicrobleedSettings
+from angiolith.core.settings.registration import RegistrationSettings
+from angiolith.core.settings.report import ReportSettings
+from angiolith.core.settings.section import Section
+from angiolith.core.settings.vessel_wall import VesselWallSettings
+from angiolith.core.settings.wmh import WmhSettings, WmhToolSettings
 
 
 class ConfigError(ValueError):
     """The configuration cannot be used; one line per problem: file, key, what is wrong, what to write."""
-
-
-class ReportSettings(Section):
-    """The report."""
-
-    title: str = "angiolith"
-    """Title of the page."""
-    texts: str | None = None
-    """A translation: a copy of `angiolith/report/texts.yaml` in another language; default: English."""
-    viewer: bool = True
-    """Whether volumes for the interactive viewer are written (about 12 MB a session)."""
-    viewer_voxel_mm: float = Field(default=1.0, gt=0)
-    """The viewer's images are thinned out to voxels of at most this edge (mm); finer grids stay about drawn walls."""
 
 
 class Config(Section):
@@ -87,8 +74,25 @@ class Config(Section):
 
 
 def plain(model: BaseModel) -> dict[str, Any]:
-    """A section as one dict of plain values: what a rule gets as its settings."""
+    """A section as one dict of plain values."""
     return model.model_dump(mode="json")
+
+
+def settings_of(config: Config, *keys: str) -> dict[str, Any]:
+    """The sections of these dotted keys as nested plain values: what a rule gets as its settings.
+
+    `step_settings` makes typed sections of them again.
+    """
+    found: dict[str, Any] = {}
+    for key in keys:
+        *above, last = key.split(".")
+        section: Any = config
+        into = found
+        for part in above:
+            section, into = getattr(section, part), into.setdefault(part, {})
+        value = getattr(section, last)
+        into[last] = plain(value) if isinstance(value, BaseModel) else value
+    return found
 
 
 def validate(content: Mapping[str, Any], files: Sequence[str | Path] = ()) -> Config:
@@ -110,7 +114,24 @@ def _explain(problem: Any, files: Sequence[str | Path]) -> str:
     if problem["type"] != "extra_forbidden":
         given = "" if isinstance(problem["input"], Mapping) else f" (given: {problem['input']!r:.80})"
         return f"{where}: {key}: {problem['msg'].removeprefix('Value error, ')}{given}"
+    if moved := moved_to(key):
+        return f"{where}: {key} moved to {moved}"
     return f"{where}: {key}: unknown key; {nearest(str(location[-1]), known_keys(location[:-1]))}"
+
+
+def moved_to(key: str) -> str | None:
+    """The dotted key that this one, of the flat sections of version 0.1, became; None if it was no such key."""
+    above, _, last = key.rpartition(".")
+    places = [place for place in every_key(Config) if place.startswith(f"{above}.") and place.endswith(f".{last}")]
+    return places[0] if above and len(places) == 1 else None
+
+
+def every_key(section: type[BaseModel], above: str = "") -> Iterator[str]:
+    """The dotted keys of a section, its sub-sections' included."""
+    for name, field in section.model_fields.items():
+        yield above + name
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from every_key(field.annotation, f"{above}{name}.")
 
 
 def known_keys(location: Sequence[Any]) -> list[str]:

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import model_validator
 
-from angiolith.core.config.section import Section
+from angiolith.core.settings.section import Section
 
 
 class Criterion(Section):

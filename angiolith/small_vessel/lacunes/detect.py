@@ -15,6 +15,7 @@ from scipy import ndimage
 
 from angiolith.core.distance import dilate_mm, distance_mm
 from angiolith.core.images import Image, bounding_box, crop, moved
+from angiolith.core.settings.lacunes import LacuneDetectSettings
 from angiolith.small_vessel.blobs import Blob, find_dark_blobs
 from angiolith.small_vessel.grid import closed, depth_mm, paste
 from angiolith.small_vessel.tissues import correct_bias, grey_levels, mode_of
@@ -32,7 +33,7 @@ def detect_lacunes(
     flair: np.ndarray,
     brain: np.ndarray,
     priors: Mapping[str, np.ndarray],
-    settings: Mapping[str, Any],
+    settings: LacuneDetectSettings,
 ) -> tuple[pd.DataFrame, np.ndarray]:
     """Find lacunes on the T1w grid; `flair`, `brain` and `priors` (wm, gm, ventricles, deep_grey) are on that grid.
 
@@ -46,29 +47,29 @@ def detect_lacunes(
     part, inside = crop(t1w, box), brain[box] & (t1w.data[box] > 0)
     near = {name: prior[box] for name, prior in priors.items()}
     voxel_mm = part.voxel_mm
-    even = correct_bias(part, inside, settings)
+    even = correct_bias(part, inside, settings.bias_voxel_mm, settings.bias_iterations)
     t1 = _level(even.data, inside, near)
     grey = grey_levels(flair[box], inside, near)
     water = (flair[box] - grey.csf) / (grey.wm - grey.csf)
     tissue = _tissue(t1, flair[box] > grey.gm + BRIGHT_SD * grey.gm_sd, near)
     ventricles = closed(_ventricles(t1, inside, near["ventricles"], voxel_mm), 3.0, voxel_mm)
     from_ventricles_mm = distance_mm(ventricles, voxel_mm)
-    where = inside & (t1 < settings["t1w_level_max"]) & subcortical(near, voxel_mm)
-    where &= depth_mm(inside, voxel_mm) >= settings["surface_mm"]
-    where &= from_ventricles_mm > settings["ventricle_margin_mm"]
-    size_mm = (settings["diameter_mm_min"], settings["diameter_mm_max"])
+    where = inside & (t1 < settings.t1w_level_max) & subcortical(near, voxel_mm)
+    where &= depth_mm(inside, voxel_mm) >= settings.surface_mm
+    where &= from_ventricles_mm > settings.ventricle_margin_mm
+    size_mm = (settings.diameter_mm_min, settings.diameter_mm_max)
     labels = np.zeros(part.data.shape, np.int32)
     rows: list[tuple[Any, ...]] = []
     for blob in find_dark_blobs(np.where(inside, np.maximum(t1, 1e-3), 0), where, voxel_mm, size_mm, 0.4):
-        if blob.open or blob.elongation > settings["elongation_max"]:
+        if blob.open or blob.elongation > settings.elongation_max:
             continue
         dark, rim, among = _surroundings(water, tissue, blob, voxel_mm)
-        if among < settings["tissue_around_min"]:
+        if among < settings.tissue_around_min:
             continue
-        if dark > settings["flair_level_max"] and not (rim and dark < 1.0):
+        if dark > settings.flair_level_max and not (rim and dark < 1.0):
             continue
         away_mm = float(from_ventricles_mm[blob.voxels].min())
-        if away_mm <= settings["ventricle_margin_mm"]:
+        if away_mm <= settings.ventricle_margin_mm:
             continue
         labels[blob.voxels] = len(rows) + 1
         numbers = (blob.diameter_mm, blob.volume_mm3, float(np.median(t1[blob.voxels])), dark, rim, away_mm)

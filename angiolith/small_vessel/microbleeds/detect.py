@@ -5,7 +5,7 @@ STRIVE-2 (Duering 2023): round or ovoid, dark on T2*/SWI, 2-10 mm, within the br
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from scipy import ndimage
 
 from angiolith.core.distance import dilate_mm
 from angiolith.core.images import Image, bounding_box, crop, moved
+from angiolith.core.settings.microbleeds import MicrobleedDetectSettings
 from angiolith.small_vessel.blobs import find_dark_blobs
 from angiolith.small_vessel.grid import depth_mm, opened, paste, smooth
 
@@ -31,7 +32,7 @@ COLUMNS = (
 def detect_microbleeds(
     image: Image,
     brain: np.ndarray,
-    settings: Mapping[str, Any],
+    settings: MicrobleedDetectSettings,
     hu_at: Callable[[np.ndarray, float], float] | None = None,
     tissue: np.ndarray | None = None,
 ) -> tuple[pd.DataFrame, np.ndarray]:
@@ -46,21 +47,21 @@ def detect_microbleeds(
     box = bounding_box(brain)
     part, inside = crop(image, box), brain[box]
     voxel_mm = part.voxel_mm
-    relative = relative_to_surroundings(part.data, inside, settings["background_mm"], voxel_mm)
-    where = inside & (depth_mm(inside, voxel_mm) >= settings["surface_mm"])
-    where &= ~dilate_mm(voids(relative, inside, voxel_mm, settings), settings["void_margin_mm"], voxel_mm)
-    size_mm = (settings["diameter_mm_min"], settings["diameter_mm_max"])
+    relative = relative_to_surroundings(part.data, inside, settings.background_mm, voxel_mm)
+    where = inside & (depth_mm(inside, voxel_mm) >= settings.surface_mm)
+    where &= ~dilate_mm(voids(relative, inside, voxel_mm, settings), settings.void_margin_mm, voxel_mm)
+    size_mm = (settings.diameter_mm_min, settings.diameter_mm_max)
     share = None if tissue is None else ndimage.gaussian_filter(tissue[box], TISSUE_SIGMA_MM / voxel_mm)
     labels = np.zeros(part.data.shape, np.int32)
     rows: list[tuple[Any, ...]] = []
-    for blob in find_dark_blobs(relative, where, voxel_mm, size_mm, settings["contrast_min"], FORM_DEPTH):
-        if blob.open or blob.elongation > settings["elongation_max"] or blob.compactness < settings["compactness_min"]:
+    for blob in find_dark_blobs(relative, where, voxel_mm, size_mm, settings.contrast_min, FORM_DEPTH):
+        if blob.open or blob.elongation > settings.elongation_max or blob.compactness < settings.compactness_min:
             continue
         point = moved(part.affine, blob.centre[None])[0]
-        hu = hu_at(point, max(blob.diameter_mm / 2, settings["calcium_radius_mm_min"])) if hu_at else np.nan
+        hu = hu_at(point, max(blob.diameter_mm / 2, settings.calcium_radius_mm_min)) if hu_at else np.nan
         around = np.nan if share is None else float(share[tuple(np.round(blob.centre).astype(int))])
-        outside = around < settings["tissue_share_min"]
-        kind = CALCIUM if hu >= settings["calcium_hu_min"] else OUTSIDE if outside else MICROBLEED
+        outside = around < settings.tissue_share_min
+        kind = CALCIUM if hu >= settings.calcium_hu_min else OUTSIDE if outside else MICROBLEED
         labels[blob.voxels] = len(rows) + 1
         numbers = (blob.diameter_mm, blob.volume_mm3, blob.contrast, blob.elongation, blob.compactness, hu, around)
         rows.append((len(rows) + 1, kind, *point, *numbers, "ok", ""))
@@ -74,7 +75,9 @@ def relative_to_surroundings(data: np.ndarray, inside: np.ndarray, sigma_mm: flo
     return np.where(inside & (level > 0), data / np.maximum(level, 1e-6), 0).astype(np.float32)
 
 
-def darkness_of(image: Image, brain: np.ndarray, settings: Mapping[str, Any]) -> Callable[[np.ndarray], np.ndarray]:
+def darkness_of(
+    image: Image, brain: np.ndarray, settings: MicrobleedDetectSettings
+) -> Callable[[np.ndarray], np.ndarray]:
     """How dark an image is at points: a function of (n, 3) points (RAS mm) to (n,) shares of the level around.
 
     It gives the darkest place within `DARKEST_WITHIN_MM`, smoothed a little, as 1 less its share of the surroundings'
@@ -83,7 +86,7 @@ def darkness_of(image: Image, brain: np.ndarray, settings: Mapping[str, Any]) ->
     """
     box = bounding_box(brain)
     part, inside = crop(image, box), brain[box]
-    level = relative_to_surroundings(part.data, inside, settings["background_mm"], part.voxel_mm)
+    level = relative_to_surroundings(part.data, inside, settings.background_mm, part.voxel_mm)
     shallow = np.where(inside, smooth(level, inside, DARKNESS_SIGMA_MM, part.voxel_mm), np.inf)
     steps = np.arange(-DARKEST_WITHIN_MM, DARKEST_WITHIN_MM + 0.1, 0.5)
     offsets = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(-1, 3)
@@ -98,10 +101,12 @@ def darkness_of(image: Image, brain: np.ndarray, settings: Mapping[str, Any]) ->
     return darkness
 
 
-def voids(relative: np.ndarray, inside: np.ndarray, voxel_mm: np.ndarray, settings: Mapping[str, Any]) -> np.ndarray:
+def voids(
+    relative: np.ndarray, inside: np.ndarray, voxel_mm: np.ndarray, settings: MicrobleedDetectSettings
+) -> np.ndarray:
     """Wide signal voids (air and bone near the skull base, large haemorrhage): dark regions that hold a large ball."""
-    dark = inside & (relative < 1 - settings["contrast_min"])
-    return opened(dark, 0.6 * settings["diameter_mm_max"], voxel_mm)
+    dark = inside & (relative < 1 - settings.contrast_min)
+    return opened(dark, 0.6 * settings.diameter_mm_max, voxel_mm)
 
 
 def hu_percentile(ct: Image, point_ras: np.ndarray, radius_mm: float, percentile: float = 90) -> float:

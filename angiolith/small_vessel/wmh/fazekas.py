@@ -6,8 +6,7 @@ settings, and stand beside a reader's.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 from scipy import ndimage
@@ -15,6 +14,7 @@ from scipy.spatial import ConvexHull, QhullError
 from scipy.spatial.distance import pdist
 
 from angiolith.core.distance import NEIGHBOURS_26, distance_mm
+from angiolith.core.settings.wmh import WmhGradeSettings, WmhMeasureSettings
 
 FAZEKAS = ("fazekas_periventricular", "fazekas_deep", "fazekas_total")
 MEASURES = (
@@ -28,39 +28,57 @@ def measure_wmh(
     ventricles: np.ndarray | None,
     affine: np.ndarray,
     icv_cm3: float,
-    settings: Mapping[str, Any],
+    settings: WmhMeasureSettings,
+    cut_points: WmhGradeSettings,
 ) -> dict[str, float]:
     """Volumes (cm3), count and Fazekas grades of a WMH mask; ventricles on the same grid, None or empty if unknown.
 
-    A voxel is periventricular if its centre lies within `periventricular_mm` of the centre of a ventricle's voxel, else
-    deep. What cannot be told without ventricles, or without an intracranial volume (NaN), is NaN.
+    What cannot be told without ventricles, or without an intracranial volume (NaN), is NaN.
     """
-    voxel_mm = np.linalg.norm(affine[:3, :3], axis=0)
+    measures = dict.fromkeys(MEASURES, float("nan")) | wmh_volumes(mask, ventricles, affine, icv_cm3, settings)
+    if ventricles is None or not ventricles.any():
+        return measures
+    lesions, _ = ndimage.label(mask, NEIGHBOURS_26)
+    away_mm = distance_mm(ventricles, np.linalg.norm(affine[:3, :3], axis=0))
+    width_mm, diameter_mm = fazekas_extents_mm(lesions, away_mm, affine, settings)
+    periventricular = grade(width_mm, cut_points.fazekas_periventricular_mm)
+    deep = grade(diameter_mm, cut_points.fazekas_deep_mm, strict=True)
+    grades = map(float, (periventricular, deep, periventricular + deep))
+    return measures | dict(zip(FAZEKAS, grades, strict=True))
+
+
+def wmh_volumes(
+    mask: np.ndarray,
+    ventricles: np.ndarray | None,
+    affine: np.ndarray,
+    icv_cm3: float,
+    settings: WmhMeasureSettings,
+) -> dict[str, float]:
+    """Volumes (cm3, and % of the intracranial volume) and count of a WMH mask; arguments as in `measure_wmh`.
+
+    A voxel is periventricular if its centre lies within `periventricular_mm` of the centre of a ventricle's voxel, else
+    deep; both are NaN where no ventricles are known.
+    """
     voxel_cm3 = abs(float(np.linalg.det(affine[:3, :3]))) / 1000
-    lesions, count = ndimage.label(mask, NEIGHBOURS_26)
     volume_cm3 = float(mask.sum() * voxel_cm3)
-    measures = dict.fromkeys(MEASURES, float("nan")) | {
+    measures = {
         "wmh_volume_cm3": volume_cm3,
         "wmh_percent_icv": 100 * volume_cm3 / icv_cm3 if icv_cm3 > 0 else np.nan,
-        "n_wmh_lesions": float(count),
+        "wmh_periventricular_cm3": np.nan,
+        "wmh_deep_cm3": np.nan,
+        "n_wmh_lesions": float(ndimage.label(mask, NEIGHBOURS_26)[1]),
     }
     if ventricles is None or not ventricles.any():
         return measures
-    away_mm = distance_mm(ventricles, voxel_mm)
-    near = mask & (away_mm <= settings["periventricular_mm"])
-    width_mm, diameter_mm = fazekas_extents_mm(lesions, away_mm, affine, settings)
-    periventricular = grade(width_mm, settings["fazekas_periventricular_mm"])
-    deep = grade(diameter_mm, settings["fazekas_deep_mm"], strict=True)
+    away_mm = distance_mm(ventricles, np.linalg.norm(affine[:3, :3], axis=0))
+    near = mask & (away_mm <= settings.periventricular_mm)
     return measures | {
         "wmh_periventricular_cm3": float(near.sum() * voxel_cm3),
         "wmh_deep_cm3": float((mask & ~near).sum() * voxel_cm3),
-        "fazekas_periventricular": float(periventricular),
-        "fazekas_deep": float(deep),
-        "fazekas_total": float(periventricular + deep),
     }
 
 
-def grade(extent_mm: float, cut_points_mm: tuple[float, float], strict: bool = False) -> int:
+def grade(extent_mm: float, cut_points_mm: Sequence[float], strict: bool = False) -> int:
     """0 for no lesion (extent 0), 1 below the first cut-point, 2 from it to the second, 3 from the second.
 
     `strict`: 3 only above the second cut-point.
@@ -73,7 +91,7 @@ def grade(extent_mm: float, cut_points_mm: tuple[float, float], strict: bool = F
 
 
 def fazekas_extents_mm(
-    lesions: np.ndarray, away_mm: np.ndarray, affine: np.ndarray, settings: Mapping[str, Any]
+    lesions: np.ndarray, away_mm: np.ndarray, affine: np.ndarray, settings: WmhMeasureSettings
 ) -> tuple[float, float]:
     """What the two Fazekas grades rest on (mm; 0 where there is no such lesion).
 
@@ -81,10 +99,10 @@ def fazekas_extents_mm(
     their voxels' distance to them, so that a few voxels of a spur do not raise the grade. Second: the largest in-plane
     diameter among the other lesions and the parts of the touching ones beyond `periventricular_mm`.
     """
-    touching = np.setdiff1d(np.unique(lesions[(lesions > 0) & (away_mm <= settings["contact_mm"])]), [0])
+    touching = np.setdiff1d(np.unique(lesions[(lesions > 0) & (away_mm <= settings.contact_mm)]), [0])
     halo = np.isin(lesions, touching)
     width_mm = float(np.percentile(away_mm[halo], 95)) if halo.any() else 0.0
-    deep, _ = ndimage.label((lesions > 0) & ~(halo & (away_mm <= settings["periventricular_mm"])), NEIGHBOURS_26)
+    deep, _ = ndimage.label((lesions > 0) & ~(halo & (away_mm <= settings.periventricular_mm)), NEIGHBOURS_26)
     return width_mm, largest_diameter_mm(deep, affine)
 
 

@@ -17,6 +17,7 @@ from scipy import ndimage
 
 from angiolith.core.distance import NEIGHBOURS_26, distance_mm
 from angiolith.core.images import Image, bounding_box, crop
+from angiolith.core.settings.wmh import WmhSegmentSettings
 from angiolith.core.tables import OK, REVIEW, join_reasons
 from angiolith.small_vessel.grid import (
     ball,
@@ -90,25 +91,25 @@ def prepare_brain(
     flair: Image,
     brain: np.ndarray,
     priors: Mapping[str, np.ndarray],
-    settings: Mapping[str, Any],
+    settings: WmhSegmentSettings,
 ) -> Brain:
     """Remove shading and noise, find the grey levels and the ventricles.
 
     Raises TissueError if the image shows no FLAIR contrast or too little brain.
     """
     brain = brain & (flair.data > 0)
-    even = correct_bias(flair, brain, settings)
+    even = correct_bias(flair, brain, settings.bias_voxel_mm, settings.bias_iterations)
     levels = grey_levels(even.data, brain, priors)
-    ventricles = find_ventricles(even, brain, priors["ventricles"], levels, settings)
+    ventricles = find_ventricles(even, brain, priors["ventricles"], levels, settings.ventricle_margin_mm)
     solid = brain & (even.data >= (levels.csf + levels.wm) / 2)
-    sigma_mm = np.where(flair.voxel_mm > 2, 0, settings["smooth_mm"])  # a thick slice is smooth enough
+    sigma_mm = np.where(flair.voxel_mm > 2, 0, settings.smooth_mm)  # a thick slice is smooth enough
     even = even.with_data(np.where(solid, smooth(even.data, solid, sigma_mm, flair.voxel_mm), even.data))
     levels = grey_levels(even.data, brain, priors)
     grey = np.clip(1.5 * ndimage.gaussian_filter(priors["gm"], 2.0 / flair.voxel_mm), 0, 1)
     return Brain(even, brain, priors, ventricles, levels, grey)
 
 
-def evidence(brain: Brain, settings: Mapping[str, Any]) -> np.ndarray:
+def evidence(brain: Brain, settings: WmhSegmentSettings) -> np.ndarray:
     """Evidence for WMH per voxel (float32): SDs above what is normal there, -inf where WMH cannot be.
 
     Normal is white matter's level, raised towards grey matter's where the voxel is surely cortex.
@@ -117,17 +118,17 @@ def evidence(brain: Brain, settings: Mapping[str, Any]) -> np.ndarray:
     return np.where(place_of(brain, settings), above, -np.inf).astype(np.float32)
 
 
-def place_of(brain: Brain, settings: Mapping[str, Any]) -> np.ndarray:
+def place_of(brain: Brain, settings: WmhSegmentSettings) -> np.ndarray:
     """Mask of where WMH can be.
 
     Left out: CSF, the surface of the brain, the septum and the choroid plexus (what the ventricles enclose), and places
     that are white matter neither by the prior nor by nearness to the ventricles.
     """
-    tissue = brain.mask & ~brain.csf_like & (brain.depth_mm > settings["surface_mm"])
-    tissue &= ~closed(brain.ventricles, settings["enclosed_mm"], brain.flair.voxel_mm)
+    tissue = brain.mask & ~brain.csf_like & (brain.depth_mm > settings.surface_mm)
+    tissue &= ~closed(brain.ventricles, settings.enclosed_mm, brain.flair.voxel_mm)
     white = brain.white
-    near = (brain.from_ventricles_mm < settings["near_ventricle_mm"]) & (white > settings["wm_prior_min"] / 2.5)
-    return tissue & ((white > settings["wm_prior_min"]) | near)
+    near = (brain.from_ventricles_mm < settings.near_ventricle_mm) & (white > settings.wm_prior_min / 2.5)
+    return tissue & ((white > settings.wm_prior_min) | near)
 
 
 def probability(brain: Brain, model: Model, place: np.ndarray) -> np.ndarray:
@@ -137,7 +138,7 @@ def probability(brain: Brain, model: Model, place: np.ndarray) -> np.ndarray:
     return found
 
 
-def mask_of(score: np.ndarray, likely: np.ndarray, voxel_mm: np.ndarray, settings: Mapping[str, Any]) -> np.ndarray:
+def mask_of(score: np.ndarray, likely: np.ndarray, voxel_mm: np.ndarray, settings: WmhSegmentSettings) -> np.ndarray:
     """Seeds, in pieces of `seed_mm3_min`, grown by probability and ended by the height of the lesions.
 
     A seed has the learned probability `seed_probability`, and `seed_height_share` of the height of the scan's lesions:
@@ -148,11 +149,11 @@ def mask_of(score: np.ndarray, likely: np.ndarray, voxel_mm: np.ndarray, setting
     likely WMH farther out than it is. Lesions under `lesion_mm3_min` are dropped.
     """
     voxel_mm3 = float(np.prod(voxel_mm))
-    seeds_min = settings["seed_mm3_min"] / voxel_mm3
-    seeds = drop_small(likely >= settings["seed_probability"], seeds_min)
+    seeds_min = settings.seed_mm3_min / voxel_mm3
+    seeds = drop_small(likely >= settings.seed_probability, seeds_min)
     height = float(np.median(score[seeds])) if seeds.any() else 0.0
-    seeds = drop_small(seeds & (score >= settings["seed_height_share"] * height), seeds_min)
-    open_to = (likely >= settings["grow_probability"]) & (score >= settings["grow_height_share"] * height)
+    seeds = drop_small(seeds & (score >= settings.seed_height_share * height), seeds_min)
+    open_to = (likely >= settings.grow_probability) & (score >= settings.grow_height_share * height)
     wide = ndimage.binary_propagation(seeds, NEIGHBOURS_26, mask=seeds | open_to)
     lesions, count = ndimage.label(wide, NEIGHBOURS_26)
     if not count:
@@ -161,14 +162,14 @@ def mask_of(score: np.ndarray, likely: np.ndarray, voxel_mm: np.ndarray, setting
     smoothed = np.where(wide, smooth(score, wide, 1.0, voxel_mm), 0)
     around = ndimage.maximum_filter(smoothed, size=2 * np.round(4.0 / voxel_mm).astype(int) + 1)
     here = np.minimum(np.concatenate([[0.0], peaks])[lesions], around)
-    mask = wide & (score >= settings["edge_height_share"] * here)
-    return drop_small(mask, settings["lesion_mm3_min"] / voxel_mm3)
+    mask = wide & (score >= settings.edge_height_share * here)
+    return drop_small(mask, settings.lesion_mm3_min / voxel_mm3)
 
 
-def bright_level(brain: Brain, settings: Mapping[str, Any]) -> float:
+def bright_level(brain: Brain, settings: WmhSegmentSettings) -> float:
     """Evidence from which a voxel is bright by itself, SDs of white matter: above what grey matter reaches."""
     grey_spread = brain.levels.gm_sd / brain.levels.wm_sd
-    return max(float(settings["bright_sd_min"]), brain.gm_z + float(settings["bright_above_gm_sd"]) * grey_spread)
+    return max(settings.bright_sd_min, brain.gm_z + settings.bright_above_gm_sd * grey_spread)
 
 
 def label_of(brain: Brain) -> np.ndarray:
@@ -181,7 +182,7 @@ def segment_wmh(
     brain: np.ndarray,
     priors: Mapping[str, np.ndarray],
     model: Model,
-    settings: Mapping[str, Any],
+    settings: WmhSegmentSettings,
 ) -> Wmh:
     """Segment WMH on the FLAIR's grid; `brain` and `priors` (wm, gm, ventricles) are on the same grid.
 
@@ -206,9 +207,9 @@ def segment_wmh(
         "grey_levels": {name: round(float(value), 3) for name, value in vars(ready.levels).items()},
         "suspected_infarct_cm3": round(infarct_mm3 / 1000, 3),
     }
-    status, reason = judge(mask, brain, tissues, flair.voxel_volume_mm3, infarct_mm3, settings)
+    status, reason = judge(mask, brain, tissues, infarct_mm3)
     noise = ready.levels.wm_sd / max(ready.levels.wm - ready.levels.csf, 1e-6)
-    if noise > settings["noise_share_max"]:
+    if noise > settings.noise_share_max:
         status = REVIEW
         reason = join_reasons(reason, f"the FLAIR is noisy: white matter's SD is {noise:.0%} of its contrast to CSF")
     return Wmh(mask, tissues, status, reason, facts)
@@ -218,16 +219,12 @@ def judge(
     mask: np.ndarray,
     brain: np.ndarray,
     tissues: np.ndarray,
-    voxel_mm3: float,
     infarct_mm3: float,
-    settings: Mapping[str, Any],
 ) -> tuple[str, str]:
     """Status and reason of a mask: what is suspicious is named and left for a person."""
-    volume_cm3 = mask.sum() * voxel_mm3 / 1000
     cut = sum(bool((mask & edge).any()) for edge in _open_ends(brain))
     reason = join_reasons(
-        "no hyperintensity was found" if volume_cm3 == 0 else None,
-        f"very large volume ({volume_cm3:.0f} cm3)" if volume_cm3 > settings["review_volume_cm3"] else None,
+        "no hyperintensity was found" if not mask.any() else None,
         "hyperintensity reaches the end of the field of view" if cut else None,
         f"possible infarct among the hyperintensities ({infarct_mm3 / 1000:.1f} cm3)" if infarct_mm3 else None,
         "no ventricles were found" if not (tissues == VENTRICLES).any() else None,
@@ -235,14 +232,14 @@ def judge(
     return (REVIEW if reason else OK), reason
 
 
-def suspected_infarct_mm3(mask: np.ndarray, labels: np.ndarray, brain: Brain, settings: Mapping[str, Any]) -> float:
+def suspected_infarct_mm3(mask: np.ndarray, labels: np.ndarray, brain: Brain, settings: WmhSegmentSettings) -> float:
     """Volume (mm3) of the lesions that look like parts of an infarct.
 
     Such a lesion goes on, as bright, into places that are no white matter (the cortex), or surrounds a CSF cavity where
     white matter should be; both counted once opened by 1.5 mm, from `infarct_outside_mm3_min` upwards.
     """
     voxel_mm = brain.flair.voxel_mm
-    voxels_min = settings["infarct_outside_mm3_min"] / brain.flair.voxel_volume_mm3
+    voxels_min = settings.infarct_outside_mm3_min / brain.flair.voxel_volume_mm3
     depth, white = brain.depth_mm, brain.white
     bright = (brain.levels.z_of(brain.flair.data) >= bright_level(brain, settings)) & brain.mask & (depth > 2) & ~mask
     cavity = (labels == CSF) & (white > 0.5) & (depth > 8)

@@ -14,13 +14,14 @@ from typing import Any
 import numpy as np
 
 from angiolith.core.images import Image, ImageError, read_image, require_same_grid
+from angiolith.core.settings.wmh import WmhToolSettings
 
 
 class ToolError(RuntimeError):
     """The tool gave no usable mask; the message says why."""
 
 
-def run_tool(images: Mapping[str, str | Path], flair: Image, settings: Mapping[str, Any]) -> np.ndarray:
+def run_tool(images: Mapping[str, str | Path], flair: Image, settings: WmhToolSettings) -> np.ndarray:
     """The tool's WMH mask (bool) on the FLAIR's grid.
 
     images: paths by column (FLAIR, T1w), copied to a scratch folder of the command's own, so that a container sees one
@@ -33,7 +34,7 @@ def run_tool(images: Mapping[str, str | Path], flair: Image, settings: Mapping[s
             places[column] = f"{folder}/{column}.nii.gz"
             shutil.copyfile(path, places[column])
         try:
-            command = [part.format(**places) for part in shlex.split(settings["command"])]
+            command = [part.format(**places) for part in shlex.split(settings.command or "")]
         except KeyError as error:
             raise ToolError(f"wmh_tool: the command names {error}, which this session does not have") from error
         try:
@@ -49,14 +50,14 @@ def run_tool(images: Mapping[str, str | Path], flair: Image, settings: Mapping[s
             require_same_grid(mask, flair, "the tool's mask and the FLAIR")
         except ImageError as error:
             raise ToolError(f"wmh_tool: {str(error).removeprefix(places['mask'] + ': ')}") from error
-    return mask.data > settings["threshold"]
+    return mask.data > settings.threshold
 
 
-def tool_facts(settings: Mapping[str, Any]) -> dict[str, Any]:
+def tool_facts(settings: WmhToolSettings) -> dict[str, Any]:
     """What is recorded of the tool beside its mask: the command, its version, the SHA-256 of its weights."""
-    weights = settings["weights"]
+    weights = settings.weights
     digest = None
     if weights:
         with Path(weights).open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return {"command": settings["command"], "version": settings["version"], "weights_sha256": digest}
+    return {"command": settings.command, "version": settings.version, "weights_sha256": digest}

@@ -70,7 +70,7 @@ def test_a_changed_setting_is_named(made):
 
 def test_a_setting_that_a_job_does_not_read_leaves_it_fresh(made):
     config = yaml.safe_load((made.folder / "my.yaml").read_text())
-    (made.folder / "my.yaml").write_text(yaml.safe_dump(config | {"microbleeds": {"diameter_mm_min": 3.0}}))
+    (made.folder / "my.yaml").write_text(yaml.safe_dump(config | {"microbleeds": {"detect": {"diameter_mm_min": 3.0}}}))
     assert ("stale", CHECKS) not in found(made)
     assert ("stale", "report/index.html") in found(made)  # it prints every setting
 

@@ -39,7 +39,7 @@ def cohort(tmp_path):
         given |= {"phenotype": [tmp_path / "readers.tsv"], "measures": [tmp_path / "measures.json"]}
         names = ("patients", "lesions", "change", "ratings", "clinical")
         output = Given({name: tmp_path / f"cohort_{name}.tsv" for name in names})
-        params = Given(settings={"subjects": None, "vessel_wall": CRITERIA}, pairs={})
+        params = Given(settings={"subjects": None, "vessel_wall": {"culprit": CRITERIA}}, pairs={})
         collect_metrics(SimpleNamespace(input=Given(given), output=output, params=params))
         return tmp_path
 

@@ -15,6 +15,7 @@ from angiolith.cohort.collect import (
     patients_table,
     rating_columns,
 )
+from angiolith.core.settings.vessel_wall import CulpritSettings
 
 IMAGES = ("ct", "FLAIR", "vwi")
 
@@ -147,7 +148,7 @@ CALCIUM = table(
 )
 
 
-CRITERIA = {"culprit_stenosis_percent_min": 50.0, "ct_mri_days_max": 28.0}
+CRITERIA = CulpritSettings(culprit_stenosis_percent_min=50.0, ct_mri_days_max=28.0)
 
 
 def test_lesions_hold_every_session_the_usable_reader_and_the_calcium_of_their_own_artery(parts, plaques):
@@ -172,7 +173,7 @@ def test_lesions_hold_every_session_the_usable_reader_and_the_calcium_of_their_o
 
 
 def test_a_lesion_that_misses_a_criterion_is_no_culprit_and_says_why(parts, plaques):
-    strict = CRITERIA | {"culprit_stenosis_percent_min": 60.0}
+    strict = CulpritSettings(culprit_stenosis_percent_min=60.0, ct_mri_days_max=28.0)
     lesions = lesions_table(parts["manifest"], patients_of(parts).reset_index(), plaques, CALCIUM, strict)
     assert lesions["culprit"].fillna("n/a").tolist()[:2] == ["culprit", "n/a"]
     assert lesions.iloc[1]["culprit_reason"] == "stenosis 55.0 %, under 60 %"

@@ -192,7 +192,10 @@ def cohort(tmp_path):
         write_json(bundle(paths), tmp_path / "measures.json")
         given = Given(manifest=tmp_path / "manifest.tsv", measures=[tmp_path / "measures.json"], review=verdicts or [])
         names = ("patients", "lesions", "change", "ratings", "clinical")
-        settings = {"subjects": None, "vessel_wall": {"culprit_stenosis_percent_min": 50.0, "ct_mri_days_max": 28.0}}
+        settings = {
+            "subjects": None,
+            "vessel_wall": {"culprit": {"culprit_stenosis_percent_min": 50.0, "ct_mri_days_max": 28.0}},
+        }
         params = SimpleNamespace(settings=settings, pairs={})
         output = SimpleNamespace(**{name: out / f"{name}.tsv" for name in names})
         collect_metrics(SimpleNamespace(input=given, output=output, params=params))

@@ -1,0 +1,108 @@
+"""All that changed between a subject's two visits: rows of the change table, the map of WMH and the motion."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from angiolith.change.half_way import change_row, half_of
+from angiolith.change.inputs import ChangeRow, ChangeStepSettings, VisitInputs
+from angiolith.change.motion import motion_between
+from angiolith.change.spots import COUNTS, count_change
+from angiolith.change.wmh import WMH_MEASURES, wmh_change
+from angiolith.core.images import Image
+from angiolith.core.tables import FAILED, MISSING, USABLE, read_tsv
+from angiolith.small_vessel.session import NotMeasured
+from angiolith.small_vessel.tissues import TissueError
+from angiolith.small_vessel.wmh.fazekas import FAZEKAS
+from angiolith.small_vessel.wmh.posterior import Model
+
+CALCIUM = {"calcification_volume_mm3": "total_volume_mm3", "agatston_equivalent": "agatston_equivalent"}
+KEYS = ("subject", "from_session", "to_session")
+COLUMNS = (*KEYS, "interval_days", "measure", "baseline", "followup", "change", "change_per_year", "status", "reason")
+
+
+@dataclass(frozen=True)
+class Change:
+    """Rows of the change table, the half-way map of WMH (None if not made), and the motion (4 x 4) from the first
+    visit's reference points to the second's (None if they could not be registered)."""
+
+    rows: list[ChangeRow]
+    wmh_labels: Image | None
+    motion: np.ndarray | None
+
+    def table(self, subject: str, from_session: str, to_session: str) -> pd.DataFrame:
+        """The rows with their keys, columns in their order."""
+        keys = dict(zip(KEYS, (subject, from_session, to_session), strict=True))
+        return pd.DataFrame(self.rows).assign(**keys)[list(COLUMNS)]
+
+
+def measure_change(
+    visits: Sequence[VisitInputs], references: Sequence[str], days: float, model: Model, settings: ChangeStepSettings
+) -> Change:
+    """Compare two visits; references: the image that each visit's others are registered to; days: between them."""
+    motion, labels = None, None
+    try:
+        motion = motion_between(visits, references, settings.rigid, settings.change.motion_gap_mm_max)
+        half = half_of(motion)
+    except (NotMeasured, ValueError) as problem:
+        rows = not_measured((*WMH_MEASURES, *COUNTS), days, problem)
+    else:
+        rows, labels = mri_change(visits, model, half, days, settings)
+    rows += fazekas_change(visits, days)
+    rows += calcium_change(visits, days)
+    return Change(rows, labels, motion)
+
+
+def mri_change(
+    visits: Sequence[VisitInputs], model: Model, half: np.ndarray, days: float, settings: ChangeStepSettings
+) -> tuple[list[ChangeRow], Image | None]:
+    """Rows of what is measured on MRI, each with its own status, and the half-way map of WMH (None if not made)."""
+    labels = None
+    try:
+        rows, labels = wmh_change(visits, model, half, days, settings)
+    except (NotMeasured, TissueError, ValueError) as problem:
+        rows = not_measured(WMH_MEASURES, days, problem)
+    for measure, name in COUNTS.items():
+        try:
+            rows += count_change(visits, measure, name, half, days, settings)
+        except NotMeasured as problem:
+            rows += not_measured((measure,), days, problem)
+    return rows, labels
+
+
+def fazekas_change(visits: Sequence[VisitInputs], days: float) -> list[ChangeRow]:
+    """Rows of the Fazekas grades: the difference of the visits' own grades, each measured on its own FLAIR."""
+    tables = own_rows(visits, "smallvessel")
+    if len(tables) < 2:
+        return not_measured(FAZEKAS, days, NotMeasured(MISSING, "a visit has no FLAIR"))
+    if any(table["wmh_status"] not in USABLE for table in tables):
+        return not_measured(FAZEKAS, days, NotMeasured(FAILED, "a visit's WMH were not measured"))
+    first, last = tables
+    return [change_row(measure, first[measure], last[measure], days) for measure in FAZEKAS]
+
+
+def calcium_change(visits: Sequence[VisitInputs], days: float) -> list[ChangeRow]:
+    """Rows of calcification, of visits that both have a CT: measured in each CT's own space."""
+    tables = own_rows(visits, "calcification")
+    if len(tables) < 2:
+        return []
+    if any(table["status"] not in USABLE for table in tables):
+        reasons = "; ".join(str(table["reason"]) for table in tables if table["status"] not in USABLE)
+        return [change_row(measure, None, None, days, FAILED, reasons) for measure in CALCIUM]
+    first, last = tables
+    return [change_row(measure, first[column], last[column], days) for measure, column in CALCIUM.items()]
+
+
+def own_rows(visits: Sequence[VisitInputs], table: str) -> list[pd.Series]:
+    """The row of this table that each visit that has one was given, measured in its own space."""
+    return [read_tsv(visit[table]).iloc[0] for visit in visits if visit.get(table)]
+
+
+def not_measured(measures: Iterable[str], days: float, problem: Exception) -> list[ChangeRow]:
+    """A row per measure that says why it was not made."""
+    status = getattr(problem, "status", FAILED)
+    return [change_row(measure, None, None, days, status, str(problem)) for measure in measures]

@@ -1,0 +1,44 @@
+"""Where the arteries are looked for on the CT."""
+
+from __future__ import annotations
+
+from angiolith.core.settings.section import Section, StepSettings
+
+
+class ArteryRegionSettings(StepSettings):
+    """The region about a centreline in which calcium is looked for."""
+
+    KEY = "arteries.region"
+    wall_margin_mm: float = 1.2
+    """Calcium is looked for this far outside the lumen: wall and blooming."""
+    search_sds: float = 1.0
+    """The tube around a centreline is wider than lumen and wall by this many standard deviations of its position."""
+
+
+class ArteryMapSettings(StepSettings):
+    """Where the centrelines come from, and how sure their position is."""
+
+    KEY = "arteries.map"
+    refine: bool = True
+    """Fit the atlas centrelines to CT (blood, calcium, bone) and reference MRI before the region is drawn."""
+    refined_sd_mm: float = 0.8
+    """Standard deviation of a centreline's position after the fit to the CT."""
+    refined_mri_sd_mm: float = 0.5
+    """Standard deviation of a centreline's position after the fit to CT and MRI."""
+    followed_sd_mm: float = 0.4
+    """Standard deviation of a centreline's position where its lumen could be followed on the MRI."""
+    mask_sd_mm: float = 0.3
+    """Standard deviation of the position of a centreline that comes from a mask or an angiogram."""
+    complete_from_atlas: bool = True
+    """Arteries that a mask or an angiogram does not show are taken from the atlas (and the lookup table says so)."""
+    angio_mads: float = 6.0
+    """Angiogram: a vessel stands at least this many median absolute deviations above the tissue."""
+    angio_share_min: float = 0.3
+    """An artery of which a smaller share of the volume expected from the atlas shows on the angiogram is not taken."""
+
+
+class ArterySettings(Section):
+    """Where the arteries are looked for on the CT."""
+
+    region: ArteryRegionSettings = ArteryRegionSettings()
+    map: ArteryMapSettings = ArteryMapSettings()

@@ -1,0 +1,46 @@
+"""Lacunes on FLAIR and T1w."""
+
+from __future__ import annotations
+
+from angiolith.core.settings.section import Section, StepSettings
+
+
+class LacuneReviewSettings(StepSettings):
+    """What is marked for review."""
+
+    KEY = "lacunes.review"
+    review_count: int = 20
+    """More spots than this are marked for review."""
+
+
+class LacuneDetectSettings(StepSettings):
+    """What is a lacune. Levels are 0 at CSF and 1 at white matter."""
+
+    KEY = "lacunes.detect"
+    bias_voxel_mm: float = 8.0
+    """Voxel size of the copy on which shading is estimated (N4)."""
+    bias_iterations: int = 20
+    """Iterations of N4 at each of its three levels."""
+    diameter_mm_min: float = 3.0
+    """Smallest diameter (of the ball of the same volume); smaller ones are perivascular spaces."""
+    diameter_mm_max: float = 15.0
+    """Largest diameter."""
+    t1w_level_max: float = 0.5
+    """Highest level on T1w at the middle of a lacune."""
+    flair_level_max: float = 0.85
+    """Highest level on FLAIR of the darkest tenth (thick slices mix it with tissue); with a bright rim, 1."""
+    elongation_max: float = 2.0
+    """Largest ratio of the longest to the middle axis: longer spots are perivascular spaces."""
+    tissue_around_min: float = 0.5
+    """Least share of white matter, deep grey matter or hyperintensity 1 to 3 mm around: sulci end among cortex."""
+    surface_mm: float = 6.0
+    """Nothing is looked for nearer than this to the surface of the brain."""
+    ventricle_margin_mm: float = 3.0
+    """Least distance from the ventricles."""
+
+
+class LacuneSettings(Section):
+    """Lacunes on FLAIR and T1w."""
+
+    detect: LacuneDetectSettings = LacuneDetectSettings()
+    review: LacuneReviewSettings = LacuneReviewSettings()

@@ -1,0 +1,48 @@
+"""Microbleeds on T2* or SWI."""
+
+from __future__ import annotations
+
+from angiolith.core.settings.section import Section, StepSettings
+
+
+class MicrobleedReviewSettings(StepSettings):
+    """What is marked for review."""
+
+    KEY = "microbleeds.review"
+    review_count: int = 50
+    """More spots than this are marked for review."""
+
+
+class MicrobleedDetectSettings(StepSettings):
+    """What is a microbleed."""
+
+    KEY = "microbleeds.detect"
+    diameter_mm_min: float = 2.0
+    """Smallest diameter (of the ball of the same volume)."""
+    diameter_mm_max: float = 10.0
+    """Largest diameter."""
+    contrast_min: float = 0.5
+    """Least depth below the surroundings, as a share of their level."""
+    elongation_max: float = 2.5
+    """Largest ratio of the longest to the middle axis: longer spots are vessels."""
+    compactness_min: float = 0.6
+    """Least volume as a share of that of the ball that holds it: branched or bent spots are vessels."""
+    background_mm: float = 10.0
+    """Sigma of the Gaussian mean that is the surroundings' level."""
+    surface_mm: float = 3.0
+    """Nothing is looked for nearer than this to the surface of the brain."""
+    void_margin_mm: float = 4.0
+    """Nothing is looked for nearer than this to a wide signal void (air and bone at the skull base)."""
+    calcium_hu_min: float = 90.0
+    """A spot whose 90th percentile on the registered CT reaches this is calcium (blood that old is below)."""
+    calcium_radius_mm_min: float = 1.5
+    """Least radius of the ball in which the CT is looked up."""
+    tissue_share_min: float = 0.5
+    """A spot where the template's share of grey and white matter is less is choroid plexus, falx or pineal."""
+
+
+class MicrobleedSettings(Section):
+    """Microbleeds on T2* or SWI."""
+
+    detect: MicrobleedDetectSettings = MicrobleedDetectSettings()
+    review: MicrobleedReviewSettings = MicrobleedReviewSettings()

@@ -1,0 +1,37 @@
+"""What every section of the configuration is, and how a job gets its sections back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Section(BaseModel):
+    """Base of every section: unknown keys are errors, values are never coerced in silence."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
+
+
+class StepSettings(Section):
+    """A section that is handed over as a whole to the step that uses it."""
+
+    KEY: ClassVar[str]
+    """Its place in the configuration, dotted."""
+
+
+S = TypeVar("S", bound=StepSettings)
+
+
+def step_settings(given: Mapping[str, Any], section: type[S]) -> S:
+    """The typed section out of a job's settings (nested plain values, as `angiolith.core.config.settings_of` makes).
+
+    Raises KeyError, naming the section, if the rule does not hand it over.
+    """
+    found: Any = given
+    for part in section.KEY.split("."):
+        if part not in found:
+            raise KeyError(f"{section.KEY} is not among the rule's settings")
+        found = found[part]
+    return section.model_validate(found)

@@ -1,0 +1,98 @@
+"""The small-vessel markers of one session in one row: WMH measured and graded, microbleeds, lacunes, what to review."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from angiolith.core.images import read_image
+from angiolith.core.settings.lacunes import LacuneReviewSettings
+from angiolith.core.settings.microbleeds import MicrobleedReviewSettings
+from angiolith.core.settings.wmh import WmhGradeSettings, WmhMeasureSettings, WmhReviewSettings
+from angiolith.core.tables import FAILED, MISSING, OK, REVIEW, USABLE, join_reasons, read_json, was_made
+from angiolith.small_vessel.session import Inputs
+from angiolith.small_vessel.tissues import VENTRICLES
+from angiolith.small_vessel.wmh.fazekas import MEASURES, measure_wmh
+from angiolith.small_vessel.wmh.session import reviewed
+
+ABSENT = {"WMH": "no FLAIR", "microbleeds": "no T2* or SWI", "lacunes": "no T1w and FLAIR"}
+MANY_MICROBLEEDS = "look for noise or vessels among them"
+MANY_LACUNES = "look for perivascular spaces or sulci among them"
+
+
+@dataclass(frozen=True)
+class ReviewLimits:
+    """What is marked for review, per marker."""
+
+    wmh: WmhReviewSettings
+    microbleeds: MicrobleedReviewSettings
+    lacunes: LacuneReviewSettings
+
+
+def markers_row(
+    given: Inputs, settings: WmhMeasureSettings, cut_points: WmhGradeSettings, limits: ReviewLimits
+) -> dict[str, Any]:
+    """The row of the session, without subject and session: measures (missing: None or NaN), statuses and reasons."""
+    found = {
+        "WMH": reviewed(facts_of(given, "wmh_facts", "WMH"), limits.wmh),
+        "microbleeds": many(
+            facts_of(given, "microbleed_facts", "microbleeds"),
+            "n_microbleeds",
+            limits.microbleeds.review_count,
+            MANY_MICROBLEEDS,
+        ),
+        "lacunes": many(
+            facts_of(given, "lacune_facts", "lacunes"), "n_lacunes", limits.lacunes.review_count, MANY_LACUNES
+        ),
+    }
+    icv_cm3 = np.nan
+    if given.get("brain") and was_made(given["brain"]):
+        brain = read_image(given["brain"])
+        icv_cm3 = float((brain.data > 0.5).sum() * brain.voxel_volume_mm3 / 1000)
+    measures = dict.fromkeys(MEASURES, np.nan)
+    if given.get("mask") and was_made(given["mask"]):
+        mask = read_image(given["mask"])
+        tissues = read_image(given["tissues"]).data if was_made(given["tissues"]) else None
+        ventricles = None if tissues is None else tissues == VENTRICLES
+        measures = measure_wmh(mask.data > 0.5, ventricles, mask.affine, icv_cm3, settings, cut_points)
+    return {
+        **measures,
+        "n_microbleeds": found["microbleeds"].get("n_microbleeds"),
+        "n_lacunes": found["lacunes"].get("n_lacunes"),
+        "icv_cm3": icv_cm3,
+        "wmh_status": found["WMH"]["status"],
+        "microbleed_status": found["microbleeds"]["status"],
+        "lacune_status": found["lacunes"]["status"],
+        "status": row_status(facts["status"] for facts in found.values()),
+        "reason": join_reasons(*(f"{what}: {facts['reason']}" for what, facts in found.items() if facts["reason"])),
+    }
+
+
+def facts_of(given: Inputs, name: str, what: str) -> dict[str, Any]:
+    """Status file of a marker; missing, with the reason, where the session has no image for it."""
+    facts: dict[str, Any] = read_json(given[name]) if given.get(name) else {"status": MISSING, "reason": ABSENT[what]}
+    return facts
+
+
+def many(facts: dict[str, Any], name: str, count_max: int, look_for: str) -> dict[str, Any]:
+    """The facts with a count above the limit marked for review."""
+    count = facts.get(name)
+    if count is None or count <= count_max:
+        return facts
+    return facts | {"status": REVIEW, "reason": join_reasons(f"many spots ({count}): {look_for}", facts["reason"])}
+
+
+def row_status(statuses: Iterable[str]) -> str:
+    """ok if all markers that the session has images for are; review if only some can be used; else failed.
+
+    missing where the session has no image for any.
+    """
+    made = [status for status in statuses if status != MISSING]
+    if not made:
+        return MISSING
+    if all(status == OK for status in made):
+        return OK
+    return REVIEW if any(status in USABLE for status in made) else FAILED

@@ -1,0 +1,79 @@
+"""The microbleeds of one session: its T2* or SWI, and its registered CT that tells calcium from blood."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import SimpleITK as sitk
+
+from angiolith.core.images import Image, ImageError, map_points, read_ct
+from angiolith.core.settings.microbleeds import MicrobleedDetectSettings
+from angiolith.core.tables import OK, was_made
+from angiolith.small_vessel.microbleeds.detect import (
+    CALCIUM,
+    COLUMNS,
+    MICROBLEED,
+    OUTSIDE,
+    detect_microbleeds,
+    hu_percentile,
+)
+from angiolith.small_vessel.session import Inputs, NotMeasured, brain_on, priors_on, read_checked, to_reference
+
+
+@dataclass(frozen=True)
+class Microbleeds:
+    """Table of spots, their label map on the image's grid (None if nothing was measured), and the facts about them."""
+
+    table: pd.DataFrame
+    labels: Image | None
+    facts: dict[str, Any]
+
+
+def microbleeds_of(given: Inputs, settings: MicrobleedDetectSettings) -> Microbleeds:
+    """Detect microbleeds on the session's SWI, else on its T2*; a session without either gets no count, and the
+    reason."""
+    column = "swi" if given.get("swi") else "T2starw"
+    facts: dict[str, Any] = {"image": column, "n_microbleeds": None, "n_calcifications": None, "n_outside_tissue": None}
+    facts["calcium_checked"] = False
+    try:
+        image = read_checked(given, column, name="T2* or SWI" if not given.get(column) else column)
+        way = to_reference(given, column)
+        brain = brain_on(given, image, way)
+        priors = priors_on(given, image, brain, way, "wm", "gm")
+    except NotMeasured as problem:
+        facts |= {"status": problem.status, "reason": problem.reason}
+        return Microbleeds(pd.DataFrame(columns=list(COLUMNS)), None, facts)
+    hu_at, no_ct = calcium_lookup(given, way)
+    table, labels = detect_microbleeds(image, brain, settings, hu_at, priors["wm"] + priors["gm"])
+    kinds = table["kind"]
+    count = int((kinds == MICROBLEED).sum())
+    facts |= {
+        "status": OK,
+        "reason": f"{count} spots not told from calcium: {no_ct}" if count and hu_at is None else "",
+        "n_microbleeds": count,
+        "n_calcifications": int((kinds == CALCIUM).sum()),
+        "n_outside_tissue": int((kinds == OUTSIDE).sum()),
+        "calcium_checked": hu_at is not None,
+    }
+    return Microbleeds(table.astype({"hu_p90": np.float64}), image.with_data(labels), facts)
+
+
+def calcium_lookup(
+    given: Inputs, image_to_reference: sitk.Transform
+) -> tuple[Callable[[np.ndarray, float], float] | None, str]:
+    """HU about a point of the image on the registered CT, and why there is none (then the lookup is None)."""
+    if not given.get("ct"):
+        return None, "no CT"
+    transform = given.get("ct_to_reference")
+    if not transform or not was_made(transform):
+        return None, "the CT is not registered"
+    try:
+        ct = read_ct(given["ct"])
+    except ImageError:
+        return None, "the CT cannot be read"
+    to_ct = sitk.CompositeTransform([sitk.ReadTransform(str(transform)), image_to_reference])
+    return lambda point, radius_mm: hu_percentile(ct, map_points(to_ct, point[None])[0], radius_mm), ""
