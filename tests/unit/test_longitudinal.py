@@ -157,7 +157,7 @@ def test_rows_of_exchanged_visits_change_sign_and_growth_becomes_shrinkage():
     ventricle = np.linalg.norm(grid, axis=-1) <= 5
     first = np.linalg.norm(grid - [9, 0, 0], axis=-1) <= 3
     second = first | (np.linalg.norm(grid - [0, -18, 0], axis=-1) <= 2)
-    wmh = WmhMeasureSettings(periventricular_mm=10.0, contact_mm=3.0)
+    wmh = WmhMeasureSettings(periventricular_mm=10.0)
     there, back = (
         {row["measure"]: row for row in wmh_rows(WmhPair(masks, (ventricle, ventricle), ""), np.eye(4), days, wmh)}
         for masks, days in (((first, second), 500.0), ((second, first), 500.0))

@@ -81,7 +81,7 @@ def test_a_few_voxels_of_a_spur_do_not_raise_the_periventricular_grade():
     halo = ball(points, [0, 0, 0], 18) & ~ventricle
     spur = (np.abs(points[..., 1:]) < 1).all(axis=-1) & (points[..., 0] > 15) & (points[..., 0] < 32)
     lesions = (halo | spur).astype(int)
-    width_mm, _ = fazekas_extents_mm(lesions, distance_mm(ventricle, np.ones(3)), GRIDS["cubic"], SETTINGS)
+    width_mm, _ = fazekas_extents_mm(lesions, distance_mm(ventricle, np.ones(3)), GRIDS["cubic"], 10.0, 3.0)
     assert width_mm < 5
 
 

@@ -121,11 +121,17 @@ def test_editing_a_library_function_runs_what_depends_on_it(bench):
 
 
 def test_changing_one_setting_runs_the_rules_that_read_it(bench):
-    bench.configure("microbleeds: {diameter_mm_min: 2.5}\n")
+    bench.configure("microbleeds: {detect: {diameter_mm_min: 2.5}}\n")
     jobs = bench.plan()
     assert jobs["detect_microbleeds"] == 5
     assert not SESSION_CT & set(jobs)
     assert "segment_wmh" not in jobs
+
+
+def test_cut_points_run_no_segmentation(bench):
+    bench.configure("wmh: {grade: {fazekas_deep_mm: [8.0, 16.0]}}\n")
+    follows = {"measure_change", "plot_subject_qc", "plot_change_qc", "export_session", "seal_subject"}
+    assert set(bench.plan()) - COHORT == {"measure_wmh"} | follows
 
 
 def test_adding_a_case_runs_its_jobs_and_the_cohorts(bench):

@@ -11,14 +11,14 @@ class WmhMeasureSettings(StepSettings):
     KEY = "wmh.measure"
     periventricular_mm: float = 10.0
     """Periventricular: within this distance of the ventricles; the rest is deep."""
-    contact_mm: float = 3.0
-    """A lesion that comes this near to the ventricles counts as touching them for the Fazekas grade."""
 
 
 class WmhGradeSettings(StepSettings):
     """Cut-points of the Fazekas grades."""
 
     KEY = "wmh.grade"
+    contact_mm: float = 3.0
+    """A lesion that comes this near to the ventricles counts as touching them for the Fazekas grade."""
     fazekas_periventricular_mm: list[float] = [5.0, 10.0]
     """Radial width from which the periventricular grade is 2, and from which it is 3."""
     fazekas_deep_mm: list[float] = [10.0, 20.0]

@@ -40,7 +40,9 @@ def measure_wmh(
         return measures
     lesions, _ = ndimage.label(mask, NEIGHBOURS_26)
     away_mm = distance_mm(ventricles, np.linalg.norm(affine[:3, :3], axis=0))
-    width_mm, diameter_mm = fazekas_extents_mm(lesions, away_mm, affine, settings)
+    width_mm, diameter_mm = fazekas_extents_mm(
+        lesions, away_mm, affine, settings.periventricular_mm, cut_points.contact_mm
+    )
     periventricular = grade(width_mm, cut_points.fazekas_periventricular_mm)
     deep = grade(diameter_mm, cut_points.fazekas_deep_mm, strict=True)
     grades = map(float, (periventricular, deep, periventricular + deep))
@@ -91,7 +93,7 @@ def grade(extent_mm: float, cut_points_mm: Sequence[float], strict: bool = False
 
 
 def fazekas_extents_mm(
-    lesions: np.ndarray, away_mm: np.ndarray, affine: np.ndarray, settings: WmhMeasureSettings
+    lesions: np.ndarray, away_mm: np.ndarray, affine: np.ndarray, periventricular_mm: float, contact_mm: float
 ) -> tuple[float, float]:
     """What the two Fazekas grades rest on (mm; 0 where there is no such lesion).
 
@@ -99,10 +101,10 @@ def fazekas_extents_mm(
     their voxels' distance to them, so that a few voxels of a spur do not raise the grade. Second: the largest in-plane
     diameter among the other lesions and the parts of the touching ones beyond `periventricular_mm`.
     """
-    touching = np.setdiff1d(np.unique(lesions[(lesions > 0) & (away_mm <= settings.contact_mm)]), [0])
+    touching = np.setdiff1d(np.unique(lesions[(lesions > 0) & (away_mm <= contact_mm)]), [0])
     halo = np.isin(lesions, touching)
     width_mm = float(np.percentile(away_mm[halo], 95)) if halo.any() else 0.0
-    deep, _ = ndimage.label((lesions > 0) & ~(halo & (away_mm <= settings.periventricular_mm)), NEIGHBOURS_26)
+    deep, _ = ndimage.label((lesions > 0) & ~(halo & (away_mm <= periventricular_mm)), NEIGHBOURS_26)
     return width_mm, largest_diameter_mm(deep, affine)
 
 
