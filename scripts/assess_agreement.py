@@ -1,5 +1,7 @@
 """Agreement between readers, and between readers and the tool."""
 
+from typing import Any
+
 import pandas as pd
 
 from angiolith.cohort.agreement import agreement
@@ -11,7 +13,7 @@ from angiolith.pictures.canvas import write_png
 from angiolith.runtime.job import run
 
 
-def main(snakemake):
+def main(snakemake: Any) -> None:
     sources = rated_things(read_tsv(snakemake.input.ratings)) if snakemake.input.get("ratings") else {}
     for name, analysis in snakemake.params.settings["analyses"].items():
         data = read_analysed(snakemake.params.data[name], analysis)

@@ -1,12 +1,14 @@
 """Audit a printed table: every cell that can be recomputed, with its verdict; of one that cannot be read, why."""
 
+from typing import Any
+
 from angiolith.cohort.audit_table import audit, read_printed, unread
 from angiolith.cohort.printed import PrintedError
 from angiolith.core.tables import write_tsv
 from angiolith.runtime.job import run, tell
 
 
-def main(snakemake):
+def main(snakemake: Any) -> None:
     path = snakemake.input.printed
     try:
         table = audit(read_printed(path))

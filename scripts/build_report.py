@@ -7,8 +7,8 @@ from pathlib import Path
 
 import yaml
 
-from angiolith.audit.cell import row_addresses
 from angiolith.cohort.review import CHANGE, FAIL, KEYS, picture_keys, read_review
+from angiolith.core.cells import row_addresses
 from angiolith.core.tables import FAILED, REVIEW, atomic_path, copy_file, read_json, read_tsv, was_made
 from angiolith.report.analyses import analysis_view, printed_changes, printed_rows, unused_tables
 from angiolith.report.methods import methods_section

@@ -5,22 +5,13 @@ from typing import Any
 from angiolith.core.images import read_ct, read_image, read_transform
 from angiolith.core.settings.registration import RegistrationReviewSettings
 from angiolith.core.settings.section import step_settings
-from angiolith.core.tables import FAILED, OK, join_reasons, read_json, was_made, worst_status, write_json
+from angiolith.core.tables import join_reasons, read_json, was_made, worst_status, write_json
+from angiolith.registration.job import judge
 from angiolith.registration.rigid import alignment_measures
 from angiolith.runtime.job import run
 
 
-def judge(measures: dict, settings: RegistrationReviewSettings) -> tuple[str, str]:
-    """Status and reason from the alignment's measures."""
-    reasons = []
-    if measures["head_overlap"] < settings.overlap_min:
-        reasons.append(f"the heads overlap by {measures['head_overlap']:.2f} only")
-    if measures["bone_contrast"] > settings.bone_contrast_max:
-        reasons.append(f"the CT's bone is not dark on the MRI (ratio {measures['bone_contrast']:.2f})")
-    return (FAILED if reasons else OK), join_reasons(*reasons)
-
-
-def main(snakemake):
+def main(snakemake: Any) -> None:
     given = snakemake.input
     settings = step_settings(snakemake.params.settings, RegistrationReviewSettings)
     template = read_json(given.template)

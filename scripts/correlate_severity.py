@@ -1,5 +1,7 @@
 """Severity of calcification, overall and per artery, against every marker: correlations and models."""
 
+from typing import Any
+
 from angiolith.cohort.correlations import correlations
 from angiolith.cohort.dataset import measures_of, read_analysed, severities_of
 from angiolith.cohort.marker_models import marker_models
@@ -7,7 +9,7 @@ from angiolith.core.tables import write_not_made, write_tsv
 from angiolith.runtime.job import run
 
 
-def main(snakemake):
+def main(snakemake: Any) -> None:
     analysis = snakemake.params.settings["analysis"]
     data = read_analysed(snakemake.input.data, analysis)
     if data is None:

@@ -1,5 +1,7 @@
 """Characteristics of an analysis' rows by group: the long table, and as it is printed."""
 
+from typing import Any
+
 from angiolith.cohort.dataset import read_analysed
 from angiolith.cohort.describe import describe
 from angiolith.cohort.layout import printed_characteristics
@@ -8,7 +10,7 @@ from angiolith.core.tables import atomic_path, write_not_made, write_tsv
 from angiolith.runtime.job import run
 
 
-def main(snakemake):
+def main(snakemake: Any) -> None:
     analysis, output = snakemake.params.settings["analysis"], snakemake.output
     data = read_analysed(snakemake.input.data, analysis)
     if data is None:

@@ -1,130 +1,22 @@
 """Put what the report shows of a subject-session into its folder: the pictures, and volumes for the viewer."""
 
-import numpy as np
+from typing import Any
 
-from angiolith.core.images import matrix_ras, moved, read_ct, read_image, read_transform
 from angiolith.core.settings.report import ReportVolumeSettings
 from angiolith.core.settings.section import step_settings
-from angiolith.core.tables import copy_file, read_json, read_tsv, was_made, write_not_made
-from angiolith.pictures.windows import CT_WINDOW_HU, window_of
-from angiolith.registration.job import refusal
-from angiolith.report.volumes import (
-    CT_RANGE_HU,
-    HEAD_ON_CT_HU,
-    RANGE_OVER_WINDOW,
-    coarser,
-    grey_nifti,
-    label_nifti,
-    layer,
-    marked,
-    within,
-    write_volume,
-)
+from angiolith.core.tables import copy_file
+from angiolith.report.viewer import export_volume
 from angiolith.runtime.job import run
 
-WALL_LABELS = {1: "lumen", 2: "outer"}
-WALL_MARGIN_MM = 25.0
-LABELS_ON = {"FLAIR": ("wmh", "lacunes"), "swi": ("microbleeds",), "T2starw": ("microbleeds",)}
 
-
-def way_to_reference(given, column):
-    """4 x 4 from points of this image to points of the session's reference; None where there is no such way."""
-    transform = given.get(f"{column}_to_reference")
-    if not transform:
-        return np.eye(4)
-    return np.linalg.inv(matrix_ras(read_transform(transform))) if was_made(transform) else None
-
-
-def labels_of(given, name, kind, to_reference, names=None):
-    """A label map as a layer, or nothing where it was not made."""
-    if not was_made(given.get(name) or None):
-        return []
-    return [labels_layer(read_image(given[name]), name, kind, to_reference, names)]
-
-
-def labels_layer(labels, name, kind, to_reference, names=None):
-    if names is None:
-        names = {int(label): str(int(label)) for label in np.unique(labels.data) if label > 0}
-    return layer(label_nifti(labels.placed(to_reference)), name=name, kind=kind, labels=names)
-
-
-def lesion_names(path):
-    """Label of a calcification -> what it is, for the viewer's legend."""
-    rows = read_tsv(path).dropna(subset=["lesion"]).astype({"side": object, "artery": object})
-    sides = rows["side"].where(rows["side"].isin(["L", "R"]), "")
-    names = (sides + " " + rows["artery"].fillna("")).str.strip()
-    return dict(zip(rows["lesion"].astype(int), names, strict=True))
-
-
-def wall_points(given):
-    """Label -> points (n, 3), RAS mm of the session's reference, of the readers' contours; empty without any."""
-    way = way_to_reference(given, "vwi") if was_made(given.get("contours") or None) else None
-    if way is None:
-        return {}
-    table = read_tsv(given["contours"])
-    places = ["x_mm", "y_mm", "z_mm"]
-    points = {label: table.loc[table["contour"] == what, places] for label, what in WALL_LABELS.items()}
-    return {label: moved(way, part.to_numpy(float)) for label, part in points.items() if len(part)}
-
-
-def ct_layers(given, way, voxel_mm):
-    ct = read_ct(given["ct"])
-    shown = coarser(within(ct, ct.data > HEAD_ON_CT_HU), voxel_mm)
-    grey = layer(grey_nifti(shown.placed(way), CT_RANGE_HU), name="ct", kind="grey", window=CT_WINDOW_HU, unit="HU")
-    arteries = None
-    if was_made(given.get("artery_names") or None):
-        table = read_tsv(given["artery_names"])
-        arteries = dict(zip(table["index"].astype(int), table["name"], strict=True))
-    return [
-        grey,
-        *labels_of(given, "arteries", "region", way, arteries),
-        *labels_of(given, "calcification", "lesions", way, lesion_names(given["lesions"])),
-    ]
-
-
-def mri_layers(given, column, way, voxel_mm):
-    image = read_image(given[column])
-    window = window_of(image)
-    extra, kept = [], image.data > window[0]
-    if column.startswith("vwi"):
-        points = {label: moved(np.linalg.inv(way), part) for label, part in wall_points(given).items()}
-        rings = marked(image, points)
-        if rings.data.any():  # the wall is thin: here the grid stays as it is, about the drawings
-            extra = [labels_layer(rings, "wall", "region", way, WALL_LABELS)] if column == "vwi" else []
-            image = within(image, rings.data > 0, WALL_MARGIN_MM)
-            kept, voxel_mm = np.ones(image.data.shape, bool), 0.0
-    shown = coarser(within(image, kept), voxel_mm)
-    low, high = (float(f"{value:.4g}") for value in window)
-    limits = (low, low + RANGE_OVER_WINDOW * (high - low))  # what lies below is the background's noise
-    grey = layer(grey_nifti(shown.placed(way), limits), name=column, kind="grey", window=(low, high), unit="")
-    for name in LABELS_ON.get(column, ()):
-        extra += labels_of(given, name, "region" if name == "wmh" else "lesions", way)
-    return [grey, *extra]
-
-
-def export_volume(given, column, key, path, voxel_mm):
-    """The image of a column with its label maps; an empty file where there is none that can be used."""
-    way = way_to_reference(given, column) if given.get(column) else None
-    if way is None or refusal(read_json(given["checks"]), column):
-        write_not_made(path)
-        return
-    layers = ct_layers(given, way, voxel_mm) if column == "ct" else mri_layers(given, column, way, voxel_mm)
-    write_volume(layers, key, path)
-
-
-def main(snakemake):
-    given, keys = dict(snakemake.input.items()), snakemake.wildcards
+def main(snakemake: Any) -> None:
+    given, keys, out = dict(snakemake.input.items()), snakemake.wildcards, snakemake.output
+    settings = step_settings(snakemake.params.settings, ReportVolumeSettings)
     for name in snakemake.params.pictures:
-        copy_file(given[f"{name}_picture"], snakemake.output[name])
+        copy_file(given[f"{name}_picture"], out[name])
     for column in snakemake.params.volumes:
         key = f"sub-{keys.subject}_ses-{keys.session}_{column}"
-        export_volume(
-            given,
-            column,
-            key,
-            snakemake.output[column],
-            step_settings(snakemake.params.settings, ReportVolumeSettings).viewer_voxel_mm,
-        )
+        export_volume(given, column, key, out[column], settings.viewer_voxel_mm)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,14 @@
 """Regression models of an analysis: each predictor alone and in every model, formulas, and what to know of the fits."""
 
+from typing import Any
+
 from angiolith.cohort.associations import associations, plan_of
 from angiolith.cohort.dataset import read_analysed
 from angiolith.core.tables import write_not_made, write_tsv
 from angiolith.runtime.job import run
 
 
-def main(snakemake):
+def main(snakemake: Any) -> None:
     analysis = snakemake.params.settings["analysis"]
     data = read_analysed(snakemake.input.data, analysis)
     if data is None:

@@ -1,5 +1,7 @@
 """Change between two visits by group, how severity goes with it, and the size of a study to come."""
 
+from typing import Any
+
 from angiolith.cohort.change import change_table
 from angiolith.cohort.dataset import overall_severity, read_analysed
 from angiolith.cohort.power import power_table
@@ -7,7 +9,7 @@ from angiolith.core.tables import write_not_made, write_tsv
 from angiolith.runtime.job import run
 
 
-def main(snakemake):
+def main(snakemake: Any) -> None:
     analysis = snakemake.params.settings["analysis"]
     data = read_analysed(snakemake.input.data, analysis)
     if data is None:

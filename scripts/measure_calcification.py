@@ -1,5 +1,7 @@
 """Measure the calcification: one table per lesion, per artery and side, and per patient."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -23,7 +25,7 @@ from angiolith.core.tables import OK, REVIEW, join_reasons, read_json, read_tsv,
 from angiolith.runtime.job import run
 
 
-def main(snakemake):
+def main(snakemake: Any) -> None:
     out = snakemake.output
     who = (snakemake.wildcards.subject, snakemake.wildcards.session)
     facts = read_json(snakemake.input.facts)

@@ -1,148 +1,16 @@
 """Draw the pictures by which a person checks a subject-session."""
 
-import numpy as np
-import pandas as pd
+from typing import Any
 
-from angiolith.calcification.picture import calcification_picture
-from angiolith.core.images import Image, matrix_ras, read_ct, read_image, read_transform
-from angiolith.core.tables import FAILED, MISSING, join_reasons, read_json, read_tsv, was_made
-from angiolith.pictures.canvas import absent, write_png
-from angiolith.registration.job import refusal
-from angiolith.report.pictures import registration_picture, wall_picture, wmh_picture
+from angiolith.pictures.canvas import write_png
+from angiolith.report.session_pictures import session_pictures
 from angiolith.runtime.job import run
-from angiolith.small_vessel.tissues import VENTRICLES
-
-NAMES = {"wmh": "white matter hyperintensities", "wall": "vessel wall"}
 
 
-class NoPicture(Exception):
-    """There is nothing to draw; status and reason say why."""
-
-    def __init__(self, status, reason):
-        super().__init__(reason)
-        self.status, self.reason = status, reason
-
-
-def first_row(path):
-    """The first row of a measure table as a dict."""
-    return read_tsv(path).iloc[0].to_dict()
-
-
-def number(value, digits=1, missing="n/a"):
-    """A number for a caption; `missing` for NaN."""
-    return missing if pd.isna(value) else f"{value:.{digits}f}"
-
-
-def counted(count, what):
-    """A number of things, in words."""
-    return f"{count:.0f} {what}" + ("" if count == 1 else "s")
-
-
-def require(given, *names):
-    """Raise NoPicture unless every file is given and was made; `names` are (input, what it is, its status file)."""
-    for name, what, facts in names:
-        if not given.get(name):
-            raise NoPicture(MISSING, f"no {what}")
-        if not was_made(given[name]):
-            found = read_json(given[facts])
-            raise NoPicture(found["status"], found["reason"])
-
-
-def draw_registration(given, title, reference_name):
-    if not given.get("reference"):
-        raise NoPicture(MISSING, "no image to register to")
-    reason = refusal(read_json(given["checks"]), reference_name)
-    if reason:
-        raise NoPicture(FAILED, reason)
-    is_ct = reference_name == "ct"
-    reference = (read_ct if is_ct else read_image)(given["reference"])
-    brain = read_image(given["brain"]) if was_made(given.get("brain") or None) else None
-    template = read_json(given["template"])
-    said = [f"template: {template['status']}" + (f" ({template['reason']})" if template["reason"] else "")]
-    ct, to_ct = None, np.eye(4)
-    if not is_ct and given.get("ct"):
-        found = read_json(given["registration"])
-        spread, contrast = found["restart_spread_mm"], found["bone_contrast"]
-        said.insert(0, f"CT: {found['status']}" + (f" ({found['reason']})" if found["reason"] else ""))
-        if was_made(given["ct_to_reference"]):
-            ct, to_ct = read_ct(given["ct"]), matrix_ras(read_transform(given["ct_to_reference"]))
-        if spread is not None and contrast is not None:
-            said.insert(1, f"starts agree within {spread:.2f} mm, bone/soft signal {contrast:.2f}")
-    elif not is_ct:
-        said.insert(0, "no CT")
-    return registration_picture(
-        f"{title}: registration to {reference_name}", ", ".join(said), reference, ct, to_ct, brain
-    )
-
-
-def draw_calcification(given, title):
-    require(
-        given,
-        ("ct", "CT", "calcification_facts"),
-        ("arteries", "artery map", "artery_facts"),
-        ("calcification", "calcification map", "calcification_facts"),
-    )
-    lesions = read_tsv(given["lesions"])
-    patient = first_row(given["patient"])
-    said = f"{counted(lesions['lesion'].notna().sum(), 'lesion')}, {number(patient['total_volume_mm3'])} mm³, "
-    said += f"severity {patient['severity_group']}, {patient['status']}; calcification from "
-    said += f"{read_json(given['calcification_facts'])['hu_min']:g} HU"
-    arteries, calcification = (read_image(given[name]) for name in ("arteries", "calcification"))
-    return calcification_picture(
-        f"{title}: calcification", said, read_ct(given["ct"]), arteries, calcification, lesions
-    )
-
-
-def draw_wmh(given, title):
-    require(given, ("FLAIR", "FLAIR", "wmh_facts"), ("wmh", "WMH mask", "wmh_facts"))
-    flair, wmh = read_image(given["FLAIR"]), read_image(given["wmh"])
-    row = first_row(given["small_vessel"])
-    said = f"{number(row['wmh_volume_cm3'])} cm³, {counted(row['n_wmh_lesions'], 'lesion')}, Fazekas periventricular "
-    said += f"{number(row['fazekas_periventricular'], 0)}, deep {number(row['fazekas_deep'], 0)}, {row['wmh_status']}"
-    made = was_made(given.get("tissues") or None)
-    ventricles = Image(read_image(given["tissues"]).data == VENTRICLES, flair.affine) if made else None
-    return wmh_picture(f"{title}: white matter hyperintensities", said, flair, wmh, ventricles)
-
-
-def draw_wall(given, title):
-    metrics = read_tsv(given["plaque"]) if given.get("plaque") else None
-    if metrics is None:
-        raise NoPicture(MISSING, "no vessel-wall image")
-    contours = read_tsv(given["contours"])
-    if not len(contours):
-        raise NoPicture(metrics["status"].iloc[0], join_reasons(*metrics["reason"].dropna()))
-    notes = {
-        int(row.lesion): f"{number_of(row)}\nwall {number(row.min_wall_mm, 2)} to {number(row.max_wall_mm, 2)} mm"
-        f"\nstenosis {number(row.stenosis_percent, 0)} %"
-        for row in metrics[metrics["lumen_area_mm2"].notna()].iloc[::-1].itertuples()
-    }
-    readers = ", ".join(sorted(contours["reader"].unique()))
-    said = f"{counted(contours['lesion'].nunique(), 'lesion')}, narrowest cross-section, {readers}"
-    return wall_picture(f"{title}: vessel wall", said, read_image(given["vwi"]), contours, notes)
-
-
-def number_of(row):
-    """How a lesion is called in a picture."""
-    artery = row.artery if isinstance(row.artery, str) else "artery not named"
-    return f"lesion {int(row.lesion)}, " + (f"{row.side} {artery}" if row.side in ("L", "R") else artery)
-
-
-def main(snakemake):
-    given = dict(snakemake.input.items())
-    keys = snakemake.wildcards
-    title = f"sub-{keys.subject} ses-{keys.session}"
-    drawers = {
-        "registration": lambda: draw_registration(given, title, snakemake.params.reference),
-        "calcification": lambda: draw_calcification(given, title),
-        "wmh": lambda: draw_wmh(given, title),
-        "wall": lambda: draw_wall(given, title),
-    }
-    for name, draw in drawers.items():
-        try:
-            figure = draw()
-        except NoPicture as why:
-            figure = absent(f"{title}: {NAMES.get(name, name)}", why.status, why.reason)
-        write_png(figure, snakemake.output[name])
+def main(snakemake: Any) -> None:
+    title = f"sub-{snakemake.wildcards.subject} ses-{snakemake.wildcards.session}"
+    for name, picture in session_pictures(dict(snakemake.input.items()), title, snakemake.params.reference):
+        write_png(picture, snakemake.output[name])
 
 
 if __name__ == "__main__":

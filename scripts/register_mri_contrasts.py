@@ -1,10 +1,12 @@
 """Register another MRI contrast of the session to its reference MRI, rigidly."""
 
+from typing import Any
+
 from angiolith.registration.job import register_pair
 from angiolith.runtime.job import run
 
 
-def main(snakemake):
+def main(snakemake: Any) -> None:
     register_pair(snakemake, moving_column=snakemake.wildcards.contrast)
 
 

@@ -1,5 +1,7 @@
 """Register the session's reference image (MRI, or a CT alone) to the MNI152 template; find the brain."""
 
+from typing import Any
+
 from angiolith.brain.template import register_to_template
 from angiolith.core.images import read_ct, read_image, write_image, write_transform
 from angiolith.core.settings.registration import RigidSettings, TemplateReviewSettings
@@ -9,7 +11,7 @@ from angiolith.registration.job import refusal
 from angiolith.runtime.job import run
 
 
-def main(snakemake):
+def main(snakemake: Any) -> None:
     reference, out = snakemake.wildcards.reference, snakemake.output
     reason = refusal(read_json(snakemake.input.checks), reference)
     if not reason:

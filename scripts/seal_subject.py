@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 from angiolith.audit.bundle import MEASURES
 from angiolith.core.tables import write_json
@@ -22,7 +23,7 @@ def records_of(root, jobs):
     return sorted(name for name in names if (root / name).is_file())
 
 
-def main(snakemake):
+def main(snakemake: Any) -> None:
     given, subject = snakemake.input, snakemake.wildcards.subject
     root = Path(root_of(snakemake.log[0]))
     write_json(bundle(given), snakemake.output.measures)

@@ -1,5 +1,7 @@
 """Segment the calcification of the arteries on the native CT grid."""
 
+from typing import Any
+
 import numpy as np
 
 from angiolith.arteries.centrelines import from_table
@@ -24,7 +26,7 @@ from angiolith.core.tables import (
 from angiolith.runtime.job import run
 
 
-def main(snakemake):
+def main(snakemake: Any) -> None:
     threshold = step_settings(snakemake.params.settings, CalciumThresholdSettings)
     arteries, ct_check = read_json(snakemake.input.arteries_facts), read_json(snakemake.input.checks)["images"]["ct"]
     facts = {

@@ -1,6 +1,7 @@
 """Trace lumen and wall between the points that a reader set on a vessel: one more reader, "tool"."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from angiolith.vessel_wall.polygons import read_points
 from angiolith.vessel_wall.tracing import trace
 
 
-def main(snakemake):
+def main(snakemake: Any) -> None:
     given, made = snakemake.input, snakemake.output
     problem = refusal(read_json(given.checks), "vwi")
     try:

@@ -2,6 +2,7 @@
 
 import datetime
 from pathlib import Path
+from typing import Any
 
 from angiolith.audit.crate import bidsignore, crate_metadata, dataset_description, spatial_sidecar
 from angiolith.audit.inventory import read_inventory
@@ -10,7 +11,7 @@ from angiolith.runtime.job import run
 from angiolith.runtime.records import root_of, sweep
 
 
-def main(snakemake):
+def main(snakemake: Any) -> None:
     made, params = snakemake.output, snakemake.params
     sweep(root_of(snakemake.log[0]))
     copies = {made.workflow: snakemake.input.workflow} | dict.fromkeys(made.methods, snakemake.input.methods)

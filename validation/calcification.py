@@ -22,6 +22,7 @@ from scipy import ndimage
 from angiolith.arteries.names import LABELS
 from angiolith.cohort.agreement import icc, kappa
 from angiolith.core.config import Config, plain
+from angiolith.core.image_checks import check_file
 from angiolith.core.tables import write_json
 from scripts import (
     check_registration,
@@ -31,7 +32,6 @@ from scripts import (
     register_mri_to_template,
     segment_calcification,
 )
-from scripts.check_images import check_file
 from validation.compare import (
     agreement_line,
     around_labels,

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from angiolith.audit.bundle import MEASURES
-from angiolith.audit.cell import PERSON
 from angiolith.audit.columns import analysed_columns, before_changes, holders
+from angiolith.core.cells import PERSON
 from angiolith.core.names import beside
 from angiolith.core.tables import read_tsv, was_made
 from angiolith.runtime.records import Record, name_in, path_of, record_of_run

@@ -17,9 +17,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from angiolith.audit.cell import address_parts
 from angiolith.audit.lineage import Cell, TraceError, lineage
 from angiolith.audit.trace_text import trace_text
+from angiolith.core.cells import address_parts
 from angiolith.core.names import nearest
 from angiolith.core.tables import read_tsv
 from angiolith.runtime.records import read_records

@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from angiolith.audit.cell import KEYS
 from angiolith.audit.inventory import flat
 from angiolith.audit.lineage import Lineage, Step
+from angiolith.core.cells import KEYS
 from angiolith.core.config import plain, validate
 from angiolith.runtime.records import Record
 

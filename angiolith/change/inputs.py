@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from angiolith.core.inputs import Inputs
 from angiolith.core.settings.change import ChangeSettings
 from angiolith.core.settings.microbleeds import MicrobleedDetectSettings
 from angiolith.core.settings.registration import RigidSettings
 from angiolith.core.settings.section import step_settings
 from angiolith.core.settings.wmh import WmhMeasureSettings, WmhSegmentSettings
-from angiolith.small_vessel.session import Inputs
 
 VisitInputs = Inputs
 ChangeRow = dict[str, Any]

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from angiolith.core.images import HU_AIR, Image, shear_deg
+from angiolith.core.images import HU_AIR, Image, ImageError, read_image, shear_deg
+from angiolith.core.names import beside
 from angiolith.core.settings.check_images import CheckImagesSettings
-from angiolith.core.tables import FAILED, OK, REVIEW, join_reasons
+from angiolith.core.tables import FAILED, OK, REVIEW, join_reasons, read_json
 
 KVP_OF_130_HU = 120.0
 HEAD_HEIGHT_MM = 100.0
@@ -18,6 +20,30 @@ BRAIN_CM3_MAX = 2200.0
 SLICE_MM_MAX = 20.0  # a JSON that says more is wrong
 MODALITIES = ("CT", "MR", "PT", "NM", "US", "XA", "CR", "DX", "SC", "OT")  # of DICOM: no other text is repeated
 SLAB_COLUMNS = ("vwi", "vwi_ce", "angio")
+
+
+def check_file(column: str, path: str, settings: CheckImagesSettings) -> dict[str, Any]:
+    """Check one file; a file that cannot be read is a row that says why."""
+    try:
+        image = read_image(path)
+    except ImageError as error:
+        reason = str(error).removeprefix(f"{path}: ")
+        return {"path": path, "status": FAILED, "reason": reason, "findings": []}
+    facts, told = read_sidecar(Path(beside(path, ".json")))
+    return {"path": path, **check_image(column, image, facts, settings, told)}
+
+
+def read_sidecar(path: Path) -> tuple[dict[str, Any], list[str]]:
+    """What the JSON beside an image says, and what to tell of one that cannot be read."""
+    try:
+        facts = read_json(path) if path.is_file() else {}
+        if isinstance(facts, dict):
+            return facts, []
+    except ValueError:  # no JSON, or not UTF-8
+        pass
+    return {}, [
+        "review: the JSON beside it cannot be read: tube voltage and slice thickness are unknown; write it again"
+    ]
 
 
 def check_image(

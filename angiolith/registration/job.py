@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from angiolith.core.images import read_ct, read_image, write_transform
-from angiolith.core.settings.registration import RigidSettings
+from angiolith.core.settings.registration import RegistrationReviewSettings, RigidSettings
 from angiolith.core.settings.section import step_settings
-from angiolith.core.tables import FAILED, join_reasons, read_json, write_json, write_not_made
+from angiolith.core.tables import FAILED, OK, join_reasons, read_json, write_json, write_not_made
 from angiolith.registration.rigid import register_rigid
 
 
@@ -50,3 +50,13 @@ def register_pair(snakemake: Any, moving_column: str) -> None:
     else:
         write_transform(result.transform, snakemake.output.transform)
     write_json(content, snakemake.output.facts)
+
+
+def judge(measures: Mapping[str, float], settings: RegistrationReviewSettings) -> tuple[str, str]:
+    """Status and reason from the alignment's measures."""
+    reasons = []
+    if measures["head_overlap"] < settings.overlap_min:
+        reasons.append(f"the heads overlap by {measures['head_overlap']:.2f} only")
+    if measures["bone_contrast"] > settings.bone_contrast_max:
+        reasons.append(f"the CT's bone is not dark on the MRI (ratio {measures['bone_contrast']:.2f})")
+    return (FAILED if reasons else OK), join_reasons(*reasons)

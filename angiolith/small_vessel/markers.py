@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from angiolith.core.images import read_image
+from angiolith.core.inputs import Inputs
 from angiolith.core.settings.lacunes import LacuneReviewSettings
 from angiolith.core.settings.microbleeds import MicrobleedReviewSettings
 from angiolith.core.settings.wmh import WmhGradeSettings, WmhMeasureSettings, WmhReviewSettings
 from angiolith.core.tables import FAILED, MISSING, OK, REVIEW, USABLE, join_reasons, read_json, was_made
-from angiolith.small_vessel.session import Inputs
 from angiolith.small_vessel.tissues import VENTRICLES
 from angiolith.small_vessel.wmh.fazekas import MEASURES, measure_wmh
 from angiolith.small_vessel.wmh.session import reviewed

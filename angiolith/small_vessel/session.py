@@ -5,18 +5,13 @@ A session that cannot be measured raises NotMeasured, with the status and the re
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 import SimpleITK as sitk
 
 from angiolith.core.images import Image, ImageError, read_image, read_transform, resample
+from angiolith.core.inputs import Inputs
 from angiolith.core.tables import FAILED, MISSING, read_json, was_made
 from angiolith.small_vessel.tissues import onto, template_prior
-
-Inputs = Mapping[str, Any]
-"""A job's input files by name."""
 
 
 class NotMeasured(Exception):

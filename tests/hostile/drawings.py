@@ -13,8 +13,8 @@ from angiolith.core.images import Image, read_image
 from angiolith.core.settings.vessel_wall import WallGradeSettings, WallMeasureSettings
 from angiolith.small_vessel.session import NotMeasured
 from angiolith.small_vessel.wmh.session import read_user_mask
+from angiolith.vessel_wall.inputs import drawing_of
 from angiolith.vessel_wall.session import CtSide, measure_session
-from scripts.measure_plaque import drawing_of
 from tests.hostile.case import FAILED, TOLD, Answer, Case
 from tests.hostile.images import save
 

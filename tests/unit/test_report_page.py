@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from angiolith.audit.cell import address_parts, cell_address
 from angiolith.audit.trace import find_cell
+from angiolith.core.cells import address_parts, cell_address
 from angiolith.core.config import Analysis
 from angiolith.core.tables import write_tsv
 from angiolith.report.analyses import analysis_view, attrition_steps, printed_rows

@@ -7,11 +7,12 @@ import pandas as pd
 import SimpleITK as sitk
 
 from angiolith.core.images import Image, bounding_box, crop, resample
+from angiolith.core.inputs import Inputs
 from angiolith.core.settings.lacunes import LacuneDetectSettings
 from angiolith.core.tables import FAILED
 from angiolith.small_vessel.grid import paste
 from angiolith.small_vessel.lacunes.detect import detect_lacunes
-from angiolith.small_vessel.session import Inputs, NotMeasured, brain_on, priors_on, read_checked, to_reference
+from angiolith.small_vessel.session import NotMeasured, brain_on, priors_on, read_checked, to_reference
 from angiolith.small_vessel.tissues import TissueError
 
 

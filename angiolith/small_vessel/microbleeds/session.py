@@ -11,6 +11,7 @@ import pandas as pd
 import SimpleITK as sitk
 
 from angiolith.core.images import Image, ImageError, map_points, read_ct
+from angiolith.core.inputs import Inputs
 from angiolith.core.settings.microbleeds import MicrobleedDetectSettings
 from angiolith.core.tables import OK, was_made
 from angiolith.small_vessel.microbleeds.detect import (
@@ -21,7 +22,7 @@ from angiolith.small_vessel.microbleeds.detect import (
     detect_microbleeds,
     hu_percentile,
 )
-from angiolith.small_vessel.session import Inputs, NotMeasured, brain_on, priors_on, read_checked, to_reference
+from angiolith.small_vessel.session import NotMeasured, brain_on, priors_on, read_checked, to_reference
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from angiolith.core.images import Image, ImageError, bounding_box, crop, read_image, require_same_grid
+from angiolith.core.inputs import Inputs
 from angiolith.core.settings.wmh import WmhReviewSettings, WmhSegmentSettings, WmhToolSettings
 from angiolith.core.tables import FAILED, OK, REVIEW, join_reasons
 from angiolith.small_vessel.grid import paste
-from angiolith.small_vessel.session import Inputs, NotMeasured, brain_on, priors_on, read_checked, to_reference
+from angiolith.small_vessel.session import NotMeasured, brain_on, priors_on, read_checked, to_reference
 from angiolith.small_vessel.tissues import TISSUES, TissueError
 from angiolith.small_vessel.wmh.posterior import read_model
 from angiolith.small_vessel.wmh.segment import Wmh, segment_wmh

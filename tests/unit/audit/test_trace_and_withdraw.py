@@ -3,7 +3,6 @@
 import pandas as pd
 import pytest
 
-from angiolith.audit.cell import cell_address, row_addresses
 from angiolith.audit.lineage import TraceError, lineage
 from angiolith.audit.rerun import differences
 from angiolith.audit.trace import find_cell
@@ -11,6 +10,7 @@ from angiolith.audit.trace_picture import boxes_and_arrows, draw_trace
 from angiolith.audit.trace_text import trace_text
 from angiolith.audit.verify import verify
 from angiolith.audit.withdraw import files_naming, purge, subject_label
+from angiolith.core.cells import cell_address, row_addresses
 from angiolith.core.tables import read_tsv, write_tsv
 from angiolith.runtime.records import read_records
 from tests.unit.audit.made_run import MadeRun

@@ -1,0 +1,95 @@
+"""The arteries of one session, from what it has: a mask, an angiogram, the way to the atlas."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import SimpleITK as sitk
+
+from angiolith.arteries.centrelines import Centreline
+from angiolith.arteries.mapping import Arteries, Traced, atlas_in_ct, map_arteries, traced_from_angio, traced_from_mask
+from angiolith.core.images import Image, ImageError, map_points, matrix_ras, read_image, read_transform
+from angiolith.core.inputs import Inputs
+from angiolith.core.settings.arteries import ArteryMapSettings, ArteryRegionSettings
+from angiolith.core.settings.calcification import CalciumThresholdSettings
+from angiolith.core.tables import FAILED, join_reasons, read_json, read_tsv, was_made
+
+
+def arteries_of(
+    given: Inputs,
+    ct: Image,
+    mask_space: str,
+    settings: ArteryMapSettings,
+    region: ArteryRegionSettings,
+    threshold: CalciumThresholdSettings,
+) -> Arteries:
+    """The arteries of one session; what could not be used is told in their reason.
+
+    mask_space: the column of the image that the artery mask was drawn on.
+    """
+    tell: list[str | None] = []
+    atlas: list[Centreline] = []
+    traced: Traced | None = None
+    registration = read_json(given["registration"])
+    # a transform that was made may still have been judged wrong
+    to_ct = None if registration["status"] == FAILED else read_made(given.get("ct_to_reference"))
+    from_template = read_made(given.get("reference_to_template"))
+    if to_ct is None or from_template is None:
+        why = join_reasons("no atlas: the registration of the CT or of its reference failed", registration["reason"])
+        tell.append(why)
+    else:
+        whole = sitk.CompositeTransform([to_ct, from_template])  # the last one is applied first
+        atlas = atlas_in_ct(read_tsv(given["atlas"]), lambda points: map_points(whole, points))
+    if given.get("mask"):
+        way = (
+            sitk.Transform(3, sitk.sitkIdentity)
+            if mask_space == "ct"
+            else way_from_ct(to_ct, given.get("mask_to_reference"))
+        )
+        lookup = read_tsv(given["mask_lookup"]) if given.get("mask_lookup") else None
+        traced, told = use("artery mask", given["mask"], way, lambda image, way: traced_from_mask(image, way, lookup))
+        tell.append(told)
+    if traced is None and given.get("angio"):
+        way = way_from_ct(to_ct, given.get("angio_to_reference"))
+        traced, told = use(
+            "angiogram",
+            given["angio"],
+            way,
+            lambda image, way: traced_from_angio(image, way, atlas, settings, region),
+        )
+        tell.append(told)
+    mri = read_image(given["mri"]).placed(matrix_ras(to_ct)) if given.get("mri") and to_ct is not None else None
+    return map_arteries(ct, traced, atlas, settings, region, threshold, tell, mri)
+
+
+def use(
+    what: str,
+    path: str,
+    way: sitk.Transform | None,
+    make: Callable[[Image, sitk.Transform], tuple[Traced | None, str | None]],
+) -> tuple[Traced | None, str | None]:
+    """The arteries traced in an image and what to tell; an image that cannot be used is told, and passed over."""
+    if way is None:
+        return None, f"the {what} was not used: its registration to the CT failed"
+    try:
+        return make(read_image(path), way)
+    except ImageError as error:
+        return None, f"the {what} was not used: {str(error).removeprefix(f'{path}: ')}"
+
+
+def read_made(path: str | None) -> sitk.Transform | None:
+    """A transform; the identity where none is needed, None where it could not be made."""
+    if not path:
+        return sitk.Transform(3, sitk.sitkIdentity)
+    return read_transform(path) if was_made(path) else None
+
+
+def way_from_ct(to_ct: sitk.Transform | None, to_reference: str | None) -> sitk.Transform | None:
+    """The transform from points of the CT to points of an image, through the reference; None if one could not be made.
+
+    to_ct maps points of the reference to the CT; `to_reference` is the file that maps them to the image.
+    """
+    to_image = read_made(to_reference)
+    if to_ct is None or to_image is None:
+        return None
+    return sitk.CompositeTransform([to_image, to_ct.GetInverse()])
