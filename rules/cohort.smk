@@ -51,7 +51,7 @@ rule build_attrition:
         mem_mb=1000,
         runtime=10,
     params:
-        settings=plain_analyses(ANALYSES),
+        settings=plain_analyses(ANALYSES) | {"session_order": CONFIG.session_order},
         files={
             name: {
                 "table": analysis_table(analysis),

@@ -13,10 +13,16 @@ from angiolith.core.config import ConfigError, plain, settings_of, validate
 from angiolith.core.manifest import (
     IMAGE_COLUMNS,
     REFERENCES,
+    Index,
+    IndexSettings,
     ManifestError,
     index_bids,
+    index_manifest,
     manifest_text,
     read_manifest,
+    read_report,
+    report_text,
+    session_notes,
     visit_pairs,
     write_if_changed,
 )
@@ -33,14 +39,17 @@ if " " in sys.executable:  # each job would fail, with a shell's words on a file
 try:
     CONFIG = validate(config, [ROOT / "config/config.yaml", *workflow.overwrite_configfiles])
     OUT = Path(CONFIG.output_dir)
-    if CONFIG.bids_dir and workflow.is_main_process:
-        ROWS = index_bids(CONFIG.bids_dir)
-    elif CONFIG.bids_dir:  # a job on a cluster node plans from the rows of the run that sent it
-        ROWS = read_manifest(OUT / "manifest.tsv")
+    INDEX_SETTINGS = IndexSettings.of(CONFIG)
+    if not workflow.is_main_process:  # a job on a cluster node plans from the rows of the run that sent it
+        INDEX = Index(read_manifest(OUT / "manifest.tsv"), read_report(OUT / "manifest_report.tsv"))
+    elif CONFIG.bids_dir:
+        INDEX = index_bids(CONFIG.bids_dir, INDEX_SETTINGS)
     else:
-        ROWS = read_manifest(CONFIG.manifest, Path(CONFIG.manifest).parent) if CONFIG.manifest else []
+        INDEX = index_manifest(CONFIG.manifest, INDEX_SETTINGS) if CONFIG.manifest else Index([], [])
+    ROWS = INDEX.rows
     if workflow.is_main_process:
         write_if_changed(manifest_text(ROWS), OUT / "manifest.tsv")
+        write_if_changed(report_text(INDEX.files), OUT / "manifest_report.tsv")
 except (ConfigError, ManifestError) as problem:
     raise WorkflowError(str(problem))
 
@@ -52,6 +61,7 @@ SESSIONS = list(ROW)
 SUBJECTS = sorted({row.subject for row in ROWS})
 ROWS_OF = {subject: list(rows) for subject, rows in groupby(ROWS, key=lambda row: row.subject)}
 PAIRS = visit_pairs(ROWS)
+NOTES = session_notes(INDEX.files)
 ANALYSES = CONFIG.analyses
 
 

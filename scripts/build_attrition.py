@@ -16,13 +16,13 @@ from angiolith.core.tables import FAILED, read_tsv, write_not_made, write_tsv
 from angiolith.runtime.job import run, tell
 
 
-def account_of(table, analysis, path):
+def account_of(table, analysis, path, session_order=()):
     """Step and reason of every row that is left out; raises StudyTableError for a group that nobody knows."""
     known = [column for column in dict.fromkeys([group_column(analysis), analysis["outcome"]]) if column]
     columns = used_columns(analysis)
     criteria = [criterion["column"] for criterion in analysis["include"]]
     reviewed = left_out(table, [*columns.numbers, *columns.categories, *criteria])
-    account = exclusions(table, analysis["include"], known, analysis["visit"], reviewed)
+    account = exclusions(table, analysis["include"], known, analysis["visit"], reviewed, session_order)
     check_groups(table[account["step"].isna()], analysis, path)
     return account
 
@@ -57,7 +57,7 @@ def main(snakemake):
         counts, unit = pd.Series(dtype=int), ""
         try:
             table = read_dataset(path, analysis)
-            account = account_of(table, analysis, path)
+            account = account_of(table, analysis, path, snakemake.params.settings.get("session_order", ()))
         except StudyTableError as error:
             subjects = pd.Series(dtype=str) if is_own_table else read_tsv(path)["subject"]
             steps = not_made(name, subjects, why_not_made(error, is_own_table, unused))

@@ -14,6 +14,7 @@ from angiolith.audit.bundle import MEASURES
 from angiolith.cohort.collect import (
     DERIVED,
     VISIT,
+    VISIT_NUMBER,
     artery_calcium,
     artery_columns,
     as_measured,
@@ -26,7 +27,7 @@ from angiolith.cohort.collect import (
 from angiolith.cohort.dataset import expand_models, group_column, used_columns
 from angiolith.core.tables import read_json, read_tsv
 
-OF_MANIFEST = (*VISIT, "interval_ct_mri_days")
+OF_MANIFEST = (*VISIT, VISIT_NUMBER, "interval_ct_mri_days")
 OF_CHECKS = ("images_status", "images_reason")
 NAMES = {  # kind of measure -> the columns that its tables give to the cohort's
     "plaque": plaque_columns,

@@ -41,7 +41,14 @@ from angiolith.audit.rerun import RerunError, compare_rerun
 from angiolith.audit.settings import current_settings, setting_changes
 from angiolith.audit.withdraw import files_naming, subject_label
 from angiolith.core.config import ConfigError
-from angiolith.core.manifest import ManifestError, index_bids, manifest_text, read_manifest
+from angiolith.core.manifest import (
+    IndexSettings,
+    ManifestError,
+    Row,
+    index_bids,
+    index_manifest,
+    manifest_text,
+)
 from angiolith.runtime.code_digest import code_digest
 from angiolith.runtime.records import LOGS, OWN_RECORD, Record, name_in, path_of, read_records, sha256
 
@@ -196,6 +203,18 @@ def _digest_today(rule: str) -> str | None:
     return code_digest(script, ROOT) if script.is_file() else None
 
 
+def _rows_today(workdir: Path, root: Path, settings: Mapping[str, Any]) -> list[Row]:
+    """The manifest's rows as the workflow would make them now."""
+    images = {
+        column: {entity: str(label) for entity, label in choice.items() if label is not None}
+        for column, choice in (settings.get("images") or {}).items()
+    }
+    indexed = IndexSettings(root, settings.get("masks_dirs"), images, settings.get("session_order") or ())
+    if settings.get("bids_dir"):
+        return index_bids(workdir / settings["bids_dir"], indexed).rows
+    return index_manifest(workdir / settings["manifest"], indexed).rows if settings.get("manifest") else []
+
+
 def source_findings(root: Path, records: Mapping[str, Record], settings: Mapping[str, Any]) -> Iterator[Finding]:
     """Subject-sessions, images and ratings that came, went or moved since the run looked for them."""
     own = records.get(OWN_RECORD)
@@ -204,7 +223,7 @@ def source_findings(root: Path, records: Mapping[str, Record], settings: Mapping
     workdir = path_of(root, own.params["workdir"])
     bids, manifest = settings.get("bids_dir"), settings.get("manifest")
     try:
-        rows = index_bids(workdir / bids) if bids else read_manifest(workdir / manifest) if manifest else []
+        rows = _rows_today(workdir, root, settings)
     except ManifestError as problem:
         yield Finding("changed", MANIFEST, str(problem))
         return

@@ -25,7 +25,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from angiolith.audit.settings import current_settings
-from angiolith.core.manifest import LABEL
+from angiolith.core.manifest_checks import LABEL
 from angiolith.core.tables import atomic_path
 from angiolith.runtime.records import LOGS, Record, name_in, path_of, read_records, record_of_run
 from angiolith.runtime.seals import seal_path
@@ -77,7 +77,7 @@ def _of_cohort(root: Path, records: Iterable[Record]) -> Iterator[Path]:
             yield from (path_of(root, name) for name in record.outputs)
             yield root / record.name
             yield (root / record.name).with_suffix(".log")
-    yield from (root / "manifest.tsv", root / "audit/.hashes.json")
+    yield from (root / "manifest.tsv", root / "manifest_report.tsv", root / "audit/.hashes.json")
 
 
 def _books(workdir: Path, subject: str) -> Iterator[Path]:

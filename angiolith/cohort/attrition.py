@@ -7,7 +7,10 @@ from typing import Any
 
 import pandas as pd
 
-from angiolith.cohort.external import category_text
+from angiolith.cohort.collect import VISIT_NUMBER
+from angiolith.cohort.external import StudyTableError, category_text
+from angiolith.core.bids.dates import DateError, iso_date
+from angiolith.core.bids.visits import order_visits
 
 COLUMNS = [
     "analysis",
@@ -24,6 +27,7 @@ COLUMNS = [
 
 
 NOT_MADE = "analysis not made"
+UNKNOWN_ORDER = "the order of the visits is not known"
 
 
 class AttritionError(RuntimeError):
@@ -36,12 +40,14 @@ def exclusions(
     known: Sequence[str],
     visit: str,
     reviewed: pd.Series | None = None,
+    session_order: Sequence[str] = (),
 ) -> pd.DataFrame:
     """Step and reason of every row that is left out, by the first rule that it fails.
 
     table: one row per lesion or patient. criteria: the analysis' `include`, as plain values. known: columns without
     which a row cannot be analysed (the group, the outcome), judged last. visit: "first" leaves out later visits,
-    before all else. reviewed: by row the reason why a reader's review took it out, judged before the criteria.
+    before all else, and subjects whose first visit cannot be told (`session_order`: the declared order of the labels).
+    reviewed: by row the reason why a reader's review took it out, judged before the criteria.
     Returns step (0 for the visit and the review, 1.. for the criteria, then the known columns) and reason, indexed as
     `table`; both missing for the rows that stay.
     """
@@ -55,7 +61,9 @@ def exclusions(
         account.loc[rows, "reason"] = reason if isinstance(reason, str) else reason[rows]
 
     if visit == "first" and "session" in table.columns:
-        leave_out(_is_later_visit(table), 0, "later visit")
+        later, unknown = _later_visits(table, session_order)
+        leave_out(unknown.notna(), 0, unknown)
+        leave_out(later, 0, "later visit")
     if reviewed is not None:
         leave_out(reviewed.notna(), 0, reviewed)
     for step, criterion in enumerate(criteria, start=1):
@@ -70,14 +78,45 @@ def exclusions(
     return account
 
 
-def _is_later_visit(table: pd.DataFrame) -> pd.Series:
-    """Rows that do not belong to the subject's first session: by date where all its visits have one, else by label."""
-    order = pd.DataFrame({"subject": table["subject"], "session": table["session"], "date": ""}, index=table.index)
-    if "acq_time" in table.columns:
-        dated = table["acq_time"].notna().groupby(table["subject"]).transform("all")
-        order["date"] = table["acq_time"].where(dated, "").astype(str)
-    first = order.sort_values(["date", "session"]).groupby("subject")["session"].first()
-    return table["session"] != table["subject"].map(first)
+def _later_visits(table: pd.DataFrame, session_order: Sequence[str]) -> tuple[pd.Series, pd.Series]:
+    """Rows that do not belong to the subject's first session; and by row why it cannot be told which that is.
+
+    By `visit_number` where the table has it, else by `acq_time` and the labels of the sessions (see `order_visits`).
+    """
+    first: dict[str, str] = {}
+    unknown: dict[str, str] = {}
+    for subject, rows in table.groupby("subject"):
+        sessions = list(dict.fromkeys(rows["session"].dropna().astype(str)))
+        if len(sessions) < 2:
+            first[subject] = sessions[0] if sessions else ""
+            continue
+        if VISIT_NUMBER in table.columns:
+            numbers = pd.to_numeric(rows[VISIT_NUMBER], errors="coerce")
+            if numbers.notna().all():
+                first[subject] = str(rows["session"][numbers.idxmin()])
+            else:
+                unknown[subject] = UNKNOWN_ORDER
+            continue
+        order = order_visits({session: _date_of(rows, session) for session in sessions}, session_order)
+        if order.sessions:
+            first[subject] = order.sessions[0]
+        else:
+            unknown[subject] = f"{UNKNOWN_ORDER}: {order.how}"
+    later = table["session"].notna() & (table["session"].astype(str) != table["subject"].map(first))
+    why = table["subject"].map(unknown).astype(object)
+    return later & why.isna(), why
+
+
+def _date_of(rows: pd.DataFrame, session: str) -> str | None:
+    """The date of a session's rows. Raises StudyTableError for a cell that is none."""
+    if "acq_time" not in rows.columns:
+        return None
+    for row, text in rows.loc[rows["session"].astype(str) == session, "acq_time"].dropna().items():
+        try:
+            return iso_date(str(text))
+        except DateError as error:
+            raise StudyTableError(f"row {row}, acq_time: {error}") from None
+    return None
 
 
 def _meets(values: pd.Series, criterion: Mapping[str, Any]) -> pd.Series:

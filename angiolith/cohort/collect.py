@@ -11,13 +11,14 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from angiolith.core.settings.vessel_wall import CulpritSettings
-from angiolith.core.tables import MISSING, USABLE
+from angiolith.core.tables import FAILED, MISSING, USABLE
 from angiolith.vessel_wall.culprit import judge_culprits
 from angiolith.vessel_wall.parts import TOOL
 
 KEYS = ["subject", "session"]
 PARTICIPANTS = "participants.tsv"
 VISIT = ["subject", "session", "acq_time", "ct_acq_time"]
+VISIT_NUMBER = "visit_number"  # 1 for the first of several visits, missing where their order is not known
 PER_ARTERY = {"volume_mm3": "calcification_volume_mm3", "mean_hu": "calcification_mean_hu", "woodcock": "woodcock"}
 DERIVED = {  # columns of the lesions' table that are made of others, by which `trace` finds what they come from
     "any_calcification": ("calcium_volume_mm3",),
@@ -206,12 +207,24 @@ def wide_changes(change: pd.DataFrame) -> pd.DataFrame:
 
 
 def change_rows(manifest: pd.DataFrame, changes: pd.DataFrame) -> pd.DataFrame:
-    """The long table of changes, with a row that says so for each subject that has one visit only."""
+    """The long table of changes, with a row that says why for each subject that has one visit only, or several in no
+    known order."""
     visits = manifest.groupby("subject")["session"].agg(["count", "first"])
     single = visits[visits["count"] == 1]
     alone = pd.DataFrame({"subject": single.index, "from_session": single["first"].to_numpy()})
     alone = alone[~alone["subject"].isin(changes["subject"])].assign(status=MISSING, reason="one visit only")
-    return pd.concat([changes, alone]).reindex(columns=[*CHANGE_COLUMNS, *_others(changes, CHANGE_COLUMNS)])
+    return pd.concat([changes, alone, _without_order(manifest)]).reindex(
+        columns=[*CHANGE_COLUMNS, *_others(changes, CHANGE_COLUMNS)]
+    )
+
+
+def _without_order(manifest: pd.DataFrame) -> pd.DataFrame:
+    """A failed row per subject whose visits' order is not known."""
+    if "visit_order" not in manifest:
+        return pd.DataFrame()
+    unknown = manifest[manifest["visit_order"].notna() & manifest[VISIT_NUMBER].isna()].drop_duplicates("subject")
+    reasons = "the order of the visits is not known: " + unknown["visit_order"]
+    return pd.DataFrame({"subject": unknown["subject"], "status": FAILED, "reason": reasons})
 
 
 def _others(table: pd.DataFrame, known: Sequence[str]) -> list[str]:
@@ -238,7 +251,7 @@ def patients_table(
     """
     for table, what in ((calcification, "calcification"), (arteries, "calcification"), (small_vessel, "small vessel")):
         require_known(table, manifest, what)
-    table = manifest[VISIT].copy()
+    table = manifest[[*VISIT, *([VISIT_NUMBER] if VISIT_NUMBER in manifest else [])]].copy()
     table["interval_ct_mri_days"] = days_between(manifest["acq_time"], manifest["ct_acq_time"]).abs()
     if images is not None:
         table = join(table, images, KEYS, "checks of the images")

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from angiolith.core.bids.dates import DateError, iso_date
 from angiolith.core.names import nearest
 
 MISSING_MARKS = ("", "n/a", "N/A", "NA", "NaN", "nan", ".")
@@ -243,14 +244,16 @@ def category_text(value: object) -> str:
 
 
 def to_dates(values: pd.Series, path: str | Path) -> pd.Series:
-    """Text (YYYY-MM-DD, a time may follow) to dates without zone. Raises StudyTableError naming rows that are not."""
-    dates = pd.to_datetime(values.astype("string").str.slice(0, 10), format="%Y-%m-%d", errors="coerce")
-    wrong = values.notna() & dates.isna()
-    _raise(
-        f"{path}, row {row}, {values.name}: {text!r} is not a date; write YYYY-MM-DD"
-        for row, text in values[wrong].items()
-    )
-    return dates
+    """Text (see `iso_date`) to days. Raises StudyTableError naming rows that are no dates, or could be read as two."""
+    problems: list[str] = []
+    days: dict[object, str] = {}
+    for row, text in values.dropna().items():
+        try:
+            days[row] = iso_date(str(text))[:10]
+        except DateError as error:
+            problems.append(f"{path}, row {row}, {values.name}: {error}")
+    _raise(problems)
+    return pd.to_datetime(pd.Series(days, index=values.index, dtype=object), format="%Y-%m-%d").rename(values.name)
 
 
 def _raise(problems: Iterable[str], kind: type[StudyTableError] = StudyTableError) -> None:

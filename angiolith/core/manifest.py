@@ -1,273 +1,464 @@
 """The manifest: one row per subject-session, one column per image. Everything the workflow does expands from its rows.
 
-A BIDS folder is walked once with os.scandir (no BIDS library: those take minutes on large trees); or the user brings a
-table. Imports are light, since this runs whenever the workflow is planned.
+A BIDS folder is walked once; or the user brings a table. Beside the rows stands an account of every image, mask and
+drawing that was found: taken, or left out and why. Imports are light, since this runs whenever the workflow is planned.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import os
-import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import groupby, pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from angiolith.core.bids.acquired import acquired
+from angiolith.core.bids.choose import Candidate, choose
+from angiolith.core.bids.dates import day_of
+from angiolith.core.bids.names import (
+    FOLDERS,
+    UNREAD_FOLDERS,
+    Place,
+    column_of,
+    entities_of,
+    is_image,
+    mask_of,
+    place_of,
+)
+from angiolith.core.bids.sidecars import Sidecars
+from angiolith.core.bids.visits import REMEDY, order_visits
+from angiolith.core.bids.walk import (
+    Found,
+    files_of_subjects,
+    is_own,
+    lies_in,
+    listing,
+    near_subjects,
+    same_place,
+    subject_folders,
+)
 from angiolith.core.manifest_checks import (
-    COLUMNS,
-    DRAWING_SUFFIXES,
-    DRAWINGS,
-    LABEL,
+    IMAGE_COLUMNS,
+    MASK_COLUMNS,
     NIFTI,
     NO_SESSION,
     REFERENCES,
-    WALL_READERS,
     ManifestError,
-    check_place,
+    Row,
+    check_exists,
+    check_name,
     check_space,
-    check_value,
-    checked_date,
-    entities_of,
-    open_table,
-    separator_hint,
-    table_rows,
 )
-from angiolith.core.manifest_checks import IMAGE_COLUMNS as IMAGE_COLUMNS
+from angiolith.core.manifest_table import (
+    LEFT_OUT,
+    MISSING,
+    NOTE,
+    TAKEN,
+    FileNote,
+    manifest_text,
+    read_manifest,
+    read_report,
+    report_text,
+    write_if_changed,
+)
 from angiolith.core.names import nearest
-from angiolith.core.tables import atomic_path
+
+if TYPE_CHECKING:
+    from angiolith.core.config import Config
+
+__all__ = [
+    "IMAGE_COLUMNS",
+    "REFERENCES",
+    "FileNote",
+    "Index",
+    "IndexSettings",
+    "ManifestError",
+    "Row",
+    "column_of",
+    "index_bids",
+    "index_manifest",
+    "manifest_text",
+    "read_manifest",
+    "read_report",
+    "report_text",
+    "session_notes",
+    "visit_pairs",
+    "with_visits",
+    "write_if_changed",
+]
+
+Columns = dict[str, list[str]]  # column -> paths below the BIDS folder that claim it
+NAMED = "named in the manifest"
+VISIT = "visit_number"
+SHOWN = 3  # files that a refusal names
 
 
 @dataclass(frozen=True)
-class Row:
-    """One subject-session: its labels, dates and files (absent columns are missing)."""
+class IndexSettings:
+    """What the configuration says of the images' folder.
 
-    subject: str
-    session: str
-    values: Mapping[str, str] = field(default_factory=dict)
-
-    def get(self, column: str) -> str | None:
-        return self.values.get(column)
-
-    @property
-    def key(self) -> tuple[str, str]:
-        return self.subject, self.session
-
-    @property
-    def reference(self) -> str | None:
-        """The image that all others of the session are registered to: T1w, else FLAIR, ...; a lone CT serves itself."""
-        return next((name for name in (*REFERENCES, "ct") if name in self.values), None)
-
-
-def index_bids(bids_dir: str | Path) -> list[Row]:
-    """Index `sub-*/[ses-*]/{ct,anat,vwi,angio}` and the masks under `derivatives/`; rows sorted by subject, session.
-
-    Paths in the rows are relative to `bids_dir`. Raises ManifestError if the folder has no subjects, or if two files
-    claim one column (the message says how to choose).
+    output_dir: of this run, never read; masks_dirs: the folders of masks and drawings, None for every one in
+    derivatives/; images: column -> entity -> the label to be used; session_order: labels of sessions, the first first.
     """
+
+    output_dir: str | Path | None = None
+    masks_dirs: Sequence[str] | None = None
+    images: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    session_order: Sequence[str] = ()
+
+    @classmethod
+    def of(cls, config: Config) -> IndexSettings:
+        images = {column: choice.asked for column, choice in config.images.items()}
+        return cls(config.output_dir, config.masks_dirs, images, config.session_order)
+
+
+@dataclass(frozen=True)
+class Index:
+    """The manifest's rows, sorted by subject and session, and what became of every file."""
+
+    rows: list[Row]
+    files: list[FileNote]
+
+
+def index_bids(bids_dir: str | Path, settings: IndexSettings | None = None) -> Index:
+    """Index `sub-*/[ses-*]/{ct,anat,swi,vwi,angio}` and the masks and drawings of `derivatives/<name>/`.
+
+    Returns the rows (paths below `bids_dir`) and one `FileNote` for every NIfTI file, mask and drawing: taken, or left
+    out with the reason; `manifest_report.tsv` in the output folder holds them, `angiolith check` shows them. Folders
+    with results of this project are never indexed. Raises ManifestError if the folder has no image that is read, and
+    for what is not clear: two masks for one place, a name of another subject than its folder's, a bad date.
+    """
+    settings = settings or IndexSettings()
     root = str(Path(bids_dir))
     if not os.path.isdir(root):
         raise ManifestError(f"{root}: no such folder (bids_dir)")
-    found: dict[tuple[str, str], dict[str, list[str]]] = {}
-    for subject, session, path in _session_files(root):
-        columns = found.setdefault((subject, session), {})
-        column = column_of(path)
-        if column:
-            check_place(path, subject, session)
-            columns.setdefault(column, []).append(path[len(root) + 1 :])
-    if not found:
-        raise ManifestError(f"{root}: holds no sub-*/ folder with images; see README, 'Your own data'")
-    for derivative in _folders(f"{root}/derivatives"):
-        for subject, session, path in _session_files(derivative, (*NIFTI, *DRAWINGS)):
-            column = _mask_column_of(path)
-            if column and (subject, session) in found:
-                check_place(path, subject, session)
-                columns = found[subject, session]
-                columns.setdefault(column, []).append(path[len(root) + 1 :])
-                if column == "arteries":
-                    space = entities_of(os.path.basename(path)).get("space", "ct")
-                    check_space(space, path)
-                    columns["arteries_space"] = [space]
-    return [
-        Row(subject, session, _one_each(found[subject, session], root) | _dates(root, subject, session))
-        for subject, session in sorted(found)
-    ]
+    sidecars = Sidecars(root)
+    found, files = _images(root)
+    rows, masks = [], _masks(root, found, settings, files)
+    for subject, keys in groupby(sorted(found), key=lambda key: key[0]):
+        images: dict[str, dict[str, str]] = {}
+        for key in keys:
+            images[key[1]] = _chosen(root, key, found[key], settings, sidecars, files)
+        times = acquired(root, subject, images, lambda path: sidecars.facts(f"{root}/{path}"))
+        files += [
+            FileNote(_below(root, path), subject, session or MISSING, status=NOTE, reason=text)
+            for path, session, text in times.notes
+        ]
+        for session, values in images.items():
+            dates = {"acq_time": times.visits.get(session), "ct_acq_time": times.cts.get(session)}
+            order = {"visit_order": times.conflict} if times.conflict and len(images) > 1 else {}
+            known = {name: text for name, text in dates.items() if text} | order
+            rows.append(Row(subject, session, values | masks.get((subject, session), {}) | known))
+    if not any(row.reference or any(name in row.values for name in IMAGE_COLUMNS) for row in rows):
+        raise ManifestError(_nothing(root, files))
+    rows = with_visits(rows, settings.session_order)
+    return Index(rows, sorted([*files, *_order_notes(rows)]))
 
 
-def _folders(path: str, prefix: str = "") -> list[str]:
-    """Paths of the folders in a folder, sorted; none where there is no such folder."""
-    try:
-        with os.scandir(path) as entries:
-            return sorted(entry.path for entry in entries if entry.name.startswith(prefix) and entry.is_dir())
-    except (FileNotFoundError, NotADirectoryError):
-        return []
+def index_manifest(path: str | Path, settings: IndexSettings | None = None) -> Index:
+    """The rows of a manifest of the user's own, with the order of the visits. Raises ManifestError.
+
+    Its paths are below its folder; a file in the output folder of this run is none of the user's.
+    """
+    settings = settings or IndexSettings()
+    images = Path(path).parent
+    if settings.output_dir is not None and same_place(path, Path(settings.output_dir, "manifest.tsv")):
+        raise ManifestError(f"manifest: {path} is where this run writes its own; give another output_dir, or rename it")
+    rows = with_visits(read_manifest(path, images), settings.session_order)
+    files = []
+    for row in rows:
+        for column, name in row.values.items():
+            if column not in (*IMAGE_COLUMNS, *MASK_COLUMNS):
+                continue
+            if settings.output_dir is not None and lies_in(images / name, settings.output_dir):
+                raise ManifestError(
+                    f"{path}, sub-{row.subject} ses-{row.session}, {column}: {name} lies in output_dir: a result of "
+                    "this run cannot be its input; copy it to a folder of your own"
+                )
+            files.append(FileNote(name, *row.key, column, TAKEN, NAMED))
+    return Index(rows, sorted([*files, *_order_notes(rows)]))
 
 
-def _session_files(root: str, endings: tuple[str, ...] = NIFTI) -> Iterator[tuple[str, str, str]]:
-    """(subject, session, file) for every file of these endings of every subject-session under a BIDS-like root."""
-    for subject_dir in _folders(root, "sub-"):
-        subject = os.path.basename(subject_dir).removeprefix("sub-")
-        sessions = _folders(subject_dir, "ses-") or [subject_dir]
-        for session_dir in sessions:
-            session = os.path.basename(session_dir).removeprefix("ses-") if session_dir != subject_dir else NO_SESSION
-            for label in (subject, session):
-                if not LABEL.fullmatch(label):
-                    raise ManifestError(f"{session_dir}: the label {label!r} may hold letters and digits only (BIDS)")
-            for datatype in _folders(session_dir):
-                for name in sorted(os.listdir(datatype)):
-                    if name.endswith(endings):
-                        yield subject, session, f"{datatype}/{name}"
+def _order_notes(rows: Sequence[Row]) -> list[FileNote]:
+    """A note for each subject whose visits cannot be ordered."""
+    unknown = {row.subject: row.get("visit_order") for row in rows if row.get("visit_order") and not row.get(VISIT)}
+    told = "no change between visits is measured: "
+    return [FileNote(f"sub-{name}", name, status=NOTE, reason=f"{told}{why}") for name, why in unknown.items()]
 
 
-def column_of(path: str) -> str | None:
-    """The manifest's column for a raw image, from its folder, suffix and entities."""
-    folder, name = os.path.split(path)
-    folder, stem = os.path.basename(folder), name.split(".")[0]
-    suffix, entities = stem.rsplit("_", 1)[-1], entities_of(stem)
-    if folder == "vwi" or suffix == "vwi" or entities.get("acq", "").lower().startswith("vwi"):
-        return "vwi_ce" if "ce" in entities else "vwi"
-    if suffix == "ct" and folder in ("ct", "anat"):
-        return "ct"
-    if folder in ("anat", "swi") and suffix.lower() == "swi":
-        return "swi"
-    if folder == "anat" and suffix in ("T1w", "T2w", "FLAIR", "T2starw"):
-        return suffix
-    return "angio" if suffix == "angio" else None
+def _below(root: str, path: str) -> str:
+    return os.path.relpath(path, root) if path.startswith(f"{root}/") else path
 
 
-def _mask_column_of(path: str) -> str | None:
-    """The manifest's column for a mask made elsewhere (`derivatives/<any>/sub-*/...`)."""
-    name = os.path.basename(path)
-    stem = name.split(".")[0]
-    suffix, description = stem.rsplit("_", 1)[-1], entities_of(stem).get("desc", "")
-    if suffix in DRAWING_SUFFIXES and description in WALL_READERS:
-        sidecar = name.endswith(".json") and suffix == "dseg"
-        return None if sidecar else f"wall_{description}"
-    if suffix in DRAWING_SUFFIXES and re.fullmatch(r"reader\d+", description):
-        raise ManifestError(
-            f"{path}: desc-{description}: readers are {WALL_READERS[0]} to {WALL_READERS[-1]}; rename it"
+def _nothing(root: str, files: Sequence[FileNote]) -> str:
+    left = [f"{note.path}: {note.reason}" for note in files if note.status == LEFT_OUT]
+    more = [f"... and {len(left) - SHOWN} more"] if len(left) > SHOWN else []
+    if left:
+        return "; ".join([f"{root}: holds no image that is read", *left[:SHOWN], *more])
+    return f"{root}: holds no sub-*/ folder with images; see README, 'Your own data'"
+
+
+def _images(root: str) -> tuple[dict[tuple[str, str], Columns], list[FileNote]]:
+    """Which raw images claim which column of which session, and those that are not read."""
+    found: dict[tuple[str, str], Columns] = {}
+    files: list[FileNote] = []
+    unread: dict[tuple[str, str, str], int] = {}
+    for file in files_of_subjects(root):
+        if not is_image(file.path):
+            continue
+        if file.session is not None and file.folder is not None:
+            columns = found.setdefault((file.subject, file.session), {})
+            if file.folder in UNREAD_FOLDERS and not column_of(file.path):
+                key = (file.subject, file.session, os.path.dirname(file.path))
+                unread[key] = unread.get(key, 0) + 1
+                continue
+            place = place_of(file.path)
+            if place.column:
+                check_name(file.path, file.subject, file.session)
+                columns.setdefault(place.column, []).append(_below(root, file.path))
+                continue
+        else:
+            place = Place(None, _misplaced(file))
+        files.append(_left(root, file, place.reason or MISSING))
+    for (subject, session, folder), count in unread.items():
+        reason = f"images in {os.path.basename(folder)}/ are not measured"
+        files.append(FileNote(_below(root, folder), subject, session, reason=reason, n_files=count))
+    for path, name in near_subjects(root):
+        files.append(FileNote(_below(root, path), reason=f"a subject's folder begins with sub-; did you mean {name}?"))
+    return found, files
+
+
+def _left(root: str, file: Found, reason: str) -> FileNote:
+    return FileNote(_below(root, file.path), file.subject, file.session or MISSING, reason=reason)
+
+
+def _misplaced(file: Found) -> str:
+    """Why an image that lies in no session, or in no folder of its kind, is not read."""
+    if file.session is None:
+        return (
+            f"sub-{file.subject} has ses-*/ folders and this lies in none of them; "
+            f"move it to the one that it belongs to (ses-<label>/{file.folder or 'anat'}/)"
         )
-    if suffix == "points" and description == "vessel":
-        return "wall_points"
-    if not name.endswith(NIFTI):
+    return f"lies in no folder of its kind; move it to {', '.join(f'{name}/' for name in FOLDERS[:4])} ..."
+
+
+def _chosen(
+    root: str,
+    key: tuple[str, str],
+    columns: Columns,
+    settings: IndexSettings,
+    sidecars: Sidecars,
+    files: list[FileNote],
+) -> dict[str, str]:
+    """Column -> path of the image that is used; what became of each goes to `files`."""
+    values = {}
+    for column, paths in columns.items():
+        candidates = [Candidate(path, partial(sidecars.facts, f"{root}/{path}")) for path in paths]
+        choice = choose(column, candidates, settings.images.get(column))
+        files += [FileNote(path, *key, column, LEFT_OUT, reason) for path, reason in choice.left.items()]
+        if choice.path:
+            check_exists(f"{root}/{choice.path}")
+            values[column] = choice.path
+            files.append(FileNote(choice.path, *key, column, TAKEN, choice.how or MISSING))
+    return values
+
+
+def _masks(
+    root: str, found: Mapping[tuple[str, str], Columns], settings: IndexSettings, files: list[FileNote]
+) -> dict[tuple[str, str], dict[str, str]]:
+    """Masks and drawings of one's own by subject-session; those that are not read go to `files`."""
+    masks: dict[tuple[str, str], Columns] = {}
+    for folder in _mask_folders(root, settings, files):
+        others = 0
+        for file in files_of_subjects(folder):
+            place = mask_of(file.path)
+            if place.column is None and place.reason is None:
+                others += file.path.endswith(NIFTI)
+                continue
+            key = (file.subject, file.session or NO_SESSION)
+            reason = place.reason or _not_joined(file, key, found)
+            if reason or place.column is None:
+                files.append(FileNote(_relative(root, file.path), *key, reason=reason or MISSING))
+                continue
+            check_name(file.path, *key)
+            check_exists(file.path)
+            masks.setdefault(key, {}).setdefault(place.column, []).append(_relative(root, file.path))
+        if others:
+            reason = "no masks or drawings that are read (config/README.md has their names)"
+            files.append(FileNote(_relative(root, folder), reason=reason, n_files=others))
+    return {key: _one_mask_each(root, key, columns, files) for key, columns in masks.items()}
+
+
+def _mask_folders(root: str, settings: IndexSettings, files: list[FileNote]) -> Iterator[str]:
+    """The folders whose masks and drawings are the user's: those named, else every other one in derivatives/."""
+    if settings.output_dir is not None:
+        _check_output(root, settings.output_dir)
+    if settings.masks_dirs is not None:
+        for name in settings.masks_dirs:
+            folder = next((path for path in (f"{root}/{name}", name) if os.path.isdir(path)), None)
+            if folder is None:
+                known = [f"derivatives/{entry.name}" for entry in listing(f"{root}/derivatives")[0]]
+                raise ManifestError(f"masks_dirs: {name!r}: no such folder in {root}; {nearest(name, known)}")
+            if is_own(folder) or (settings.output_dir is not None and same_place(folder, settings.output_dir)):
+                raise ManifestError(
+                    f"masks_dirs: {name!r} holds results of angiolith, not masks of yours; copy those that you "
+                    "corrected to a folder of their own and name that"
+                )
+            yield folder
+        return
+    for entry in listing(f"{root}/derivatives")[0]:
+        if settings.output_dir is not None and same_place(entry.path, settings.output_dir):
+            continue
+        where = _below(root, entry.path)
+        if entry.name.startswith("sub-"):
+            if settings.output_dir is None or not same_place(f"{root}/derivatives", settings.output_dir):
+                reason = "lies in no folder of its own; masks and drawings are looked for in derivatives/<name>/sub-*/"
+                files.append(FileNote(where, reason=reason))
+        elif is_own(entry.path):
+            reason = "results of angiolith, which are never read as masks of yours; copy those that you corrected to a "
+            files.append(FileNote(where, reason=reason + "folder of their own, without dataset_description.json"))
+        else:
+            yield entry.path
+            for inner in listing(entry.path)[0]:
+                if not inner.name.startswith("sub-") and subject_folders(inner.path) and not is_own(inner.path):
+                    reason = (
+                        f"a folder too deep: {inner.name}/ is looked for directly in derivatives/, or under masks_dirs"
+                    )
+                    files.append(FileNote(_below(root, inner.path), reason=reason))
+
+
+def _check_output(root: str, output_dir: str | Path) -> None:
+    """Raise ManifestError for an output folder among the user's own files."""
+    if lies_in(root, output_dir):
+        what = "is" if same_place(root, output_dir) else "holds"
+        raise ManifestError(
+            f"output_dir: {output_dir} {what} the BIDS folder {root}; give a folder of its own, "
+            f"such as {root}/derivatives/angiolith"
+        )
+    for folder in (*subject_folders(root), f"{root}/phenotype"):
+        if lies_in(output_dir, folder):
+            raise ManifestError(
+                f"output_dir: {output_dir} lies in {folder}, which holds inputs; give a folder of its own"
+            )
+    if lies_in(output_dir, f"{root}/derivatives") and not is_own(output_dir):
+        for file in files_of_subjects(str(output_dir)):
+            if mask_of(file.path).column:
+                raise ManifestError(
+                    f"output_dir: {output_dir} holds masks or drawings of yours ({os.path.basename(file.path)}), which "
+                    "would be taken for results; give a folder of its own"
+                )
+
+
+def _relative(root: str, path: str) -> str:
+    return os.path.relpath(path, root)
+
+
+def _not_joined(file: Found, key: tuple[str, str], found: Mapping[tuple[str, str], Columns]) -> str | None:
+    """Why a mask or drawing belongs to no session of the images."""
+    if key in found:
         return None
-    if suffix == "dseg" and description == "arteries":
-        return "arteries"
-    return "wmh" if suffix == "mask" and description == "wmh" else None
+    sessions = [session for subject, session in found if subject == file.subject]
+    if not sessions:
+        subjects = sorted({subject for subject, _ in found})
+        return f"sub-{file.subject} has no images; {nearest(file.subject, subjects)}"
+    where = f"ses-{file.session}" if f"/ses-{file.session}/" in file.path else "a path without ses-"
+    near = nearest(key[1], sessions) if len(sessions) > 1 else f"did you mean {sessions[0]!r}?"
+    return f"{where} is no session of sub-{file.subject}'s images; {near}"
 
 
-def _one_each(columns: Mapping[str, list[str]], root: str) -> dict[str, str]:
-    chosen = {}
+def _one_mask_each(root: str, key: tuple[str, str], columns: Columns, files: list[FileNote]) -> dict[str, str]:
+    values = {}
     for column, paths in columns.items():
         if len(paths) > 1:
-            plain = [path for path in paths if "_run-" not in path and "_acq-" not in path and "_rec-" not in path]
-            if len(plain) != 1:
-                names = ", ".join(Path(path).name for path in paths)
-                raise ManifestError(
-                    f"{root}: {names} all claim the column {column!r} of one subject-session; keep one of them there, "
-                    "or name the one to use in a manifest of your own (manifest: in the config)"
-                )
-            paths = plain
-        chosen[column] = paths[0]
-    return chosen
-
-
-def _dates(root: str, subject: str, session: str) -> dict[str, str]:
-    """acq_time from sub-X_sessions.tsv, and the CT's own from the session's scans.tsv where there is one."""
-    dates = {}
-    path = f"{root}/sub-{subject}/sub-{subject}_sessions.tsv"
-    for number, row in table_rows(path, "session_id"):
-        if row["session_id"].removeprefix("ses-") == session and row.get("acq_time", "n/a") not in ("n/a", ""):
-            dates["acq_time"] = checked_date(row["acq_time"], f"{path}, row {number}, acq_time")
-    path = f"{root}/sub-{subject}/ses-{session}/sub-{subject}_ses-{session}_scans.tsv"
-    for number, row in table_rows(path, "filename"):
-        if row["filename"].split(".")[0].endswith("_ct") and row.get("acq_time", "n/a") not in ("n/a", ""):
-            dates["ct_acq_time"] = checked_date(row["acq_time"], f"{path}, row {number}, acq_time")
-    return dates
-
-
-def read_manifest(path: str | Path, images: str | Path | None = None) -> list[Row]:
-    """Read and check a manifest; `n/a` and empty cells are missing. With `images`, its files must exist below there.
-
-    Raises ManifestError, naming the file, the row and the column, for unknown columns (with the nearest known name),
-    labels that are not BIDS labels, a subject-session given twice, dates that are none, and files that are none.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise ManifestError(f"{path}: no such file (manifest)")
-    reader = open_table(path)
-    header = list(reader.fieldnames or [])
-    for name in header:
-        if name not in COLUMNS:
-            hint = separator_hint(header) or f"; {nearest(name, COLUMNS)}"
-            raise ManifestError(f"{path}: unknown column {name!r}{hint}")
-        if header.count(name) > 1:
-            raise ManifestError(f"{path}: the column {name!r} stands twice; delete one")
-    for name in ("subject", "session"):
-        if name not in header:
-            raise ManifestError(f"{path}: the column {name!r} is missing; each row needs a subject and a session")
-    rows = []
-    lines: dict[tuple[str, str], int] = {}
-    for number, cells in enumerate(reader, start=2):
-        if None in cells:  # csv's key of what stands beyond the header
-            raise ManifestError(f"{path}, row {number}: more cells than the header has columns; mend its tabs")
-        values = {key: cell.strip() for key, cell in cells.items() if (cell or "").strip() not in ("", "n/a")}
-        subject = values.pop("subject", "").removeprefix("sub-")
-        session = values.pop("session", "").removeprefix("ses-")
-        for column, label in (("subject", subject), ("session", session)):
-            if not LABEL.fullmatch(label):
-                raise ManifestError(f"{path}, row {number}, {column}: {label!r} may hold letters and digits only")
-        if (subject, session) in lines:
-            first = lines[subject, session]
+            names = ", ".join(paths)
             raise ManifestError(
-                f"{path}, row {number}: sub-{subject} ses-{session} stands in row {first} already; delete one"
+                f"{root}: {names} all claim the column {column!r} of one subject-session; keep one of them there, name "
+                "the folder to use under masks_dirs, or the file in a manifest of your own (manifest: in the config)"
             )
-        lines[subject, session] = number
-        for column, value in values.items():
-            check_value(column, value, f"{path}, row {number}, {column}", images)
-        rows.append(Row(subject, session, values))
-    return sorted(rows, key=lambda row: row.key)
+        values[column] = paths[0]
+        files.append(FileNote(paths[0], *key, column, TAKEN))
+        if column == "arteries":
+            space = entities_of(os.path.basename(paths[0])).get("space", "ct")
+            check_space(space, paths[0])
+            values["arteries_space"] = space
+    return values
 
 
-def manifest_text(rows: Iterable[Row]) -> str:
-    """The manifest as TSV text, rows in the order given, missing as n/a."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, delimiter="\t", lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for row in rows:
-        values = {"subject": row.subject, "session": row.session, **row.values}
-        writer.writerow([values.get(column, "n/a") for column in COLUMNS])
-    return buffer.getvalue()
+def session_notes(files: Iterable[FileNote]) -> dict[tuple[str, str], list[str]]:
+    """What a reader of each subject-session should know of the choice of its images; `review: ` is for a look."""
+    every = list(files)
+    have = {(note.subject, note.session, note.column) for note in every if note.status == TAKEN}
+    notes: dict[tuple[str, str], list[str]] = {}
+    for note in every:
+        name, told = os.path.basename(note.path), notes.setdefault((note.subject, note.session), [])
+        if note.status == TAKEN and note.reason not in (MISSING, NAMED):
+            told.append(f"{note.column}: {name} was chosen ({note.reason})")
+        elif note.status == NOTE:
+            told.append(f"review: {note.reason}")
+        elif note.column != MISSING and (*note[1:3], note.column) not in have:
+            told.append(f"review: no {note.column}: {name}: {note.reason}")
+        elif note.status == LEFT_OUT and "did you mean" in note.reason:
+            told.append(f"review: {name} was not read: {note.reason}")
+    return {key: list(dict.fromkeys(told)) for key, told in notes.items() if told}
 
 
-def write_if_changed(text: str, path: Path) -> None:
-    """Write text only where it differs, so that an unchanged table keeps its time stamp and triggers nothing.
+def with_visits(rows: Sequence[Row], declared: Sequence[str] = ()) -> list[Row]:
+    """The rows with the columns `visit_number` (1, 2, ...; absent where the order is not known) and `visit_order` (how
+    it is known, or why it is not).
 
-    Raises ManifestError where it cannot be written.
+    declared: labels in their order (`session_order`). A row's own number (a manifest of the user's) goes first.
+    Raises ManifestError for a subject some of whose rows have a number, or with one number twice, and where none of the
+    declared labels is a session's.
     """
-    try:
-        if path.is_file() and path.read_text(encoding="utf-8") == text:
-            return
-        with atomic_path(path) as temporary:
-            temporary.write_text(text, encoding="utf-8")
-    except OSError as error:
+    labels = {label.removeprefix("ses-") for label in declared}
+    if rows and labels and not labels & {row.session for row in rows}:
+        sessions = sorted({row.session for row in rows})
+        first = declared[0].removeprefix("ses-")
+        raise ManifestError(f"session_order: no session is called {first!r}; {nearest(first, sessions)}")
+    numbered = []
+    for subject, group in groupby(sorted(rows, key=lambda row: row.key), key=lambda row: row.subject):
+        visits = list(group)
+        order, how = _order_of(subject, visits, declared)
+        for row in visits:
+            values = {name: text for name, text in row.values.items() if name not in (VISIT, "visit_order")}
+            if len(visits) > 1:
+                values |= {VISIT: str(order.index(row.session) + 1)} if order else {}
+                values["visit_order"] = how
+            numbered.append(replace(row, values=values))
+    return numbered
+
+
+def _order_of(subject: str, visits: Sequence[Row], declared: Sequence[str]) -> tuple[tuple[str, ...] | None, str]:
+    given = [row.get(VISIT) for row in visits]
+    if not any(given) or len(visits) == 1:
+        conflict = next((row.get("visit_order") for row in visits if row.get("visit_order")), None)
+        if conflict and len(visits) > 1:
+            return None, conflict
+        order = order_visits({row.session: row.get("acq_time") for row in visits}, declared)
+        return order.sessions, order.how
+    if not all(given) or len(set(given)) < len(given):
         raise ManifestError(
-            f"{path}: cannot be written ({error.strerror}); make room, or give an output_dir that you may write to"
-        ) from None
+            f"sub-{subject}: the column visit_number needs a number of its own for each of its visits, or n/a for all"
+        )
+    ordered = sorted(visits, key=lambda row: int(row.values[VISIT]))
+    dated = [row for row in ordered if row.get("acq_time")]
+    for first, second in pairwise(dated):
+        if day_of(first.values["acq_time"]) > day_of(second.values["acq_time"]):
+            pair = f"ses-{first.session} and ses-{second.session}"
+            return None, f"the column visit_number contradicts the dates of {pair}; {REMEDY}"
+    return tuple(row.session for row in ordered), "the column visit_number"
 
 
 def visit_pairs(rows: Iterable[Row]) -> dict[str, tuple[str, str]]:
-    """Subject -> (first, last) session of every subject with two or more visits, ordered by date, else by label.
-
-    Dates are compared as ISO text; where a visit of the subject has none, labels give the order for all of them.
-    """
+    """Subject -> (first, last) session of every subject with several visits in a known order (`with_visits`)."""
     visits: dict[str, list[Row]] = {}
     for row in rows:
         visits.setdefault(row.subject, []).append(row)
     pairs = {}
     for subject, sessions in visits.items():
-        if len(sessions) > 1:
-            dated = all(row.get("acq_time") for row in sessions)
-            ordered = sorted(sessions, key=lambda row: (row.values["acq_time"] if dated else "", row.session))
+        if len(sessions) > 1 and all(row.get(VISIT) for row in sessions):
+            ordered = sorted(sessions, key=lambda row: int(row.values[VISIT]))
             pairs[subject] = (ordered[0].session, ordered[-1].session)
     return pairs

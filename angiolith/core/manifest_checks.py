@@ -9,17 +9,20 @@ import csv
 import io
 import os
 import re
-from datetime import date
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from angiolith.core.bids.dates import DateError, iso_date
 
 IMAGE_COLUMNS = ("ct", "T1w", "T2w", "FLAIR", "swi", "T2starw", "vwi", "vwi_ce", "angio")
 WALL_READERS = ("reader1", "reader2", "reader3", "reader4")
 MASK_COLUMNS = ("arteries", "wmh", *(f"wall_{reader}" for reader in WALL_READERS), "wall_points")
 DATE_COLUMNS = ("acq_time", "ct_acq_time")
-COLUMNS = ("subject", "session", *DATE_COLUMNS, *IMAGE_COLUMNS, *MASK_COLUMNS, "arteries_space")
+VISIT_COLUMNS = ("visit_number", "visit_order")  # 1 for the first; how the order is known, or why it is not
+COLUMNS = ("subject", "session", *VISIT_COLUMNS, *DATE_COLUMNS, *IMAGE_COLUMNS, *MASK_COLUMNS, "arteries_space")
 REFERENCES = ("T1w", "FLAIR", "T2w", "T2starw", "swi")  # the session's MRI hub: the first of these that it has
 LABEL = re.compile(r"[A-Za-z0-9]+")
-ENTITY = re.compile(r"([a-z]+)-([A-Za-z0-9]+)")
 NIFTI = (".nii.gz", ".nii")
 DRAWINGS = (".nrrd", ".mha", ".dcm", ".csv", ".json", ".xml")  # how else readers export what they drew
 DRAWING_SUFFIXES = ("dseg", "seg", "contours", "rois")
@@ -30,18 +33,39 @@ class ManifestError(ValueError):
     """The manifest or the BIDS folder cannot be used; the message names file, row and column."""
 
 
-def entities_of(name: str) -> dict[str, str]:
-    return dict(ENTITY.findall(name.split(".")[0]))
+@dataclass(frozen=True)
+class Row:
+    """One subject-session: its labels, dates and files (absent columns are missing)."""
+
+    subject: str
+    session: str
+    values: Mapping[str, str] = field(default_factory=dict)
+
+    def get(self, column: str) -> str | None:
+        return self.values.get(column)
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.subject, self.session
+
+    @property
+    def reference(self) -> str | None:
+        """The image that all others of the session are registered to: T1w, else FLAIR, ...; a lone CT serves itself."""
+        return next((name for name in (*REFERENCES, "ct") if name in self.values), None)
 
 
-def check_place(path: str, subject: str, session: str) -> None:
-    """Raise ManifestError for a link that leads nowhere, and for a file whose name is of another subject-session."""
+def check_exists(path: str) -> None:
+    """Raise ManifestError for a link that leads nowhere."""
     if not os.path.isfile(path):  # also false for a circular link
         raise ManifestError(
             f"{path}: is no file, or a link that leads nowhere or to itself; fetch it (git annex get, datalad get), "
             "or delete it"
         )
-    named = entities_of(os.path.basename(path))
+
+
+def check_name(path: str, subject: str, session: str) -> None:
+    """Raise ManifestError for a file whose name is of another subject-session than its folder."""
+    named = dict(re.findall(r"(?:^|_)(sub|ses)-([A-Za-z0-9]+)", os.path.basename(path).split(".")[0]))
     for entity, label in (("sub", subject), ("ses", session)):
         if named.get(entity, label) != label and (entity == "sub" or session != NO_SESSION):
             raise ManifestError(
@@ -51,12 +75,16 @@ def check_place(path: str, subject: str, session: str) -> None:
 
 
 def checked_date(text: str, where: str) -> str:
-    """The date as it was given; raises ManifestError unless it begins with YYYY-MM-DD: visits are ordered by it."""
+    """The date in ISO form; raises ManifestError for what is none or could be read as two: visits are ordered by it."""
     try:
-        date.fromisoformat(text[:10])
-    except ValueError:
-        raise ManifestError(f"{where}: {text!r} is not a date; write YYYY-MM-DD or n/a") from None
-    return text
+        return iso_date(text)
+    except DateError as error:
+        raise ManifestError(f"{where}: {error}") from None
+
+
+def table_header(path: str | Path) -> list[str]:
+    """The columns of a BIDS table; none where it does not exist."""
+    return list(open_table(path).fieldnames or []) if os.path.isfile(path) else []
 
 
 def table_rows(path: str | Path, key: str) -> list[tuple[int, dict[str, str]]]:
@@ -89,9 +117,14 @@ def separator_hint(header: list[str]) -> str:
 
 
 def check_value(column: str, value: str, where: str, images: str | Path | None) -> None:
-    """Raise ManifestError for a date, a space or a file that is none."""
+    """Raise ManifestError for a date, a visit, a space or a file that is none."""
     if column in DATE_COLUMNS:
         checked_date(value, where)
+    elif column == "visit_number":
+        if not re.fullmatch("[1-9][0-9]*", value):
+            raise ManifestError(f"{where}: {value!r} is no number of a visit; write 1, 2, ... or n/a")
+    elif column == "visit_order":
+        return
     elif column == "arteries_space":
         check_space(value, where)
     elif not value.endswith(NIFTI if column in IMAGE_COLUMNS else (*NIFTI, *DRAWINGS)):

@@ -82,7 +82,7 @@ def config(name: str, said: str, text: str) -> Case:
 def swapped_visits(folder: Path) -> Answer:
     touch(folder, *(f"sub-01/ses-{n}/anat/sub-01_ses-{n}_T1w.nii.gz" for n in ("01", "02")))
     (folder / "sub-01/sub-01_sessions.tsv").write_text("session_id\tacq_time\nses-01\t2021-05-01\nses-02\t2020-05-01\n")
-    first, last = visit_pairs(index_bids(folder))["01"]
+    first, last = visit_pairs(index_bids(folder).rows)["01"]
     return Answer(TAKEN, f"change is measured from ses-{first} (2020-05-01) to ses-{last} (2021-05-01), by date")
 
 
@@ -98,7 +98,7 @@ def linked_to_parent(folder: Path) -> Answer:
     """A circular chain of folders is not walked: only the levels of BIDS are."""
     touch(folder, CT)
     os.symlink("..", folder / "sub-01/ses-01/again", target_is_directory=True)
-    (row,) = index_bids(folder)
+    (row,) = index_bids(folder).rows
     return Answer(TAKEN, f"{row.values['ct']} is found once")
 
 
@@ -112,7 +112,12 @@ CASES = (
     bids("an image in another visit's folder", "the name says ses-02", "sub-01/ses-01/ct/sub-01_ses-02_ct.nii.gz"),
     bids("letters outside ASCII in a subject's label", "letters and digits only", "sub-Müller/ses-01/ct/x_ct.nii.gz"),
     bids("HTML in a subject's label", "letters and digits only", "sub-<b>x</b>/ses-01/ct/x_ct.nii.gz"),
-    bids("two images for one place", "keep one of them", *(CT.replace("_ct", f"_run-{n}_ct") for n in "12")),
+    bids(
+        "two masks of one kind for one visit",
+        "name the folder to use under masks_dirs",
+        CT,
+        *(f"derivatives/{name}/{CT.replace('_ct', '_desc-arteries_dseg')}" for name in ("a", "b")),
+    ),
     bids(
         "an artery mask in template space",
         "give it on one of the session's images",

@@ -30,7 +30,8 @@ OF_COHORT = (  # the cohort's jobs, without analyses
 class Workbench:
     """A project copy (`project`), a BIDS folder (`bids`) and a configuration, in one folder that Snakemake runs in."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, output_dir: str = "out") -> None:
+        self.output_dir = output_dir
         self.folder, self.project, self.bids = folder, folder / "project", folder / "bids"
         ignored = shutil.ignore_patterns("__pycache__")
         for name in ("rules", "angiolith", "scripts", "config", "profiles", "resources", "envs"):
@@ -53,8 +54,9 @@ class Workbench:
         shutil.rmtree(self.folder)
         shutil.copytree(self.snapshot, self.folder, symlinks=True)
 
-    def configure(self, extra: str) -> None:
-        (self.folder / "my.yaml").write_text(f"bids_dir: bids\noutput_dir: out\n{extra}")
+    def configure(self, extra: str, output_dir: str | None = None) -> None:
+        self.output_dir = output_dir or self.output_dir
+        (self.folder / "my.yaml").write_text(f"bids_dir: bids\noutput_dir: {self.output_dir}\n{extra}")
 
     def add_session(self, subject: str, session: str, images: Sequence[str]) -> None:
         stem = f"sub-{subject}_ses-{session}"
@@ -119,7 +121,8 @@ class Workbench:
                 (self.folder / name).write_text(f"{name}\n")
         for subject in sorted(path.name.removeprefix("sub-") for path in self.bids.glob("sub-*")):
             images = [path for path in self.bids.glob(f"**/sub-{subject}/**/*") if path.is_file()]
-            write_seal(self.folder / "out", subject, images)
+            own = self.folder / self.output_dir
+            write_seal(own, subject, [path for path in images if not path.is_relative_to(own)])
         self.snakemake("--touch", "--forceall")
 
     def plan_despite_seals(self) -> Counter[str]:
@@ -129,7 +132,7 @@ class Workbench:
     def outputs(self, **environment: str) -> list[str]:
         """Every file that a job of the graph makes."""
         names = (line.split("\t")[0] for line in self.snakemake("--summary", **environment).splitlines())
-        return [name for name in names if name.startswith("out/")]
+        return [name for name in names if name.startswith(f"{self.output_dir}/")]
 
     def seal(self) -> None:
         """End a run for real, by the jobs of its inventory: finished subjects are sealed from then on."""

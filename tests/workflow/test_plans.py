@@ -102,3 +102,21 @@ def test_a_wall_is_traced_only_where_asked_for_and_points_are_given(tmp_path):
     assert "trace_wall" not in bench.plan()
     bench.configure("vessel_wall: {trace: {trace_wall: true}}\n")
     assert bench.plan()["trace_wall"] == 1
+
+
+@pytest.mark.parametrize(
+    "output_dir", ["bids/derivatives/angiolith", "bids/derivatives/mine", "bids/results", "bids/derivatives"]
+)
+def test_the_readmes_example_run_twice_has_nothing_to_do(tmp_path, output_dir):
+    """Results among the images' own folder, with masks of every kind among them, are not taken for the user's masks."""
+    bench = Workbench(tmp_path, output_dir)
+    bench.add_session("01", "01", BASELINE)
+    bench.add_session("01", "02", FOLLOWUP)
+    first = bench.plan()
+    assert first["map_arteries"] == 1
+    bench.finish()
+    assert (tmp_path / output_dir / "sub-01/ses-01/anat/sub-01_ses-01_space-FLAIR_desc-wmh_mask.nii.gz").is_file()
+    assert bench.plan() == {}
+    assert bench.plan_despite_seals() == {}
+    bench.configure("", "another")  # nor for masks in a run to another folder
+    assert bench.plan() == first

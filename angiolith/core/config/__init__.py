@@ -14,11 +14,13 @@ import yaml
 from pydantic import BaseModel, ValidationError, model_validator
 
 from angiolith.core.config.analyses import Analysis
+from angiolith.core.manifest_checks import IMAGE_COLUMNS
 from angiolith.core.names import nearest
 from angiolith.core.settings.arteries import ArterySettings
 from angiolith.core.settings.calcification import CalcificationSettings, SeveritySettings
 from angiolith.core.settings.change import ChangeSettings
 from angiolith.core.settings.check_images import CheckImagesSettings
+from angiolith.core.settings.image_choice import ImageChoice
 from angiolith.core.settings.lacunes import LacuneSettings
 from angiolith.core.settings.microbleeds import MicrobleedSettings
 from angiolith.core.settings.registration import RegistrationSettings
@@ -49,6 +51,13 @@ class Config(Section):
     """Where everything is written."""
     subjects: list[str] | None = None
     """Only these subjects (labels without `sub-`); default: all."""
+    masks_dirs: list[str] | None = None
+    """Folders with masks and drawings of your own (below `bids_dir`, or from the working folder); default: every folder
+    of `derivatives/` that does not hold results of angiolith."""
+    images: dict[str, ImageChoice] = {}
+    """Column of the manifest: which image serves it where a session has several, e.g. `swi: {part: mag, echo: 2}`."""
+    session_order: list[str] = []
+    """Labels of sessions, the first visit first, e.g. `[pre, post]`; for visits whose dates are not known."""
     check_images: CheckImagesSettings = CheckImagesSettings()
     registration: RegistrationSettings = RegistrationSettings()
     arteries: ArterySettings = ArterySettings()
@@ -70,6 +79,11 @@ class Config(Section):
     def one_source(self) -> Config:
         if self.bids_dir and self.manifest:
             raise ValueError("give bids_dir or manifest, not both")
+        for column in self.images:
+            if column not in IMAGE_COLUMNS:
+                raise ValueError(f"images: no column {column!r}; {nearest(column, IMAGE_COLUMNS)}")
+        if len(set(self.session_order)) < len(self.session_order):
+            raise ValueError("session_order: a label stands twice; delete one")
         return self
 
 

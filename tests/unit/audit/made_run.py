@@ -40,7 +40,7 @@ class MadeRun:
     def make(self) -> None:
         """Run every job of the workflow."""
         self.root.mkdir(exist_ok=True)
-        (self.root / "manifest.tsv").write_text(manifest_text(index_bids(self.bids)))
+        (self.root / "manifest.tsv").write_text(manifest_text(index_bids(self.bids).rows))
         for subject in ("01", "02"):
             if (self.bids / f"sub-{subject}").is_dir():
                 self.make_session(subject)
@@ -54,7 +54,7 @@ class MadeRun:
         self.job("check_images", wildcards, [image], content, {"check_images": self.settings()["check_images"]})
 
     def make_cohort(self) -> None:
-        subjects = [row.subject for row in index_bids(self.bids)]
+        subjects = [row.subject for row in index_bids(self.bids).rows]
         inputs = ["manifest.tsv", "../bids/participants.tsv", *map(self.measure, subjects)]
         table = "subject\tsession\tage\n" + "".join(f"{subject}\t01\t6{subject}\n" for subject in subjects)
         self.job("collect_metrics", {}, inputs, {TARGETS[0]: table}, {"subjects": None})

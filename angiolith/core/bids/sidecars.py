@@ -1,0 +1,95 @@
+"""The JSON files that describe an image, by BIDS' inheritance principle: from the data set's root down to the image.
+
+A JSON applies to every image below its folder that has its suffix and all of its entities; a key of a deeper file goes
+before the same key of a higher one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from angiolith.core.bids.names import entities_of, suffix_of
+from angiolith.core.names import beside
+
+
+class Sidecars:
+    """The sidecars below one folder; each folder is listed, and each file read, once."""
+
+    def __init__(self, root: str | Path) -> None:
+        self.root = os.path.normpath(root)
+        self._jsons: dict[str, list[tuple[str, str, dict[str, str]]]] = {}
+        self._facts: dict[str, dict[str, Any] | None] = {}
+
+    def paths(self, image: str | Path) -> list[str]:
+        """The JSON files that apply to an image (its path from the working folder), the nearest last."""
+        image = str(image)
+        folder, name = os.path.split(image)
+        own = beside(image, ".json")
+        found = []
+        if name.startswith("sub-"):
+            suffix, entities = suffix_of(name), entities_of(name)
+            for level in self._levels(folder):
+                fitting = [
+                    (len(theirs), path)
+                    for path, kind, theirs in self._in_folder(level)
+                    if kind == suffix and theirs.items() <= entities.items() and path != own
+                ]
+                found += [path for _, path in sorted(fitting)]
+        return found + ([own] if os.path.isfile(own) else [])
+
+    def facts(self, image: str | Path) -> dict[str, Any]:
+        """What the sidecars say together; a file that cannot be read says nothing."""
+        merged: dict[str, Any] = {}
+        for path in self.paths(image):
+            if path not in self._facts:
+                self._facts[path] = read_sidecar(path)
+            merged |= self._facts[path] or {}
+        return merged
+
+    def _levels(self, folder: str) -> list[str]:
+        """The root and every folder from there to this one; this one alone where it does not lie below the root."""
+        within = os.path.relpath(folder or ".", self.root)
+        if within == ".":
+            return [folder]
+        if within.startswith(".."):
+            return [folder]
+        parts = within.split(os.sep)
+        return [self.root, *(os.path.join(self.root, *parts[: at + 1]) for at in range(len(parts)))]
+
+    def _in_folder(self, folder: str) -> list[tuple[str, str, dict[str, str]]]:
+        if folder not in self._jsons:
+            try:
+                names = sorted(os.listdir(folder or "."))
+            except OSError:
+                names = []
+            self._jsons[folder] = [
+                (os.path.join(folder, name), suffix_of(name), entities_of(name))
+                for name in names
+                if name.endswith(".json") and not name.startswith(".")
+            ]
+        return self._jsons[folder]
+
+
+def read_sidecar(path: str | Path) -> dict[str, Any] | None:
+    """The content of one sidecar, or None where it is no JSON object, not UTF-8, or cannot be read."""
+    try:
+        facts = json.loads(Path(path).read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError):
+        return None
+    return facts if isinstance(facts, dict) else None
+
+
+def merged(paths: Iterable[str | Path]) -> tuple[dict[str, Any], list[str]]:
+    """What sidecars say together, the later before the earlier, and the names of those that cannot be read."""
+    facts: dict[str, Any] = {}
+    broken = []
+    for path in paths:
+        found = read_sidecar(path)
+        if found is None:
+            broken.append(Path(path).name)
+        facts |= found or {}
+    return facts, broken

@@ -1,0 +1,139 @@
+"""The manifest and the account of the files behind it, as tables: read, checked and written.
+
+Imports are light, since this runs whenever the workflow is planned.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from angiolith.core.manifest_checks import (
+    COLUMNS,
+    DATE_COLUMNS,
+    LABEL,
+    ManifestError,
+    Row,
+    check_value,
+    checked_date,
+    open_table,
+    separator_hint,
+)
+from angiolith.core.names import nearest
+from angiolith.core.tables import atomic_path
+
+MISSING = "n/a"
+TAKEN, LEFT_OUT, NOTE = "taken", "left out", "note"
+
+
+class FileNote(NamedTuple):
+    """What became of a file (or of `n_files` in a folder) of the BIDS folder, or what is to be said of a visit.
+
+    path: below the BIDS folder; subject, session, column: n/a where it has none; status: taken, left out or note;
+    reason: why it was left out, how it was chosen among several, or what the note says.
+    """
+
+    path: str
+    subject: str = MISSING
+    session: str = MISSING
+    column: str = MISSING
+    status: str = LEFT_OUT
+    reason: str = MISSING
+    n_files: int = 1
+
+
+def read_manifest(path: str | Path, images: str | Path | None = None) -> list[Row]:
+    """Read and check a manifest; `n/a` and empty cells are missing. With `images`, its files must exist below there.
+
+    Raises ManifestError, naming the file, the row and the column, for unknown columns (with the nearest known name),
+    labels that are not BIDS labels, a subject-session given twice, dates that are none, and files that are none.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ManifestError(f"{path}: no such file (manifest)")
+    reader = open_table(path)
+    header = list(reader.fieldnames or [])
+    for name in header:
+        if name not in COLUMNS:
+            hint = separator_hint(header) or f"; {nearest(name, COLUMNS)}"
+            raise ManifestError(f"{path}: unknown column {name!r}{hint}")
+        if header.count(name) > 1:
+            raise ManifestError(f"{path}: the column {name!r} stands twice; delete one")
+    for name in ("subject", "session"):
+        if name not in header:
+            raise ManifestError(f"{path}: the column {name!r} is missing; each row needs a subject and a session")
+    rows = []
+    lines: dict[tuple[str, str], int] = {}
+    for number, cells in enumerate(reader, start=2):
+        if None in cells:  # csv's key of what stands beyond the header
+            raise ManifestError(f"{path}, row {number}: more cells than the header has columns; mend its tabs")
+        values = {key: cell.strip() for key, cell in cells.items() if (cell or "").strip() not in ("", "n/a")}
+        subject = values.pop("subject", "").removeprefix("sub-")
+        session = values.pop("session", "").removeprefix("ses-")
+        for column, label in (("subject", subject), ("session", session)):
+            if not LABEL.fullmatch(label):
+                raise ManifestError(f"{path}, row {number}, {column}: {label!r} may hold letters and digits only")
+        if (subject, session) in lines:
+            first = lines[subject, session]
+            raise ManifestError(
+                f"{path}, row {number}: sub-{subject} ses-{session} stands in row {first} already; delete one"
+            )
+        lines[subject, session] = number
+        for column, value in values.items():
+            where = f"{path}, row {number}, {column}"
+            check_value(column, value, where, images)
+            if column in DATE_COLUMNS:
+                values[column] = checked_date(value, where)
+        rows.append(Row(subject, session, values))
+    return sorted(rows, key=lambda row: row.key)
+
+
+def manifest_text(rows: Iterable[Row]) -> str:
+    """The manifest as TSV text, rows in the order given, missing as n/a."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, delimiter="\t", lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for row in rows:
+        values = {"subject": row.subject, "session": row.session, **row.values}
+        writer.writerow([values.get(column, "n/a") for column in COLUMNS])
+    return buffer.getvalue()
+
+
+def report_text(files: Iterable[FileNote]) -> str:
+    """manifest_report.tsv: one row per file (or folder of files), taken or left out, with the reason."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, delimiter="\t", lineterminator="\n")
+    writer.writerow(FileNote._fields)
+    for note in files:
+        writer.writerow([" ".join(str(cell).split()) for cell in note])
+    return buffer.getvalue()
+
+
+def read_report(path: str | Path) -> list[FileNote]:
+    """The rows of a manifest_report.tsv; none where there is no such file."""
+    if not Path(path).is_file():
+        return []
+    every = []
+    for row in open_table(path):
+        path, subject, session, column, status, reason = (row[name] for name in FileNote._fields[:-1])
+        every.append(FileNote(path, subject, session, column, status, reason, int(row["n_files"])))
+    return every
+
+
+def write_if_changed(text: str, path: Path) -> None:
+    """Write text only where it differs, so that an unchanged table keeps its time stamp and triggers nothing.
+
+    Raises ManifestError where it cannot be written.
+    """
+    try:
+        if path.is_file() and path.read_text(encoding="utf-8") == text:
+            return
+        with atomic_path(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ManifestError(
+            f"{path}: cannot be written ({error.strerror}); make room, or give an output_dir that you may write to"
+        ) from None
