@@ -8,6 +8,7 @@ from angiolith.cohort.agreement import agreement
 from angiolith.cohort.agreement_picture import bland_altman_figure
 from angiolith.cohort.dataset import read_analysed
 from angiolith.cohort.ratings import rated_things
+from angiolith.core.settings.analyses import Analysis
 from angiolith.core.tables import read_tsv, write_tsv
 from angiolith.pictures.canvas import write_png
 from angiolith.runtime.job import run
@@ -15,10 +16,11 @@ from angiolith.runtime.job import run
 
 def main(snakemake: Any) -> None:
     sources = rated_things(read_tsv(snakemake.input.ratings)) if snakemake.input.get("ratings") else {}
-    for name, analysis in snakemake.params.settings["analyses"].items():
+    for name, given in snakemake.params.settings["analyses"].items():
+        analysis = Analysis.model_validate(given)
         data = read_analysed(snakemake.params.data[name], analysis)
         if data is not None:
-            sources[name] = {measure: data[raters] for measure, raters in analysis["agreement"].items()}
+            sources[name] = {measure: data[raters] for measure, raters in analysis.agreement.items()}
     tables = [agreement(source, measures) for source, measures in sources.items()]
     write_tsv(pd.concat([agreement("", {}), *tables], ignore_index=True), snakemake.output.agreement)
     write_png(bland_altman_figure(sources), snakemake.output.plots)

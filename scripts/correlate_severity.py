@@ -5,21 +5,20 @@ from typing import Any
 from angiolith.cohort.correlations import correlations
 from angiolith.cohort.dataset import measures_of, read_analysed, severities_of
 from angiolith.cohort.marker_models import marker_models
+from angiolith.core.settings.analyses import Analysis
 from angiolith.core.tables import write_not_made, write_tsv
 from angiolith.runtime.job import run
 
 
 def main(snakemake: Any) -> None:
-    analysis = snakemake.params.settings["analysis"]
+    analysis = Analysis.model_validate(snakemake.params.settings["analysis"])
     data = read_analysed(snakemake.input.data, analysis)
     if data is None:
         write_not_made(*snakemake.output)
         return
     severities = severities_of(data, analysis)
-    table = correlations(data, severities, measures_of(analysis), analysis["correlations"], analysis["partial_for"])
-    models = marker_models(
-        data, severities, analysis["marker_models"], analysis["marker_covariates"], analysis["references"]
-    )
+    table = correlations(data, severities, measures_of(analysis), analysis.correlations, analysis.partial_for)
+    models = marker_models(data, severities, analysis.marker_models, analysis.marker_covariates, analysis.references)
     write_tsv(table, snakemake.output.correlations)
     write_tsv(models, snakemake.output.markers)
 

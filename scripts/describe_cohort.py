@@ -6,23 +6,25 @@ from angiolith.cohort.dataset import read_analysed
 from angiolith.cohort.describe import describe
 from angiolith.cohort.layout import printed_characteristics
 from angiolith.cohort.publish import characteristics_notes, markdown, write_docx
+from angiolith.core.settings.analyses import Analysis
 from angiolith.core.tables import atomic_path, write_not_made, write_tsv
 from angiolith.runtime.job import run
 
 
 def main(snakemake: Any) -> None:
-    analysis, output = snakemake.params.settings["analysis"], snakemake.output
+    output = snakemake.output
+    analysis = Analysis.model_validate(snakemake.params.settings["analysis"])
     data = read_analysed(snakemake.input.data, analysis)
     if data is None:
         write_not_made(*output)
         return
     table = describe(
         data,
-        analysis["describe"],
-        analysis["group"] or analysis["outcome"],
-        analysis["group_levels"],
-        analysis["number_test"],
-        analysis["count_test"],
+        analysis.describe,
+        analysis.group or analysis.outcome or "",
+        analysis.group_levels,
+        analysis.number_test,
+        analysis.count_test,
     )
     printed, notes = printed_characteristics(table), characteristics_notes(table)
     title = f"Characteristics: {snakemake.wildcards.analysis}"

@@ -4,12 +4,13 @@ from typing import Any
 
 from angiolith.cohort.associations import associations, plan_of
 from angiolith.cohort.dataset import read_analysed
+from angiolith.core.settings.analyses import Analysis
 from angiolith.core.tables import write_not_made, write_tsv
 from angiolith.runtime.job import run
 
 
 def main(snakemake: Any) -> None:
-    analysis = snakemake.params.settings["analysis"]
+    analysis = Analysis.model_validate(snakemake.params.settings["analysis"])
     data = read_analysed(snakemake.input.data, analysis)
     if data is None:
         write_not_made(*snakemake.output)

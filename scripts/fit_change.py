@@ -5,12 +5,13 @@ from typing import Any
 from angiolith.cohort.change import change_table
 from angiolith.cohort.dataset import overall_severity, read_analysed
 from angiolith.cohort.power import power_table
+from angiolith.core.settings.analyses import Analysis
 from angiolith.core.tables import write_not_made, write_tsv
 from angiolith.runtime.job import run
 
 
 def main(snakemake: Any) -> None:
-    analysis = snakemake.params.settings["analysis"]
+    analysis = Analysis.model_validate(snakemake.params.settings["analysis"])
     data = read_analysed(snakemake.input.data, analysis)
     if data is None:
         write_not_made(*snakemake.output)
@@ -18,17 +19,17 @@ def main(snakemake: Any) -> None:
     severity = overall_severity(data, analysis)
     table = change_table(
         data,
-        analysis["changes"],
+        analysis.changes,
         severity,
-        analysis["group"],
-        analysis["group_levels"],
-        analysis["change_covariates"],
-        analysis["references"],
-        analysis["number_test"],
-        analysis["partial_for"],
+        analysis.group,
+        analysis.group_levels,
+        analysis.change_covariates,
+        analysis.references,
+        analysis.number_test,
+        analysis.partial_for,
     )
     write_tsv(table, snakemake.output.change)
-    write_tsv(power_table(data, analysis["changes"], severity, analysis["power"]), snakemake.output.power)
+    write_tsv(power_table(data, analysis.changes, severity, analysis.power), snakemake.output.power)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from io import StringIO
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -25,6 +24,7 @@ from angiolith.cohort.collect import (
     wide_changes,
 )
 from angiolith.cohort.dataset import expand_models, group_column, used_columns
+from angiolith.core.settings.analyses import Analysis
 from angiolith.core.tables import read_json, read_tsv
 
 OF_MANIFEST = (*VISIT, VISIT_NUMBER, "interval_ct_mri_days")
@@ -40,35 +40,35 @@ NAMES = {  # kind of measure -> the columns that its tables give to the cohort's
 OF_LESIONS = ("plaque", "calcification_lesions")  # in the lesions' table alone
 
 
-def analysed_columns(row: Mapping[str, str], analysis: Mapping[str, Any], header: Sequence[str]) -> set[str]:
+def analysed_columns(row: Mapping[str, str], analysis: Analysis, header: Sequence[str]) -> set[str]:
     """Columns that the numbers in a row of an analysis' table were made from, as the analysis calls them.
 
     row: the cells (a table of models, of characteristics, of correlations, of change, of exclusions); header: of the
     analysed rows. Whatever the row names is taken, what selects and groups the rows, and a model's covariates.
     """
-    used = used_columns({**analysis, "formulas": {}})
+    used = used_columns(analysis.model_copy(update={"formulas": {}}))
     known = [*used.numbers, *used.categories, *used.dates]
     text = " ".join(row.values())
-    found = {criterion["column"] for criterion in analysis["include"]} | set(_named(text, known))
+    found: set[str | None] = {*(criterion.column for criterion in analysis.include), *_named(text, known)}
     model, measure = row.get("model", ""), row.get("measure", "")
     if "model" in row:
-        models = expand_models(analysis["models"])
+        models = expand_models(analysis.models)
         wanted = models.values() if "imputation" in row.get("data", "") else [models.get(model, [])]
-        found |= {analysis["outcome"], analysis["cluster"], *(name for names in wanted for name in names)}
-        found |= set(_named(analysis["formulas"].get(model, ""), header))
+        found |= {analysis.outcome, analysis.cluster, *(name for names in wanted for name in names)}
+        found |= set(_named(analysis.formulas.get(model, ""), header))
     else:
         found.add(group_column(analysis))
     if measure:
-        artery = analysis["artery_severity"].get(row.get("group", ""))
-        found.add(artery or analysis["severity"])
-    for marker, columns in analysis["changes"].items():
+        artery = analysis.artery_severity.get(row.get("group", ""))
+        found.add(artery or analysis.severity)
+    for marker, columns in analysis.changes.items():
         both = [f"{marker}_{part}" for part in ("change", "change_per_year", "followup")]
         if measure in both or (measure == marker and "part" in row):  # the mixed model is called by its marker
-            found |= {columns["baseline"], columns["followup"], columns["change"], *columns["repeats"]}
-            found |= {analysis["baseline_date"], analysis["followup_date"]}
-            found |= set() if analysis["baseline_date"] else {analysis["interval_days"]}
-    if measure in analysis["agreement"]:
-        found |= set(analysis["agreement"][measure])
+            found |= {columns.baseline, columns.followup, columns.change, *columns.repeats}
+            found |= {analysis.baseline_date, analysis.followup_date}
+            found |= set() if analysis.baseline_date else {analysis.interval_days}
+    if measure in analysis.agreement:
+        found |= set(analysis.agreement[measure])
     return {name for name in found if name}
 
 
@@ -78,15 +78,15 @@ def _named(text: str, names: Iterable[str]) -> list[str]:
     return [name for name in names if name in words or (not name.isidentifier() and name in text)]
 
 
-def before_changes(column: str, analysis: Mapping[str, Any]) -> set[str]:
+def before_changes(column: str, analysis: Analysis) -> set[str]:
     """The columns of the given table behind a column of the analysed rows, as the table calls them."""
-    names = {column}
-    for marker, columns in analysis["changes"].items():
+    names: set[str | None] = {column}
+    for marker, columns in analysis.changes.items():
         if column in (f"{marker}_change", f"{marker}_change_per_year"):
-            names = {columns["baseline"], columns["followup"], columns["change"]}
+            names = {columns.baseline, columns.followup, columns.change}
             if column.endswith("_per_year"):
-                names |= {analysis["baseline_date"] or analysis["interval_days"], analysis["followup_date"]}
-    return {analysis["columns"].get(name, name) for name in names if name}
+                names |= {analysis.baseline_date or analysis.interval_days, analysis.followup_date}
+    return {analysis.columns.get(name, name) for name in names if name}
 
 
 def holders(

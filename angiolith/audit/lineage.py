@@ -13,12 +13,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from angiolith.audit.bundle import MEASURES
 from angiolith.audit.columns import analysed_columns, before_changes, holders
 from angiolith.core.cells import PERSON
 from angiolith.core.names import beside
+from angiolith.core.settings.analyses import Analysis
 from angiolith.core.tables import read_tsv, was_made
 from angiolith.runtime.records import Record, name_in, path_of, record_of_run
 
@@ -132,16 +132,16 @@ class Way:
         self.held: dict[str, set[str]] | None = None  # kind of measure -> its columns; None: everything
 
     @cached_property
-    def analysis(self) -> tuple[str, Mapping[str, Any]] | None:
+    def analysis(self) -> tuple[str, Analysis] | None:
         """Name and settings of the analysis that the cell belongs to."""
         record = self.maker[self.cell.file]
         settings = record.params.get("settings") or {}
         if analysis := settings.get("analysis"):
-            return record.wildcards["analysis"], analysis
+            return record.wildcards["analysis"], Analysis.model_validate(analysis)
         analyses = settings.get("analyses") or {} if record.rule in ("build_attrition", "assess_agreement") else {}
         names = {self.cell.row.get("analysis"), self.cell.row.get("source")}
         names |= {name for name in analyses if self.cell.file == data_of(name)}
-        return next(((name, analyses[name]) for name in analyses if name in names), None)
+        return next(((name, Analysis.model_validate(analyses[name])) for name in analyses if name in names), None)
 
     @cached_property
     def people(self) -> list[tuple[str, ...]] | None:
@@ -203,7 +203,7 @@ class Way:
         given = record.params["files"][name]["table"]
         own = record_of_run(self.root)  # says in which folder the configuration's paths begin
         workdir = path_of(self.root, own.params["workdir"] if own else ".")
-        wanted = {f"cohort/{analysis['table']}.tsv", name_in(self.root, workdir / given)}
+        wanted = {f"cohort/{analysis.table}.tsv", name_in(self.root, workdir / given)}
         return [source for source in record.inputs if source in wanted]
 
     def _columns(self, file: str) -> set[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,6 +14,7 @@ from angiolith.cohort.external import category_text
 from angiolith.cohort.imputation import imputable, imputed_tables, pool
 from angiolith.cohort.regression import FITS, NUMBERS, Fit, fit_clustered, rows_left_out
 from angiolith.cohort.variables import formula_columns, model_columns
+from angiolith.core.settings.analyses import Analysis
 from angiolith.core.tables import join_reasons
 
 UNIVARIABLE = "univariable"
@@ -65,11 +65,11 @@ class Plan:
     seed: int = 0
 
 
-def plan_of(analysis: Mapping[str, Any]) -> Plan:
+def plan_of(analysis: Analysis) -> Plan:
     """The plan that an analysis' section of the configuration makes."""
     names = [name for name in Plan.__dataclass_fields__ if name not in ("correlation", "seed")]
-    given = {name: analysis[name] for name in names}
-    return Plan(**given, correlation=analysis["cluster_correlation"], seed=analysis["imputation_seed"])
+    given = {name: getattr(analysis, name) for name in names}
+    return Plan(**given, correlation=analysis.cluster_correlation, seed=analysis.imputation_seed)
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import pandas as pd
 
@@ -11,6 +10,7 @@ from angiolith.cohort.collect import VISIT_NUMBER
 from angiolith.cohort.external import StudyTableError, category_text
 from angiolith.core.bids.dates import DateError, iso_date
 from angiolith.core.bids.visits import order_visits
+from angiolith.core.settings.analyses import Criterion
 
 COLUMNS = [
     "analysis",
@@ -36,7 +36,7 @@ class AttritionError(RuntimeError):
 
 def exclusions(
     table: pd.DataFrame,
-    criteria: Sequence[Mapping[str, Any]],
+    criteria: Sequence[Criterion],
     known: Sequence[str],
     visit: str,
     reviewed: pd.Series | None = None,
@@ -44,7 +44,7 @@ def exclusions(
 ) -> pd.DataFrame:
     """Step and reason of every row that is left out, by the first rule that it fails.
 
-    table: one row per lesion or patient. criteria: the analysis' `include`, as plain values. known: columns without
+    table: one row per lesion or patient. criteria: the analysis' `include`. known: columns without
     which a row cannot be analysed (the group, the outcome), judged last. visit: "first" leaves out later visits,
     before all else, and subjects whose first visit cannot be told (`session_order`: the declared order of the labels).
     reviewed: by row the reason why a reader's review took it out, judged before the criteria.
@@ -67,12 +67,12 @@ def exclusions(
     if reviewed is not None:
         leave_out(reviewed.notna(), 0, reviewed)
     for step, criterion in enumerate(criteria, start=1):
-        values = table[criterion["column"]]
-        bounded = any(criterion[key] is not None for key in ("minimum", "maximum", "values"))
-        if criterion["missing"] == "exclude":
-            unknown = f"{criterion['reason']}: {criterion['column']} not known" if bounded else criterion["reason"]
-            leave_out(values.isna(), step, _with_own_reason(table, unknown, criterion["reason_column"]))
-        leave_out(values.notna() & ~_meets(values, criterion), step, criterion["reason"])
+        values = table[criterion.column]
+        bounded = any(bound is not None for bound in (criterion.minimum, criterion.maximum, criterion.values))
+        if criterion.missing == "exclude":
+            unknown = f"{criterion.reason}: {criterion.column} not known" if bounded else criterion.reason
+            leave_out(values.isna(), step, _with_own_reason(table, unknown, criterion.reason_column))
+        leave_out(values.notna() & ~_meets(values, criterion), step, criterion.reason)
     for step, column in enumerate(known, start=len(criteria) + 1):
         leave_out(table[column].isna(), step, f"{column} not known")
     return account
@@ -119,14 +119,14 @@ def _date_of(rows: pd.DataFrame, session: str) -> str | None:
     return None
 
 
-def _meets(values: pd.Series, criterion: Mapping[str, Any]) -> pd.Series:
+def _meets(values: pd.Series, criterion: Criterion) -> pd.Series:
     meets = pd.Series(True, index=values.index)
-    if criterion["minimum"] is not None:
-        meets &= values >= criterion["minimum"]
-    if criterion["maximum"] is not None:
-        meets &= values <= criterion["maximum"]
-    if criterion["values"] is not None:
-        allowed = {category_text(value) for value in criterion["values"]}
+    if criterion.minimum is not None:
+        meets &= values >= criterion.minimum
+    if criterion.maximum is not None:
+        meets &= values <= criterion.maximum
+    if criterion.values is not None:
+        allowed = {category_text(value) for value in criterion.values}
         meets &= values.map(category_text).isin(allowed)
     return meets
 

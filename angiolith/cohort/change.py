@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,6 +14,7 @@ from angiolith.cohort.describe import ALL, describe
 from angiolith.cohort.mixed import fit_random_intercept
 from angiolith.cohort.regression import fit_linear
 from angiolith.cohort.variables import levels_of, model_columns
+from angiolith.core.settings.analyses import ChangeColumns
 from angiolith.core.tables import join_reasons
 
 COLUMNS = [
@@ -50,7 +50,7 @@ BEYOND = "beyond the smallest detectable change"
 
 def change_table(
     table: pd.DataFrame,
-    changes: Mapping[str, Mapping[str, Any]],
+    changes: Mapping[str, ChangeColumns],
     severity: pd.Series,
     group: str | None,
     group_levels: Sequence[str],
@@ -88,8 +88,8 @@ def change_table(
             partial = f"adjusted for {found.pop('adjusted_for')}" if others is not None else ""
             found |= {"estimate": found.pop("r"), "note": join_reasons(partial, str(found.pop("note", "")))}
             rows.append({"measure": measure, "part": CORRELATION, "group": "overall", **found})
-        if columns["followup"] and columns["baseline"]:
-            ends = columns["baseline"], columns["followup"]
+        if columns.followup and columns.baseline:
+            ends = columns.baseline, columns.followup
             rows.append(_follow_up_row(table, marker, *ends, adjusting, adjusted))
             rows.append(_mixed_row(table, marker, *ends, adjusting, adjusted))
         rows += _detectable_rows(table, marker, columns, group, group_levels)
@@ -167,13 +167,13 @@ def measurement_error(repeats: pd.DataFrame) -> tuple[float, int]:
 
 
 def _detectable_rows(
-    table: pd.DataFrame, marker: str, columns: Mapping[str, Any], group: str | None, group_levels: Sequence[str]
+    table: pd.DataFrame, marker: str, columns: ChangeColumns, group: str | None, group_levels: Sequence[str]
 ) -> list[dict[str, object]]:
-    error, n = columns.get("standard_error"), 0
+    error, n = columns.standard_error, 0
     source = "standard error of measurement as given"
-    if columns.get("repeats"):
-        error, n = measurement_error(table[columns["repeats"]])
-        source = f"from {', '.join(columns['repeats'])}"
+    if columns.repeats:
+        error, n = measurement_error(table[columns.repeats])
+        source = f"from {', '.join(columns.repeats)}"
     if error is None or not np.isfinite(error):
         return []
     smallest = float(stats.norm.ppf(0.975) * np.sqrt(2) * error)

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -25,10 +24,10 @@ from angiolith.cohort.external import (
 from angiolith.cohort.plausibility import UnitError, conversion
 from angiolith.cohort.variables import formula_variables
 from angiolith.core.names import nearest
+from angiolith.core.settings.analyses import Analysis, ChangeColumns
 from angiolith.core.tables import was_made
 
 DAYS_PER_YEAR = 365.25
-Analysis = Mapping[str, Any]  # the analysis' section of the configuration, as plain values
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ class UsedColumns:
 
 def group_column(analysis: Analysis) -> str | None:
     """The column of the groups that are compared: `group`, else the outcome."""
-    return analysis["group"] or analysis["outcome"]
+    return analysis.group or analysis.outcome
 
 
 def expand_models(models: Mapping[str, list[str]]) -> dict[str, list[str]]:
@@ -56,29 +55,29 @@ def expand_models(models: Mapping[str, list[str]]) -> dict[str, list[str]]:
 
 def used_columns(analysis: Analysis) -> UsedColumns:
     """Every column that the analysis' questions need, keys and criteria left out."""
-    changes = analysis["changes"].values()
+    changes = analysis.changes.values()
     names = [
-        *analysis["describe"],
-        *analysis["predictors"],
-        *(name for covariates in expand_models(analysis["models"]).values() for name in covariates),
-        *(name for formula in analysis["formulas"].values() for name in formula_variables(formula)),
-        *analysis["markers"],
-        *analysis["marker_models"],
-        *analysis["marker_covariates"],
-        *analysis["partial_for"],
-        *analysis["artery_severity"].values(),
-        *(columns[key] for columns in changes for key in ("baseline", "followup", "change") if columns[key]),
-        *(name for columns in changes for name in columns["repeats"]),
-        *analysis["change_covariates"],
-        *(name for raters in analysis["agreement"].values() for name in raters),
-        *([analysis["severity"]] if analysis["severity"] else []),
-        *([analysis["outcome"]] if analysis["outcome"] else []),
-        *([analysis["group"]] if analysis["group"] else []),
+        *analysis.describe,
+        *analysis.predictors,
+        *(name for covariates in expand_models(analysis.models).values() for name in covariates),
+        *(name for formula in analysis.formulas.values() for name in formula_variables(formula)),
+        *analysis.markers,
+        *analysis.marker_models,
+        *analysis.marker_covariates,
+        *analysis.partial_for,
+        *analysis.artery_severity.values(),
+        *(name for each in changes for name in (each.baseline, each.followup, each.change) if name),
+        *(name for columns in changes for name in columns.repeats),
+        *analysis.change_covariates,
+        *(name for raters in analysis.agreement.values() for name in raters),
+        *([analysis.severity] if analysis.severity else []),
+        *([analysis.outcome] if analysis.outcome else []),
+        *([analysis.group] if analysis.group else []),
     ]
-    dates = [analysis[key] for key in ("baseline_date", "followup_date") if analysis[key]]
-    text = {*analysis["categorical"], analysis["group"]}
-    if analysis["regression"] == "logistic":
-        text.add(analysis["outcome"])
+    dates = [name for name in (analysis.baseline_date, analysis.followup_date) if name]
+    text = {*analysis.categorical, analysis.group}
+    if analysis.regression == "logistic":
+        text.add(analysis.outcome)
     used = list(dict.fromkeys(names))
     return UsedColumns(
         numbers=[name for name in used if name not in text],
@@ -89,7 +88,7 @@ def used_columns(analysis: Analysis) -> UsedColumns:
 
 def key_columns(table: pd.DataFrame, analysis: Analysis) -> list[str]:
     """The columns that name a row: the subject, and where the table has them session and (for lesions) lesion."""
-    names = ["subject", "session"] + (["lesion"] if analysis["kind"] == "lesion" else [])
+    names = ["subject", "session"] + (["lesion"] if analysis.kind == "lesion" else [])
     return [name for name in names if name in table.columns]
 
 
@@ -103,16 +102,14 @@ def read_dataset(path: str | Path, analysis: Analysis, renamed: bool = False) ->
     """
     table = read_study_table(path) if renamed else _read_given(path, analysis)
     used = used_columns(analysis)
-    criteria = analysis["include"]
+    criteria = analysis.include
     check_columns(table, ["subject", *used.numbers, *used.categories, *used.dates], path)
-    check_columns(
-        table, [c["column"] for c in criteria] + [c["reason_column"] for c in criteria if c["reason_column"]], path
-    )
+    check_columns(table, [c.column for c in criteria] + [c.reason_column for c in criteria if c.reason_column], path)
     keys = key_columns(table, analysis)
     required = [key for key in keys if key != "lesion"]  # a session without any lesion is a row without a label
-    bounded = [c["column"] for c in criteria if c["minimum"] is not None or c["maximum"] is not None]
-    listed = [c["column"] for c in criteria if c["values"] is not None]
-    numbers = dict.fromkeys([*used.numbers, *bounded, *([] if renamed else analysis["units"])])
+    bounded = [c.column for c in criteria if c.minimum is not None or c.maximum is not None]
+    listed = [c.column for c in criteria if c.values is not None]
+    numbers = dict.fromkeys([*used.numbers, *bounded, *([] if renamed else analysis.units)])
     problems: list[str] = []  # of all columns, so that a table is mended in one go
     with _noted(problems):
         check_keys(table[required].drop_duplicates() if "lesion" in keys else table, required, path)
@@ -127,11 +124,11 @@ def read_dataset(path: str | Path, analysis: Analysis, renamed: bool = False) ->
     for name in used.dates:
         with _noted(problems):
             table[name] = to_dates(table[name], path)
-    for name, unit in ({} if renamed or problems else analysis["units"]).items():
+    for name, unit in ({} if renamed or problems else analysis.units).items():
         table[name] = table[name] * conversion(name, unit)
-    if not problems and analysis["changes"]:
+    if not problems and analysis.changes:
         with _noted(problems):
-            table = add_changes(table, analysis["changes"], _interval_days(table, analysis, path))
+            table = add_changes(table, analysis.changes, _interval_days(table, analysis, path))
     if problems:
         raise StudyTableError("\n".join(problems))
     return table
@@ -144,9 +141,9 @@ def read_analysed(path: str | Path, analysis: Analysis) -> pd.DataFrame | None:
 
 def _read_given(path: str | Path, analysis: Analysis) -> pd.DataFrame:
     """The table as it was given: columns renamed, long made wide, units that cannot be converted refused."""
-    table = read_study_table(path, analysis["columns"], analysis["sheet"], analysis["long"])
-    check_columns(table, analysis["units"], path)
-    for name, unit in analysis["units"].items():
+    table = read_study_table(path, analysis.columns, analysis.sheet, analysis.long)
+    check_columns(table, analysis.units, path)
+    for name, unit in analysis.units.items():
         try:
             conversion(name, unit)
         except UnitError as error:
@@ -163,9 +160,7 @@ def _noted(problems: list[str]) -> Iterator[None]:
         problems.append(str(error))
 
 
-def add_changes(
-    table: pd.DataFrame, changes: Mapping[str, Mapping[str, str | None]], interval_days: pd.Series
-) -> pd.DataFrame:
+def add_changes(table: pd.DataFrame, changes: Mapping[str, ChangeColumns], interval_days: pd.Series) -> pd.DataFrame:
     """Add `<marker>_change` (follow-up minus baseline, or the change that was measured) and `<marker>_change_per_year`.
 
     changes: marker -> {baseline, followup, change} column names (`change` alone where no two values exist).
@@ -173,10 +168,8 @@ def add_changes(
     """
     added: dict[str, pd.Series] = {"interval_days": interval_days}
     for marker, columns in changes.items():
-        if columns["change"]:
-            change = table[columns["change"]]
-        else:
-            change = table[columns["followup"]] - table[columns["baseline"]]
+        given, ends = columns.change, (columns.followup, columns.baseline)
+        change = table[given] if given else table[ends[0]] - table[ends[1]]
         added[f"{marker}_change"] = change
         added[f"{marker}_change_per_year"] = change / interval_days * DAYS_PER_YEAR
     kept = table.drop(columns=[name for name in added if name in table.columns])
@@ -185,7 +178,7 @@ def add_changes(
 
 def check_groups(table: pd.DataFrame, analysis: Analysis, path: str | Path) -> None:
     """Raise StudyTableError where a row that stays in the analysis has a group that is not among `group_levels`."""
-    levels = analysis["group_levels"]
+    levels = analysis.group_levels
     column = group_column(analysis)
     if not levels or column is None:
         return
@@ -200,8 +193,8 @@ def check_groups(table: pd.DataFrame, analysis: Analysis, path: str | Path) -> N
 
 def _interval_days(table: pd.DataFrame, analysis: Analysis, path: str | Path) -> pd.Series:
     """Days between the visits, NaN where not known; raises StudyTableError where they are not above zero."""
-    first, last, column = analysis["baseline_date"], analysis["followup_date"], analysis["interval_days"]
-    if first:
+    first, last, column = analysis.baseline_date, analysis.followup_date, analysis.interval_days
+    if first and last:
         days = (table[last] - table[first]).dt.days.astype(float)
         column = last
     elif column in table.columns:
@@ -222,9 +215,9 @@ def overall_severity(table: pd.DataFrame, analysis: Analysis) -> pd.Series:
 
     All missing where the analysis has neither.
     """
-    if analysis["severity"]:
-        return table[analysis["severity"]]
-    ranks = {level: float(rank) for rank, level in enumerate(analysis["group_levels"])}
+    if analysis.severity:
+        return table[analysis.severity]
+    ranks = {level: float(rank) for rank, level in enumerate(analysis.group_levels)}
     column = group_column(analysis)
     return table[column].map(ranks).astype(float) if column else pd.Series(float("nan"), index=table.index)
 
@@ -232,11 +225,11 @@ def overall_severity(table: pd.DataFrame, analysis: Analysis) -> pd.Series:
 def severities_of(table: pd.DataFrame, analysis: Analysis) -> dict[str, pd.Series]:
     """The severity scores to correlate: `overall` where the analysis has one, then every artery's."""
     overall = overall_severity(table, analysis)
-    found = {"overall": overall} if analysis["severity"] or analysis["group_levels"] else {}
-    return found | {artery: table[column] for artery, column in analysis["artery_severity"].items()}
+    found = {"overall": overall} if analysis.severity or analysis.group_levels else {}
+    return found | {artery: table[column] for artery, column in analysis.artery_severity.items()}
 
 
 def measures_of(analysis: Analysis) -> dict[str, str]:
     """The markers to correlate and the changes between visits: name of the measure -> column."""
-    names = [*analysis["markers"], *(f"{marker}_change" for marker in analysis["changes"])]
+    names = [*analysis.markers, *(f"{marker}_change" for marker in analysis.changes)]
     return {name: name for name in names}

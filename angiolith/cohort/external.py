@@ -16,6 +16,7 @@ import pandas as pd
 
 from angiolith.core.bids.dates import DateError, iso_date
 from angiolith.core.names import nearest
+from angiolith.core.settings.analyses import LongTable
 
 MISSING_MARKS = ("", "n/a", "N/A", "NA", "NaN", "nan", ".")
 SHOWN = 10
@@ -42,7 +43,7 @@ def read_study_table(
     path: str | Path,
     columns: Mapping[str, str] | None = None,
     sheet: str | None = None,
-    long: Mapping[str, Sequence[str]] | None = None,
+    long: LongTable | None = None,
 ) -> pd.DataFrame:
     """Read a .tsv, .csv or .xlsx as text, with missing marks as NaN and the columns renamed.
 
@@ -80,7 +81,7 @@ def read_study_table(
     table = table.where(~table.isin(MISSING_MARKS))
     if long is not None:
         keys = [(columns or {}).get(key, key) for key in ("subject", "session", "lesion")]
-        table = widened(table, keys, long["names"], long["values"], path)
+        table = widened(table, keys, long.names, long.values, path)
     return _rename(table, columns or {}, path)
 
 

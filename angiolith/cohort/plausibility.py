@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from angiolith.core.names import nearest
+from angiolith.core.settings.analyses import Analysis
 
 COLUMNS = ["analysis", "file", "row", "column", "value", "problem"]
 MIN_FOR_MEDIAN = 5
@@ -80,12 +80,12 @@ def conversion(column: str, unit: str) -> float:
     return quantity.factors[own] / quantity.factors[given]
 
 
-def implausible(table: pd.DataFrame, analysis: Mapping[str, Any], name: str, path: str | Path) -> pd.DataFrame:
+def implausible(table: pd.DataFrame, analysis: Analysis, name: str, path: str | Path) -> pd.DataFrame:
     """Doubtful values of an analysis' table (its index is the row of the file): a table with the columns `COLUMNS`.
 
     One line per value outside the limits, and one per column (row missing) whose median fits another unit.
     """
-    header = dict(analysis["columns"])
+    header = dict(analysis.columns)
     rows: list[dict[str, object]] = []
     for column in table.columns:
         known = quantity_of(str(column))
@@ -93,7 +93,7 @@ def implausible(table: pd.DataFrame, analysis: Mapping[str, Any], name: str, pat
             continue
         quantity, unit = known
         values = table[column].dropna() / quantity.factors[unit]
-        base = {"analysis": name, "file": str(path), "column": header.get(str(column), str(column))}
+        base: dict[str, object] = {"analysis": name, "file": str(path), "column": header.get(str(column), str(column))}
         low, high = quantity.median
         if len(values) >= MIN_FOR_MEDIAN and not low <= values.median() <= high:
             problem = f"{unit_doubt(float(values.median()), quantity, unit)} (median of {len(values)} values)"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy import stats
+
+from angiolith.core.settings.analyses import ChangeColumns, PowerSettings
 
 N_MIN = 10  # an SD of fewer changes is no base for planning
 COLUMNS = ["measure", "question", "effect", "sd", "n_cohort", "n_per_group", "n_total", "method", "note"]
@@ -15,9 +16,9 @@ COLUMNS = ["measure", "question", "effect", "sd", "n_cohort", "n_per_group", "n_
 
 def power_table(
     table: pd.DataFrame,
-    changes: Mapping[str, Mapping[str, Any]],
+    changes: Mapping[str, ChangeColumns],
     severity: pd.Series,
-    settings: Mapping[str, Any],
+    settings: PowerSettings,
 ) -> pd.DataFrame:
     """Sizes of a trial and of a cohort to come, for each marker that changes; a table with the columns `COLUMNS`.
 
@@ -38,8 +39,8 @@ def power_table(
             rows.append(base | {"note": f"{n} changes are too few, or do not vary"})
             continue
         spread, mean = float(change.std(ddof=1)), float(change.mean())
-        residual = _ancova_sd(table, columns["baseline"], measure)
-        for percent in settings["slowing_percent"]:
+        residual = _ancova_sd(table, columns.baseline, measure)
+        for percent in settings.slowing_percent:
             effect = abs(mean) * percent / 100
             question = f"treatment slows the change by {percent:g} %"
             for method, sd in (("two-sample t test of the changes", spread), ("ANCOVA on the follow-up", residual)):
@@ -74,14 +75,14 @@ def size_for_correlation(r: float, alpha: float, power: float) -> float:
     return float((z / np.arctanh(abs(r))) ** 2 + 3)
 
 
-def _raised(size: float, settings: Mapping[str, Any]) -> int:
-    return int(np.ceil(np.ceil(size) / (1 - settings["dropout_percent"] / 100)))
+def _raised(size: float, settings: PowerSettings) -> int:
+    return int(np.ceil(np.ceil(size) / (1 - settings.dropout_percent / 100)))
 
 
-def _two_arms(effect: float, sd: float, n: int, settings: Mapping[str, Any]) -> dict[str, object]:
+def _two_arms(effect: float, sd: float, n: int, settings: PowerSettings) -> dict[str, object]:
     if effect == 0 or effect / sd < 1e-3:
         return {"effect": effect, "sd": sd, "note": "the mean change is too near to zero"}
-    level, power = settings["alpha"], settings["power"]
+    level, power = settings.alpha, settings.power
     per_arm = _raised(size_per_arm(effect, sd, level, power), settings)
     wide = sd * np.sqrt((n - 1) / stats.chi2.ppf(0.2, n - 1))
     careful = _raised(size_per_arm(effect, wide, level, power), settings)
@@ -89,7 +90,7 @@ def _two_arms(effect: float, sd: float, n: int, settings: Mapping[str, Any]) -> 
     return {"effect": effect, "sd": sd, "n_per_group": per_arm, "n_total": 2 * per_arm, "note": note}
 
 
-def _correlation(first: pd.Series, second: pd.Series, settings: Mapping[str, Any]) -> dict[str, object]:
+def _correlation(first: pd.Series, second: pd.Series, settings: PowerSettings) -> dict[str, object]:
     known = first.notna() & second.notna()
     x, y = first[known].to_numpy(float), second[known].to_numpy(float)
     row: dict[str, object] = {"method": "Pearson's correlation, Fisher's z"}
@@ -100,5 +101,5 @@ def _correlation(first: pd.Series, second: pd.Series, settings: Mapping[str, Any
         return row | {"effect": r, "note": "no correlation to plan for"}
     return row | {
         "effect": r,
-        "n_total": _raised(size_for_correlation(r, settings["alpha"], settings["power"]), settings),
+        "n_total": _raised(size_for_correlation(r, settings.alpha, settings.power), settings),
     }

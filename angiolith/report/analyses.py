@@ -11,6 +11,7 @@ import pandas as pd
 from angiolith.cohort.associations import IMPUTED
 from angiolith.cohort.attrition import why_not_made
 from angiolith.cohort.layout import number_text, p_text
+from angiolith.core.settings.analyses import Analysis
 from angiolith.core.tables import FAILED
 from angiolith.report.distributions import ChangePlot, GroupPlot, plots_of
 from angiolith.report.plots import Forest, addresses_of, forest
@@ -81,13 +82,13 @@ MORE = ("diagnostics", "markers", "power")
 
 def analysis_view(
     name: str,
-    settings: Mapping[str, Any],
+    settings: Analysis,
     attrition: pd.DataFrame,
     tables: Mapping[str, pd.DataFrame],
     texts: Mapping[str, Any],
     flow: str | None = None,
 ) -> AnalysisView:
-    """One analysis: its settings (plain values), its rows of the attrition table, its tables by name, its flow.
+    """One analysis: its settings, its rows of the attrition table, its tables by name, its flow.
 
     texts: `cohort` of the texts. tables: those of the analysis by name, `data` the analysed rows; the index of tables
     (and of the attrition) may be the rows' addresses.
@@ -96,7 +97,7 @@ def analysis_view(
     groups, changes = plots_of(tables["data"], settings) if "data" in tables else ([], [])
     return AnalysisView(
         name,
-        texts["kinds"][settings["kind"]],
+        texts["kinds"][settings.kind],
         _question(settings, texts["question"]),
         attrition_steps(steps),
         _printed(tables["table1_printed"]) if "table1_printed" in tables else None,
@@ -126,19 +127,19 @@ def _told_apart(associations: pd.DataFrame) -> pd.DataFrame:
     return associations.assign(model=associations["model"] + imputed.map({True: ", imputed", False: ""}))
 
 
-def _question(settings: Mapping[str, Any], texts: Mapping[str, str]) -> list[tuple[str, str]]:
+def _question(settings: Analysis, texts: Mapping[str, str]) -> list[tuple[str, str]]:
     """What the analysis asks, in a few lines: (what, value)."""
-    lines = [("table", settings["table"]), ("groups", _groups(settings)), ("outcome", settings["outcome"])]
-    lines.append(("predictors", ", ".join(settings["predictors"])))
-    lines += [("markers", ", ".join(settings["markers"])), ("changes", ", ".join(settings["changes"]))]
+    lines = [("table", settings.table), ("groups", _groups(settings)), ("outcome", settings.outcome)]
+    lines.append(("predictors", ", ".join(settings.predictors)))
+    lines += [("markers", ", ".join(settings.markers)), ("changes", ", ".join(settings.changes))]
     named = [(texts[what], str(value)) for what, value in lines if value]
-    models = settings["models"].items()
+    models = settings.models.items()
     return named + [(model, texts["adjusted"].replace("{names}", ", ".join(names))) for model, names in models]
 
 
-def _groups(settings: Mapping[str, Any]) -> str:
-    column = settings["group"] or settings["outcome"] or ""
-    levels = ", ".join(settings["group_levels"])
+def _groups(settings: Analysis) -> str:
+    column = settings.group or settings.outcome or ""
+    levels = ", ".join(settings.group_levels)
     return f"{column}: {levels}" if levels else column
 
 

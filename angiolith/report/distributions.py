@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
+
+from angiolith.core.settings.analyses import Analysis, ChangeColumns
 
 DOTS_MAX = 400  # a group of more rows is drawn as its box alone
 LINES_MAX = 200
@@ -106,10 +107,10 @@ def _box(label: str, places: np.ndarray, values: np.ndarray) -> Box:
 
 
 def change_plot(
-    data: pd.DataFrame, measure: str, columns: Mapping[str, Any], group: str, levels: Sequence[str]
+    data: pd.DataFrame, measure: str, columns: ChangeColumns, group: str, levels: Sequence[str]
 ) -> ChangePlot | None:
     """Lines from baseline to follow-up by group; None where no subject has both."""
-    first, last = columns["baseline"], columns["followup"]
+    first, last = columns.baseline, columns.followup
     if not first or not last:
         return None
     pair = data[[first, last]].apply(pd.to_numeric, errors="coerce")
@@ -130,18 +131,18 @@ def change_plot(
     return ChangePlot(measure, panels, _scaled(ticks)) if panels else None
 
 
-def plots_of(data: pd.DataFrame, settings: Mapping[str, Any]) -> tuple[list[GroupPlot], list[ChangePlot]]:
+def plots_of(data: pd.DataFrame, settings: Analysis) -> tuple[list[GroupPlot], list[ChangePlot]]:
     """The plots of an analysis: its markers and numeric predictors by group, and its changes by group."""
-    group = settings["group"] or settings["outcome"]
-    levels = levels_in(data[group], settings["group_levels"]) if group else []
-    if len(levels) < 2:
+    group = settings.group or settings.outcome
+    levels = levels_in(data[group], settings.group_levels) if group else []
+    if group is None or len(levels) < 2:
         return [], []
-    text = {*settings["categorical"], group}
+    text = {*settings.categorical, group}
     numeric = [
         name
-        for name in dict.fromkeys([*settings["markers"], *settings["predictors"]])
+        for name in dict.fromkeys([*settings.markers, *settings.predictors])
         if name in data and name not in text and pd.to_numeric(data[name], errors="coerce").nunique() > 2
     ]
     boxes = [group_plot(data, name, group, levels) for name in numeric]
-    changes = [change_plot(data, name, columns, group, levels) for name, columns in settings["changes"].items()]
+    changes = [change_plot(data, name, columns, group, levels) for name, columns in settings.changes.items()]
     return [plot for plot in boxes if plot], [plot for plot in changes if plot]

@@ -12,8 +12,8 @@ from angiolith.cohort.attrition import why_not_made
 from angiolith.cohort.dataset import read_dataset
 from angiolith.cohort.plausibility import implausible
 from angiolith.core.config import plain
-from angiolith.core.config.analyses import Analysis
 from angiolith.core.manifest import Row, manifest_text
+from angiolith.core.settings.analyses import Analysis
 from angiolith.core.tables import read_tsv, was_made, write_json
 from scripts import build_attrition, collect_metrics
 from scripts.seal_subject import bundle
@@ -128,7 +128,7 @@ def formula(folder: Path) -> Answer:
 def other_unit(folder: Path) -> Answer:
     path = folder / "study.csv"
     path.write_text("subject,ldl_mg_dl\n" + "".join(f"{n},{2.5 + n / 10}\n" for n in range(8)))
-    asked = analysis("ldl_mg_dl")
+    asked = Analysis.model_validate(analysis("ldl_mg_dl"))
     problem = implausible(read_dataset(path, asked), asked, "mine", path).iloc[0]
     return Answer(TOLD, f"cohort/doubtful_values.tsv: {problem['column']}: {problem['problem']}")
 

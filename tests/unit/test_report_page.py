@@ -12,7 +12,7 @@ import yaml
 
 from angiolith.audit.trace import find_cell
 from angiolith.core.cells import address_parts, cell_address
-from angiolith.core.config import Analysis
+from angiolith.core.settings.analyses import Analysis, ChangeColumns
 from angiolith.core.tables import write_tsv
 from angiolith.report.analyses import analysis_view, attrition_steps, printed_rows
 from angiolith.report.distributions import axis_ticks, change_plot, group_plot
@@ -119,7 +119,7 @@ def test_box_plot_follows_tukey():
 
 def test_change_plot_takes_subjects_with_both_visits():
     data = pd.DataFrame({"b": [0.0, 10.0, 5.0], "f": [10.0, np.nan, 0.0], "g": ["x", "x", "y"]})
-    plot = change_plot(data, "m", {"baseline": "b", "followup": "f", "change": None}, "g", ["x", "y"])
+    plot = change_plot(data, "m", ChangeColumns(baseline="b", followup="f"), "g", ["x", "y"])
     assert [(panel.label, panel.n, panel.lines) for panel in plot.panels] == [
         ("x", 1, [(0.0, 1.0)]),
         ("y", 1, [(0.5, 0.0)]),
@@ -133,7 +133,7 @@ def test_attrition_bars_are_shares_of_those_who_came():
 
 
 def test_analysis_shows_only_what_it_has():
-    settings = Analysis(kind="lesion", table="lesions").model_dump(mode="json")
+    settings = Analysis(kind="lesion", table="lesions")
     view = analysis_view("study", settings, attrition(), {"associations": associations()}, TEXTS["cohort"])
     assert view.characteristics is None
     assert view.correlations is None

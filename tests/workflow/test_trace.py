@@ -11,7 +11,7 @@ from angiolith.audit.lineage import lineage
 from angiolith.audit.trace import find_cell
 from angiolith.audit.trace_text import trace_text
 from angiolith.core.config import plain
-from angiolith.core.config.analyses import Analysis
+from angiolith.core.settings.analyses import Analysis
 from angiolith.runtime.records import name_in, read_records
 from tests.workflow.planning import BASELINE, FOLLOWUP, Workbench
 

@@ -13,9 +13,9 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError, model_validator
 
-from angiolith.core.config.analyses import Analysis
 from angiolith.core.manifest_checks import IMAGE_COLUMNS
 from angiolith.core.names import nearest
+from angiolith.core.settings.analyses import Analysis
 from angiolith.core.settings.arteries import ArterySettings
 from angiolith.core.settings.calcification import CalcificationSettings, SeveritySettings
 from angiolith.core.settings.change import ChangeSettings

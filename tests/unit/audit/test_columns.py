@@ -6,35 +6,31 @@ import pytest
 
 from angiolith.audit.bundle import MEASURES
 from angiolith.audit.columns import analysed_columns, before_changes, holders
-from angiolith.core.config import Analysis, plain
+from angiolith.core.config import Analysis
 
-MODELS = plain(
-    Analysis(
-        kind="lesion",
-        table="lesions",
-        include=[{"column": "stenosis_percent", "minimum": 50, "reason": "no stenosis"}],
-        group="culprit",
-        outcome="culprit",
-        describe=["age", "smoking"],
-        predictors=["spotty", "volume"],
-        models={"m1": ["age", "male"], "m2": ["m1", "ldl"]},
-        formulas={"f": "spotty * site + age"},
-        agreement={"area": ["area_a", "area_b"]},
-    )
+MODELS = Analysis(
+    kind="lesion",
+    table="lesions",
+    include=[{"column": "stenosis_percent", "minimum": 50, "reason": "no stenosis"}],
+    group="culprit",
+    outcome="culprit",
+    describe=["age", "smoking"],
+    predictors=["spotty", "volume"],
+    models={"m1": ["age", "male"], "m2": ["m1", "ldl"]},
+    formulas={"f": "spotty * site + age"},
+    agreement={"area": ["area_a", "area_b"]},
 )
-MARKERS = plain(
-    Analysis(
-        kind="severity",
-        table="patients",
-        columns={"wmh": "wmh_volume_cm3"},
-        group="grade",
-        severity="score",
-        artery_severity={"ICA": "woodcock_ICA", "BA": "woodcock_BA"},
-        markers=["wmh", "bleeds"],
-        partial_for=["age"],
-        changes={"wmh": {"baseline": "wmh_1", "followup": "wmh_2"}},
-        change_covariates=["male"],
-    )
+MARKERS = Analysis(
+    kind="severity",
+    table="patients",
+    columns={"wmh": "wmh_volume_cm3"},
+    group="grade",
+    severity="score",
+    artery_severity={"ICA": "woodcock_ICA", "BA": "woodcock_BA"},
+    markers=["wmh", "bleeds"],
+    partial_for=["age"],
+    changes={"wmh": {"baseline": "wmh_1", "followup": "wmh_2"}},
+    change_covariates=["male"],
 )
 HEADER = ["subject", "culprit", "spotty", "volume", "site", "age", "male", "ldl"]
 

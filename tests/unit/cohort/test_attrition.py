@@ -7,12 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from angiolith.cohort.attrition import AttritionError, attrition_table, check_account, exclusions
-from angiolith.core.config import plain
-from angiolith.core.config.analyses import Criterion
+from angiolith.core.settings.analyses import Criterion
 
 
 def criterion(column, reason="unfit", **given):
-    return plain(Criterion(column=column, reason=reason, **given))
+    return Criterion(column=column, reason=reason, **given)
 
 
 STENOSIS = criterion("stenosis_percent", "no substantial stenosis", minimum=50)

@@ -145,7 +145,7 @@ def test_an_analysis_that_needs_the_table_is_not_made_and_the_others_are(cohort)
     assert "no column 'age'" in reason
     assert "participants.tsv, row 3, age: '61,5' is not a number; write 61.5" in reason
     assert why_not_made(attrition[attrition["analysis"] == "images"]) is None
-    settings = plain(about("age", "wmh_volume_cm3"))
+    settings = about("age", "wmh_volume_cm3")
     view = analysis_view("ages", settings, attrition, {}, read_texts()["cohort"])
     clinical = read_tsv(folder / "cohort_clinical.tsv")
     assert [(what, name) for what, name, _ in unused_tables(clinical, [view])] == [

@@ -9,7 +9,7 @@ from statsmodels.stats.multitest import multipletests
 from angiolith.cohort.change import change_table
 from angiolith.cohort.correlations import correlate, correlation_interval, correlations
 from angiolith.cohort.dataset import add_changes, measures_of, severities_of
-from angiolith.core.config import Analysis, plain
+from angiolith.core.settings.analyses import Analysis, ChangeColumns
 
 
 @pytest.fixture
@@ -86,19 +86,19 @@ def test_q_is_benjamini_hochberg_over_the_tests_of_a_method(patients):
 
 
 def test_severity_is_the_column_or_the_rank_of_the_group(patients):
-    ranked = plain(Analysis(kind="severity", table="t", group="group", group_levels=["none", "moderate", "severe"],
-                            artery_severity={"ICA": "woodcock_ICA"}, markers=["wmh"]))  # fmt: skip
+    ranked = Analysis(kind="severity", table="t", group="group", group_levels=["none", "moderate", "severe"],
+                            artery_severity={"ICA": "woodcock_ICA"}, markers=["wmh"])  # fmt: skip
     found = severities_of(patients, ranked)
     assert list(found) == ["overall", "ICA"]
     assert found["overall"].tolist() == patients["score"].tolist()
-    column = plain(Analysis(kind="severity", table="t", severity="score", markers=["wmh"],
-                            changes={"wmh": {"baseline": "wmh", "followup": "wmh_later"}}))  # fmt: skip
+    column = Analysis(kind="severity", table="t", severity="score", markers=["wmh"],
+                            changes={"wmh": {"baseline": "wmh", "followup": "wmh_later"}})  # fmt: skip
     assert severities_of(patients, column)["overall"].equals(patients["score"])
     assert measures_of(column) == {"wmh": "wmh", "wmh_change": "wmh_change"}
 
 
 def change_of(patients, covariates=(), days=365.25):
-    changes = {"wmh": {"baseline": "wmh", "followup": "wmh_later", "change": None}}
+    changes = {"wmh": ChangeColumns(baseline="wmh", followup="wmh_later")}
     table = add_changes(patients, changes, pd.Series(days, index=patients.index))
     return table, change_table(table, changes, table["score"], "group", ["none", "moderate", "severe"], covariates, {})
 

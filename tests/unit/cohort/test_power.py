@@ -9,8 +9,7 @@ from angiolith.cohort.change import change_table, measurement_error
 from angiolith.cohort.dataset import add_changes
 from angiolith.cohort.mixed import fit_random_intercept
 from angiolith.cohort.power import power_table, size_for_correlation, size_per_arm
-from angiolith.core.config import plain
-from angiolith.core.config.analyses import PowerSettings
+from angiolith.core.settings.analyses import ChangeColumns, PowerSettings
 
 
 def cohort(n=120, seed=0):
@@ -21,8 +20,7 @@ def cohort(n=120, seed=0):
     table["wmh"] = rng.gamma(4, 2, n)
     table["later"] = table["wmh"] + 1.5 + 0.6 * score + rng.normal(0, 1.2, n)
     table["again"] = table["wmh"] + rng.normal(0, 0.5, n)
-    changes = {"wmh": {"baseline": "wmh", "followup": "later", "change": None, "repeats": ["wmh", "again"],
-                       "standard_error": None}}  # fmt: skip
+    changes = {"wmh": ChangeColumns(baseline="wmh", followup="later", repeats=["wmh", "again"])}
     return add_changes(table, changes, pd.Series(365.25, index=table.index)), changes
 
 
@@ -40,7 +38,7 @@ def test_the_size_has_the_power_that_was_asked_for():
 
 def test_sizes_come_from_the_cohorts_change():
     table, changes = cohort()
-    settings = plain(PowerSettings(slowing_percent=[50.0], dropout_percent=20.0))
+    settings = PowerSettings(slowing_percent=[50.0], dropout_percent=20.0)
     found = power_table(table, changes, table["score"], settings)
     change = table["wmh_change_per_year"]
     trial = found[found["method"] == "two-sample t test of the changes"].iloc[0]
@@ -59,7 +57,7 @@ def test_sizes_come_from_the_cohorts_change():
 
 def test_few_or_constant_changes_give_a_note():
     table, changes = cohort(n=6)
-    found = power_table(table, changes, table["score"], plain(PowerSettings()))
+    found = power_table(table, changes, table["score"], PowerSettings())
     assert found["note"].tolist() == ["6 changes are too few, or do not vary"]
 
 

@@ -15,7 +15,8 @@ from angiolith.cohort.correlations import correlate
 from angiolith.cohort.dataset import add_changes, read_dataset
 from angiolith.cohort.regression import fit_logistic
 from angiolith.cohort.variables import model_columns
-from angiolith.core.config import plain, validate
+from angiolith.core.config import validate
+from angiolith.core.settings.analyses import ChangeColumns
 from phantoms.study_tables import CSVD_COUNTS, CSVD_N, GROUPS, VBA_SHARE, csvd_patients, truth, vba_lesions
 
 ROOT = Path(__file__).parents[3]
@@ -62,7 +63,7 @@ def test_true_correlations_and_change_by_group():
     expected = TRUTH["csvd_patients"]
     patients = csvd_patients(5, tuple(60 * n for n in CSVD_N))
     days = pd.to_datetime(patients["followup_date"]) - pd.to_datetime(patients["baseline_date"])
-    changes = {"wmh_volume_cm3": {"baseline": "wmh_volume_cm3", "followup": "wmh_volume_cm3_followup", "change": None}}
+    changes = {"wmh_volume_cm3": ChangeColumns(baseline="wmh_volume_cm3", followup="wmh_volume_cm3_followup")}
     patients["subject"] = patients["patient_id"]
     table = add_changes(patients, changes, days.dt.days.astype(float))
     score = table["severity_group"].map(dict(zip(GROUPS, range(3), strict=True))).astype(float)
@@ -108,7 +109,7 @@ def test_the_command_writes_the_same_tables_for_the_same_seed_and_the_demo_analy
 
     config = validate(yaml.safe_load((ROOT / "demo/studies.yaml").read_text()))
     sizes = {
-        name: len(read_dataset(tmp_path / "first" / Path(analysis.table).name, plain(analysis)))
+        name: len(read_dataset(tmp_path / "first" / Path(analysis.table).name, analysis))
         for name, analysis in config.analyses.items()
     }
     assert sizes == {"vba": 244, "csvd": 126}

@@ -7,11 +7,11 @@ import pytest
 from angiolith.cohort.dataset import expand_models, read_dataset
 from angiolith.cohort.external import StudyTableError, read_study_table, to_numbers
 from angiolith.cohort.plausibility import implausible
-from angiolith.core.config import Analysis, plain
+from angiolith.core.config import Analysis
 
 
 def analysis(**given):
-    return plain(Analysis(**{"kind": "severity", "table": "t.tsv", **given}))
+    return Analysis(**{"kind": "severity", "table": "t.tsv", **given})
 
 
 def write(path, text):

@@ -1,0 +1,314 @@
+"""The report: pages of the cohort, of every subject, of what went wrong, of the methods and of the review."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from itertools import compress
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from angiolith.cohort.review import CHANGE, FAIL, KEYS, picture_keys, read_review
+from angiolith.core.cells import row_addresses
+from angiolith.core.config import Config, plain
+from angiolith.core.inputs import Inputs
+from angiolith.core.tables import FAILED, REVIEW, atomic_path, copy_file, read_json, read_tsv, was_made
+from angiolith.report.analyses import (
+    AnalysisView,
+    Printed,
+    analysis_view,
+    printed_changes,
+    printed_rows,
+    unused_tables,
+)
+from angiolith.report.methods import methods_section
+from angiolith.report.page import FOLDER, Pages
+from angiolith.report.sessions import (
+    Picture,
+    Session,
+    cohort_numbers,
+    collect_sessions,
+    missing_stages,
+    problems,
+    status_counts,
+)
+from angiolith.report.subjects import Subject, collect_subjects
+from angiolith.report.texts import read_texts
+from angiolith.runtime.job import DISTRIBUTIONS, versions
+from angiolith.runtime.records import name_in
+
+Verdicts = dict[tuple[str, str, str], dict[str, Any]]
+"""The reader's verdicts by (subject, session, picture)."""
+
+VIEWER_FIRST = ("ct", "FLAIR", "T1w", "vwi", "vwi_ce", "swi", "T2starw", "T2w")
+PICTURE_KINDS = {".png": "png", ".svg": "svg+xml"}
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """All that the pages are filled with."""
+
+    sessions: list[Session]
+    subjects: list[Subject]
+    numbers: list[Any]
+    changes: Printed | None
+    verdicts: Verdicts
+    agreement: Printed | None
+    analyses: list[AnalysisView]
+    unused: list[tuple[str, str, str]]
+
+
+@dataclass(frozen=True)
+class Written:
+    """Where the report's files go; errors and review are None in a report without images."""
+
+    page: Path
+    methods: Path
+    errors: Path | None
+    review: Path | None
+    assets: Sequence[Path]
+
+    @property
+    def folder(self) -> Path:
+        return self.page.parent
+
+
+def build_report(
+    files: Inputs,
+    settings: Config,
+    pairs: Mapping[str, Sequence[str]],
+    project_version: str,
+    written: Written,
+    niivue: Iterable[str],
+) -> list[str]:
+    """Write all pages and what they share; returns the subjects' pages. Pages of subjects who left are deleted.
+
+    files: every file that is read, by what it is; pairs: subject -> its two visits; niivue: files of the viewer.
+    """
+    texts = read_texts(settings.report.texts)
+    found = read_cohort(files, settings, pairs, texts, written.folder.parent)
+    pages = Pages(settings.report.title, texts, bool(found.sessions), settings.output_dir)
+    made = cohort_pages(pages, found, files, written)
+    versions_found = installed_versions(project_version)
+    facts = facts_of(
+        settings, found.sessions, pairs, found.verdicts, len(found.analyses), found.agreement, versions_found
+    )
+    paragraphs, references = methods_section(texts["methods"], facts)
+    made[written.methods] = pages.render(
+        "methods",
+        paragraphs=paragraphs,
+        references=references,
+        versions=versions_found,
+        settings=yaml.safe_dump(plain(settings), sort_keys=False, allow_unicode=True),
+    )
+    subject_pages = {}
+    if found.sessions:
+        subject_pages = {
+            written.folder / f"sub-{subject.name}.html": pages.render(
+                "subject", subject=subject, has_viewer=settings.report.viewer, viewer_order=viewer_order
+            )
+            for subject in found.subjects
+        }
+    for path, text in (made | subject_pages).items():
+        with atomic_path(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    for page in written.folder.glob("sub-*.html"):
+        if page not in subject_pages:  # of a subject that is no longer in the cohort
+            page.unlink()
+    assets = {path.name: path for path in written.assets}
+    for source in [*sorted((FOLDER / "assets").iterdir()), *map(Path, niivue)]:
+        copy_file(source, assets[source.name])
+    return [str(path) for path in subject_pages]
+
+
+def read_cohort(
+    files: Inputs, settings: Config, pairs: Mapping[str, Sequence[str]], texts: Mapping[str, Any], root: Path
+) -> Cohort:
+    """Read what the run found; root: its output folder."""
+    sessions: list[Session] = []
+    subjects: list[Subject] = []
+    numbers: list[Any] = []
+    changes, verdicts = None, {}
+    if files["sessions"]:
+        manifest = read_tsv(files["manifest"])
+        patients, change = (addressed(files[name], root) for name in ("patients", "change"))
+        verdicts = read_verdicts(files, manifest, pairs)
+        sessions = read_sessions(files, root, manifest, patients, verdicts, texts)
+        subjects = collect_subjects(sessions, change, change_pictures(pairs, verdicts), texts["measures"])
+        numbers = cohort_numbers(patients, texts["measures"])
+        changes = printed_changes(change, texts["cohort"]["change_header"])
+    agreement = printed_rows(addressed(files["agreement"], root)) if files["agreement"] else None
+    analyses = read_analyses(files, root, settings, texts)
+    unused = unused_tables(read_tsv(files["clinical_tables"]) if sessions else None, analyses)
+    return Cohort(sessions, subjects, numbers, changes, verdicts, agreement, analyses, unused)
+
+
+def cohort_pages(pages: Pages, found: Cohort, files: Inputs, written: Written) -> dict[Path, str]:
+    """The page of the cohort, and where there are images those of what went wrong and of the review."""
+    root, wrong = written.folder.parent, problems(found.sessions)
+    made = {
+        written.page: pages.render(
+            "index",
+            sessions=found.sessions,
+            n_subjects=len(found.subjects),
+            n_failed=sum(stage.status == FAILED for _, stage in wrong),
+            n_review=sum(stage.status == REVIEW for _, stage in wrong),
+            unused=found.unused,
+            status_counts=status_counts(found.sessions),
+            cohort=found.numbers,
+            analyses=found.analyses,
+            changes=found.changes,
+            audits={name: printed_rows(addressed(path, root)) for name, path in files["audits"].items()},
+            doubtful=printed_rows(addressed(files["doubtful_values"], root)) if files["doubtful_values"] else None,
+            agreement=found.agreement,
+            agreement_plots=embedded(files["agreement_plots"]) if files["agreement_plots"] else None,
+        )
+    }
+    if written.errors and written.review:
+        missing = missing_stages(found.sessions)
+        made[written.errors] = pages.render("errors", problems=wrong, unused=found.unused, missing=missing)
+        made[written.review] = pages.render("review", review=review_items(found.subjects))
+    return made
+
+
+def viewer_order(images: Iterable[str]) -> list[str]:
+    """The images in the order in which the viewer offers them."""
+    given = set(images)
+    return [name for name in VIEWER_FIRST if name in given]
+
+
+def read_sessions(
+    files: Inputs,
+    root: Path,
+    manifest: pd.DataFrame,
+    patients: pd.DataFrame,
+    verdicts: Verdicts,
+    texts: Mapping[str, Any],
+) -> list[Session]:
+    """The sessions of the manifest that the report is of, with what their checks say."""
+    keys = [(subject, session) for subject, visits in files["sessions"].items() for session in visits]
+    rows = manifest.set_index(["subject", "session"], drop=False).loc[keys].reset_index(drop=True)
+
+    def of_sessions(pattern: str, chosen: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Any]:
+        return {key: read_json(str(pattern).format(subject=key[0], session=key[1])) for key in chosen}
+
+    has_ct = rows["ct"].notna() if "ct" in rows and files["registration"] else [False] * len(rows)
+    return collect_sessions(
+        rows,
+        patients,
+        addressed(files["lesions"], root),
+        of_sessions(files["checks"], keys),
+        of_sessions(files["registration"], compress(keys, has_ct)),
+        verdicts,
+        texts,
+    )
+
+
+def read_analyses(files: Inputs, root: Path, settings: Config, texts: Mapping[str, Any]) -> list[AnalysisView]:
+    """Every analysis of the configuration with the tables that it has."""
+    if not files["analyses"]:
+        return []
+    attrition = addressed(files["attrition"], root, dtype={"excluded_subjects": str})
+    return [
+        analysis_view(
+            name,
+            settings.analyses[name],
+            attrition,
+            {part: read_part(part, path, root) for part, path in entry["tables"].items() if was_made(path)},
+            texts["cohort"],
+            embedded(entry["flow"]),
+        )
+        for name, entry in files["analyses"].items()
+    ]
+
+
+def read_part(part: str, path: str, root: Path) -> pd.DataFrame:
+    """A table of an analysis: the analysed rows as they are, what is printed as text, all but these with addresses."""
+    if part == "data":
+        return read_tsv(path)
+    return addressed(path, root, dtype=str).fillna("") if part == "table1_printed" else addressed(path, root)
+
+
+def read_verdicts(files: Inputs, manifest: pd.DataFrame, pairs: Mapping[str, Sequence[str]]) -> Verdicts:
+    """The rows of the review by (subject, session, picture)."""
+    if not files["review"]:
+        return {}
+    review = read_review(files["review"], picture_keys(manifest, pairs))
+    return {tuple(row[key] for key in KEYS): row for row in review.to_dict("records")}
+
+
+def facts_of(
+    settings: Config,
+    sessions: Sequence[Session],
+    pairs: Mapping[str, Sequence[str]],
+    verdicts: Verdicts,
+    n_analyses: int,
+    agreement: Printed | None,
+    found_versions: Mapping[str, str],
+) -> dict[str, Any]:
+    """What the methods section is written from."""
+    images = {image for session in sessions for image in session.images}
+    asked = settings.analyses.values()
+    has = {name: name in images for name in VIEWER_FIRST} | {
+        "associations": any(analysis.predictors or analysis.formulas for analysis in asked),
+        "correlations": any(analysis.markers or analysis.changes for analysis in asked),
+        "change": any(analysis.changes for analysis in asked),
+        "agreement": agreement is not None,
+    }
+    counts = {
+        "sessions": len(sessions),
+        "subjects": len({session.subject for session in sessions}),
+        "pairs": len(pairs),
+        "analyses": n_analyses,
+        "reviewed": len(verdicts),
+        "review_failed": sum(row["verdict"] == FAIL for row in verdicts.values()),
+    }
+    return {"s": settings, "has": has, "n": counts, "v": found_versions}
+
+
+def review_items(subjects: Iterable[Subject]) -> dict[str, Any]:
+    """The pictures of the review page (subject, session, picture), and the marks that the workflow was given."""
+    pictures, marks = [], {}
+    for subject in subjects:
+        shown = [(session.session, picture) for session in subject.sessions for picture in session.pictures]
+        if subject.change_picture:
+            shown.append((subject.sessions[-1].session, subject.change_picture))
+        for session, picture in shown:
+            pictures.append([subject.name, session, picture.name])
+            if picture.verdict:
+                kept = {name: picture.verdict[name] for name in ("verdict", "reviewer", "note")}
+                marks[f"{subject.name}/{session}/{picture.name}"] = kept
+    return {"pictures": pictures, "marks": marks}
+
+
+def change_pictures(pairs: Mapping[str, Sequence[str]], verdicts: Verdicts) -> dict[str, Picture]:
+    """Subject -> the picture of its two visits."""
+    return {
+        subject: Picture(
+            CHANGE, f"pictures/sub-{subject}_desc-change_qc.png", verdicts.get((subject, visits[-1], CHANGE))
+        )
+        for subject, visits in pairs.items()
+    }
+
+
+def installed_versions(project: str) -> dict[str, str]:
+    """Versions of the project, of Python, of Snakemake and of the libraries that the workflow's jobs import."""
+    libraries = sorted({"snakemake", *DISTRIBUTIONS.values()})
+    return {"angiolith": project} | versions() | {name: metadata.version(name) for name in libraries}
+
+
+def embedded(path: str | Path) -> str:
+    """A small picture as a data URI."""
+    kind = PICTURE_KINDS[Path(path).suffix]
+    return f"data:image/{kind};base64," + base64.b64encode(Path(path).read_bytes()).decode("ascii")
+
+
+def addressed(path: str | Path, root: Path, **types: Any) -> pd.DataFrame:
+    """A table of the run; its index are the addresses that `trace` takes for its rows."""
+    addresses = row_addresses(name_in(root, path), read_tsv(path, dtype=str))
+    return read_tsv(path, **types).set_axis(addresses, axis="index")
