@@ -17,6 +17,8 @@ rule check_images:
     params:
         settings=settings("check_images"),
         columns=lambda wildcards: image_columns(row_of(wildcards)),
+        sidecars=lambda wildcards: sidecar_columns(row_of(wildcards)),
+        notes=lambda wildcards: notes_of(row_of(wildcards)),
         code=code("check_images"),
     message:
         "check images: sub-{wildcards.subject} ses-{wildcards.session}"

@@ -5,6 +5,7 @@ import re
 import tomllib
 
 from angiolith.audit.bundle import MEASURES
+from angiolith.core.bids.sidecars import Sidecars
 from angiolith.runtime.records import name_in
 from angiolith.runtime.seals import SEALS as SEALS_FOLDER, seal_path
 from angiolith.core.names import beside
@@ -18,13 +19,25 @@ def session_images(wildcards):
 
 
 def session_sidecars(wildcards):
-    """The JSON files that lie beside the images."""
+    """The JSON files that describe the images, those of higher folders included."""
     return sidecars_of(row_of(wildcards))
 
 
+SIDECARS = Sidecars(IMAGES)
+
+
+def sidecar_columns(row):
+    """Column -> the JSON files that describe the image, the nearest last."""
+    return {column: SIDECARS.paths(path) for column, path in image_columns(row).items()}
+
+
 def sidecars_of(row):
-    paths = [beside(path, ".json") for path in image_columns(row).values()]
-    return [path for path in paths if os.path.isfile(path)]
+    return list(dict.fromkeys(path for paths in sidecar_columns(row).values() for path in paths))
+
+
+def notes_of(row):
+    """What is to be said of the choice of the session's images."""
+    return NOTES.get(row.key, [])
 
 
 def image_columns(row):
@@ -228,7 +241,8 @@ def subject_logs(wildcards):
 
 def subject_facts(subject):
     """What the jobs of a subject are planned from: its rows of the manifest and what lies beside images and masks."""
-    return [(row.session, dict(row.values), lookup_of(row), sidecars_of(row)) for row in rows_of(subject)]
+    rows = rows_of(subject)
+    return [(row.session, dict(row.values), lookup_of(row), sidecars_of(row), notes_of(row)) for row in rows]
 
 
 def open_results(_wildcards):

@@ -26,6 +26,10 @@ What becomes of it:
 - **table left out, all else is made**: the clinical table is not used, `cohort/clinical_tables.tsv` and the report's
   page of errors say why; analyses that need its columns are not made, and their account says so.
 - **analysis not made, the others are**: its rows of `cohort/attrition.tsv` and the report say why.
+- **not used, and said**: `manifest_report.tsv`, the report's page of errors and, where an image is lacking by it, the
+  session's row say why; all else goes on.
+- **one is chosen, and said**: the same places say which, by which rule, and what was left.
+- **no change is measured, all else is made**: `cohort/change.tsv` has a failed row with the reason.
 - **taken as it is**: not a fault to the tool.
 
 | input | what becomes of it | line |

@@ -24,11 +24,12 @@ from angiolith.cohort.collect import (
     wide_changes,
 )
 from angiolith.cohort.dataset import expand_models, group_column, used_columns
+from angiolith.cohort.image_status import COLUMNS as IMAGE_COLUMNS
 from angiolith.core.settings.analyses import Analysis
 from angiolith.core.tables import read_json, read_tsv
 
 OF_MANIFEST = (*VISIT, VISIT_NUMBER, "interval_ct_mri_days")
-OF_CHECKS = ("images_status", "images_reason")
+OF_CHECKS = tuple(IMAGE_COLUMNS[2:])
 NAMES = {  # kind of measure -> the columns that its tables give to the cohort's
     "plaque": plaque_columns,
     "calcification_lesions": artery_calcium,

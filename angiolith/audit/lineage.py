@@ -16,8 +16,8 @@ from pathlib import Path
 
 from angiolith.audit.bundle import MEASURES
 from angiolith.audit.columns import analysed_columns, before_changes, holders
+from angiolith.core.bids.sidecars import applies
 from angiolith.core.cells import PERSON
-from angiolith.core.names import beside
 from angiolith.core.settings.analyses import Analysis
 from angiolith.core.tables import read_tsv, was_made
 from angiolith.runtime.records import Record, name_in, path_of, record_of_run
@@ -118,10 +118,11 @@ def lineage(root: Path, records: Iterable[Record], cell: Cell) -> Lineage:
 
 
 def _checked(record: Record, steps: Mapping[str, Step]) -> list[str]:
-    """The images that a session's checks were read for, with the JSON beside them: those that are on the way anyway
+    """The images that a session's checks were read for, with the JSON that describes them: those on the way anyway
     (where it is the checks that were collected, all are)."""
     images = [image for image in record.inputs if image in steps]
-    return [*images, *(path for image in images if (path := beside(image, ".json")) in record.inputs)]
+    told = [path for path in record.inputs if any(applies(path, image) for image in images)]
+    return [*images, *told]
 
 
 class Way:

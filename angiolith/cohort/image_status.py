@@ -9,7 +9,8 @@ import pandas as pd
 
 from angiolith.core.tables import FAILED, join_reasons, worst_status
 
-COLUMNS = ["subject", "session", "images_status", "images_reason"]
+CT_FACTS = ("kvp", "contrast_agent", "convolution_kernel", "sharp_kernel")  # as ct_<name>; missing is unknown
+COLUMNS = ["subject", "session", "images_status", "images_reason", *(f"ct_{name}" for name in CT_FACTS)]
 
 
 def image_status(checks: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
@@ -32,8 +33,17 @@ def image_status(checks: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
             if others:
                 told.insert(0, f"{column}: the same voxels as an image of {', '.join(others)}; replace the copy")
         status = worst_status(check["status"], FAILED) if len(told) > 1 else check["status"]
-        rows.append((check["subject"], check["session"], status, join_reasons(*told) or None))
+        scan = check["images"].get("ct", {})
+        facts = [_cell(scan.get(name)) for name in CT_FACTS]
+        rows.append((check["subject"], check["session"], status, join_reasons(*told) or None, *facts))
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _cell(value: Any) -> Any:
+    """A fact as a cell: yes and no as 1 and 0, a stated lack as `none`."""
+    if isinstance(value, bool):
+        return float(value)
+    return "none" if value == "" else value
 
 
 def _name(check: Mapping[str, Any]) -> str:

@@ -9,10 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from angiolith.core.bids.choose import WITHOUT_CONTRAST, contrast_agent, not_magnitude
+from angiolith.core.bids.kernels import is_sharp, kernel_text
+from angiolith.core.bids.names import entities_of
+from angiolith.core.bids.sidecars import merged
 from angiolith.core.images import HU_AIR, Image, ImageError, read_image, shear_deg
-from angiolith.core.names import beside
 from angiolith.core.settings.check_images import CheckImagesSettings
-from angiolith.core.tables import FAILED, OK, REVIEW, join_reasons, read_json
+from angiolith.core.tables import FAILED, OK, REVIEW, join_reasons
 
 KVP_OF_130_HU = 120.0
 HEAD_HEIGHT_MM = 100.0
@@ -22,28 +25,24 @@ MODALITIES = ("CT", "MR", "PT", "NM", "US", "XA", "CR", "DX", "SC", "OT")  # of 
 SLAB_COLUMNS = ("vwi", "vwi_ce", "angio")
 
 
-def check_file(column: str, path: str, settings: CheckImagesSettings) -> dict[str, Any]:
-    """Check one file; a file that cannot be read is a row that says why."""
+def check_file(
+    column: str, path: str, settings: CheckImagesSettings, sidecars: Sequence[str | Path] = ()
+) -> dict[str, Any]:
+    """Check one file; a file that cannot be read is a row that says why.
+
+    sidecars: the JSON files that describe it, the nearest last (BIDS inheritance).
+    """
     try:
         image = read_image(path)
     except ImageError as error:
         reason = str(error).removeprefix(f"{path}: ")
         return {"path": path, "status": FAILED, "reason": reason, "findings": []}
-    facts, told = read_sidecar(Path(beside(path, ".json")))
+    facts, broken = merged(sidecars)
+    told = [f"review: {name} cannot be read: what it says of the scan is unknown; write it again" for name in broken]
+    contrast = entities_of(Path(path).name).get("ce")
+    if contrast and column in ("ct", *WITHOUT_CONTRAST):
+        told.append(f"review: after contrast (ce-{contrast} in its name)")
     return {"path": path, **check_image(column, image, facts, settings, told)}
-
-
-def read_sidecar(path: Path) -> tuple[dict[str, Any], list[str]]:
-    """What the JSON beside an image says, and what to tell of one that cannot be read."""
-    try:
-        facts = read_json(path) if path.is_file() else {}
-        if isinstance(facts, dict):
-            return facts, []
-    except ValueError:  # no JSON, or not UTF-8
-        pass
-    return {}, [
-        "review: the JSON beside it cannot be read: tube voltage and slice thickness are unknown; write it again"
-    ]
 
 
 def check_image(
@@ -51,12 +50,15 @@ def check_image(
 ) -> dict[str, Any]:
     """Judge one image of the manifest's `column`.
 
-    image: as read, HU for a CT, before padding is clamped; sidecar: its BIDS JSON (may be empty); settings: section
-    `check_images`; told: findings that were made while reading. Returns status (ok, review, failed), reason, findings
-    (list of sentences), shape, voxel_mm, slice_thickness_mm (of the JSON, or None), oblique_deg, shear_deg and
-    voxels_sha256. A failed image is not measured; a finding is handled and only told.
+    image: as read, HU for a CT, before padding is clamped; sidecar: what its BIDS JSON files say together (may be
+    empty); settings: section `check_images`; told: findings that were made while reading. Returns status (ok, review,
+    failed), reason, findings (list of sentences), shape, voxel_mm, slice_thickness_mm (of the JSON, or None),
+    oblique_deg, shear_deg, voxels_sha256, and of a CT `scan_facts`. A failed image is not measured; a finding is
+    handled and only told.
     """
     problems = _modality_problems(column, sidecar) + _geometry_problems(image, settings)
+    if what := not_magnitude(column, sidecar):
+        problems.append(f"{what} (ImageType of its sidecar) under the name {column}; give the image itself")
     findings = [*told, *_geometry_findings(column, image)]
     if float(image.data.max()) == float(image.data.min()):
         problems.append(f"all voxels hold the same value ({float(image.data.max()):g}); export the image again")
@@ -65,9 +67,9 @@ def check_image(
         findings += _ct_findings(image, sidecar)
     else:
         problems += _mri_problems(column, image)
-        findings += _mri_findings(column, image)
+        findings += _mri_findings(column, image, sidecar)
     return {
-        "status": FAILED if problems else REVIEW if _needs_review(findings) else OK,
+        "status": FAILED if problems else REVIEW if needs_review(findings) else OK,
         "reason": join_reasons(*(problems or findings)) or None,
         "findings": findings,
         "shape": list(image.data.shape),
@@ -75,6 +77,7 @@ def check_image(
         "slice_thickness_mm": _slice_thickness_mm(sidecar),
         "oblique_deg": round(oblique_deg(image.affine), 2),
         "shear_deg": round(shear_deg(image.affine), 2),
+        **(scan_facts(sidecar) if column == "ct" else {}),
         "voxels_sha256": hashlib.sha256(np.ascontiguousarray(image.data.T).data).hexdigest(),
     }
 
@@ -111,7 +114,7 @@ def is_brain_extracted(image: Image) -> bool:
     return bool((border == background).mean() > 0.99 and kept_cm3 < BRAIN_CM3_MAX)
 
 
-def _needs_review(findings: list[str]) -> bool:
+def needs_review(findings: Sequence[str]) -> bool:
     return any(finding.startswith("review: ") for finding in findings)
 
 
@@ -191,17 +194,41 @@ def _ct_findings(image: Image, sidecar: Mapping[str, Any]) -> list[str]:
     lowest = float(image.data.min())
     if lowest < HU_AIR:
         found.append(f"padding of {lowest:.0f} HU clamped to {HU_AIR:.0f} HU")
-    kvp, tilt, thickness = (_number(sidecar.get(key)) for key in ("KVP", "GantryTiltDetector", "SliceThickness"))
+    scan = scan_facts(sidecar)
+    kvp, agent, kernel, tilt = (scan[key] for key in ("kvp", "contrast_agent", "convolution_kernel", "gantry_tilt_deg"))
+    thickness = _number(sidecar.get("SliceThickness"))
     if kvp is not None and kvp != KVP_OF_130_HU:
         found.append(f"review: {kvp:g} kVp; the 130 HU threshold is defined at 120 kVp")
-    if sidecar.get("ContrastBolusAgent"):
-        found.append("review: a contrast agent was given (ContrastBolusAgent in the JSON beside it)")
+    if agent:
+        found.append("review: a contrast agent was given (ContrastBolusAgent in its JSON)")
+    if scan["sharp_kernel"]:
+        found.append(f"review: sharp kernel ({kernel}): noise and bright edges; give a reconstruction with a soft one")
+    unknown = {"tube voltage (KVP)": kvp, "contrast agent (ContrastBolusAgent)": agent, "kernel": kernel}
+    if lacking := [name for name, value in unknown.items() if value is None]:
+        found.append(f"its JSON does not say: {', '.join(lacking)}; 130 HU is defined at 120 kVp without contrast")
     if tilt is not None and abs(tilt) > 0.5:
         found.append(f"gantry tilt {tilt:g} deg in the DICOM header")
     step_mm = float(image.voxel_mm[2])
     if thickness is not None and abs(thickness - step_mm) > 0.05:
         found.append(f"slices {thickness:g} mm thick every {step_mm:.3g} mm: the step is used for volumes")
     return found
+
+
+def scan_facts(sidecar: Mapping[str, Any]) -> dict[str, Any]:
+    """How a CT was scanned, by its sidecars; None is unknown.
+
+    kvp: kV; contrast_agent: its name, "" where it is stated that none was given; convolution_kernel, and whether it is
+    a sharp one; gantry_tilt_deg: of DICOM's GantryDetectorTilt, or of how converters spell it.
+    """
+    kvp = _number(sidecar.get("KVP"))
+    tilts = (_number(sidecar.get(key)) for key in ("GantryDetectorTilt", "GantryTiltDetector", "GantryTilt"))
+    return {
+        "kvp": kvp if kvp and kvp > 0 else None,
+        "contrast_agent": contrast_agent(sidecar),
+        "convolution_kernel": kernel_text(sidecar.get("ConvolutionKernel")),
+        "sharp_kernel": is_sharp(sidecar.get("ConvolutionKernel")),
+        "gantry_tilt_deg": next((tilt for tilt in tilts if tilt is not None), None),
+    }
 
 
 def _mri_problems(column: str, image: Image) -> list[str]:
@@ -212,7 +239,11 @@ def _mri_problems(column: str, image: Image) -> list[str]:
     return []
 
 
-def _mri_findings(column: str, image: Image) -> list[str]:
+def _mri_findings(column: str, image: Image, sidecar: Mapping[str, Any]) -> list[str]:
+    found = []
+    agent = contrast_agent(sidecar)
+    if agent and column in WITHOUT_CONTRAST:
+        found.append("review: a contrast agent was given (ContrastBolusAgent in its JSON): made before or after it?")
     if column not in SLAB_COLUMNS and is_brain_extracted(image):
-        return ["brain-extracted"]
-    return []
+        found.append("brain-extracted")
+    return found

@@ -14,6 +14,9 @@ FAILED = "row: failed"
 TABLE_OUT = "table left out, all else is made"
 ANALYSIS_OUT = "analysis not made, the others are"
 REFUSED = "refused before any job"
+LEFT_OUT = "not used, and said"
+CHOSEN = "one is chosen, and said"
+NO_CHANGE = "no change is measured, all else is made"
 
 
 class Answer(NamedTuple):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from angiolith.core.config import ConfigError, validate
 from angiolith.core.manifest import (
+    IndexSettings,
     ManifestError,
     index_bids,
     manifest_text,
@@ -15,8 +18,10 @@ from angiolith.core.manifest import (
     visit_pairs,
     write_if_changed,
 )
-from tests.hostile.case import REFUSED, TAKEN, Answer, Case, refusal
+from angiolith.core.manifest_checks import DATE_COLUMNS, VISIT_COLUMNS
+from tests.hostile.case import CHOSEN, LEFT_OUT, NO_CHANGE, REFUSED, TAKEN, Answer, Case, refusal
 
+SESSIONS = "sub-01/sub-01_sessions.tsv"
 CT = "sub-01/ses-01/ct/sub-01_ses-01_ct.nii.gz"
 
 
@@ -26,14 +31,22 @@ def touch(root: Path, *names: str) -> None:
         (root / name).touch()
 
 
-def bids(name: str, said: str, *files: str, texts: dict[str, str | bytes] | None = None) -> Case:
+def bids(
+    name: str,
+    said: str,
+    *files: str,
+    texts: dict[str, str | bytes] | None = None,
+    output_dir: str | None = None,
+    **settings: Any,
+) -> Case:
     """A BIDS folder with these files, refused."""
 
     def make(folder: Path) -> Answer:
         touch(folder, *files)
         for path, text in (texts or {}).items():
             (folder / path).write_bytes(text if isinstance(text, bytes) else text.encode())
-        return refusal(ManifestError, lambda: index_bids(folder))
+        given = IndexSettings(None if output_dir is None else folder / output_dir, **settings)
+        return refusal(ManifestError, lambda: index_bids(folder, given))
 
     return Case(name, REFUSED, said, make)
 
@@ -54,6 +67,231 @@ def circular(folder: Path) -> None:
 
 def subject_twice(folder: Path) -> None:
     (folder / "sub-02").symlink_to("sub-01")
+
+
+ANAT = "sub-01/ses-01/anat/sub-01_ses-01"
+MASK = "sub-01/ses-01/anat/sub-01_ses-01_space-FLAIR_desc-wmh_mask.nii.gz"
+
+
+def told(
+    name: str,
+    outcome: str,
+    said: str,
+    *files: str,
+    texts: dict[str, str] | None = None,
+    beside: str = f"{ANAT}_T2w.nii.gz",
+    **settings: Any,
+) -> Case:
+    """A BIDS folder with these files beside one image that is fine: what its report says of all but that one."""
+
+    def make(folder: Path) -> Answer:
+        touch(folder, beside, *files)
+        for path, text in (texts or {}).items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_text(text)
+        index = index_bids(folder, IndexSettings(**settings))
+        notes = [note for note in index.files if note.path != beside and note.reason != "n/a"]
+        line = "; ".join(f"{note.path}: {note.reason}" for note in notes)
+        columns = {column for row in index.rows for column in row.values} - {"T2w", *DATE_COLUMNS, *VISIT_COLUMNS}
+        found = TAKEN if not line else CHOSEN if columns else LEFT_OUT
+        if any("no change between visits" in note.reason for note in notes):
+            found = NO_CHANGE
+        return Answer(found, line or "nothing was said")
+
+    return Case(name, outcome, said, make)
+
+
+def ordered(name: str, said: str, *labels: str, texts: dict[str, str] | None = None, **settings: Any) -> Case:
+    """A subject with visits of these labels: the first and the last, if that can be told."""
+
+    def make(folder: Path) -> Answer:
+        touch(folder, *(f"sub-01/ses-{label}/anat/sub-01_ses-{label}_T1w.nii.gz" for label in labels))
+        for path, text in (texts or {}).items():
+            (folder / path).write_text(text)
+        index = index_bids(folder, IndexSettings(**settings))
+        pairs = visit_pairs(index.rows)
+        if "01" not in pairs:
+            (note,) = [note for note in index.files if note.status == "note"]
+            return Answer(NO_CHANGE, f"{note.path}: {note.reason}")
+        how = index.rows[0].get("visit_order")
+        first, last = pairs["01"]
+        return Answer(TAKEN, f"change is measured from ses-{first} to ses-{last}, by {how}")
+
+    return Case(name, NO_CHANGE if "no change" in said else TAKEN, said, make)
+
+
+def sessions_table(*rows: tuple[str, str]) -> dict[str, str]:
+    return {SESSIONS: "session_id\tacq_time\n" + "".join(f"ses-{label}\t{day}\n" for label, day in rows)}
+
+
+def kind(image_type: list[str]) -> str:
+    return json.dumps({"ImageType": image_type})
+
+
+OWN = json.dumps({"GeneratedBy": [{"Name": "angiolith", "Version": "0.1.0"}]})
+BIDS_CASES = (
+    told(
+        "results of an older version among the derivatives",
+        LEFT_OUT,
+        "results of angiolith, which are never read as masks",
+        f"derivatives/my_old_results/{MASK}",
+        texts={"derivatives/my_old_results/dataset_description.json": OWN},
+    ),
+    told(
+        "results of a run that was broken off",
+        LEFT_OUT,
+        "results of angiolith",
+        f"derivatives/try1/{MASK}",
+        "derivatives/try1/logs/check_images/01_01.log",
+        texts={"derivatives/try1/manifest.tsv": "subject\tsession\n"},
+    ),
+    bids("output_dir is the BIDS folder", "is the BIDS folder", CT, output_dir="."),
+    bids("output_dir holds the BIDS folder", "holds the BIDS folder", CT, output_dir=".."),
+    bids("output_dir within a subject's folder", "which holds inputs", CT, output_dir="sub-01/results"),
+    bids(
+        "output_dir is the folder of the reader's masks",
+        "holds masks or drawings of yours",
+        CT,
+        f"derivatives/readers/{MASK}",
+        output_dir="derivatives/readers",
+    ),
+    ordered("visits 1, 2 and 10", "from ses-1 to ses-10, by labels (numbers)", "1", "2", "10"),
+    ordered("visits 6m and 12m", "from ses-6m to ses-12m", "6m", "12m"),
+    ordered("visits pre and post", "from ses-pre to ses-post, by labels (words)", "post", "pre"),
+    ordered("visits A and B", "no change between visits is measured: which visit is the first", "A", "B"),
+    ordered(
+        "visits A and B, in a declared order",
+        "from ses-B to ses-A, by session_order",
+        "A",
+        "B",
+        session_order=["B", "A"],
+    ),
+    ordered("visits called by day and month", "no change", "01052020", "02042021"),
+    ordered(
+        "dates of three forms",
+        "from ses-b to ses-a, by dates",
+        "a",
+        "b",
+        "c",
+        texts=sessions_table(("a", "20210501"), ("b", "2020-05-01T10:00:00"), ("c", "2020/12/24")),
+    ),
+    ordered(
+        "dates in scans.tsv alone",
+        "from ses-b to ses-a, by dates",
+        "a",
+        "b",
+        texts={
+            f"sub-01/ses-{s}/sub-01_ses-{s}_scans.tsv": f"filename\tacq_time\nanat/sub-01_ses-{s}_T1w.nii.gz\t{day}\n"
+            for s, day in (("a", "2021-05-01"), ("b", "2020-05-01"))
+        },
+    ),
+    ordered(
+        "dates in sidecars alone",
+        "from ses-b to ses-a, by dates",
+        "a",
+        "b",
+        texts={
+            f"sub-01/ses-{s}/anat/sub-01_ses-{s}_T1w.json": json.dumps({"AcquisitionDateTime": day})
+            for s, day in (("a", "2021-05-01T10:00:00.0"), ("b", "20200501"))
+        },
+    ),
+    ordered(
+        "dates that contradict session_order",
+        "no change between visits is measured: session_order contradicts the dates",
+        "pre",
+        "post",
+        texts=sessions_table(("pre", "2021-05-01"), ("post", "2020-05-01")),
+        session_order=["pre", "post"],
+    ),
+    ordered(
+        "both visits on one day", "no change", "x", "y", texts=sessions_table(("x", "2020-05-01"), ("y", "2020-05-01"))
+    ),
+    ordered(
+        "one date shifted, one not",
+        "no change",
+        "1",
+        "2",
+        texts=sessions_table(("1", "1900-05-01"), ("2", "2020-05-01")),
+    ),
+    told(
+        "a session of sessions.tsv that does not exist",
+        LEFT_OUT,
+        "did you mean '01'?",
+        texts=sessions_table(("1", "2020-05-01")),
+    ),
+    told("a phase image as the only SWI", LEFT_OUT, "only magnitude is measured", f"{ANAT}_part-phase_swi.nii.gz"),
+    told(
+        "magnitude and phase of SWI",
+        CHOSEN,
+        "a phase image (part-phase)",
+        *(f"{ANAT}_part-{part}_swi.nii.gz" for part in ("mag", "phase")),
+    ),
+    told(
+        "a phase image by its sidecar's ImageType alone",
+        CHOSEN,
+        "a phase image (ImageType of its sidecar)",
+        *(f"{ANAT}_run-{run}_swi.nii.gz" for run in (1, 2)),
+        texts={f"{ANAT}_run-2_swi.json": kind(["ORIGINAL", "PRIMARY", "P", "ND"])},
+    ),
+    told("a FLAIR after contrast alone", LEFT_OUT, "not used as a plain FLAIR", f"{ANAT}_ce-gadolinium_FLAIR.nii.gz"),
+    told(
+        "two runs",
+        CHOSEN,
+        "run-2_T1w.nii.gz: no run-, else the last run",
+        *(f"{ANAT}_run-{n}_T1w.nii.gz" for n in (1, 2)),
+    ),
+    told(
+        "three echoes",
+        CHOSEN,
+        "the echo that fits",
+        *(f"{ANAT}_echo-{n}_T2starw.nii.gz" for n in (1, 2, 3)),
+        texts={
+            f"{ANAT}_echo-{n}_T2starw.json": f'{{"EchoTime": {time}}}' for n, time in ((1, 0.006), (2, 0.02), (3, 0.04))
+        },
+    ),
+    told(
+        "three echoes without echo times",
+        LEFT_OUT,
+        "name it under images: {T2starw: {echo: 1}}",
+        *(f"{ANAT}_echo-{n}_T2starw.nii.gz" for n in (1, 2, 3)),
+    ),
+    told("two acquisitions of unknown kind", LEFT_OUT, "{acq: a}", *(f"{ANAT}_acq-{a}_FLAIR.nii.gz" for a in "ab")),
+    told(
+        "a sharp and a soft reconstruction",
+        CHOSEN,
+        "the softer kernel",
+        *(CT.replace("_ct", f"_rec-{kernel}_ct") for kernel in ("bone", "soft")),
+    ),
+    told("anat/ beside ses-*/", LEFT_OUT, "lies in none of them", "sub-01/anat/sub-01_FLAIR.nii.gz"),
+    told("images directly under the subject", LEFT_OUT, "lies in none of them", "sub-01/sub-01_T1w.nii.gz"),
+    told("suffix T2star", LEFT_OUT, "did you mean _T2starw?", f"{ANAT}_T2star.nii.gz"),
+    told("suffix CT", LEFT_OUT, "did you mean _ct?", CT.replace("_ct.", "_CT.")),
+    told("suffix T1W", LEFT_OUT, "did you mean _T1w?", f"{ANAT}_T1W.nii.gz"),
+    told("suffix flair", LEFT_OUT, "did you mean _FLAIR?", f"{ANAT}_flair.nii.gz"),
+    told("suffix UNIT1", LEFT_OUT, "give its denoised form as _T1w", f"{ANAT}_UNIT1.nii.gz"),
+    told(
+        "a reader's drawing under ses-1 for ses-01",
+        LEFT_OUT,
+        "did you mean '01'?",
+        "derivatives/readers/sub-01/ses-1/vwi/sub-01_ses-1_desc-reader1_dseg.nii.gz",
+    ),
+    told(
+        "a reader's drawing as desc-Reader1",
+        LEFT_OUT,
+        "did you mean desc-reader1_dseg?",
+        "derivatives/readers/sub-01/ses-01/vwi/sub-01_ses-01_desc-Reader1_dseg.nii.gz",
+    ),
+    told(
+        "a reader's drawing beside the images",
+        LEFT_OUT,
+        "looked for in derivatives/<name>/",
+        "sub-01/ses-01/vwi/sub-01_ses-01_desc-reader1_dseg.nii.gz",
+    ),
+    told("a subject's folder as sub_02", LEFT_OUT, "did you mean sub-02?", "sub_02/anat/sub_02_T1w.nii.gz"),
+    bids("a folder whose images all have wrong names", "did you mean _T1w?", "sub-01/anat/sub-01_T1W.nii.gz"),
+    bids("session_order that no session has", "no session is called 'pre'", CT, session_order=["pre", "post"]),
+    bids("masks_dirs that does not exist", "no such folder", CT, masks_dirs=["derivatives/masks"]),
+)
 
 
 def manifest(name: str, said: str, text: str | bytes) -> Case:
@@ -102,7 +340,6 @@ def linked_to_parent(folder: Path) -> Answer:
     return Answer(TAKEN, f"{row.values['ct']} is found once")
 
 
-SESSIONS = "sub-01/sub-01_sessions.tsv"
 HEADER = "subject\tsession\tct\n"
 CASES = (
     linked("a link to itself", "leads nowhere or to itself", circular),
@@ -146,6 +383,7 @@ CASES = (
     manifest("a cell too many in a manifest", "more cells", f"{HEADER}01\t01\ta.nii.gz\tb.nii.gz\n"),
     manifest("a manifest with commas", "save the table tab-separated", "subject,session,ct\n"),
     manifest("a manifest in Latin-1", "not UTF-8", f"{HEADER}01\t01\tMüller.nii.gz\n".encode("latin-1")),
+    *BIDS_CASES,
     config("an unknown key", "did you mean 'bids_dir'", "bids_dri: x\n"),
     config("text for a number", "ct_air_hu_max", "check_images: {ct_air_hu_max: low}\n"),
     config("a BIDS folder and a manifest", "not both", "bids_dir: x\nmanifest: y\n"),

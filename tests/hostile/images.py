@@ -12,6 +12,7 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 
+from angiolith.core.bids.sidecars import Sidecars
 from angiolith.core.settings.check_images import CheckImagesSettings
 from angiolith.core.tables import read_json
 from scripts import check_images
@@ -44,14 +45,26 @@ def save(path: Path, data: np.ndarray, affine: np.ndarray = AFFINE, **header: An
     nib.save(image, path)
 
 
-def checked(folder: Path, columns: Mapping[str, str]) -> Answer:
-    """Run check_images on a session's images (column -> file name): its status and reason."""
+STATED = {"KVP": 120, "ContrastBolusAgent": "none", "ConvolutionKernel": "H31s"}
+
+
+def checked(folder: Path, columns: Mapping[str, str], stated: bool = True) -> Answer:
+    """Run check_images on a session's images (column -> file name): its status and reason.
+
+    A CT without a sidecar is given one (`STATED`), but where that it has none is the case (`stated`).
+    """
     out = folder / "checks.json"
+    sidecars = Sidecars(folder)
+    if "ct" in columns and stated and not sidecars.paths(folder / columns["ct"]):
+        (folder / columns["ct"].replace(".nii.gz", ".json")).write_text(json.dumps(STATED))
+        sidecars = Sidecars(folder)
     check_images.main(
         SimpleNamespace(
             params=Given(
                 settings={"check_images": CheckImagesSettings().model_dump()},
                 columns={column: str(folder / name) for column, name in columns.items()},
+                sidecars={column: sidecars.paths(folder / name) for column, name in columns.items()},
+                notes=[],
             ),
             wildcards=Given(subject="01", session="01"),
             output=Given(checks=out),
@@ -156,6 +169,19 @@ def copies(folder: Path) -> Answer:
     return checked(folder, names)
 
 
+def unstated(folder: Path) -> Answer:
+    name = "sub-01/ses-01/ct/sub-01_ses-01_ct.nii.gz"
+    save(folder / name, head())
+    return checked(folder, {"ct": name}, stated=False)
+
+
+def inherited(folder: Path) -> Answer:
+    (folder / "ct.json").write_text('{"KVP": 80, "ContrastBolusAgent": "IOMERON", "ConvolutionKernel": "H31s"}')
+    name = "sub-01/ses-01/ct/sub-01_ses-01_ct.nii.gz"
+    save(folder / name, head())
+    return checked(folder, {"ct": name})
+
+
 def awkward_path(folder: Path) -> Answer:
     name = "Studie 2 (Müller, 頭部)/sub-01_ses-01_ct.nii.gz"
     save(folder / name, head())
@@ -218,8 +244,32 @@ CASES = (
     one("an empty file", FAILED, "the file is empty", raw(lambda c: b"")),
     one("an uncompressed file named .gz", FAILED, "cannot be read", raw(gzip.decompress)),
     one("a header that claims 200 TB (zip bomb)", FAILED, "more than the 600000000", bomb),
-    one("a JSON that is none", REVIEW, "JSON beside it cannot be read", beside('{"KVP": 120,')),
-    one("a JSON that is a list", REVIEW, "JSON beside it cannot be read", beside([1, 2])),
+    one("a JSON that is none", REVIEW, "ct.json cannot be read", beside('{"KVP": 120,')),
+    one("a JSON that is a list", REVIEW, "ct.json cannot be read", beside([1, 2])),
+    Case("a CT without a JSON (as dcm2niix writes none of these)", TOLD, "does not say: tube voltage", unstated),
+    Case("a JSON at the root for all CTs: 80 kVp, contrast", REVIEW, "80 kVp", inherited),
+    one("a gantry's tilt in the JSON", TOLD, "gantry tilt 18.5 deg", beside(STATED | {"GantryDetectorTilt": 18.5})),
+    one("a sharp kernel", REVIEW, "sharp kernel (H70h)", beside(STATED | {"ConvolutionKernel": "H70h"})),
+    one(
+        "a localiser under a CT's name",
+        FAILED,
+        "a localiser",
+        beside({"ImageType": ["ORIGINAL", "PRIMARY", "LOCALIZER"]}),
+    ),
+    one(
+        "a phase image under SWI's name",
+        FAILED,
+        "a phase image",
+        beside({"ImageType": ["ORIGINAL", "PRIMARY", "P", "ND"]}, lambda: head() + 1100),
+        "swi",
+    ),
+    one(
+        "a contrast agent in a FLAIR's JSON",
+        REVIEW,
+        "before or after",
+        beside({"ContrastBolusAgent": "Gadovist"}, lambda: head() + 1100),
+        "FLAIR",
+    ),
     one("a tube voltage given as text", REVIEW, "80 kVp", beside({"KVP": "80"})),
     one("contrast agent on CT", REVIEW, "contrast agent was given", beside({"ContrastBolusAgent": "OMNIPAQUE"})),
     Case("the same image under two names of a session", REVIEW, "same voxels as", copies),

@@ -26,7 +26,7 @@ class Sidecars:
 
     def paths(self, image: str | Path) -> list[str]:
         """The JSON files that apply to an image (its path from the working folder), the nearest last."""
-        image = str(image)
+        image = os.path.normpath(image)
         folder, name = os.path.split(image)
         own = beside(image, ".json")
         found = []
@@ -67,11 +67,21 @@ class Sidecars:
             except OSError:
                 names = []
             self._jsons[folder] = [
-                (os.path.join(folder, name), suffix_of(name), entities_of(name))
+                (os.path.normpath(os.path.join(folder, name)), suffix_of(name), entities_of(name))
                 for name in names
                 if name.endswith(".json") and not name.startswith(".")
             ]
         return self._jsons[folder]
+
+
+def applies(sidecar: str, image: str) -> bool:
+    """Whether a JSON, by its name, describes an image below its folder."""
+    if sidecar == beside(image, ".json"):
+        return True
+    name, described = os.path.basename(sidecar), os.path.basename(image)
+    same = suffix_of(name) == suffix_of(described) and entities_of(name).items() <= entities_of(described).items()
+    below = os.path.dirname(sidecar)
+    return sidecar.endswith(".json") and same and (not below or os.path.dirname(image).startswith(f"{below}/"))
 
 
 def read_sidecar(path: str | Path) -> dict[str, Any] | None:
