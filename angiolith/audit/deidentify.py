@@ -106,7 +106,10 @@ def in_table(path: Path) -> Iterator[tuple[str, str]]:
     if path.suffix not in (".tsv", ".csv"):
         return
     text = path.read_text(encoding="utf-8-sig", errors="replace")
-    rows = csv.DictReader(io.StringIO(text, newline=""), delimiter="\t" if path.suffix == ".tsv" else ",")
+    form: dict[str, Any] = (
+        {"delimiter": ","} if path.suffix == ".csv" else {"delimiter": "\t", "quoting": csv.QUOTE_NONE}
+    )
+    rows = csv.DictReader(io.StringIO(text, newline=""), **form)
     dated: dict[str, str] = {}
     for row in rows:
         dated |= {name: days[0] for name, cell in row.items() if name and (days := real_dates(str(cell)))}

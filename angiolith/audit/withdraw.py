@@ -131,7 +131,7 @@ def names_subject(path: Path, subject: str, root: Path | None = None) -> bool:
 
 def _subject_cells(text: str) -> set[str]:
     """Every label in the columns of a TSV that hold subjects, one or several to a cell."""
-    rows = csv.DictReader(io.StringIO(text), delimiter="\t")
+    rows = csv.DictReader(io.StringIO(text), delimiter="\t", quoting=csv.QUOTE_NONE)
     columns = [name for name in rows.fieldnames or [] if SUBJECT_COLUMN.search(name)]
     return {label for row in rows for name in columns for label in re.split(r"[^A-Za-z0-9]+", row[name] or "")}
 

@@ -13,7 +13,8 @@ from typing import TypeVar
 import pandas as pd
 
 from angiolith.cohort.collect import PARTICIPANTS, ClinicalError, as_measured
-from angiolith.cohort.external import StudyTableError, check_columns, check_keys, read_study_table
+from angiolith.cohort.external import StudyTableError, check_columns, check_keys, read_study_table, to_numbers
+from angiolith.cohort.readings import number_readings
 from angiolith.core.identifiers import is_identifying_column
 from angiolith.core.tables import FAILED, OK
 
@@ -118,14 +119,10 @@ def _wrong_labels(given: pd.Series, subjects: set[str], path: str | Path) -> lis
 
 
 def _as_numbers(values: pd.Series, path: str | Path) -> tuple[pd.Series, list[str]]:
-    """Numbers where all cells are; and what is wrong where they would be with points for commas."""
-    numbers = pd.to_numeric(values, errors="coerce")
-    if numbers.notna().equals(values.notna()):
-        return numbers if values.notna().any() else values, []
-    commas = values.notna() & numbers.isna()
-    mended = pd.to_numeric(values[commas].str.replace(",", ".", regex=False), errors="coerce")
-    wrong = values[commas] if mended.notna().all() else {}
-    return values, [
-        f"{path}, row {row}, {values.name}: {text!r} is not a number; write {text.replace(',', '.')}"
-        for row, text in wrong.items()
-    ]
+    """Numbers where all cells are; and what is wrong where they would be with another way to write them."""
+    try:
+        return to_numbers(values, path) if values.notna().any() else values, []
+    except StudyTableError as error:
+        numbers = pd.to_numeric(values, errors="coerce")
+        others = values[values.notna() & numbers.isna()].astype(str)
+        return values, [*error.problems] if all(map(number_readings, others)) else []

@@ -5,8 +5,6 @@ Every check collects all it finds, up to `SHOWN` lines, so that a table is mende
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,11 +12,13 @@ from pathlib import Path
 
 import pandas as pd
 
+from angiolith.cohort.readings import AMBIGUOUS_POINT, ambiguous_points, date_remedy, number_remedy
 from angiolith.core.bids.dates import DateError, iso_date
+from angiolith.core.delimited import DelimitedError, read_cells, uneven_rows
 from angiolith.core.names import nearest
 from angiolith.core.settings.analyses import LongTable
 
-MISSING_MARKS = ("", "n/a", "N/A", "NA", "NaN", "nan", ".")
+MISSING_MARKS = ("", "n/a", "N/A", "NA", "NaN", "nan", ".", "#N/A")
 SHOWN = 10
 WHOLE_NUMBER = re.compile(r"(-?\d+)\.0+")
 
@@ -47,7 +47,7 @@ def read_study_table(
 ) -> pd.DataFrame:
     """Read a .tsv, .csv or .xlsx as text, with missing marks as NaN and the columns renamed.
 
-    path: the file; the separator of a .csv is the one of comma, semicolon and tab that its header holds most of.
+    path: the file; the separator of a .csv is the one of comma, semicolon and tab that cuts its rows alike.
     columns: our name -> the file's name; columns not named keep their own. sheet: of an .xlsx, default the first.
     long: names and values of a long table, which is made wide first (see `widened`).
     Returns one row per row of the file, all text; the index is the row's number in the file (the header is row 1).
@@ -65,12 +65,13 @@ def read_study_table(
     twice = sorted({name for name in header if header.count(name) > 1})
     unnamed = ["a column has no name; give it one"] if "" in header else []
     doubled = [f"the column {name!r} stands twice; give one another name" for name in twice if name]
-    _raise(f"{path}, row 1: {problem}" for problem in [*unnamed, *doubled])
-    _raise(
-        f"{path}, row {number}: {len(row)} cells for {len(header)} columns; mend the separators"
-        for number, row in enumerate(cells[1:], start=2)
-        if any(cell.strip() for cell in row[len(header) :])
-    )
+    quoted = [
+        f"the column {name} is in quotation marks; save the table without (TSV knows no quoting)"
+        for name in header
+        if path.suffix.lower() == ".tsv" and is_quoted(name)
+    ]
+    _raise(f"{path}, row 1: {problem}" for problem in [*unnamed, *doubled, *quoted[:1]])
+    _raise(uneven_rows(path, cells, len(header)))
     rows, numbers = [], []
     for number, row in enumerate(cells[1:], start=2):
         values = [cell.strip() for cell in row[: len(header)]]
@@ -135,12 +136,14 @@ def _read_cells(path: Path, sheet: str | None) -> list[list[str]]:
     if path.suffix.lower() not in (".tsv", ".csv", ".txt"):
         raise StudyTableError(f"{path}: give a .tsv, .csv or .xlsx file")
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise StudyTableError(f"{path}: is not UTF-8; save it with that encoding") from None
-    header = text.split("\n", 1)[0]
-    separator = "\t" if path.suffix.lower() == ".tsv" else max(",;\t", key=header.count)
-    return list(csv.reader(io.StringIO(text, newline=""), delimiter=separator))
+        return read_cells(path)
+    except DelimitedError as error:
+        raise StudyTableError(*error.problems) from None
+
+
+def is_quoted(text: str) -> bool:
+    """Whether a cell is wrapped in quotation marks."""
+    return len(text) > 1 and text[0] == text[-1] and text[0] in "\"'"
 
 
 def _read_excel(path: Path, sheet: str | None) -> list[list[str]]:
@@ -154,7 +157,8 @@ def _read_excel(path: Path, sheet: str | None) -> list[list[str]]:
             for at, (value, text) in enumerate(zip(values, typed, strict=False), 1)
             if value is None and str(text).startswith("=")
         )
-    return [[_cell_text(cell) for cell in row] for row in cells]
+    width = max(map(len, cells), default=0)  # rows end at their last cell
+    return [[_cell_text(cell) for cell in row] + [""] * (width - len(row)) for row in cells]
 
 
 def _excel_cells(path: Path, sheet: str | None, computed: bool) -> list[tuple[object, ...]]:
@@ -217,19 +221,19 @@ def to_numbers(values: pd.Series, path: str | Path) -> pd.Series:
     numbers = pd.to_numeric(marks, errors="coerce").astype(float)
     numbers = numbers.where(numbers.abs() < float("inf"))
     wrong = values.notna() & numbers.isna()
-    _raise(
-        f"{path}, row {row}, {values.name}: {text!r} is not a number{_remedy(str(text))}"
+    problems = [
+        f"{path}, row {row}, {values.name}: {text!r} is not a number{number_remedy(str(text))}"
         for row, text in values[wrong].items()
-    )
+    ]
+    if ambiguous_points(map(str, values[wrong])):
+        problems += [
+            f"{path}, row {row}, {values.name}: {text!r} may be {str(text).replace('.', '')}, since other cells have "
+            "decimal commas; write all numbers of the column in one form"
+            for row, text in values[~wrong & values.notna()].items()
+            if AMBIGUOUS_POINT.fullmatch(str(text))
+        ]
+    _raise(problems)
     return numbers
-
-
-def _remedy(text: str) -> str:
-    if re.fullmatch(r"-?\d+,\d+", text):
-        return f"; write {text.replace(',', '.')}"
-    if re.fullmatch(r"[<>≤≥].*\d", text):
-        return "; a value beyond a detection limit needs a number or n/a"
-    return "; write a number or n/a, or list the column under categorical"
 
 
 def to_categories(values: pd.Series) -> pd.Series:
@@ -245,16 +249,16 @@ def category_text(value: object) -> str:
 
 
 def to_dates(values: pd.Series, path: str | Path) -> pd.Series:
-    """Text (see `iso_date`) to days. Raises StudyTableError naming rows that are no dates, or could be read as two."""
-    problems: list[str] = []
-    days: dict[object, str] = {}
+    """Text of dates that begin with the year (a time may follow) to days. Raises StudyTableError naming the others."""
+    problems = []
+    days = pd.Series(pd.NaT, index=values.index, dtype="datetime64[ns]", name=values.name)
     for row, text in values.dropna().items():
         try:
-            days[row] = iso_date(str(text))[:10]
-        except DateError as error:
-            problems.append(f"{path}, row {row}, {values.name}: {error}")
+            days[row] = pd.Timestamp(iso_date(str(text))[:10])
+        except DateError:
+            problems.append(f"{path}, row {row}, {values.name}: {text!r} is not a date{date_remedy(str(text))}")
     _raise(problems)
-    return pd.to_datetime(pd.Series(days, index=values.index, dtype=object), format="%Y-%m-%d").rename(values.name)
+    return days
 
 
 def _raise(problems: Iterable[str], kind: type[StudyTableError] = StudyTableError) -> None:

@@ -111,10 +111,20 @@ def unit_doubt(median: float, quantity: Quantity, unit: str) -> str:
     """What a median (in the quantity's first unit, were the name right) looks like instead."""
     low, high = quantity.median
     own = unit.replace("_", "/")
-    for other, factor in quantity.factors.items():
-        if other != unit and low <= median * quantity.factors[unit] / factor <= high:
-            return f"looks like {other.replace('_', '/')}, not {own}: name the unit under units"
+    fits = [
+        f"looks like {other.replace('_', '/')}, not {own}"
+        for other, factor in quantity.factors.items()
+        if other != unit and low <= median * quantity.factors[unit] / factor <= high
+    ]
     mmol = quantity.factors.get("mmol_l")
-    if unit == "mg_dl" and mmol is not None and low <= median / BY_GLUCOSE / mmol <= high:
-        return f"looks like mmol/l times 18 (the factor of glucose): {1 / mmol:.4g} is this quantity's"
+    by_glucose = (
+        f"looks like mmol/l times 18 (the factor of glucose): {1 / mmol:.4g} is this quantity's"
+        if unit == "mg_dl" and mmol is not None and low <= median / BY_GLUCOSE / mmol <= high
+        else ""
+    )
+    if fits:
+        remedy = "name the unit under units" + (", whichever it is" if len(fits) > 1 or by_glucose else "")
+        return f"{', or '.join([*fits, *filter(None, [by_glucose])])}: {remedy}"
+    if by_glucose:
+        return by_glucose
     return f"is not to be expected in {own}" if np.isfinite(median) else "has no median"

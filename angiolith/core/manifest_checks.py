@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from angiolith.core.bids.dates import DateError, iso_date
+from angiolith.core.delimited import DelimitedError, table_text
 
 IMAGE_COLUMNS = ("ct", "T1w", "T2w", "FLAIR", "swi", "T2starw", "vwi", "vwi_ce", "angio")
 WALL_READERS = ("reader1", "reader2", "reader3", "reader4")
@@ -98,18 +99,31 @@ def table_rows(path: str | Path, key: str) -> list[tuple[int, dict[str, str]]]:
     header = list(reader.fieldnames or [])
     if key not in header:
         raise ManifestError(f"{path}: the column {key!r} is missing{separator_hint(header)}")
-    return [
-        (number, {name: (cell or "").strip() for name, cell in row.items() if name})
-        for number, row in enumerate(reader, start=2)
-    ]
+    twice = [name for name in header if header.count(name) > 1]
+    if twice:
+        raise ManifestError(f"{path}: the column {twice[0]!r} stands twice; delete one")
+    rows = []
+    for row in reader:
+        check_cells(row, f"{path}, row {reader.line_num}")
+        rows.append((reader.line_num, {name: cell.strip() for name, cell in row.items() if name}))
+    return rows
+
+
+def check_cells(row: Mapping[str | None, str | list[str] | None], where: str) -> None:
+    """Raise ManifestError for a row of csv.DictReader with more cells than columns (key None), or fewer (None)."""
+    if any(cell.strip() for cell in row.get(None) or []):
+        raise ManifestError(f"{where}: more cells than the header has columns; mend its tabs")
+    if None in row.values():
+        raise ManifestError(f"{where}: fewer cells than the header has columns; write n/a where a value is missing")
 
 
 def open_table(path: str | Path) -> csv.DictReader[str]:
+    """The rows of a BIDS table, which knows no quoting; raises ManifestError for what is no text table."""
     try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise ManifestError(f"{path}: is not UTF-8; save it with that encoding") from None
-    return csv.DictReader(io.StringIO(text, newline=""), delimiter="\t")
+        text = table_text(path)
+    except DelimitedError as error:
+        raise ManifestError(str(error)) from None
+    return csv.DictReader(io.StringIO(text, newline=""), delimiter="\t", quoting=csv.QUOTE_NONE)
 
 
 def separator_hint(header: list[str]) -> str:

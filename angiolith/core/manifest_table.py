@@ -5,18 +5,18 @@ Imports are light, since this runs whenever the workflow is planned.
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from angiolith.core.delimited import tsv_line
 from angiolith.core.manifest_checks import (
     COLUMNS,
     DATE_COLUMNS,
     LABEL,
     ManifestError,
     Row,
+    check_cells,
     check_value,
     checked_date,
     open_table,
@@ -67,9 +67,9 @@ def read_manifest(path: str | Path, images: str | Path | None = None) -> list[Ro
             raise ManifestError(f"{path}: the column {name!r} is missing; each row needs a subject and a session")
     rows = []
     lines: dict[tuple[str, str], int] = {}
-    for number, cells in enumerate(reader, start=2):
-        if None in cells:  # csv's key of what stands beyond the header
-            raise ManifestError(f"{path}, row {number}: more cells than the header has columns; mend its tabs")
+    for cells in reader:
+        number = reader.line_num
+        check_cells(cells, f"{path}, row {number}")
         values = {key: cell.strip() for key, cell in cells.items() if (cell or "").strip() not in ("", "n/a")}
         subject = values.pop("subject", "").removeprefix("sub-")
         session = values.pop("session", "").removeprefix("ses-")
@@ -93,23 +93,16 @@ def read_manifest(path: str | Path, images: str | Path | None = None) -> list[Ro
 
 def manifest_text(rows: Iterable[Row]) -> str:
     """The manifest as TSV text, rows in the order given, missing as n/a."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, delimiter="\t", lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for row in rows:
-        values = {"subject": row.subject, "session": row.session, **row.values}
-        writer.writerow([values.get(column, "n/a") for column in COLUMNS])
-    return buffer.getvalue()
+    every = ({"subject": row.subject, "session": row.session, **row.values} for row in rows)
+    lines = (tsv_line(values.get(column, "n/a") for column in COLUMNS) for values in every)
+    return "".join([tsv_line(COLUMNS), *lines])
 
 
 def report_text(files: Iterable[FileNote]) -> str:
     """manifest_report.tsv: one row per file (or folder of files), taken or left out, with the reason."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, delimiter="\t", lineterminator="\n")
-    writer.writerow(FileNote._fields)
-    for note in files:
-        writer.writerow([" ".join(str(cell).split()) for cell in note])
-    return buffer.getvalue()
+    return "".join(
+        [tsv_line(FileNote._fields), *(tsv_line(" ".join(str(cell).split()) for cell in note) for note in files)]
+    )
 
 
 def read_report(path: str | Path) -> list[FileNote]:

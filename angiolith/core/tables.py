@@ -5,6 +5,7 @@ A measure that could not be made is NaN with a status and a reason; zero is a me
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import shutil
@@ -13,6 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
+
+from angiolith.core.delimited import one_cell
 
 if TYPE_CHECKING:  # half of the jobs write JSON alone: pandas would be half of their start-up
     import pandas as pd
@@ -64,14 +67,29 @@ def read_tsv(path: str | Path | TextIO, **kwargs: Any) -> pd.DataFrame:
         na_values=["n/a", ""],
         keep_default_na=False,
         encoding="utf-8-sig",
+        quoting=csv.QUOTE_NONE,
         **kwargs,
     )
 
 
 def write_tsv(table: pd.DataFrame, path: str | Path) -> None:
-    """Write a TSV, missing as `n/a`, floats with 9 significant digits, LF line ends; atomically."""
+    """Write a TSV, missing as `n/a`, floats with 9 significant digits, LF line ends, no quoting; atomically.
+
+    A tab or a line break within a text becomes a space.
+    """
+    clean = table.copy()
+    for name in table.select_dtypes(exclude="number").columns:
+        clean[name] = table[name].map(lambda cell: one_cell(cell) if isinstance(cell, str) else cell)
     with atomic_path(path) as temporary:
-        table.to_csv(temporary, sep="\t", index=False, na_rep="n/a", float_format="%.9g", lineterminator="\n")
+        clean.to_csv(
+            temporary,
+            sep="\t",
+            index=False,
+            na_rep="n/a",
+            float_format="%.9g",
+            lineterminator="\n",
+            quoting=csv.QUOTE_NONE,
+        )
 
 
 def read_json(path: str | Path) -> dict[str, Any]:

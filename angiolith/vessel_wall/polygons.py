@@ -7,7 +7,6 @@ Point_mm "(x, y, z)". Older and newer versions differ in the columns before NumO
 
 from __future__ import annotations
 
-import csv
 import json
 import plistlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from angiolith.core.delimited import DelimitedError, read_cells
 from angiolith.core.images import Image, crop, mask_points, moved
 from angiolith.vessel_wall.contours import contains
 from angiolith.vessel_wall.parts import DrawingError, Part, compose, part_of, reference_position
@@ -87,8 +87,11 @@ def read_csv(path: Path) -> list[Polygon]:
 
 def _table(path: Path) -> tuple[list[str], list[list[str]]]:
     """Header and rows of a table, empty lines left out."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        rows = [row for row in csv.reader(file, delimiter="\t" if path.suffix == ".tsv" else ",") if row]
+    try:
+        rows = [row for row in read_cells(path) if any(map(str.strip, row))]
+    except DelimitedError as error:
+        problem = str(error).removeprefix(f"{path}: ").removeprefix(f"{path}, ")
+        raise DrawingError(f"{problem}, or export it again") from None
     return ([name.strip() for name in rows[0]], rows[1:]) if rows else ([], [])
 
 

@@ -144,6 +144,31 @@ CASES = (
     clinical("participants.tsv with semicolons", "save the table tab-separated", "participant_id;age\nsub-01;60\n"),
     clinical("participants.tsv in UTF-16", "is not UTF-8", f"{IDS}sub-01\t60\n".encode("utf-16")),
     clinical("a cell too many", "3 cells for 2 columns", f"{IDS}sub-01\t60\tx\n"),
+    clinical("a cell too few", "2 cells for 3 columns", "participant_id\tsex\tage\nsub-01\t60\nsub-02\tf\t61\n"),
+    clinical(
+        "a note that begins with a quotation mark",
+        "age 60, 61",
+        'participant_id\tnote\tage\nsub-01\t"left\t60\nsub-02\tright"\t61\n',
+        outcome=TAKEN,
+    ),
+    clinical("a header in quotation marks", "TSV knows no quoting", '"participant_id"\t"age"\n"sub-01"\t60\n'),
+    clinical("numbers in quotation marks", "write 60", IDS + 'sub-01\t"60"\nsub-02\t"61"\n'),
+    clinical(
+        "participants.tsv in Windows-1252",
+        "row 3: is not UTF-8",
+        f"{IDS}sub-01\t60\nsub-02\tM\u00fc\n".encode("cp1252"),
+    ),
+    clinical("a NUL byte", "row 3: holds a NUL byte", f"{IDS}sub-01\t60\nsub-02\t6\0\n"),
+    clinical(
+        "line ends of Windows", "age 60, 61", f"{IDS}sub-01\t60\nsub-02\t61\n".replace("\n", "\r\n"), outcome=TAKEN
+    ),
+    clinical(
+        "tabs at the ends of the rows",
+        "age 60, 61",
+        "participant_id\tage\t\nsub-01\t60\t\nsub-02\t61\t\n",
+        outcome=TAKEN,
+    ),
+    clinical("a column name twice", "'age' stands twice", "participant_id\tage\tage\nsub-01\t60\t61\n"),
     clinical("a label without its leading zero", "write '02'", f"{IDS}sub-01\t60\nsub-2\t61\n"),
     clinical(
         "a column of the same name as a measure", "already taken", "participant_id\timages_status\nsub-01\tgood\n"
@@ -158,6 +183,24 @@ CASES = (
     clinical("ratings without their subjects", "no column 'participant_id'", "reader\tfazekas\nA\t2\n", "ratings"),
     Case("names and birth dates among the covariates", TOLD, "name persons", names_left_out),
     study("text among numbers", "is not a number", TWO.replace("61", "sixty")),
+    study("a comma that groups thousands or decimals", "1234 if its comma", "subject;age\n1;1,234\n2;61\n"),
+    study("points that group thousands", "may be 1234", "subject;age\n1;1.234\n2;61,5\n"),
+    study("a number with its unit", "write the number alone", TWO.replace("61", "61 y")),
+    study("an open quotation mark", "row 2: a quotation mark", 'subject,note,age\n1,"left,60\n2,right,61\n'),
+    study(
+        "a quotation mark closed two rows on", "row 2: a quotation mark", 'subject,note,age\n1,"left,60\n2,"right",61\n'
+    ),
+    study("a line break within a cell", "row 2: a quotation mark", 'subject,note,age\n1,"left\nright",60\n2,no,61\n'),
+    study("a row of another separator", "row 3: 1 cells for 2 columns", "subject,age\n1,60\n2;61\n"),
+    study(
+        "a date that can be read in two ways",
+        "2024-02-01 if the day stands first, 2024-01-02",
+        "subject,age,d0,d1,a,b\n1,60,01/02/2024,2025-01-01,1,2\n",
+        severity="age",
+        baseline_date="d0",
+        followup_date="d1",
+        changes={"m": {"baseline": "a", "followup": "b"}},
+    ),
     study("a value below a detection limit", "detection limit", TWO.replace("61", "<5")),
     study("a formula as text in a .csv", "is not a number", TWO.replace("61", "=30+31")),
     Case("a formula that was never computed in a spreadsheet", ANALYSIS_OUT, "paste the value", formula),
