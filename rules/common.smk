@@ -9,7 +9,9 @@ import sys
 from snakemake.exceptions import WorkflowError
 
 from angiolith.runtime.code_digest import code_digest
-from angiolith.core.config import ConfigError, plain, settings_of, validate
+from angiolith.core.config import plain, settings_of, validate
+from angiolith.core.config.plan import check_plan, check_subjects, located
+from angiolith.core.config.sources import ConfigError, read_config
 from angiolith.core.manifest import (
     IMAGE_COLUMNS,
     REFERENCES,
@@ -37,8 +39,14 @@ if " " in sys.executable:  # each job would fail, with a shell's words on a file
     )
 
 try:
-    CONFIG = validate(config, [ROOT / "config/config.yaml", *workflow.overwrite_configfiles])
+    CONFIG_FILES = [str(path) for path in workflow.overwrite_configfiles]
+    if workflow.is_main_process:
+        for path in CONFIG_FILES:
+            read_config(path)
+    CONFIG = validate(config, CONFIG_FILES)
     OUT = Path(CONFIG.output_dir)
+    if workflow.is_main_process:
+        check_plan(CONFIG, CONFIG_FILES)
     INDEX_SETTINGS = IndexSettings.of(CONFIG)
     if not workflow.is_main_process:  # a job on a cluster node plans from the rows of the run that sent it
         INDEX = Index(read_manifest(OUT / "manifest.tsv"), read_report(OUT / "manifest_report.tsv"))
@@ -47,11 +55,12 @@ try:
     else:
         INDEX = index_manifest(CONFIG.manifest, INDEX_SETTINGS) if CONFIG.manifest else Index([], [])
     ROWS = INDEX.rows
+    check_subjects(CONFIG, sorted({row.subject for row in ROWS}), CONFIG_FILES)
     if workflow.is_main_process:
         write_if_changed(manifest_text(ROWS), OUT / "manifest.tsv")
         write_if_changed(report_text(INDEX.files), OUT / "manifest_report.tsv")
 except (ConfigError, ManifestError) as problem:
-    raise WorkflowError(str(problem))
+    raise WorkflowError(located(problem, CONFIG_FILES))
 
 IMAGES = Path(CONFIG.bids_dir or Path(CONFIG.manifest or ".").parent)
 if CONFIG.subjects is not None:
@@ -70,7 +79,7 @@ wildcard_constraints:
     session="[A-Za-z0-9]+",
     contrast="T1w|T2w|FLAIR|swi|T2starw|vwi|vwi_ce|angio",
     reference="T1w|T2w|FLAIR|swi|T2starw|ct",
-    analysis="[A-Za-z0-9-]+",
+    analysis="[A-Za-z0-9_-]+",
 
 
 def session_file(folder, suffix):

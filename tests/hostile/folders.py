@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
-from angiolith.core.config import ConfigError, validate
+from angiolith.core.config import validate
+from angiolith.core.config.plan import check_plan, check_subjects
+from angiolith.core.config.sources import ConfigError, read_config
 from angiolith.core.manifest import (
     IndexSettings,
     ManifestError,
@@ -307,12 +310,20 @@ def manifest(name: str, said: str, text: str | bytes) -> Case:
 
 
 def config(name: str, said: str, text: str) -> Case:
-    def make(folder: Path) -> Answer:
-        import yaml
+    """A configuration, as it is read and checked before anything is planned, in a folder with bids/ and study.csv."""
 
+    def make(folder: Path) -> Answer:
+        touch(folder, f"bids/{CT}", "study.csv", "part/inner.csv")
         path = folder / "my.yaml"
         path.write_text(text)
-        return refusal(ConfigError, lambda: validate(yaml.safe_load(text), [path]))
+
+        def checked() -> None:
+            config = validate(read_config(path), [path])
+            check_plan(config, [path])
+            check_subjects(config, ["01"], [path])
+
+        with chdir(folder):
+            return refusal(ConfigError, checked)
 
     return Case(name, REFUSED, said, make)
 
@@ -387,4 +398,27 @@ CASES = (
     config("an unknown key", "did you mean 'bids_dir'", "bids_dri: x\n"),
     config("text for a number", "ct_air_hu_max", "check_images: {ct_air_hu_max: low}\n"),
     config("a BIDS folder and a manifest", "not both", "bids_dir: x\nmanifest: y\n"),
+    config("no input at all", "no input: give bids_dir", "output_dir: out\n"),
+    config("a BIDS folder that is not there", "bids_dir: bidz: no such folder", "bids_dir: bidz\n"),
+    config("an unknown subject", "did you mean '01'?", "bids_dir: bids\nsubjects: ['1']\n"),
+    config("a subject's label without quotes", "write it in quotes", "bids_dir: bids\nsubjects: [01]\n"),
+    config(
+        "a misspelt table",
+        "did you mean 'study.csv'?",
+        "analyses:\n  mine:\n    kind: severity\n    table: sutdy.csv\n",
+    ),
+    config(
+        "a misspelt table of the images",
+        "did you mean 'patients'?",
+        "analyses: {a: {kind: severity, table: patiens}}\n",
+    ),
+    config(
+        "an analysis whose name cannot be a file's",
+        "letters, digits",
+        "analyses: {a b: {kind: severity, table: study.csv}}\n",
+    ),
+    config("YAML with a tab", "blanks, not tabs", "wmh:\n\tgrade: {}\n"),
+    config("YAML with an open bracket", "line 3, column", "bids_dir: bids\nsubjects: ['01'\noutput_dir: out\n"),
+    config("YAML without a blank behind the colon", "a blank must follow the colon", "bids_dir:bids\n"),
+    config("a key twice", "stands in line 1 already", "bids_dir: bids\nbids_dir: other\n"),
 )

@@ -37,15 +37,18 @@ def test_every_key_stands_in_the_reference():
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ({"bids_dr": "x"}, r"my\.yaml: bids_dr: unknown key; did you mean 'bids_dir'"),
+        ({"bids_dr": "x"}, r"my\.yaml, line 1: bids_dr: unknown key; did you mean 'bids_dir'"),
         (
             {"calcification": {"threshold": {"hu_mn": 1}}},
-            r"my\.yaml: calcification\.threshold\.hu_mn: unknown key; did you mean 'hu_min'",
+            r"my\.yaml, line 3: calcification\.threshold\.hu_mn: unknown key; did you mean 'hu_min'",
         ),
-        ({"registration": {"rigid": {"seed": "many"}}}, r"my\.yaml: registration\.rigid\.seed: .*integer.*'many'"),
+        (
+            {"registration": {"rigid": {"seed": "many"}}},
+            r"my\.yaml, line 3: registration\.rigid\.seed: .*integer.*'many'",
+        ),
         (
             {"calcification": {"threshold": {"hu_min": "130"}}},
-            r"my\.yaml: calcification\.threshold\.hu_min: .*number.*'130'",
+            r"my\.yaml, line 3: calcification\.threshold\.hu_min: .*number.*'130'",
         ),
         ({"bids_dir": "a", "manifest": "b"}, "not both"),
     ],
@@ -85,7 +88,7 @@ def test_an_old_key_is_refused_with_its_new_place(tmp_path, old, new):
     file.write_text(yaml.safe_dump({section: {key: 1}}))
     with pytest.raises(ConfigError) as caught:
         validate({section: {key: 1}}, [FOLDER / "config.yaml", file])
-    assert str(caught.value) == f"{file}: {old} moved to {new}"
+    assert str(caught.value) == f"{file}, line 2: {old} moved to {new}"
 
 
 def test_every_step_section_stands_where_it_says_and_comes_back_typed():

@@ -69,17 +69,56 @@ def test_a_printed_table_is_audited_without_any_analysis(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("bids_dri: bids\n", r"my.yaml: bids_dri: unknown key; did you mean 'bids_dir'"),
-        ("bids_dir: nowhere\n", r"nowhere: no such folder"),
-        ("manifest: nothing.tsv\n", r"nothing.tsv: no such file"),
+        ("bids_dri: bids\n", r"my.yaml, line 1: bids_dri: unknown key; did you mean 'bids_dir'"),
+        ("bids_dir: nowhere\n", r"my.yaml, line 1: bids_dir: nowhere: no such folder \(looked for from /"),
+        ("manifest: nothing.tsv\n", r"my.yaml, line 1: manifest: nothing.tsv: no such file"),
+        ("output_dir: out\n", r"my.yaml: no input: give bids_dir, manifest, analyses or printed_tables"),
+        ("{bids}\nsubjects: ['1']\n", r"my.yaml, line 3: subjects: '1' is no subject of the images; did you mean '01'"),
+        ("{bids}\nsubjects: []\n", r"my.yaml, line 3: subjects: names nobody; delete the key"),
+        ("{bids}\nsubjects: [01]\n", r"my.yaml, line 3: subjects.0: .*given: 1\); write it in quotes"),
+        (
+            "bids_dir: bids\noutput_dir: bids\n",
+            r"my.yaml, line 2: output_dir: bids is the BIDS folder bids; give",
+        ),
+        ("bids_dir: bids\noutput_dir: .\n", r"my.yaml, line 2: output_dir: . holds the BIDS folder"),
+        ("{bids}\nsession_order: [pre]\n", r"my.yaml, line 3: session_order: no session is called 'pre'; known: 01"),
+        ("{bids}\nbids_dir: other\n", r"my.yaml, line 3: the key 'bids_dir' stands in line 1 already; delete one"),
+        (
+            "analyses:\n  a:\n    kind: severity\n    table: sutdy.csv\n",
+            r"my.yaml, line 4: analyses.a.table: sutdy.csv: no such file .*; did you mean 'study.csv'",
+        ),
+        ("{bids}\nparticipants: p.tsv\n", r"my.yaml, line 3: participants: p.tsv: no such file"),
+        (
+            "{bids}\nanalyses: {my one: {kind: severity, table: study.csv}}\n",
+            r"my.yaml, line 3: analyses: .my one. begins the names of files: use letters",
+        ),
     ],
 )
 def test_a_wrong_configuration_is_one_clear_line(tmp_path, text, message):
     bench = Workbench(tmp_path)
-    (tmp_path / "my.yaml").write_text(text)
+    bench.add_session("01", "01", ("anat/{}_T1w",))
+    (tmp_path / "study.csv").write_text("subject,age\n1,60\n")
+    (tmp_path / "my.yaml").write_text(text.replace("{bids}", "bids_dir: bids\noutput_dir: out"))
     with pytest.raises(RuntimeError, match=message) as caught:
         bench.plan()
     assert "Traceback" not in str(caught.value)
+
+
+def test_the_name_of_an_analysis_may_have_underscores(tmp_path):
+    bench = Workbench(tmp_path)
+    (tmp_path / "study.csv").write_text("subject,group,age\n1,a,60\n")
+    (tmp_path / "my.yaml").write_text(
+        "output_dir: out\nanalyses:\n  my_own_one: {kind: severity, table: study.csv, group: group, describe: [age]}\n"
+    )
+    assert set(bench.plan()) == {"build_attrition", "describe_cohort", "build_report"} | AUDIT
+
+
+def test_subjects_may_be_given_with_their_prefix(tmp_path):
+    bench = Workbench(tmp_path)
+    for subject in ("01", "02"):
+        bench.add_session(subject, "01", ("anat/{}_T1w",))
+    bench.configure("subjects: [sub-02]\n")
+    assert bench.planned_sessions() == {"sub-02 ses-01"}
 
 
 def test_an_environment_in_a_folder_with_blanks_is_refused_before_its_jobs_fail(tmp_path):

@@ -7,12 +7,13 @@ the names. Defaults live here and nowhere else.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 
-import yaml
-from pydantic import BaseModel, ValidationError, model_validator
+from pydantic import BaseModel, ValidationError, field_validator, model_validator
 
+from angiolith.core.config.sources import ConfigError, place_of_key
 from angiolith.core.manifest_checks import IMAGE_COLUMNS
 from angiolith.core.names import nearest
 from angiolith.core.settings.analyses import Analysis
@@ -28,10 +29,6 @@ from angiolith.core.settings.report import ReportSettings
 from angiolith.core.settings.section import Section
 from angiolith.core.settings.vessel_wall import VesselWallSettings
 from angiolith.core.settings.wmh import WmhSettings, WmhToolSettings
-
-
-class ConfigError(ValueError):
-    """The configuration cannot be used; one line per problem: file, key, what is wrong, what to write."""
 
 
 class Config(Section):
@@ -74,6 +71,12 @@ class Config(Section):
     """Printed tables (YAML; config/README.md) to be audited, by name."""
     analyses: dict[str, Analysis] = {}
     """Cohort analyses by name; the name begins the names of their tables."""
+
+    @field_validator("subjects", "session_order")
+    @classmethod
+    def without_prefix(cls, labels: list[str] | None) -> list[str] | None:
+        """Labels as the images have them, with or without `sub-` and `ses-` before them."""
+        return labels and [label.removeprefix("sub-").removeprefix("ses-") for label in labels]
 
     @model_validator(mode="after")
     def one_source(self) -> Config:
@@ -124,9 +127,11 @@ def validate(content: Mapping[str, Any], files: Sequence[str | Path] = ()) -> Co
 def _explain(problem: Any, files: Sequence[str | Path]) -> str:
     location = [part for part in problem["loc"] if not str(part).endswith("]")]
     key = ".".join(str(part) for part in location) or "configuration"
-    where = _file_with(location, files)
+    where = place_of_key(location, files)
     if problem["type"] != "extra_forbidden":
         given = "" if isinstance(problem["input"], Mapping) else f" (given: {problem['input']!r:.80})"
+        if problem["type"] == "string_type" and isinstance(problem["input"], int | float | date):
+            given += "; write it in quotes, with its zeros: '01'"
         return f"{where}: {key}: {problem['msg'].removeprefix('Value error, ')}{given}"
     if moved := moved_to(key):
         return f"{where}: {key} moved to {moved}"
@@ -165,16 +170,3 @@ def _section_in(annotation: Any) -> Any:
         return annotation
     found = (_section_in(argument) for argument in getattr(annotation, "__args__", ()))
     return next((section for section in found if section is not None), None)
-
-
-def _file_with(location: Sequence[Any], files: Sequence[str | Path]) -> str:
-    """The last file that holds this key (later files override earlier ones)."""
-    for file in reversed(files):
-        node: Any = yaml.safe_load(Path(file).read_text(encoding="utf-8")) or {}
-        try:
-            for part in location:
-                node = node[part]
-        except (KeyError, TypeError, IndexError):
-            continue
-        return str(file)
-    return str(files[-1]) if files else "configuration"
