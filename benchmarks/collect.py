@@ -61,7 +61,7 @@ def collect(folder: Path, root: Path, rows: list[Row], size: int) -> tuple[float
     job = SimpleNamespace(
         input=Files(manifest=folder / "manifest.tsv", measures=paths),
         output=SimpleNamespace(**outputs),
-        params=SimpleNamespace(settings=settings),
+        params=SimpleNamespace(settings=settings, pairs={}),
     )
     collect_metrics.main(job)
     return made - start, time.process_time() - made

@@ -1,6 +1,7 @@
 """Bundle a finished subject's rows of the cohort's tables, and seal the subject."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,12 @@ from angiolith.runtime.records import LOGS, root_of
 from angiolith.runtime.seals import write_seal
 
 
-def bundle(given):
+def bundle(given: Any) -> dict[str, list[str]]:
     """Kind of table -> the texts of the subject's files of that kind, as the cohort's collecting job takes them."""
     return {name: [Path(path).read_text(encoding="utf-8") for path in given.get(name) or []] for name in MEASURES}
 
 
-def records_of(root, jobs):
+def records_of(root: Path, jobs: Iterable[str]) -> list[str]:
     """Names of the records of these jobs (stems of their logs, `<subject>_<session>...`), whatever their rule."""
     with os.scandir(root / LOGS) as rules:
         names = [f"{LOGS}/{rule.name}/{job}.json" for rule in rules if rule.name != "seal_subject" for job in jobs]

@@ -30,6 +30,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from angiolith.core.settings.section import PlainSettings
 from angiolith.core.tables import atomic_path, read_json, write_json
 from angiolith.runtime.code_digest import reached_modules
 from angiolith.runtime.records import Record, path_of, read_records, sha256
@@ -116,7 +117,7 @@ def jobs_behind(targets: Iterable[str], records: Iterable[Record]) -> Jobs:
     return Jobs(used, {name: maker[name] for name in reached if name in maker}, sorted(inputs))
 
 
-def inventory(root: Path, targets: Iterable[str], settings: Mapping[str, Any], configs: Iterable[str]) -> list[Entry]:
+def inventory(root: Path, targets: Iterable[str], settings: PlainSettings, configs: Iterable[str]) -> list[Entry]:
     """The rows of a finished run; `targets` and `configs` are names as seen from the output folder `root`.
 
     Files that were hashed before and look untouched keep their hash (`audit/.hashes.json`, which may be deleted).
@@ -154,7 +155,7 @@ def code_entries(records: Iterable[Record], hasher: Hasher) -> Iterator[Entry]:
         yield Entry("source", path.relative_to(ROOT).as_posix(), hasher(path), str(path.stat().st_size))
 
 
-def flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+def flat(settings: PlainSettings, prefix: str = "") -> Iterator[tuple[str, str]]:
     """Dotted key and JSON value of every setting."""
     for key, value in settings.items():
         if isinstance(value, Mapping) and value:

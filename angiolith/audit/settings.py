@@ -11,6 +11,7 @@ import yaml
 
 from angiolith.audit.inventory import flat
 from angiolith.core.config import plain, validate
+from angiolith.core.settings.section import PlainSettings
 from angiolith.runtime.records import Record, path_of
 
 OPEN = ("analyses", "printed_tables")  # their keys are names that users give
@@ -32,7 +33,7 @@ def current_settings(root: Path, own: Record | None) -> dict[str, Any]:
     return as_json(plain(validate(merged, [path_of(root, name) for name in own.params["configs"]])))
 
 
-def merge(into: dict[str, Any], other: Mapping[str, Any]) -> None:
+def merge(into: dict[str, Any], other: PlainSettings) -> None:
     """Deep update, as Snakemake merges configuration files."""
     for key, value in other.items():
         if isinstance(value, Mapping) and isinstance(into.get(key), dict):
@@ -41,7 +42,7 @@ def merge(into: dict[str, Any], other: Mapping[str, Any]) -> None:
             into[key] = dict(value) if isinstance(value, Mapping) else value
 
 
-def setting_changes(record: Record, current: Mapping[str, Any]) -> list[str]:
+def setting_changes(record: Record, current: PlainSettings) -> list[str]:
     """Dotted keys of the job's settings whose value is another today, or that are new or gone."""
     given = record.params.get("settings")
     if not isinstance(given, Mapping) or not current:
@@ -50,7 +51,7 @@ def setting_changes(record: Record, current: Mapping[str, Any]) -> list[str]:
     return sorted(key for key in {*then, *today} if then.get(key) != today.get(key))
 
 
-def as_today(record: Record, given: Mapping[str, Any], current: Mapping[str, Any]) -> dict[str, Any]:
+def as_today(record: Record, given: PlainSettings, current: PlainSettings) -> dict[str, Any]:
     """The current values of what the job was given: whole sections, its one analysis, or some of the analyses."""
     analyses, known = current["analyses"], {}
     for key, value in given.items():
@@ -65,5 +66,5 @@ def as_today(record: Record, given: Mapping[str, Any], current: Mapping[str, Any
     return known
 
 
-def as_json(settings: Mapping[str, Any]) -> dict[str, Any]:
+def as_json(settings: PlainSettings) -> dict[str, Any]:
     return json.loads(json.dumps(settings))

@@ -25,7 +25,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib import metadata
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from angiolith.audit.findings import counted
 from angiolith.audit.inventory import (
@@ -40,7 +40,7 @@ from angiolith.audit.inventory import (
 from angiolith.audit.rerun import RerunError, compare_rerun
 from angiolith.audit.settings import current_settings, setting_changes
 from angiolith.audit.withdraw import files_naming, subject_label
-from angiolith.core.config import ConfigError
+from angiolith.core.config.sources import ConfigError
 from angiolith.core.manifest import (
     IndexSettings,
     ManifestError,
@@ -49,6 +49,7 @@ from angiolith.core.manifest import (
     index_manifest,
     manifest_text,
 )
+from angiolith.core.settings.section import PlainSettings
 from angiolith.runtime.code_digest import code_digest
 from angiolith.runtime.records import LOGS, OWN_RECORD, Record, name_in, path_of, read_records, sha256
 
@@ -158,7 +159,7 @@ def added_files(root: Path, listed: Mapping[str, Entry], records: Mapping[str, R
 
 
 def stale_files(
-    records: Mapping[str, Record], settings: Mapping[str, Any], now: Mapping[str, str | None]
+    records: Mapping[str, Record], settings: PlainSettings, now: Mapping[str, str | None]
 ) -> Iterator[Finding]:
     """Outputs whose code, settings or inputs are not what they were made with, and all that was made from these."""
     maker = {name: record for record in records.values() for name in record.outputs}
@@ -180,7 +181,7 @@ def stale_files(
 
 
 def _cause(
-    record: Record, settings: Mapping[str, Any], maker: Mapping[str, Record], now: Mapping[str, str | None]
+    record: Record, settings: PlainSettings, maker: Mapping[str, Record], now: Mapping[str, str | None]
 ) -> str | None:
     """Why the job's outputs are stale of themselves, or None.
 
@@ -203,7 +204,7 @@ def _digest_today(rule: str) -> str | None:
     return code_digest(script, ROOT) if script.is_file() else None
 
 
-def _rows_today(workdir: Path, root: Path, settings: Mapping[str, Any]) -> list[Row]:
+def _rows_today(workdir: Path, root: Path, settings: PlainSettings) -> list[Row]:
     """The manifest's rows as the workflow would make them now."""
     images = {
         column: {entity: str(label) for entity, label in choice.items() if label is not None}
@@ -215,7 +216,7 @@ def _rows_today(workdir: Path, root: Path, settings: Mapping[str, Any]) -> list[
     return index_manifest(workdir / settings["manifest"], indexed).rows if settings.get("manifest") else []
 
 
-def source_findings(root: Path, records: Mapping[str, Record], settings: Mapping[str, Any]) -> Iterator[Finding]:
+def source_findings(root: Path, records: Mapping[str, Record], settings: PlainSettings) -> Iterator[Finding]:
     """Subject-sessions, images and ratings that came, went or moved since the run looked for them."""
     own = records.get(OWN_RECORD)
     if own is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +9,7 @@ from angiolith.core.inputs import Inputs
 from angiolith.core.settings.change import ChangeSettings
 from angiolith.core.settings.microbleeds import MicrobleedDetectSettings
 from angiolith.core.settings.registration import RigidSettings
-from angiolith.core.settings.section import step_settings
+from angiolith.core.settings.section import PlainSettings, step_settings
 from angiolith.core.settings.wmh import WmhMeasureSettings, WmhSegmentSettings
 
 VisitInputs = Inputs
@@ -28,7 +27,7 @@ class ChangeStepSettings:
     microbleeds: MicrobleedDetectSettings = field(default_factory=MicrobleedDetectSettings)
 
     @classmethod
-    def of_job(cls, given: Mapping[str, Any]) -> ChangeStepSettings:
+    def of_job(cls, given: PlainSettings) -> ChangeStepSettings:
         """From a job's settings (nested plain values)."""
         return cls(
             step_settings(given, ChangeSettings),

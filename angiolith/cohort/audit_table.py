@@ -107,7 +107,9 @@ def audit_row(row: Mapping[str, Any], sizes: Sequence[int]) -> list[dict[str, ob
     return cells
 
 
-def _cell(cell: str, printed: object, found: str, verdict: str, test: str = "", explanation: str = "") -> dict:
+def _cell(
+    cell: str, printed: object, found: str, verdict: str, test: str = "", explanation: str = ""
+) -> dict[str, object]:
     return {"cell": cell, "printed": str(printed), "recomputed": found, "verdict": verdict, "test": test,
             "explanation": explanation}  # fmt: skip
 
@@ -157,7 +159,9 @@ def _count_cells(counts: np.ndarray, percent: Sequence[str], sizes: Sequence[int
     return cells
 
 
-def _mean_cells(row: Mapping[str, Any], groups: Sequence[tuple[Printed, Printed]], sizes: Sequence[int]) -> list[dict]:
+def _mean_cells(
+    row: Mapping[str, Any], groups: Sequence[tuple[Printed, Printed]], sizes: Sequence[int]
+) -> list[dict[str, object]]:
     """Whether means and SDs can occur: of whole numbers (GRIM), and of this quantity in this unit."""
     cells = []
     for (mean, sd), n in zip(groups, sizes, strict=True):

@@ -37,7 +37,9 @@ COLUMNS = [
 ]
 
 
-def diagnose(outcome: np.ndarray, design: pd.DataFrame, fit: Fit, subjects: pd.Series, logistic: bool) -> dict:
+def diagnose(
+    outcome: np.ndarray, design: pd.DataFrame, fit: Fit, subjects: pd.Series, logistic: bool
+) -> dict[str, object]:
     """One row of the diagnostics table (`COLUMNS` without model and predictor).
 
     outcome, design: as given to the fit; subjects: label of each row. events_per_term: rows of the rarer outcome (of a

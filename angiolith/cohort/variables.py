@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -19,7 +20,7 @@ def is_yes_no(values: pd.Series) -> bool:
     return is_number(values) and values.notna().any() and set(values.dropna().unique()) <= {0, 1}
 
 
-def levels_of(values: pd.Series, order: Sequence[str] = ()) -> list:
+def levels_of(values: pd.Series, order: Sequence[str] = ()) -> list[Any]:
     """The levels that occur, in the order given, else sorted (numbers by value)."""
     found = set(values.dropna().unique())
     return [level for level in order if level in found] if order else sorted(found)

@@ -37,7 +37,7 @@ def collected(folder: Path, voxels: tuple[str, str] = ("aa", "bb"), **tables: Pa
         SimpleNamespace(
             input=Given(inputs),
             output=Given({name: folder / f"{name}.tsv" for name in TABLES}),
-            params=Given(settings={"subjects": None, "vessel_wall": {"culprit": criteria}}),
+            params=Given(settings={"subjects": None, "vessel_wall": {"culprit": criteria}}, pairs={}),
         )
     )
     return read_tsv(folder / "patients.tsv")

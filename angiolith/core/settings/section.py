@@ -7,6 +7,9 @@ from typing import Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
+PlainSettings = Mapping[str, Any]
+"""A configuration, or a part of one, as nested plain values: what Snakemake compares and what records keep."""
+
 
 class Section(BaseModel):
     """Base of every section: unknown keys are errors, values are never coerced in silence."""
@@ -24,7 +27,7 @@ class StepSettings(Section):
 S = TypeVar("S", bound=StepSettings)
 
 
-def step_settings(given: Mapping[str, Any], section: type[S]) -> S:
+def step_settings(given: PlainSettings, section: type[S]) -> S:
     """The typed section out of a job's settings (nested plain values, as `angiolith.core.config.settings_of` makes).
 
     Raises KeyError, naming the section, if the rule does not hand it over.
