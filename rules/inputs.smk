@@ -380,6 +380,7 @@ def report_files():
     named["agreement_plots"] = cohort_file("agreement.png")
     return {name: path if path in tables else None for name, path in named.items()} | {
         "manifest": str(OUT / "manifest.tsv"),
+        "manifest_report": str(OUT / "manifest_report.tsv") if ROWS else None,
         "sessions": {subject: [row.session for row in rows_of(subject)] for subject in SUBJECTS},
         "checks": session_file("", "desc-check_images.json"),
         "registration": session_file("ct", "desc-registration_qc.json"),

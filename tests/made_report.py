@@ -9,6 +9,7 @@ from PIL import Image as Pillow
 from angiolith.cohort.attrition import COLUMNS as ATTRITION_COLUMNS
 from angiolith.core.config import Analysis, Config
 from angiolith.core.images import Image
+from angiolith.core.manifest_table import FileNote, report_text
 from angiolith.core.tables import write_json, write_tsv
 from angiolith.report.sessions import LESION_MEASURES
 from angiolith.report.volumes import grey_nifti, label_nifti, layer, write_volume
@@ -156,11 +157,18 @@ def write_run(folder, subjects=("001", "002", "003"), pictures=True):
         for row in rows.to_dict("records"):
             show_session(folder / "report", f"sub-{row['subject']}_ses-{row['session']}", row)
     pairs = {subject: ["01", "02"] for subject in subjects[:-1]}
+    notes = [
+        FileNote("sub-001/ses-01/anat/x_flair.nii.gz", "001", "01", reason="did you mean <b>_FLAIR</b>?"),
+        FileNote("sub-001/ses-01/anat/x_run-2_T1w.nii.gz", "001", "01", "T1w", "taken", "the last run"),
+        FileNote("sub-001/ses-01/ct/plain_ct.nii.gz", "001", "01", "ct", "taken"),
+    ]
+    (folder / "manifest_report.tsv").write_text(report_text(notes))
     if pictures:
         for subject in pairs:
             write_picture(folder / f"report/pictures/sub-{subject}_desc-change_qc.png", 90)
     parts = ("data", "table1_printed", "associations", "correlations")
     return {name: folder / f"{name}.tsv" for name in ("manifest", "patients", "lesions", "change", "attrition")} | {
+        "manifest_report": folder / "manifest_report.tsv",
         "agreement": None,
         "agreement_plots": None,
         "review": None,

@@ -36,6 +36,7 @@ NOT_BIDS = {
     "logs": "logs and records of jobs",
     "report": "the report",
     "manifest.tsv": "the images, by subject-session",
+    "manifest_report.tsv": "what became of every file of the images' folder",
     "sub-*/**/figures": "pictures for quality checks",
     "sub-*/**/ct": "CT is not a BIDS modality",
     "sub-*/**/vwi": "vessel-wall MRI is not a BIDS datatype",

@@ -205,7 +205,7 @@ def _ct_findings(image: Image, sidecar: Mapping[str, Any]) -> list[str]:
         found.append(f"review: sharp kernel ({kernel}): noise and bright edges; give a reconstruction with a soft one")
     unknown = {"tube voltage (KVP)": kvp, "contrast agent (ContrastBolusAgent)": agent, "kernel": kernel}
     if lacking := [name for name, value in unknown.items() if value is None]:
-        found.append(f"its JSON does not say: {', '.join(lacking)}; 130 HU is defined at 120 kVp without contrast")
+        found.append(f"its JSON does not say: {', '.join(lacking)} (130 HU is defined at 120 kVp without contrast)")
     if tilt is not None and abs(tilt) > 0.5:
         found.append(f"gantry tilt {tilt:g} deg in the DICOM header")
     step_mm = float(image.voxel_mm[2])

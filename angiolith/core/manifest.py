@@ -54,6 +54,7 @@ from angiolith.core.manifest_checks import (
 from angiolith.core.manifest_table import (
     LEFT_OUT,
     MISSING,
+    NAMED,
     NOTE,
     TAKEN,
     FileNote,
@@ -90,7 +91,6 @@ __all__ = [
 ]
 
 Columns = dict[str, list[str]]  # column -> paths below the BIDS folder that claim it
-NAMED = "named in the manifest"
 VISIT = "visit_number"
 SHOWN = 3  # files that a refusal names
 

@@ -27,6 +27,7 @@ from angiolith.core.tables import atomic_path
 
 MISSING = "n/a"
 TAKEN, LEFT_OUT, NOTE = "taken", "left out", "note"
+NAMED = "named in the manifest"
 
 
 class FileNote(NamedTuple):
@@ -103,6 +104,11 @@ def report_text(files: Iterable[FileNote]) -> str:
     return "".join(
         [tsv_line(FileNote._fields), *(tsv_line(" ".join(str(cell).split()) for cell in note) for note in files)]
     )
+
+
+def is_told(note: FileNote) -> bool:
+    """Whether a person should know of it: left out, a note, or chosen among several."""
+    return note.status != TAKEN or note.reason not in (MISSING, NAMED)
 
 
 def read_report(path: str | Path) -> list[FileNote]:

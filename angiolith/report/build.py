@@ -17,6 +17,7 @@ from angiolith.cohort.review import CHANGE, FAIL, KEYS, picture_keys, read_revie
 from angiolith.core.cells import row_addresses
 from angiolith.core.config import Config, plain
 from angiolith.core.inputs import Inputs
+from angiolith.core.manifest_table import is_told, read_report
 from angiolith.core.tables import FAILED, REVIEW, atomic_path, copy_file, read_json, read_tsv, was_made
 from angiolith.report.analyses import (
     AnalysisView,
@@ -46,6 +47,7 @@ Verdicts = dict[tuple[str, str, str], dict[str, Any]]
 """The reader's verdicts by (subject, session, picture)."""
 
 VIEWER_FIRST = ("ct", "FLAIR", "T1w", "vwi", "vwi_ce", "swi", "T2starw", "T2w")
+FILES_MAX = 500  # rows of the manifest's report that the page of errors shows
 PICTURE_KINDS = {".png": "png", ".svg": "svg+xml"}
 
 
@@ -171,7 +173,10 @@ def cohort_pages(pages: Pages, found: Cohort, files: Inputs, written: Written) -
     }
     if written.errors and written.review:
         missing = missing_stages(found.sessions)
-        made[written.errors] = pages.render("errors", problems=wrong, unused=found.unused, missing=missing)
+        told = [note for note in read_report(files["manifest_report"]) if is_told(note)]
+        made[written.errors] = pages.render(
+            "errors", problems=wrong, unused=found.unused, missing=missing, files=told[:FILES_MAX], n_files=len(told)
+        )
         made[written.review] = pages.render("review", review=review_items(found.subjects))
     return made
 

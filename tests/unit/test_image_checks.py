@@ -38,11 +38,11 @@ def test_what_no_sidecar_says_is_unknown_and_said():
     found = check(ct())
     assert found["status"] == "ok"
     assert found["reason"] == (
-        "its JSON does not say: tube voltage (KVP), contrast agent (ContrastBolusAgent), kernel; "
-        "130 HU is defined at 120 kVp without contrast"
+        "its JSON does not say: tube voltage (KVP), contrast agent (ContrastBolusAgent), kernel "
+        "(130 HU is defined at 120 kVp without contrast)"
     )
     assert [found[name] for name in ("kvp", "contrast_agent", "convolution_kernel", "sharp_kernel")] == [None] * 4
-    assert "does not say: tube voltage (KVP);" in check(ct(), **STATED | {"KVP": 0})["reason"]
+    assert "does not say: tube voltage (KVP) (" in check(ct(), **STATED | {"KVP": 0})["reason"]
     assert "does not say: contrast agent" in check(ct(), KVP="120", ConvolutionKernel="H31s")["reason"]
 
 

@@ -196,6 +196,22 @@ def test_errors_name_the_tables_that_could_not_be_used(files, tmp_path):
     assert "could not be used: 1" in " ".join(parsed(home / "index.html").text)
 
 
+def test_errors_list_the_files_that_were_not_used_or_chosen(files, tmp_path):
+    page = parsed(made_report.build(files, tmp_path).parent / "errors.html")
+    text = " ".join(page.text)
+    assert "sub-001/ses-01/anat/x_flair.nii.gz" in text
+    assert "did you mean <b>_FLAIR</b>?" in text  # as text, not as HTML
+    assert "the last run" in text
+    assert "plain_ct" not in text
+
+
+def test_a_json_that_does_not_say_gets_its_own_advice_and_not_that_of_a_bright_lumen():
+    reason = (
+        "ct: its JSON does not say: contrast agent (ContrastBolusAgent) (130 HU is defined at 120 kVp without contrast)"
+    )
+    assert advice(Stage("images", "review", reason), TEXTS["errors"]).startswith("Add what you know of the scan")
+
+
 def test_errors_say_what_to_do(files, tmp_path):
     text = " ".join(parsed(made_report.build(files, tmp_path).parent / "errors.html").text)
     assert "cannot be read as NIfTI" in text
