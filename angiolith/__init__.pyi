@@ -1,0 +1,14 @@
+from angiolith.api import Brain as Brain
+from angiolith.api import Calcification as Calcification
+from angiolith.api import Image as Image
+from angiolith.api import Registration as Registration
+from angiolith.api import WmhSegmentation as WmhSegmentation
+from angiolith.api import carry as carry
+from angiolith.api import find_brain as find_brain
+from angiolith.api import measure_plaque as measure_plaque
+from angiolith.api import measure_wmh as measure_wmh
+from angiolith.api import read_ct as read_ct
+from angiolith.api import read_image as read_image
+from angiolith.api import register_ct_to_mri as register_ct_to_mri
+from angiolith.api import segment_calcification as segment_calcification
+from angiolith.api import segment_wmh as segment_wmh
