@@ -9,6 +9,7 @@ import pandas as pd
 from angiolith.cohort.attrition import attrition_table, exclusions, not_made
 from angiolith.cohort.dataset import check_groups, group_column, read_dataset, used_columns
 from angiolith.cohort.external import MissingColumnError, StudyTableError
+from angiolith.cohort.outcome import check_outcome
 from angiolith.cohort.plausibility import implausible
 from angiolith.cohort.review import left_out
 from angiolith.cohort.variables import levels_of
@@ -43,13 +44,15 @@ def unit_of(analysis: Analysis) -> str:
 
 
 def account_of(table: pd.DataFrame, analysis: Analysis, path: str, session_order: Sequence[str]) -> pd.DataFrame:
-    """Step and reason of every row that is left out; raises StudyTableError for a group that nobody knows."""
+    """Step and reason of every row that is left out; StudyTableError for an unknown group or outcome."""
     known = [column for column in dict.fromkeys([group_column(analysis), analysis.outcome]) if column]
     columns = used_columns(analysis)
     criteria = [criterion.column for criterion in analysis.include]
     reviewed = left_out(table, [*columns.numbers, *columns.categories, *criteria])
     account = exclusions(table, analysis.include, known, analysis.visit, reviewed, session_order)
-    check_groups(table[account["step"].isna()], analysis, path)
+    stays = table[account["step"].isna()]
+    check_groups(stays, analysis, path)
+    check_outcome(stays, analysis, path)
     return account
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,7 @@ from angiolith.cohort import diagnostics
 from angiolith.cohort.dataset import expand_models
 from angiolith.cohort.external import category_text
 from angiolith.cohort.imputation import imputable, imputed_tables, pool
+from angiolith.cohort.outcome import event_of
 from angiolith.cohort.regression import FITS, NUMBERS, Fit, fit_clustered, rows_left_out
 from angiolith.cohort.variables import formula_columns, model_columns
 from angiolith.core.settings.analyses import Analysis
@@ -28,6 +29,7 @@ COLUMNS = [
     "data",
     "n",
     "events",
+    "event",
     "estimate",
     "odds_ratio",
     "ci_low",
@@ -52,7 +54,7 @@ class Plan:
     """
 
     outcome: str
-    event: str | float = 1
+    event: str | float | None = None
     predictors: Sequence[str] = ()
     models: Mapping[str, Sequence[str]] = field(default_factory=dict)
     formulas: Mapping[str, str] = field(default_factory=dict)
@@ -74,13 +76,17 @@ def plan_of(analysis: Analysis) -> Plan:
 
 @dataclass(frozen=True)
 class _Model:
-    """One model to fit: its name, the predictor whose terms are given (a formula gives all), covariates, columns."""
+    """One model to fit: its name, the predictor whose terms are given (a formula gives all), covariates, columns.
+
+    note: what has to be known of the columns; why there are none, where a variable cannot be used.
+    """
 
     name: str
     predictor: str
     covariates: Sequence[str]
     design: pd.DataFrame
     terms: pd.Index
+    note: str = ""
 
 
 def associations(table: pd.DataFrame, plan: Plan) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -91,11 +97,14 @@ def associations(table: pd.DataFrame, plan: Plan) -> tuple[pd.DataFrame, pd.Data
     the same model follows on multiply imputed covariates (`data`). estimate, and for a linear model the intervals too,
     are on the scale of the model; odds_ratio = exp(estimate) and its intervals belong to a logistic model. Of a model
     with covariates only the predictor's own terms are given, since the covariates' coefficients answer no question that
-    the model was made for. Raises ValueError if the event is no value of the outcome, or for a formula that cannot be
-    used.
+    the model was made for. A model that cannot be fitted (a predictor with one level, no event, a reference that no
+    row has) is a row without numbers whose note says why. Raises OutcomeError for an outcome that is not yes or
+    no, or whose event is not known.
     """
     known = table[table[plan.outcome].notna()]
-    response = _response(known[plan.outcome], plan.event, plan.regression)
+    event = event_of(known[plan.outcome], plan.event) if plan.regression == "logistic" else None
+    response = _response(known[plan.outcome], event)
+    plan = replace(plan, event=event)
     clusters = _clusters(known, plan)
     rows: list[dict[str, object]] = []
     checks: list[dict[str, object]] = []
@@ -104,7 +113,7 @@ def associations(table: pd.DataFrame, plan: Plan) -> tuple[pd.DataFrame, pd.Data
         complete = model.design.notna().all(axis=1)
         fit = _fit(response[complete], model.design[complete], clusters, model.terms, plan)
         note = rows_left_out(int((~complete).sum()))
-        rows += _rows(model, plan, fit, COMPLETE, join_reasons(fit.note, note))
+        rows += _rows(model, plan, fit, COMPLETE, join_reasons(model.note, fit.note, note))
         checks.append(
             {"model": model.name, "predictor": model.predictor}
             | diagnostics.diagnose(
@@ -122,15 +131,9 @@ def associations(table: pd.DataFrame, plan: Plan) -> tuple[pd.DataFrame, pd.Data
     return pd.DataFrame(rows, columns=COLUMNS), pd.DataFrame(checks, columns=diagnostics.COLUMNS)
 
 
-def _response(values: pd.Series, event: str | float, regression: str) -> pd.Series:
-    if regression != "logistic":
-        return values.astype(float)
-    text = values.map(category_text)
-    if len(text) and category_text(event) not in set(text):
-        raise ValueError(
-            f"event: {values.name} has no value {category_text(event)!r}, only {', '.join(sorted(set(text)))}"
-        )
-    return (text == category_text(event)).astype(float)
+def _response(values: pd.Series, event: str | None) -> pd.Series:
+    """1 for the event and 0 for the other value; a number as it is (no event)."""
+    return values.astype(float) if event is None else (values.map(category_text) == event).astype(float)
 
 
 def _clusters(known: pd.DataFrame, plan: Plan) -> pd.Series | None:
@@ -146,22 +149,49 @@ def _expanded(plan: Plan) -> dict[str, list[str]]:
 def _models(known: pd.DataFrame, plan: Plan) -> list[_Model]:
     wanted: dict[str, list[str]] = {UNIVARIABLE: []} | _expanded(plan)
     used = dict.fromkeys([*plan.predictors, *(name for covariates in wanted.values() for name in covariates)])
-    designs = {name: model_columns(known, name, plan.references, plan.per) for name in used}
+    designs = {name: _columns(known, name, plan) for name in used}
     models = []
     for name, covariates in wanted.items():
         for predictor in plan.predictors:
             others = [other for other in covariates if other != predictor]
-            design = pd.concat([designs[part] for part in (predictor, *others)], axis=1)
-            models.append(_Model(name, predictor, others, design, designs[predictor].columns))
+            parts = {part: designs[part] for part in (predictor, *others)}
+            problem = join_reasons(*(part for part in parts.values() if isinstance(part, str)))
+            if problem:
+                models.append(_Model(name, predictor, others, known[[]], pd.Index([]), problem))
+                continue
+            columns = {part: made for part, made in parts.items() if isinstance(made, pd.DataFrame)}
+            alike = [other for other in others if not columns[other].shape[1]]
+            note = f"not adjusted for {', '.join(alike)}, which has one level only" if alike and len(known) else ""
+            adjusting = [other for other in others if other not in alike]
+            models.append(
+                _Model(
+                    name, predictor, adjusting, pd.concat(columns.values(), axis=1), columns[predictor].columns, note
+                )
+            )
     for name, formula in plan.formulas.items():
-        design = formula_columns(known, formula, plan.references)
-        models.append(_Model(name, formula, [], design, design.columns))
+        try:
+            design = formula_columns(known, formula, plan.references)
+        except ValueError as error:
+            models.append(_Model(name, formula, [], known[[]], pd.Index([]), str(error)))
+        else:
+            models.append(_Model(name, formula, [], design, design.columns))
     return models
+
+
+def _columns(known: pd.DataFrame, name: str, plan: Plan) -> pd.DataFrame | str:
+    """The columns of a variable in a model, or why it has none."""
+    try:
+        return model_columns(known, name, plan.references, plan.per)
+    except ValueError as error:
+        return str(error)
 
 
 def _fit(response: pd.Series, design: pd.DataFrame, clusters: pd.Series | None, terms: pd.Index, plan: Plan) -> Fit:
     outcome = response.to_numpy(float)
     wanted = [term for term in terms if term in design.columns]
+    if not design.shape[1]:
+        events = int(outcome.sum()) if plan.regression == "logistic" else np.nan
+        return Fit(pd.DataFrame(columns=NUMBERS), len(outcome), events, "")
     together = None if clusters is None else clusters[design.index]
     if together is None or not together.duplicated().any():
         return FITS[plan.regression](outcome, design, wanted)
@@ -172,7 +202,7 @@ def _rows(model: _Model, plan: Plan, fit: Fit, data: str, note: str) -> list[dic
     terms = model.terms
     if terms.empty:
         terms = pd.Index([model.predictor])
-        note = join_reasons(f"{model.predictor} has one level only", note)
+        note = note if model.note else join_reasons(f"{model.predictor} has one level only", note)
     logistic = plan.regression == "logistic"
     rows = []
     for term in terms:
@@ -187,6 +217,7 @@ def _rows(model: _Model, plan: Plan, fit: Fit, data: str, note: str) -> list[dic
                 "data": data,
                 "n": fit.n,
                 "events": fit.events,
+                "event": plan.event,
                 "estimate": found["estimate"],
                 "odds_ratio": np.exp(found["estimate"]) if logistic else np.nan,
                 **({name: np.exp(limit) for name, limit in limits.items()} if logistic else limits),

@@ -5,7 +5,7 @@ Categorical columns are text, all others that the analysis uses are float64; the
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,13 +14,16 @@ import pandas as pd
 
 from angiolith.cohort.external import (
     StudyTableError,
+    category_text,
     check_columns,
     check_keys,
+    raise_problems,
     read_study_table,
     to_categories,
     to_dates,
     to_numbers,
 )
+from angiolith.cohort.missing_codes import is_code, suspected_codes
 from angiolith.cohort.plausibility import UnitError, conversion
 from angiolith.cohort.variables import formula_variables
 from angiolith.core.names import nearest
@@ -104,6 +107,7 @@ def read_dataset(path: str | Path, analysis: Analysis, renamed: bool = False) ->
     used = used_columns(analysis)
     criteria = analysis.include
     check_columns(table, ["subject", *used.numbers, *used.categories, *used.dates], path)
+    check_columns(table, [] if renamed else analysis.missing_codes, path)
     check_columns(table, [c.column for c in criteria] + [c.reason_column for c in criteria if c.reason_column], path)
     keys = key_columns(table, analysis)
     required = [key for key in keys if key != "lesion"]  # a session without any lesion is a row without a label
@@ -124,6 +128,11 @@ def read_dataset(path: str | Path, analysis: Analysis, renamed: bool = False) ->
     for name in used.dates:
         with _noted(problems):
             table[name] = to_dates(table[name], path)
+    if not renamed:
+        criteria_columns = [criterion.column for criterion in criteria]
+        for name in dict.fromkeys([*used.numbers, *used.categories, *criteria_columns, *analysis.missing_codes]):
+            with _noted(problems):
+                table[name] = _without_codes(table[name], analysis.missing_codes.get(name), path)
     for name, unit in ({} if renamed or problems else analysis.units).items():
         table[name] = table[name] * conversion(name, unit)
     if not problems and analysis.changes:
@@ -149,6 +158,18 @@ def _read_given(path: str | Path, analysis: Analysis) -> pd.DataFrame:
         except UnitError as error:
             raise StudyTableError(f"{path}, column {name}: {error}") from None
     return table
+
+
+def _without_codes(values: pd.Series, codes: Sequence[str | float] | None, path: str | Path) -> pd.Series:
+    """The column with its codes for missing as missing; raises StudyTableError for codes that are not declared."""
+    if codes is not None:
+        return values.mask(is_code(values, codes))
+    raise_problems(
+        f"{path}, row {row}, {values.name}: {category_text(value)} looks like a code for missing; write n/a, or list "
+        f"it under missing_codes (an empty list where it is a true value)"
+        for row, value in suspected_codes(values, str(values.name)).items()
+    )
+    return values
 
 
 @contextmanager

@@ -51,7 +51,7 @@ def diagnose(
     """
     n, k = design.shape
     rarer = min(outcome.sum(), n - outcome.sum()) if logistic else n
-    row: dict[str, object] = {"n": n, "events": fit.events, "terms": k, "events_per_term": rarer / k}
+    row: dict[str, object] = {"n": n, "events": fit.events, "terms": k, "events_per_term": rarer / k if k else np.nan}
     row |= {"method": fit.method, "note": fit.note}
     if not fit.exists:
         return row

@@ -70,8 +70,8 @@ def read_study_table(
         for name in header
         if path.suffix.lower() == ".tsv" and is_quoted(name)
     ]
-    _raise(f"{path}, row 1: {problem}" for problem in [*unnamed, *doubled, *quoted[:1]])
-    _raise(uneven_rows(path, cells, len(header)))
+    raise_problems(f"{path}, row 1: {problem}" for problem in [*unnamed, *doubled, *quoted[:1]])
+    raise_problems(uneven_rows(path, cells, len(header)))
     rows, numbers = [], []
     for number, row in enumerate(cells[1:], start=2):
         values = [cell.strip() for cell in row[: len(header)]]
@@ -98,7 +98,7 @@ def widened(
     """
     check_columns(table, [keys[0], *names, *values], path)
     keys = [key for key in keys if key in table.columns and key not in names]
-    _raise(
+    raise_problems(
         f"{path}, row {row}, {name}: is missing"
         for name in [keys[0], *names]
         for row in table.index[table[name].isna()]
@@ -117,7 +117,7 @@ def widened(
             f"first row; list the column under long: values if it changes"
             for row in table.index[differs]
         ]
-    _raise(problems)
+    raise_problems(problems)
     parts = [first[[*keys, *others]]]
     for value in values:
         wide = table.assign(label=label, group=group).pivot(index="group", columns="label", values=value)
@@ -150,7 +150,7 @@ def _read_excel(path: Path, sheet: str | None) -> list[list[str]]:
     cells = _excel_cells(path, sheet, computed=True)
     if any(cell is None for row in cells for cell in row):
         formulas = _excel_cells(path, sheet, computed=False)
-        _raise(
+        raise_problems(
             f"{path}, row {number}, column {at}: holds a formula without its value; "
             "open and save the file in the spreadsheet program, or paste the value"
             for number, (values, typed) in enumerate(zip(cells, formulas, strict=False), 1)
@@ -202,7 +202,7 @@ def check_columns(table: pd.DataFrame, needed: Iterable[str], path: str | Path) 
     whole = len(table.columns) == 1 and re.search("[,;]", str(table.columns[0]))
     hints = {name: "save the table tab-separated" if whole else nearest(name, table.columns) for name in needed}
     lacking = (f"{path}: no column {name!r}; {hint}" for name, hint in hints.items() if name not in table.columns)
-    _raise(lacking, MissingColumnError)
+    raise_problems(lacking, MissingColumnError)
 
 
 def check_keys(table: pd.DataFrame, keys: Sequence[str], path: str | Path) -> None:
@@ -212,7 +212,7 @@ def check_keys(table: pd.DataFrame, keys: Sequence[str], path: str | Path) -> No
     for row in table.index[table.duplicated(list(keys))]:
         labels = " ".join(f"{key} {table.at[row, key]}" for key in keys)
         problems.append(f"{path}, row {row}, {keys[0]}: {labels} stands in row {first[row]} already; delete one")
-    _raise(problems)
+    raise_problems(problems)
 
 
 def to_numbers(values: pd.Series, path: str | Path) -> pd.Series:
@@ -232,7 +232,7 @@ def to_numbers(values: pd.Series, path: str | Path) -> pd.Series:
             for row, text in values[~wrong & values.notna()].items()
             if AMBIGUOUS_POINT.fullmatch(str(text))
         ]
-    _raise(problems)
+    raise_problems(problems)
     return numbers
 
 
@@ -257,11 +257,11 @@ def to_dates(values: pd.Series, path: str | Path) -> pd.Series:
             days[row] = pd.Timestamp(iso_date(str(text))[:10])
         except DateError:
             problems.append(f"{path}, row {row}, {values.name}: {text!r} is not a date{date_remedy(str(text))}")
-    _raise(problems)
+    raise_problems(problems)
     return days
 
 
-def _raise(problems: Iterable[str], kind: type[StudyTableError] = StudyTableError) -> None:
+def raise_problems(problems: Iterable[str], kind: type[StudyTableError] = StudyTableError) -> None:
     """Raise a StudyTableError (of this kind) with the problems, one line each, if there are any."""
     found = list(problems)
     if found:

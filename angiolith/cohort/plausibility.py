@@ -51,12 +51,18 @@ QUANTITIES = (
     Quantity(("calcification_volume", "plaque_volume"), {"mm3": 1.0, "cm3": 0.001}, (0, 20000), (0, 5000)),
     Quantity(("systolic", "systolic_pressure", "sbp"), {"mmhg": 1.0, "kpa": 0.133322}, (50, 300), (90, 200)),
 )
+BIDS_UNITS = {"age": "years"}  # of participants.tsv, by the BIDS specification
 BY_GLUCOSE = 18.0  # its factor from mmol/l to mg/dl, applied to lipids by mistake
 
 
 def quantity_of(column: str) -> tuple[Quantity, str] | None:
-    """The quantity that a column's name says, and its unit; None for a column that says neither."""
+    """The quantity that a column's name says, and its unit; None for a column that says neither.
+
+    A name without a unit is enough where BIDS gives it one (`age`: years), or where there is one only (`bmi`).
+    """
     for quantity in QUANTITIES:
+        if column.lower() in quantity.names and (column.lower() in BIDS_UNITS or len(quantity.factors) == 1):
+            return quantity, BIDS_UNITS.get(column.lower(), next(iter(quantity.factors)))
         for unit in quantity.factors:
             stem = column.lower().removesuffix(f"_{unit}")
             if stem != column.lower() and any(stem == name or stem.startswith(f"{name}_") for name in quantity.names):

@@ -83,10 +83,18 @@ def _two_arms(effect: float, sd: float, n: int, settings: PowerSettings) -> dict
     if effect == 0 or effect / sd < 1e-3:
         return {"effect": effect, "sd": sd, "note": "the mean change is too near to zero"}
     level, power = settings.alpha, settings.power
-    per_arm = _raised(size_per_arm(effect, sd, level, power), settings)
+    exact = size_per_arm(effect, sd, level, power)
+    if not np.isfinite(exact):
+        return {
+            "effect": effect,
+            "sd": sd,
+            "note": "the effect is so large beside its SD that no size can be solved for",
+        }
+    per_arm = _raised(exact, settings)
     wide = sd * np.sqrt((n - 1) / stats.chi2.ppf(0.2, n - 1))
-    careful = _raised(size_per_arm(effect, wide, level, power), settings)
-    note = f"{careful} per arm if the SD is {wide:.3g}, the upper end of its 80 % interval"
+    careful = size_per_arm(effect, wide, level, power)
+    upper = f"{_raised(careful, settings)} per arm" if np.isfinite(careful) else "no size can be solved for"
+    note = f"{upper} if the SD is {wide:.3g}, the upper end of its 80 % interval"
     return {"effect": effect, "sd": sd, "n_per_group": per_arm, "n_total": 2 * per_arm, "note": note}
 
 

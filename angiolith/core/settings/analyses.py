@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import model_validator
+from pydantic import field_validator, model_validator
 
 from angiolith.core.settings.section import Section
 
@@ -92,6 +92,8 @@ class Analysis(Section):
     """For a file with one row per subject and measure (or visit): how its rows become columns. Names are the file's."""
     units: dict[str, str] = {}
     """Column: the unit of its values in the file, where it is not the one that its name ends in; they are converted."""
+    missing_codes: dict[str, list[str | float]] = {}
+    """Column: its values that stand for missing (-999, 9, ...); an empty list where one that looks so is true."""
     visit: Literal["first", "all"] = "first"
     """Whether only the first visit of a subject counts, or all of them (rows are then not independent)."""
     include: list[Criterion] = []
@@ -110,8 +112,8 @@ class Analysis(Section):
     """Test of counts across groups. auto: chi-square without continuity correction unless cells are sparse."""
     outcome: str | None = None
     """Column of the outcome of the regression models."""
-    event: str | float = "1"
-    """Value of the outcome that counts as the event."""
+    event: str | float | None = None
+    """Value of the outcome that counts as the event; needed where the outcome's two values are not 0 and 1."""
     regression: Literal["logistic", "linear"] = "logistic"
     """Model of the outcome: logistic for a yes/no outcome, linear for a number."""
     predictors: list[str] = []
@@ -159,6 +161,13 @@ class Analysis(Section):
     power: PowerSettings = PowerSettings()
     agreement: dict[str, list[str]] = {}
     """Measure: the columns of its raters, two or more, that are compared."""
+
+    @field_validator("event", mode="before")
+    @classmethod
+    def no_boolean(cls, value: object) -> object:
+        if isinstance(value, bool):
+            raise ValueError("YAML reads this as true or false; write the outcome's value in quotation marks")
+        return value
 
     @model_validator(mode="after")
     def complete(self) -> Analysis:
