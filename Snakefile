@@ -7,7 +7,6 @@ configfile: f"{workflow.basedir}/config/config.yaml"
 
 
 include: "rules/common.smk"
-include: "rules/inputs.smk"
 include: "rules/ingest.smk"
 include: "rules/registration.smk"
 include: "rules/calcification.smk"
@@ -23,7 +22,7 @@ include: "rules/seals.smk"
 rule all:
     default_target: True
     input:
-        deliverables(),
-        open_results,
-        audit_file("inventory.tsv"),
-        str(OUT / "ro-crate-metadata.json"),
+        deliverables(STUDY),
+        lambda wildcards: results_that_must_stay(STUDY, sealed()),
+        audit_file(STUDY, "inventory.tsv"),
+        STUDY.file("ro-crate-metadata.json"),

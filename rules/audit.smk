@@ -1,11 +1,9 @@
 rule seal_subject:
     input:
-        unpack(subject_measures),
-        results=subject_results,
-        images=subject_images,
+        unpack(of_subject(sealed_inputs)),
     output:
-        measures=subject_measures_file("{subject}"),
-        seal=subject_seal("{subject}"),
+        measures=measures_file(STUDY, "{subject}"),
+        seal=seal_file(STUDY, "{subject}"),
     log:
         log("seal_subject", "subject"),
     benchmark:
@@ -17,7 +15,7 @@ rule seal_subject:
         mem_mb=500,
         runtime=5,
     params:
-        jobs=subject_logs,
+        jobs=of_subject(subject_logs),
         code=code("seal_subject"),
     message:
         "seal sub-{wildcards.subject}"
@@ -27,9 +25,9 @@ rule seal_subject:
 
 rule write_inventory:
     input:
-        deliverables(),
+        deliverables(STUDY),
     output:
-        inventory=audit_file("inventory.tsv"),
+        inventory=audit_file(STUDY, "inventory.tsv"),
     log:
         log("write_inventory", ""),
     benchmark:
@@ -41,10 +39,10 @@ rule write_inventory:
         mem_mb=1000,
         runtime=60,
     params:
-        settings=plain(CONFIG),
-        configs=[name_in(OUT, path) for path in (ROOT / "config/config.yaml", *workflow.overwrite_configfiles)],
+        settings=plain(STUDY.config),
+        configs=[name_in(STUDY.out, path) for path in (ROOT / "config/config.yaml", *workflow.overwrite_configfiles)],
         overrides=dict(workflow.config_settings.config or {}),
-        workdir=name_in(OUT, "."),
+        workdir=name_in(STUDY.out, "."),
         code=code("write_inventory"),
     message:
         "write the inventory"
@@ -54,16 +52,16 @@ rule write_inventory:
 
 rule write_ro_crate:
     input:
-        inventory=audit_file("inventory.tsv"),
+        inventory=audit_file(STUDY, "inventory.tsv"),
         workflow=os.path.relpath(ROOT / "Snakefile"),
-        methods=methods_text(),
+        methods=PLAN.methods_text(),
     output:
-        crate=str(OUT / "ro-crate-metadata.json"),
-        workflow=audit_file("Snakefile"),
-        description=str(OUT / "dataset_description.json"),
-        bidsignore=str(OUT / ".bidsignore"),
-        sidecars=spatial_sidecars(),
-        methods=[audit_file("methods.md")] if methods_text() else [],
+        crate=STUDY.file("ro-crate-metadata.json"),
+        workflow=audit_file(STUDY, "Snakefile"),
+        description=STUDY.file("dataset_description.json"),
+        bidsignore=STUDY.file(".bidsignore"),
+        sidecars=spatial_sidecars(STUDY),
+        methods=[audit_file(STUDY, "methods.md")] if PLAN.methods_text() else [],
     log:
         log("write_ro_crate", ""),
     benchmark:
@@ -75,8 +73,8 @@ rule write_ro_crate:
         mem_mb=1000,
         runtime=10,
     params:
-        title=CONFIG.report.title,
-        version=project_version(),
+        title=STUDY.config.report.title,
+        version=PLAN.version(),
         code=code("write_ro_crate"),
     message:
         "write the RO-Crate"

@@ -1,22 +1,8 @@
 rule map_arteries:
     input:
-        ct=image("ct"),
-        checks=checks(),
-        registration=session_file("ct", "desc-registration_qc.json"),
-        mri=lambda wildcards: image(row_of(wildcards).reference)(wildcards) if has_mri(row_of(wildcards)) else [],
-        ct_to_reference=to_reference("ct"),
-        reference_to_template=between_template_and_reference("reference", "MNI152"),
-        atlas=atlas_table(),
-        mask=image("arteries"),
-        mask_lookup=mask_lookup,
-        mask_to_reference=mask_to_reference,
-        angio=image("angio"),
-        angio_to_reference=to_reference("angio"),
+        unpack(inputs_of("map_arteries")),
     output:
-        labels=session_file("ct", "space-ct_desc-arteries_dseg.nii.gz"),
-        lookup=session_file("ct", "space-ct_desc-arteries_dseg.tsv"),
-        centrelines=session_file("ct", "space-ct_desc-centrelines.tsv"),
-        facts=session_file("ct", "desc-arteries.json"),
+        **outputs_of("map_arteries"),
     log:
         log("map_arteries"),
     benchmark:
@@ -29,7 +15,7 @@ rule map_arteries:
         runtime=10,
     params:
         settings=settings("arteries.map", "arteries.region", "calcification.threshold"),
-        mask_space=lambda wildcards: mask_space(row_of(wildcards)),
+        mask_space=of_session(mask_space),
         code=code("map_arteries"),
     message:
         "map arteries: sub-{wildcards.subject} ses-{wildcards.session}"
@@ -39,14 +25,9 @@ rule map_arteries:
 
 rule segment_calcification:
     input:
-        ct=image("ct"),
-        checks=checks(),
-        arteries=session_file("ct", "space-ct_desc-arteries_dseg.nii.gz"),
-        centrelines=session_file("ct", "space-ct_desc-centrelines.tsv"),
-        arteries_facts=session_file("ct", "desc-arteries.json"),
+        unpack(inputs_of("segment_calcification")),
     output:
-        lesions=session_file("ct", "space-ct_desc-calcification_dseg.nii.gz"),
-        facts=session_file("ct", "desc-calcification.json"),
+        **outputs_of("segment_calcification"),
     log:
         log("segment_calcification"),
     benchmark:
@@ -68,16 +49,9 @@ rule segment_calcification:
 
 rule measure_calcification:
     input:
-        ct=image("ct"),
-        region=session_file("ct", "space-ct_desc-arteries_dseg.nii.gz"),
-        lookup=session_file("ct", "space-ct_desc-arteries_dseg.tsv"),
-        centrelines=session_file("ct", "space-ct_desc-centrelines.tsv"),
-        lesions=session_file("ct", "space-ct_desc-calcification_dseg.nii.gz"),
-        facts=session_file("ct", "desc-calcification.json"),
+        unpack(inputs_of("measure_calcification")),
     output:
-        lesions=session_file("ct", "desc-calcification_lesions.tsv"),
-        arteries=session_file("ct", "desc-calcification_arteries.tsv"),
-        patient=session_file("ct", "desc-calcification_patient.tsv"),
+        **outputs_of("measure_calcification"),
     log:
         log("measure_calcification"),
     benchmark:

@@ -1,16 +1,16 @@
 rule collect_metrics:
     input:
-        manifest=str(OUT / "manifest.tsv"),
-        participants=clinical_table("participants.tsv"),
-        phenotype=rating_tables(),
-        measures=of_subjects(subject_measures_file),
-        review=review_table(),
+        manifest=STUDY.file("manifest.tsv"),
+        participants=participants(STUDY),
+        phenotype=rating_tables(STUDY),
+        measures=[measures_file(STUDY, subject) for subject in STUDY.subjects],
+        review=review_table(STUDY),
     output:
-        patients=cohort_file("patients.tsv"),
-        lesions=cohort_file("lesions.tsv"),
-        change=cohort_file("change.tsv"),
-        ratings=cohort_file("ratings.tsv"),
-        clinical=cohort_file("clinical_tables.tsv"),
+        patients=cohort_file(STUDY, "patients.tsv"),
+        lesions=cohort_file(STUDY, "lesions.tsv"),
+        change=cohort_file(STUDY, "change.tsv"),
+        ratings=cohort_file(STUDY, "ratings.tsv"),
+        clinical=cohort_file(STUDY, "clinical_tables.tsv"),
     log:
         log("collect_metrics", ""),
     benchmark:
@@ -23,7 +23,7 @@ rule collect_metrics:
         runtime=15,
     params:
         settings=settings("subjects", "vessel_wall.culprit"),
-        pairs={subject: list(visits) for subject, visits in PAIRS.items()},
+        pairs=PLAN.pairs,
         code=code("collect_metrics"),
     message:
         "collect metrics of the cohort"
@@ -33,13 +33,13 @@ rule collect_metrics:
 
 rule build_attrition:
     input:
-        tables=[analysis_table(analysis) for analysis in ANALYSES.values()],
-        clinical=cohort_file("clinical_tables.tsv") if ROWS else [],
+        tables=[files["table"] for files in analysis_files(STUDY).values()],
+        clinical=collected(STUDY, "clinical_tables"),
     output:
-        attrition=cohort_file("attrition.tsv"),
-        doubts=cohort_file("doubtful_values.tsv"),
-        flow=[cohort_file(f"{name}_flow.svg") for name in ANALYSES],
-        data=[analysis_data(name) for name in ANALYSES],
+        attrition=cohort_file(STUDY, "attrition.tsv"),
+        doubts=cohort_file(STUDY, "doubtful_values.tsv"),
+        flow=[flow_picture(STUDY, name) for name in STUDY.config.analyses],
+        data=[analysed_rows(STUDY, name) for name in STUDY.config.analyses],
     log:
         log("build_attrition", ""),
     benchmark:
@@ -51,15 +51,8 @@ rule build_attrition:
         mem_mb=1000,
         runtime=10,
     params:
-        settings=plain_analyses(ANALYSES) | {"session_order": CONFIG.session_order},
-        files={
-            name: {
-                "table": analysis_table(analysis),
-                "data": analysis_data(name),
-                "flow": cohort_file(f"{name}_flow.svg"),
-            }
-            for name, analysis in ANALYSES.items()
-        },
+        settings=plain_analyses(STUDY.config.analyses) | settings("session_order"),
+        files=analysis_files(STUDY),
         code=code("build_attrition"),
     message:
         "build attrition of the analyses"
@@ -69,12 +62,12 @@ rule build_attrition:
 
 rule describe_cohort:
     input:
-        data=analysis_data("{analysis}"),
+        data=analysed_rows(STUDY, "{analysis}"),
     output:
-        table1=cohort_file("{analysis}_table1.tsv"),
-        printed=cohort_file("{analysis}_table1_printed.tsv"),
-        markdown=cohort_file("{analysis}_table1.md"),
-        docx=cohort_file("{analysis}_table1.docx"),
+        table1=cohort_file(STUDY, "{analysis}_table1.tsv"),
+        printed=cohort_file(STUDY, "{analysis}_table1_printed.tsv"),
+        markdown=cohort_file(STUDY, "{analysis}_table1.md"),
+        docx=cohort_file(STUDY, "{analysis}_table1.docx"),
     log:
         log("describe_cohort", "analysis"),
     benchmark:
@@ -86,7 +79,7 @@ rule describe_cohort:
         mem_mb=1000,
         runtime=10,
     params:
-        settings=one_analysis,
+        settings=lambda wildcards: {"analysis": plain(STUDY.config.analyses[wildcards.analysis])},
         code=code("describe_cohort"),
     message:
         "describe cohort: {wildcards.analysis}"
@@ -96,10 +89,10 @@ rule describe_cohort:
 
 rule fit_associations:
     input:
-        data=analysis_data("{analysis}"),
+        data=analysed_rows(STUDY, "{analysis}"),
     output:
-        associations=cohort_file("{analysis}_associations.tsv"),
-        diagnostics=cohort_file("{analysis}_diagnostics.tsv"),
+        associations=cohort_file(STUDY, "{analysis}_associations.tsv"),
+        diagnostics=cohort_file(STUDY, "{analysis}_diagnostics.tsv"),
     log:
         log("fit_associations", "analysis"),
     benchmark:
@@ -111,7 +104,7 @@ rule fit_associations:
         mem_mb=1000,
         runtime=15,
     params:
-        settings=one_analysis,
+        settings=lambda wildcards: {"analysis": plain(STUDY.config.analyses[wildcards.analysis])},
         code=code("fit_associations"),
     message:
         "fit associations: {wildcards.analysis}"
@@ -121,10 +114,10 @@ rule fit_associations:
 
 rule correlate_severity:
     input:
-        data=analysis_data("{analysis}"),
+        data=analysed_rows(STUDY, "{analysis}"),
     output:
-        correlations=cohort_file("{analysis}_correlations.tsv"),
-        markers=cohort_file("{analysis}_markers.tsv"),
+        correlations=cohort_file(STUDY, "{analysis}_correlations.tsv"),
+        markers=cohort_file(STUDY, "{analysis}_markers.tsv"),
     log:
         log("correlate_severity", "analysis"),
     benchmark:
@@ -136,7 +129,7 @@ rule correlate_severity:
         mem_mb=1000,
         runtime=10,
     params:
-        settings=one_analysis,
+        settings=lambda wildcards: {"analysis": plain(STUDY.config.analyses[wildcards.analysis])},
         code=code("correlate_severity"),
     message:
         "correlate severity: {wildcards.analysis}"
@@ -146,10 +139,10 @@ rule correlate_severity:
 
 rule fit_change:
     input:
-        data=analysis_data("{analysis}"),
+        data=analysed_rows(STUDY, "{analysis}"),
     output:
-        change=cohort_file("{analysis}_change.tsv"),
-        power=cohort_file("{analysis}_power.tsv"),
+        change=cohort_file(STUDY, "{analysis}_change.tsv"),
+        power=cohort_file(STUDY, "{analysis}_power.tsv"),
     log:
         log("fit_change", "analysis"),
     benchmark:
@@ -161,7 +154,7 @@ rule fit_change:
         mem_mb=1000,
         runtime=10,
     params:
-        settings=one_analysis,
+        settings=lambda wildcards: {"analysis": plain(STUDY.config.analyses[wildcards.analysis])},
         code=code("fit_change"),
     message:
         "fit change: {wildcards.analysis}"
@@ -171,11 +164,11 @@ rule fit_change:
 
 rule assess_agreement:
     input:
-        ratings=cohort_file("ratings.tsv") if ROWS else [],
-        data=[analysis_data(name) for name in analyses_with("agreement")],
+        ratings=collected(STUDY, "ratings"),
+        data=[analysed_rows(STUDY, name) for name in analyses_with(STUDY, "agreement")],
     output:
-        agreement=cohort_file("agreement.tsv"),
-        plots=cohort_file("agreement.png"),
+        agreement=cohort_file(STUDY, "agreement.tsv"),
+        plots=cohort_file(STUDY, "agreement.png"),
     log:
         log("assess_agreement", ""),
     benchmark:
@@ -187,8 +180,8 @@ rule assess_agreement:
         mem_mb=1000,
         runtime=10,
     params:
-        settings=plain_analyses(analyses_with("agreement")),
-        data={name: analysis_data(name) for name in analyses_with("agreement")},
+        settings=plain_analyses(analyses_with(STUDY, "agreement")),
+        data={name: analysed_rows(STUDY, name) for name in analyses_with(STUDY, "agreement")},
         code=code("assess_agreement"),
     message:
         "assess agreement of the raters"
@@ -198,15 +191,15 @@ rule assess_agreement:
 
 rule audit_table:
     input:
-        printed=lambda wildcards: CONFIG.printed_tables[wildcards.printed],
+        printed=lambda wildcards: STUDY.config.printed_tables[wildcards.printed],
     output:
-        audit=cohort_file("{printed}_audit.tsv"),
+        audit=cohort_file(STUDY, "{printed}_audit.tsv"),
     log:
         log("audit_table", "printed"),
     benchmark:
         benchmark_path("audit_table", "printed")
     wildcard_constraints:
-        printed="|".join(map(re.escape, CONFIG.printed_tables)) or "none",
+        printed=printed_names(STUDY.config),
     conda:
         "../envs/environment.yaml"
     threads: 1

@@ -1,9 +1,8 @@
 rule check_images:
     input:
-        images=session_images,
-        sidecars=session_sidecars,
+        unpack(inputs_of("check_images")),
     output:
-        checks=checks(),
+        **outputs_of("check_images"),
     log:
         log("check_images"),
     benchmark:
@@ -16,9 +15,9 @@ rule check_images:
         runtime=5,
     params:
         settings=settings("check_images"),
-        columns=lambda wildcards: image_columns(row_of(wildcards)),
-        sidecars=lambda wildcards: sidecar_columns(row_of(wildcards)),
-        notes=lambda wildcards: notes_of(row_of(wildcards)),
+        columns=of_session(Session.images),
+        sidecars=of_session(Session.sidecars_of_images),
+        notes=of_session(Session.notes),
         code=code("check_images"),
     message:
         "check images: sub-{wildcards.subject} ses-{wildcards.session}"

@@ -1,11 +1,8 @@
 rule register_ct_to_mri:
     input:
-        fixed=lambda wildcards: image(wildcards.reference)(wildcards),
-        moving=image("ct"),
-        checks=checks(),
+        unpack(inputs_of("register_ct_to_mri")),
     output:
-        transform=session_file("ct", "from-ct_to-{reference}_mode-image_xfm.tfm"),
-        facts=session_file("ct", "from-ct_to-{reference}_mode-image_xfm.json"),
+        **outputs_of("register_ct_to_mri"),
     log:
         log("register_ct_to_mri", "subject", "session", "reference"),
     benchmark:
@@ -27,12 +24,9 @@ rule register_ct_to_mri:
 
 rule register_mri_contrasts:
     input:
-        fixed=lambda wildcards: image(wildcards.reference)(wildcards),
-        moving=lambda wildcards: image(wildcards.contrast)(wildcards),
-        checks=checks(),
+        unpack(inputs_of("register_mri_contrasts")),
     output:
-        transform=session_file("anat", "from-{contrast}_to-{reference}_mode-image_xfm.tfm"),
-        facts=session_file("anat", "from-{contrast}_to-{reference}_mode-image_xfm.json"),
+        **outputs_of("register_mri_contrasts"),
     log:
         log("register_mri_contrasts", "subject", "session", "contrast", "reference"),
     benchmark:
@@ -54,13 +48,9 @@ rule register_mri_contrasts:
 
 rule register_mri_to_template:
     input:
-        reference=lambda wildcards: image(wildcards.reference)(wildcards),
-        checks=checks(),
+        unpack(inputs_of("register_mri_to_template")),
     output:
-        to_template=session_file("anat", "from-{reference}_to-MNI152_mode-image_xfm.nii.gz"),
-        from_template=session_file("anat", "from-MNI152_to-{reference}_mode-image_xfm.nii.gz"),
-        brain=session_file("anat", "space-{reference}_desc-brain_mask.nii.gz"),
-        facts=session_file("anat", "from-{reference}_to-MNI152_mode-image_xfm.json"),
+        **outputs_of("register_mri_to_template"),
     log:
         log("register_mri_to_template", "subject", "session", "reference"),
     benchmark:
@@ -82,13 +72,9 @@ rule register_mri_to_template:
 
 rule check_registration:
     input:
-        ct=image("ct"),
-        mri=lambda wildcards: image(row_of(wildcards).reference)(wildcards) if has_mri(row_of(wildcards)) else [],
-        transform=to_reference("ct"),
-        facts=to_reference("ct", ".json"),
-        template=template_facts(),
+        unpack(inputs_of("check_registration")),
     output:
-        checks=session_file("ct", "desc-registration_qc.json"),
+        **outputs_of("check_registration"),
     log:
         log("check_registration"),
     benchmark:

@@ -1,31 +1,8 @@
 rule plot_subject_qc:
     input:
-        checks=checks(),
-        reference=lambda wildcards: image_of(row_of(wildcards), row_of(wildcards).reference) or [],
-        brain=brain_mask(),
-        template=template_facts(),
-        ct=image("ct"),
-        ct_to_reference=to_reference("ct"),
-        registration=made_from("ct", "ct", "desc-registration_qc.json"),
-        arteries=made_from("ct", "ct", "space-ct_desc-arteries_dseg.nii.gz"),
-        artery_facts=made_from("ct", "ct", "desc-arteries.json"),
-        calcification=made_from("ct", "ct", "space-ct_desc-calcification_dseg.nii.gz"),
-        calcification_facts=made_from("ct", "ct", "desc-calcification.json"),
-        lesions=made_from("ct", "ct", "desc-calcification_lesions.tsv"),
-        patient=made_from("ct", "ct", "desc-calcification_patient.tsv"),
-        FLAIR=image("FLAIR"),
-        wmh=made_from("FLAIR", "anat", "space-FLAIR_desc-wmh_mask.nii.gz"),
-        tissues=made_from("FLAIR", "anat", "space-FLAIR_desc-tissues_dseg.nii.gz"),
-        wmh_facts=made_from("FLAIR", "anat", "desc-wmh.json"),
-        small_vessel=made_from("FLAIR", "anat", "desc-smallvessel_metrics.tsv"),
-        vwi=image("vwi"),
-        plaque=made_from("vwi", "vwi", "desc-plaque_metrics.tsv"),
-        contours=made_from("vwi", "vwi", "desc-plaque_contours.tsv"),
+        unpack(inputs_of("plot_subject_qc")),
     output:
-        registration=session_file("figures", "desc-registration_qc.png"),
-        calcification=session_file("figures", "desc-calcification_qc.png"),
-        wmh=session_file("figures", "desc-wmh_qc.png"),
-        wall=session_file("figures", "desc-wall_qc.png"),
+        **outputs_of("plot_subject_qc"),
     log:
         log("plot_subject_qc"),
     benchmark:
@@ -37,7 +14,7 @@ rule plot_subject_qc:
         mem_mb=2500,
         runtime=5,
     params:
-        reference=lambda wildcards: row_of(wildcards).reference,
+        reference=of_session(reference_of),
         code=code("plot_subject_qc"),
     message:
         "plot quality checks: sub-{wildcards.subject} ses-{wildcards.session}"
@@ -47,15 +24,9 @@ rule plot_subject_qc:
 
 rule plot_change_qc:
     input:
-        **both_visits(
-            checks=of_row(lambda row: checks()), FLAIR=image("FLAIR"), FLAIR_to_reference=to_reference("FLAIR")
-        ),
-        change=subject_file("desc-change_metrics.tsv"),
-        motion=subject_file("from-last_to-first_mode-image_xfm.tfm"),
-        lesions=subject_file("space-halfway_desc-wmhchange_dseg.nii.gz"),
+        unpack(inputs_of("plot_change_qc")),
     output:
-        picture=change_picture("{subject}"),
-        shown=change_shown("{subject}"),
+        **change_pictures(STUDY, "{subject}"),
     log:
         log("plot_change_qc", "subject"),
     benchmark:
@@ -67,7 +38,7 @@ rule plot_change_qc:
         mem_mb=1500,
         runtime=5,
     params:
-        sessions=lambda wildcards: list(PAIRS[wildcards.subject]),
+        sessions=of_visits(sessions_of),
         code=code("plot_change_qc"),
     message:
         "plot change between visits: sub-{wildcards.subject}"
@@ -77,23 +48,9 @@ rule plot_change_qc:
 
 rule export_session:
     input:
-        **{f"{name}_picture": session_file("figures", f"desc-{name}_qc.png") for name in QC_PICTURES},
-        **{name: image(name) for name in VIEWER_IMAGES},
-        **{f"{name}_to_reference": to_reference(name) for name in VIEWER_IMAGES},
-        checks=checks(),
-        arteries=made_from("ct", "ct", "space-ct_desc-arteries_dseg.nii.gz"),
-        artery_names=made_from("ct", "ct", "space-ct_desc-arteries_dseg.tsv"),
-        calcification=made_from("ct", "ct", "space-ct_desc-calcification_dseg.nii.gz"),
-        lesions=made_from("ct", "ct", "desc-calcification_lesions.tsv"),
-        wmh=made_from("FLAIR", "anat", "space-FLAIR_desc-wmh_mask.nii.gz"),
-        lacunes=made_from("FLAIR", "anat", "desc-lacunes_dseg.nii.gz"),
-        microbleeds=of_row(
-            lambda row: (row.get("swi") or row.get("T2starw")) and session_file("anat", "desc-microbleeds_dseg.nii.gz")
-        ),
-        contours=made_from("vwi", "vwi", "desc-plaque_contours.tsv"),
+        unpack(inputs_of("export_session")),
     output:
-        **{name: report_file(f"pictures/sub-{{subject}}_ses-{{session}}_desc-{name}_qc.png") for name in QC_PICTURES},
-        **{name: report_file(f"volumes/sub-{{subject}}_ses-{{session}}_{name}.js") for name in VIEWER_IMAGES},
+        **exported(STUDY, "{subject}", "{session}"),
     log:
         log("export_session"),
     benchmark:
@@ -105,8 +62,8 @@ rule export_session:
         mem_mb=2500,
         runtime=10,
     params:
-        pictures=list(QC_PICTURES),
-        volumes=list(VIEWER_IMAGES),
+        pictures=list(DRAWN),
+        volumes=list(volumes(STUDY)),
         settings=settings("report.volumes"),
         code=code("export_session"),
     message:
@@ -117,18 +74,18 @@ rule export_session:
 
 rule build_report:
     input:
-        lambda wildcards: report_tables(),
-        seals=of_subjects(subject_seal),
-        parts=REPORT_ASSETS + REPORT_TEMPLATES,
-        texts=CONFIG.report.texts or str(ROOT / "angiolith/report/texts.yaml"),
-        niivue=NIIVUE,
+        lambda wildcards: report_tables(STUDY),
+        seals=[seal_file(STUDY, subject) for subject in STUDY.subjects],
+        parts=parts(),
+        texts=texts(STUDY),
+        niivue=niivue(STUDY),
     output:
-        page=report_file("index.html"),
-        methods=report_file("methods.html"),
-        errors=[report_file("errors.html")] if ROWS else [],
-        review=[report_file("review.html")] if ROWS else [],
-        lost=lost_page(),
-        assets=[report_asset(path) for path in [*REPORT_ASSETS, *NIIVUE]],
+        page=report_file(STUDY, "index.html"),
+        methods=report_file(STUDY, "methods.html"),
+        errors=of_images(STUDY, "errors.html"),
+        review=of_images(STUDY, "review.html"),
+        lost=lost_page(STUDY),
+        assets=assets(STUDY),
     log:
         log("build_report", ""),
     benchmark:
@@ -140,10 +97,10 @@ rule build_report:
         mem_mb=1500,
         runtime=15,
     params:
-        settings=plain(CONFIG),
-        pairs={subject: list(visits) for subject, visits in PAIRS.items()},
-        version=project_version(),
-        files=lambda wildcards: report_files(),
+        settings=plain(STUDY.config),
+        pairs=PLAN.pairs,
+        version=PLAN.version(),
+        files=lambda wildcards: report_files(STUDY),
         code=code("build_report"),
     message:
         "build the report"

@@ -23,12 +23,13 @@ def subject_plans():
     of_subject = [each for each in workflow.rules if "subject" in each.wildcard_names]
     common = digest(
         RULES,
-        CONFIG.model_dump(mode="json", exclude=COHORT_SETTINGS),
+        PLAN.planning_code(),
+        STUDY.config.model_dump(mode="json", exclude=COHORT_SETTINGS),
         {each.name: [value for value in each.params if not callable(value)] for each in of_subject},
         [path.read_text(encoding="utf-8") for path in sorted((ROOT / "resources").rglob("*")) if path.is_file()],
         (ROOT / "envs/environment.yaml").read_text(encoding="utf-8"),
     )
-    return {subject: digest(common, subject_facts(subject)) for subject in SUBJECTS}
+    return {subject: digest(common, subject_facts(STUDY, subject)) for subject in STUDY.subjects}
 
 
 def triggers():
@@ -37,7 +38,7 @@ def triggers():
 
 @lru_cache(maxsize=1)
 def seals():
-    return Seals(OUT, subject_plans())
+    return Seals(STUDY.out, subject_plans())
 
 
 @lru_cache(maxsize=1)
@@ -51,7 +52,9 @@ def sealed():
     forced = asked.forceall or asked.forcerun or asked.forcetargets or "ANGIOLITH_IGNORE_SEALS" in os.environ
     found = frozenset() if forced or not triggers() <= COVERED_TRIGGERS else frozenset(today.sealed())
     if found or today.reasons:
-        logger.info(f"{len(found)} finished subjects are sealed and left out, {len(SUBJECTS) - len(found)} are open")
+        logger.info(
+            f"{len(found)} finished subjects are sealed and left out, {len(STUDY.subjects) - len(found)} are open"
+        )
     for subject, why in sorted(today.reasons.items())[:REASONS_SHOWN]:
         logger.info(f"sub-{subject} is open: {why}")
     return found
@@ -59,7 +62,9 @@ def sealed():
 
 @lru_cache(maxsize=1)
 def sealed_files():
-    return frozenset(path for subject in sealed() for path in (subject_seal(subject), subject_measures_file(subject)))
+    return frozenset(
+        path for subject in sealed() for path in (seal_file(STUDY, subject), measures_file(STUDY, subject))
+    )
 
 
 def stamp_finished():

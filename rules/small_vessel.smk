@@ -1,20 +1,8 @@
 rule segment_wmh:
     input:
-        FLAIR=image("FLAIR"),
-        T1w=for_wmh_tool("T1w"),
-        wmh=image("wmh"),
-        weights=wmh_tool_weights(),
-        model=wmh_model(),
-        checks=checks(),
-        brain=brain_mask(),
-        from_template=between_template_and_reference("MNI152", "reference"),
-        template_facts=template_facts(),
-        FLAIR_to_reference=to_reference("FLAIR"),
-        FLAIR_to_reference_facts=to_reference("FLAIR", ".json"),
+        unpack(inputs_of("segment_wmh")),
     output:
-        mask=session_file("anat", "space-FLAIR_desc-wmh_mask.nii.gz"),
-        tissues=session_file("anat", "space-FLAIR_desc-tissues_dseg.nii.gz"),
-        facts=session_file("anat", "desc-wmh.json"),
+        **outputs_of("segment_wmh"),
     log:
         log("segment_wmh"),
     benchmark:
@@ -36,22 +24,9 @@ rule segment_wmh:
 
 rule detect_microbleeds:
     input:
-        swi=image("swi"),
-        T2starw=image("T2starw"),
-        ct=image("ct"),
-        checks=checks(),
-        brain=brain_mask(),
-        from_template=between_template_and_reference("MNI152", "reference"),
-        template_facts=template_facts(),
-        swi_to_reference=to_reference("swi"),
-        swi_to_reference_facts=to_reference("swi", ".json"),
-        T2starw_to_reference=to_reference("T2starw"),
-        T2starw_to_reference_facts=to_reference("T2starw", ".json"),
-        ct_to_reference=to_reference("ct"),
+        unpack(inputs_of("detect_microbleeds")),
     output:
-        table=session_file("anat", "desc-microbleeds.tsv"),
-        labels=session_file("anat", "desc-microbleeds_dseg.nii.gz"),
-        facts=session_file("anat", "desc-microbleeds.json"),
+        **outputs_of("detect_microbleeds"),
     log:
         log("detect_microbleeds"),
     benchmark:
@@ -73,18 +48,9 @@ rule detect_microbleeds:
 
 rule detect_lacunes:
     input:
-        FLAIR=image("FLAIR"),
-        T1w=image("T1w"),
-        checks=checks(),
-        brain=brain_mask(),
-        from_template=between_template_and_reference("MNI152", "reference"),
-        template_facts=template_facts(),
-        FLAIR_to_reference=to_reference("FLAIR"),
-        FLAIR_to_reference_facts=to_reference("FLAIR", ".json"),
+        unpack(inputs_of("detect_lacunes")),
     output:
-        table=session_file("anat", "desc-lacunes.tsv"),
-        labels=session_file("anat", "desc-lacunes_dseg.nii.gz"),
-        facts=session_file("anat", "desc-lacunes.json"),
+        **outputs_of("detect_lacunes"),
     log:
         log("detect_lacunes"),
     benchmark:
@@ -106,16 +72,9 @@ rule detect_lacunes:
 
 rule measure_wmh:
     input:
-        mask=made_from("FLAIR", "anat", "space-FLAIR_desc-wmh_mask.nii.gz"),
-        tissues=made_from("FLAIR", "anat", "space-FLAIR_desc-tissues_dseg.nii.gz"),
-        wmh_facts=made_from("FLAIR", "anat", "desc-wmh.json"),
-        brain=brain_mask(),
-        microbleed_facts=of_row(
-            lambda row: (row.get("swi") or row.get("T2starw")) and session_file("anat", "desc-microbleeds.json")
-        ),
-        lacune_facts=made_from("FLAIR", "anat", "desc-lacunes.json"),
+        unpack(inputs_of("measure_wmh")),
     output:
-        metrics=session_file("anat", "desc-smallvessel_metrics.tsv"),
+        **outputs_of("measure_wmh"),
     log:
         log("measure_wmh"),
     benchmark:

@@ -1,11 +1,8 @@
 rule trace_wall:
     input:
-        vwi=image("vwi"),
-        points=image("wall_points"),
-        checks=checks(),
+        unpack(inputs_of("trace_wall")),
     output:
-        labels=session_file("vwi", "desc-tool_dseg.nii.gz"),
-        facts=session_file("vwi", "desc-tool_dseg.json"),
+        **outputs_of("trace_wall"),
     log:
         log("trace_wall"),
     benchmark:
@@ -27,26 +24,9 @@ rule trace_wall:
 
 rule measure_plaque:
     input:
-        **{f"wall_{reader}": where_drawn(image(f"wall_{reader}")) for reader in WALL_READERS},
-        vwi=image("vwi"),
-        vwi_ce=where_drawn(image("vwi_ce")),
-        wall_tool=of_row(lambda row: is_traced(row) and session_file("vwi", "desc-tool_dseg.nii.gz")),
-        wall_tool_facts=of_row(lambda row: is_traced(row) and session_file("vwi", "desc-tool_dseg.json")),
-        checks=where_drawn(lambda wildcards: session_file("", "desc-check_images.json").format(**wildcards)),
-        ct=where_drawn(image("ct")),
-        arteries=of_ct("space-ct_desc-arteries_dseg.nii.gz"),
-        artery_names=of_ct("space-ct_desc-arteries_dseg.tsv"),
-        calcification=of_ct("space-ct_desc-calcification_dseg.nii.gz"),
-        calcification_lesions=of_ct("desc-calcification_lesions.tsv"),
-        ct_to_reference=where_drawn(to_reference("ct")),
-        registration=of_ct("desc-registration_qc.json"),
-        vwi_to_reference=where_drawn(to_reference("vwi")),
-        vwi_to_reference_facts=where_drawn(to_reference("vwi", ".json")),
-        vwi_ce_to_reference=where_drawn(to_reference("vwi_ce")),
+        unpack(inputs_of("measure_plaque")),
     output:
-        metrics=session_file("vwi", "desc-plaque_metrics.tsv"),
-        contours=session_file("vwi", "desc-plaque_contours.tsv"),
-        consensus=session_file("vwi", "desc-plaque_consensus.tsv"),
+        **outputs_of("measure_plaque"),
     log:
         log("measure_plaque"),
     benchmark:

@@ -5,11 +5,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from angiolith.audit.bundle import MEASURES
 from angiolith.core.tables import write_json
 from angiolith.runtime.job import run
 from angiolith.runtime.records import LOGS, root_of
 from angiolith.runtime.seals import write_seal
+from angiolith.steps import MEASURES
 
 
 def bundle(given: Any) -> dict[str, list[str]]:

@@ -6,7 +6,7 @@ verify     the run as it lies there against inventory and records: changed, lost
 rerun      one subject made again elsewhere, and its bytes compared
 trace      a cell of a table, found and traced: lineage (the files behind it), columns (what its number was made from),
            trace_text, trace_picture
-bundle     which of a subject's files are its measures
+files      a subject's measures and seal, the inventory, and all that a run is for
 findings   what verify and deidentify found, summed up
 cell       how a cell is called, for the report
 crate      the run as an RO-Crate, and the BIDS description of the derivatives

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from angiolith.audit.bundle import MEASURES
 from angiolith.cohort.collect import (
     DERIVED,
     VISIT,
@@ -27,6 +26,7 @@ from angiolith.cohort.dataset import expand_models, group_column, used_columns
 from angiolith.cohort.image_status import COLUMNS as IMAGE_COLUMNS
 from angiolith.core.settings.analyses import Analysis
 from angiolith.core.tables import read_json, read_tsv
+from angiolith.steps import MEASURES
 
 OF_MANIFEST = (*VISIT, VISIT_NUMBER, "interval_ct_mri_days")
 OF_CHECKS = tuple(IMAGE_COLUMNS[2:])
@@ -93,7 +93,7 @@ def before_changes(column: str, analysis: Analysis) -> set[str]:
 def holders(
     columns: Iterable[str], table: str, clinical: Iterable[Path], bundles: Iterable[Path]
 ) -> tuple[dict[str, set[str]], set[Path]]:
-    """Kinds of measure (`bundle.MEASURES`) with their columns, and clinical tables, that hold columns of `patients` or
+    """Kinds of measure (`steps.MEASURES`) with their columns, and clinical tables, that hold columns of `patients` or
     `lesions`.
 
     bundles: measures.json of subjects, opened one after the other until all columns are found. Every kind is taken for

@@ -14,32 +14,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from angiolith.audit.bundle import MEASURES
 from angiolith.audit.columns import analysed_columns, before_changes, holders
 from angiolith.core.bids.sidecars import applies
 from angiolith.core.cells import PERSON
 from angiolith.core.settings.analyses import Analysis
 from angiolith.core.tables import read_tsv, was_made
 from angiolith.runtime.records import Record, name_in, path_of, record_of_run
+from angiolith.steps import MEASURES, behind
 
 REVIEW_COLUMNS = {"picture", "verdict"}  # of the reader's verdicts, which any measure may be taken out by
 CHECKS_RULE = "check_images"  # one job for all images of a session
-PARTS = {  # jobs that put several markers into one table: column -> what of their inputs it comes from
-    "measure_wmh": {
-        "microbleed": r"_desc-microbleeds\.",
-        "lacune": r"_desc-lacunes\.",
-        "wmh|fazekas": r"_desc-(wmh|tissues|brain)[_.]",
-        "icv": r"_desc-brain_",
-    },
-    "measure_change": {
-        "calcification|agatston": r"_desc-calcification_",
-        "microbleed": r"^(?!.*(_desc-calcification|_desc-smallvessel|_desc-lacunes|wmh))",
-        "lacune": r"^(?!.*(_desc-calcification|_desc-smallvessel|_desc-microbleeds|_(from-)?(swi|T2starw)[_.]|wmh))",
-        "fazekas": r"_desc-smallvessel_",
-        "wmh": r"^(?!.*_(desc-(calcification|smallvessel|microbleeds|lacunes)|(from-)?(swi|T2starw)[_.]))",
-        "interval_days|to_session": "(?!)",  # from the manifest's dates alone
-    },
-}
 
 
 class TraceError(ValueError):
@@ -188,12 +172,12 @@ class Way:
         if record.rule == "seal_subject" and self.held is not None:
             endings = tuple(f"_{MEASURES[kind]}" for kind in self.held)
             return [name for name in inputs if name.endswith(endings) and self.concerns(name)]
-        if record.rule in PARTS and self.held is not None:
+        if (parts := behind(record.rule)) and self.held is not None:
             kind = next(
                 kind for kind, ending in MEASURES.items() if any(name.endswith(ending) for name in record.outputs)
             )
             columns = self.held.get(kind) or set().union(*self.held.values())  # a change: its measures have its names
-            return [name for name in inputs if _is_part(record.rule, name, columns)]
+            return [name for name in inputs if _is_part(parts, name, columns)]
         own = "subject" in record.wildcards  # all that a subject's own job read is the subject's: both visits, too
         return inputs if own else [name for name in inputs if self.concerns(name)]
 
@@ -258,9 +242,7 @@ def data_of(analysis: str) -> str:
     return f"cohort/{analysis}_data.tsv"
 
 
-def _is_part(rule: str, name: str, columns: Sequence[str] | set[str] | None) -> bool:
+def _is_part(parts: Mapping[str, str], name: str, columns: Sequence[str] | set[str] | None) -> bool:
     """Whether an input of a job that gathers markers is behind these columns of its table; yes where unknown."""
-    kept = [
-        next((keep for of, keep in PARTS[rule].items() if re.search(of, column)), ".") for column in columns or [""]
-    ]
+    kept = [next((keep for of, keep in parts.items() if re.search(of, column)), ".") for column in columns or [""]]
     return any(re.search(keep, name) for keep in kept)

@@ -1,9 +1,9 @@
 """A reader's verdicts on the quality-control pictures, and what a failed picture takes out of the cohort's tables.
 
 The report's review page saves the table: subject, session, picture, verdict (pass, doubtful, fail), reviewer, note. A
-failed picture stands for measurements (`TAKES_OUT`): these become missing with status `failed` and the note as the
-reason, as if the job itself had failed, and the rows of analyses that use them leave with that reason. A doubtful one
-gives them the status `review`. A pass changes nothing.
+failed picture stands for measurements (`takes_out` of the steps' pictures): these become missing with status `failed`
+and the note as the reason, as if the job itself had failed, and the rows of analyses that use them leave with that
+reason. A doubtful one gives them the status `review`. A pass changes nothing.
 """
 
 from __future__ import annotations
@@ -13,31 +13,18 @@ from pathlib import Path
 
 import pandas as pd
 
+from angiolith.calcification import step as calcification
+from angiolith.change import step as change
 from angiolith.cohort.external import StudyTableError
 from angiolith.core.names import nearest
 from angiolith.core.tables import FAILED, OK, REVIEW, join_reasons, read_tsv
+from angiolith.steps import PICTURES
+from angiolith.vessel_wall import step as vessel_wall
 
 COLUMNS = ("subject", "session", "picture", "verdict", "reviewer", "note")
 KEYS = ["subject", "session", "picture"]
 PASS, DOUBTFUL, FAIL = VERDICTS = ("pass", "doubtful", "fail")
-# The pictures of a session, and the images of which at least one must be there for a picture to show anything.
-PICTURE_IMAGES = {
-    "registration": ("T1w", "FLAIR", "T2w", "T2starw", "swi", "ct"),
-    "calcification": ("ct",),
-    "wmh": ("FLAIR",),
-    "wall": ("vwi",),
-}
-CHANGE = "change"  # the picture of a subject's two visits; its session is the last one
-# What is measured by way of what a picture shows. Arteries, brain and ventricles come through the registration.
-TAKES_OUT = {
-    "registration": ("calcification", "small vessel"),
-    "calcification": ("calcification",),
-    "wmh": ("small vessel",),
-    "wall": ("vessel wall",),
-    CHANGE: (CHANGE,),
-}
-CALCIUM_CHANGES = ("calcification_volume_mm3", "agatston_equivalent")  # all other changes are seen on MRI
-PLAQUE_CALCIUM = ("plaque_class", "n_calcium_lesions", "n_spotty_calcium")  # and all that begin with calcium_
+CHANGE = change.PICTURE.name  # the picture of a subject's two visits; its session is the last one
 IDENTITY = ("subject", "session", "from_session", "to_session", "lesion", "artery", "side", "reader", "measure")
 KEPT = (*IDENTITY, "interval_days", "status", "reason", "acq_time")
 
@@ -45,10 +32,10 @@ KEPT = (*IDENTITY, "interval_days", "status", "reason", "acq_time")
 def picture_keys(manifest: pd.DataFrame, pairs: Mapping[str, Sequence[str]]) -> set[tuple[str, str, str]]:
     """(subject, session, picture) of every picture; pairs: subject -> first and last session."""
     keys = {
-        (row["subject"], row["session"], picture)
+        (row["subject"], row["session"], picture.name)
         for row in manifest.to_dict("records")
-        for picture, images in PICTURE_IMAGES.items()
-        if any(pd.notna(row.get(image)) for image in images)
+        for picture in PICTURES.values()
+        if any(pd.notna(row.get(image)) for image in picture.images)
     }
     return keys | {(subject, visits[-1], CHANGE) for subject, visits in pairs.items()}
 
@@ -86,7 +73,7 @@ def read_review(path: str | Path, known: set[tuple[str, str, str]]) -> pd.DataFr
 
 
 def judged(table: pd.DataFrame, review: pd.DataFrame, what: str, session: str = "session") -> pd.DataFrame:
-    """A table of measurements after the review; `what`: which of the names in TAKES_OUT's values it holds.
+    """A table of measurements after the review; `what`: which of the measures that pictures take out it holds.
 
     Rows of failed pictures lose their measures (all columns but names, dates and status) and get status failed with
     the reason; rows of doubtful ones get status review, unless they are failed or missing already.
@@ -94,7 +81,7 @@ def judged(table: pd.DataFrame, review: pd.DataFrame, what: str, session: str = 
     result = table.astype({"status": object, "reason": object})
     measures = [name for name in table.columns if name not in KEPT]
     for row in review.to_dict("records"):
-        if what not in TAKES_OUT[row["picture"]] or row["verdict"] == PASS:
+        if what not in PICTURES[row["picture"]].takes_out or row["verdict"] == PASS:
             continue
         mine = (table["subject"] == row["subject"]) & (table[session] == row["session"])
         reason = row.get("reason") or reason_of(row)
@@ -117,9 +104,9 @@ def _joined(reasons: pd.Series, reason: str) -> list[str]:
 def without_calcium(plaques: pd.DataFrame, review: pd.DataFrame) -> pd.DataFrame:
     """The plaques without what the CT says of them, where the calcification's or the registration's picture failed."""
     result = plaques.astype({"status": object, "reason": object})
-    columns = [name for name in plaques.columns if name.startswith("calcium_") or name in PLAQUE_CALCIUM]
+    columns = [name for name in plaques.columns if name.startswith("calcium_") or name in vessel_wall.OF_CT]
     for row in review[review["verdict"] == FAIL].to_dict("records"):
-        if "calcification" in TAKES_OUT[row["picture"]]:
+        if "calcification" in PICTURES[row["picture"]].takes_out:
             mine = (plaques["subject"] == row["subject"]) & (plaques["session"] == row["session"])
             for name in columns:
                 result[name] = result[name].where(~mine)
@@ -131,9 +118,9 @@ def without_calcium(plaques: pd.DataFrame, review: pd.DataFrame) -> pd.DataFrame
 def judged_changes(changes: pd.DataFrame, review: pd.DataFrame) -> pd.DataFrame:
     """The long table of changes after the review: pictures of either visit and of the two together count."""
     result = changes
-    calcium = changes["measure"].isin(CALCIUM_CHANGES)
+    calcium = changes["measure"].isin(calcification.CHANGES)
     for row in review.to_dict("records"):
-        parts = TAKES_OUT[row["picture"]]
+        parts = PICTURES[row["picture"]].takes_out
         if row["picture"] == CHANGE:
             hit = ~calcium
         else:

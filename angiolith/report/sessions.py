@@ -10,10 +10,10 @@ from typing import Any
 import pandas as pd
 
 from angiolith.cohort.layout import number_text
-from angiolith.cohort.review import PICTURE_IMAGES
 from angiolith.core.manifest import IMAGE_COLUMNS
 from angiolith.core.tables import FAILED, MISSING, REVIEW, STATUSES, join_reasons, worst_status
 from angiolith.report.plots import addresses_of
+from angiolith.steps import PICTURES
 
 STAGES = ("images", "registration", "calcification", "small vessel", "vessel wall")
 LOGS = {  # the job whose log says more
@@ -186,8 +186,8 @@ def _pictures(
     stem = f"pictures/sub-{key[0]}_ses-{key[1]}"
     return [
         Picture(name, f"{stem}_desc-{name}_qc.png", verdicts.get((*key, name)))
-        for name, needed in PICTURE_IMAGES.items()
-        if set(needed) & set(images)
+        for name, picture in PICTURES.items()
+        if set(picture.images) & set(images)
     ]
 
 

@@ -6,13 +6,13 @@ import re
 
 import pytest
 
-from angiolith.audit.bundle import MEASURES
 from angiolith.audit.lineage import lineage
 from angiolith.audit.trace import find_cell
 from angiolith.audit.trace_text import trace_text
 from angiolith.core.config import plain
 from angiolith.core.settings.analyses import Analysis
 from angiolith.runtime.records import name_in, read_records
+from angiolith.steps import MEASURES
 from tests.workflow.planning import BASELINE, FOLLOWUP, Workbench
 
 ANALYSES = {

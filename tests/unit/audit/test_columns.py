@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from angiolith.audit.bundle import MEASURES
 from angiolith.audit.columns import analysed_columns, before_changes, holders
 from angiolith.core.config import Analysis
+from angiolith.steps import MEASURES
 
 MODELS = Analysis(
     kind="lesion",

@@ -1,0 +1,100 @@
+"""Files of the cohort's jobs: the tables that a configuration asks for, and what they are made from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from angiolith.core.config import plain
+from angiolith.core.settings.analyses import Analysis
+from angiolith.core.study import Paths, Study
+
+COLLECTED = ("patients", "lesions", "change", "ratings", "clinical_tables")
+PIPELINE_TABLES = ("patients", "lesions")
+OF_QUESTIONS = (  # the tables of an analysis, by the questions of which it asks one
+    (("describe",), ("table1.tsv", "table1_printed.tsv", "table1.md", "table1.docx")),
+    (("predictors", "formulas"), ("associations.tsv", "diagnostics.tsv")),
+    (("markers", "changes", "marker_models"), ("correlations.tsv", "markers.tsv")),
+    (("changes",), ("change.tsv", "power.tsv")),
+)
+
+
+def cohort_file(study: Study, name: str) -> str:
+    """Path of a file of the whole cohort."""
+    return study.file(f"cohort/{name}")
+
+
+def collected(study: Study, name: str) -> Paths:
+    """A table that is collected from the subjects, or nothing where there are no images."""
+    return cohort_file(study, f"{name}.tsv") if study.rows else []
+
+
+def participants(study: Study) -> Paths:
+    """participants.tsv: the configured one, which must exist, or the one in the BIDS folder if there is one."""
+    if study.config.participants:
+        return study.config.participants
+    found = study.images / "participants.tsv"
+    return str(found) if found.is_file() else []
+
+
+def rating_tables(study: Study) -> list[str]:
+    """Readers' ratings: every table of the phenotype folder."""
+    folder = Path(study.config.phenotype_dir or study.images / "phenotype")
+    return sorted(str(path) for path in folder.glob("*.tsv")) if study.rows else []
+
+
+def review_table(study: Study) -> Paths:
+    """The reader's verdicts on the pictures, if the configuration names them."""
+    return study.config.review or []
+
+
+def given_table(study: Study, analysis: Analysis) -> str:
+    """The table that an analysis starts from: one of the pipeline's, or the user's file."""
+    return cohort_file(study, f"{analysis.table}.tsv") if analysis.table in PIPELINE_TABLES else analysis.table
+
+
+def analysed_rows(study: Study, name: str) -> str:
+    """The rows that an analysis is made of."""
+    return cohort_file(study, f"{name}_data.tsv")
+
+
+def flow_picture(study: Study, name: str) -> str:
+    """The picture of who is in an analysis."""
+    return cohort_file(study, f"{name}_flow.svg")
+
+
+def analyses_with(study: Study, *questions: str) -> dict[str, Analysis]:
+    """The analyses that ask one of these questions (`describe`, `predictors`, ...), by name."""
+    every = study.config.analyses.items()
+    return {name: analysis for name, analysis in every if any(getattr(analysis, key) for key in questions)}
+
+
+def analysis_files(study: Study) -> dict[str, dict[str, str]]:
+    """The given table, the analysed rows and the flow picture of every analysis."""
+    return {
+        name: {
+            "table": given_table(study, analysis),
+            "data": analysed_rows(study, name),
+            "flow": flow_picture(study, name),
+        }
+        for name, analysis in study.config.analyses.items()
+    }
+
+
+def plain_analyses(analyses: Mapping[str, Analysis]) -> dict[str, Any]:
+    """Settings of analyses as a rule hands them over."""
+    return {"analyses": {name: plain(analysis) for name, analysis in analyses.items()}}
+
+
+def cohort_tables(study: Study) -> list[str]:
+    """Every table of the cohort that the images and the analyses of the configuration make."""
+    config = study.config
+    names = [f"{name}.tsv" for name in COLLECTED] if study.rows else []
+    names += ["attrition.tsv", "doubtful_values.tsv"] if config.analyses else []
+    names += [f"{name}_flow.svg" for name in config.analyses]
+    names += [f"{name}_audit.tsv" for name in config.printed_tables]
+    names += ["agreement.tsv", "agreement.png"] if study.rows or analyses_with(study, "agreement") else []
+    for questions, endings in OF_QUESTIONS:
+        names += [f"{name}_{ending}" for name in analyses_with(study, *questions) for ending in endings]
+    return [cohort_file(study, name) for name in names]

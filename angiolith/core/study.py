@@ -1,0 +1,323 @@
+"""What a run is planned from: the configuration, the manifest's rows, where files lie, and the steps of the workflow.
+
+A `Step` says which files a rule reads and makes. The rules take their inputs and outputs from it, the run its targets,
+the cohort's bundles their files. `angiolith.steps` is the table of all steps; each concept's folder holds its own.
+
+Imports are light and every path is made by plain text, since all of it runs for each job when a run is planned.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from angiolith.core.bids.sidecars import Sidecars
+from angiolith.core.manifest import IMAGE_COLUMNS, REFERENCES, Row, visit_pairs
+from angiolith.core.names import beside
+
+if TYPE_CHECKING:  # jobs that read the table of steps need no configuration model
+    from angiolith.core.config import Config
+
+Paths = str | list[str]
+InputPaths = dict[str, Paths]
+
+
+class Wildcards(Protocol):
+    """What Snakemake hands to a function of a rule: the labels in the names of the job's files."""
+
+    @property
+    def subject(self) -> str: ...
+
+    def get(self, key: str, default: str = "") -> str: ...
+
+
+def _in_every_session(_session: Session) -> bool:
+    return True
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A quality-control picture that a reader gives a verdict on."""
+
+    name: str
+    images: tuple[str, ...]
+    """The images of the session of which one at least must be there for the picture to show anything."""
+    takes_out: tuple[str, ...]
+    """The measures that a failed picture takes out of the cohort's tables."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """A rule that makes files of one subject-session (`Session`), or of a subject's first and last visit (`Visits`)."""
+
+    rule: str
+    outputs: Mapping[str, str]
+    """Name in the rule -> folder within the session's and end of the file's name, as "anat/desc-wmh.json"."""
+    runs_for: Callable[[Session], bool] = _in_every_session
+    """Whether there is anything to make in this session."""
+    session_inputs: Callable[[Session], InputPaths] | None = None
+    visits_inputs: Callable[[Visits], InputPaths] | None = None
+    measures: Mapping[str, str] = field(default_factory=dict)
+    """Kind of measure that the cohort collects -> the output that holds it."""
+    pictures: tuple[Picture, ...] = ()
+    behind: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """For `trace`: rule that puts several markers into one table -> column (pattern) -> which of its inputs (pattern)
+    are behind it. The first column that fits decides."""
+
+    @property
+    def of_visits(self) -> bool:
+        return self.visits_inputs is not None
+
+
+@dataclass(frozen=True)
+class Study:
+    """All that inputs, outputs and targets of a run follow from."""
+
+    config: Config
+    rows: Sequence[Row]
+    images: Path
+    """The folder that the manifest's paths begin in."""
+    resources: str
+    """The folder of the files that the project ships, as seen from the working folder."""
+    steps: Mapping[str, Step]
+    remarks: Mapping[tuple[str, str], list[str]] = field(default_factory=dict)
+    """What is to be said of the choice of a session's images, by subject and session."""
+
+    @cached_property
+    def out(self) -> Path:
+        """The folder of all results."""
+        return Path(self.config.output_dir)
+
+    @cached_property
+    def prefix(self) -> str:
+        """What the names of all results begin with."""
+        return "" if str(self.out) == "." else f"{self.out}/"
+
+    @cached_property
+    def by_key(self) -> dict[tuple[str, str], Row]:
+        return {row.key: row for row in self.rows}
+
+    @cached_property
+    def subjects(self) -> list[str]:
+        return sorted(self.rows_of)
+
+    @cached_property
+    def rows_of(self) -> dict[str, list[Row]]:
+        """The rows of every subject."""
+        found: dict[str, list[Row]] = {}
+        for row in self.rows:
+            found.setdefault(row.subject, []).append(row)
+        return found
+
+    @cached_property
+    def pairs(self) -> dict[str, tuple[str, str]]:
+        """Subject -> first and last session, of every subject with two visits or more."""
+        return visit_pairs(self.rows)
+
+    @cached_property
+    def _sidecars(self) -> Sidecars:
+        return Sidecars(self.images)
+
+    @cached_property
+    def _described(self) -> dict[tuple[str, str], dict[str, list[str]]]:
+        return {}
+
+    def sidecars_of(self, session: Session) -> dict[str, list[str]]:
+        """Column -> the JSON files that describe the image, those of higher folders included, the nearest last."""
+        key = session.row.key
+        if key not in self._described:
+            found = {column: self._sidecars.paths(path) for column, path in session.images().items()}
+            self._described[key] = found
+        return self._described[key]
+
+    @cached_property
+    def _image_paths(self) -> dict[str, str]:
+        return {}
+
+    def image_path(self, given: str) -> str:
+        """Path of an image that the manifest names."""
+        path = self._image_paths.get(given)
+        if path is None:
+            path = self._image_paths[given] = str(self.images / given)
+        return path
+
+    def file(self, name: str) -> str:
+        """Path of a result, from its name in the output folder."""
+        return self.prefix + name
+
+    def resource(self, name: str) -> str:
+        """Path of a file that the project ships: the same in every clone that is run in place."""
+        return f"{self.resources}/{name}"
+
+    def session_file(self, folder: str, ending: str) -> str:
+        """Path of a session's file, with subject and session as wildcards."""
+        place = f"{folder}/" if folder else ""
+        return self.file(f"sub-{{subject}}/ses-{{session}}/{place}sub-{{subject}}_ses-{{session}}_{ending}")
+
+    def subject_file(self, ending: str) -> str:
+        """Path of a file of a subject's visits together, with the subject as wildcard."""
+        return self.file(f"sub-{{subject}}/sub-{{subject}}_{ending}")
+
+    def outputs_of(self, rule: str) -> dict[str, str]:
+        """The outputs of a rule by name, with wildcards."""
+        step = self.steps[rule]
+        if step.of_visits:
+            return {name: self.subject_file(end) for name, end in step.outputs.items()}
+        return {name: self.session_file(*_parts(end)) for name, end in step.outputs.items()}
+
+    def inputs_of(self, rule: str) -> Callable[[Wildcards], InputPaths]:
+        """Input function of a rule, for `unpack`: one call gives all inputs of a job by name."""
+        step = self.steps[rule]
+        of_session, of_visits = step.session_inputs, step.visits_inputs
+        if of_session:
+            return lambda wildcards: of_session(self.session(wildcards))
+        assert of_visits, rule
+        return lambda wildcards: of_visits(self.visits(wildcards.subject))
+
+    def session(self, wildcards: Wildcards) -> Session:
+        """The session that a job is about."""
+        row = self.by_key[wildcards.subject, wildcards.get("session", "")]
+        return Session(self, row, wildcards.get("reference", "") or row.reference or "", wildcards.get("contrast", ""))
+
+    def sessions_of(self, subject: str) -> list[Session]:
+        return [Session(self, row, row.reference or "") for row in self.rows_of.get(subject, [])]
+
+    def visits(self, subject: str) -> Visits:
+        first, last = (
+            Session(self, row, row.reference or "")
+            for row in (self.by_key[subject, session] for session in self.pairs[subject])
+        )
+        return Visits(self, subject, first, last)
+
+
+@dataclass(frozen=True)
+class Session:
+    """One subject-session and its files."""
+
+    study: Study
+    row: Row
+    reference: str
+    """The image that all others of the session are registered to, or the one in the names of the job's files."""
+    contrast: str = ""
+    """The image in the names of the job's files, where there is one."""
+
+    def has(self, *columns: str) -> bool:
+        """Whether the session has one of these images or masks."""
+        return any(self.row.values.get(column) for column in columns)
+
+    @property
+    def has_mri(self) -> bool:
+        return self.row.reference in REFERENCES
+
+    def image(self, column: str) -> Paths:
+        """The image (or mask) of this column of the manifest, or nothing where the session has none."""
+        given = self.row.values.get(column)
+        return self.study.image_path(given) if given is not None else []
+
+    def images(self) -> dict[str, str]:
+        """Column -> path of every image of the session."""
+        values, path = self.row.values, self.study.image_path
+        return {column: path(values[column]) for column in IMAGE_COLUMNS if column in values}
+
+    def sidecars(self) -> list[str]:
+        """The JSON files that describe the images."""
+        return list(dict.fromkeys(path for paths in self.sidecars_of_images().values() for path in paths))
+
+    def sidecars_of_images(self) -> dict[str, list[str]]:
+        """Column -> the JSON files that describe the image, the nearest last."""
+        return self.study.sidecars_of(self)
+
+    def notes(self) -> list[str]:
+        """What is to be said of the choice of the session's images."""
+        return list(self.study.remarks.get(self.row.key, ()))
+
+    def mask_lookup(self) -> Paths:
+        """The BIDS lookup table beside the artery mask, or nothing."""
+        mask = self.image("arteries")
+        table = beside(mask, ".tsv") if isinstance(mask, str) else ""
+        return table if table and os.path.isfile(table) else []
+
+    def file(self, folder: str, ending: str) -> str:
+        """Path of a file of the session."""
+        subject, session = self.row.subject, self.row.session
+        place = f"{folder}/" if folder else ""
+        return f"{self.study.prefix}sub-{subject}/ses-{session}/{place}sub-{subject}_ses-{session}_{ending}"
+
+    def output(self, rule: str, name: str) -> str:
+        """Path of an output that a step has in every session."""
+        ending = self.study.steps[rule].outputs[name]
+        if "{" in ending:
+            ending = ending.format(reference=self.reference)
+        return self.file(*_parts(ending))
+
+    def made(self, rule: str, name: str) -> Paths:
+        """Path of an output of a step, or nothing where the step makes none in this session."""
+        return self.output(rule, name) if self.study.steps[rule].runs_for(self) else []
+
+    @property
+    def checks(self) -> str:
+        """What the check of the images found."""
+        return self.output("check_images", "checks")
+
+    def to_reference(self, column: str, ending: str = ".tfm") -> Paths:
+        """The transform (or, with ".json", its sidecar) that resamples this image onto the session's reference; nothing
+        for the reference itself, and in a session without MRI."""
+        reference = self.row.reference
+        if not self.row.values.get(column) or reference == column or reference not in REFERENCES:
+            return []
+        folder = "ct" if column == "ct" else "anat"
+        return self.file(folder, f"from-{column}_to-{reference}_mode-image_xfm{ending}")
+
+    def on_reference(self, *columns: str) -> InputPaths:
+        """The transforms of these images with their sidecars, as `<image>_to_reference` and `..._facts`."""
+        found: InputPaths = {}
+        for column in columns:
+            found[f"{column}_to_reference"] = self.to_reference(column)
+            found[f"{column}_to_reference_facts"] = self.to_reference(column, ".json")
+        return found
+
+    def from_template(self) -> InputPaths:
+        """What brings the template's maps onto the session's reference: brain mask, displacement field, its status."""
+        outputs = {"brain": "brain", "from_template": "from_template", "template_facts": "facts"}
+        return {name: self.made("register_mri_to_template", output) for name, output in outputs.items()}
+
+
+@dataclass(frozen=True)
+class Visits:
+    """A subject's first and last visit."""
+
+    study: Study
+    subject: str
+    first: Session
+    last: Session
+
+    @property
+    def both(self) -> tuple[Session, Session]:
+        return self.first, self.last
+
+    def file(self, ending: str) -> str:
+        """Path of a file that belongs to the visits together."""
+        return f"{self.study.prefix}sub-{self.subject}/sub-{self.subject}_{ending}"
+
+    def output(self, rule: str, name: str) -> str:
+        """Path of an output of a step of the visits."""
+        return self.file(self.study.steps[rule].outputs[name])
+
+    def of_both(self, inputs: Callable[[Session], InputPaths]) -> InputPaths:
+        """The same inputs for both visits, as `<name>_first` and `<name>_second`."""
+        first, second = inputs(self.first), inputs(self.last)
+        found: InputPaths = {}
+        for name in first:
+            found[f"{name}_first"] = first[name]
+            found[f"{name}_second"] = second[name]
+        return found
+
+
+def _parts(ending: str) -> tuple[str, str]:
+    """Folder and end of a file's name."""
+    folder, _, name = ending.rpartition("/")
+    return folder, name

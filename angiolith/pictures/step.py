@@ -1,0 +1,109 @@
+"""Quality-control pictures in the workflow, and what the report shows of a session: what they read and make."""
+
+from __future__ import annotations
+
+from angiolith.core.study import InputPaths, Session, Step, Study, Visits
+
+DRAWN = ("registration", "calcification", "wmh", "wall")  # by plot_subject_qc
+VIEWED = ("ct", "T1w", "T2w", "FLAIR", "swi", "T2starw", "vwi", "vwi_ce")
+
+
+def reference_of(session: Session) -> str | None:
+    """The image that the session's others are registered to."""
+    return session.row.reference
+
+
+def volumes(study: Study) -> tuple[str, ...]:
+    """The images that the report's viewer loads, if it has one."""
+    return VIEWED if study.config.report.viewer else ()
+
+
+def picture_file(stem: str, name: str) -> str:
+    """A picture as the report shows it: its name in the output folder."""
+    return f"report/pictures/{stem}_desc-{name}_qc.png"
+
+
+def volume_file(stem: str, name: str) -> str:
+    """A volume as the report's viewer loads it: its name in the output folder."""
+    return f"report/volumes/{stem}_{name}.js"
+
+
+def exported(study: Study, subject: str, session: str) -> dict[str, str]:
+    """Pictures and volumes of one subject-session (or its wildcards), as the report shows them."""
+    stem = f"sub-{subject}_ses-{session}"
+    shown = {name: study.file(picture_file(stem, name)) for name in DRAWN}
+    return shown | {name: study.file(volume_file(stem, name)) for name in volumes(study)}
+
+
+def change_pictures(study: Study, subject: str) -> dict[str, str]:
+    """The picture of a subject's change between visits, and the same as the report shows it."""
+    picture = study.file(f"sub-{subject}/figures/sub-{subject}_desc-change_qc.png")
+    return {"picture": picture, "shown": study.file(picture_file(f"sub-{subject}", "change"))}
+
+
+def _subject(session: Session) -> InputPaths:
+    return {
+        "checks": session.checks,
+        "reference": session.image(session.reference),
+        "brain": session.made("register_mri_to_template", "brain"),
+        "template": session.made("register_mri_to_template", "facts"),
+        "ct": session.image("ct"),
+        "ct_to_reference": session.to_reference("ct"),
+        "registration": session.made("check_registration", "checks"),
+        "arteries": session.made("map_arteries", "labels"),
+        "artery_facts": session.made("map_arteries", "facts"),
+        "calcification": session.made("segment_calcification", "lesions"),
+        "calcification_facts": session.made("segment_calcification", "facts"),
+        "lesions": session.made("measure_calcification", "lesions"),
+        "patient": session.made("measure_calcification", "patient"),
+        "FLAIR": session.image("FLAIR"),
+        "wmh": session.made("segment_wmh", "mask"),
+        "tissues": session.made("segment_wmh", "tissues"),
+        "wmh_facts": session.made("segment_wmh", "facts"),
+        "small_vessel": session.output("measure_wmh", "metrics") if session.has("FLAIR") else [],
+        "vwi": session.image("vwi"),
+        "plaque": session.made("measure_plaque", "metrics"),
+        "contours": session.made("measure_plaque", "contours"),
+    }
+
+
+def _of_visit(session: Session) -> InputPaths:
+    return {
+        "checks": session.checks,
+        "FLAIR": session.image("FLAIR"),
+        "FLAIR_to_reference": session.to_reference("FLAIR"),
+    }
+
+
+def _change(visits: Visits) -> InputPaths:
+    change = {name: visits.output("measure_change", name) for name in ("change", "motion", "lesions")}
+    return {**visits.of_both(_of_visit), **change}
+
+
+def _export(session: Session) -> InputPaths:
+    names = volumes(session.study)
+    return {
+        **{f"{name}_picture": session.output("plot_subject_qc", name) for name in DRAWN},
+        **{name: session.image(name) for name in names},
+        **{f"{name}_to_reference": session.to_reference(name) for name in names},
+        "checks": session.checks,
+        "arteries": session.made("map_arteries", "labels"),
+        "artery_names": session.made("map_arteries", "lookup"),
+        "calcification": session.made("segment_calcification", "lesions"),
+        "lesions": session.made("measure_calcification", "lesions"),
+        "wmh": session.made("segment_wmh", "mask"),
+        "lacunes": session.made("detect_lacunes", "labels"),
+        "microbleeds": session.made("detect_microbleeds", "labels"),
+        "contours": session.made("measure_plaque", "contours"),
+    }
+
+
+STEPS = (
+    Step(
+        "plot_subject_qc",
+        outputs={name: f"figures/desc-{name}_qc.png" for name in DRAWN},
+        session_inputs=_subject,
+    ),
+    Step("plot_change_qc", outputs={}, visits_inputs=_change),  # change_pictures
+    Step("export_session", outputs={}, session_inputs=_export),  # exported
+)

@@ -1,0 +1,104 @@
+"""Files of the report: what it reads and makes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from angiolith.cohort.files import analysed_rows, cohort_file, cohort_tables, flow_picture, review_table
+from angiolith.core.study import Study
+
+HERE = Path(__file__).parent
+NIIVUE = ("niivue.umd.js", "LICENSE")
+OF_ANALYSIS = ("data", "table1_printed", "associations", "diagnostics", "correlations", "markers", "change", "power")
+OF_COHORT = ("patients", "lesions", "change", "clinical_tables", "attrition", "doubtful_values", "agreement")
+OF_SESSIONS = ("sessions", "checks", "registration")  # parts of `report_files` that are read of every session
+
+
+def parts() -> list[str]:
+    """The templates and assets that pages are made of."""
+    return [str(path) for folder in ("assets", "templates") for path in sorted((HERE / folder).iterdir())]
+
+
+def texts(study: Study) -> str:
+    """Every text of the report: the English one, or the configured translation."""
+    return study.config.report.texts or str(HERE / "texts.yaml")
+
+
+def niivue(study: Study) -> list[str]:
+    """The interactive viewer, if the report has one."""
+    return [study.resource(f"niivue/{name}") for name in NIIVUE] if study.config.report.viewer else []
+
+
+def assets(study: Study) -> list[str]:
+    """Where the report keeps the files that all its pages share."""
+    given = [*sorted((HERE / "assets").iterdir()), *map(Path, niivue(study))]
+    return [report_file(study, f"assets/{path.name}") for path in given]
+
+
+def report_file(study: Study, name: str) -> str:
+    """Path of a file in the report's folder."""
+    return study.file(f"report/{name}")
+
+
+def of_images(study: Study, name: str) -> list[str]:
+    """A page that there is only with images."""
+    return [report_file(study, name)] if study.rows else []
+
+
+def lost_page(study: Study) -> list[str]:
+    """The first subject's page that is missing beside others, if one is: an output that has to be made again.
+
+    All of them as outputs would be a record each, of every subject: at thousands of subjects gigabytes that Snakemake
+    reads at every start. The job's own record has them all, and the audit looks at each.
+    """
+    folder = study.out / "report"
+    there = set(os.listdir(folder)) if folder.is_dir() else set()
+    pages = [f"sub-{subject}.html" for subject in study.subjects]
+    lost = [page for page in pages if page not in there]
+    return [report_file(study, lost[0])] if lost and len(lost) < len(pages) else []
+
+
+def report_files(study: Study) -> dict[str, Any]:
+    """Every file of the cohort that the report reads, by what it is; of the sessions, the names and how to find them.
+
+    Snakemake keeps these with each output and reads them at every start: a session must cost a few bytes.
+    """
+    tables = set(cohort_tables(study))
+    named = {name: cohort_file(study, f"{name}.tsv") for name in OF_COHORT}
+    named["agreement_plots"] = cohort_file(study, "agreement.png")
+    return {name: path if path in tables else None for name, path in named.items()} | {
+        "manifest": study.file("manifest.tsv"),
+        "manifest_report": study.file("manifest_report.tsv") if study.rows else None,
+        "sessions": {subject: [row.session for row in study.rows_of[subject]] for subject in study.subjects},
+        "checks": study.outputs_of("check_images")["checks"],
+        "registration": study.outputs_of("check_registration")["checks"],
+        "analyses": {name: _of_analysis(study, name, tables) for name in study.config.analyses},
+        "audits": {name: cohort_file(study, f"{name}_audit.tsv") for name in study.config.printed_tables},
+        "review": review_table(study) or None,
+    }
+
+
+def _of_analysis(study: Study, name: str, tables: set[str]) -> dict[str, Any]:
+    """Tables of one analysis, of those that the cohort has, and its flow picture."""
+    paths = {part: cohort_file(study, f"{name}_{part}.tsv") for part in OF_ANALYSIS}
+    paths["data"] = analysed_rows(study, name)
+    return {
+        "tables": {part: path for part, path in paths.items() if path in tables or part == "data"},
+        "flow": flow_picture(study, name),
+    }
+
+
+def report_tables(study: Study) -> list[str]:
+    """The files of `report_files` that are no session's."""
+    return _paths_in({name: part for name, part in report_files(study).items() if name not in OF_SESSIONS})
+
+
+def _paths_in(files: Mapping[str, Any] | Sequence[Any] | str | None) -> list[str]:
+    """The paths in a nest of dicts and lists."""
+    if isinstance(files, str):
+        return [files]
+    parts = files.values() if isinstance(files, Mapping) else files or ()
+    return [path for part in parts for path in _paths_in(part)]

@@ -1,0 +1,153 @@
+"""What the rules are written with: the study that they are planned from, names of logs, settings, code digests.
+
+Everything that a rule asks for besides the files of its own step. Nothing of it runs in a job.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from angiolith.core.config import Config, settings_of, validate
+from angiolith.core.config.plan import check_plan, check_subjects
+from angiolith.core.config.sources import ConfigError, read_config
+from angiolith.core.manifest import (
+    Index,
+    IndexSettings,
+    index_bids,
+    index_manifest,
+    manifest_text,
+    read_manifest,
+    read_report,
+    report_text,
+    session_notes,
+    write_if_changed,
+)
+from angiolith.core.study import InputPaths, Session, Study, Visits, Wildcards
+from angiolith.runtime.code_digest import code_digest
+from angiolith.steps import STEPS
+
+PLANNING = ("angiolith/steps.py", "angiolith/audit/files.py")  # all that decides which jobs a subject has
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The study, and what every rule has in common."""
+
+    study: Study
+    root: Path
+    """The workflow's own folder."""
+
+    def inputs_of(self, rule: str) -> Callable[[Wildcards], InputPaths]:
+        """Input function of a step's rule, for `unpack`."""
+        return self.study.inputs_of(rule)
+
+    def outputs_of(self, rule: str) -> dict[str, str]:
+        """Outputs of a step's rule."""
+        return self.study.outputs_of(rule)
+
+    def of_session(self, make: Callable[[Session], T]) -> Callable[[Wildcards], T]:
+        """A function of the session as one of the wildcards."""
+        return lambda wildcards: make(self.study.session(wildcards))
+
+    def of_visits(self, make: Callable[[Visits], T]) -> Callable[[Wildcards], T]:
+        """A function of a subject's first and last visit as one of the wildcards."""
+        return lambda wildcards: make(self.study.visits(wildcards.subject))
+
+    def of_subject(self, make: Callable[[Study, str], T]) -> Callable[[Wildcards], T]:
+        """A function of the study and a subject as one of the wildcards."""
+        return lambda wildcards: make(self.study, wildcards.subject)
+
+    def log(self, rule: str, *wildcards: str) -> str:
+        """Log of a rule's job; by default one per subject-session."""
+        return self._book("logs", rule, wildcards, "log")
+
+    def benchmark_path(self, rule: str, *wildcards: str) -> str:
+        """Benchmark of a rule's job; by default one per subject-session."""
+        return self._book("benchmarks", rule, wildcards, "tsv")
+
+    def _book(self, kind: str, rule: str, wildcards: Sequence[str], ending: str) -> str:
+        names = wildcards or ("subject", "session")
+        stem = "_".join(f"{{{name}}}" for name in names if name)
+        return self.study.file(f"{kind}/{rule}/{stem or 'cohort'}.{ending}")
+
+    def settings(self, *sections: str) -> dict[str, Any]:
+        """The sections of the configuration (dotted) that a rule depends on, as one dict of plain values: Snakemake
+        compares only these. The script makes typed objects of them again (`step_settings`)."""
+        return settings_of(self.study.config, *sections)
+
+    def code(self, rule: str) -> str:
+        """Digest of the rule's script and of every project module that it imports."""
+        return code_digest(self.root / "scripts" / f"{rule}.py", self.root)
+
+    def planning_code(self) -> list[str]:
+        """Digests of the code that decides which jobs a subject has."""
+        return [code_digest(self.root / name, self.root) for name in PLANNING if (self.root / name).is_file()]
+
+    def version(self) -> str:
+        """The project's version, or n/a in a copy without pyproject.toml."""
+        path = self.root / "pyproject.toml"
+        return tomllib.loads(path.read_text(encoding="utf-8"))["project"]["version"] if path.is_file() else "n/a"
+
+    def methods_text(self) -> str | list[str]:
+        """The methods' formulas and sources, to be packed with a run; nothing in a copy without docs."""
+        path = self.root / "docs/methods.md"
+        return os.path.relpath(path) if path.is_file() else []
+
+    @property
+    def pairs(self) -> dict[str, list[str]]:
+        """First and last session of every subject with several visits, as a setting."""
+        return {subject: list(visits) for subject, visits in self.study.pairs.items()}
+
+
+def printed_names(config: Config) -> str:
+    """The names of the printed tables that are audited, as a pattern."""
+    return "|".join(map(re.escape, config.printed_tables)) or "none"
+
+
+def load_study(content: Mapping[str, Any], root: Path, config_files: Sequence[str | Path], main: bool) -> Study:
+    """The study that a configuration describes, its images indexed; writes the manifest and its report of files.
+
+    content: the merged configuration; main: False in a job on a cluster node, which plans from the rows of the run
+    that sent it. Raises ConfigError or ManifestError with what to mend.
+    """
+    files = [str(path) for path in config_files]
+    if main:
+        for path in files:
+            read_config(path)
+    config = validate(content, files)
+    if main:
+        check_plan(config, files)
+    out = Path(config.output_dir)
+    settings = IndexSettings.of(config)
+    if not main:
+        index = Index(read_manifest(out / "manifest.tsv"), read_report(out / "manifest_report.tsv"))
+    elif config.bids_dir:
+        index = index_bids(config.bids_dir, settings)
+    else:
+        index = index_manifest(config.manifest, settings) if config.manifest else Index([], [])
+    check_subjects(config, sorted({row.subject for row in index.rows}), files)
+    if main:
+        write_if_changed(manifest_text(index.rows), out / "manifest.tsv")
+        write_if_changed(report_text(index.files), out / "manifest_report.tsv")
+    images = Path(config.bids_dir or Path(config.manifest or ".").parent)
+    study = Study(config, index.rows, images, os.path.relpath(root / "resources"), STEPS, session_notes(index.files))
+    if config.subjects is not None:
+        study = replace(study, rows=[row for row in study.rows if row.subject in config.subjects])
+    return study
+
+
+def check_python(executable: str = sys.executable) -> None:
+    """Raise ConfigError where Snakemake could start no job: each would fail, with a shell's words on a missing file."""
+    if " " in executable:
+        raise ConfigError(
+            f"{executable}: Snakemake cannot start jobs with a Python whose path holds blanks; "
+            "move the project, or the environment that you use, to a folder without blanks and make it there again"
+        )

@@ -1,0 +1,35 @@
+"""Lacunes in the workflow: what they read and make, and what is behind their numbers."""
+
+from __future__ import annotations
+
+from angiolith.core.study import InputPaths, Session, Step
+
+OF_OTHERS = r"_desc-calcification|_desc-smallvessel|_desc-microbleeds|_(from-)?(swi|T2starw)[_.]|wmh"
+
+
+def _inputs(session: Session) -> InputPaths:
+    return {
+        "FLAIR": session.image("FLAIR"),
+        "T1w": session.image("T1w"),
+        "checks": session.checks,
+        **session.from_template(),
+        **session.on_reference("FLAIR"),
+    }
+
+
+STEPS = (
+    Step(
+        "detect_lacunes",
+        outputs={
+            "table": "anat/desc-lacunes.tsv",
+            "labels": "anat/desc-lacunes_dseg.nii.gz",
+            "facts": "anat/desc-lacunes.json",
+        },
+        runs_for=lambda session: session.has("FLAIR"),
+        session_inputs=_inputs,
+        behind={
+            "measure_wmh": {"lacune": r"_desc-lacunes\."},
+            "measure_change": {"lacune": rf"^(?!.*({OF_OTHERS}))"},
+        },
+    ),
+)

@@ -1,0 +1,35 @@
+"""Microbleeds in the workflow: what they read and make, and what is behind their numbers."""
+
+from __future__ import annotations
+
+from angiolith.core.study import InputPaths, Session, Step
+
+IMAGES = ("swi", "T2starw")  # either will do
+
+
+def _inputs(session: Session) -> InputPaths:
+    return {
+        **{name: session.image(name) for name in (*IMAGES, "ct")},
+        "checks": session.checks,
+        **session.from_template(),
+        **session.on_reference(*IMAGES),
+        "ct_to_reference": session.to_reference("ct"),
+    }
+
+
+STEPS = (
+    Step(
+        "detect_microbleeds",
+        outputs={
+            "table": "anat/desc-microbleeds.tsv",
+            "labels": "anat/desc-microbleeds_dseg.nii.gz",
+            "facts": "anat/desc-microbleeds.json",
+        },
+        runs_for=lambda session: session.has(*IMAGES),
+        session_inputs=_inputs,
+        behind={
+            "measure_wmh": {"microbleed": r"_desc-microbleeds\."},
+            "measure_change": {"microbleed": r"^(?!.*(_desc-calcification|_desc-smallvessel|_desc-lacunes|wmh))"},
+        },
+    ),
+)

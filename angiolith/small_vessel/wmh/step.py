@@ -1,0 +1,75 @@
+"""White matter hyperintensities in the workflow: what they read and make, their picture, and what is behind a number.
+
+`measure_wmh` puts them into one table with microbleeds and lacunes.
+"""
+
+from __future__ import annotations
+
+from angiolith.core.study import InputPaths, Paths, Picture, Session, Step
+
+
+def model(session: Session) -> str:
+    """The learned step of WMH: weights fitted on digital phantoms."""
+    return session.study.resource("wmh_model/model.json")
+
+
+def from_elsewhere(session: Session) -> Paths:
+    """The WMH mask of a session that the built-in method did not make: the user's, or an external tool's."""
+    if session.study.config.wmh_tool.command:
+        return session.made("segment_wmh", "mask")
+    return session.image("wmh")
+
+
+def _segment(session: Session) -> InputPaths:
+    tool = session.study.config.wmh_tool
+    return {
+        "FLAIR": session.image("FLAIR"),
+        "T1w": session.image("T1w") if "{T1w}" in (tool.command or "") else [],
+        "wmh": session.image("wmh"),
+        "weights": tool.weights or [],  # a change of them makes the masks anew
+        "model": model(session),
+        "checks": session.checks,
+        **session.from_template(),
+        **session.on_reference("FLAIR"),
+    }
+
+
+def _measure(session: Session) -> InputPaths:
+    return {
+        "mask": session.made("segment_wmh", "mask"),
+        "tissues": session.made("segment_wmh", "tissues"),
+        "wmh_facts": session.made("segment_wmh", "facts"),
+        "brain": session.made("register_mri_to_template", "brain"),
+        "microbleed_facts": session.made("detect_microbleeds", "facts"),
+        "lacune_facts": session.made("detect_lacunes", "facts"),
+    }
+
+
+PICTURE = Picture("wmh", images=("FLAIR",), takes_out=("small vessel",))
+STEPS = (
+    Step(
+        "segment_wmh",
+        outputs={
+            "mask": "anat/space-FLAIR_desc-wmh_mask.nii.gz",
+            "tissues": "anat/space-FLAIR_desc-tissues_dseg.nii.gz",
+            "facts": "anat/desc-wmh.json",
+        },
+        runs_for=lambda session: session.has("FLAIR"),
+        session_inputs=_segment,
+        pictures=(PICTURE,),
+        behind={
+            "measure_wmh": {"wmh|fazekas": r"_desc-(wmh|tissues|brain)[_.]", "icv": r"_desc-brain_"},
+            "measure_change": {
+                "fazekas": r"_desc-smallvessel_",
+                "wmh": r"^(?!.*_(desc-(calcification|smallvessel|microbleeds|lacunes)|(from-)?(swi|T2starw)[_.]))",
+            },
+        },
+    ),
+    Step(
+        "measure_wmh",
+        outputs={"metrics": "anat/desc-smallvessel_metrics.tsv"},
+        runs_for=lambda session: session.has("FLAIR", "swi", "T2starw"),
+        session_inputs=_measure,
+        measures={"small_vessel": "metrics"},
+    ),
+)
