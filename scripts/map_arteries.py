@@ -8,11 +8,11 @@ from angiolith.arteries.centrelines import to_table
 from angiolith.arteries.names import lookup_table
 from angiolith.arteries.session import arteries_of
 from angiolith.core.images import read_ct, write_image
+from angiolith.core.inputs import refusal
 from angiolith.core.settings.arteries import ArteryMapSettings, ArteryRegionSettings
 from angiolith.core.settings.calcification import CalciumThresholdSettings
 from angiolith.core.settings.section import step_settings
 from angiolith.core.tables import FAILED, read_json, write_json, write_not_made, write_tsv
-from angiolith.registration.job import refusal
 from angiolith.runtime.job import run
 
 

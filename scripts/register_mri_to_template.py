@@ -4,10 +4,10 @@ from typing import Any
 
 from angiolith.brain.template import register_to_template
 from angiolith.core.images import read_ct, read_image, write_image, write_transform
+from angiolith.core.inputs import refusal
 from angiolith.core.settings.registration import RigidSettings, TemplateReviewSettings
 from angiolith.core.settings.section import step_settings
 from angiolith.core.tables import FAILED, read_json, write_json, write_not_made
-from angiolith.registration.job import refusal
 from angiolith.runtime.job import run
 
 

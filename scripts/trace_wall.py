@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 
 from angiolith.core.images import read_image, write_image
+from angiolith.core.inputs import refusal
 from angiolith.core.settings.section import step_settings
 from angiolith.core.settings.vessel_wall import WallTraceSettings
 from angiolith.core.tables import FAILED, REVIEW, read_json, write_json, write_not_made
-from angiolith.registration.job import refusal
 from angiolith.runtime.job import run
 from angiolith.vessel_wall.parts import DrawingError
 from angiolith.vessel_wall.polygons import read_points

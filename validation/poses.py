@@ -22,8 +22,8 @@ from scipy.spatial.transform import Rotation
 
 from angiolith.core.images import HU_AIR, Image, ImageError, map_points, read_image, remove_shear
 from angiolith.core.settings.registration import RegistrationReviewSettings, RigidSettings
-from angiolith.registration.job import judge
 from angiolith.registration.rigid import alignment_measures, register_rigid
+from angiolith.registration.session import judge
 from validation.compare import markdown
 
 SETTINGS, LIMITS = RigidSettings(), RegistrationReviewSettings()

@@ -11,10 +11,9 @@ from matplotlib.figure import Figure
 
 from angiolith.calcification.picture import calcification_picture
 from angiolith.core.images import Image, matrix_ras, read_ct, read_image, read_transform
-from angiolith.core.inputs import Inputs
+from angiolith.core.inputs import Inputs, refusal
 from angiolith.core.tables import FAILED, MISSING, join_reasons, read_json, read_tsv, was_made
 from angiolith.pictures.canvas import absent
-from angiolith.registration.job import refusal
 from angiolith.report.pictures import registration_picture, wall_picture, wmh_picture
 from angiolith.small_vessel.tissues import VENTRICLES
 

@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 
 from angiolith.core.images import Image, matrix_ras, moved, read_ct, read_image, read_transform
-from angiolith.core.inputs import Inputs
+from angiolith.core.inputs import Inputs, refusal
 from angiolith.core.tables import read_json, read_tsv, was_made, write_not_made
 from angiolith.pictures.windows import CT_WINDOW_HU, window_of
-from angiolith.registration.job import refusal
 from angiolith.report.volumes import (
     CT_RANGE_HU,
     HEAD_ON_CT_HU,

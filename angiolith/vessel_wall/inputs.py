@@ -9,11 +9,10 @@ import numpy as np
 import pandas as pd
 
 from angiolith.core.images import Image, bounding_box, crop, matrix_ras, read_ct, read_image, read_transform
-from angiolith.core.inputs import Inputs
+from angiolith.core.inputs import Inputs, refusal
 from angiolith.core.manifest_checks import WALL_READERS
 from angiolith.core.settings.vessel_wall import WallGradeSettings, WallMeasureSettings
 from angiolith.core.tables import FAILED, MISSING, read_json, read_tsv, was_made
-from angiolith.registration.job import refusal
 from angiolith.vessel_wall.label_maps import read_drawing
 from angiolith.vessel_wall.parts import TOOL
 from angiolith.vessel_wall.session import CtSide, PostContrast, measure_session, not_measured
