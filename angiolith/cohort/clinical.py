@@ -14,11 +14,12 @@ import pandas as pd
 
 from angiolith.cohort.collect import PARTICIPANTS, ClinicalError, as_measured
 from angiolith.cohort.external import StudyTableError, check_columns, check_keys, read_study_table, to_numbers
+from angiolith.cohort.labels import Visit, found_rows, wrong_labels
 from angiolith.cohort.readings import number_readings
 from angiolith.core.identifiers import is_identifying_column
 from angiolith.core.tables import FAILED, OK
 
-ACCOUNT = ["table", "rows", "columns", "status", "reason"]
+ACCOUNT = ["table", "rows", "columns", "found_subject", "found_session", "status", "reason"]
 Made = TypeVar("Made")
 SHOWN = 5  # problems of a table that are named
 LABELS = ("participant_id", "session_id", "subject", "session", "reader")
@@ -27,15 +28,15 @@ LABELS = ("participant_id", "session_id", "subject", "session", "reader")
 class ClinicalTables:
     """The clinical tables that can be used: `participants` (or None) and `ratings` by name; `account` has all given."""
 
-    def __init__(self, participants: str | Path | None, ratings: Iterable[str | Path], subjects: Iterable[str]) -> None:
-        labels = set(subjects)
+    def __init__(self, participants: str | Path | None, ratings: Iterable[str | Path], visits: Iterable[Visit]) -> None:
+        self._visits = set(visits)
         self._paths = {PARTICIPANTS: participants} if participants else {}
         self._paths |= {Path(path).stem: path for path in ratings}
         self._tables: dict[str, pd.DataFrame] = {}
         self._reasons: dict[str, str] = {}
         for name, path in self._paths.items():
             try:
-                table = read_clinical(path, labels, one_each=name == PARTICIPANTS)
+                table = read_clinical(path, self._visits, one_each=name == PARTICIPANTS)
                 self._tables[name] = as_measured(table) if name == PARTICIPANTS else table
             except StudyTableError as error:
                 self.leave_out(name, one_line(path, error.problems))
@@ -62,11 +63,14 @@ class ClinicalTables:
                 self.leave_out(error.table, f"{self._paths[error.table]}: {error.problem}")
 
     def account(self) -> pd.DataFrame:
-        """One row per table that was given, with the columns `ACCOUNT`: how much of it is used, or why it is not."""
+        """One row per table that was given, with the columns `ACCOUNT`: how much of it is used, or why it is not.
+
+        found_subject, found_session: rows whose subject, and whose session, has images; missing without sessions.
+        """
         rows = []
         for name, path in self._paths.items():
             used, reason = self._tables.get(name), self._reasons.get(name)
-            size = (pd.NA, pd.NA) if used is None else (len(used), used.shape[1])
+            size = (pd.NA,) * 4 if used is None else (len(used), used.shape[1], *found_rows(used, self._visits))
             rows.append((str(path), *size, FAILED if reason else OK, reason))
         return pd.DataFrame(rows, columns=ACCOUNT)
 
@@ -77,12 +81,13 @@ def one_line(path: str | Path, problems: Sequence[str]) -> str:
     return "; ".join([*shown, *([f"and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else [])])
 
 
-def read_clinical(path: str | Path, subjects: Iterable[str], one_each: bool = False) -> pd.DataFrame:
+def read_clinical(path: str | Path, visits: Iterable[Visit], one_each: bool = False) -> pd.DataFrame:
     """A clinical table by `participant_id`; columns whose cells are all numbers are numbers, labels stay text.
 
-    subjects: labels of the manifest (without `sub-`); one_each: a subject may stand once only (participants.tsv), else
-    once per `session_id` and `reader`, where the table has these. Raises StudyTableError, naming file, row and
-    column of everything that is wrong.
+    visits: subject and session of each row of the manifest (without `sub-`, `ses-`); one_each: a subject may stand
+    once only (participants.tsv), else once per `session_id` and `reader`, where the table has these. Raises
+    StudyTableError, naming file, row and column of everything that is wrong. Labels that are one of the images' but for
+    zeros or case are wrong, and so is a table of which no row finds a subject or a session.
     """
     table = read_study_table(path)
     if "participant_id" not in table and "subject" in table:
@@ -99,23 +104,13 @@ def read_clinical(path: str | Path, subjects: Iterable[str], one_each: bool = Fa
         check_keys(table, keys, path)
     except StudyTableError as error:
         problems += error.problems
-    problems += _wrong_labels(table["participant_id"], set(subjects), path)
+    problems += wrong_labels(table, set(visits), path)
     for name in [name for name in table.columns if name not in LABELS]:
         table[name], wrong = _as_numbers(table[name], path)
         problems += wrong
     if problems:
         raise StudyTableError(*problems)
     return table.reset_index(drop=True)
-
-
-def _wrong_labels(given: pd.Series, subjects: set[str], path: str | Path) -> list[str]:
-    """Labels that are a subject's but for leading zeros, whose values would be lost."""
-    plain = {label.lstrip("0"): label for label in subjects - set(given)}
-    return [
-        f"{path}, row {row}, participant_id: {label!r} is no subject of the images; write {plain[label.lstrip('0')]!r}"
-        for row, label in given.dropna().items()
-        if label not in subjects and label.lstrip("0") in plain
-    ]
 
 
 def _as_numbers(values: pd.Series, path: str | Path) -> tuple[pd.Series, list[str]]:

@@ -59,9 +59,10 @@ def gather(
     """
     manifest = read_tsv(given["manifest"], dtype=str)
     review = read_review(given["review"], picture_keys(manifest, pairs)) if given.get("review") else None
+    visits = list(zip(manifest["subject"], manifest["session"], strict=True))
     if subjects is not None:
         manifest = manifest[manifest["subject"].isin(subjects)].reset_index(drop=True)
-    clinical = ClinicalTables(given.get("participants"), given.get("phenotype") or [], manifest["subject"])
+    clinical = ClinicalTables(given.get("participants"), given.get("phenotype") or [], visits)
     texts = measures_of(given["measures"])
     images = image_status(map(json.loads, texts["checks"]))
     measured = {name: read_all(texts[kind], columns) for kind, (name, columns) in COLUMNS.items()}

@@ -173,6 +173,20 @@ CASES = (
     clinical(
         "a column of the same name as a measure", "already taken", "participant_id\timages_status\nsub-01\tgood\n"
     ),
+    clinical("a label in other case", "write '02'", f"{IDS}sub-01\t60\nSUB-02\t61\n"),
+    clinical("participants that no image has", "is '01' meant by 'P1'?", f"{IDS}P1\t60\nP2\t61\n"),
+    clinical(
+        "ratings with session 1 for 01",
+        "write '01'",
+        "participant_id\tsession_id\treader\tfazekas\nsub-01\tses-1\tA\t2\n",
+        "ratings",
+    ),
+    clinical(
+        "ratings of a session that no image has",
+        "none of its 1 rows has a session",
+        "participant_id\tsession_id\treader\tfazekas\nsub-01\tses-baseline\tA\t2\n",
+        "ratings",
+    ),
     clinical("an empty participants.tsv", "is empty", ""),
     clinical(
         "a reader who rated one session twice",
