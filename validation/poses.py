@@ -28,7 +28,7 @@ from validation.compare import markdown
 
 SETTINGS, LIMITS = RigidSettings(), RegistrationReviewSettings()
 TARGETS = {"T1w": "anat", "FLAIR": "anat", "swi": "anat", "vwi": "vwi"}
-MISSING = ("none", "top", "bottom", "left", "right")
+CUT_HALVES = ("none", "top", "bottom", "left", "right")
 ABOUT = (
     "Each takes a made head, turns and shifts its CT (in the header: no voxel changes, the truth is exact) and "
     "then, in some, thickens its slices, cuts half of it away, shears it as a tilted gantry does, pads its corners, or "
@@ -76,7 +76,7 @@ def draw_cases(pairs: list[tuple[str, str]], count: int, seed: int) -> list[Case
                 angle_deg=float(rng.uniform(0, 45)),
                 shift_mm=float(rng.uniform(0, 60)),
                 slice_mm=float(rng.choice([1.0, 2.5, 3.75, 5.0])) if rng.random() < 0.6 else None,
-                missing="none" if slab or rng.random() < 0.65 else str(rng.choice(MISSING[1:])),
+                missing="none" if slab or rng.random() < 0.65 else str(rng.choice(CUT_HALVES[1:])),
                 gantry_deg=float(rng.uniform(5, 25)) if rng.random() < 0.2 else 0.0,
                 padding_hu=float(rng.choice([-1500, -2048, -3024])) if rng.random() < 0.5 else None,
                 brain_extracted=bool(not slab and rng.random() < 0.2),
@@ -211,7 +211,7 @@ def summary(rows: pd.DataFrame) -> pd.DataFrame:
     """One line a kind of case: how many, the errors of those that passed, and how the self-check did."""
     kinds = {"all": rows.number >= 0}
     kinds |= {f"target {name}": rows.target == name for name in TARGETS}
-    kinds |= {f"half missing ({name})": rows.missing == name for name in MISSING[1:]}
+    kinds |= {f"half missing ({name})": rows.missing == name for name in CUT_HALVES[1:]}
     kinds |= {"turned by more than 30 deg": rows.angle_deg > 30, "slices of 3.75 mm and more": rows.slice_mm > 3.7}
     kinds |= {
         "gantry shear": rows.gantry_deg > 0,

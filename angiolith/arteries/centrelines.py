@@ -146,7 +146,7 @@ def from_table(table: pd.DataFrame) -> dict[tuple[str, str], Centreline]:
     return lines
 
 
-def box_around(
+def box_around_line(
     points: np.ndarray, reach_mm: float, shape: tuple[int, ...], affine: np.ndarray
 ) -> tuple[slice, ...] | None:
     """Index box (three slices) of a grid that holds every voxel within `reach_mm` of the points; None if outside."""
@@ -186,7 +186,7 @@ def region_labels(
     share = np.full(shape, np.inf, np.float32)
     for line in lines:
         reach = np.asarray(reach_mm(line), float)
-        box = box_around(line.points, reach.max(), shape, affine)
+        box = box_around_line(line.points, reach.max(), shape, affine)
         if box is None:
             continue
         centres = voxel_centres(tuple(part.stop - part.start for part in box), box_affine(affine, box))

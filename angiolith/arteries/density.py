@@ -8,6 +8,7 @@ import numpy as np
 
 from angiolith.arteries.centrelines import Centreline
 from angiolith.core.images import Image, moved
+from angiolith.core.settings.calcification import CalciumThresholdSettings
 
 CLEAR_OF_BONE = ("ACA", "MCA", "PCA")
 BALL_MM = 1.0  # around the centreline, besides the uncertainty of its position
@@ -34,6 +35,18 @@ def lumen_density(ct: Image, lines: Iterable[Centreline]) -> float:
             hu = ct.data[tuple(np.moveaxis(nearest[inside], -1, 0))]
             values.append(float(np.percentile(np.percentile(hu, BRIGHTEST_PERCENTILE, axis=1), ALONG_PERCENTILE)))
     return float(np.median(values)) if values else np.nan
+
+
+def is_enhanced(lumen_hu: float, threshold: CalciumThresholdSettings) -> bool:
+    """Whether the CT is contrast-enhanced; False where the lumen's density (HU) is unknown (NaN)."""
+    return bool(lumen_hu >= threshold.contrast_hu_min)
+
+
+def calcium_hu_min(lumen_hu: float, threshold: CalciumThresholdSettings) -> float:
+    """Density (HU) from which a voxel is calcium: on a contrast-enhanced CT raised above the lumen's (HU)."""
+    if not is_enhanced(lumen_hu, threshold):
+        return threshold.hu_min
+    return max(threshold.hu_min, lumen_hu + threshold.adaptive_hu_above_lumen)
 
 
 def _ball(radius_mm: float) -> np.ndarray:

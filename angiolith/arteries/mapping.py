@@ -10,7 +10,7 @@ import pandas as pd
 import SimpleITK as sitk
 
 from angiolith.arteries.centrelines import Centreline, from_control_points, region_labels
-from angiolith.arteries.density import lumen_density
+from angiolith.arteries.density import calcium_hu_min, lumen_density
 from angiolith.arteries.lumen import follow_lumen
 from angiolith.arteries.masks import canonical_labels, centrelines_of_labels, search_reach, segment_angio, widened
 from angiolith.arteries.names import ARTERIES, INDEX, label_names
@@ -122,9 +122,7 @@ def map_arteries(
         missing = []
     lumen_hu = lumen_density(ct, [*lines.values(), *missing])
     if settings.refine:
-        hu_min = threshold.hu_min
-        if lumen_hu >= threshold.contrast_hu_min:  # enhanced blood is not to be taken for calcium
-            hu_min = max(hu_min, lumen_hu + threshold.adaptive_hu_above_lumen)
+        hu_min = calcium_hu_min(lumen_hu, threshold)  # enhanced blood is not to be taken for calcium
         missing = [
             _fitted(ct, line, settings, hu_min, mri if line.artery in FITTED_ON_MRI else None) for line in missing
         ]

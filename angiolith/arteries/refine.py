@@ -17,7 +17,7 @@ import numpy as np
 from scipy import ndimage
 from scipy.signal import fftconvolve
 
-from angiolith.arteries.centrelines import STEP_MM, Centreline, box_affine, box_around
+from angiolith.arteries.centrelines import STEP_MM, Centreline, box_affine, box_around_line
 from angiolith.arteries.names import BESIDE_SMOOTH_BONE
 from angiolith.arteries.sections import section_planes, section_samples, sideways, smoothest
 from angiolith.core.distance import NEIGHBOURS_26
@@ -30,7 +30,7 @@ RING_GAP_MM, RING_MM = 0.5, 2.0  # the tissue around the vessel, to which its bl
 CONTRAST_HU = 25.0  # a disc this much above its ring is surely a vessel
 CANAL_MM = (0.4, 1.5)  # where the wall of a bony canal lies, outside the lumen
 DENSE_SHARE_MAX = 0.5  # calcium may fill this much of the lumen before more of it costs more: it must not push it away
-WALL_MM = (0.4, 0.8)  # where calcium of the wall lies: from this share of the radius to so far outside the lumen
+CALCIUM_REACH = (0.4, 0.8)  # where calcium of the wall lies: from this share of the radius to so far outside the lumen
 CALCIUM_MM2_MIN = 1.0  # in a cross-section: less than this does not tell where the wall is
 CALCIUM_MM3_MAX = 200.0  # what is larger and dense is bone
 BEND_MM = 0.5  # change of offset from one cross-section to the next that costs as much as one sd of position
@@ -79,7 +79,7 @@ def refine(
 def _free_calcium(ct: Image, line: Centreline, hu_min: float) -> Image:
     """Mask, around a line, of what is dense, hangs together with nothing beyond, and is too small for bone."""
     reach = float((2 * line.sd_mm + line.radius_mm).max()) + RING_GAP_MM + RING_MM
-    box = box_around(line.points, 1.5 * reach, ct.data.shape, ct.affine)
+    box = box_around_line(line.points, 1.5 * reach, ct.data.shape, ct.affine)
     if box is None:
         return Image(np.zeros((1, 1, 1), np.float32), ct.affine)
     pieces, count = ndimage.label(ct.data[box] >= hu_min, NEIGHBOURS_26)
@@ -98,7 +98,7 @@ def _cost(patch: np.ndarray, calcium: np.ndarray, radius_mm: float, reach: int, 
     the most that any offset would have.
     """
     distance, disc, ring = _disc_and_ring(radius_mm)
-    shell = (distance >= WALL_MM[0] * radius_mm) & (distance <= radius_mm + WALL_MM[1])
+    shell = (distance >= CALCIUM_REACH[0] * radius_mm) & (distance <= radius_mm + CALCIUM_REACH[1])
     canal = (distance > radius_mm + CANAL_MM[0]) & (distance <= radius_mm + CANAL_MM[1])
     dense, empty = (patch >= hu_min) & ~calcium, patch < SOFT_HU[0]
     soft = ~ndimage.binary_dilation(dense | calcium | empty)  # one pixel off: the blur of bone and air is no tissue
@@ -114,7 +114,7 @@ def _cost(patch: np.ndarray, calcium: np.ndarray, radius_mm: float, reach: int, 
         in_wall = over(calcium, shell) * PIXEL_MM**2
         if in_wall.max() >= CALCIUM_MM2_MIN:
             told = CALCIUM_WEIGHT * in_wall / in_wall.max()
-        filled += over(calcium, distance < WALL_MM[0] * radius_mm)
+        filled += over(calcium, distance < CALCIUM_REACH[0] * radius_mm)
     # a ring that is mostly bone or air says nothing about contrast
     seen = np.clip(2 * outer / ring.sum(), 0, 1) * np.clip(2 * inner / disc.sum(), 0, 1)
     return (

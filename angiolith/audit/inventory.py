@@ -40,7 +40,7 @@ INVENTORY = "audit/inventory.tsv"
 CACHE = "audit/.hashes.json"
 KINDS = ("input", "output", "record", "config", "setting", "code", "source", "version", "host")
 FILES = ("input", "output", "record", "config")
-MISSING = "n/a"
+NOT_KNOWN = "n/a"
 SETTLED_NS = 2_000_000_000  # a younger file might change again within one tick of the file system's clock
 
 
@@ -49,10 +49,10 @@ class Entry(NamedTuple):
 
     kind: str
     name: str
-    sha256: str = MISSING
-    size_bytes: str = MISSING
-    value: str = MISSING
-    made_by: str = MISSING
+    sha256: str = NOT_KNOWN
+    size_bytes: str = NOT_KNOWN
+    value: str = NOT_KNOWN
+    made_by: str = NOT_KNOWN
 
 
 class Hasher:
@@ -126,7 +126,7 @@ def inventory(root: Path, targets: Iterable[str], settings: PlainSettings, confi
     hasher = Hasher(root / CACHE)
     jobs = jobs_behind(targets, read_records(root))
 
-    def of_file(kind: str, name: str, made_by: str = MISSING) -> Entry:
+    def of_file(kind: str, name: str, made_by: str = NOT_KNOWN) -> Entry:
         path = path_of(root, name)
         return Entry(kind, name, hasher(path), str(path.stat().st_size), made_by=made_by)
 

@@ -17,11 +17,11 @@ from scipy.spatial import cKDTree
 from skimage.morphology import h_maxima
 from skimage.segmentation import watershed
 
-from angiolith.arteries.centrelines import STEP_MM, Centreline, box_affine, box_around
+from angiolith.arteries.centrelines import STEP_MM, Centreline, box_affine, box_around_line
 from angiolith.core.distance import NEIGHBOURS_26
 from angiolith.core.images import mask_points, moved, voxel_edges_mm
 
-N_ANGLES = 48
+N_SECTORS = 48
 RADIUS_STEP_MM = 0.25
 BEYOND_MM = 3.0  # bone further than this from the lumen is not looked for
 WINDOW_MM = 20.0  # along the artery: calcium that stands out over less than half of it is seen
@@ -35,7 +35,7 @@ NARROW_SHARE = 0.75  # bone leaves its artery room: an opening under this share 
 VALLEY_HU = 50.0  # a valley this deep is no noise (SD of a head CT: 4 to 10 HU)
 ZONE_MM = 2.0  # outside the artery's wall: bone is followed so far from it, to see that it goes on
 GOES_ON_SHARE = 0.2  # of a calcification's voxels at most lie outside the artery's wall and its blooming
-WALL_MM = 0.6  # of a calcified wall at least: bone that no valley parts from it does not begin nearer to the lumen
+CALCIFIED_WALL_MM = 0.6  # thickness at least: bone that no valley parts from it does not begin nearer to the lumen
 LUMEN_SHARE_MIN = 0.25  # of the voxels of calcium that lie within the lumen's radius: it blooms into it
 WALL_PERCENTILE = 65  # calcium lies on the inner side of the wall: above the median
 
@@ -81,14 +81,14 @@ def _is_sure(line: Centreline, affine: np.ndarray) -> np.ndarray:
 
 
 def wall_distance_mm(ct: np.ndarray, affine: np.ndarray, line: Centreline, hu_min: float) -> np.ndarray:
-    """Distance (points, N_ANGLES) from each point of a centreline to where bone begins, mm; radius + 3 where none
+    """Distance (points, N_SECTORS) from each point of a centreline to where bone begins, mm; radius + 3 where none
     is, 0 where the centreline runs in what is dense and may do so for lying off in bone.
 
     ct: HU; affine: voxel -> RAS mm; hu_min: what is dense.
     """
     reach = line.radius_mm.max() + BEYOND_MM
     radii = np.arange(0, reach + RADIUS_STEP_MM, RADIUS_STEP_MM)
-    angles = (np.arange(N_ANGLES) + 0.5) * 2 * np.pi / N_ANGLES
+    angles = (np.arange(N_SECTORS) + 0.5) * 2 * np.pi / N_SECTORS
     first, second = line.frames()
     rays = first[:, None] * np.cos(angles)[:, None] + second[:, None] * np.sin(angles)[:, None]
     points = line.points[:, None, None] + rays[:, :, None] * radii[:, None]
@@ -121,7 +121,9 @@ def parted_by_valley(
     any calcium, each give or take the uncertainty of the line. Bone goes on outside.
     """
     found = np.zeros(ct.shape, bool)
-    box = box_around(line.points, float((line.radius_mm + line.sd_mm).max()) + margin_mm + ZONE_MM, ct.shape, affine)
+    box = box_around_line(
+        line.points, float((line.radius_mm + line.sd_mm).max()) + margin_mm + ZONE_MM, ct.shape, affine
+    )
     if box is None or not of_bone[box].any():
         return found
     zone = of_bone[box].copy()
@@ -145,7 +147,7 @@ def parted_by_valley(
         for mask in (outside_mm > margin_mm + sd_mm, outside_mm < sd_mm)
     )
     clear = ndimage.mean(beside.astype(float), basins, numbers) > 0.5
-    calcium = (top_mm <= WALL_MM) & (goes_on <= GOES_ON_SHARE) & (within >= LUMEN_SHARE_MIN) & clear
+    calcium = (top_mm <= CALCIFIED_WALL_MM) & (goes_on <= GOES_ON_SHARE) & (within >= LUMEN_SHARE_MIN) & clear
     found[box] = np.append(False, calcium)[basins]
     return found
 
@@ -174,7 +176,7 @@ def polar_position(points: np.ndarray, line: Centreline) -> Seen:
     offset = points - line.points[nearest]
     across = np.einsum("ij,ij->i", offset, first[nearest]), np.einsum("ij,ij->i", offset, second[nearest])
     angle = np.arctan2(across[1], across[0]) % (2 * np.pi)
-    bins = np.minimum((angle / (2 * np.pi) * N_ANGLES).astype(int), N_ANGLES - 1)
+    bins = np.minimum((angle / (2 * np.pi) * N_SECTORS).astype(int), N_SECTORS - 1)
     return Seen(nearest, bins, distance, _clear_of_ends(line, nearest))
 
 

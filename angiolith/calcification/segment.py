@@ -17,10 +17,11 @@ from scipy.spatial import cKDTree
 from skimage.filters import apply_hysteresis_threshold
 
 from angiolith.arteries.centrelines import Centreline, box_affine
+from angiolith.arteries.density import calcium_hu_min, is_enhanced
 from angiolith.arteries.names import BESIDE_SMOOTH_BONE, INDEX
 from angiolith.calcification.bone import (
+    CALCIFIED_WALL_MM,
     LUMEN_SHARE_MIN,
-    WALL_MM,
     behind,
     parted_by_valley,
     polar_position,
@@ -71,7 +72,7 @@ def find_lesions(
     above; smaller than `lesion_volume_mm3_min` is noise. On a contrast-enhanced CT `hu_min` marks the lumen: refused,
     or raised above the lumen's HU (`on_contrast`).
     """
-    enhanced = bool(lumen_hu >= threshold.contrast_hu_min)
+    enhanced = is_enhanced(lumen_hu, threshold)
     hu_min = threshold.hu_min
     empty = np.zeros(ct.data.shape, np.uint8)
     if enhanced and threshold.on_contrast == "refuse":
@@ -82,7 +83,7 @@ def find_lesions(
         return Found(empty, {}, [], hu_min, lumen_hu, True, reason)
     findings = []
     if enhanced:
-        hu_min = max(hu_min, lumen_hu + threshold.adaptive_hu_above_lumen)
+        hu_min = calcium_hu_min(lumen_hu, threshold)
         findings.append(f"contrast-enhanced CT (lumen {lumen_hu:.0f} HU): threshold raised to {hu_min:.0f} HU")
     if not region.any():
         return Found(
@@ -143,7 +144,7 @@ def depth_within(
             least = settings.protrusion_mm_min
             stands_out = apply_hysteresis_threshold(np.where(mine, depth, 0), least / 2, least)[mine]
             front = behind(stands_out, seen, wall.shape)
-            before_bone = (seen.distance_mm < core[seen.point, seen.angle]) | (to_lumen > -WALL_MM)
+            before_bone = (seen.distance_mm < core[seen.point, seen.angle]) | (to_lumen > -CALCIFIED_WALL_MM)
             may = before_bone & (to_lumen > -margin_mm)
             calcium[mine] = front & ((inside > 0) | may)
             if line.artery in BESIDE_SMOOTH_BONE:

@@ -18,11 +18,11 @@ from angiolith.runtime.records import sha256
 from tests.workflow.planning import SNAKEMAKE, Workbench
 
 START = Path(__file__).with_name("start.sh")
-MISSING = [name for name in ("slurmctld", "slurmd", "munged", "squeue") if not shutil.which(name)]
+NOT_INSTALLED = [name for name in ("slurmctld", "slurmd", "munged", "squeue") if not shutil.which(name)]
 if not importlib.util.find_spec("snakemake_executor_plugin_slurm"):
-    MISSING.append("snakemake-executor-plugin-slurm (make slurm)")
+    NOT_INSTALLED.append("snakemake-executor-plugin-slurm (make slurm)")
 if os.geteuid():
-    MISSING.append("root")
+    NOT_INSTALLED.append("root")
 PROFILES = Path(__file__).parents[2] / "config/profiles"
 BY_SLURM = ("--workflow-profile", PROFILES / "cluster", "--profile", PROFILES / "slurm")
 ASK_OFTEN = ("--slurm-init-seconds-before-status-checks", "2", "--max-status-checks-per-second", "2")
@@ -31,7 +31,8 @@ TIMES = re.compile(r"(\.log|\.seen|ro-crate-metadata\.json)$|^benchmarks/|^audit
 pytestmark = [
     pytest.mark.xdist_group("slurm"),
     pytest.mark.skipif(
-        bool(MISSING) and not os.environ.get("ANGIOLITH_REQUIRE_SLURM"), reason=f"no Slurm: {', '.join(MISSING)}"
+        bool(NOT_INSTALLED) and not os.environ.get("ANGIOLITH_REQUIRE_SLURM"),
+        reason=f"no Slurm: {', '.join(NOT_INSTALLED)}",
     ),
 ]
 
@@ -39,7 +40,7 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def node(tmp_path_factory):
     """A Slurm of one idle node."""
-    assert not MISSING
+    assert not NOT_INSTALLED
     folder = tmp_path_factory.mktemp("slurm")
     subprocess.run([START, folder], check=True)
     yield "localhost"
