@@ -30,6 +30,7 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -207,7 +208,7 @@ def _follow_up_slope() -> float:
     return float(slopes[0])
 
 
-def truth() -> dict:
+def truth() -> dict[str, Any]:
     """The true effects behind the tables."""
     microbleeds = []
     for group in MICROBLEEDS:
