@@ -1,0 +1,169 @@
+"""Brain mask, intracranial volume and tissue classes of any head image: MRI of any contrast, or CT."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from angiolith.brain.network import CLASSES, BrainModel, NoBrainError, probabilities
+from angiolith.core.images import Image, bounding_box
+from angiolith.core.settings.brain import BrainSettings
+from angiolith.core.tables import FAILED, OK
+from angiolith.registration.head import fill_slices, largest_component
+
+TISSUES = {name: value for value, name in enumerate(CLASSES) if value}
+"""Values of the tissue map: grey 1, white 2, csf 3, ventricles 4, deep_grey 5, infratentorial 6."""
+DOUBT = (0.25, 0.75)
+CUT_AREA_MM2 = 1500.0  # of brain on a face of the image: beyond it the field of view cuts the brain
+FINER = 2  # tissues are told apart on a grid so much finer than the working one
+
+
+@dataclass(frozen=True)
+class BrainSegmentation:
+    """A segmented brain on the image's own grid.
+
+    brain: mask of the brain with its ventricles and the fluid within the dura. tissues: uint8 map (TISSUES; 0 outside).
+    volumes_cm3: brain and every tissue. complete: the field of view does not cut the brain. doubtful_fraction: part of
+    the brain where the network is undecided. status: ok, or failed with the reason; masks of a failed one are kept for
+    pictures and must not be measured.
+    """
+
+    brain: np.ndarray
+    tissues: np.ndarray
+    volumes_cm3: dict[str, float]
+    complete: bool
+    doubtful_fraction: float
+    status: str
+    reason: str | None
+
+    @property
+    def parenchyma(self) -> np.ndarray:
+        """Brain tissue: neither ventricles nor the fluid around the brain."""
+        return (self.tissues > 0) & (self.tissues != TISSUES["csf"]) & (self.tissues != TISSUES["ventricles"])
+
+    @property
+    def ventricles(self) -> np.ndarray:
+        return np.asarray(self.tissues == TISSUES["ventricles"])
+
+
+def segment_brain(image: Image, is_ct: bool, model: BrainModel, settings: BrainSettings) -> BrainSegmentation:
+    """Segment the brain of an MRI of any contrast or of a CT (HU).
+
+    An image without a brain, or one whose result is not plausible (`settings`), gives status failed and the reason.
+    """
+    try:
+        working = probabilities(image, is_ct, model)
+    except NoBrainError as error:
+        nothing = np.zeros(image.data.shape, np.uint8)
+        return BrainSegmentation(nothing > 0, nothing, {}, False, 1.0, FAILED, str(error))
+    working_brain = fill_slices(largest_component(working.data[0] < 0.5))
+    tissues = _on_image(working, working_brain, image)
+    brain = tissues > 0
+    volumes = {name: _cm3(tissues == value, image) for name, value in TISSUES.items()}
+    volumes["brain"] = _cm3(brain, image)
+    outside = working.data[0][working_brain]
+    doubtful = np.abs(working.data[0] - 0.5) < (DOUBT[1] - DOUBT[0]) / 2
+    fraction = float(doubtful.sum() / max(outside.size, 1))
+    complete = _cut_area_mm2(brain, image) <= CUT_AREA_MM2
+    problem = _problem(tissues, image, volumes, complete, fraction, settings)
+    return BrainSegmentation(brain, tissues, volumes, complete, fraction, FAILED if problem else OK, problem)
+
+
+def _on_image(working: Image, working_brain: np.ndarray, image: Image) -> np.ndarray:
+    """The tissue map on the image's grid: the likeliest tissue where probabilities say brain."""
+    to_working = np.linalg.inv(working.affine) @ image.affine
+    corners = np.argwhere(np.ones((2, 2, 2))) * (np.array(working_brain.shape) - 1)
+    to_image = np.linalg.inv(to_working)
+    at = corners @ to_image[:3, :3].T + to_image[:3, 3]
+    low = np.clip(np.floor(at.min(axis=0)).astype(int), 0, image.data.shape)
+    high = np.clip(np.ceil(at.max(axis=0)).astype(int) + 1, 0, image.data.shape)
+    box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
+    shape = tuple(int(b - a) for a, b in zip(low, high, strict=True))
+    offset = to_working[:3, :3] @ low + to_working[:3, 3]
+    near = ndimage.binary_dilation(working_brain, iterations=2)
+    inside = np.where(near, 1 - working.data[0], np.float32(0))
+    turn = to_working[:3, :3]
+    brain = ndimage.affine_transform(inside, turn, offset, shape, np.float32, order=1) > 0.5
+    likeliest = _likeliest(working)
+    found = ndimage.affine_transform(
+        likeliest, FINER * turn, FINER * offset + (FINER - 1) / 2, shape, np.uint8, order=0, mode="nearest"
+    )
+    found[~brain] = 0
+    tissues = np.zeros(image.data.shape, np.uint8)
+    if found.size:
+        mask = largest_component(found > 0)
+        tissues[box] = np.where(mask, found, 0)
+    return tissues
+
+
+def _likeliest(working: Image) -> np.ndarray:
+    """The likeliest tissue (never outside), on a grid with FINER times as many voxels that fills the same box."""
+    shape = tuple(FINER * n for n in working.data.shape[1:])
+    best = np.zeros(shape, np.float32)
+    found = np.ones(shape, np.uint8)
+    for value in range(1, len(CLASSES)):
+        finer = ndimage.zoom(working.data[value], FINER, np.float32, order=1, mode="nearest", grid_mode=True)
+        found[finer > best] = value
+        np.maximum(best, finer, out=best)
+    return found
+
+
+def _cm3(mask: np.ndarray, image: Image) -> float:
+    return float(np.count_nonzero(mask) * image.voxel_volume_mm3 / 1000)
+
+
+def _cut_area_mm2(brain: np.ndarray, image: Image) -> float:
+    """Largest area of brain on a face of the image."""
+    edges = image.voxel_mm
+    areas = []
+    for axis in range(3):
+        other = [edges[k] for k in range(3) if k != axis]
+        faces = np.moveaxis(brain, axis, 0)
+        areas += [float(np.count_nonzero(faces[end]) * other[0] * other[1]) for end in (0, -1)]
+    return max(areas)
+
+
+def _problem(
+    tissues: np.ndarray,
+    image: Image,
+    volumes: dict[str, float],
+    complete: bool,
+    doubtful: float,
+    settings: BrainSettings,
+) -> str | None:
+    """Why the result is not plausible, or None."""
+    brain = volumes["brain"]
+    least = settings.volume_cm3_min if complete else settings.partial_cm3_min
+    if not least <= brain <= settings.volume_cm3_max:
+        kind = "brain" if complete else "part of a brain"
+        return f"a {kind} of {brain:.0f} cm3 was found; {least:.0f} to {settings.volume_cm3_max:.0f} cm3 are possible"
+    if volumes["ventricles"] > settings.ventricle_fraction_max * brain:
+        return f"ventricles of {volumes['ventricles']:.0f} cm3 in a brain of {brain:.0f} cm3 are not possible"
+    ratio = side_ratio(tissues, image)
+    if complete and ratio > settings.side_ratio_max:
+        return f"one side of the brain is {ratio:.2f} times as large as the other; the mask is wrong or the head is cut"
+    if doubtful > settings.doubtful_fraction_max:
+        return f"the network is undecided on {100 * doubtful:.0f} % of the brain's volume; look at the picture"
+    return None
+
+
+def side_ratio(tissues: np.ndarray, image: Image) -> float:
+    """Larger by smaller volume of supratentorial brain on the two sides of the plane through the inner structures.
+
+    The plane is that of x through the centroid of ventricles and deep grey matter. 1.0 where there are none.
+    """
+    inner = np.isin(tissues, (TISSUES["ventricles"], TISSUES["deep_grey"]))
+    upper = (tissues > 0) & (tissues != TISSUES["infratentorial"])
+    if not inner.any() or not upper.any():
+        return 1.0
+    box = bounding_box(upper, 0)
+    row = image.affine[0, :3]
+    start = image.affine[0, 3] + row @ [s.start for s in box]
+    steps = [row[k] * np.arange(upper[box].shape[k], dtype=np.float32) for k in range(3)]
+    x = steps[0][:, None, None] + steps[1][:, None] + steps[2] + np.float32(start)
+    middle = float(x[inner[box]].mean()) if inner[box].any() else float(x[upper[box]].mean())
+    right = int(np.count_nonzero(upper[box] & (x > middle)))
+    left = int(np.count_nonzero(upper[box])) - right
+    return max(left, right) / max(min(left, right), 1)

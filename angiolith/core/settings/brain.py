@@ -1,0 +1,23 @@
+"""Brain mask, intracranial volume and tissue classes."""
+
+from __future__ import annotations
+
+from angiolith.core.settings.section import StepSettings
+
+
+class BrainSettings(StepSettings):
+    """What a segmented brain must satisfy; outside these limits it is refused with the reason."""
+
+    KEY = "brain"
+    volume_cm3_min: float = 850.0
+    """Smallest brain, with its ventricles and the fluid within the dura, of an adult whose head is not cut."""
+    volume_cm3_max: float = 2000.0
+    """Largest one."""
+    partial_cm3_min: float = 60.0
+    """Smallest part of a brain that an image with a cut field of view may show."""
+    ventricle_fraction_max: float = 0.3
+    """Largest part of the brain that ventricles may fill."""
+    side_ratio_max: float = 1.5
+    """Largest ratio of the volumes on either side of the middle plane, where both sides are in the image."""
+    doubtful_fraction_max: float = 0.25
+    """Largest part of the brain, by volume, where the network is undecided (probability between 0.25 and 0.75)."""

@@ -1,0 +1,172 @@
+"""The brain's segmentation, with stand-ins for the networks that call a voxel by its brightness alone.
+
+So every number below follows from the geometry of spheres and not from what a network has learnt.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from angiolith.brain.network import BrainModel, _starts, probabilities
+from angiolith.brain.segment import TISSUES, segment_brain, side_ratio
+from angiolith.core.images import Image
+from angiolith.core.settings.brain import BrainSettings
+from angiolith.core.tables import FAILED, OK
+
+RADIUS_MM = 60.0
+INNER_MM = 18.0
+SPHERE_CM3 = 4 / 3 * np.pi * 6.0**3  # 904.8
+INNER_CM3 = 4 / 3 * np.pi * 1.8**3  # 24.4
+
+
+class ByBrightness:
+    """Brighter than 0.3: white matter; than 0.8: ventricles."""
+
+    def __init__(self) -> None:
+        self.given: list[np.ndarray] = []
+
+    def run(self, names: None, feed: dict[str, np.ndarray]) -> list[np.ndarray]:
+        image = feed["image"][0, 0]
+        self.given.append(image)
+        said = np.zeros((1, 7, *image.shape), np.float32)
+        said[0, 0] = image <= 0.3
+        said[0, 2] = (image > 0.3) & (image <= 0.8)
+        said[0, 4] = image > 0.8
+        return [said]
+
+
+def stand_in() -> BrainModel:
+    network: Any = ByBrightness()
+    return BrainModel(network, network)
+
+
+def turned(degrees: float, voxel_mm: tuple[float, float, float], middle: tuple[float, float, float]) -> np.ndarray:
+    """Affine of a grid turned about z and x, with this middle in the world for a grid of 0 extent."""
+    angle = np.deg2rad(degrees)
+    c, s = np.cos(angle), np.sin(angle)
+    affine = np.eye(4)
+    about_z = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]])
+    about_x = np.array([[1, 0, 0], [0, c, -s], [0, s, c]])
+    affine[:3, :3] = about_z @ about_x @ np.diag(voxel_mm)
+    affine[:3, 3] = middle
+    return affine
+
+
+def sphere(
+    shape: tuple[int, int, int],
+    affine: np.ndarray,
+    shift_mm: tuple[float, float, float] = (0, 0, 0),
+    radius_mm: float = RADIUS_MM,
+) -> tuple[Image, np.ndarray]:
+    """An image with a sphere that has a brighter core, and the sphere's mask; the shift is from the grid's middle."""
+    affine = affine.copy()
+    middle = affine[:3, :3] @ ((np.array(shape) - 1) / 2) + affine[:3, 3]
+    centre = middle + shift_mm
+    index = np.stack(np.meshgrid(*[np.arange(n) for n in shape], indexing="ij"), axis=-1)
+    distance = np.linalg.norm(index @ affine[:3, :3].T + affine[:3, 3] - centre, axis=-1)
+    data = np.where(distance < INNER_MM, 1.0, np.where(distance < radius_mm, 0.6, 0.0)).astype(np.float32)
+    return Image(700 * data, affine), distance < radius_mm
+
+
+@pytest.mark.parametrize(
+    ("shape", "voxel_mm", "degrees"),
+    [
+        ((160, 160, 150), (1.0, 1.0, 1.0), 0),
+        ((160, 150, 50), (0.9, 1.0, 3.0), 20),
+        ((290, 290, 24), (0.5, 0.5, 6.5), -8),
+    ],
+)
+def test_a_sphere_is_found_on_its_own_grid(
+    shape: tuple[int, int, int], voxel_mm: tuple[float, float, float], degrees: float
+) -> None:
+    image, truth = sphere(shape, turned(degrees, voxel_mm, (40, -30, 800)))
+    result = segment_brain(image, False, stand_in(), BrainSettings())
+    assert result.status == OK
+    assert result.reason is None
+    assert result.complete
+    assert result.tissues.shape == image.data.shape
+    dice = 2 * np.count_nonzero(result.brain & truth) / (np.count_nonzero(result.brain) + np.count_nonzero(truth))
+    assert dice > 0.97
+    assert result.volumes_cm3["brain"] == pytest.approx(SPHERE_CM3, rel=0.04)
+    assert result.volumes_cm3["ventricles"] == pytest.approx(INNER_CM3, rel=0.1)
+    assert result.volumes_cm3["grey"] == 0
+    assert result.parenchyma.sum() + result.ventricles.sum() == result.brain.sum()
+
+
+def test_a_brain_far_from_the_middle_of_a_tall_image_is_found() -> None:
+    affine = turned(0, (2.0, 2.0, 2.0), (0, 0, 0))
+    image, truth = sphere((120, 120, 220), affine, shift_mm=(25, -20, 130))
+    result = segment_brain(image, False, stand_in(), BrainSettings())
+    assert result.status == OK
+    assert np.count_nonzero(result.brain & truth) > 0.97 * np.count_nonzero(truth)
+
+
+def test_a_cut_field_of_view_is_measured_as_a_part() -> None:
+    image, truth = sphere((80, 80, 20), turned(0, (2.0, 2.0, 2.0), (0, 0, 0)))
+    result = segment_brain(image, False, stand_in(), BrainSettings())
+    assert not result.complete
+    assert result.status == OK
+    assert result.volumes_cm3["brain"] == pytest.approx(truth.sum() * 8 / 1000, rel=0.04)
+
+
+def test_a_ct_is_shown_in_its_window() -> None:
+    image, _ = sphere((90, 90, 90), turned(0, (2.0, 2.0, 2.0), (0, 0, 0)))
+    hu = np.where(image.data > 600, 82.0, np.where(image.data > 0, 34.0, -1000.0)).astype(np.float32)
+    network: Any = ByBrightness()
+    working = probabilities(Image(hu, image.affine), True, BrainModel(network, network))
+    shown = network.given[-1]
+    assert shown.min() == 0
+    assert shown.max() == pytest.approx(0.85)
+    assert working.data.shape[0] == 7
+    assert working.data.sum(axis=0) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(("level", "words"), [(0.0, "the image is empty"), (100.0, None)])
+def test_an_image_without_a_brain_fails_with_the_reason(level: float, words: str | None) -> None:
+    data = np.full((40, 40, 40), level, np.float32)
+    result = segment_brain(Image(data, np.diag([2.0, 2.0, 2.0, 1])), False, stand_in(), BrainSettings())
+    if words:
+        assert (result.status, result.reason) == (FAILED, words)
+        assert not result.brain.any()
+    else:  # one bright cube is taken for a brain by brightness; it is cut on all sides
+        assert not result.complete
+
+
+@pytest.mark.parametrize(("radius_mm", "status"), [(57.0, FAILED), (60.0, OK), (77.0, OK), (80.0, FAILED)])
+def test_impossible_volumes_fail(radius_mm: float, status: str) -> None:
+    """776, 905, 1912 and 2145 cm3; 850 to 2000 are possible."""
+    image, _ = sphere((90, 90, 90), turned(0, (2.0, 2.0, 2.0), (0, 0, 0)), radius_mm=radius_mm)
+    result = segment_brain(image, False, stand_in(), BrainSettings())
+    assert result.status == status
+    assert status == OK or "850 to 2000 cm3 are possible" in str(result.reason)
+
+
+def test_too_much_ventricle_fails() -> None:
+    image, _ = sphere((90, 90, 90), turned(0, (2.0, 2.0, 2.0), (0, 0, 0)))
+    result = segment_brain(image, False, stand_in(), BrainSettings(ventricle_fraction_max=0.02))
+    assert result.status == FAILED
+    assert "ventricles of" in str(result.reason)
+
+
+def test_sides_are_compared_about_the_inner_structures() -> None:
+    tissues = np.zeros((60, 20, 20), np.uint8)
+    tissues[10:50, 5:15, 5:15] = TISSUES["white"]
+    tissues[20:24, 8:12, 8:12] = TISSUES["ventricles"]
+    tissues[0:60, 0:3, 0:3] = TISSUES["infratentorial"]  # takes no part
+    image = Image(tissues.astype(np.float32), np.diag([-2.0, 2.0, 2.0, 1]))
+    # the plane lies between the 12th and the 13th of 40 layers
+    assert side_ratio(tissues, image) == pytest.approx(28 / 12)
+
+
+def test_parts_cover_the_brain() -> None:
+    for low in range(0, 60, 7):
+        for high in range(low + 2, 129, 5):
+            starts = _starts(low, high)
+            assert all(start % 2 == 0 and 0 <= start <= 64 for start in starts)
+            seen = np.zeros(128, bool)
+            for start in starts:
+                seen[start : start + 64] = True
+            assert seen[low:high].all()
