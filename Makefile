@@ -9,7 +9,7 @@ SNAKEMAKE := $(BIN)/snakemake --cores $(CORES) --configfile demo/studies.yaml de
 
 .PHONY: demo demo-data demo-plan test validate validate-poses validate-calcification validate-blooming benchmark-registration benchmark-mri audit-table reproduce lint config \
 	verify trace deidentify-check hostile-inputs hostile-cohort validate-faults validate-same-bytes resources status slurm \
-	wmh-model validate-wmh validate-change lock clean
+	wmh-model brain-model validate-brain validate-wmh validate-change lock clean
 
 demo: $(DEMO)/.made
 	@$(SNAKEMAKE)
@@ -32,6 +32,27 @@ validate: demo
 # the learned step of WMH, fitted on digital heads
 wmh-model: .venv/.installed
 	@$(ONE_THREAD) $(BIN)/python -m training.fit_wmh
+
+# the brain's two networks, fitted on real heads and random contrasts; hours of CPU, an environment of its own
+BRAIN_HEADS ?= ../shared/real/older_adults
+BRAIN_MINUTES ?= 240
+BRAIN_WORK := build/training/brain
+BRAIN_PYTHON := build/training/venv/bin/python
+brain-model: build/training/venv/.installed
+	@$(ONE_THREAD) $(BRAIN_PYTHON) -m training.brain_labels $(BRAIN_HEADS) $(BRAIN_WORK)/heads
+	@$(ONE_THREAD) $(BRAIN_PYTHON) -m training.brain_warps $(BRAIN_WORK)/heads $(BRAIN_WORK)/warps
+	@$(ONE_THREAD) $(BRAIN_PYTHON) -m training.fit_brain --warps $(BRAIN_WORK)/warps --state $(BRAIN_WORK)/state \
+		--minutes $(BRAIN_MINUTES) --threads $(CORES)
+	@$(ONE_THREAD) $(BRAIN_PYTHON) -m training.export_brain --state $(BRAIN_WORK)/state --out resources/brain_model
+
+# brain and ventricles on real scans, the worst first
+validate-brain: .venv/.installed
+	@$(BIN)/python -m validation.brain --out docs/brain_accuracy.md
+
+build/training/venv/.installed: training/requirements.lock
+	@$(PYTHON) -m venv build/training/venv
+	@build/training/venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r training/requirements.lock
+	@touch $@
 
 # 40 heads that nothing was chosen on
 validate-wmh: build/heldout/.made
@@ -136,6 +157,7 @@ lock:
 	python3 envs/write_environment.py
 	(sed '/^[^#]/,$$d' envs/slurm.lock; uv pip compile --universal --no-deps --generate-hashes --no-header --no-annotate \
 		--group slurm) > envs/slurm.lock.new && mv envs/slurm.lock.new envs/slurm.lock
+	uv pip compile --universal --generate-hashes --no-header --no-annotate training/requirements.in -o training/requirements.lock
 
 .venv/.installed: envs/requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; ok = (3, 11) <= sys.version_info < (3, 14); sys.exit(0 if ok else "Python 3.11 to 3.13 is needed: make PYTHON=python3.12")'

@@ -59,15 +59,13 @@ class _Shapes:
         self.x, self.y, self.z = np.meshgrid(*axes, indexing="ij", sparse=True)
         self.side = np.abs(self.x)
 
-    def ellipsoid(self, centre: tuple[float, ...], radii: tuple[float, ...], mirror: bool = False) -> np.ndarray:
+    def ellipsoid(self, centre: tuple, radii: tuple, mirror: bool = False) -> np.ndarray:
         x = self.side if mirror else self.x
         (a, b, c), (p, q, r) = centre, radii
         scaled = np.sqrt(((x - a) / p) ** 2 + ((self.y - b) / q) ** 2 + ((self.z - c) / r) ** 2)
         return (scaled - 1) * np.float32(min(radii))
 
-    def capsule(
-        self, start: tuple[float, ...], end: tuple[float, ...], radii: tuple[float, ...], mirror: bool = False
-    ) -> np.ndarray:
+    def capsule(self, start: tuple, end: tuple, radii: tuple, mirror: bool = False) -> np.ndarray:
         """A rod from start to end; its radius goes from radii[0] to radii[1]. Beyond FAR_MM from it: FAR_MM."""
         first, last = np.array(start, np.float32), np.array(end, np.float32)
         reach = max(radii) + FAR_MM
@@ -82,7 +80,7 @@ class _Shapes:
         distance[near] = np.minimum(gap - (radii[0] + (radii[1] - radii[0]) * t), FAR_MM)
         return distance
 
-    def box(self, centre: tuple[float, ...], half: tuple[float, ...], mirror: bool = False) -> np.ndarray:
+    def box(self, centre: tuple, half: tuple, mirror: bool = False) -> np.ndarray:
         x = self.side if mirror else self.x
         gaps = (
             np.abs(x - centre[0]) - half[0],
@@ -91,7 +89,7 @@ class _Shapes:
         )
         return np.maximum(np.maximum(gaps[0], gaps[1]), gaps[2])
 
-    def chain(self, points: list[tuple[float, ...]], radii: list[float], mirror: bool = False) -> np.ndarray:
+    def chain(self, points: list[tuple], radii: list[float], mirror: bool = False) -> np.ndarray:
         return union(
             *(
                 self.capsule(a, b, (p, q), mirror)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from phantoms.ct import Ball
 from phantoms.geometry import Grid, apply, oriented_grid, random_pose, smooth_noise, smooth_step, voxels_near
 from phantoms.head import Head, sagittal_sinus
 from phantoms.small_vessel import SmallVessel, paint
@@ -76,9 +75,7 @@ def add_lacunes(signal: np.ndarray, head: Head, contrast: Contrast, state: Small
         paint(signal, head, blob, contrast.csf)
 
 
-def add_susceptibility(
-    signal: np.ndarray, head: Head, state: SmallVessel, calcium: list[Ball], veins: list[Vein]
-) -> None:
+def add_susceptibility(signal: np.ndarray, head: Head, state: SmallVessel, calcium: list, veins: list[Vein]) -> None:
     """What SWI sees, in place: bleeds, veins, calcium, iron in the pallidum, dropout above the sinuses and ears."""
     for blob in state.microbleeds:
         paint(signal, head, blob, 60.0)

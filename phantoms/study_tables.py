@@ -30,7 +30,6 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -208,7 +207,7 @@ def _follow_up_slope() -> float:
     return float(slopes[0])
 
 
-def truth() -> dict[str, Any]:
+def truth() -> dict:
     """The true effects behind the tables."""
     microbleeds = []
     for group in MICROBLEEDS:

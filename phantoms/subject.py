@@ -14,7 +14,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from scipy import ndimage
@@ -22,7 +21,7 @@ from scipy import ndimage
 from phantoms import bids, mri
 from phantoms.arteries import ARTERY_LABELS
 from phantoms.calcium import IEL, INTIMAL, Calcification, apart, draw_calcifications, woodcock_grade
-from phantoms.ct import PROTOCOLS, Ball, draw_distractors, scan_ct, soft_tissue_hu
+from phantoms.ct import PROTOCOLS, draw_distractors, scan_ct, soft_tissue_hu
 from phantoms.geometry import Grid, apply
 from phantoms.head import Head, make_head
 from phantoms.small_vessel import PERIVENTRICULAR_MM, Blob, SmallVessel, draw_small_vessel, with_infarct
@@ -143,9 +142,7 @@ class _Session:
     def _truth_map(self, suffix: str, data: np.ndarray, grid: Grid) -> None:
         bids.write_nifti(self.truth.with_name(f"{self.prefix}_{suffix}.nii.gz"), data, grid)
 
-    def scan_brain(
-        self, state: SmallVessel, calcium: list[Ball], veins: list[mri.Vein] | None
-    ) -> dict[str, date | None]:
+    def scan_brain(self, state: SmallVessel, calcium: list, veins: list[mri.Vein] | None) -> dict[str, date | None]:
         """T1w, FLAIR and (with veins) SWI with their truth; returns the images made (name -> own date or None)."""
         names = ("T1w", "FLAIR") if veins is None else ("T1w", "FLAIR", "swi")
         for name in names:
@@ -174,7 +171,7 @@ class _Session:
             thickness = grid.voxel_mm[2]
             shifts = np.array([-1.5, -0.5, 0.5, 1.5]) / 4 * thickness
             box = head.box_of(volume > 0) if volume.any() else head.extent_mm
-            return np.asarray(sum(head.on_grid(volume, grid, pose, shift, box) for shift in shifts) / len(shifts))
+            return sum(head.on_grid(volume, grid, pose, shift, box) for shift in shifts) / len(shifts)
 
         wmh = on_flair(state.wmh) >= 0.5
         self.wmh_mask_cm3 = float(wmh.sum()) * grid.voxel_mm3 / 1000
@@ -238,7 +235,7 @@ class _Session:
                     name = f"{self.prefix}_desc-reader{reader}_dseg.nii.gz"
                     bids.write_nifti(self.readers / "vwi" / name, labels, label_grid)
 
-    def scan_ct(self, state: SmallVessel, plaques: list[Calcification], calcium: list[Ball], spec: SubjectSpec) -> None:
+    def scan_ct(self, state: SmallVessel, plaques: list[Calcification], calcium: list, spec: SubjectSpec) -> None:
         """CT with its truth; a broken one is cut short after it was written."""
         rng = self.stream("ct")
         protocol = PROTOCOLS["standard" if spec.ct == "broken" else spec.ct]
@@ -262,12 +259,7 @@ class _Session:
                 self.record.add("vessels", self.key | {"artery": artery, "side": side} | place)
 
     def finish(
-        self,
-        scans: dict[str, date | None],
-        day: date,
-        plaques: list[Calcification],
-        spec: SubjectSpec,
-        state: SmallVessel,
+        self, scans: dict, day: date, plaques: list[Calcification], spec: SubjectSpec, state: SmallVessel
     ) -> None:
         """scans.tsv, transforms, landmarks, and the session's rows of truth and of readers' ratings."""
         folders = {"ct": "ct", "T1w": "anat", "FLAIR": "anat", "swi": "anat"}
@@ -334,7 +326,7 @@ class _Session:
         }
 
     def _rating(
-        self, reader: str, grades: dict[str, int], small: dict[str, Any], spec: SubjectSpec, with_ct: bool
+        self, reader: str, grades: dict[str, int], small: dict, spec: SubjectSpec, with_ct: bool
     ) -> dict[str, object]:
         """A reader's visual ratings: truth's grade, one step off in 15 % of cases; counts lose some lesions."""
         rng = self.stream("rating", reader)
