@@ -189,7 +189,7 @@ def _order_notes(rows: Sequence[Row]) -> list[FileNote]:
 
 
 def _below(root: str, path: str) -> str:
-    return os.path.relpath(path, root) if path.startswith(f"{root}/") else path
+    return path[len(root) + 1 :] if path.startswith(f"{root}/") else path
 
 
 def _nothing(root: str, files: Sequence[FileNote]) -> str:

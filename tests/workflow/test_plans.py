@@ -50,6 +50,28 @@ def test_two_visits_give_a_change(tmp_path):
     assert bench.plan()["measure_change"] == 1
 
 
+def test_visits_in_no_known_order_give_no_change_and_all_else(tmp_path):
+    bench = Workbench(tmp_path)
+    bench.add_session("01", "A", BASELINE)
+    bench.add_session("01", "B", FOLLOWUP)
+    jobs = bench.plan()
+    assert "measure_change" not in jobs
+    assert jobs["segment_wmh"] == 2
+    assert "no change between visits is measured: which visit" in (tmp_path / "out/manifest_report.tsv").read_text()
+    bench.configure("session_order: [B, A]\n")
+    assert bench.plan()["measure_change"] == 1
+
+
+def test_a_sidecar_at_the_root_reruns_the_checks_of_every_ct(tmp_path):
+    bench = Workbench(tmp_path)
+    bench.add_session("01", "01", ("ct/{}_ct", "anat/{}_T1w"))
+    bench.add_session("02", "01", ("anat/{}_T1w",))
+    bench.finish()
+    assert bench.plan() == {}
+    (bench.bids / "ct.json").write_text('{"KVP": 80}')
+    assert bench.plan()["check_images"] == 1
+
+
 def test_analyses_need_no_images(tmp_path):
     bench = Workbench(tmp_path)
     (tmp_path / "mine.tsv").write_text("subject\tgroup\tage\n1\ta\t60\n")

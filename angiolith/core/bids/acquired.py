@@ -63,8 +63,12 @@ def acquired(
         others = [day for stem, day in scans.items() if not stem.endswith("_ct")] or list(scans.values())
         if listed or others:
             by_source["scans.tsv"][session] = listed[0] if listed else min(others)
-        if len(images) > 1 or not any(session in dates for dates in by_source.values()):
-            told = next((day for path in (head or [ct] if ct else head) if path and (day := _told(facts(path)))), None)
+        dated = any(session in dates for dates in by_source.values())
+        if len(images) > 1 or not dated:
+            described = (head or ([ct] if ct else []))[
+                : 1 if dated else None
+            ]  # one, to be compared with the table's date
+            told = next((day for path in described if (day := _told(facts(path)))), None)
             if told:
                 by_source["sidecars"][session] = told
         own = (scans.get(_stem(ct)) or _told(facts(ct))) if ct else None

@@ -20,25 +20,22 @@ class Sidecars:
     """The sidecars below one folder; each folder is listed, and each file read, once."""
 
     def __init__(self, root: str | Path) -> None:
-        self.root = os.path.normpath(root)
+        self.root = str(Path(root))
         self._jsons: dict[str, list[tuple[str, str, dict[str, str]]]] = {}
+        self._by_suffix: dict[str, dict[str, list[tuple[str, dict[str, str]]]]] = {}
         self._facts: dict[str, dict[str, Any] | None] = {}
 
     def paths(self, image: str | Path) -> list[str]:
         """The JSON files that apply to an image (its path from the working folder), the nearest last."""
-        image = os.path.normpath(image)
+        image = os.path.normpath(image) if not isinstance(image, str) or image.startswith("./") else image
         folder, name = os.path.split(image)
         own = beside(image, ".json")
         found = []
         if name.startswith("sub-"):
-            suffix, entities = suffix_of(name), entities_of(name)
-            for level in self._levels(folder):
-                fitting = [
-                    (len(theirs), path)
-                    for path, kind, theirs in self._in_folder(level)
-                    if kind == suffix and theirs.items() <= entities.items() and path != own
-                ]
-                found += [path for _, path in sorted(fitting)]
+            entities = entities_of(name)
+            for path, theirs in self._above(folder).get(suffix_of(name), []):
+                if path != own and theirs.items() <= entities.items():
+                    found.append(path)
         return found + ([own] if os.path.isfile(own) else [])
 
     def facts(self, image: str | Path) -> dict[str, Any]:
@@ -50,15 +47,25 @@ class Sidecars:
             merged |= self._facts[path] or {}
         return merged
 
+    def _above(self, folder: str) -> dict[str, list[tuple[str, dict[str, str]]]]:
+        """Suffix -> the JSON files of this folder and those above it, with their entities, the nearest last."""
+        if folder not in self._by_suffix:
+            found: dict[str, list[tuple[str, dict[str, str]]]] = {}
+            for level in self._levels(folder):
+                for path, suffix, entities in sorted(self._in_folder(level), key=lambda entry: len(entry[2])):
+                    found.setdefault(suffix, []).append((path, entities))
+            self._by_suffix[folder] = found
+        return self._by_suffix[folder]
+
     def _levels(self, folder: str) -> list[str]:
         """The root and every folder from there to this one; this one alone where it does not lie below the root."""
-        within = os.path.relpath(folder or ".", self.root)
-        if within == ".":
+        below = "" if self.root == "." else f"{self.root}/"
+        if folder == self.root or not folder.startswith(below) or os.path.isabs(folder) != os.path.isabs(self.root):
             return [folder]
-        if within.startswith(".."):
-            return [folder]
-        parts = within.split(os.sep)
-        return [self.root, *(os.path.join(self.root, *parts[: at + 1]) for at in range(len(parts)))]
+        levels = [self.root]
+        for part in folder.removeprefix(below).split("/"):
+            levels.append(part if levels[-1] == "." else f"{levels[-1]}/{part}")
+        return levels
 
     def _in_folder(self, folder: str) -> list[tuple[str, str, dict[str, str]]]:
         if folder not in self._jsons:
@@ -67,7 +74,7 @@ class Sidecars:
             except OSError:
                 names = []
             self._jsons[folder] = [
-                (os.path.normpath(os.path.join(folder, name)), suffix_of(name), entities_of(name))
+                (name if folder in ("", ".") else f"{folder}/{name}", suffix_of(name), entities_of(name))
                 for name in names
                 if name.endswith(".json") and not name.startswith(".")
             ]

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from angiolith.cohort.attrition import AttritionError, attrition_table, check_account, exclusions
+from angiolith.cohort.external import StudyTableError
 from angiolith.core.settings.analyses import Criterion
 
 
@@ -85,6 +86,53 @@ def test_the_first_visit_is_the_earliest_by_date_and_by_label_where_a_date_is_mi
     account, steps = account_of(table, [], visit="first")
     assert account["step"].isna().tolist() == [False, True, False, True]
     assert steps["n_left"].tolist() == [2, 2, 2]
+
+
+@pytest.mark.parametrize(
+    ("sessions", "dates", "declared", "stays"),
+    [
+        (["6m", "12m"], None, (), "6m"),
+        (["12m", "6m"], None, (), "6m"),
+        (["post", "pre"], None, (), "pre"),
+        (["10", "2", "1"], None, (), "1"),
+        (["b", "a"], ["20200101", "2020-12-31"], (), "b"),
+        (["b", "a"], ["2020-01-01 00:00:00", "2019/12/31"], (), "a"),
+        (["b", "a"], None, ("b", "a"), "b"),
+        (["b", "a"], None, (), None),
+        (["b", "a"], ["2020-01-01", "2020-01-01"], (), None),
+        (["pre", "post"], ["2021-01-01", "2020-01-01"], ("pre", "post"), None),
+    ],
+)
+def test_the_first_visit_of_a_table_is_told_as_that_of_images_is(sessions, dates, declared, stays):
+    table = pd.DataFrame({"subject": "A", "session": sessions, "acq_time": dates if dates else None})
+    account = exclusions(table, [], [], "first", session_order=declared)
+    kept = table.loc[account["step"].isna(), "session"].tolist()
+    assert kept == ([stays] if stays else [])
+    reasons = set(account["reason"].dropna())
+    if stays:
+        assert reasons == {"later visit"}
+    else:
+        assert len(reasons) == 1
+        assert reasons.pop().startswith("the order of the visits is not known: ")
+
+
+def test_a_date_that_could_be_two_is_refused_by_its_row():
+    table = pd.DataFrame({"subject": "A", "session": ["a", "b"], "acq_time": ["3.2.2020", "4.2.2020"]})
+    with pytest.raises(StudyTableError, match=r"row 0, acq_time: '3.2.2020' is not a date"):
+        exclusions(table, [], [], "first")
+
+
+def test_visit_numbers_of_the_pipeline_go_first_and_an_unknown_order_leaves_the_subject_out():
+    table = pd.DataFrame(
+        {
+            "subject": ["A", "A", "B", "B", "C"],
+            "session": ["01", "02", "01", "02", "01"],
+            "visit_number": [2, 1, None, None, None],
+        }
+    )
+    account = exclusions(table, [], [], "first")
+    assert account["step"].isna().tolist() == [False, True, False, False, True]
+    assert account["reason"].tolist()[2:4] == ["the order of the visits is not known"] * 2
 
 
 def test_rows_without_group_or_outcome_are_named_last():

@@ -234,3 +234,19 @@ def test_flags_read_as_numbers_even_beside_missing_cells():
     assert read["spotty"].tolist() == [1.0, 0.0]
     assert read["bridge"].fillna(-1).tolist() == [1.0, -1.0]
     assert read["name"].tolist() == ["True north", "x"]
+
+
+def test_visits_in_no_known_order_have_a_failed_row_of_change_with_the_reason():
+    manifest = table(
+        "subject session visit_number visit_order",
+        ("A", "a", None, "which visit is the first cannot be told from the labels a, b"),
+        ("A", "b", None, "which visit is the first cannot be told from the labels a, b"),
+        ("B", "1", "1", "labels (numbers)"),
+        ("B", "2", "2", "labels (numbers)"),
+        ("C", "1", None, None),
+    )
+    rows = change_rows(manifest, pd.DataFrame(columns=CHANGE_COLUMNS)).set_index("subject")
+    assert rows.loc["A", "status"] == "failed"
+    assert rows.loc["A", "reason"].startswith("the order of the visits is not known: which visit is the first")
+    assert rows.loc["C", "reason"] == "one visit only"
+    assert "B" not in rows.index
