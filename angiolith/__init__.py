@@ -6,10 +6,6 @@ The public interface (docs/reference/api.md) is loaded when it is first asked fo
 from importlib import import_module
 from typing import Any
 
-from angiolith.runtime.light_imports import start_quickly
-
-start_quickly()
-
 PUBLIC = (
     *("Brain", "Calcification", "Image", "Registration", "WmhSegmentation", "carry", "find_brain", "measure_plaque"),
     *("measure_wmh", "read_ct", "read_image", "register_ct_to_mri", "segment_calcification", "segment_wmh"),

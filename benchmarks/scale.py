@@ -100,7 +100,7 @@ class Cohort:
         """A dry run by `planner`: "seals" or "Snakemake alone"."""
         command = [SNAKEMAKE, "-s", "project/Snakefile", "--cores", "1", "--configfile", "my.yaml"]
         command += ["--dry-run", "--quiet", "rules", *arguments]
-        environment = os.environ | ({} if planner == "seals" else {"ANGIOLITH_IGNORE_SEALS": "1"})
+        environment = self.bench.environment | ({} if planner == "seals" else {"ANGIOLITH_IGNORE_SEALS": "1"})
         with open(self.bench.folder / "printed.txt", "w+") as printed:
             start = time.perf_counter()
             run = subprocess.Popen(command, cwd=self.bench.folder, env=environment, stdout=printed, stderr=printed)
@@ -124,7 +124,11 @@ class Cohort:
         log.unlink(missing_ok=True)
         start = time.perf_counter()
         with subprocess.Popen(
-            command, cwd=self.bench.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            command,
+            cwd=self.bench.folder,
+            env=self.bench.environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         ) as run:
             while not log.exists() and run.poll() is None:
                 time.sleep(0.05)

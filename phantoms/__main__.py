@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import ctypes
 import multiprocessing
 import shutil
 import sys
@@ -30,7 +29,6 @@ TRUTH_COLUMNS = {  # header of the truth tables that may have no rows at all
 
 def main(arguments: list[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
-    _keep_memory()
     started = time.perf_counter()
     specs = read_cohort(options.config)
     if options.subjects:
@@ -46,15 +44,6 @@ def main(arguments: list[str] | None = None) -> None:
         records = [_subject(*task) for task in tasks]
     write_cohort(records, options.out)
     print(f"{len(specs)} subjects in {options.out} after {time.perf_counter() - started:.0f} s", file=sys.stderr)
-
-
-def _keep_memory() -> None:
-    """Use freed arrays' memory again instead of fetching fresh pages, which took a third of the time (glibc only)."""
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt:
-        m_trim_threshold, m_mmap_max = -1, -4
-        mallopt(m_mmap_max, 0)
-        mallopt(m_trim_threshold, 2**31 - 1)
 
 
 def _subject(seed: int, label: str, spec: SubjectSpec, out: Path) -> Record:

@@ -48,9 +48,16 @@ from angiolith.report.files import (
     texts,
 )
 from angiolith.runtime.plan import Plan, check_python, load_study, printed_names
+from angiolith.runtime.paths import require_package_of
 from angiolith.runtime.records import name_in
+from angiolith.runtime.snakemake_adapter import drop_default_start_limit
 
 ROOT = Path(workflow.basedir)
+
+try:
+    require_package_of(ROOT)
+except RuntimeError as problem:
+    raise WorkflowError(str(problem))
 
 try:
     check_python()
@@ -73,8 +80,4 @@ wildcard_constraints:
 
 
 onstart:
-    # Snakemake's limit on job starts (100 a second unless set otherwise) sets a timer at every look for jobs, and each timer
-    # looks again: a run of n jobs ends with n looks a second. Without a limit it looks when a job has ended.
-    limiter = getattr(workflow.scheduler, "job_rate_limiter", None)
-    if limiter is not None and (limiter.max_jobs, limiter.timespan) == (100, 1):
-        workflow.scheduler.job_rate_limiter = None
+    drop_default_start_limit(workflow)

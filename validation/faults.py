@@ -94,9 +94,9 @@ def content(root: Path) -> dict[str, str]:
 def run(bench: Workbench, *arguments: str, **variables: str) -> tuple[int, str]:
     """Snakemake in a process group of its own: its exit status and what it printed."""
     command = [SNAKEMAKE, "-s", str(bench.project / "Snakefile"), "--cores", "1", "--configfile", "my.yaml", *arguments]
-    environment = os.environ | variables
+    environment = bench.environment | variables
     if variables:
-        environment["PYTHONPATH"] = str(bench.folder / "hook")
+        environment["PYTHONPATH"] = f"{bench.folder / 'hook'}{os.pathsep}{bench.project}"
     done = subprocess.run(
         command, cwd=bench.folder, env=environment, capture_output=True, text=True, check=False, start_new_session=True
     )
@@ -105,7 +105,9 @@ def run(bench: Workbench, *arguments: str, **variables: str) -> tuple[int, str]:
 
 def verified(bench: Workbench) -> list[str]:
     command = [sys.executable, "-m", "angiolith.audit.verify", str(bench.folder / "out")]
-    done = subprocess.run(command, cwd=bench.project, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=bench.project, env=bench.environment, capture_output=True, text=True, check=False
+    )
     return done.stdout.splitlines() if done.returncode < 2 else [done.stderr.strip()]
 
 

@@ -10,6 +10,7 @@ config    a configuration file that the run was given
 setting   a value of the configuration, as JSON
 code      a rule's code digest
 source    a file of the project that a rule's code digest covers
+runtime   the runtime's version, as at least one job ran with it: no part of the code digests
 version   a library, as imported by at least one job
 host      a fact of the machine that wrote the table
 
@@ -32,13 +33,14 @@ from typing import Any, NamedTuple
 
 from angiolith.core.settings.section import PlainSettings
 from angiolith.core.tables import atomic_path, read_json, write_json
-from angiolith.runtime.code_digest import reached_modules
+from angiolith.runtime.code_digest import reached_sources
+from angiolith.runtime.paths import workflow_root
 from angiolith.runtime.records import Record, path_of, read_records, sha256
 
-ROOT = Path(__file__).parents[2]
+ROOT = workflow_root()
 INVENTORY = "audit/inventory.tsv"
 CACHE = "audit/.hashes.json"
-KINDS = ("input", "output", "record", "config", "setting", "code", "source", "version", "host")
+KINDS = ("input", "output", "record", "config", "setting", "code", "source", "runtime", "version", "host")
 FILES = ("input", "output", "record", "config")
 NOT_KNOWN = "n/a"
 SETTLED_NS = 2_000_000_000  # a younger file might change again within one tick of the file system's clock
@@ -138,6 +140,8 @@ def inventory(root: Path, targets: Iterable[str], settings: PlainSettings, confi
     entries += list(code_entries(jobs.records.values(), hasher))
     versions = {pair for record in jobs.records.values() for pair in record.versions.items()}
     entries += [Entry("version", name, value=value) for name, value in versions]
+    runtimes = {record.runtime for record in jobs.records.values()}
+    entries += [Entry("runtime", "angiolith.runtime", value=version) for version in runtimes]
     entries += [Entry("host", name, value=value) for name, value in host_facts().items()]
     hasher.save()
     return sorted(entries, key=lambda entry: (KINDS.index(entry.kind), *entry[1:]))
@@ -146,13 +150,13 @@ def inventory(root: Path, targets: Iterable[str], settings: PlainSettings, confi
 def code_entries(records: Iterable[Record], hasher: Hasher) -> Iterator[Entry]:
     """The code digest of every rule that ran, and the project's files that the digests cover."""
     rules = {record.rule: record.code for record in records if record.code}
-    sources: set[Path] = set()
+    sources: dict[str, Path] = {}
     for rule, digest in rules.items():
         script = ROOT / "scripts" / f"{rule}.py"
-        sources |= reached_modules(script, ROOT) if script.is_file() else set()
+        sources |= reached_sources(script, ROOT) if script.is_file() else {}
         yield Entry("code", rule, value=str(digest))
-    for path in sources:
-        yield Entry("source", path.relative_to(ROOT).as_posix(), hasher(path), str(path.stat().st_size))
+    for name, path in sources.items():
+        yield Entry("source", name, hasher(path), str(path.stat().st_size))
 
 
 def flat(settings: PlainSettings, prefix: str = "") -> Iterator[tuple[str, str]]:

@@ -51,7 +51,9 @@ from angiolith.core.manifest import (
 )
 from angiolith.core.settings.section import PlainSettings
 from angiolith.runtime.code_digest import code_digest
+from angiolith.runtime.paths import source_path
 from angiolith.runtime.records import LOGS, OWN_RECORD, Record, name_in, path_of, read_records, sha256
+from angiolith.runtime.version import runtime_version
 
 MANIFEST = "manifest.tsv"
 AUDIT_RULES = ("write_inventory", "write_ro_crate")  # these come after the inventory and are known by their records
@@ -246,6 +248,8 @@ def other_versions(entries: Iterable[Entry]) -> list[str]:
     """Libraries of the run that are not here in the version that a job imported: a rerun may differ in last digits."""
     notes = []
     for entry in entries:
+        if entry.kind == "runtime" and entry.value != (here := runtime_version()):
+            notes.append(f"jobs ran with {entry.name} {entry.value}, here {here}; no result depends on it")
         if entry.kind == "version":
             try:
                 here = platform.python_version() if entry.name == "python" else metadata.version(entry.name)
@@ -259,7 +263,8 @@ def other_versions(entries: Iterable[Entry]) -> list[str]:
 def changed_sources(entries: Iterable[Entry]) -> list[str]:
     """The project's files that are not what they were in the run: what lies behind `the code of X changed`."""
     sources = {entry.name: entry.sha256 for entry in entries if entry.kind == "source"}
-    return [name for name, then in sources.items() if not (ROOT / name).is_file() or sha256(ROOT / name) != then]
+    paths = {name: source_path(name, ROOT) for name in sources}
+    return [name for name, then in sources.items() if not paths[name].is_file() or sha256(paths[name]) != then]
 
 
 def main(arguments: Iterable[str] | None = None) -> int:

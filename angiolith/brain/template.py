@@ -29,7 +29,6 @@ from angiolith.registration.rigid import (
     prepare,
     prepare_ct_brain,
 )
-from angiolith.runtime.light_imports import import_ants
 
 FIELD_MM = 4.0
 FIELD_MARGIN_MM = 40.0
@@ -121,7 +120,8 @@ def _deform(
     fixed: Prepared, moving: Prepared, affine: sitk.AffineTransform, seed: int
 ) -> tuple[sitk.Transform, sitk.Transform]:
     """SyN between the template and the affinely aligned image, both on a coarse grid; whole mappings."""
-    ants = import_ants()
+    import ants
+
     wide = dilate_mm(fixed.mask, 4.0, fixed.image.voxel_mm)
     aligned = resample(moving.image, fixed.image, affine)
     box = box_around(wide, SYN_MARGIN_MM, fixed.image.voxel_mm)
@@ -154,8 +154,10 @@ def _deform(
 
 def to_ants(image: Image) -> Any:
     """An ANTs image of the same voxels (float32)."""
+    import ants
+
     lps = RAS_TO_LPS @ image.affine
-    return import_ants().from_numpy(
+    return ants.from_numpy(
         np.ascontiguousarray(image.data, dtype=np.float32),
         origin=lps[:3, 3].tolist(),
         spacing=image.voxel_mm.tolist(),

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import nibabel as nib
 import numpy as np
 import SimpleITK as sitk
 
-from angiolith.core.nifti import affine_problem, header_problem, nib, packed, voxels
+from angiolith.core.nifti import affine_problem, header_problem, packed, voxels
 from angiolith.core.tables import atomic_path
 
 HU_AIR = -1024.0

@@ -9,14 +9,7 @@ from typing import Any
 
 import numpy as np
 from isal import igzip
-
-from angiolith.runtime.light_imports import stand_ins
-
-# nibabel would import it for header extensions that are not read here: a third of a job's start. All modules that jobs
-# load take nibabel from here.
-with stand_ins({"pydicom": None}):
-    import nibabel as nib  # noqa: F401
-    from nibabel.openers import ImageOpener
+from nibabel.openers import ImageOpener
 
 VOXELS_MAX = 600_000_000  # 1024 x 1024 x 572; more is no head, or a file made to fill the memory
 SURPLUS_BYTES = 1 << 20

@@ -19,6 +19,7 @@ from angiolith.core.config import Config, plain
 from angiolith.core.inputs import Inputs
 from angiolith.core.manifest_table import is_told, read_report
 from angiolith.core.tables import FAILED, REVIEW, atomic_path, copy_file, read_json, read_tsv, was_made
+from angiolith.core.versions import DISTRIBUTIONS, versions
 from angiolith.report.analyses import (
     AnalysisView,
     Printed,
@@ -40,7 +41,6 @@ from angiolith.report.sessions import (
 )
 from angiolith.report.subjects import Subject, collect_subjects
 from angiolith.report.texts import read_texts
-from angiolith.runtime.job import DISTRIBUTIONS, versions
 from angiolith.runtime.records import name_in
 
 Verdicts = dict[tuple[str, str, str], dict[str, Any]]

@@ -13,11 +13,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import nibabel as nib
 import numpy as np
 from skimage.measure import block_reduce
 
 from angiolith.core.images import Image, bounding_box, crop, moved
-from angiolith.core.nifti import nib, packed
+from angiolith.core.nifti import packed
 from angiolith.core.tables import atomic_path
 
 GREYS = 255

@@ -1,7 +1,9 @@
-"""A digest of what a script computes: its own code and that of every project module it imports, comments left out.
+"""A digest of what a script computes: its own code and that of every scientific module it imports, comments left out.
 
 Snakemake judges a script by its time stamp and never looks at imported modules. Given as a param, this digest makes a
-rule run again when, and only when, code that it depends on has changed.
+rule run again when, and only when, code that its results depend on has changed. Imports are not followed into
+`angiolith.runtime`, which decides no result; what every job's results depend on, `angiolith/core/reproducible.py`, is
+covered without an import. Sources are named the same in a checkout and in an installation, and so are the digests.
 """
 
 from __future__ import annotations
@@ -15,42 +17,63 @@ from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
+from angiolith.runtime.paths import package_of
+
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+RUNTIME = "angiolith/runtime/"
+OF_EVERY_JOB = "angiolith/core/reproducible.py"
 
 
 def code_digest(script: str | Path, root: str | Path) -> str:
-    """SHA-256 (16 hex digits) over the normalised source of `script` and of all modules under `root` it reaches.
+    """SHA-256 (16 hex digits) over the normalised source of `script` and of all scientific modules that it reaches.
 
-    Comments, docstrings and layout do not count. Imports are followed wherever they stand in a file. Raises
-    SyntaxError, naming the file, if one cannot be parsed.
+    root: the workflow's folder. Comments, docstrings and layout do not count. Imports are followed wherever they stand
+    in a file. Raises SyntaxError, naming the file, if one cannot be parsed.
     """
     digest = hashlib.sha256()
-    for path in sorted(reached_modules(Path(script), Path(root))):
-        digest.update(path.relative_to(root).as_posix().encode())
-        digest.update(_parsed(path, path.stat().st_mtime_ns)[0].encode())
+    for name, path in sorted(reached_sources(Path(script), Path(root)).items()):
+        digest.update(name.encode())
+        digest.update(normalised(path).encode())
     return digest.hexdigest()[:16]
 
 
-def reached_modules(script: Path, root: Path) -> set[Path]:
-    """The script and every file of the project's package or `scripts` that it imports, directly or through others."""
-    walks = (walk for name in ("angiolith", "scripts") for walk in os.walk(root / name))
-    sources = {Path(folder, name) for folder, _, names in walks for name in names}
-    files: dict[str, list[Path]] = {}  # of each dotted name
-    reached: set[Path] = set()
-    waiting = [Path(script)]
+def reached_sources(script: Path, root: Path) -> dict[str, Path]:
+    """Name -> path of the script and of every scientific source that it imports, directly or through others."""
+    sources = _sources(root)
+    reached: dict[str, Path] = {}
+    waiting = [_name_of(script, root), *({OF_EVERY_JOB} & sources.keys())]
     while waiting:
-        path = waiting.pop()
-        if path in reached:
+        name = waiting.pop()
+        if name in reached:
             continue
-        reached.add(path)
-        for name in _parsed(path, path.stat().st_mtime_ns)[1]:
-            if name not in files:
-                parts = name.split(".")
-                stems = [root.joinpath(*parts[:end]) for end in range(1, len(parts) + 1)]
-                paths = (path for stem in stems for path in (stem.with_suffix(".py"), stem / "__init__.py"))
-                files[name] = [path for path in paths if path in sources]
-            waiting += files[name]
+        reached[name] = path = sources[name]
+        for imported in _parsed(path, path.stat().st_mtime_ns)[1]:
+            parts = imported.split(".")
+            stems = ["/".join(parts[:end]) for end in range(1, len(parts) + 1)]
+            waiting += [file for stem in stems for file in (f"{stem}.py", f"{stem}/__init__.py") if file in sources]
     return reached
+
+
+def _name_of(script: Path, root: Path) -> str:
+    if script.is_relative_to(root / "scripts"):
+        return script.relative_to(root).as_posix()
+    return f"angiolith/{script.relative_to(package_of(root)).as_posix()}"
+
+
+def _sources(root: Path) -> dict[str, Path]:
+    """Name -> path of all Python sources but the runtime's."""
+    found: dict[str, Path] = {}
+    for name, top in (("angiolith", package_of(root)), ("scripts", root / "scripts")):
+        for folder, folders, files in os.walk(top):
+            folders[:] = [each for each in folders if each not in ("__pycache__", "workflow")]
+            prefix = f"{name}/{Path(folder, '_').relative_to(top).as_posix()[:-1]}"
+            found |= {f"{prefix}{file}": Path(folder, file) for file in files if file.endswith(".py")}
+    return {name: path for name, path in found.items() if not name.startswith(RUNTIME)}
+
+
+def normalised(path: Path) -> str:
+    """The source without comments, docstrings and layout."""
+    return _parsed(path, path.stat().st_mtime_ns)[0]
 
 
 @lru_cache(maxsize=1024)

@@ -1,49 +1,31 @@
-"""What every job of the workflow does around its own work: log, seed, threads, versions, its record for the audit.
+"""What every job of the workflow does around its own work: its log, failures, versions, its record for the audit.
 
 A script ends with
 
     if __name__ == "__main__":
         run(main, snakemake)
 
-and `main(snakemake)` reads, calls the library and writes.
+and `main(snakemake)` reads, calls the library and writes. Nothing here decides a result: seed and threads are pinned by
+`angiolith.core.reproducible`.
 """
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import faulthandler
-import os
-import random
 import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from functools import cache
-from importlib import metadata
+from pathlib import Path
 from typing import Any, TextIO
 
+from angiolith.core.reproducible import pin
+from angiolith.core.versions import versions
 from angiolith.runtime import records
-
-DISTRIBUTIONS = {
-    "ants": "antspyx",
-    "SimpleITK": "SimpleITK",
-    "nibabel": "nibabel",
-    "numpy": "numpy",
-    "pandas": "pandas",
-    "firthmodels": "firthmodels",
-    "formulaic": "formulaic",
-    "docx": "python-docx",
-    "pingouin": "pingouin",
-    "scipy": "scipy",
-    "skimage": "scikit-image",
-    "sklearn": "scikit-learn",
-    "statsmodels": "statsmodels",
-    "matplotlib": "matplotlib",
-    "nilearn": "nilearn",
-}
-
+from angiolith.runtime.paths import require_package_of
+from angiolith.runtime.version import runtime_version
 
 AGAIN = ", then run the same command again"
 REMEDIES = {
@@ -56,25 +38,21 @@ REMEDIES = {
 
 
 def run(main: Callable[[Any], list[str] | None], snakemake: Any) -> None:
-    """Run `main(snakemake)` with output in the rule's log, its thread count honoured and numpy's seed fixed.
+    """Run `main(snakemake)` with output in the rule's log, its thread count honoured and the seed fixed.
 
     main may return paths that it wrote besides the rule's outputs: they belong to the job's record.
 
     A failure prints its last line and where the log is on the terminal, and the whole trace in the log.
     """
     threads = int(snakemake.threads)
-    os.environ["ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"] = str(threads)  # Snakemake itself limits OpenMP and BLAS
-    if "SimpleITK" in sys.modules:
-        sys.modules["SimpleITK"].ProcessObject.SetGlobalDefaultNumberOfThreads(threads)
-    os.environ.setdefault("MPLBACKEND", "Agg")
-    _keep_memory()
-    random.seed(0)
+    pin(threads)
     terminal = sys.stderr
     with log_file(snakemake.log[0]) as log:
         sys.stdout = sys.stderr = log
         faulthandler.enable(log)
         start = time.perf_counter()
         try:
+            require_package_of(Path(snakemake.scriptdir).parent)
             read = records.begin(snakemake.log[0], snakemake.input)
             more = main(snakemake) or []
             records.finish(
@@ -85,6 +63,7 @@ def run(main: Callable[[Any], list[str] | None], snakemake: Any) -> None:
                 [*snakemake.output, *more],
                 dict(snakemake.params.items()),
                 versions(),
+                runtime_version(),
             )
         except Exception as error:
             print(f"{told(error)} (see {snakemake.log[0]})", file=terminal)
@@ -107,15 +86,6 @@ def tell(line: str) -> None:
         print(line, file=sys.__stderr__)
 
 
-def _keep_memory() -> None:
-    """Use freed arrays' memory again: fetching fresh pages for each costs a job up to a third of its time (glibc)."""
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt:
-        m_trim_threshold, m_mmap_max = -1, -4
-        mallopt(m_mmap_max, 0)
-        mallopt(m_trim_threshold, 2**31 - 1)
-
-
 @contextmanager
 def log_file(path: str) -> Iterator[TextIO]:
     """The rule's log, open for writing; a disk that takes no more of it is no failure of its own."""
@@ -134,15 +104,3 @@ def told(error: Exception) -> str:
     """One line on a failure; for those of the disk, what to do."""
     remedy = REMEDIES.get(error.errno or 0, "") if isinstance(error, OSError) else ""
     return f"{type(error).__name__}: {error}{remedy}"
-
-
-def versions() -> dict[str, str]:
-    """Versions of Python and of the libraries that this process has really imported."""
-    found = {"python": ".".join(map(str, sys.version_info[:3]))}
-    for module, distribution in DISTRIBUTIONS.items():
-        if module in sys.modules:
-            found[distribution] = _version(distribution)
-    return found
-
-
-_version = cache(metadata.version)  # asked for twice by each job, and slow

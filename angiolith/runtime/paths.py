@@ -11,3 +11,25 @@ def workflow_root() -> Path:
     """The folder of Snakefile, rules, scripts, config, resources, profiles and envs."""
     installed = PACKAGE / "workflow"
     return installed if (installed / "Snakefile").is_file() else PACKAGE.parent
+
+
+def package_of(root: Path) -> Path:
+    """The package `angiolith` that a workflow's folder belongs to: in it (checkout) or around it (installation)."""
+    beside = root / "angiolith"
+    return beside if beside.is_dir() else root.parent
+
+
+def source_path(name: str, root: Path) -> Path:
+    """The file of a source by its name (`scripts/x.py`, `angiolith/...`), which is the same in both layouts."""
+    folder, _, rest = name.partition("/")
+    return package_of(root) / rest if folder == "angiolith" else root / name
+
+
+def require_package_of(root: Path) -> None:
+    """Raise RuntimeError if another copy of the package is imported than the workflow's, whose digests are recorded."""
+    own = package_of(root).resolve()
+    if own != PACKAGE.resolve():
+        raise RuntimeError(
+            f"the workflow in {root} belongs to the package {own}, but Python imports {PACKAGE}: install the former in "
+            f"this environment, or put {own.parent} first in PYTHONPATH"
+        )

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import re
 import sys
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,6 +30,8 @@ from angiolith.core.manifest import (
 )
 from angiolith.core.study import InputPaths, Session, Study, Visits, Wildcards
 from angiolith.runtime.code_digest import code_digest
+from angiolith.runtime.paths import source_path
+from angiolith.runtime.version import project_version
 from angiolith.steps import STEPS
 
 PLANNING = ("angiolith/steps.py", "angiolith/audit/files.py")  # all that decides which jobs a subject has
@@ -84,17 +85,16 @@ class Plan:
         return settings_of(self.study.config, *sections)
 
     def code(self, rule: str) -> str:
-        """Digest of the rule's script and of every project module that it imports."""
+        """Digest of the rule's script and of every scientific module that it imports."""
         return code_digest(self.root / "scripts" / f"{rule}.py", self.root)
 
     def planning_code(self) -> list[str]:
         """Digests of the code that decides which jobs a subject has."""
-        return [code_digest(self.root / name, self.root) for name in PLANNING if (self.root / name).is_file()]
+        return [code_digest(source_path(name, self.root), self.root) for name in PLANNING]
 
     def version(self) -> str:
-        """The project's version, or n/a in a copy without pyproject.toml."""
-        path = self.root / "pyproject.toml"
-        return tomllib.loads(path.read_text(encoding="utf-8"))["project"]["version"] if path.is_file() else "n/a"
+        """The project's version, or n/a where it cannot be told."""
+        return project_version()
 
     def methods_text(self) -> str | list[str]:
         """The methods' formulas and sources, to be packed with a run; nothing in a copy without docs."""

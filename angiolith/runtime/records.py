@@ -1,4 +1,4 @@
-"""The record of a job: what it read and wrote, by SHA-256, with its settings, code digest and library versions.
+"""The record of a job: what it read and wrote, by SHA-256, with settings, code digest and versions.
 
 Every job leaves one beside its log (`logs/<rule>/<wildcards>.json`) when it has ended well, and none otherwise. Names
 are relative to the output folder, so that a run can be moved together with its inputs. A record holds no time and no
@@ -17,6 +17,7 @@ from typing import Any
 
 from angiolith.core.tables import WRITING, read_json, write_json
 
+MISSING = "n/a"
 LOGS = "logs"
 OWN_RECORD = f"{LOGS}/write_inventory/cohort.json"
 
@@ -48,6 +49,7 @@ class Record:
     outputs: Mapping[str, str]
     params: Mapping[str, Any]
     versions: Mapping[str, str]
+    runtime: str = MISSING  # records of version 0.1 do not say it
 
     @property
     def code(self) -> str | None:
@@ -72,6 +74,7 @@ def finish(
     outputs: Iterable[str],
     params: Mapping[str, Any],
     versions: Mapping[str, str],
+    runtime: str,
 ) -> None:
     """Write the record of a job that ended well; `inputs` are what `begin` returned."""
     content = {
@@ -81,6 +84,7 @@ def finish(
         "outputs": _hashes(root_of(log), outputs),
         "params": json.loads(json.dumps(dict(params), default=str)),
         "versions": dict(versions),
+        "runtime": runtime,
     }
     write_json(content, record_path(log))
 

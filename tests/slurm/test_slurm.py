@@ -101,6 +101,7 @@ def start(bench: Workbench, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [*command, *ASK_OFTEN, *arguments],
         cwd=bench.folder,
+        env=bench.environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

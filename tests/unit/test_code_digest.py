@@ -4,17 +4,22 @@ import os
 
 import pytest
 
-from angiolith.runtime.code_digest import _parsed, code_digest, reached_modules
+from angiolith.runtime.code_digest import _parsed, code_digest, reached_sources
 
 
 @pytest.fixture
 def project(tmp_path):
     files = {
-        "scripts/measure.py": "from angiolith.a import f\nprint(f())\n",
+        "scripts/measure.py": "from angiolith.a import f\nfrom angiolith.runtime.job import run\nrun(f)\n",
         "angiolith/__init__.py": "",
         "angiolith/a.py": "def f():\n    from angiolith import b\n    return b.X\n",
         "angiolith/b.py": "import numpy\nX = 1\n",
         "angiolith/unused.py": "Y = 1\n",
+        "angiolith/core/__init__.py": "",
+        "angiolith/core/reproducible.py": "SEED = 0\n",
+        "angiolith/runtime/__init__.py": "",
+        "angiolith/runtime/job.py": "from angiolith import c\n\n\ndef run(f):\n    print('done', f())\n",
+        "angiolith/c.py": "Z = 1\n",
     }
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -28,8 +33,10 @@ def edit(path, text):
 
 
 def test_reaches_imports_within_functions(project):
-    names = {path.name for path in reached_modules(project / "scripts/measure.py", project)}
-    assert names == {"measure.py", "__init__.py", "a.py", "b.py"}
+    reached = reached_sources(project / "scripts/measure.py", project)
+    modules = {"angiolith/__init__.py", "angiolith/a.py", "angiolith/b.py", "angiolith/core/reproducible.py"}
+    assert set(reached) == {"scripts/measure.py"} | modules
+    assert all(path == project / name for name, path in reached.items())
 
 
 @pytest.mark.parametrize(
@@ -40,6 +47,9 @@ def test_reaches_imports_within_functions(project):
         ("angiolith/b.py", "import numpy\nX = 2\n", True),
         ("angiolith/a.py", "def f():\n    from angiolith import b\n    return b.X + 1\n", True),
         ("angiolith/unused.py", "Y = 2\n", False),
+        ("angiolith/runtime/job.py", "def run(f):\n    print('ended', f())\n", False),  # a message is reworded
+        ("angiolith/c.py", "Z = 2\n", False),  # which the runtime alone imports
+        ("angiolith/core/reproducible.py", "SEED = 1\n", True),  # which nothing here imports
     ],
 )
 def test_changes_only_with_code_it_depends_on(project, file, text, changes):
@@ -54,6 +64,19 @@ def test_does_not_depend_on_where_the_project_lies(project, tmp_path_factory):
     other = tmp_path_factory.mktemp("elsewhere") / "copy"
     shutil.copytree(project, other)
     assert code_digest(other / "scripts/measure.py", other) == code_digest(project / "scripts/measure.py", project)
+
+
+def test_is_the_same_in_an_installation(project, tmp_path):
+    """There the workflow's folder lies in the package."""
+    import shutil
+
+    package = tmp_path / "site-packages/angiolith"
+    shutil.copytree(project / "angiolith", package)
+    shutil.copytree(project / "scripts", package / "workflow/scripts")
+    installed = code_digest(package / "workflow/scripts/measure.py", package / "workflow")
+    assert installed == code_digest(project / "scripts/measure.py", project)
+    edit(package / "b.py", "import numpy\nX = 2\n")
+    assert code_digest(package / "workflow/scripts/measure.py", package / "workflow") != installed
 
 
 def test_what_is_remembered_of_a_module_is_believed_only_for_its_content(project):

@@ -42,6 +42,11 @@ class Workbench:
         self.listed: Counter[str] | None = None  # its jobs, by their messages
 
     @property
+    def environment(self) -> dict[str, str]:
+        """The environment in which jobs import the copy's own package, whatever is installed."""
+        return os.environ | {"PYTHONPATH": str(self.project)}
+
+    @property
     def snapshot(self) -> Path:
         return self.folder.with_name("snapshot")
 
@@ -81,7 +86,9 @@ class Workbench:
             "my.yaml",
             *arguments,
         ]
-        done = subprocess.run(command, cwd=self.folder, env=os.environ | environment, capture_output=True, text=True)
+        done = subprocess.run(
+            command, cwd=self.folder, env=self.environment | environment, capture_output=True, text=True
+        )
         if done.returncode:
             raise RuntimeError(done.stdout[-3000:] + done.stderr[-3000:])
         return done.stdout + done.stderr

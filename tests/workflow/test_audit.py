@@ -73,7 +73,9 @@ def bench(finished):
 def module(bench, name, *arguments):
     """A module of the project copy on the output folder: its exit status and what it printed."""
     command = [sys.executable, "-m", f"angiolith.audit.{name}", str(bench.folder / "out"), *arguments]
-    done = subprocess.run(command, cwd=bench.project, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=bench.project, env=bench.environment, capture_output=True, text=True, check=False
+    )
     assert "Traceback" not in done.stderr, done.stderr
     return done.returncode, done.stdout
 
@@ -105,7 +107,12 @@ def test_a_run_that_was_killed_is_found_and_finished_to_the_same_bytes(bench):
     log = bench.folder / "out/logs/register_mri_to_template/02_01_T1w.log"
     log.unlink()
     with subprocess.Popen(
-        command, cwd=bench.folder, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        command,
+        cwd=bench.folder,
+        env=bench.environment,
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     ) as run:
         deadline = time.monotonic() + 120
         while not log.exists() and run.poll() is None and time.monotonic() < deadline:

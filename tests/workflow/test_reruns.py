@@ -104,6 +104,27 @@ def test_a_comment_runs_nothing(bench):
     assert bench.plan() == {}
 
 
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("job.py", "then run the same command again", "and run the command again"),
+        ("seals.py", '"# not sealed: "', '"# open: "'),
+        ("snakemake_adapter.py", "ask later", "ask when it is there"),
+    ],
+)
+def test_rewording_a_message_of_the_runtime_runs_nothing(bench, file, old, new):
+    bench.edit(f"angiolith/runtime/{file}", old, new)
+    assert bench.plan() == {}
+    assert subjects_in_graph(bench) == set()
+
+
+def test_what_every_job_depends_on_runs_every_job(bench):
+    bench.edit("angiolith/core/reproducible.py", "SEED = 0", "SEED = 1")
+    jobs = bench.plan()
+    assert set(jobs) >= {*SESSION_CT, *COHORT, "segment_wmh", "detect_lacunes", "measure_change", "seal_subject"}
+    assert jobs["check_images"] == 5
+
+
 def test_editing_a_library_function_runs_what_depends_on_it(bench):
     bench.edit("angiolith/calcification/scoring.py", "def ", "def edited() -> None:\n    return None\n\n\ndef ")
     jobs = bench.plan()

@@ -68,7 +68,7 @@ class MadeRun:
         write_inventory(inventory(self.root, TARGETS, self.settings(), configs), self.root / INVENTORY)
         params = self.params("write_inventory", self.settings())
         params |= {"configs": configs, "overrides": {}, "workdir": ".."}
-        records.finish(log, "write_inventory", {}, read, [self.root / INVENTORY], params, {})
+        records.finish(log, "write_inventory", {}, read, [self.root / INVENTORY], params, {}, "0.1.0+made")
 
     def job(
         self,
@@ -85,7 +85,7 @@ class MadeRun:
             (self.root / name).write_text(text)
         versions = {"python": "3.11.7"}
         made = [self.root / name for name in outputs]
-        records.finish(log, rule, wildcards, read, made, self.params(rule, settings), versions)
+        records.finish(log, rule, wildcards, read, made, self.params(rule, settings), versions, "0.1.0+made")
 
     def log(self, rule: str, wildcards: Mapping[str, str]) -> Path:
         log = self.root / "logs" / rule / f"{'_'.join(wildcards.values()) or 'cohort'}.log"

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from angiolith.audit.inventory import CACHE, INVENTORY, Entry, Hasher, read_inventory
+from angiolith.audit.inventory import CACHE, INVENTORY, ROOT, Entry, Hasher, read_inventory
 from angiolith.audit.verify import verify
 from angiolith.core.tables import read_json
 from angiolith.runtime.job import run
 from angiolith.runtime.records import sweep
+from angiolith.runtime.version import runtime_version
 from tests.unit.audit.made_run import MadeRun, edit_keeping_times
 
 
@@ -31,7 +32,7 @@ def test_every_kind_is_there_with_the_bytes_hash(made):
     assert ("source", "angiolith/core/image_checks.py") in by_name
     assert ("input", "../bids/participants.tsv") in by_name
     assert {kind for kind, _ in by_name} == {
-        "input", "output", "record", "config", "setting", "code", "source", "version", "host",
+        "input", "output", "record", "config", "setting", "code", "source", "runtime", "version", "host",
     }  # fmt: skip
 
 
@@ -80,6 +81,7 @@ class Snakemake:
 
     def __init__(self, folder):
         self.rule, self.threads, self.log = "check_images", 1, [str(folder / "out/logs/check_images/01_01.log")]
+        self.scriptdir = str(ROOT / "scripts")
         self.input, self.output = [str(folder / "in.txt")], [str(folder / "out/made.txt")]
         self.wildcards, self.params = {"subject": "01"}, {"code": "abc", "settings": {"x": 1}}
 
@@ -100,6 +102,7 @@ def test_a_job_leaves_a_record_only_where_it_ended_well(tmp_path, capfd):
     assert record["outputs"] == {f"{name}.txt": hashlib.sha256(name.encode()).hexdigest() for name in ("made", "more")}
     assert record["wildcards"] == {"subject": "01"}
     assert record["params"] == {"code": "abc", "settings": {"x": 1}}
+    assert record["runtime"] == runtime_version()
 
     def fails(given):
         raise OSError("No space left on device")

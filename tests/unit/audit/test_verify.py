@@ -87,6 +87,14 @@ def test_changed_code_is_named(made, monkeypatch):
     assert CHECKS not in findings
 
 
+def test_another_runtime_makes_no_result_stale(made, monkeypatch, capsys):
+    monkeypatch.setattr(module, "runtime_version", lambda: "9.9.9+other")
+    assert main([str(made.root)]) == 0
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert "jobs ran with angiolith.runtime 0.1.0+made, here 9.9.9+other; no result depends on it\n" in told.err
+
+
 def test_the_files_behind_a_changed_code_are_named(made, monkeypatch, capsys):
     monkeypatch.setattr(module, "code_digest", lambda script, root: "new")
     path = made.root / INVENTORY
