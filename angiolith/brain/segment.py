@@ -8,15 +8,18 @@ import numpy as np
 from scipy import ndimage
 
 from angiolith.brain.network import CLASSES, BrainModel, NoBrainError, probabilities
-from angiolith.core.images import Image, bounding_box
+from angiolith.core.images import Image, bounding_box, moved
 from angiolith.core.settings.brain import BrainSettings
 from angiolith.core.tables import FAILED, OK
-from angiolith.registration.head import fill_slices, largest_component
+from angiolith.registration.head import fill_slices, largest_component, shrink
 
 TISSUES = {name: value for value, name in enumerate(CLASSES) if value}
 """Values of the tissue map: grey 1, white 2, csf 3, ventricles 4, deep_grey 5, infratentorial 6."""
 DOUBT = (0.25, 0.75)
 CUT_AREA_MM2 = 1500.0  # of brain on a face of the image: beyond it the field of view cuts the brain
+SHELL_MM = (12.0, 20.0)  # around the brain: a head fills some of it, an extracted brain nothing
+SHELL_FILLED_MAX = 0.15
+SHELL_VOXEL_MM = 4.0
 FINER = 2  # tissues are told apart on a grid so much finer than the working one
 
 
@@ -59,8 +62,10 @@ def segment_brain(image: Image, is_ct: bool, model: BrainModel, settings: BrainS
         nothing = np.zeros(image.data.shape, np.uint8)
         return BrainSegmentation(nothing > 0, nothing, {}, False, 1.0, FAILED, str(error))
     working_brain = fill_slices(largest_component(working.data[0] < 0.5))
-    tissues = _on_image(working, working_brain, image)
-    brain = tissues > 0
+    brain = _brain_on(image, working, working_brain)
+    if not is_ct and (kept := extracted_brain(image, brain)) is not None:
+        brain = kept
+    tissues = _tissues_on(image, working, brain)
     volumes = {name: _cm3(tissues == value, image) for name, value in TISSUES.items()}
     volumes["brain"] = _cm3(brain, image)
     outside = working.data[0][working_brain]
@@ -71,31 +76,64 @@ def segment_brain(image: Image, is_ct: bool, model: BrainModel, settings: BrainS
     return BrainSegmentation(brain, tissues, volumes, complete, fraction, FAILED if problem else OK, problem)
 
 
-def _on_image(working: Image, working_brain: np.ndarray, image: Image) -> np.ndarray:
-    """The tissue map on the image's grid: the likeliest tissue where probabilities say brain."""
-    to_working = np.linalg.inv(working.affine) @ image.affine
-    corners = np.argwhere(np.ones((2, 2, 2))) * (np.array(working_brain.shape) - 1)
-    to_image = np.linalg.inv(to_working)
-    at = corners @ to_image[:3, :3].T + to_image[:3, 3]
-    low = np.clip(np.floor(at.min(axis=0)).astype(int), 0, image.data.shape)
-    high = np.clip(np.ceil(at.max(axis=0)).astype(int) + 1, 0, image.data.shape)
-    box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
-    shape = tuple(int(b - a) for a, b in zip(low, high, strict=True))
-    offset = to_working[:3, :3] @ low + to_working[:3, 3]
+def extracted_brain(image: Image, brain: np.ndarray) -> np.ndarray | None:
+    """The brain that an earlier brain extraction left in an MRI, filled; None if the head is still around it.
+
+    brain: what the networks found. The image is an extracted brain if next to nothing but one exact value lies in a
+    shell of 12 to 20 mm around it, where a head has scalp, face and neck.
+    """
+    kept = image.data != np.median(image.data[np.ix_(*[(0, -1)] * 3)])  # the corners
+    small_kept, small_brain = (
+        shrink(image.with_data(mask.astype(np.float32)), SHELL_VOXEL_MM) for mask in (kept, brain)
+    )
+    inside = small_brain.data > 0.5
+    if not inside.any():
+        return None
+    away = ndimage.distance_transform_edt(~inside, sampling=small_brain.voxel_mm)
+    shell = (away > SHELL_MM[0]) & (away <= SHELL_MM[1])
+    if not shell.any() or small_kept.data[shell].mean() > SHELL_FILLED_MAX:
+        return None
+    return fill_slices(largest_component(kept))
+
+
+def _brain_on(image: Image, working: Image, working_brain: np.ndarray) -> np.ndarray:
+    """The brain on the image's grid: where probabilities near the working grid's brain say so; one piece."""
+    box, turn, offset, shape = _box_on(image, working)
     near = ndimage.binary_dilation(working_brain, iterations=2)
     inside = np.where(near, 1 - working.data[0], np.float32(0))
-    turn = to_working[:3, :3]
-    brain = ndimage.affine_transform(inside, turn, offset, shape, np.float32, order=1) > 0.5
-    likeliest = _likeliest(working)
-    found = ndimage.affine_transform(
-        likeliest, FINER * turn, FINER * offset + (FINER - 1) / 2, shape, np.uint8, order=0, mode="nearest"
-    )
-    found[~brain] = 0
+    brain = np.zeros(image.data.shape, bool)
+    if min(shape) > 0:
+        there = ndimage.affine_transform(inside, turn, offset, shape, np.float32, order=1) > 0.5
+        brain[box] = largest_component(there)
+    return brain
+
+
+def _tissues_on(image: Image, working: Image, brain: np.ndarray) -> np.ndarray:
+    """The likeliest tissue of every voxel of the brain, on the image's grid."""
     tissues = np.zeros(image.data.shape, np.uint8)
-    if found.size:
-        mask = largest_component(found > 0)
-        tissues[box] = np.where(mask, found, 0)
+    if brain.any():
+        box = bounding_box(brain, 0)
+        low = np.array([s.start for s in box])
+        to_working = np.linalg.inv(working.affine) @ image.affine
+        turn, offset = FINER * to_working[:3, :3], FINER * (to_working[:3, :3] @ low + to_working[:3, 3])
+        found = ndimage.affine_transform(
+            _likeliest(working), turn, offset + (FINER - 1) / 2, brain[box].shape, np.uint8, order=0, mode="nearest"
+        )
+        tissues[box] = np.where(brain[box], found, 0)
     return tissues
+
+
+def _box_on(image: Image, working: Image) -> tuple[tuple[slice, ...], np.ndarray, np.ndarray, tuple[int, ...]]:
+    """The box of the image that holds the working grid; how its indices map there (matrix, offset); its shape."""
+    to_working = np.linalg.inv(working.affine) @ image.affine
+    to_image = np.linalg.inv(to_working)
+    corners = np.argwhere(np.ones((2, 2, 2))) * (np.array(working.data.shape[1:]) - 1)
+    at = moved(to_image, corners)
+    low = np.clip(np.floor(at.min(axis=0)).astype(int), 0, image.data.shape)
+    high = np.clip(np.ceil(at.max(axis=0)).astype(int) + 1, 0, image.data.shape)
+    box = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
+    shape = tuple(int(b - a) for a, b in zip(low, high, strict=True))
+    return box, to_working[:3, :3], to_working[:3, :3] @ low + to_working[:3, 3], shape
 
 
 def _likeliest(working: Image) -> np.ndarray:

@@ -9,17 +9,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from angiolith.brain.network import BrainModel, _starts, probabilities
-from angiolith.brain.segment import TISSUES, segment_brain, side_ratio
+from angiolith.brain.segment import TISSUES, extracted_brain, segment_brain, side_ratio
 from angiolith.core.images import Image
 from angiolith.core.settings.brain import BrainSettings
 from angiolith.core.tables import FAILED, OK
 
 RADIUS_MM = 60.0
-INNER_MM = 18.0
+INNER_MM = 24.0
+SCALP_MM = 24.0
 SPHERE_CM3 = 4 / 3 * np.pi * 6.0**3  # 904.8
-INNER_CM3 = 4 / 3 * np.pi * 1.8**3  # 24.4
+INNER_CM3 = 4 / 3 * np.pi * 2.4**3  # 57.9
 
 
 class ByBrightness:
@@ -61,13 +63,15 @@ def sphere(
     shift_mm: tuple[float, float, float] = (0, 0, 0),
     radius_mm: float = RADIUS_MM,
 ) -> tuple[Image, np.ndarray]:
-    """An image with a sphere that has a brighter core, and the sphere's mask; the shift is from the grid's middle."""
+    """A sphere with a brighter core and a dim scalp around it, and its mask; the shift is from the grid's middle."""
     affine = affine.copy()
     middle = affine[:3, :3] @ ((np.array(shape) - 1) / 2) + affine[:3, 3]
     centre = middle + shift_mm
     index = np.stack(np.meshgrid(*[np.arange(n) for n in shape], indexing="ij"), axis=-1)
     distance = np.linalg.norm(index @ affine[:3, :3].T + affine[:3, 3] - centre, axis=-1)
-    data = np.where(distance < INNER_MM, 1.0, np.where(distance < radius_mm, 0.6, 0.0)).astype(np.float32)
+    scalp = (distance > radius_mm + 5) & (distance < radius_mm + SCALP_MM)
+    levels = [distance < INNER_MM, distance < radius_mm, scalp]
+    data = np.select(levels, [1.0, 0.6, 0.2], 0.0).astype(np.float32)
     return Image(700 * data, affine), distance < radius_mm
 
 
@@ -142,6 +146,17 @@ def test_impossible_volumes_fail(radius_mm: float, status: str) -> None:
     result = segment_brain(image, False, stand_in(), BrainSettings())
     assert result.status == status
     assert status == OK or "850 to 2000 cm3 are possible" in str(result.reason)
+
+
+def test_an_extracted_brain_is_kept_as_it_is() -> None:
+    """What is brighter than nothing is the brain, also where the networks do not see it (its dim rim)."""
+    image, truth = sphere((90, 90, 90), turned(0, (2.0, 2.0, 2.0), (0, 0, 0)))
+    rim = ndimage.binary_dilation(truth, iterations=3)
+    data = np.where(truth, image.data, np.where(rim, 70.0, 0.0)).astype(np.float32)
+    result = segment_brain(image.with_data(data), False, stand_in(), BrainSettings())
+    assert (result.brain == rim).all()
+    assert extracted_brain(image, truth) is None  # of the head with its scalp
+    assert (result.tissues[rim] > 0).all()
 
 
 def test_too_much_ventricle_fails() -> None:
