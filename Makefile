@@ -7,8 +7,8 @@ DEMO := build/demo
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS=1
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES) --configfile demo/studies.yaml demo/config.yaml
 
-.PHONY: demo demo-data demo-plan test validate validate-poses validate-calcification validate-blooming benchmark-registration benchmark-mri audit-table reproduce lint config \
-	verify trace deidentify-check hostile-inputs hostile-cohort validate-faults validate-same-bytes resources status slurm \
+.PHONY: demo demo-data demo-plan test validate validate-poses validate-calcification validate-blooming benchmark-registration benchmark-mri reproduce lint config \
+	hostile-inputs hostile-cohort validate-faults validate-same-bytes resources slurm \
 	wmh-model brain-model validate-brain validate-wmh validate-change lock clean
 
 demo: $(DEMO)/.made
@@ -102,36 +102,12 @@ benchmark-registration: $(DEMO)/.made
 benchmark-mri: $(DEMO)/.made
 	@$(BIN)/python -m benchmarks.mri_branch --run $(DEMO) --out docs/mri_speed.md
 
-# make audit-table TABLE=my_table.yaml
-TABLE ?= demo/published/vba.yaml demo/published/csvd.yaml
-audit-table: .venv/.installed
-	@$(BIN)/python -m angiolith.cohort.audit_table $(TABLE)
-
-# OUT is the output_dir of the run, CELL is file:values of the row:column (docs/audit.md)
-OUT ?= $(DEMO)/derivatives
-verify: .venv/.installed
-	@$(BIN)/python -m angiolith.audit.verify '$(OUT)'
-
-# the report shows this line for each of its numbers; PICTURE=way.svg draws the way too, ALL=1 lists every file
-trace: export OUT := $(OUT)
-trace: export CELL := $(CELL)
-trace: .venv/.installed
-	@$(BIN)/python -m angiolith.audit.trace "$$OUT" "$$CELL" $(if $(ALL),--all) $(if $(PICTURE),--picture '$(PICTURE)')
-
-# FOLDER is a folder that is to be shared, NAMES a file of names to look for (docs/audit.md)
-FOLDER ?= $(OUT)
-deidentify-check: .venv/.installed
-	@$(BIN)/python -m angiolith.audit.deidentify $(FOLDER) $(if $(NAMES),--names $(NAMES))
-
 validate-faults: .venv/.installed
 	@$(BIN)/python -m validation.faults --out docs/faults.md
-# measured memory and time of each rule's jobs beside what it asks for; PROFILE=--profile prints a cluster profile's part
-resources: .venv/.installed
-	@$(BIN)/python -m benchmarks.resources $(OUT) $(PROFILE)
 
-# who is where: done, running, failed, waiting
-status: .venv/.installed
-	@$(BIN)/python -m angiolith.audit.progress $(OUT)
+# measured memory and time of each rule's jobs of the demo beside what it asks for
+resources: .venv/.installed
+	@$(BIN)/python -m benchmarks.resources $(DEMO)/derivatives
 
 # what sending jobs to Slurm needs, on a machine that has Slurm (docs/cluster.md)
 slurm: .venv/.installed
@@ -147,9 +123,10 @@ lint: .venv/.installed
 	@$(BIN)/python -m angiolith.core.config_files --check
 	@mkdir -p build/lint && $(BIN)/snakemake --lint --directory build/lint
 
-# what is made from the configuration model: config/config.yaml, schema.json, the key reference
+# what is made from the configuration model (config/config.yaml, schema.json, the key reference) and from the commands
 config: .venv/.installed
 	@$(BIN)/python -m angiolith.core.config_files
+	@$(BIN)/python -m angiolith.cli.reference
 
 # needs uv; the lock holds hashes and no registry's address
 lock:

@@ -26,3 +26,9 @@ rule all:
         lambda wildcards: results_that_must_stay(STUDY, sealed()),
         audit_file(STUDY, "inventory.tsv"),
         STUDY.file("ro-crate-metadata.json"),
+
+
+rule participants:
+    input:
+        finished_subjects(STUDY),
+        lambda wildcards: results_that_must_stay(STUDY, sealed()),

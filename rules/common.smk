@@ -9,6 +9,7 @@ from angiolith.arteries.step import mask_space
 from angiolith.audit.files import (
     audit_file,
     deliverables,
+    finished_subjects,
     measures_file,
     results_that_must_stay,
     seal_file,

@@ -104,7 +104,7 @@ def run(bench: Workbench, *arguments: str, **variables: str) -> tuple[int, str]:
 
 
 def verified(bench: Workbench) -> list[str]:
-    command = [sys.executable, "-m", "angiolith.audit.verify", str(bench.folder / "out")]
+    command = [sys.executable, "-m", "angiolith.cli", "verify", str(bench.folder / "out")]
     done = subprocess.run(
         command, cwd=bench.project, env=bench.environment, capture_output=True, text=True, check=False
     )

@@ -99,8 +99,8 @@ def made_again(study: str, content: dict[str, Any], table: pd.DataFrame) -> pd.D
 RANGE = "within the rounding of the printed means and SDs"
 INTRODUCTION = (
     "Written by `make reproduce`. Both studies' printed tables, made again by the cohort's own functions from rows "
-    "that hold every printed count, mean and SD. A difference is explained by the table auditor (`make audit-table`), "
-    "which recomputes each cell over everything that rounds to the print."
+    "that hold every printed count, mean and SD. A difference is explained by the table auditor "
+    "(`angiolith audit-table`), which recomputes each cell over everything that rounds to the print."
 )
 FINDINGS = """What stands behind the differences:
 

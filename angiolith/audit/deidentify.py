@@ -1,6 +1,6 @@
 """What identifies a person in a folder that is to be shared: images and tables that go in, or results that came out.
 
-    python -m angiolith.audit.deidentify FOLDER [FOLDER ...] [--names names.txt]
+    angiolith deidentify-check FOLDER [FOLDER ...] [--names names.txt]
 
 Each finding is one line `kind<TAB>file<TAB>what and what to do`:
 
@@ -17,23 +17,19 @@ person; what the keeper of the data knows of them belongs in --names.
 
 from __future__ import annotations
 
-import argparse
 import csv
 import gzip
 import io
 import json
 import re
-import sys
 import zipfile
 import zlib
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import nibabel as nib
 
-from angiolith.audit.findings import counted
 from angiolith.core.identifiers import EMAIL, LONG_NUMBER, is_identifying_attribute, is_identifying_column, real_dates
 from angiolith.core.image_checks import BRAIN_CM3_MAX, SLAB_COLUMNS, is_brain_extracted
 from angiolith.core.images import ImageError, read_image
@@ -201,24 +197,3 @@ def unpacked(path: Path) -> bytes:
 def _members(path: Path) -> bytes:
     with zipfile.ZipFile(path) as archive:
         return b"\n".join(name.encode() + b"\n" + archive.read(name) for name in archive.namelist())
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folders", type=Path, nargs="+")
-    parser.add_argument("--names", type=Path, help="names, numbers and days to look for everywhere, one a line")
-    given = parser.parse_args()
-    names = given.names.read_text(encoding="utf-8-sig").splitlines() if given.names else []
-    kinds: Counter[str] = Counter()
-    for folder in given.folders:
-        if not folder.is_dir():
-            parser.error(f"{folder}: no such folder")
-        for kind, name, why in findings(folder, names):
-            print(f"{kind}\t{folder / name}\t{why}")
-            kinds[kind] += 1
-    print(counted(kinds), file=sys.stderr)
-    return 1 if kinds else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

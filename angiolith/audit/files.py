@@ -94,11 +94,18 @@ def audit_file(study: Study, name: str) -> str:
 def deliverables(study: Study) -> list[str]:
     """What a run is for: everything that the inventory lists follows from these."""
     return [
-        *(measures_file(study, subject) for subject in study.subjects),
-        *(seal_file(study, subject) for subject in study.subjects),
+        *finished_subjects(study),
         *cohort_tables(study),
         report_file(study, "index.html"),
         *lost_page(study),
+    ]
+
+
+def finished_subjects(study: Study) -> list[str]:
+    """What tells that every subject is finished: its rows of the cohort's tables, and its seal."""
+    return [
+        *(measures_file(study, subject) for subject in study.subjects),
+        *(seal_file(study, subject) for subject in study.subjects),
     ]
 
 

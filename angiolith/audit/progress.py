@@ -1,6 +1,6 @@
 """How far a run is: subjects and jobs that are done, running, failed or waiting, from the logs and records on the disk.
 
-    python -m angiolith.audit.progress OUTPUT_DIR
+    angiolith status OUTPUT_DIR
 
 A job that has ended well left a record beside its log; one whose log ends in a traceback has failed; a log with neither
 belongs to a job that runs now, or was killed. Subjects are done when they are sealed (`seal_subject`). Nothing is asked
@@ -9,9 +9,7 @@ of Snakemake, so that the answer comes in seconds while a run is on, from any ma
 
 from __future__ import annotations
 
-import argparse
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -85,18 +83,3 @@ def progress(root: Path) -> str:
         lines.append(f"{rule:28s}{by_state[0]:8d}{by_state[1]:9d}{by_state[2]:8d}")
     lines += [f"failed: {LOGS}/{job.rule}/{job.name}.log  {job.why}" for job in jobs if job.state == FAILED]
     return "\n".join(lines)
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("output_dir", type=Path)
-    root = parser.parse_args().output_dir
-    if not (root / "manifest.tsv").is_file():
-        print(f"{root}: no run has begun here", file=sys.stderr)
-        return 2
-    print(progress(root))
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

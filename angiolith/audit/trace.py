@@ -1,6 +1,6 @@
 """From a cell of a table to the rows, files, images, settings and code that it came from.
 
-    python -m angiolith.audit.trace OUTPUT_DIR CELL [--all] [--picture FILE.svg]
+    angiolith trace OUTPUT_DIR CELL [--all] [--picture FILE.svg]
 
 CELL is `file:value:...:column`: the file under OUTPUT_DIR, values that pick its row, and the column, as in
 `cohort/vba_associations.tsv:model2:intimal:complete cases:odds_ratio` or, `cohort/` and `.tsv` left out,
@@ -11,20 +11,16 @@ unless `--all` is given. The report tells the line for each of its numbers.
 
 from __future__ import annotations
 
-import argparse
-import sys
 from pathlib import Path
 
 import pandas as pd
 
-from angiolith.audit.lineage import Cell, TraceError, lineage
-from angiolith.audit.trace_text import trace_text
+from angiolith.audit.lineage import Cell, TraceError
 from angiolith.core.cells import address_parts
 from angiolith.core.names import nearest
 from angiolith.core.tables import read_tsv
-from angiolith.runtime.records import read_records
 
-EXAMPLE = "CELL='patients:sub-001:ses-01:wmh_volume_cm3'"
+EXAMPLE = "patients:sub-001:ses-01:wmh_volume_cm3"
 
 
 def find_cell(root: Path, text: str) -> Cell:
@@ -68,29 +64,3 @@ def _fits(rows: pd.DataFrame, value: str) -> pd.Series:
         return rows[name] == wanted
     equal = (rows == value).any(axis=1)
     return equal if equal.any() else rows.apply(lambda cells: cells.str.contains(value, regex=False)).any(axis=1)
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("output_dir", type=Path)
-    parser.add_argument("cell", metavar="CELL")
-    parser.add_argument("--all", action="store_true", help="list every file and setting, however many there are")
-    parser.add_argument("--picture", type=Path, metavar="FILE", help="draw the way too (.svg, .png or .pdf)")
-    given = parser.parse_args()
-    try:
-        cell = find_cell(given.output_dir, given.cell)
-        found = lineage(given.output_dir, read_records(given.output_dir), cell)
-    except ValueError as problem:
-        print(problem, file=sys.stderr)
-        return 2
-    print(trace_text(found, given.all), end="")
-    if given.picture:
-        from angiolith.audit.trace_picture import draw_trace
-
-        draw_trace(found, given.picture)
-        print(f"picture: {given.picture}", file=sys.stderr)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,6 +1,6 @@
 """A run as it lies there, against its inventory, the records of its jobs, today's code, settings and image folder.
 
-    python -m angiolith.audit.verify OUTPUT_DIR [--quick] [--rerun SUBJECT] [--absent SUBJECT]
+    angiolith verify OUTPUT_DIR [--quick] [--rerun SUBJECT] [--absent SUBJECT]
 
 Each finding is one line `kind<TAB>file<TAB>why`:
 
@@ -17,17 +17,13 @@ Exit status: 0 nothing found, 1 something found, 2 cannot be verified. Snakemake
 
 from __future__ import annotations
 
-import argparse
 import platform
-import sys
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
 
-from angiolith.audit.findings import counted
 from angiolith.audit.inventory import (
     CACHE,
     FILES,
@@ -37,9 +33,7 @@ from angiolith.audit.inventory import (
     Hasher,
     read_inventory,
 )
-from angiolith.audit.rerun import RerunError, compare_rerun
 from angiolith.audit.settings import current_settings, setting_changes
-from angiolith.audit.withdraw import files_naming, subject_label
 from angiolith.core.config.sources import ConfigError
 from angiolith.core.manifest import (
     IndexSettings,
@@ -57,7 +51,6 @@ from angiolith.runtime.version import runtime_version
 
 MANIFEST = "manifest.tsv"
 AUDIT_RULES = ("write_inventory", "write_ro_crate")  # these come after the inventory and are known by their records
-SOURCES_SHOWN = 8
 RUN_ON = "run the workflow again"
 
 
@@ -265,44 +258,3 @@ def changed_sources(entries: Iterable[Entry]) -> list[str]:
     sources = {entry.name: entry.sha256 for entry in entries if entry.kind == "source"}
     paths = {name: source_path(name, ROOT) for name in sources}
     return [name for name, then in sources.items() if not paths[name].is_file() or sha256(paths[name]) != then]
-
-
-def main(arguments: Iterable[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("output_dir", type=Path)
-    parser.add_argument("--quick", action="store_true", help="believe hashes of files that look untouched")
-    parser.add_argument(
-        "--rerun", metavar="SUBJECT", type=subject_label, help="make a subject again elsewhere, compare"
-    )
-    parser.add_argument("--scratch", type=Path, help="folder for --rerun (default: a temporary one)")
-    parser.add_argument("--absent", metavar="SUBJECT", type=subject_label, help="find what still names the subject")
-    given = parser.parse_args(None if arguments is None else list(arguments))
-    try:
-        findings = verify(given.output_dir, given.quick)
-        if given.absent:
-            names = files_naming(given.output_dir, given.absent)
-            findings += [Finding("added", name, f"still names sub-{given.absent}: delete it") for name in names]
-        if given.rerun:
-            print(f"making sub-{given.rerun} again, on one core (minutes) ...", file=sys.stderr, flush=True)
-            compared, differing = compare_rerun(given.output_dir, given.rerun, given.scratch)
-            print(f"sub-{given.rerun}: {compared} files made again, {len(differing)} differ", file=sys.stderr)
-            findings += [Finding("differs", name, why) for name, why in differing]
-    except (Unverifiable, RerunError) as problem:
-        print(problem, file=sys.stderr)
-        return 2
-    for finding in findings:
-        print("\t".join(finding))
-    entries = read_inventory(given.output_dir)
-    for note in other_versions(entries):
-        print(note, file=sys.stderr)
-    names = changed_sources(entries) if any(finding.why.startswith("the code of ") for finding in findings) else []
-    if names:
-        more = f" and {len(names) - SOURCES_SHOWN} more" if len(names) > SOURCES_SHOWN else ""
-        print(f"changed in the project since: {', '.join(names[:SOURCES_SHOWN])}{more}", file=sys.stderr)
-    files = sum(entry.kind in FILES for entry in entries)
-    print(f"{files} files verified, {counted(Counter(finding.kind for finding in findings))}", file=sys.stderr)
-    return 1 if findings else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,25 +1,24 @@
 """A subject withdraws consent: the data are purged everywhere, and what still names the subject is found.
 
-    python -m angiolith.audit.withdraw OUTPUT_DIR SUBJECT [--images]
+    angiolith withdraw OUTPUT_DIR SUBJECT [--images]
 
 Purged are the subject's files, logs and records, every file of the cohort (the next run makes them again without the
 subject) and what Snakemake's books say of the subject. `--images` purges the image folder too: the subject's folders
 and rows of participants.tsv and of phenotype/*.tsv. Without it the command stops while the subject is still there,
-since the next run would measure it again. Then run the workflow, and prove it: `verify OUTPUT_DIR --absent SUBJECT`.
+since the next run would measure it again. Then run the workflow, and prove it: `angiolith verify OUTPUT_DIR --absent
+SUBJECT`.
 
 Copies elsewhere (backups, spreadsheets, a shared report) are beyond reach: the data's keeper has to purge those.
 """
 
 from __future__ import annotations
 
-import argparse
 import base64
 import binascii
 import csv
 import io
 import re
 import shutil
-import sys
 import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -27,13 +26,17 @@ from pathlib import Path
 from angiolith.audit.settings import current_settings
 from angiolith.core.manifest_checks import LABEL
 from angiolith.core.tables import atomic_path
-from angiolith.runtime.records import LOGS, Record, name_in, path_of, read_records, record_of_run
+from angiolith.runtime.records import LOGS, OWN_FILES, Record, name_in, path_of, read_records, record_of_run
 from angiolith.runtime.seals import seal_path
 
 BOOKS = ("metadata", "incomplete", "log", "iocache")
 BINARY = (".gz", ".nii", ".png", ".tfm")  # label maps, pictures and transforms hold no names but in their file's
 CELL_END = re.compile("[\t\n\r,;]")
 SUBJECT_COLUMN = re.compile(r"subject|participant")
+
+
+class WithdrawError(ValueError):
+    """The subject cannot be purged; the message says what to do first."""
 
 
 def purge(root: Path, subject: str, images: bool = False) -> list[str]:
@@ -78,6 +81,7 @@ def _of_cohort(root: Path, records: Iterable[Record]) -> Iterator[Path]:
             yield root / record.name
             yield (root / record.name).with_suffix(".log")
     yield from (root / "manifest.tsv", root / "manifest_report.tsv", root / "audit/.hashes.json")
+    yield from (root / LOGS / name for name in OWN_FILES)
 
 
 def _books(workdir: Path, subject: str) -> Iterator[Path]:
@@ -90,14 +94,14 @@ def _books(workdir: Path, subject: str) -> Iterator[Path]:
 def _drop_rows(bids: Path, subject: str) -> Iterator[Path]:
     """Take the subject's rows out of the clinical tables, those with wrong separators too; yields those that had any.
 
-    Raises ValueError for a table that is no text.
+    Raises WithdrawError for a table that is no text.
     """
     for path in [bids / "participants.tsv", *sorted(bids.glob("phenotype/*.tsv"))]:
         if path.is_file():
             try:
                 lines = path.read_text(encoding="utf-8-sig").splitlines(keepends=True)
             except UnicodeDecodeError:
-                raise ValueError(f"{path}: is not UTF-8; save it with that encoding, then run this again") from None
+                raise WithdrawError(f"{path}: is not UTF-8; save it with that encoding, then run this again") from None
             kept = [line for line in lines if CELL_END.split(line)[0].strip(' "').removeprefix("sub-") != subject]
             if kept != lines:
                 with atomic_path(path) as temporary:
@@ -152,28 +156,8 @@ def _text(path: Path) -> str:
 
 
 def subject_label(text: str) -> str:
-    """A subject's label without `sub-`. Raises ValueError where it is none: nothing else may be purged."""
+    """A subject's label without `sub-`. Raises WithdrawError where it is none: nothing else may be purged."""
     label = text.removeprefix("sub-")
     if not LABEL.fullmatch(label):
-        raise ValueError(f"{text!r} is not a subject's label: letters and digits only")
+        raise WithdrawError(f"{text!r} is not a subject's label: letters and digits only")
     return label
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("output_dir", type=Path)
-    parser.add_argument("subject", type=subject_label)
-    parser.add_argument("--images", action="store_true", help="purge the images and clinical rows too")
-    given = parser.parse_args()
-    try:
-        gone = purge(given.output_dir, given.subject, given.images)
-    except (FileExistsError, ValueError) as problem:
-        print(problem, file=sys.stderr)
-        return 2
-    print("\n".join(gone))
-    print(f"{len(gone)} purged; run the workflow, then: verify --absent {given.subject}", file=sys.stderr)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

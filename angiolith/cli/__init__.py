@@ -1,15 +1,50 @@
-"""The command line, `angiolith`."""
+"""The command line, `angiolith`. One module per command or small group; each loads what it needs when it is called."""
+
+import sys
 
 import typer
 
-app = typer.Typer(no_args_is_help=True, add_completion=True)
+from angiolith.cli.audit import deidentify_check, status, trace, verify, withdraw
+from angiolith.cli.check import check
+from angiolith.cli.doctor import doctor
+from angiolith.cli.lists import spread
+from angiolith.cli.plan import plan
+from angiolith.cli.review import review
+from angiolith.cli.run import run
+from angiolith.cli.tables import audit_table
+
+RUNNING, RESULTS, KEEPING = "Run", "Look at results", "Keep and share"
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for panel, command in (
+    (RUNNING, check),
+    (RUNNING, plan),
+    (RUNNING, run),
+    (RUNNING, status),
+    (RUNNING, doctor),
+    (RESULTS, trace),
+    (RESULTS, review),
+    (RESULTS, audit_table),
+    (KEEPING, verify),
+    (KEEPING, withdraw),
+    (KEEPING, deidentify_check),
+):
+    app.command(rich_help_panel=panel)(command)
 
 
 @app.callback()
 def main_options() -> None:
-    """Intracranial artery calcification, vessel-wall plaque and small-vessel disease, from CT and MRI."""
+    """Intracranial artery calcification, vessel-wall plaque and small-vessel disease, from CT and MRI.
+
+    Exit status: 0 done; 1 a job failed, or something was found; 2 wrong usage or input; 130 stopped by Ctrl-C.
+    """
 
 
 def main() -> None:
     """Entry point of the console script."""
-    app()
+    app(spread(sys.argv[1:]))

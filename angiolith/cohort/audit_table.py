@@ -5,12 +5,11 @@ are printed. A printed number stands for every number that rounds to it, so each
 range; a cell is consistent if some value in the range reproduces it under one of the tests that fit, inconsistent if
 none does. The test that reproduces most rows of a kind is named for the table.
 
-    python -m angiolith.cohort.audit_table FILE.yaml ...
+    angiolith audit-table FILE.yaml ...
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -284,25 +283,3 @@ def _tests_behind(cells: Sequence[Mapping[str, Any]]) -> list[dict[str, object]]
         why = "rows reproduced; in brackets: to one unit of the last digit"
         found.append({"table": "all", "row": kind} | _cell("test", "", shown, verdict, ", ".join(tied), why))
     return found
-
-
-def main(paths: Sequence[str]) -> int:
-    """Print the audit of each file; 1 if a file cannot be read."""
-    if not paths:
-        print("usage: python -m angiolith.cohort.audit_table FILE.yaml ...", file=sys.stderr)
-        return 2
-    for path in paths:
-        try:
-            content = read_printed(path)
-            table = audit(content)
-        except (PrintedError, OSError) as error:
-            print(error, file=sys.stderr)
-            return 1
-        print(f"{path}: {content.get('source', '')}\n")
-        print(table.to_string(index=False, max_colwidth=100))
-        print()
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

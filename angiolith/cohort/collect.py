@@ -67,7 +67,8 @@ def join(left: pd.DataFrame, right: pd.DataFrame, keys: Sequence[str], what: str
         told = f"the column {named} is already taken; give it another name"
         many = f"the columns {named} are already taken; give them other names"
         raise CollectError(f"{what}: {told if one else many}")
-    return left.merge(right, on=list(keys), how="left", validate="many_to_one")
+    typeless = {name: right[name].dtype for name in keys if len(right) and left[name].isna().all()}
+    return left.astype(typeless).merge(right, on=list(keys), how="left", validate="many_to_one")
 
 
 def _label(row: pd.Series, keys: Sequence[str]) -> str:

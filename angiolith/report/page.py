@@ -22,7 +22,7 @@ def script_json(value: Any) -> Markup:
 
 
 class Pages:
-    """Renders the pages of one report; output_dir: the run's, as `make trace` is to be told."""
+    """Renders the pages of one report; output_dir: the run's, as `angiolith trace` is to be told."""
 
     def __init__(self, title: str, texts: Mapping[str, Any], has_sessions: bool, output_dir: str) -> None:
         environment = jinja2.Environment(

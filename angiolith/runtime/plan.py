@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from angiolith.core.config import Config, settings_of, validate
-from angiolith.core.config.plan import check_plan, check_subjects
+from angiolith.core.config.plan import check_plan, check_sessions, check_subjects
 from angiolith.core.config.sources import ConfigError, read_config
 from angiolith.core.manifest import (
     Index,
@@ -134,6 +134,7 @@ def load_study(content: Mapping[str, Any], root: Path, config_files: Sequence[st
     else:
         index = index_manifest(config.manifest, settings) if config.manifest else Index([], [])
     check_subjects(config, sorted({row.subject for row in index.rows}), files)
+    check_sessions(config, sorted({row.session for row in index.rows}), files)
     if main:
         write_if_changed(manifest_text(index.rows), out / "manifest.tsv")
         write_if_changed(report_text(index.files), out / "manifest_report.tsv")
@@ -141,6 +142,8 @@ def load_study(content: Mapping[str, Any], root: Path, config_files: Sequence[st
     study = Study(config, index.rows, images, os.path.relpath(root / "resources"), STEPS, session_notes(index.files))
     if config.subjects is not None:
         study = replace(study, rows=[row for row in study.rows if row.subject in config.subjects])
+    if config.sessions is not None:
+        study = replace(study, rows=[row for row in study.rows if row.session in config.sessions])
     return study
 
 

@@ -20,6 +20,8 @@ from angiolith.core.tables import WRITING, read_json, write_json
 MISSING = "n/a"
 LOGS = "logs"
 OWN_RECORD = f"{LOGS}/write_inventory/cohort.json"
+RUN_CONFIG, DRY_RUN_CONFIG, RUN_EVENTS = "run_config.yaml", "dry_run_config.yaml", "run_events.jsonl"
+OWN_FILES = (RUN_CONFIG, DRY_RUN_CONFIG, RUN_EVENTS)  # of the command line, in LOGS: what was asked, what happened
 
 
 def sha256(path: str | Path) -> str:

@@ -86,6 +86,6 @@ def test_no_job_crashed_and_the_run_verifies(run):
         path for path in (run.folder / "out/logs").rglob("*.log") if "Traceback" in path.read_text(encoding="utf-8")
     ]
     assert logs == []
-    command = [sys.executable, "-m", "angiolith.audit.verify", str(run.folder / "out")]
+    command = [sys.executable, "-m", "angiolith.cli", "verify", str(run.folder / "out")]
     done = subprocess.run(command, cwd=run.project, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "")

@@ -48,6 +48,8 @@ class Config(Section):
     """Where everything is written."""
     subjects: list[str] | None = None
     """Only these subjects (labels without `sub-`); default: all."""
+    sessions: list[str] | None = None
+    """Only these sessions (labels without `ses-`); default: all."""
     masks_dirs: list[str] | None = None
     """Folders with masks and drawings of your own (below `bids_dir`, or from the working folder); default: every folder
     of `derivatives/` that does not hold results of angiolith."""

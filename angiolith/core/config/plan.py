@@ -32,16 +32,26 @@ def check_plan(config: Config, files: Sequence[str | Path]) -> None:
 
 def check_subjects(config: Config, known: Sequence[str], files: Sequence[str | Path]) -> None:
     """Raise ConfigError where `subjects` names one that the images do not have; known: the images' subjects."""
-    where = place_of_key(("subjects",), files)
-    if config.subjects is not None and not config.subjects:
-        raise ConfigError(f"{where}: subjects: names nobody; delete the key for all subjects")
+    _check_labels("subjects", config.subjects, known, files)
+
+
+def check_sessions(config: Config, known: Sequence[str], files: Sequence[str | Path]) -> None:
+    """Raise ConfigError where `sessions` names one that the images do not have; known: the images' sessions."""
+    _check_labels("sessions", config.sessions, known, files)
+
+
+def _check_labels(key: str, given: Sequence[str] | None, known: Sequence[str], files: Sequence[str | Path]) -> None:
+    where = place_of_key((key,), files)
+    if given is not None and not given:
+        nobody = "nobody" if key == "subjects" else "none"
+        raise ConfigError(f"{where}: {key}: names {nobody}; delete the key for all {key}")
     lines = [
-        f"{where}: subjects: {name!r} is no subject of the images; {_nearest_label(name, known)}"
-        for name in config.subjects or []
+        f"{where}: {key}: {name!r} is no {key.removesuffix('s')} of the images; {nearest_label(name, known)}"
+        for name in given or []
         if name not in known
     ]
     if lines and not known:
-        lines = [f"{where}: subjects: there are no images to choose from; give bids_dir or manifest, or delete the key"]
+        lines = [f"{where}: {key}: there are no images to choose from; give bids_dir or manifest, or delete the key"]
     if lines:
         raise ConfigError("\n".join(lines))
 
@@ -53,7 +63,8 @@ def located(problem: Exception, files: Sequence[str | Path]) -> str:
     return f"{place_of_key((key,), files)}: {text}" if key in Config.model_fields else text
 
 
-def _nearest_label(name: str, known: Sequence[str]) -> str:
+def nearest_label(name: str, known: Sequence[str]) -> str:
+    """A hint for a label that is not there; leading zeros are the usual difference."""
     same = [label for label in known if label.lstrip("0").lower() == name.lstrip("0").lower()]
     if same:
         return f"did you mean {same[0]!r}?"

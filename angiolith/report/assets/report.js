@@ -64,11 +64,11 @@
     if (cell.classList.contains("again")) return ""; // shown in a row above
     return words(cell) && (cell.dataset.cell ?? (row && column ? `${row}:${column}` : ""));
   };
-  // For make and a shell: a dollar doubled, an apostrophe outside of the quotes.
-  const quoted = (text) => `'${text.replaceAll("$", "$$$$").replaceAll("'", "'\"'\"'")}'`;
+  // For a shell: an apostrophe outside of the quotes.
+  const quoted = (text) => `'${text.replaceAll("'", "'\"'\"'")}'`;
 
   const showTrace = (table, cell) => {
-    const line = `make trace OUT=${quoted(document.body.dataset.output)} CELL=${quoted(addressOf(cell))}`;
+    const line = `angiolith trace ${quoted(document.body.dataset.output)} ${quoted(addressOf(cell))}`;
     const told = Object.assign(document.createElement("p"), { className: "traced screen" });
     told.setAttribute("role", "status");
     told.append(texts.traced, document.createElement("br"), Object.assign(document.createElement("code"), { textContent: line }), " ",

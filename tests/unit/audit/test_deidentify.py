@@ -8,10 +8,11 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from angiolith.audit.deidentify import findings, main
+from angiolith.audit.deidentify import findings
 from angiolith.core.images import Image
 from angiolith.report.volumes import grey_nifti, layer, write_volume
 from tests.hostile.images import AFFINE, head, save
+from tests.unit.cli.command import angiolith
 
 
 def kinds(folder, *names):
@@ -98,9 +99,9 @@ def test_given_names_are_found_in_paths_and_in_what_is_packed(tmp_path):
     assert kinds(tmp_path, "mueller", "") == {("listed", name) for name in ("Mueller.txt", "a.nii.gz", "table.docx")}
 
 
-def test_the_command_says_by_its_exit_status_whether_anything_was_found(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("sys.argv", ["deidentify", str(tmp_path)])
-    assert main() == 0
+def test_the_command_says_by_its_exit_status_whether_anything_was_found(tmp_path):
+    assert angiolith("deidentify-check", tmp_path).exit_code == 0
     (tmp_path / "participants.tsv").write_text("participant_id\tsurname\nsub-01\tx\n")
-    assert main() == 1
-    assert "surname" in capsys.readouterr().out
+    done = angiolith("deidentify-check", tmp_path)
+    assert done.exit_code == 1
+    assert "surname" in done.stdout

@@ -7,9 +7,10 @@ import yaml
 
 from angiolith.audit import verify as module
 from angiolith.audit.inventory import INVENTORY, Entry
-from angiolith.audit.verify import Unverifiable, main, other_versions, verify
+from angiolith.audit.verify import Unverifiable, other_versions, verify
 from angiolith.runtime.records import sha256
 from tests.unit.audit.made_run import edit_keeping_times
+from tests.unit.cli.command import angiolith
 
 PATIENTS = "cohort/patients.tsv"
 CHECKS = "sub-01/ses-01/sub-01_ses-01_desc-check_images.json"
@@ -22,7 +23,7 @@ def found(made, **kwargs):
 @pytest.mark.parametrize("quick", [False, True])
 def test_an_untouched_run_has_no_finding(made, quick):
     assert found(made, quick=quick) == set()
-    assert main([str(made.root)]) == 0
+    assert angiolith("verify", made.root).exit_code == 0
 
 
 def test_a_moved_run_has_no_finding(made, tmp_path):
@@ -36,7 +37,7 @@ def test_a_truncated_file(made):
     path = made.root / CHECKS
     path.write_bytes(path.read_bytes()[:5])
     assert found(made) == {("changed", CHECKS)}
-    assert main([str(made.root)]) == 1
+    assert angiolith("verify", made.root).exit_code == 1
 
 
 @pytest.mark.parametrize("quick", [False, True])
@@ -87,27 +88,28 @@ def test_changed_code_is_named(made, monkeypatch):
     assert CHECKS not in findings
 
 
-def test_another_runtime_makes_no_result_stale(made, monkeypatch, capsys):
+def test_another_runtime_makes_no_result_stale(made, monkeypatch):
     monkeypatch.setattr(module, "runtime_version", lambda: "9.9.9+other")
-    assert main([str(made.root)]) == 0
-    told = capsys.readouterr()
-    assert told.out == ""
-    assert "jobs ran with angiolith.runtime 0.1.0+made, here 9.9.9+other; no result depends on it\n" in told.err
+    done = angiolith("verify", made.root)
+    assert (done.exit_code, done.stdout) == (0, "")
+    told = "jobs ran with angiolith.runtime 0.1.0+made, here 9.9.9+other; no result depends on it
+"
+    assert told in done.stderr
 
 
-def test_the_files_behind_a_changed_code_are_named(made, monkeypatch, capsys):
+def test_the_files_behind_a_changed_code_are_named(made, monkeypatch):
     monkeypatch.setattr(module, "code_digest", lambda script, root: "new")
     path = made.root / INVENTORY
     lines = path.read_text().splitlines(keepends=True)
     name, digest = next(line.split("\t")[1:3] for line in lines if line.startswith("source\tscripts/collect_metrics"))
     path.write_text(path.read_text().replace(digest, "0" * 64))
     module._digest_today.cache_clear()
-    assert main([str(made.root)]) == 1
+    done = angiolith("verify", made.root)
     module._digest_today.cache_clear()
-    told = capsys.readouterr().err
-    assert f"changed in the project since: {name}\n" in told
-    assert ": 1 changed, " in told
-    assert " stale" in told
+    assert done.exit_code == 1
+    assert f"changed in the project since: {name}\n" in done.stderr
+    assert ": 1 changed, " in done.stderr
+    assert " stale" in done.stderr
 
 
 def test_a_job_killed_before_it_ended(made):
@@ -186,11 +188,11 @@ def test_a_library_of_another_version_is_told_and_no_finding():
     ]
 
 
-def test_nothing_to_verify_against(made, capsys):
+def test_nothing_to_verify_against(made):
     (made.root / INVENTORY).unlink()
     with pytest.raises(Unverifiable, match="run the workflow to its end"):
         verify(made.root)
-    assert main([str(made.root)]) == 2
+    assert angiolith("verify", made.root).exit_code == 2
 
 
 def test_a_broken_record_is_named(made):

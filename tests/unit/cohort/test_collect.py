@@ -250,3 +250,11 @@ def test_visits_in_no_known_order_have_a_failed_row_of_change_with_the_reason():
     assert rows.loc["A", "reason"].startswith("the order of the visits is not known: which visit is the first")
     assert rows.loc["C", "reason"] == "one visit only"
     assert "B" not in rows.index
+
+
+def test_a_key_that_is_missing_in_every_row_joins_nothing():
+    left = pd.DataFrame({"subject": ["A", "B"], "artery": [np.nan, np.nan]})
+    right = pd.DataFrame({"subject": ["A"], "artery": ["ICA"], "volume_mm3": [3.0]})
+    joined = join(left, right, ["subject", "artery"], "calcium")
+    assert joined["subject"].tolist() == ["A", "B"]
+    assert joined["volume_mm3"].isna().all()

@@ -1,0 +1,129 @@
+"""`angiolith check`: what a BIDS folder holds, what is left out and why, and what a run of it would cost."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from angiolith.cli.exits import told_in_a_line
+from angiolith.cli.options import BidsDir, Configs, Cores, OutputDir, ParticipantLabels, SessionLabels, request_of
+from angiolith.cli.request import LOCAL, Level, Prepared, Request
+
+if TYPE_CHECKING:
+    from angiolith.cli.events import RunState
+    from angiolith.core.manifest_table import FileNote
+
+SHOWN = 6  # rows, and files that are left out; --all shows each
+
+
+def check(
+    bids_dir: BidsDir,
+    output_dir: OutputDir,
+    participant_label: ParticipantLabels = None,
+    session_label: SessionLabels = None,
+    config: Configs = None,
+    cores: Cores = None,
+    every: Annotated[bool, typer.Option("--all", help="Show every session and every file that is left out.")] = False,
+) -> None:
+    """Show which images of a folder are found, which files are left out and why, and what a run would cost.
+
+    Nothing is measured; only the manifest is written into OUTPUT_DIR.
+
+    Example: angiolith check /data/stroke /data/results
+    """
+    from angiolith.cli.plan import planned
+    from angiolith.cli.request import prepared
+    from angiolith.core.manifest import ManifestError
+
+    request = request_of(bids_dir, output_dir, Level.GROUP, participant_label, session_label, config, cores, LOCAL)
+    with told_in_a_line(ManifestError):
+        ready = prepared(request)
+        state = planned(ready)
+    shown = None if every else SHOWN
+    for line in (*found(ready, shown), *left_out(ready, shown), *costs(ready, state)):
+        print(line)
+    print(f"run it:   {shlex.join(run_words(request))}")
+
+
+def found(ready: Prepared, shown: int | None) -> Iterator[str]:
+    """Sessions with their images, counted and (the first) listed."""
+    from angiolith.core.manifest import IMAGE_COLUMNS
+    from angiolith.core.manifest_checks import MASK_COLUMNS
+
+    rows, columns = ready.rows, (*IMAGE_COLUMNS, *MASK_COLUMNS)
+    visits = Counter(row.subject for row in rows)
+    several = sum(count > 1 for count in visits.values())
+    yield f"images:   {len(visits)} subjects, {len(rows)} sessions, {several} subjects with two visits or more"
+    counts = Counter(column for row in rows for column in columns if column in row.values)
+    yield "          " + (", ".join(f"{counts[name]} {name}" for name in columns if counts[name]) or "none")
+    for row in rows[:shown]:
+        images = " ".join(name for name in columns if name in row.values) or "no image that is read"
+        yield f"          sub-{row.subject} ses-{row.session}: {images}"
+    if shown is not None and len(rows) > shown:
+        yield f"          ... and {len(rows) - shown} sessions more (--all)"
+
+
+def left_out(ready: Prepared, shown: int | None) -> Iterator[str]:
+    """Files that are not read, and what is to be said of visits, with the reasons."""
+    from angiolith.core.manifest_table import LEFT_OUT, NOTE
+
+    subjects = {*ready.subjects}
+    notes = [note for note in ready.index.files if _concerns(note, subjects)]
+    files = [note for note in notes if note.status == LEFT_OUT]
+    yield f"left out: {sum(note.n_files for note in files)} files"
+    for note in files[:shown]:
+        yield f"          {note.path}{f' ({note.n_files} files)' if note.n_files > 1 else ''}: {note.reason}"
+    if shown is not None and len(files) > shown:
+        yield f"          ... and {len(files) - shown} lines more (--all)"
+    for note in [note for note in notes if note.status == NOTE][:shown]:
+        yield f"note:     {note.path}: {note.reason}"
+
+
+def _concerns(note: FileNote, subjects: set[str]) -> bool:
+    from angiolith.core.manifest_table import MISSING
+
+    return note.subject in subjects or note.subject == MISSING
+
+
+def costs(ready: Prepared, state: RunState) -> Iterator[str]:
+    """Jobs, time and disk of the run that would start now."""
+    from angiolith.cli.expected import MB_PER_SESSION, duration, seconds_of_jobs, size
+
+    cores = ready.cores or 1
+    if not state.planned:
+        yield f"jobs:     none, {state.subjects_done} of {state.subjects} subjects are finished"
+        return
+    yield f"jobs:     {state.n_planned}; {state.subjects_done} of {state.subjects} subjects are finished"
+    seconds = seconds_of_jobs(state.planned, cores)
+    yield f"time:     about {duration(seconds)} on {cores} core{'s' * (cores > 1)}, with images of 0.5 to 1 mm"
+    open_sessions = len({(job.subject, job.session) for job in state.jobs.values() if job.session})
+    free = shutil.disk_usage(existing(ready.request.output_dir)).free / 1e6
+    needed = open_sessions * MB_PER_SESSION
+    short = "; NOT ENOUGH: free some, or give another OUTPUT_DIR" if needed > free else ""
+    yield f"disk:     about {size(needed)} in {ready.request.output_dir}, {size(free)} are free{short}"
+
+
+def existing(folder: Path) -> Path:
+    """The folder, or the nearest one above it that exists."""
+    path = folder.absolute()
+    while not path.exists():
+        path = path.parent
+    return path
+
+
+def run_words(request: Request) -> list[str]:
+    """The command that runs what was checked."""
+    words = ["angiolith", "run", str(request.bids_dir or "-"), str(request.output_dir), Level.GROUP.value]
+    for option, values in (
+        ("--participant-label", request.participants),
+        ("--session-label", request.sessions),
+        ("--config", request.configs),
+    ):
+        words += [option, *map(str, values)] if values else []
+    return [*words, *(["--cores", str(request.cores)] if request.cores else [])]
