@@ -50,6 +50,7 @@ from angiolith.runtime.records import LOGS, OWN_RECORD, Record, name_in, path_of
 from angiolith.runtime.version import runtime_version
 
 MANIFEST = "manifest.tsv"
+PLANNED = (MANIFEST, "manifest_report.tsv")  # written when the workflow is planned, by no job
 AUDIT_RULES = ("write_inventory", "write_ro_crate")  # these come after the inventory and are known by their records
 RUN_ON = "run the workflow again"
 
@@ -117,7 +118,7 @@ def file_findings(
             kind = "outdated" if entry.kind == "record" else "changed"
             remedy = "restore it, or touch it (an old time stamp is not seen) and " if entry.kind == "input" else ""
             yield Finding(kind, name, f"not the bytes of the inventory: {remedy}{RUN_ON}")
-        if entry.kind == "input" and not name.startswith("../") and name != MANIFEST:
+        if entry.kind == "input" and not name.startswith("../") and name not in PLANNED:
             yield Finding("unrecorded", name, f"no job says that it made this file: delete it and {RUN_ON}")
     for record in records.values():
         if record.rule in AUDIT_RULES:
@@ -136,7 +137,7 @@ def restore(entry: Entry) -> str:
 
 def added_files(root: Path, listed: Mapping[str, Entry], records: Mapping[str, Record]) -> Iterator[Finding]:
     """Files in the output folder that belong to nothing; logs and benchmarks may lie there."""
-    known = {*listed, CACHE, INVENTORY, MANIFEST, *records}
+    known = {*listed, CACHE, INVENTORY, *PLANNED, *records}
     known |= {name for record in records.values() for name in record.outputs}
     for path in sorted(root.rglob("*")):
         name = path.relative_to(root).as_posix()
