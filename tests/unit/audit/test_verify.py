@@ -92,8 +92,7 @@ def test_another_runtime_makes_no_result_stale(made, monkeypatch):
     monkeypatch.setattr(module, "runtime_version", lambda: "9.9.9+other")
     done = angiolith("verify", made.root)
     assert (done.exit_code, done.stdout) == (0, "")
-    told = "jobs ran with angiolith.runtime 0.1.0+made, here 9.9.9+other; no result depends on it
-"
+    told = "jobs ran with angiolith.runtime 0.1.0+made, here 9.9.9+other; no result depends on it\n"
     assert told in done.stderr
 
 
