@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from snakemake.logging import logger
 
+from angiolith.runtime.records import sha256
 from angiolith.runtime.seals import Seals, digest, rules_digest
 from angiolith.runtime.snakemake_adapter import ended, is_forced, leave_out, plain_params, rerun_triggers
 
@@ -26,7 +27,7 @@ def subject_plans():
         PLAN.planning_code(),
         STUDY.config.model_dump(mode="json", exclude=COHORT_SETTINGS),
         plain_params(workflow, "subject"),
-        [path.read_text(encoding="utf-8") for path in sorted((ROOT / "resources").rglob("*")) if path.is_file()],
+        [sha256(path) for path in sorted((ROOT / "resources").rglob("*")) if path.is_file()],
         (ROOT / "envs/environment.yaml").read_text(encoding="utf-8"),
     )
     return {subject: digest(common, subject_facts(STUDY, subject)) for subject in STUDY.subjects}
