@@ -11,7 +11,16 @@ from angiolith.runtime.records import sha256
 from angiolith.runtime.seals import Seals, digest, rules_digest
 from angiolith.runtime.snakemake_adapter import ended, is_forced, leave_out, plain_params, rerun_triggers
 
-COHORT_SETTINGS = {"analyses", "review", "printed_tables", "report", "participants", "phenotype_dir", "subjects", "sessions"}
+COHORT_SETTINGS = {
+    "analyses",
+    "review",
+    "printed_tables",
+    "report",
+    "participants",
+    "phenotype_dir",
+    "subjects",
+    "sessions",
+}
 COVERED_TRIGGERS = {"MTIME", "PARAMS", "INPUT", "SOFTWARE_ENV"}
 REASONS_SHOWN = 5
 NEEDED_TRIGGERS = {"MTIME", "PARAMS", "INPUT"}
