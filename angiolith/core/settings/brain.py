@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from angiolith.core.settings.section import StepSettings
+from angiolith.core.settings.section import Section
 
 
-class BrainSettings(StepSettings):
+class BrainSettings(Section):
     """What a segmented brain must satisfy; outside these limits it is refused with the reason."""
 
-    KEY = "brain"
     volume_cm3_min: float = 850.0
     """Smallest brain, with its ventricles and the fluid within the dura, of an adult whose head is not cut."""
     volume_cm3_max: float = 2000.0
