@@ -40,10 +40,8 @@ def image_status(checks: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
 
 
 def _cell(value: Any) -> Any:
-    """A fact as a cell: yes and no as 1 and 0, a stated lack as `none`."""
-    if isinstance(value, bool):
-        return float(value)
-    return "none" if value == "" else value
+    """A fact as a cell: yes and no as 1 and 0."""
+    return float(value) if isinstance(value, bool) else value
 
 
 def _name(check: Mapping[str, Any]) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from angiolith.core.bids.choose import WITHOUT_CONTRAST, contrast_agent, not_magnitude
+from angiolith.core.bids.choose import GIVEN, WITHOUT_CONTRAST, contrast_agent, not_magnitude
 from angiolith.core.bids.kernels import is_sharp, kernel_text
 from angiolith.core.bids.names import entities_of
 from angiolith.core.bids.sidecars import merged
@@ -199,7 +199,7 @@ def _ct_findings(image: Image, sidecar: Mapping[str, Any]) -> list[str]:
     thickness = _number(sidecar.get("SliceThickness"))
     if kvp is not None and kvp != KVP_OF_130_HU:
         found.append(f"review: {kvp:g} kVp; the 130 HU threshold is defined at 120 kVp")
-    if agent:
+    if agent == GIVEN:
         found.append("review: a contrast agent was given (ContrastBolusAgent in its JSON)")
     if scan["sharp_kernel"]:
         found.append(f"review: sharp kernel ({kernel}): noise and bright edges; give a reconstruction with a soft one")
@@ -217,8 +217,8 @@ def _ct_findings(image: Image, sidecar: Mapping[str, Any]) -> list[str]:
 def scan_facts(sidecar: Mapping[str, Any]) -> dict[str, Any]:
     """How a CT was scanned, by its sidecars; None is unknown.
 
-    kvp: kV; contrast_agent: its name, "" where it is stated that none was given; convolution_kernel, and whether it is
-    a sharp one; gantry_tilt_deg: of DICOM's GantryDetectorTilt, or of how converters spell it.
+    kvp: kV; contrast_agent: given or none (never its text); convolution_kernel, and whether it is a sharp one;
+    gantry_tilt_deg: of DICOM's GantryDetectorTilt, or of how converters spell it.
     """
     kvp = _number(sidecar.get("KVP"))
     tilts = (_number(sidecar.get(key)) for key in ("GantryDetectorTilt", "GantryTiltDetector", "GantryTilt"))
@@ -241,8 +241,7 @@ def _mri_problems(column: str, image: Image) -> list[str]:
 
 def _mri_findings(column: str, image: Image, sidecar: Mapping[str, Any]) -> list[str]:
     found = []
-    agent = contrast_agent(sidecar)
-    if agent and column in WITHOUT_CONTRAST:
+    if contrast_agent(sidecar) == GIVEN and column in WITHOUT_CONTRAST:
         found.append("review: a contrast agent was given (ContrastBolusAgent in its JSON): made before or after it?")
     if column not in SLAB_COLUMNS and is_brain_extracted(image):
         found.append("brain-extracted")

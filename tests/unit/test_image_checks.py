@@ -31,7 +31,13 @@ def test_a_sound_ct_passes_without_a_word():
     found = check(ct(), **STATED)
     assert (found["status"], found["reason"], found["findings"]) == ("ok", None, [])
     facts = [found[name] for name in ("kvp", "contrast_agent", "convolution_kernel", "sharp_kernel")]
-    assert facts == [120.0, "", "H31s", False]
+    assert facts == [120.0, "none", "H31s", False]
+
+
+def test_free_text_of_a_sidecar_is_never_handed_on():
+    named = check(ct(), **STATED | {"ContrastBolusAgent": "ask Erika", "ConvolutionKernel": "H31s as Erika wanted it"})
+    assert (named["contrast_agent"], named["convolution_kernel"], named["sharp_kernel"]) == ("given", None, None)
+    assert "Erika" not in str(named)
 
 
 def test_what_no_sidecar_says_is_unknown_and_said():
@@ -99,7 +105,7 @@ def test_sidecars_are_inherited_and_the_nearest_goes_first(tmp_path, level):
         (tmp_path / level / f"{prefix}ct.json").write_text('{"KVP": 100}')
     found = check_file("ct", str(image), SETTINGS, Sidecars(tmp_path).paths(image))
     assert found["kvp"] == (100.0 if level else 80.0)
-    assert found["contrast_agent"] == "IOMERON"
+    assert found["contrast_agent"] == "given"
     assert found["status"] == "review"
 
 

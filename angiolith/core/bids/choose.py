@@ -42,6 +42,7 @@ MINIP_TYPES = {"MNIP", "MINIP", "MIN_IP", "MIN IP", "MINIMUM INTENSITY PROJECTIO
 LOCALISER_TYPES = {"LOCALIZER", "SCOUT", "SURVEY"}
 ECHO_S = {"T2w": 0.1, "FLAIR": 0.1, "swi": 0.02, "T2starw": 0.02}  # T1w: the shortest
 DECIDED = ("sub", "ses", "run", "echo", "part", "ce")  # entities with a rule of their own
+GIVEN, NO_CONTRAST = "given", "none"
 NO_AGENT = ("", "none", "no", "n/a", "na", "without", "null", "0", "false")
 ABSENT = "none"  # what the configuration calls the lack of an entity
 
@@ -162,13 +163,16 @@ def not_magnitude(column: str, facts: Mapping[str, Any]) -> str | None:
 
 
 def contrast_agent(facts: Mapping[str, Any]) -> str | None:
-    """The contrast agent that sidecars name, "" where they say that there was none, None where they do not say."""
+    """GIVEN where sidecars name a contrast agent, NO_CONTRAST where they say that there was none, None if neither.
+
+    Their text is never handed on: people write names of persons into it.
+    """
     for key in ("ContrastBolusAgent", "ContrastBolusIngredient"):
         given = facts.get(key)
         if given is None:
             continue
         text = ", ".join(map(str, given)) if isinstance(given, list) else str(given)
-        return "" if text.strip().lower() in NO_AGENT else text.strip()
+        return NO_CONTRAST if text.strip().lower() in NO_AGENT else GIVEN
     return None
 
 
@@ -213,7 +217,7 @@ def _single_part(column: str, candidate: Candidate) -> float:
 
 
 def _with_agent(column: str, candidate: Candidate) -> float:
-    return float(column in WITHOUT_CONTRAST and bool(contrast_agent(candidate.facts)))
+    return float(column in WITHOUT_CONTRAST and contrast_agent(candidate.facts) == GIVEN)
 
 
 def _other_entities(column: str, candidate: Candidate) -> float:

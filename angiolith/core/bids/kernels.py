@@ -12,6 +12,7 @@ from typing import Any
 
 SIEMENS = re.compile(r"(?:[BHJIUTDEC]|[BHQATIS][RVPFC]|[HB]P)(\d{2})\d?[A-Z]?(?:[-_/\\ ].*)?", re.IGNORECASE)
 SIEMENS_SHARP = 50
+SHORT_STRING_MAX = 16  # characters of a DICOM value of the kind SH
 CANON = re.compile(r"FC(\d{2})[A-Z]?.*", re.IGNORECASE)
 SOFT_WORDS = ("soft", "standard", "stnd", "std", "brain", "smooth", "neuro")
 SHARP_WORDS = ("bone", "boneplus", "lung", "edge", "ultra", "detail", "sharp", "chst", "hires")
@@ -20,8 +21,11 @@ PHILIPS |= {"D": True, "E": True, "L": True, "YA": True, "YB": True, "YC": True,
 
 
 def kernel_text(value: Any) -> str | None:
-    """A kernel as one text, None where there is none; DICOM allows several values."""
+    """A kernel as one text, None where there is none; DICOM allows several values, of at most 16 characters each (SH):
+    a longer text is no kernel's name, and may name a person."""
     text = "\\".join(map(str, value)) if isinstance(value, list) else str(value) if value is not None else ""
+    if any(len(part) > SHORT_STRING_MAX for part in text.split("\\")):
+        return None
     return text.strip() or None
 
 
