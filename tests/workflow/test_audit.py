@@ -70,18 +70,16 @@ def bench(finished):
     return finished
 
 
-def module(bench, name, *arguments):
-    """A module of the project copy on the output folder: its exit status and what it printed."""
-    command = [sys.executable, "-m", f"angiolith.audit.{name}", str(bench.folder / "out"), *arguments]
-    done = subprocess.run(
-        command, cwd=bench.project, env=bench.environment, capture_output=True, text=True, check=False
-    )
+def command(bench, name, *arguments):
+    """A command of the project copy on the output folder: its exit status and what it printed."""
+    line = [sys.executable, "-m", "angiolith.cli", name, str(bench.folder / "out"), *arguments]
+    done = subprocess.run(line, cwd=bench.project, env=bench.environment, capture_output=True, text=True, check=False)
     assert "Traceback" not in done.stderr, done.stderr
     return done.returncode, done.stdout
 
 
 def test_a_finished_run_verifies_and_has_nothing_to_do(bench):
-    assert module(bench, "verify") == (0, "")
+    assert command(bench, "verify") == (0, "")
     assert bench.plan() == {}
 
 
@@ -96,18 +94,18 @@ def test_markup_in_a_clinical_table_is_no_markup_in_the_report(finished):
 
 
 def test_one_subject_made_again_has_the_same_bytes(bench):
-    assert module(bench, "verify", "--rerun", "01") == (0, "")
+    assert command(bench, "verify", "--rerun", "01") == (0, "")
 
 
 def test_a_run_that_was_killed_is_found_and_finished_to_the_same_bytes(bench):
     inventory = (bench.folder / "out/audit/inventory.tsv").read_bytes()
     shutil.rmtree(bench.folder / "out/sub-02")
     (bench.folder / "out/cohort/patients.tsv").write_text("edited\n")
-    command = [SNAKEMAKE, "-s", str(bench.project / "Snakefile"), "--cores", "1", "--configfile", "my.yaml"]
+    snakemake = [SNAKEMAKE, "-s", str(bench.project / "Snakefile"), "--cores", "1", "--configfile", "my.yaml"]
     log = bench.folder / "out/logs/register_mri_to_template/02_01_T1w.log"
     log.unlink()
     with subprocess.Popen(
-        command,
+        snakemake,
         cwd=bench.folder,
         env=bench.environment,
         start_new_session=True,
@@ -121,7 +119,7 @@ def test_a_run_that_was_killed_is_found_and_finished_to_the_same_bytes(bench):
         with pytest.raises(RuntimeError, match=r"[Ll]ock"):  # a second run on the same folder, while the first is on
             bench.snakemake()
         os.killpg(run.pid, signal.SIGKILL)
-    status, printed = module(bench, "verify")
+    status, printed = command(bench, "verify")
     assert status == 1
     assert "lost\tsub-02/ses-01/" in printed
     assert "changed\tcohort/patients.tsv\tnot the bytes that its job left: delete it" in printed
@@ -130,7 +128,7 @@ def test_a_run_that_was_killed_is_found_and_finished_to_the_same_bytes(bench):
         bench.snakemake()
     bench.snakemake("--unlock")
     bench.snakemake()
-    assert module(bench, "verify") == (0, "")
+    assert command(bench, "verify") == (0, "")
     assert (bench.folder / "out/audit/inventory.tsv").read_bytes() == inventory
 
 
@@ -154,23 +152,23 @@ def test_a_clinical_table_that_cannot_be_used_stops_what_needs_it_and_nothing_el
     printed = bench.snakemake()
     line = "bids/participants.tsv, row 3, age: '61,5' is not a number; write 61.5"
     assert f"left out: {line}" in printed
-    assert module(bench, "verify") == (0, "")
+    assert command(bench, "verify") == (0, "")
     cohort = bench.folder / "out/cohort"
     assert (cohort / "ratings_correlations.tsv").stat().st_size > 0
     empty = {path.name for path in cohort.glob("ages_*") if path.stat().st_size == 0}
     assert {f"ages_{name}.tsv" for name in ("data", "table1", "associations", "correlations", "change")} <= empty
     errors = (bench.folder / "out/report/errors.html").read_text(encoding="utf-8")
     assert errors.count(html.escape(line).replace("&#x27;", "&#39;")) == 2  # the table, and the analysis that needs it
-    assert module(bench, "withdraw", "02", "--images")[0] == 0  # looks into files that could not be made, too
+    assert command(bench, "withdraw", "02", "--images")[0] == 0  # looks into files that could not be made, too
 
 
 def test_a_withdrawn_subject_is_nowhere_after_the_next_run(bench):
-    assert module(bench, "withdraw", "02")[0] == 2  # still among the images
-    assert module(bench, "withdraw", "02", "--images")[0] == 0
+    assert command(bench, "withdraw", "02")[0] == 2  # still among the images
+    assert command(bench, "withdraw", "02", "--images")[0] == 0
     assert bench.jobs() == dict.fromkeys(OF_COHORT, 1)
     bench.snakemake()
-    assert module(bench, "verify", "--absent", "02") == (0, "")
-    assert module(bench, "verify", "--absent", "01")[0] == 1
+    assert command(bench, "verify", "--absent", "02") == (0, "")
+    assert command(bench, "verify", "--absent", "01")[0] == 1
 
 
 @pytest.mark.skipif(not VALIDATOR.is_file(), reason="bids-validator-deno is not in the environment")
