@@ -89,9 +89,10 @@ def test_a_number_tells_the_line_that_traces_it(opened, home, tmp_path):
     line = whole.get_by_role("status").locator("code").inner_text()
     whole.get_by_role("status").get_by_role("button", name="Copy").click()
     assert page.evaluate("navigator.clipboard.readText()") == line
-    recipe = tmp_path / "Makefile"  # as the project's: what arrives behind make and the shell
-    recipe.write_text("trace: export CELL := $(CELL)\ntrace:\n\t@printf '%s' \"$$CELL\"\n")
-    outside = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    stand_in = tmp_path / "angiolith"  # prints the cell as it arrives behind the shell
+    stand_in.write_text("#!/bin/sh\nprintf '%s' \"$3\"\n")
+    stand_in.chmod(0o755)
+    outside = os.environ | {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
     run = subprocess.run(line, shell=True, cwd=tmp_path, env=outside, capture_output=True, text=True, check=True)
     told = run.stdout
     assert find_cell(home.parent, told).value == "1 (25.0)"
