@@ -1,4 +1,4 @@
-"""The arteries of one session, from what it has: a mask, an angiogram, the way to the atlas."""
+"""The arteries of one session, from what it has: a mask, an angiogram, the atlas's transform."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def arteries_of(
     region: ArteryRegionSettings,
     threshold: CalciumThresholdSettings,
 ) -> Arteries:
-    """The arteries of one session; what could not be used is told in their reason.
+    """The arteries of one session; their reason states what could not be used.
 
     mask_space: the column of the image that the artery mask was drawn on.
     """
@@ -68,7 +68,7 @@ def use(
     way: sitk.Transform | None,
     make: Callable[[Image, sitk.Transform], tuple[Traced | None, str | None]],
 ) -> tuple[Traced | None, str | None]:
-    """The arteries traced in an image and what to tell; an image that cannot be used is told, and passed over."""
+    """The arteries traced in an image, and what to report; an image that cannot be used is reported and skipped."""
     if way is None:
         return None, f"the {what} was not used: its registration to the CT failed"
     try:
