@@ -5,7 +5,6 @@ python -m angiolith.cli.reference
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import typer.main
@@ -13,10 +12,11 @@ from typer.core import TyperGroup
 
 from angiolith.cli import app
 from angiolith.cli.exits import MEANINGS
+from angiolith.runtime.paths import workflow_root
 
 Parameter = Any  # of click, which typer ships as a private part
 
-PAGE = Path(__file__).parents[2] / "docs/reference/command_line.md"
+PAGE = workflow_root() / "docs/reference/command_line.md"
 HEAD = """# The command line
 
 Made from the commands by `make config`; do not edit.

@@ -16,8 +16,9 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from angiolith.core.config import Config
+from angiolith.runtime.paths import workflow_root
 
-FOLDER = Path(__file__).parents[2] / "config"
+FOLDER = workflow_root() / "config"
 README_MARK = "<!-- made from the model: do not edit below -->"
 
 
