@@ -24,7 +24,8 @@ def state():
     }
 
 before = state()
-names = [module.name for module in pkgutil.walk_packages(["angiolith"], "angiolith.") if not module.name.endswith("__main__")]
+names = [module.name for module in pkgutil.walk_packages(["angiolith"], "angiolith.")]
+names.remove("angiolith.cli.__main__")
 names += [f"scripts.{path.stem}" for path in sorted(pathlib.Path("scripts").glob("*.py"))]
 for name in names:
     importlib.import_module(name)
