@@ -19,6 +19,7 @@ from angiolith.arteries.mapping import map_arteries, traced_from_mask
 from angiolith.brain.template import register_to_template
 from angiolith.calcification.measure import measure_arteries, measure_lesions, measure_patient
 from angiolith.calcification.segment import find_lesions
+from angiolith.calcification.verdicts import tool_verdicts
 from angiolith.core.images import Image, linear_transform, read_ct, read_image, require_same_grid, resample
 from angiolith.core.settings.arteries import ArteryMapSettings, ArteryRegionSettings
 from angiolith.core.settings.calcification import CalcificationSettings, SeveritySettings
@@ -248,6 +249,7 @@ def segment_calcification(
         pieces.hu_min,
         settings.measure,
         settings.grade,
+        verdicts=tool_verdicts(pieces.doubts),
     )
     rows = measure_arteries(lesions, found.lines, found.sources, ct.with_data(found.labels), severity)
     return Calcification(ct.with_data(pieces.labels), lesions, rows, measure_patient(rows), found.status, found.reason)

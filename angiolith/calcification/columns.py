@@ -5,6 +5,12 @@ from __future__ import annotations
 WHO = {"subject": "label without sub-", "session": "label without ses-"}
 WHERE = {"artery": "ICA, MCA, ACA, PCA, BA or VA", "side": "L, R or M (midline)"}
 STATUS = {"status": "ok, review, failed or missing", "reason": "why not ok, or why a person should look"}
+CANDIDATES = {
+    "n_candidates": "number of candidates that wait for a reader",
+    "candidate_volume_mm3": "their volume; in no sum",
+    "severity_at_least": "true where the candidates could raise the severity group",
+    "severity_group_max": "severity group if every candidate were calcium",
+}
 
 LESIONS = {
     **WHO,
@@ -23,6 +29,9 @@ LESIONS = {
     "spotty": "short and narrow (under 3 mm and 90 degrees by default)",
     "touches_bone": "lies beside bone; where one ends and the other begins is uncertain",
     **STATUS,
+    "counted": "true: it enters every sum and grade",
+    "certainty": "sure, or candidate: calcium or bone, the image does not decide; waits for a reader",
+    "decided_by": "tool, or the reader's initials",
     "segment": "segment of the artery, where the centreline names it",
     "x_mm": "centre, RAS mm in the CT's space",
     "y_mm": "centre, RAS mm in the CT's space",
@@ -50,8 +59,8 @@ LESIONS = {
 ARTERIES = {
     **WHO,
     **WHERE,
-    "n_lesions": "number of lesions",
-    "volume_mm3": "sum over lesions; 0 is a measured zero",
+    "n_lesions": "number of counted lesions",
+    "volume_mm3": "sum over counted lesions; 0 is a measured zero",
     "mean_hu": "mean HU over all calcified voxels; missing without calcium",
     "agatston_equivalent": "sum over lesions",
     "woodcock": "Woodcock-like grade 0 to 3",
@@ -60,6 +69,7 @@ ARTERIES = {
     "volume_half_max_mm3": "sum over lesions",
     "pattern": "absent, or that of the larger volume: intimal or iel",
     "severity_group": "none_or_mild, moderate or severe",
+    **CANDIDATES,
     "covered_share": "share of the artery's centreline within the CT's field of view",
     "artery_source": "user (mask), angio or atlas",
 }
@@ -73,4 +83,5 @@ PATIENTS = {
     "agatston_equivalent": "sum over arteries",
     "n_lesions": "sum over arteries",
     **STATUS,
+    **CANDIDATES,
 }

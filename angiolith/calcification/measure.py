@@ -24,6 +24,7 @@ from angiolith.calcification.scoring import (
 )
 from angiolith.calcification.segment import artery_of
 from angiolith.calcification.shape import shape_features
+from angiolith.calcification.verdicts import CANDIDATE, Verdict, counted, waiting
 from angiolith.core.images import Image, moved
 from angiolith.core.settings.calcification import (
     CalcificationGradeSettings,
@@ -46,14 +47,16 @@ def measure_lesions(
     settings: CalcificationMeasureSettings,
     grades: CalcificationGradeSettings,
     slice_mm: float | None = None,
+    verdicts: Mapping[int, Verdict] | None = None,
 ) -> pd.DataFrame:
     """One row per lesion (columns.LESIONS without subject and session), in the order of their numbers.
 
     ct: HU, native grid; labels: lesions on it; region: artery labels on it; lines: centrelines by (artery, side);
     bone_contact: {lesion: share of its voxels beside bone}; hu_min: threshold that was used; settings, grades: sections
     `calcification.measure` and `.grade`; slice_mm: thickness of the slices, if it is known (it may differ from their
-    step). Density and volume are those of the mask; arc, length and thickness are taken at half maximum. What cannot be
-    measured is NaN, and the reason says why; status is review where a person should look.
+    step); verdicts: what is held of a lesion (sure and counted where none is given). Density and volume are those of
+    the mask; arc, length and thickness are taken at half maximum. What cannot be measured is NaN, and the reason says
+    why; status is review where a person should look.
     """
     margin = np.ceil(CROP_MARGIN_MM / ct.voxel_mm).astype(int)
     rows = []
@@ -66,7 +69,7 @@ def measure_lesions(
         row = _lesion_row(
             label, part, affine, lesion, region[box], lines, bone_contact, hu_min, settings, grades, slice_mm
         )
-        rows.append(row)
+        rows.append(row | verdict_columns((verdicts or {}).get(label, Verdict()), row))
     return pd.DataFrame(rows, columns=list(LESIONS)[2:])
 
 
@@ -129,6 +132,17 @@ def _lesion_row(
     }
 
 
+def verdict_columns(verdict: Verdict, row: Mapping[str, Any]) -> dict[str, Any]:
+    """What the row of a lesion says of its verdict."""
+    return {
+        "counted": verdict.counted,
+        "certainty": verdict.certainty,
+        "decided_by": verdict.decided_by,
+        "status": REVIEW if verdict.certainty == CANDIDATE else row["status"],
+        "reason": join_reasons(verdict.reason, row["reason"]),
+    }
+
+
 def measure_arteries(
     lesions: pd.DataFrame,
     lines: Mapping[tuple[str, str], Centreline],
@@ -162,10 +176,13 @@ def measure_arteries(
 
 
 def artery_measures(lesions: pd.DataFrame, settings: SeveritySettings) -> dict[str, Any]:
-    """Sums over an artery's lesions: volumes, density (mean over all voxels), scores; the pattern is that of the larger
-    volume. settings: section `severity`."""
+    """Sums over an artery's counted lesions: volumes, density (mean over all voxels), scores; the pattern of the larger
+    volume; and what the candidates could add. settings: section `severity`."""
+    candidates = waiting(lesions)
+    at_most, _ = _severity(lesions[lesions["counted"].astype(bool) | lesions.index.isin(candidates.index)], settings)
+    lesions = counted(lesions)
     volume = float(lesions["volume_mm3"].sum())
-    grade = woodcock_grade(lesions["thickness_mm"].to_numpy(float), lesions["length_mm"].to_numpy(float), settings)
+    group, grade = _severity(lesions, settings)
     by_pattern = lesions[lesions["pattern"] != ""].groupby("pattern")["volume_mm3"].sum()
     return {
         "n_lesions": len(lesions),
@@ -176,8 +193,18 @@ def artery_measures(lesions: pd.DataFrame, settings: SeveritySettings) -> dict[s
         "agatston_equivalent": float(lesions["agatston_equivalent"].sum()),
         "woodcock": grade,
         "pattern": "absent" if lesions.empty else by_pattern.idxmax() if len(by_pattern) else "",
-        "severity_group": severity_group(grade, volume, settings),
+        "severity_group": group,
+        "n_candidates": len(candidates),
+        "candidate_volume_mm3": float(candidates["volume_mm3"].sum()),
+        "severity_at_least": at_most != group,
+        "severity_group_max": at_most,
     }
+
+
+def _severity(lesions: pd.DataFrame, settings: SeveritySettings) -> tuple[str, int]:
+    """Severity group and Woodcock-like grade of an artery with these lesions."""
+    grade = woodcock_grade(lesions["thickness_mm"].to_numpy(float), lesions["length_mm"].to_numpy(float), settings)
+    return severity_group(grade, float(lesions["volume_mm3"].sum()), settings), grade
 
 
 def _covered_share(line: Centreline, region: Image) -> float:
@@ -204,10 +231,13 @@ def measure_patient(arteries: pd.DataFrame) -> dict[str, Any]:
         if np.isnan(volume) or share < COVERED_SHARE_MIN
     ]
     worst = f"{order['side']}-{order['artery']}" if order["side"] != "M" else order["artery"]
+    n_candidates, candidate_volume_mm3 = int(seen["n_candidates"].sum()), float(seen["candidate_volume_mm3"].sum())
+    at_most = max(seen["severity_group_max"], key=GROUPS.index)
     touching = int((arteries["reason"].fillna("").str.contains("touches bone")).sum())
     reasons = [
         f"not, or only in part, in the field of view: {', '.join(unseen)}" if unseen else None,
         f"calcium touches bone on {touching} artery(ies)" if touching else None,
+        f"candidates that wait for a reader: {n_candidates} ({candidate_volume_mm3:.1f} mm3)" if n_candidates else None,
     ]
     return {
         "severity_group": order["severity_group"],
@@ -216,6 +246,10 @@ def measure_patient(arteries: pd.DataFrame) -> dict[str, Any]:
         "total_volume_mm3": float(seen["volume_mm3"].sum()),
         "agatston_equivalent": float(seen["agatston_equivalent"].sum()),
         "n_lesions": int(seen["n_lesions"].sum()),
+        "n_candidates": n_candidates,
+        "candidate_volume_mm3": candidate_volume_mm3,
+        "severity_at_least": at_most != order["severity_group"],
+        "severity_group_max": at_most,
         "status": REVIEW if any(reasons) else OK,
         "reason": join_reasons(*reasons),
     }

@@ -42,7 +42,8 @@ class Found:
 
     labels: (i, j, k), one number per lesion from 1; touches_bone: {label: share of its voxels beside bone, 0 if none};
     left_out: pieces of bone that reach into the tube, as {volume_mm3, centre_mm, artery}; hu_min: threshold used;
-    lumen_hu: HU of the lumen (NaN if unknown); contrast_enhanced; reason: why nothing was segmented, else None.
+    lumen_hu: HU of the lumen (NaN if unknown); contrast_enhanced; reason: why nothing was segmented, else None;
+    doubts: {label: why the image does not decide between calcium and bone}: candidates; all others are sure.
     """
 
     labels: np.ndarray
@@ -53,6 +54,7 @@ class Found:
     contrast_enhanced: bool
     reason: str | None = None
     findings: list[str] = field(default_factory=list)
+    doubts: dict[int, str] = field(default_factory=dict)
 
 
 def find_lesions(

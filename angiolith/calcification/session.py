@@ -14,6 +14,7 @@ from angiolith.calcification.columns import ARTERIES, LESIONS, PATIENTS
 from angiolith.calcification.measure import labelled, measure_arteries, measure_lesions, measure_patient, refused
 from angiolith.calcification.scoring import slice_step_mm
 from angiolith.calcification.segment import find_lesions
+from angiolith.calcification.verdicts import CANDIDATE, SURE, tool_verdicts
 from angiolith.core.images import Image, read_ct, read_image, require_same_grid
 from angiolith.core.inputs import Inputs
 from angiolith.core.settings.calcification import (
@@ -62,7 +63,14 @@ def segment_session(
         "status": REVIEW if found.findings or REVIEW in (arteries["status"], ct_check["status"]) else OK,
         "reason": join_reasons(*notes),
         "n_lesions": len(found.touches_bone),
-        "lesions": {str(label): {"bone_contact_share": round(share, 4)} for label, share in found.touches_bone.items()},
+        "lesions": {
+            str(label): {
+                "bone_contact_share": round(share, 4),
+                "certainty": CANDIDATE if label in found.doubts else SURE,
+                "doubt": found.doubts.get(label),
+            }
+            for label, share in found.touches_bone.items()
+        },
         "left_out": [piece | {"artery": "-".join(LABELS[piece["artery"]])} for piece in found.left_out],
     }
     return ct.with_data(found.labels), facts
@@ -96,6 +104,7 @@ def measure_session(
     lines = from_table(read_tsv(given["centrelines"]))
     sources = {(row.artery, row.side): row.source for row in read_tsv(given["lookup"]).itertuples()}
     contact = {int(label): fact["bone_contact_share"] for label, fact in facts["lesions"].items()}
+    doubts = {int(label): fact["doubt"] for label, fact in facts["lesions"].items() if fact["certainty"] == CANDIDATE}
     region = region.with_data(region.data.astype(np.uint8))
     lesions = measure_lesions(
         ct,
@@ -107,6 +116,7 @@ def measure_session(
         settings,
         grades,
         facts["slice_thickness_mm"],
+        tool_verdicts(doubts),
     )
     arteries = measure_arteries(lesions, lines, sources, region, severity)
     patient = measure_patient(arteries)

@@ -14,7 +14,7 @@ from angiolith.change.motion import motion_between
 from angiolith.change.spots import COUNTS, count_change
 from angiolith.change.wmh import WMH_MEASURES, wmh_change
 from angiolith.core.images import Image
-from angiolith.core.tables import FAILED, MISSING, USABLE, read_tsv
+from angiolith.core.tables import FAILED, MISSING, OK, REVIEW, USABLE, read_tsv
 from angiolith.small_vessel.session import NotMeasured
 from angiolith.small_vessel.tissues import TissueError
 from angiolith.small_vessel.wmh.fazekas import FAZEKAS
@@ -94,7 +94,12 @@ def calcium_change(visits: Sequence[VisitInputs], days: float) -> list[ChangeRow
         reasons = "; ".join(str(table["reason"]) for table in tables if table["status"] not in USABLE)
         return [change_row(measure, None, None, days, FAILED, reasons) for measure in CALCIUM]
     first, last = tables
-    return [change_row(measure, first[column], last[column], days) for measure, column in CALCIUM.items()]
+    waiting = int(sum(table["n_candidates"] for table in tables))
+    reason = f"candidates at both visits together that wait for a reader: {waiting}" if waiting else ""
+    status = REVIEW if waiting else OK
+    return [
+        change_row(measure, first[column], last[column], days, status, reason) for measure, column in CALCIUM.items()
+    ]
 
 
 def own_rows(visits: Sequence[VisitInputs], table: str) -> list[pd.Series]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from angiolith.cohort.attrition import attrition_table, exclusions, not_made
+from angiolith.cohort.collect import N_CANDIDATES
 from angiolith.cohort.dataset import check_groups, group_column, read_dataset, used_columns
 from angiolith.cohort.external import MissingColumnError, StudyTableError
 from angiolith.cohort.outcome import check_outcome
@@ -34,8 +35,15 @@ def analysed(
         steps = not_made(name, subjects, why_not_made(error, is_own_table, unused))
         return None, steps, None, pd.Series(dtype=int)
     rows = table[account["step"].isna()]
-    steps = attrition_table(name, table["subject"], account)
+    steps = attrition_table(name, table["subject"], account, waits_for_reader(table))
     return rows, steps, implausible(table, analysis, name, path), analysed_by_group(rows, analysis)
+
+
+def waits_for_reader(table: pd.DataFrame) -> pd.Series:
+    """By row whether the session has candidates that wait for a reader; none in a table that does not say."""
+    if N_CANDIDATES not in table:
+        return pd.Series(False, index=table.index)
+    return pd.to_numeric(table[N_CANDIDATES], errors="coerce") > 0
 
 
 def unit_of(analysis: Analysis) -> str:

@@ -23,6 +23,8 @@ COLUMNS = [
     "rows_excluded",
     "rows_left",
     "excluded_subjects",
+    "n_waiting",
+    "waiting_subjects",
 ]
 
 
@@ -138,16 +140,21 @@ def _with_own_reason(table: pd.DataFrame, reason: str, column: str | None) -> st
     return (reason + ": " + own.astype(str)).where(own.notna(), reason)
 
 
-def attrition_table(analysis: str, subjects: pd.Series, account: pd.DataFrame) -> pd.DataFrame:
+def attrition_table(
+    analysis: str, subjects: pd.Series, account: pd.DataFrame, waits: pd.Series | None = None
+) -> pd.DataFrame:
     """The account as steps: one row per step and reason, a first row for all and a last one for those analysed.
 
-    subjects: the subject of each row; account: see `exclusions`, same index. A subject leaves at the step that takes
-    its last row. n counts subjects, rows counts lesions or visits; `excluded_subjects` lists the labels.
+    subjects: the subject of each row; account: see `exclusions`; waits: whether candidates of the row's session wait
+    for a reader (none does by default); same index. A subject leaves at the step that takes its last row. n counts
+    subjects, rows counts lesions or visits; `excluded_subjects` lists the labels. `n_waiting`: of those left, the
+    subjects that wait for a reader; `waiting_subjects` names them, in the last row.
     Raises AttritionError if the account does not add up.
     """
     left = pd.Series(True, index=subjects.index)
+    waits = pd.Series(False, index=subjects.index) if waits is None else waits
     total, total_rows = subjects.nunique(), len(subjects)
-    steps = [[analysis, 0, "all", total, 0, total, total_rows, 0, total_rows, ""]]
+    steps = [[analysis, 0, "all", total, 0, total, total_rows, 0, total_rows, "", subjects[waits].nunique(), ""]]
     out = account.dropna(subset=["step"])
     counts = out.groupby(["step", "reason"], sort=False).size().reset_index(name="rows")
     for step, reason in counts.sort_values(["step", "rows", "reason"], ascending=[True, False, True])[
@@ -173,10 +180,14 @@ def attrition_table(analysis: str, subjects: pd.Series, account: pd.DataFrame) -
                 rows_before - rows_now,
                 rows_now,
                 names,
+                subjects[left & waits].nunique(),
+                "",
             ]
         )
     n, rows = subjects[left].nunique(), int(left.sum())
-    steps.append([analysis, int(steps[-1][1]) + 1, "analysed", n, 0, n, rows, 0, rows, ""])
+    waiting = sorted(map(str, subjects[left & waits].unique()))
+    last = [analysis, int(steps[-1][1]) + 1, "analysed", n, 0, n, rows, 0, rows, "", len(waiting), ",".join(waiting)]
+    steps.append(last)
     table = pd.DataFrame(steps, columns=list(COLUMNS))
     check_account(
         table, sorted(map(str, subjects.unique())), sorted(map(str, subjects[account["step"].isna()].unique()))
@@ -192,9 +203,9 @@ def not_made(analysis: str, subjects: pd.Series, reason: str) -> pd.DataFrame:
     total, rows = subjects.nunique(), len(subjects)
     names = ",".join(sorted(map(str, subjects.unique())))
     steps = [
-        [analysis, 0, "all", total, 0, total, rows, 0, rows, ""],
-        [analysis, 1, f"{NOT_MADE}: {reason}", total, total, 0, rows, rows, 0, names],
-        [analysis, 2, "analysed", 0, 0, 0, 0, 0, 0, ""],
+        [analysis, 0, "all", total, 0, total, rows, 0, rows, "", 0, ""],
+        [analysis, 1, f"{NOT_MADE}: {reason}", total, total, 0, rows, rows, 0, names, 0, ""],
+        [analysis, 2, "analysed", 0, 0, 0, 0, 0, 0, "", 0, ""],
     ]
     return pd.DataFrame(steps, columns=list(COLUMNS))
 

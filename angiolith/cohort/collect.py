@@ -17,6 +17,7 @@ from angiolith.vessel_wall.parts import TOOL
 
 KEYS = ["subject", "session"]
 PARTICIPANTS = "participants.tsv"
+N_CANDIDATES = "n_calcification_candidates"  # marks that wait for a reader
 VISIT = ["subject", "session", "acq_time", "ct_acq_time"]
 VISIT_NUMBER = "visit_number"  # 1 for the first of several visits, missing where their order is not known
 PER_ARTERY = {"volume_mm3": "calcification_volume_mm3", "mean_hu": "calcification_mean_hu", "woodcock": "woodcock"}
@@ -118,7 +119,12 @@ def rating_columns(ratings: pd.DataFrame, name: str) -> pd.DataFrame:
 
 def severity_columns(calcification: pd.DataFrame) -> pd.DataFrame:
     """Severity and totals of calcification, as the patients' table calls them."""
-    totals = {"total_volume_mm3": "calcification_volume_mm3", "n_lesions": "n_calcifications"}
+    totals = {
+        "total_volume_mm3": "calcification_volume_mm3",
+        "n_lesions": "n_calcifications",
+        "n_candidates": N_CANDIDATES,
+        "candidate_volume_mm3": "calcification_candidate_volume_mm3",
+    }
     return prefixed(calcification, "calcification", ["status", "reason"]).rename(columns=totals)
 
 
@@ -331,9 +337,10 @@ def lesions_table(
 
 
 def artery_calcium(calcium: pd.DataFrame) -> pd.DataFrame:
-    """CT lesions of one artery and side together: number, volume, largest HU, worst Kockelkoren score, any spotty."""
+    """Counted CT lesions of one artery and side together: number, volume, largest HU, worst Kockelkoren score, any
+    spotty."""
     keys = [*KEYS, "artery", "side"]
-    measured = calcium[calcium["lesion"].notna() & calcium["status"].isin(USABLE)] if len(calcium) else calcium
+    measured = calcium[(calcium["counted"] == 1) & calcium["status"].isin(USABLE)] if len(calcium) else calcium
     summary = {
         "artery_calcification_n": ("lesion", "count"),
         "artery_calcification_volume_mm3": ("volume_mm3", "sum"),

@@ -26,7 +26,7 @@ COLUMNS = {  # kind of measure: what it is called here, and the columns that its
     "calcification_arteries": ("arteries", (*STATE, "artery", "side", "volume_mm3", "mean_hu", "woodcock")),
     "calcification_lesions": (
         "calcium",
-        (*STATE, "lesion", "artery", "side", "volume_mm3", "max_hu", "kockelkoren_score", "spotty"),
+        (*STATE, "lesion", "artery", "side", "volume_mm3", "max_hu", "kockelkoren_score", "spotty", "counted"),
     ),
     "small_vessel": ("small vessel", STATE),
     "plaque": (

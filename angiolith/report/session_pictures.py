@@ -79,8 +79,11 @@ def draw_calcification(given: Inputs, title: str) -> Figure:
     )
     lesions = read_tsv(given["lesions"])
     patient = first_row(given["patient"])
-    said = f"{counted(lesions['lesion'].notna().sum(), 'lesion')}, {number(patient['total_volume_mm3'])} mm³, "
-    said += f"severity {patient['severity_group']}, {patient['status']}; calcification from "
+    said = f"{counted(patient['n_lesions'], 'lesion')}, {number(patient['total_volume_mm3'])} mm³, "
+    if patient["n_candidates"]:
+        said += f"{counted(patient['n_candidates'], 'candidate')} ({number(patient['candidate_volume_mm3'])} mm³), "
+    said += "severity at least " if patient["severity_at_least"] else "severity "
+    said += f"{patient['severity_group']}, {patient['status']}; calcification from "
     said += f"{read_json(given['calcification_facts'])['hu_min']:g} HU"
     arteries, calcification = (read_image(given[name]) for name in ("arteries", "calcification"))
     return calcification_picture(

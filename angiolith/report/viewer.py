@@ -97,7 +97,7 @@ def lesion_names(path: str) -> dict[int, str]:
     """Label of a calcification -> what it is, for the viewer's legend."""
     rows = read_tsv(path).dropna(subset=["lesion"]).astype({"side": object, "artery": object})
     sides = rows["side"].where(rows["side"].isin(["L", "R"]), "")
-    names = (sides + " " + rows["artery"].fillna("")).str.strip()
+    names = (sides + " " + rows["artery"].fillna("")).str.strip() + np.where(rows["counted"], "", " (not counted)")
     return dict(zip(rows["lesion"].astype(int), names, strict=True))
 
 

@@ -64,8 +64,9 @@ def read_ct_side(given: Inputs) -> CtSide:
     missing = " and ".join(name for name, done in made.items() if not done)
     arteries = read_image(given["arteries"]) if made["arteries"] else None
     calcification, ct = None, None
+    lesions = read_tsv(given["calcification_lesions"]) if given.get("calcification_lesions") else None
     if made["calcification"]:
-        labels = read_image(given["calcification"])
+        labels = counted_marks(read_image(given["calcification"]), lesions)
         calcification, ct = labelled_part(labels, labels, read_ct(given["ct"]))
     names = read_tsv(given["artery_names"]) if made["arteries"] else pd.DataFrame(columns=["index", "artery", "side"])
     return CtSide(
@@ -75,8 +76,16 @@ def read_ct_side(given: Inputs) -> CtSide:
         arteries=labelled_part(arteries, arteries)[0] if arteries else None,
         names={int(index): (artery, side) for index, artery, side in names[["index", "artery", "side"]].to_numpy()},
         calcification=calcification,
-        lesions=read_tsv(given["calcification_lesions"]) if given.get("calcification_lesions") else None,
+        lesions=lesions,
     )
+
+
+def counted_marks(labels: Image, lesions: pd.DataFrame | None) -> Image:
+    """The label map of the calcifications without those that their table says are not counted."""
+    if lesions is None:
+        return labels
+    kept = lesions.loc[lesions["counted"].isin([True]), "lesion"]
+    return labels.with_data(np.where(np.isin(labels.data, kept), labels.data, 0))
 
 
 def vwi_to_ct(given: Inputs) -> np.ndarray | None:

@@ -23,9 +23,9 @@ pytestmark = [
 CONTRACT = {
     "ct/{}_desc-calcification_lesions.tsv": """subject session lesion artery side volume_mm3 mean_hu max_hu
         agatston_equivalent length_mm arc_deg thickness_mm kockelkoren_score pattern spotty touches_bone status
-        reason""",
+        reason counted certainty decided_by""",
     "ct/{}_desc-calcification_arteries.tsv": """subject session artery side n_lesions volume_mm3 mean_hu
-        agatston_equivalent woodcock status reason""",
+        agatston_equivalent woodcock status reason n_candidates candidate_volume_mm3""",
     "anat/{}_desc-smallvessel_metrics.tsv": """subject session wmh_volume_cm3 wmh_percent_icv wmh_periventricular_cm3
         wmh_deep_cm3 n_wmh_lesions fazekas_periventricular fazekas_deep fazekas_total n_microbleeds n_lacunes status
         reason""",

@@ -8,6 +8,7 @@ from angiolith.arteries.centrelines import region_labels
 from angiolith.arteries.names import MEASURED
 from angiolith.calcification.columns import ARTERIES, LESIONS, PATIENTS
 from angiolith.calcification.measure import labelled, measure_arteries, measure_lesions, measure_patient, refused
+from angiolith.calcification.verdicts import tool_verdicts
 from angiolith.core.images import Image
 from angiolith.core.settings.calcification import (
     CalcificationGradeSettings,
@@ -61,9 +62,11 @@ def test_without_a_centreline_shape_stays_and_geometry_is_missing():
     assert "no centreline" in row["reason"]
 
 
-def tables(lesions_of=None, missing=()):
+def tables(lesions_of=None, missing=(), doubts=None):
     ct, labels, region, lines = one_lesion()
-    lesions = measure_lesions(ct, labels if lesions_of is None else lesions_of, region, lines, {}, *CALCIFICATION)
+    labels = labels if lesions_of is None else lesions_of
+    verdicts = tool_verdicts(doubts or {})
+    lesions = measure_lesions(ct, labels, region, lines, {}, *CALCIFICATION, verdicts=verdicts)
     everywhere = {name: lines["BA", "M"] for name in MEASURED if name not in missing}
     sources = dict.fromkeys(everywhere, "atlas")
     arteries = measure_arteries(lesions, everywhere, sources, ct.with_data(region), SEVERITY)
@@ -130,3 +133,25 @@ def test_tables_have_their_columns_in_order_and_a_refused_session_one_row():
     assert row.loc[0, ["subject", "session", "status", "reason"]].tolist() == ["01", "02", "failed", "truncated file"]
     assert row["total_volume_mm3"].isna().all()
     assert isinstance(row, pd.DataFrame)
+
+
+def test_a_candidate_is_listed_and_in_no_sum_and_severity_says_at_least():
+    sure, of_sure = tables()
+    lesions, arteries = tables(doubts={1: "bone on its far side"})
+    (row,) = lesions.to_dict("records")
+    assert (row["counted"], row["certainty"], row["decided_by"]) == (False, "candidate", "tool")
+    assert (row["status"], row["reason"]) == ("review", "candidate: bone on its far side")
+    assert row["volume_mm3"] == sure["volume_mm3"][0]
+    basilar = arteries.loc["BA", "M"]
+    assert (basilar["n_lesions"], basilar["volume_mm3"], basilar["woodcock"], basilar["pattern"]) == (0, 0, 0, "absent")
+    assert (basilar["n_candidates"], basilar["candidate_volume_mm3"]) == (1, row["volume_mm3"])
+    group = of_sure.loc["BA", "M"]["severity_group"]
+    assert group != "none_or_mild"
+    patient = measure_patient(arteries.reset_index())
+    assert (patient["total_volume_mm3"], patient["n_lesions"], patient["agatston_equivalent"]) == (0, 0, 0)
+    assert (patient["severity_group"], patient["severity_at_least"]) == ("none_or_mild", True)
+    assert patient["severity_group_max"] == group
+    assert (patient["n_candidates"], patient["candidate_volume_mm3"]) == (1, row["volume_mm3"])
+    assert (patient["status"], "wait for a reader: 1" in patient["reason"]) == ("review", True)
+    told = measure_patient(of_sure.reset_index())
+    assert (told["severity_at_least"], told["n_candidates"]) == (False, 0)

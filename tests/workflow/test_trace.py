@@ -27,7 +27,7 @@ HEADERS = {
     "plaque": "subject\tsession\tstatus\treason\tlesion\treader\tartery\tside\tstenosis_percent",
     "calcification_arteries": "subject\tsession\tstatus\tartery\tside\tvolume_mm3\tmean_hu\twoodcock",
     "calcification_lesions": "subject\tsession\tstatus\tlesion\tartery\tside\tvolume_mm3\tmax_hu\tkockelkoren_score"
-    "\tspotty",
+    "\tspotty\tcounted",
     "change": "subject\tfrom_session\tto_session\tinterval_days\tmeasure\tbaseline\tfollowup\tchange\tchange_per_year",
 }
 ROWS = {

@@ -78,7 +78,7 @@ def test_columns_before_changes_were_added_and_columns_renamed():
 
 
 PLAQUE = "subject\tsession\tstatus\treason\tlesion\treader\tartery\tside\tstenosis_percent\tcalcium_volume_mm3\n"
-CALCIUM = "subject\tsession\tstatus\tlesion\tartery\tside\tvolume_mm3\tmax_hu\tkockelkoren_score\tspotty\n"
+CALCIUM = "subject\tsession\tstatus\tlesion\tartery\tside\tvolume_mm3\tmax_hu\tkockelkoren_score\tspotty\tcounted\n"
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,14 @@ def test_a_subject_leaves_with_its_last_lesion_only():
     assert steps.iloc[-1][["n_left", "rows_left"]].tolist() == [1, 1]
 
 
+def test_the_account_says_who_waits_for_a_reader():
+    table = pd.DataFrame({"subject": list("ABC"), "stenosis_percent": [60.0, 70.0, 20.0]})
+    account = exclusions(table, [STENOSIS], (), "all")
+    steps = attrition_table("vba", table["subject"], account, pd.Series([True, False, True]))
+    assert steps["n_waiting"].tolist() == [2, 1, 1]
+    assert steps["waiting_subjects"].tolist() == ["", "", "A"]
+
+
 def test_a_missing_value_may_stay_and_may_bring_its_own_reason():
     table = pd.DataFrame(
         {"subject": ["A", "B", "C"], "grade": [np.nan, np.nan, 2.0], "why": ["CT is cut off", None, None]}

@@ -141,10 +141,11 @@ def plaques():
 
 
 CALCIUM = table(
-    "subject session lesion artery side volume_mm3 max_hu kockelkoren_score spotty status",
-    ("A", "01", 1, "ICA", "L", 20.0, 700.0, 8, 0.0, "ok"),
-    ("A", "01", 2, "ICA", "L", 10.0, 300.0, 3, 1.0, "review"),
-    ("A", "01", 3, "ICA", "R", 99.0, 900.0, 9, 0.0, "ok"),
+    "subject session lesion artery side volume_mm3 max_hu kockelkoren_score spotty status counted",
+    ("A", "01", 1, "ICA", "L", 20.0, 700.0, 8, 0.0, "ok", 1.0),
+    ("A", "01", 2, "ICA", "L", 10.0, 300.0, 3, 1.0, "review", 1.0),
+    ("A", "01", 3, "ICA", "R", 99.0, 900.0, 9, 0.0, "ok", 1.0),
+    ("A", "01", 4, "ICA", "L", 188.0, 643.0, 9, 0.0, "review", 0.0),  # a candidate: in no sum
 )
 
 

@@ -178,6 +178,7 @@ def cohort(tmp_path):
                 "max_hu": [400.0],
                 "kockelkoren_score": [3.0],
                 "spotty": [False],
+                "counted": [True],
             },
             "small_vessel": {"wmh_volume_cm3": [1.0 + at], "n_microbleeds": [at]},
         }
