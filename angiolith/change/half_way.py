@@ -34,7 +34,12 @@ from angiolith.small_vessel.wmh.segment import (
     suspected_infarct_mm3,
 )
 
+# [days] A year. Source: definition.
 DAYS_PER_YEAR = 365.25
+# [mm] Two motions are compared at this distance from the origin, along the axes. Source: anatomy.
+HEAD_RADIUS_MM = 80.0
+# [mm] Cost of a pair that is none: more than all others together. Source: numerics.
+NO_PAIR = 1e6
 HALF_WAY_MEASURES = tuple(name for name in MEASURES if name not in ("wmh_percent_icv", *FAZEKAS))
 
 
@@ -66,7 +71,7 @@ def symmetric_motion(forward: np.ndarray, backward: np.ndarray) -> tuple[np.ndar
     those two disagree: the largest distance (mm) at 80 mm from the origin's place along the axes.
     """
     other = np.linalg.inv(backward)
-    corners = np.vstack([np.eye(3), -np.eye(3)]) * 80.0
+    corners = np.vstack([np.eye(3), -np.eye(3)]) * HEAD_RADIUS_MM
     points = np.column_stack([corners, np.ones(6)])
     gap_mm = float(np.linalg.norm((points @ (forward - other).T)[:, :3], axis=1).max())
     return middle_of(forward, other), gap_mm
@@ -118,7 +123,8 @@ def growth_and_shrinkage_cm3(first: np.ndarray, second: np.ndarray, voxel_mm3: f
     return float((second & ~first).sum() * voxel_mm3 / 1000), float((first & ~second).sum() * voxel_mm3 / 1000)
 
 
-STABLE, GREW, SHRANK = 1, 2, 3  # labels of a map of change
+# [label] Labels of a map of change. Source: definition.
+STABLE, GREW, SHRANK = 1, 2, 3
 
 
 def change_labels(first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -135,7 +141,7 @@ def match_points(first: np.ndarray, second: np.ndarray, tolerance_mm: float) -> 
     if not len(first) or not len(second):
         return []
     gaps = cdist(first, second)
-    cost = np.where(gaps <= tolerance_mm, gaps, 1e6)
+    cost = np.where(gaps <= tolerance_mm, gaps, NO_PAIR)
     rows, columns = linear_sum_assignment(cost)
     return [(int(i), int(j)) for i, j in zip(rows, columns, strict=True) if gaps[i, j] <= tolerance_mm]
 

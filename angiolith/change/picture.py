@@ -13,8 +13,11 @@ from angiolith.pictures.canvas import BLUE, OLIVE, SKY, VERMILLION, YELLOW, Outl
 from angiolith.pictures.planes import VIEWS, Plane
 from angiolith.pictures.windows import window_of, window_text
 
+# [number] Slices that are shown. Source: layout.
 SLICES = 4
+# [mm] They lie at least this far apart. Source: layout.
 APART_MM = 6.0
+# [mm] Margin about what is shown. Source: layout.
 MARGIN_MM = 12.0
 
 

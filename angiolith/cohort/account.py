@@ -17,6 +17,9 @@ from angiolith.cohort.variables import levels_of
 from angiolith.core.settings.analyses import Analysis
 from angiolith.core.tables import read_tsv
 
+# [number] More groups are not counted one by one. Source: layout.
+GROUPS_SHOWN = 6
+
 
 def analysed(
     name: str, analysis: Analysis, path: str, unused: Sequence[str], session_order: Sequence[str] = ()
@@ -68,7 +71,9 @@ def analysed_by_group(table: pd.DataFrame, analysis: Analysis) -> pd.Series:
     """Number of analysed rows by group, where the analysis has a few."""
     group = group_column(analysis)
     levels = [] if group is None else levels_of(table[group], analysis.group_levels)
-    return pd.Series({level: (table[group] == level).sum() for level in levels if len(levels) <= 6}, dtype=int)
+    return pd.Series(
+        {level: (table[group] == level).sum() for level in levels if len(levels) <= GROUPS_SHOWN}, dtype=int
+    )
 
 
 def why_not_made(error: StudyTableError, is_own_table: bool, unused: Sequence[str]) -> str:

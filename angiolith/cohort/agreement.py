@@ -18,9 +18,14 @@ from angiolith.cohort.external import category_text
 from angiolith.vessel_wall.parts import TOOL
 
 COLUMNS = ["source", "measure", "raters", "n", "method", "estimate", "ci_low", "ci_high", "p", "grade", "note"]
+# [number] Fewer pairs give no agreement. Source: definition.
 N_MIN = 3
-RESAMPLES, BOOTSTRAP_SEED = 999, 1971
-LEVELS_MAX = 10  # whole numbers with at most this many values are grades, and get a weighted kappa
+# [number] Resamples of the bootstrap. Source: numerics.
+RESAMPLES = 999
+# [seed] Seed of the bootstrap. Source: definition.
+BOOTSTRAP_SEED = 1971
+# [number] Whole numbers with at most this many values are grades, and get a weighted kappa. Source: definition.
+LEVELS_MAX = 10
 
 
 def agreement(source: str, ratings: Mapping[str, pd.DataFrame]) -> pd.DataFrame:

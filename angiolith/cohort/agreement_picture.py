@@ -11,7 +11,9 @@ from matplotlib.figure import Figure
 
 from angiolith.pictures.canvas import BLUE, GREY, VERMILLION, absent
 
+# [number] Fewer pairs are not drawn. Source: layout.
 PAIRS_MIN = 3
+# [number] Plots side by side. Source: layout.
 COLUMNS = 4
 
 

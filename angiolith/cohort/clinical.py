@@ -21,7 +21,8 @@ from angiolith.core.tables import FAILED, OK
 
 ACCOUNT = ["table", "rows", "columns", "found_subject", "found_session", "status", "reason"]
 Made = TypeVar("Made")
-SHOWN = 5  # problems of a table that are named
+# [number] Problems of a table that are named. Source: layout.
+SHOWN = 5
 LABELS = ("participant_id", "session_id", "subject", "session", "reader")
 
 

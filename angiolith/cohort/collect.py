@@ -15,6 +15,8 @@ from angiolith.core.tables import FAILED, MISSING, USABLE
 from angiolith.vessel_wall.culprit import judge_culprits
 from angiolith.vessel_wall.parts import TOOL
 
+# [number] Columns of two tables that are named. Source: layout.
+SHOWN = 5
 KEYS = ["subject", "session"]
 PARTICIPANTS = "participants.tsv"
 N_CANDIDATES = "n_calcification_candidates"  # marks that wait for a reader
@@ -63,7 +65,9 @@ def join(left: pd.DataFrame, right: pd.DataFrame, keys: Sequence[str], what: str
         raise CollectError(f"{what}: {_label(twice.iloc[0], keys)} stands twice")
     shared = [name for name in right.columns if name in left.columns and name not in keys]
     if shared:
-        named = ", ".join(map(repr, shared[:5])) + (f" and {len(shared) - 5} more" if len(shared) > 5 else "")
+        named = ", ".join(map(repr, shared[:SHOWN])) + (
+            f" and {len(shared) - SHOWN} more" if len(shared) > SHOWN else ""
+        )
         one = len(shared) == 1
         told = f"the column {named} is already taken; give it another name"
         many = f"the columns {named} are already taken; give them other names"

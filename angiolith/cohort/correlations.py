@@ -8,8 +8,10 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-N_MIN = 4  # Fisher's z interval needs n > 3
-N_EXACT = 10  # below this the p values, from the t or the normal distribution, are approximate
+# [number] Fisher's z interval needs more than 3 pairs. Source: Fisher 1921.
+N_MIN = 4
+# [number] Below this the p values, from the t or the normal distribution, are approximate. Source: definition.
+N_EXACT = 10
 METHODS = ("spearman", "pearson", "kendall", "jonckheere-terpstra")
 COLUMNS = ["group", "measure", "method", "n", "r", "ci_low", "ci_high", "statistic", "p", "q", "adjusted_for", "note"]
 

@@ -30,6 +30,7 @@ from angiolith.core.names import nearest
 from angiolith.core.settings.analyses import Analysis, ChangeColumns
 from angiolith.core.tables import was_made
 
+# [days] A year. Source: definition.
 DAYS_PER_YEAR = 365.25
 
 

@@ -20,9 +20,19 @@ from scipy import stats
 
 from angiolith.cohort.variables import is_number, is_yes_no, levels_of
 
+# [1] Level of the tests that choose a test. Source: definition.
 ALPHA = 0.05
-N_MIN = 3  # fewest values per group for a test of numbers
+# [number] Fewest values per group for a test of numbers. Source: definition.
+N_MIN = 3
+# [1] Quartiles and median. Source: definition.
+QUARTILES = (0.25, 0.5, 0.75)
+# [number] Expected count of a cell that is not sparse . Source: Cochran 1954.
+EXPECTED_MIN = 5
+# [1] ... in at least this share of the cells, for Pearson's chi-square. Source: Cochran 1954.
+EXPECTED_SHARE_MIN = 0.8
+# [number] More values are too many for Shapiro-Wilk's p. Source: Royston 1995.
 SHAPIRO_N_MAX = 5000
+# [number] Random tables of Fisher's test beyond 2 x 2. Source: numerics.
 MONTE_CARLO_TABLES = 20_000
 ALL = "all"
 COLUMNS = [
@@ -103,7 +113,7 @@ def _level_text(level: object) -> str:
 
 def _number_summary(values: pd.Series) -> dict[str, float]:
     known = values.dropna()
-    q1, median, q3 = known.quantile([0.25, 0.5, 0.75]) if len(known) else (np.nan,) * 3
+    q1, median, q3 = known.quantile(list(QUARTILES)) if len(known) else (np.nan,) * 3
     return {
         "n": len(known),
         "missing": len(values) - len(known),
@@ -182,7 +192,11 @@ def compare_counts(counts: np.ndarray, choice: str = "auto") -> Comparison:
         return Comparison("", np.nan, np.nan, "all values are the same")
     expected = stats.contingency.expected_freq(counts)
     if choice == "auto":
-        choice = "chi-square" if (expected >= 5).mean() >= 0.8 and (expected >= 1).all() else "fisher"
+        choice = (
+            "chi-square"
+            if (expected >= EXPECTED_MIN).mean() >= EXPECTED_SHARE_MIN and (expected >= 1).all()
+            else "fisher"
+        )
     if choice == "chi-square":
         return _comparison("chi-square", stats.chi2_contingency(counts, correction=False))
     if counts.shape == (2, 2):

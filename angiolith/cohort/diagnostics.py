@@ -8,8 +8,11 @@ from scipy import stats
 
 from angiolith.cohort.regression import Fit, finite_maximum, standardised
 
+# [number] Folds of the cross-validation. Source: definition.
 FOLDS = 10
+# [seed] Seed of the folds. Source: definition.
 FOLD_SEED = 20170
+# [number] Groups of the Hosmer-Lemeshow test. Source: Hosmer and Lemeshow 1980.
 HOSMER_GROUPS = 10
 COLUMNS = [
     "model",

@@ -19,6 +19,7 @@ from angiolith.core.names import nearest
 from angiolith.core.settings.analyses import LongTable
 
 MISSING_MARKS = ("", "n/a", "N/A", "NA", "NaN", "nan", ".", "#N/A")
+# [number] Problems of a table that are named. Source: layout.
 SHOWN = 10
 WHOLE_NUMBER = re.compile(r"(-?\d+)\.0+")
 

@@ -18,8 +18,10 @@ from scipy import stats
 from angiolith.cohort.regression import wald
 from angiolith.cohort.variables import is_number, levels_of
 
+# [number] Donors of predictive mean matching. Source: van Buuren 2011, mice's default.
 DONORS = 5
-CYCLES = 10  # between two imputations, and before the first
+# [number] Cycles between two imputations, and before the first. Source: numerics.
+CYCLES = 10
 
 
 @dataclass(frozen=True)

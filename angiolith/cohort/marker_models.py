@@ -18,6 +18,13 @@ from angiolith.cohort.regression import design_problem, fit_linear, rows_left_ou
 from angiolith.cohort.variables import model_columns
 from angiolith.core.tables import join_reasons
 
+# [number] Most Newton steps of the ordinal fit. Source: numerics.
+NEWTON_STEPS_MAX = 25
+# [number] Most quasi-Newton steps of the negative binomial fit. Source: numerics.
+STEPS_MAX = 500
+# [1] A larger condition number of the information says that a cut is separated. Source: numerics.
+CONDITION_MAX = 1e12
+
 COLUMNS = [
     "group",
     "measure",
@@ -102,9 +109,9 @@ def fit_ordinal(grades: np.ndarray, design: pd.DataFrame) -> dict[str, object]:
         model = OrderedModel(codes, scaled, distr="logit")
         start = model.fit(method="bfgs", disp=False, maxiter=1000).params
         params = np.r_[start[:k], model.transform_threshold_params(start)[1:-1]]
-        for _ in range(25):
+        for _ in range(NEWTON_STEPS_MAX):
             information = -approx_fprime(params, _ordinal_score, args=(codes, scaled), centered=True)
-            if not np.isfinite(information).all() or np.linalg.cond(information) > 1e12:
+            if not np.isfinite(information).all() or np.linalg.cond(information) > CONDITION_MAX:
                 return separated
             step = np.linalg.solve(information, _ordinal_score(params, codes, scaled))
             params = params + step
@@ -157,7 +164,7 @@ def fit_negative_binomial(counts: np.ndarray, design: pd.DataFrame) -> dict[str,
             note = "the counts vary no more than Poisson's: no dispersion to estimate"
         else:
             start = np.r_[poisson.params, max(excess / (poisson.mu**2).sum(), 1e-3)]
-            full = NegativeBinomial(counts, columns).fit(start, method="bfgs", maxiter=500, gtol=1e-9, disp=False)
+            full = NegativeBinomial(counts, columns).fit(start, method="bfgs", maxiter=STEPS_MAX, gtol=1e-9, disp=False)
             full = NegativeBinomial(counts, columns).fit(
                 full.params, method="newton", maxiter=100, tol=1e-12, disp=False
             )

@@ -23,8 +23,10 @@ from angiolith.cohort.plausibility import quantity_of
 
 NUMBERS_FOR_MISSING = ("-9999", "-999", "-99", "-9", "-8", "-7", "9", "99", "999", "9999", "99999")
 COUNT = "n_"
+# [number] In a column of counts, positive codes up to this may be counts. Source: definition.
 COUNTS_UP_TO = 99
-MIN_OTHERS = 2  # values that are not the code, from which it can be told
+# [number] Values that are not the code, from which it can be told. Source: definition.
+MIN_OTHERS = 2
 
 
 def is_code(values: pd.Series, codes: Sequence[str | float]) -> pd.Series:

@@ -8,7 +8,9 @@ from scipy.optimize import minimize_scalar
 
 from angiolith.cohort.regression import design_problem, standardised, wald
 
-RATIO_LOG_RANGE = (-18.0, 18.0)  # of the variance between to that within subjects; below it there is none
+# [log] Logarithm of the variance between to that within subjects that is searched; below it there is none. Source:
+# numerics.
+RATIO_LOG_RANGE = (-18.0, 18.0)
 
 
 def fit_random_intercept(values: np.ndarray, design: pd.DataFrame, subjects: np.ndarray) -> dict[str, object]:

@@ -10,6 +10,7 @@ from angiolith.core.names import nearest
 from angiolith.core.settings.analyses import Analysis
 
 NO_YES = {"0", "1"}
+# [number] Levels that a message names. Source: layout.
 SHOWN_LEVELS = 6
 
 

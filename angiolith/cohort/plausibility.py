@@ -17,6 +17,7 @@ from angiolith.core.names import nearest
 from angiolith.core.settings.analyses import Analysis
 
 COLUMNS = ["analysis", "file", "row", "column", "value", "problem"]
+# [number] Fewer values have no median that says a unit. Source: definition.
 MIN_FOR_MEDIAN = 5
 
 
@@ -34,7 +35,10 @@ class Quantity:
     median: tuple[float, float]
 
 
+# [factor] Units of cholesterol, from mg/dl. Source: physics (molar mass 386.7 g/mol).
 CHOLESTEROL = {"mg_dl": 1.0, "mmol_l": 1 / 38.67, "g_l": 0.01}
+# [first of its units] Names of a quantity, factors of its units, limits of a value and of a median. Source: molar
+# masses; limits: anatomy.
 QUANTITIES = (
     Quantity(("ldl", "ldl_c", "ldl_cholesterol"), CHOLESTEROL, (10, 500), (60, 250)),
     Quantity(("hdl", "hdl_c", "hdl_cholesterol"), CHOLESTEROL, (5, 150), (25, 90)),
@@ -52,7 +56,8 @@ QUANTITIES = (
     Quantity(("systolic", "systolic_pressure", "sbp"), {"mmhg": 1.0, "kpa": 0.133322}, (50, 300), (90, 200)),
 )
 BIDS_UNITS = {"age": "years"}  # of participants.tsv, by the BIDS specification
-BY_GLUCOSE = 18.0  # its factor from mmol/l to mg/dl, applied to lipids by mistake
+# [factor] Glucose's factor from mmol/l to mg/dl, applied to lipids by mistake. Source: physics (molar mass 180 g/mol).
+BY_GLUCOSE = 18.0
 
 
 def quantity_of(column: str) -> tuple[Quantity, str] | None:

@@ -10,7 +10,12 @@ from scipy import stats
 
 from angiolith.core.settings.analyses import ChangeColumns, PowerSettings
 
-N_MIN = 10  # an SD of fewer changes is no base for planning
+# [number] An SD of fewer changes is no base for planning. Source: definition.
+N_MIN = 10
+# [1] Lower tail of chi-square that gives the upper end of the SD's 80 % interval. Source: Browne 1995.
+SD_TAIL = 0.2
+# [1] No size is given for a weaker correlation. Source: definition.
+R_MIN = 0.01
 COLUMNS = ["measure", "question", "effect", "sd", "n_cohort", "n_per_group", "n_total", "method", "note"]
 
 
@@ -91,7 +96,7 @@ def _two_arms(effect: float, sd: float, n: int, settings: PowerSettings) -> dict
             "note": "the effect is so large beside its SD that no size can be solved for",
         }
     per_arm = _raised(exact, settings)
-    wide = sd * np.sqrt((n - 1) / stats.chi2.ppf(0.2, n - 1))
+    wide = sd * np.sqrt((n - 1) / stats.chi2.ppf(SD_TAIL, n - 1))
     careful = size_per_arm(effect, wide, level, power)
     upper = f"{_raised(careful, settings)} per arm" if np.isfinite(careful) else "no size can be solved for"
     note = f"{upper} if the SD is {wide:.3g}, the upper end of its 80 % interval"
@@ -105,7 +110,7 @@ def _correlation(first: pd.Series, second: pd.Series, settings: PowerSettings) -
     if len(x) < N_MIN or np.ptp(x) == 0 or np.ptp(y) == 0:
         return row | {"note": f"{len(x)} pairs are too few, or a side does not vary"}
     r = float(np.corrcoef(x, y)[0, 1])
-    if not 0.01 <= abs(r) < 1:
+    if not R_MIN <= abs(r) < 1:
         return row | {"effect": r, "note": "no correlation to plan for"}
     return row | {
         "effect": r,

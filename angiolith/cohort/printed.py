@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 
 NUMBER = re.compile(r"([<>≤≥]?)\s*(-?\d*\.?\d+)")
+# [1] Slack for rounding of floating-point numbers. Source: numerics.
 ROUNDING_SLACK = 1e-9
 
 

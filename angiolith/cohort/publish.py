@@ -11,7 +11,8 @@ import pandas as pd
 
 from angiolith.core.tables import atomic_path
 
-NO_DATE = (1980, 1, 1, 0, 0, 0)  # the first that a zip archive can hold
+# [date] The first that a zip archive can hold. Source: definition.
+NO_DATE = (1980, 1, 1, 0, 0, 0)
 
 
 def characteristics_notes(table: pd.DataFrame) -> list[str]:

@@ -19,14 +19,24 @@ from scipy import stats
 
 from angiolith.core.tables import join_reasons
 
-EVENTS_PER_TERM_MIN = 10  # Peduzzi, J Clin Epidemiol 1996;49:1373
-CLUSTERS_MIN = 40  # below this sandwich errors are too small (Mancl and DeRouen, Biometrics 2001;57:126)
+# [number] Fewer rows of the rarer outcome per term are noted. Source: Peduzzi, J Clin Epidemiol 1996;49:1373.
+EVENTS_PER_TERM_MIN = 10
+# [number] Below this sandwich errors are too small. Source: Mancl and DeRouen, Biometrics 2001;57:126.
+CLUSTERS_MIN = 40
+# [1] Singular values below this are 0. Source: numerics.
 RANK_TOLERANCE = 1e-9
-TOLERANCE = 1e-10  # of Newton's steps and of the score; 1e-6 of an estimate needs no less
+# [1] Of Newton's steps and of the score; 1e-6 of an estimate needs no less. Source: numerics.
+TOLERANCE = 1e-10
+# [1] The same where steps are halved. Source: numerics.
 HALVED_TOLERANCE = 1e-6
+# [1] Of a profile interval's ends. Source: numerics.
 PROFILE_TOLERANCE = 1e-8
-PROBABILITY_MIN = 1e-9  # a fitted probability this near to 0 or 1 is looked at for separation
+# [1] A fitted probability this near to 0 or 1 is looked at for separation. Source: numerics.
+PROBABILITY_MIN = 1e-9
+# [number] Most Newton steps. Source: numerics.
 ITERATIONS_MAX = 200
+# [number] Most halvings of a step. Source: numerics.
+HALVINGS_MAX = 25
 NUMBERS = ["estimate", "se", "ci_low", "ci_high", "p", "profile_low", "profile_high", "p_lr"]
 
 
@@ -108,7 +118,7 @@ def finite_maximum(scaled: np.ndarray, outcome: np.ndarray, penalty: float = 0.0
     """
     from firthmodels import FirthLogisticRegression
 
-    for halvings, tolerance in ((0, TOLERANCE), (25, HALVED_TOLERANCE)):
+    for halvings, tolerance in ((0, TOLERANCE), (HALVINGS_MAX, HALVED_TOLERANCE)):
         model = FirthLogisticRegression(
             backend="numpy",
             max_iter=ITERATIONS_MAX,

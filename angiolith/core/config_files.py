@@ -1,4 +1,4 @@
-"""Make what is derived from the configuration model: config.yaml, the JSON schema, the key reference.
+"""Make what is derived from the sources: config.yaml, the JSON schema, the key reference, the table of chosen numbers.
 
 python -m angiolith.core.config_files          writes them
 python -m angiolith.core.config_files --check  exits 1 and names the files that differ
@@ -15,10 +15,12 @@ import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from angiolith.core import constants_reference
 from angiolith.core.config import Config
 from angiolith.runtime.paths import workflow_root
 
 FOLDER = workflow_root() / "config"
+CONSTANTS = workflow_root() / "docs/reference/constants.md"
 README_MARK = "<!-- made from the model: do not edit below -->"
 
 
@@ -96,11 +98,14 @@ def made_files() -> dict[Path, str]:
     schema = json.dumps(Config.model_json_schema(), indent=2, sort_keys=True) + "\n"
     readme = FOLDER / "README.md"
     head = readme.read_text(encoding="utf-8").split(README_MARK)[0] if readme.exists() else ""
-    return {
+    made = {
         FOLDER / "config.yaml": default_yaml(),
         FOLDER / "schema.json": schema,
         readme: head + README_MARK + "\n\n" + key_reference(),
     }
+    if CONSTANTS.parent.is_dir():  # an installation has no docs
+        made[CONSTANTS] = constants_reference.page()
+    return made
 
 
 def main(arguments: list[str]) -> int:
@@ -109,7 +114,7 @@ def main(arguments: list[str]) -> int:
     ]
     if "--check" in arguments:
         for path in stale:
-            print(f"{path.relative_to(FOLDER.parent)} differs from the model: run make config")
+            print(f"{path.relative_to(FOLDER.parent)} differs from the sources: run make config")
         return 1 if stale else 0
     for path, text in made_files().items():
         path.write_text(text, encoding="utf-8")

@@ -11,8 +11,10 @@ from scipy import ndimage
 
 from angiolith.core.images import bounding_box
 
+# [voxels] Neighbours by face, edge or corner. Source: definition.
 NEIGHBOURS_26 = np.ones((3, 3, 3), bool)
-ROUNDING_MM = 1e-3  # distances are single precision: a voxel exactly on the ball's surface belongs to it
+# [mm] Distances are single precision: a voxel exactly on the ball's surface belongs to it. Source: numerics.
+ROUNDING_MM = 1e-3
 
 
 def distance_mm(mask: np.ndarray, voxel_mm: np.ndarray) -> np.ndarray:

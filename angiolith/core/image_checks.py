@@ -13,14 +13,36 @@ from angiolith.core.bids.choose import GIVEN, WITHOUT_CONTRAST, contrast_agent, 
 from angiolith.core.bids.kernels import is_sharp, kernel_text
 from angiolith.core.bids.names import entities_of
 from angiolith.core.bids.sidecars import merged
-from angiolith.core.images import HU_AIR, Image, ImageError, read_image, shear_deg
+from angiolith.core.images import HU_AIR, SHEAR_DEG_MAX, Image, ImageError, read_image, shear_deg
 from angiolith.core.settings.check_images import CheckImagesSettings
 from angiolith.core.tables import FAILED, OK, REVIEW, join_reasons
 
+# [kV] Tube voltage at which the threshold of 130 HU is defined. Source: Agatston 1990.
 KVP_OF_130_HU = 120.0
+# [mm] An image less high shows a part of the head. Source: anatomy.
 HEAD_HEIGHT_MM = 100.0
+# [cm3] More tissue than this is no extracted brain. Source: anatomy.
 BRAIN_CM3_MAX = 2200.0
-SLICE_MM_MAX = 20.0  # a JSON that says more is wrong
+# [mm] A JSON that gives thicker slices is wrong. Source: physics.
+SLICE_MM_MAX = 20.0
+# [1] Share of the image's border that holds one exact value where all but a brain was erased. Source: digital heads.
+BACKGROUND_SHARE_MIN = 0.99
+# [degrees] Smaller turns of the grid and tilts of the gantry are not stated. Source: layout.
+OBLIQUE_DEG_MIN = 0.5
+# [%] Of a CT's values, this percentile is air. Source: anatomy.
+AIR_PERCENTILE = 2
+# [%] ... and this one bone. Source: anatomy.
+BONE_PERCENTILE = 99.9
+# [HU] Values above this are negative ones stored as unsigned. Source: definition.
+UNSIGNED_MIN = 2**16 - 2048
+# [HU] Air within this of 0 looks shifted by +1024 HU . Source: definition.
+SHIFTED_AIR_HU = 60
+# [HU] ... where bone lies above this. Source: definition.
+SHIFTED_BONE_HU_MIN = 900
+# [mm] Slice thickness and step that differ by less are the same. Source: numerics.
+STEP_GAP_MM_MAX = 0.05
+# [1] Values below this are those of a CT. Source: physics.
+MRI_MIN = -500
 MODALITIES = ("CT", "MR", "PT", "NM", "US", "XA", "CR", "DX", "SC", "OT")  # of DICOM: no other text is repeated
 SLAB_COLUMNS = ("vwi", "vwi_ce", "angio")
 
@@ -111,7 +133,7 @@ def is_brain_extracted(image: Image) -> bool:
     border = np.concatenate([face.ravel() for axis in range(3) for face in np.moveaxis(data, axis, 0)[[0, -1]]])
     background = np.median(border)
     kept_cm3 = float((data != background).sum()) * image.voxel_volume_mm3 / 1000
-    return bool((border == background).mean() > 0.99 and kept_cm3 < BRAIN_CM3_MAX)
+    return bool((border == background).mean() > BACKGROUND_SHARE_MIN and kept_cm3 < BRAIN_CM3_MAX)
 
 
 def needs_review(findings: Sequence[str]) -> bool:
@@ -151,9 +173,9 @@ def _geometry_problems(image: Image, settings: CheckImagesSettings) -> list[str]
 
 def _geometry_findings(column: str, image: Image) -> list[str]:
     found = []
-    if shear_deg(image.affine) > 0.1:
+    if shear_deg(image.affine) > SHEAR_DEG_MAX:
         found.append(f"the grid is sheared by {shear_deg(image.affine):.1f} deg (gantry tilt): resampled orthogonal")
-    elif oblique_deg(image.affine) > 0.5:
+    elif oblique_deg(image.affine) > OBLIQUE_DEG_MIN:
         found.append(f"oblique by {oblique_deg(image.affine):.1f} deg")
     extent_mm = float(np.abs(image.affine[2, :3] * (np.array(image.data.shape) - 1)).sum())
     if column not in SLAB_COLUMNS and extent_mm < HEAD_HEIGHT_MM:
@@ -162,7 +184,7 @@ def _geometry_findings(column: str, image: Image) -> list[str]:
 
 
 def _ct_problems(image: Image, settings: CheckImagesSettings) -> list[str]:
-    air, bone = (float(v) for v in np.percentile(image.data, [2, 99.9]))
+    air, bone = (float(v) for v in np.percentile(image.data, [AIR_PERCENTILE, BONE_PERCENTILE]))
     problems = []
     if air > settings.ct_air_hu_max:
         problems.append(
@@ -182,9 +204,9 @@ def _ct_problems(image: Image, settings: CheckImagesSettings) -> list[str]:
 
 def _why_no_air(image: Image, air: float, bone: float) -> str:
     """What the values of a CT without air look like instead."""
-    if float(image.data.max()) > 2**16 - 2048:
+    if float(image.data.max()) > UNSIGNED_MIN:
         return "; negative values were stored as unsigned ones (near 65536)"
-    if -60 < air < 60 and bone > 900:
+    if -SHIFTED_AIR_HU < air < SHIFTED_AIR_HU and bone > SHIFTED_BONE_HU_MIN:
         return "; it looks shifted by +1024 HU (the rescale intercept was lost), or is an MRI"
     return "; it is windowed (a picture of a CT), rescaled, or an MRI" if float(image.data.min()) >= 0 else ""
 
@@ -206,10 +228,10 @@ def _ct_findings(image: Image, sidecar: Mapping[str, Any]) -> list[str]:
     unknown = {"tube voltage (KVP)": kvp, "contrast agent (ContrastBolusAgent)": agent, "kernel": kernel}
     if lacking := [name for name, value in unknown.items() if value is None]:
         found.append(f"its JSON does not say: {', '.join(lacking)} (130 HU is defined at 120 kVp without contrast)")
-    if tilt is not None and abs(tilt) > 0.5:
+    if tilt is not None and abs(tilt) > OBLIQUE_DEG_MIN:
         found.append(f"gantry tilt {tilt:g} deg in the DICOM header")
     step_mm = float(image.voxel_mm[2])
-    if thickness is not None and abs(thickness - step_mm) > 0.05:
+    if thickness is not None and abs(thickness - step_mm) > STEP_GAP_MM_MAX:
         found.append(f"slices {thickness:g} mm thick every {step_mm:.3g} mm: the step is used for volumes")
     return found
 
@@ -232,7 +254,7 @@ def scan_facts(sidecar: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _mri_problems(column: str, image: Image) -> list[str]:
-    if float(image.data.min()) < -500:
+    if float(image.data.min()) < MRI_MIN:
         return [
             f"values down to {float(image.data.min()):.0f} under the name {column}: looks like a CT; rename the file"
         ]

@@ -16,7 +16,11 @@ import SimpleITK as sitk
 from angiolith.core.nifti import affine_problem, header_problem, packed, voxels
 from angiolith.core.tables import atomic_path
 
+# [HU] Air, and what padding becomes. Source: definition.
 HU_AIR = -1024.0
+# [degrees] A grid with a larger shear (gantry tilt kept in the affine) is resampled orthogonal. Source: numerics.
+SHEAR_DEG_MAX = 0.1
+# [sign] From RAS to LPS coordinates. Source: definition.
 RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 INTERPOLATORS = {"linear": sitk.sitkLinear, "nearest": sitk.sitkNearestNeighbor, "bspline": sitk.sitkBSpline}
 
@@ -125,7 +129,7 @@ def read_ct(path: str | Path) -> Image:
     """
     image = read_image(path)
     np.maximum(image.data, np.float32(HU_AIR), out=image.data)
-    if shear_deg(image.affine) > 0.1:
+    if shear_deg(image.affine) > SHEAR_DEG_MAX:
         image = remove_shear(image, fill=HU_AIR)
     return image
 
@@ -214,7 +218,7 @@ def require_same_grid(first: Image, second: Image, what: str) -> None:
 
 def to_sitk(image: Image) -> sitk.Image:
     """SimpleITK image of the same voxels; raises ImageError for a sheared grid, which ITK cannot hold."""
-    if shear_deg(image.affine) > 0.1:
+    if shear_deg(image.affine) > SHEAR_DEG_MAX:
         raise ImageError("a sheared grid must be resampled first (remove_shear)")
     data = image.data.astype(np.uint8) if image.data.dtype == bool else image.data
     result = sitk.GetImageFromArray(np.ascontiguousarray(data.transpose(2, 1, 0)))

@@ -11,9 +11,14 @@ import numpy as np
 from isal import igzip
 from nibabel.openers import ImageOpener
 
-VOXELS_MAX = 600_000_000  # 1024 x 1024 x 572; more is no head, or a file made to fill the memory
+# [voxels] 1024 x 1024 x 572; more is no head, or a file made to fill the memory. Source: definition.
+VOXELS_MAX = 600_000_000
+# [bytes] More that follows the voxels is an error. Source: definition.
 SURPLUS_BYTES = 1 << 20
+# [mm] Two transforms of one header that differ by more contradict each other. Source: definition.
 PLACES_APART_MM = 1.0
+# [1] Largest cosine between axes that count as orthogonal. Source: numerics.
+NOT_ORTHOGONAL = 2e-3
 
 
 def header_problem(file: Any) -> str:
@@ -94,4 +99,4 @@ def affine_problem(affine: np.ndarray) -> str:
 
 def _is_orthogonal(affine: np.ndarray) -> bool:
     axes = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
-    return bool(np.abs(axes.T @ axes - np.eye(3)).max() < 2e-3)
+    return bool(np.abs(axes.T @ axes - np.eye(3)).max() < NOT_ORTHOGONAL)

@@ -10,6 +10,7 @@ import os
 import random
 import sys
 
+# [seed] Seed of every job. Source: definition.
 SEED = 0
 
 

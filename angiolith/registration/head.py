@@ -9,8 +9,19 @@ from skimage.filters import threshold_otsu
 from angiolith.core.distance import dilate_mm, erode_mm, open_to_the_edge
 from angiolith.core.images import HU_AIR, Image, mask_points
 
+# [HU] On CT what is denser is head: skin and fat are, air and foam are not. Source: physics.
 HEAD_HU_MIN = -200.0
-HEAD_HEIGHT_MM = 160.0  # from the vertex down: brain and skull base, without the neck
+# [mm] Brain and skull base lie within this from the vertex down, the neck does not. Source: anatomy.
+HEAD_HEIGHT_MM = 160.0
+# [%] Height of the head's voxels that is taken for the vertex: single voxels stick out. Source: digital heads.
+VERTEX_PERCENTILE = 99.9
+# [1] On MRI the head is brighter than Otsu's threshold divided by this: noise lies far below, fat and brain above.
+# Source: digital heads.
+OTSU_PARTS = 3
+# [mm] Thinner attachments of the head on CT (couch, holder) are cut off. Source: digital heads.
+CT_ATTACHMENT_MM = 6.0
+# [mm] Thinner attachments of the head on MRI are cut off. Source: digital heads.
+MRI_ATTACHMENT_MM = 3.0
 
 
 def shrink(image: Image, voxel_mm: float) -> Image:
@@ -36,10 +47,10 @@ def head_mask(image: Image, is_ct: bool) -> np.ndarray:
 
     CT: above -200 HU; MRI: above a third of Otsu's threshold (background noise lies far below, fat and brain above).
     """
-    level = HEAD_HU_MIN if is_ct else threshold_otsu(image.data) / 3
+    level = HEAD_HU_MIN if is_ct else threshold_otsu(image.data) / OTSU_PARTS
     mask = image.data > level
     voxel_mm = image.voxel_mm
-    radius_mm = 6.0 if is_ct else 3.0
+    radius_mm = CT_ATTACHMENT_MM if is_ct else MRI_ATTACHMENT_MM
     mask = erode_mm(mask, radius_mm / 2, voxel_mm)
     mask = largest_component(mask)
     mask = dilate_mm(mask, radius_mm / 2, voxel_mm) & (image.data > level)
@@ -68,7 +79,7 @@ def fill_slices(mask: np.ndarray) -> np.ndarray:
 def head_points(mask: np.ndarray, affine: np.ndarray) -> np.ndarray:
     """Centres (n, 3) of the voxels in the uppermost 160 mm of a head mask, RAS mm: the neck is no part of them."""
     points = mask_points(affine, mask)
-    return points[points[:, 2] > np.percentile(points[:, 2], 99.9) - HEAD_HEIGHT_MM]
+    return points[points[:, 2] > np.percentile(points[:, 2], VERTEX_PERCENTILE) - HEAD_HEIGHT_MM]
 
 
 def without_surroundings(ct: Image, mask: np.ndarray) -> Image:

@@ -31,35 +31,104 @@ from angiolith.registration.head import (
     without_surroundings,
 )
 
+# [HU] What a CT is cut to before it is matched: air to dense bone. Source: physics.
 CT_WINDOW_HU = (-200.0, 900.0)
-# The last level's grey scale: brain, fluid and haemorrhage lie within 100 HU, three bins of a histogram over the window
-LAST_HU, LAST_GREY = (CT_WINDOW_HU[0], -20.0, 80.0, CT_WINDOW_HU[1]), (0.0, 0.15, 0.85, 1.0)
+# [HU] Corners of the last level's grey scale: fluid, brain and blood lie within 100 HU, three bins of a histogram over
+# the window. Source: 15 of 199 random poses of digital heads; looked at on 46 others (methods.md).
+LAST_HU = (CT_WINDOW_HU[0], -20.0, 80.0, CT_WINDOW_HU[1])
+# [1] Greys at the corners of `LAST_HU`: brain takes 70 % of them. Source: 15 of 199 random poses of digital heads;
+# looked at on 46 others (methods.md).
+LAST_GREY = (0.0, 0.15, 0.85, 1.0)
+# [HU] Fluid to blood: the brain's own range on CT. Source: physics.
 BRAIN_HU = (0.0, 80.0)
+# [HU] Noise lets the brain's values lie so far outside `BRAIN_HU`. Source: digital heads.
+BRAIN_MARGIN_HU = 20.0
+# [HU] What is denser on a 2 mm copy is skull. Source: digital heads.
 BONE_HU_MIN = 200.0
-PARTIAL_SHARE = 0.75  # a head of less than this share of the other one's volume is a part of it: its centre is no guide
+# [mm] Voxel of the copy on which a CT's brain is found. Source: numerics.
+BRAIN_COPY_MM = 2.0
+# [voxels of 2 mm] Smoothing before the brain's values are looked at. Source: digital heads.
+BRAIN_SIGMA_MM = 1.0
+# [mm] Partial volume of bone reaches so far. Source: digital heads.
+BONE_EDGE_MM = 2.0
+# [mm] The brain is cut loose from what hangs on it by narrower bridges (foramina). Source: digital heads.
+FORAMEN_MM = 5.0
+# [mm] What was eroded is grown back by this. Source: digital heads.
+FORAMEN_BACK_MM = 6.0
+# [1] A head of less than this share of the other one's volume is a part of it: its centre is no guide. Source: digital
+# heads.
+PARTIAL_SHARE = 0.75
+# [degrees] Turns of the starts about each axis. Source: digital heads.
 START_ANGLES_DEG = (-20.0, 0.0, 20.0)
-START_SAMPLES = 2000  # within the head, as those below
-SLAB_START_SAMPLES = 4000  # of a slab's second search
+# [number] Samples within the head in which a start is tried. Source: numerics.
+START_SAMPLES = 2000
+# [number] Samples of a slab's second search. Source: 8 slabs of random poses; 48 and 46 others looked at (methods.md).
+SLAB_START_SAMPLES = 4000
+# [number] Best starts that are followed with more samples. Source: numerics.
 STARTS_KEPT = 4
+# [number] Samples of the coarse level. Source: numerics.
 COARSE_SAMPLES = 8000
+# [number] Samples of the level that restarts must agree on. Source: numerics.
 FINE_SAMPLES = 28000
+# [number] Samples of a CT's last level. Source: numerics.
 LAST_SAMPLES = 80000
-MRI_SAMPLES = 14000  # of two MRIs: as exact as with twice as many (0.2 mm) in half the time
-NEAR_MM = 4.0  # rough ends, on few samples, that lie this close together are one end
+# [number] Samples of two MRIs: as exact as with twice as many (0.2 mm) in half the time. Source: digital heads,
+# 14,000 and 28,000 compared.
+MRI_SAMPLES = 14000
+# [number] Points of the head over which two transforms are compared. Source: numerics.
+SHOWN_SAMPLES = 500
+# [mm] Rough ends, on few samples, that lie this close together are one end. Source: digital heads.
+NEAR_MM = 4.0
+# [degrees] Turns by which restarts are disturbed. Source: digital heads.
 RESTART_TURNS_DEG = (4.0, -3.0, 2.0)
+# [mm] Shift by which restarts are disturbed. Source: digital heads.
 RESTART_SHIFT_MM = 4.0
-BINS, LAST_BINS = 32, 64  # of the joint histogram
+# [number] Bins of the joint histogram. Source: numerics.
+BINS = 32
+# [number] Bins of the joint histogram at the last level. Source: 15 of 199 random poses of digital heads; looked at on
+# 46 others (methods.md).
+LAST_BINS = 64
+# [mm] An image less high than this is a slab, not a whole head. Source: anatomy.
 SLAB_MM = 100.0
+# [mm] Heights along the head at which a slab starts. Source: digital heads.
 SLAB_HEIGHTS_MM = (-45.0, -15.0, 15.0, 45.0)
-SLAB_MORE_HEIGHTS_MM = (-75.0, *SLAB_HEIGHTS_MM)  # the skull base too, which many slabs end above
-# Powell's lines end at this share of their length; its rounds where they gain less than a share of the metric that is
-# smaller the further the search has come: coordinates are coupled (a cap of the skull may tilt as it slides), and a
-# round that gains 1 % may be one of many.
+# [mm] Heights of a slab's second search: the skull base too, which many slabs end above. Source: 8 slabs of random
+# poses; 48 and 46 others looked at (methods.md).
+SLAB_MORE_HEIGHTS_MM = (-75.0, *SLAB_HEIGHTS_MM)
+# [1] Powell's lines end at this share of their length. Source: numerics.
 LINE_TOLERANCE = 0.1
+# [1] Rounds of the search from the scanner's own frame end where they gain less than this share of the metric. Source:
+# numerics.
+FRAME_TOLERANCE = 0.05
+# [1] The same of a rough search. Source: numerics.
 START_TOLERANCE = 0.01
+# [1] The same of a last search: coordinates are coupled (a cap of the skull may tilt as it slides), and a round that
+# gains 1 % may be one of many. Source: digital heads.
 END_TOLERANCE = 0.001
+# [number] Most rounds of Powell's search. Source: numerics.
+ROUNDS_MAX = 20
+# [number] Most steps along one of its lines. Source: numerics.
+LINE_STEPS_MAX = 50
+# [mm] A turn is searched in steps that move a surface at this distance by about 1 mm. Source: anatomy.
 HEAD_RADIUS_MM = 80.0
-AROUND_HEAD_MM = 4.0  # farther out a CT is cleared
+# [mm] Farther out a CT is cleared of couch and holder. Source: digital heads.
+AROUND_HEAD_MM = 4.0
+# [mm] Background around the head that is compared too, so that its outline counts. Source: digital heads.
+BACKGROUND_MM = 10.0
+# [mm3] Less tissue is no head. Source: anatomy.
+HEAD_MM3_MIN = 2e5
+# [%] An MRI is cut off at this percentile of its head: vessels and fat shine. Source: digital heads.
+MRI_HIGH_PERCENTILE = 99.5
+# [mm] Voxel of the MRI's copy on which an alignment is judged. Source: numerics.
+JUDGED_MRI_MM = 2.0
+# [mm] The same of the CT's copy: thin bone stays bone. Source: numerics.
+JUDGED_CT_MM = 1.5
+# [HU] What is denser is bone where an alignment is judged. Source: digital heads.
+JUDGED_BONE_HU_MIN = 300
+# [HU] What is denser is soft tissue where an alignment is judged: fat is not. Source: physics.
+JUDGED_SOFT_HU_MIN = -50
+# [HU] What lies outside the CT is taken for air. Source: physics.
+OUTSIDE_HU = -1000.0
 
 
 Start = TypeVar("Start", sitk.Euler3DTransform, sitk.AffineTransform)
@@ -132,13 +201,13 @@ def prepare(image: Image, is_ct: bool, fine_mm: float) -> Prepared:
     brain = not is_ct and is_brain_extracted(image)
     small = shrink(image, fine_mm)
     mask = head_mask(small, is_ct)
-    if mask.sum() * small.voxel_volume_mm3 < 2e5:
+    if mask.sum() * small.voxel_volume_mm3 < HEAD_MM3_MIN:
         raise ValueError("no head found in the image (less than 200 cm3 of tissue)")
     if is_ct:
         clean = without_surroundings(small, dilate_mm(mask, AROUND_HEAD_MM, small.voxel_mm))
         small = clean.with_data(np.clip(clean.data, *CT_WINDOW_HU))
     else:
-        high = float(np.percentile(small.data[mask], 99.5))
+        high = float(np.percentile(small.data[mask], MRI_HIGH_PERCENTILE))
         small = small.with_data(np.clip(small.data, 0, high))
     extent = np.abs(small.affine[:3, :3]) @ np.array(small.data.shape)
     return Prepared(small, mask, bool(extent.min() < SLAB_MM), brain)
@@ -151,13 +220,14 @@ def prepare_ct_brain(ct: Image) -> Prepared:
     brain and fluid look the same. That brain's outline is good to some millimetres only: at the finest level, the CT
     in this window is compared within the outline of the MRI.
     """
-    small = shrink(ct, 2.0)
-    smooth = ndimage.gaussian_filter(small.data, 1.0 / (small.voxel_mm / 2.0))
-    bone = dilate_mm(small.data > BONE_HU_MIN, 2.0, small.voxel_mm)
-    soft = (smooth > BRAIN_HU[0]) & (smooth < BRAIN_HU[1] + 20) & ~bone
-    core = largest_component(erode_mm(soft, 5.0, small.voxel_mm))
-    mask = fill_slices(dilate_mm(core, 6.0, small.voxel_mm) & ~(small.data > BONE_HU_MIN))
-    uncut = Prepared(small.with_data(np.clip(small.data, BRAIN_HU[0] - 20, BRAIN_HU[1] + 20)), mask, False, False)
+    low, high = BRAIN_HU[0] - BRAIN_MARGIN_HU, BRAIN_HU[1] + BRAIN_MARGIN_HU
+    small = shrink(ct, BRAIN_COPY_MM)
+    smooth = ndimage.gaussian_filter(small.data, BRAIN_SIGMA_MM / (small.voxel_mm / 2.0))
+    bone = dilate_mm(small.data > BONE_HU_MIN, BONE_EDGE_MM, small.voxel_mm)
+    soft = (smooth > BRAIN_HU[0]) & (smooth < high) & ~bone
+    core = largest_component(erode_mm(soft, FORAMEN_MM, small.voxel_mm))
+    mask = fill_slices(dilate_mm(core, FORAMEN_BACK_MM, small.voxel_mm) & ~(small.data > BONE_HU_MIN))
+    uncut = Prepared(small.with_data(np.clip(small.data, low, high)), mask, False, False)
     return Prepared(small.with_data(np.where(mask, np.clip(smooth, *BRAIN_HU), 0)), mask, False, True, uncut)
 
 
@@ -281,11 +351,12 @@ def near_end(matcher: Matcher, fixed: Prepared, seed: int) -> sitk.Euler3DTransf
     no_shift = np.zeros(3)
     angles = ((0, 0, 0), (START_ANGLES_DEG[0], START_ANGLES_DEG[2], 0))
     rough, other = (
-        matcher.optimise(_euler(fixed.centre, turn, no_shift), START_SAMPLES, seed, 0.05)[1] for turn in angles
+        matcher.optimise(_euler(fixed.centre, turn, no_shift), START_SAMPLES, seed, FRAME_TOLERANCE)[1]
+        for turn in angles
     )
-    end = matcher.optimise(rough, COARSE_SAMPLES, seed, 0.01)[1]
+    end = matcher.optimise(rough, COARSE_SAMPLES, seed, START_TOLERANCE)[1]
     if displacement_mm(rough, other, fixed) > NEAR_MM:
-        other = matcher.optimise(other, COARSE_SAMPLES, seed, 0.01)[1]
+        other = matcher.optimise(other, COARSE_SAMPLES, seed, START_TOLERANCE)[1]
         if displacement_mm(end, other, fixed) > NEAR_MM:
             return None
     return end
@@ -302,7 +373,7 @@ def register_both_ways(first: Image, second: Image, settings: RigidSettings) -> 
     for fixed, moving in (ready, ready[::-1]):
         coarse, fine = (Matcher(fixed, moving, size) for size in (settings.coarse_mm, settings.fine_mm))
         best = near_end(coarse, fixed, seed) or best_end(coarse, head_starts(fixed, moving), seed)
-        found.append(matrix_ras(fine.optimise(best, MRI_SAMPLES, seed, 0.01)[1]))
+        found.append(matrix_ras(fine.optimise(best, MRI_SAMPLES, seed, START_TOLERANCE)[1]))
     return found[0], found[1]
 
 
@@ -324,7 +395,7 @@ class Matcher:
         # Some background around the head lets its outline count. Where one image is brain-extracted and the other is
         # not, the outline of the first is no anatomy: only what lies inside it is compared.
         mixed = fixed.is_brain != moving.is_brain
-        self.fixed, self.fixed_mask = fixed.level(voxel_mm, 0.0 if mixed and fixed.is_brain else 10.0)
+        self.fixed, self.fixed_mask = fixed.level(voxel_mm, 0.0 if mixed and fixed.is_brain else BACKGROUND_MM)
         self.moving, moving_mask = moving.level(voxel_mm, 0.0)
         self.moving_mask = moving_mask if moving.is_brain and mixed else None
         # ITK draws from the whole grid and drops what lies outside the mask: a brain fills an eighth of it, a slab all
@@ -354,7 +425,7 @@ class Matcher:
         method.SetMetricUseMovingImageGradientFilter(False)
         # Line searches along each parameter: mutual information of CT and MRI has ridges on which ITK's gradient
         # descents shorten their step and stop millimetres away.
-        method.SetOptimizerAsPowell(20, 50, self.voxel_mm / 4, LINE_TOLERANCE, tolerance)
+        method.SetOptimizerAsPowell(ROUNDS_MAX, LINE_STEPS_MAX, self.voxel_mm / 4, LINE_TOLERANCE, tolerance)
         transform = type(start)(start)
         # A step of 1 moves the head's surface by about 1 mm, whether it turns or shifts it. ITK's own scales from
         # physical shift are the squares of these, for gradients: lines along turns were searched in steps 80 times
@@ -430,7 +501,7 @@ def _mean(first: sitk.Euler3DTransform, second: sitk.Euler3DTransform) -> sitk.E
 def displacement_mm(first: sitk.Transform, second: sitk.Transform, fixed: Prepared) -> float:
     """Mean distance (mm), over the head of the fixed image, between where two transforms take it."""
     points = mask_points(fixed.image.affine, fixed.mask)
-    sample = points[:: max(1, len(points) // 500)]
+    sample = points[:: max(1, len(points) // SHOWN_SAMPLES)]
     return float(np.linalg.norm(map_points(first, sample) - map_points(second, sample), axis=1).mean())
 
 
@@ -442,8 +513,8 @@ def alignment_measures(ct: Image, mri: Image, transform: sitk.Transform) -> dict
     the CT's brain); `bone_contrast`: mean MRI signal where the CT has bone (over 300 HU) divided
     by that in the rest of the CT's head. Bone is dark on MRI, so a good alignment lies far below 1.
     """
-    grid = shrink(mri, 2.0)
-    small_ct = shrink(ct, 1.5)
+    grid = shrink(mri, JUDGED_MRI_MM)
+    small_ct = shrink(ct, JUDGED_CT_MM)
     head = head_mask(small_ct, is_ct=True)
     brain_alone = is_brain_extracted(mri)
     placed = resample(without_surroundings(small_ct, head), grid, transform, fill=np.nan).data
@@ -451,8 +522,9 @@ def alignment_measures(ct: Image, mri: Image, transform: sitk.Transform) -> dict
     mri_head = head_mask(grid, is_ct=False)
     seen = np.isfinite(placed)
     smaller = min(int((ct_head & seen).sum()), int((mri_head & seen).sum()))
-    bone = ct_head & (np.nan_to_num(placed, nan=-1000.0) > 300)
-    soft = ct_head & (np.nan_to_num(placed, nan=-1000.0) > -50) & ~dilate_mm(bone, 2.0, grid.voxel_mm)
+    hu = np.nan_to_num(placed, nan=OUTSIDE_HU)
+    bone = ct_head & (hu > JUDGED_BONE_HU_MIN)
+    soft = ct_head & (hu > JUDGED_SOFT_HU_MIN) & ~dilate_mm(bone, BONE_EDGE_MM, grid.voxel_mm)
     if not smaller or not bone.any() or not soft.any():
         return {"head_overlap": 0.0, "bone_contrast": float("inf")}
     overlap = float((ct_head & mri_head).sum() / smaller)

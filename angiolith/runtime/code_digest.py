@@ -21,6 +21,7 @@ from angiolith.runtime.paths import package_of
 
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 RUNTIME = "angiolith/runtime/"
+NORMALISED = 2  # version of what is left out, so that a remembered source of an older one is not taken
 OF_EVERY_JOB = "angiolith/core/reproducible.py"
 
 
@@ -81,7 +82,7 @@ def _parsed(path: Path, _mtime_ns: int) -> tuple[str, tuple[str, ...]]:
     """Normalised source, and the dotted names of everything imported; remembered beside the compiled module, by
     content: to normalise the whole project takes longer than all else at the start of a run."""
     source = path.read_bytes()
-    key = f"{sys.version_info[:2]} {hashlib.sha256(source).hexdigest()}"
+    key = f"{NORMALISED} {sys.version_info[:2]} {hashlib.sha256(source).hexdigest()}"
     memory = path.parent / "__pycache__" / f"{path.stem}.normalised"
     try:
         known, text, imported = json.loads(memory.read_text(encoding="utf-8"))
@@ -106,6 +107,15 @@ def _normalised(source: bytes, path: Path) -> tuple[str, tuple[str, ...]]:
             imported += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
             imported += [f"{node.module}.{alias.name}" for alias in node.names]
-        elif isinstance(node, DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
-            node.body = node.body[1:] or [ast.Pass()]
+        elif isinstance(node, DOCUMENTED):
+            node.body = [part for part in node.body if not _is_text(part)] or [ast.Pass()]
     return ast.unparse(tree), tuple(imported)
+
+
+def _is_text(statement: ast.stmt) -> bool:
+    """Whether a statement is a text alone: a docstring, of a module, class, function, or of what stands above it."""
+    return (
+        isinstance(statement, ast.Expr)
+        and isinstance(statement.value, ast.Constant)
+        and isinstance(statement.value.value, str)
+    )

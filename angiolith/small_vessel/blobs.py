@@ -11,7 +11,24 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
+# [number] Sizes, in equal ratios over the range of diameters, at which spots are looked for. Source: numerics.
 SCALES = 5
+# [voxels] Under half a voxel nothing is resolved. Source: physics.
+SIGMA_VOXELS_MIN = 0.5
+# [SD] Gaussians are cut off here. Source: numerics.
+SIGMAS_REACH = 3.0
+# [1] A spot is at least this share of the least contrast deep within a voxel of its peak: most peaks are noise, and are
+# left out at once. Source: numerics.
+DEEP_SHARE = 0.8
+# [1] So is a peak whose response is below this share of the least contrast. Source: numerics.
+RESPONSE_SHARE = 0.1
+# [1] Half edge of the box in which a spot is outlined, as a share of the largest diameter: no such spot fills it.
+# Source: physics.
+BOX_SHARE = 0.75
+# [mm] Added to that half edge. Source: numerics.
+BOX_MARGIN_MM = 2
+# [1] A spot's size is that at this share of its depth: half maximum. Source: physics.
+OUTLINE_DEPTH = 0.5
 
 
 @dataclass(frozen=True)
@@ -48,9 +65,11 @@ def find_dark_blobs(
     spot is a part of.
     """
     response = _largest_response(data, voxel_mm, diameter_mm)
-    deep = ndimage.minimum_filter(data, 3) < 1 - 0.8 * contrast_min  # most peaks are noise: leave them out at once
+    deep = (
+        ndimage.minimum_filter(data, 3) < 1 - DEEP_SHARE * contrast_min
+    )  # most peaks are noise: leave them out at once
     highest = response == ndimage.maximum_filter(response, size=3)
-    peaks = np.argwhere(where & deep & highest & (response > 0.1 * contrast_min))
+    peaks = np.argwhere(where & deep & highest & (response > RESPONSE_SHARE * contrast_min))
     peaks = peaks[np.argsort(-response[tuple(peaks.T)], kind="stable")]
     taken = np.zeros(data.shape, bool)
     for peak in peaks:
@@ -71,8 +90,8 @@ def _largest_response(data: np.ndarray, voxel_mm: np.ndarray, diameter_mm: tuple
     best = np.zeros(data.shape, np.float32)
     finer = None
     for sigma_mm in sigmas_mm:
-        sigma = np.maximum(sigma_mm / voxel_mm, 0.5)  # under half a voxel nothing is resolved
-        coarser = ndimage.gaussian_filter(data, sigma, truncate=3.0)
+        sigma = np.maximum(sigma_mm / voxel_mm, SIGMA_VOXELS_MIN)
+        coarser = ndimage.gaussian_filter(data, sigma, truncate=SIGMAS_REACH)
         if finer is not None:
             np.maximum(best, coarser - finer, out=best)
         finer = coarser
@@ -88,7 +107,7 @@ def _outline(
     form_depth: float,
 ) -> Blob | None:
     """Outline a spot at half of its depth, in a box that a spot of the largest size cannot fill, and judge its form."""
-    reach = np.ceil((0.75 * diameter_max_mm + 2) / voxel_mm).astype(int)
+    reach = np.ceil((BOX_SHARE * diameter_max_mm + BOX_MARGIN_MM) / voxel_mm).astype(int)
     low = np.maximum(peak - reach, 0)
     box = tuple(slice(a, b) for a, b in zip(low, np.minimum(peak + reach + 1, data.shape), strict=True))
     part, middle = data[box], peak - low
@@ -100,7 +119,7 @@ def _outline(
         return None
     start = np.unravel_index(int(part[near].argmin()), part[near].shape)
     lowest = tuple(int(s.start + offset) for s, offset in zip(near, start, strict=True))
-    spot = np.argwhere(_piece_with(lowest, part < level - 0.5 * depth))
+    spot = np.argwhere(_piece_with(lowest, part < level - OUTLINE_DEPTH * depth))
     form = np.argwhere(_piece_with(lowest, part < level - form_depth * depth))
     voxel_mm3 = float(np.prod(voxel_mm))
     from_centre_mm = (form - form.mean(axis=0)) * voxel_mm

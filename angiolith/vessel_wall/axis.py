@@ -21,15 +21,25 @@ from angiolith.core.images import moved
 from angiolith.vessel_wall.drawing import Segment
 from angiolith.vessel_wall.parts import DrawingError
 
-OPEN_SHARE_MAX = 0.1  # share of the lumen's surface that may lie bare sideways: thin walls on a coarse grid
-SIDEWAYS = 0.5  # a bare place faces sideways below this cosine with the vessel's direction
-ROOM_VOXELS = 2.0  # a cut may leave the drawing by this many voxels (of the largest edge), no more
-GAP_VOXELS = 3.5  # a longer stretch of wall without lumen (in largest edges) is no slip of the brush
-END_SHARE = 0.95  # a cut is clear of an end when it has passed this share of it: single voxels stick out
+# [1] Share of the lumen's surface that may lie bare sideways: thin walls on a coarse grid. Source: digital tubes.
+OPEN_SHARE_MAX = 0.1
+# [1] A bare place faces sideways below this cosine with the vessel's direction. Source: digital tubes.
+SIDEWAYS = 0.5
+# [voxels] A cut may leave the drawing by this many voxels (of the largest edge), no more. Source: digital tubes.
+ROOM_VOXELS = 2.0
+# [voxels] A longer stretch of wall without lumen (in largest edges) is no slip of the brush. Source: digital tubes.
+GAP_VOXELS = 3.5
+# [1] A cut is clear of an end when it has passed this share of it: single voxels stick out. Source: digital tubes.
+END_SHARE = 0.95
+# [number] Centres that each degree of the axis' polynomial needs. Source: numerics.
 POINTS_PER_DEGREE = 4
+# [number] Highest degree of that polynomial. Source: digital tubes.
 DEGREE_MAX = 4
-NEIGHBOURHOOD_MM = 2.0  # a direction is that of the surface within about this distance
+# [mm] A direction is that of the surface within about this distance. Source: digital tubes.
+NEIGHBOURHOOD_MM = 2.0
+# [number] Places of the surface that tell the direction. Source: numerics.
 DIRECTION_SAMPLES = 2000
+# [mm] Step of the search along the axis. Source: numerics.
 FINE_MM = 0.05
 
 

@@ -6,7 +6,10 @@ import numpy as np
 from scipy.spatial import ConvexHull, cKDTree
 from skimage.measure import points_in_poly
 
+# [mm] Contours are compared between vertices at most this far apart. Source: numerics.
 VERTEX_STEP_MM = 0.05
+# [number] Steps in which a vertex that lies too far out is drawn back to the centre. Source: numerics.
+DRAWN_BACK_STEPS = 51
 
 
 def area_mm2(polygon: np.ndarray) -> float:
@@ -102,7 +105,7 @@ def kept_within(inner: np.ndarray, outer: np.ndarray, gap_mm: float) -> np.ndarr
     """
     centre = centroid(inner)
     scale = np.ones(len(inner))
-    for smaller in np.linspace(1, 0, 51):
+    for smaller in np.linspace(1, 0, DRAWN_BACK_STEPS):
         beyond = signed_distance_mm(outer, centre + (inner - centre) * scale[:, None]) < gap_mm
         if not beyond.any():
             break

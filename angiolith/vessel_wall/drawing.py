@@ -13,8 +13,12 @@ from angiolith.core.images import Image, mask_points, moved, volume_of_voxel_mm3
 from angiolith.vessel_wall.parts import LABELS, LUMEN, WALL, DrawingError
 from angiolith.vessel_wall.points import index_of
 
-SPECK_SHARE = 0.02  # a piece below this share of the lumen's voxels is a slip of the brush, told and left out
+# [1] A piece below this share of the lumen's voxels is a slip of the brush, stated and left out. Source: digital tubes.
+SPECK_SHARE = 0.02
+# [voxels] Empty margin about a drawn segment. Source: numerics.
 MARGIN_VOXELS = 4
+# [1] A drawing of which less lies within the image is in another space. Source: digital tubes.
+INSIDE_SHARE_MIN = 0.99
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,7 @@ def check_labels(labels: Image, vwi: Image) -> None:
         raise DrawingError("no lesion is drawn (labels 1 and 2 are absent): draw its lumen as 1 and its wall as 2")
     index = index_of(vwi.affine, mask_points(labels.affine, drawn))
     inside = ((index > -0.5) & (index < np.array(vwi.data.shape) - 0.5)).all(axis=1).mean()
-    if inside < 0.99:
+    if inside < INSIDE_SHARE_MIN:
         raise DrawingError(
             f"{100 * (1 - inside):.0f} % of the drawing lies outside the vessel-wall image: it is in another space; "
             "resample it into the world of that image"

@@ -15,11 +15,26 @@ from angiolith.core.settings.vessel_wall import WallGradeSettings
 from angiolith.vessel_wall.drawing import Segment
 from angiolith.vessel_wall.points import cropped, sample
 
+# [mm] Half edge of the tissue around a lesion that the images before and after contrast are aligned on. Source: digital
+# heads.
 NEIGHBOURHOOD_MM = 25.0
-ROOM_MM = 45.0  # of the other image, about the same place: turned and moved, it still holds the neighbourhood
+# [mm] The same of the other image: turned and moved, it still holds the neighbourhood. Source: physics.
+ROOM_MM = 45.0
+# [mm] Normal tissue is looked for farther than this from the vessel: blur and enhancement reach less. Source: digital
+# heads.
 CLEARANCE_MM = 2.0
+# [number] Samples of the alignment. Source: numerics.
 MATCHING_SAMPLES = 30000
+# [number] Places at which normal tissue is compared. Source: numerics.
 TISSUE_SAMPLES = 4000
+# [number] Bins of the joint histogram. Source: numerics.
+BINS = 32
+# [mm] First step of the gradient descent. Source: numerics.
+FIRST_STEP_MM = 0.5
+# [mm] Last one. Source: numerics.
+LAST_STEP_MM = 0.005
+# [number] Most steps of the descent. Source: numerics.
+STEPS_MAX = 60
 
 
 def align_post(pre: Image, post: Image, centre: np.ndarray, start: np.ndarray | None, seed: int) -> np.ndarray:
@@ -31,11 +46,11 @@ def align_post(pre: Image, post: Image, centre: np.ndarray, start: np.ndarray | 
     near = cropped(pre, centre, NEIGHBOURHOOD_MM)
     fixed = to_sitk(near)
     method = sitk.ImageRegistrationMethod()
-    method.SetMetricAsMattesMutualInformation(32)
+    method.SetMetricAsMattesMutualInformation(BINS)
     method.SetMetricSamplingStrategy(method.RANDOM)
     method.SetMetricSamplingPercentage(min(1.0, MATCHING_SAMPLES / near.data.size), seed)
     method.SetInterpolator(sitk.sitkLinear)
-    method.SetOptimizerAsRegularStepGradientDescent(0.5, 0.005, 60)
+    method.SetOptimizerAsRegularStepGradientDescent(FIRST_STEP_MM, LAST_STEP_MM, STEPS_MAX)
     method.SetOptimizerScalesFromPhysicalShift()
     ends: list[tuple[float, int, sitk.Transform]] = []
     for guess in (np.eye(4),) if start is None else (start, np.eye(4)):

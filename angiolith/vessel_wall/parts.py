@@ -13,16 +13,20 @@ from typing import NamedTuple
 import numpy as np
 
 TOOL = "tool"  # reader of the wall that the tool traced itself
+# [label] Labels of a drawing. Source: definition.
 LUMEN, WALL, REFERENCE_LUMEN, REFERENCE_WALL, PITUITARY_STALK = 1, 2, 3, 4, 5
+# [label] Position of a reference segment: labels of its lumen and wall. Source: definition.
 REFERENCES = {
     "": (REFERENCE_LUMEN, REFERENCE_WALL),
     "proximal": (6, 7),
     "distal": (8, 9),
     "feeding": (10, 11),
-}  # position: lumen, wall
+}
 SEGMENTS: dict[str | None, tuple[int, int]] = {None: (LUMEN, WALL), **dict(REFERENCES.items())}
 LABELS = (LUMEN, WALL, PITUITARY_STALK, *(label for pair in REFERENCES.values() for label in pair))
-OUTSIDE_SHARE_MAX = 0.02  # of a lumen's voxels beyond the outer wall: more is a mistake, not a slip
+# [1] Of a lumen's voxels, this share may lie beyond the outer wall: more is a mistake, not a slip. Source: digital
+# tubes.
+OUTSIDE_SHARE_MAX = 0.02
 WORDS = {
     "lumen": ("lumen",),
     "outer": ("outer", "owb", "adventitia", "vessel"),

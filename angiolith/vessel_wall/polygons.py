@@ -21,12 +21,27 @@ from angiolith.core.images import Image, crop, mask_points, moved
 from angiolith.vessel_wall.contours import contains
 from angiolith.vessel_wall.parts import DrawingError, Part, compose, part_of, reference_position
 
+# [mm] Grid on which contours are filled: costs their area under 1 %. Source: digital tubes.
 PIXEL_MM = 0.1
-OBLIQUE_PIXEL_MM = 0.2  # contours on planes of several directions share a grid of this voxel
+# [mm] Voxel of the grid that contours on planes of several directions share. Source: numerics.
+OBLIQUE_PIXEL_MM = 0.2
+# [mm] Points of a contour lie this near to one plane. Source: numerics.
 FLAT_MM = 0.3
+# [1] Planes whose normals have at least this cosine are parallel. Source: numerics.
 PARALLEL_COS = 0.999
-OPEN_TYPE = 10  # OsiriX: 9 oval, 10 open polygon, 11 closed polygon, 15 pencil
-RAS, LPS = (1, 1, 1), (-1, -1, 1)  # signs that make coordinates RAS
+# [mm] Contours nearer than this lie on one slice. Source: numerics.
+SAME_PLANE_MM = 0.05
+# [slice steps] A gap between contours of these many steps is a slice left out; a longer one parts two segments. Source:
+# digital tubes.
+LEFT_OUT_STEPS = (1.5, 3.5)
+# [code] OsiriX: 9 oval, 10 open polygon, 11 closed polygon, 15 pencil. Source: definition.
+OPEN_TYPE = 10
+# [number] Numbers that Horos and OsiriX write for a point. Source: definition.
+HOROS_COLUMNS = 5
+# [sign] Signs that make RAS coordinates RAS. Source: definition.
+RAS = (1, 1, 1)
+# [sign] Signs that make LPS coordinates RAS. Source: definition.
+LPS = (-1, -1, 1)
 TEMPLATE = ("part", "contour", "x_mm", "y_mm", "z_mm")
 
 
@@ -113,9 +128,9 @@ def _horos_rows(header: list[str], rows: Iterable[list[str]]) -> list[Polygon]:
     for row in rows:
         numbers = [_number(cell) for cell in row[at + 1 :]]
         count = int(_number(row[at]))
-        if len(numbers) < 5 * count:
+        if len(numbers) < HOROS_COLUMNS * count:
             raise DrawingError(f"the ROI {row[header.index('RoiName')]!r} says {count} points and holds fewer")
-        points = [numbers[5 * k : 5 * k + 3] for k in range(count)]
+        points = [numbers[HOROS_COLUMNS * k : HOROS_COLUMNS * k + 3] for k in range(count)]
         kind = int(_number(row[header.index("RoiType")])) if "RoiType" in header else 0
         found.append(polygon(row[header.index("RoiName")], points, lps=True, closed=kind != OPEN_TYPE))
     return found
@@ -236,11 +251,11 @@ def _depth(part: Part, polygons: Sequence[Polygon], vwi: Image) -> float:
     if any(abs(one.normal @ normal) < PARALLEL_COS for one in polygons):
         return alone
     gaps = np.diff(np.sort([float(one.points.mean(axis=0) @ normal) for one in polygons]))
-    gaps = gaps[gaps > 0.05]
+    gaps = gaps[gaps > SAME_PLANE_MM]
     if not len(gaps):
         return alone
     step = float(np.median(gaps))
-    if ((gaps > 1.5 * step) & (gaps < 3.5 * step)).any():
+    if ((gaps > LEFT_OUT_STEPS[0] * step) & (gaps < LEFT_OUT_STEPS[1] * step)).any():
         name = "reference " * (part.reference is not None) + part.kind
         raise DrawingError(f"a slice between contours of the {name} is not drawn: draw every slice of a lesion")
     return step

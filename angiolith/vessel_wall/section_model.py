@@ -12,18 +12,33 @@ import numpy as np
 from scipy import special
 from scipy.optimize import OptimizeResult, least_squares
 
+# [mm] Grid on which curves are drawn before their k-space is cut. Source: numerics.
 RENDER_MM = 0.1
-FIELD_MM = 5.0  # half width of a section
-AWAY_FROM_ZERO = 5.0  # parameters are shifted by this, so that a step of their differences is one of mm
+# [mm] Half width of a section. Source: digital tubes.
+FIELD_MM = 5.0
+# [mm] Parameters are shifted by this, so that a step of their differences is one of mm. Source: numerics.
+AWAY_FROM_ZERO = 5.0
+# [mm] Step of those differences. Source: numerics.
 STEP_MM = 0.03
+# [number] Most evaluations of a fit. Source: numerics.
 MOST_STEPS = 8
-SHAPE_COST = 0.15  # per mm of second harmonic and per mm of change from the section before, in units of the noise
+# [mm] Second harmonic, and half the change from the section before, that cost as much as one SD of noise. Source:
+# digital tubes.
+SHAPE_COST = 0.15
+# [mm] A thinner wall costs. Source: anatomy.
 WALL_MM_MIN = 0.2
-RIDGE = 1e-3  # of a sample: keeps a level without samples at 0
-KEPT = 8  # curves whose picture is kept: a step of one curve leaves the other as it is
-NEARBY_VOXELS = 1.3  # beyond the outer wall: what lies farther off is no longer described by its direction
-NOISE_SHARE = 0.1  # of a section's own spread: noise and texture
-LOW = np.array([-3, -3, 0.15, -0.6, -0.6, -3, -3, 0.6, -0.6, -0.6])  # of the parameters of lumen and outer wall, mm
+# [samples] Keeps a level without samples at 0. Source: numerics.
+RIDGE = 1e-3
+# [number] Curves whose picture is kept: a step of one curve leaves the other as it is. Source: numerics.
+KEPT = 8
+# [voxels] Beyond the outer wall: what lies farther off is no longer described by its direction. Source: digital tubes.
+NEARBY_VOXELS = 1.3
+# [1] Noise and texture as a share of a section's own spread. Source: digital tubes.
+NOISE_SHARE = 0.1
+# [mm] Lower bounds of the parameters of lumen and outer wall: centre (x, y), radius, second harmonic (cos, sin).
+# Source: anatomy.
+LOW = np.array([-3, -3, 0.15, -0.6, -0.6, -3, -3, 0.6, -0.6, -0.6])
+# [mm] Upper bounds of the same. Source: anatomy.
 HIGH = np.array([3, 3, 3.5, 0.6, 0.6, 3, 3, 5.0, 0.6, 0.6])
 
 

@@ -16,12 +16,23 @@ from angiolith.vessel_wall.drawing import Segment
 from angiolith.vessel_wall.parts import DrawingError
 from angiolith.vessel_wall.points import index_of
 
+# [number] Vertices of a contour. Source: numerics.
 CONTOUR_POINTS = 128
+# [voxels] Smoothing (SD) of the signed distance. Source: digital tubes.
 SMOOTHING_VOXELS = 1.0
-WAVELENGTH_VOXELS = 6.0  # undulations of a contour shorter than this many voxels are the staircase of the label map
-OCCUPIED_MIN = 0.02  # a piece of a section ends where less than this share of a voxel is drawn
-DRAWN_MIN = 0.2  # a section shows a lumen, or a wall, if it meets this share of a drawn voxel somewhere
-THINNEST_MM = 0.02  # where the drawn wall is thinner than a voxel its contours may touch
+# [voxels] Undulations of a contour shorter than this are the staircase of the label map. Source: digital tubes.
+WAVELENGTH_VOXELS = 6.0
+# [1] A piece of a section ends where less than this share of a voxel is drawn. Source: numerics.
+OCCUPIED_MIN = 0.02
+# [1] A section shows a lumen, or a wall, if it meets this share of a drawn voxel somewhere. Source: digital tubes.
+DRAWN_MIN = 0.2
+# [mm] Where the drawn wall is thinner than a voxel its contours may touch: they are kept this far apart. Source:
+# numerics.
+THINNEST_MM = 0.02
+# [1] Width of a section: this quantile of the drawing's distance from the axis. Source: numerics.
+WIDE_QUANTILE = 0.99
+# [1] A piece of a section smaller than this share of its largest is none. Source: digital tubes.
+PIECE_SHARE_MIN = 0.1
 
 
 @dataclass(frozen=True)
@@ -141,7 +152,7 @@ def _planes(segment: Segment, axis: VesselAxis, step_mm: float) -> _Planes:
     widest = cKDTree(axis.point(np.linspace(axis.low, axis.high, 100))).query(outer)[0]
     middle = cKDTree(outer).query(origins)[0].max()
     cap = float(np.linalg.norm(segment.voxel_mm))
-    half_mm = float(np.quantile(widest, 0.99)) + middle + 2 * cap
+    half_mm = float(np.quantile(widest, WIDE_QUANTILE)) + middle + 2 * cap
     half = int(np.ceil(half_mm / (voxel_mm / 2)))
     return _Planes(origins, np.array(axes), along, voxel_mm / 2 * np.arange(-half, half + 1))
 
@@ -165,7 +176,7 @@ def _contour(
         return None
     centres = np.array(ndimage.center_of_mass(occupancy, parts, range(1, count + 1))) * step + ticks[0]
     areas = ndimage.sum_labels(occupancy, parts, range(1, count + 1)) * step**2
-    gaps = np.where(areas >= 0.1 * areas.max(), np.linalg.norm(centres - near, axis=1), np.inf)
+    gaps = np.where(areas >= PIECE_SHARE_MIN * areas.max(), np.linalg.norm(centres - near, axis=1), np.inf)
     chosen = int(gaps.argmin())
     area, centre = float(areas[chosen]), centres[chosen]
     here = ndimage.distance_transform_edt(parts != chosen + 1) * step <= 2 * voxel_mm

@@ -20,7 +20,8 @@ from angiolith.vessel_wall.points import sample
 from angiolith.vessel_wall.sections import CrossSection
 
 Artery = tuple[str, str]
-DARKER = 0.9  # black blood, blurred with its wall, is still darker than this share of the wall
+# [1] Black blood, blurred with its wall, is still darker than this share of the wall. Source: digital heads.
+DARKER = 0.9
 OUTLINE_COLUMNS = ["lesion", "reader", "section", "contour", "point", "x_mm", "y_mm", "z_mm"]
 
 

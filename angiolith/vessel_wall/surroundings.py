@@ -21,10 +21,13 @@ from angiolith.vessel_wall.metrics import MeasuredSegment, Reference
 from angiolith.vessel_wall.points import sample
 from angiolith.vessel_wall.sections import CrossSection
 
-# Direction of flow (RAS), to tell proximal from distal; the middle cerebral arteries run away from the midline.
+# [RAS direction] Direction of flow, to tell proximal from distal. Source: anatomy.
 FLOW = {"BA": (0, 0, 1), "VA": (0, 0, 1), "ICA": (0, 0, 1), "PCA": (0, -1, 0), "ACA": (0, 0.5, 1)}
+# [RAS direction] The same of the middle cerebral arteries, which run away from the midline. Source: anatomy.
 FLOW_SIDED = {("MCA", "R"): (1, 0, 0), ("MCA", "L"): (-1, 0, 0)}
+# [number] Voxels of a lumen that are asked for the nearest artery. Source: numerics.
 LUMEN_SAMPLES = 200
+# [mm] Calcium so far outside the outer wall is shown on the picture of a section. Source: layout.
 SHOWN_MM = 2.0
 FEEDING = {"MCA": "ICA", "ACA": "ICA", "BA": "VA", "PCA": "BA"}
 PREFERENCE = ("proximal", "distal", "feeding", "unspecified")  # the order of WASID

@@ -15,8 +15,10 @@ from scipy.sparse.linalg import spsolve
 
 from angiolith.vessel_wall.contours import centroid, distance_mm, signed_distance_mm
 
-GRID_MM = (0.03, 0.1)  # finest and coarsest grid of the Laplace field
-NODES_ACROSS = 6  # nodes across the thinnest wall, as far as the finest grid allows
+# [mm] Finest and coarsest grid of the Laplace field. Source: numerics.
+GRID_MM = (0.03, 0.1)
+# [number] Nodes across the thinnest wall, as far as the finest grid allows. Source: numerics.
+NODES_ACROSS = 6
 
 
 def closest_point_mm(lumen: np.ndarray, outer: np.ndarray) -> np.ndarray:

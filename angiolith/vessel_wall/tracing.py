@@ -21,13 +21,36 @@ from angiolith.vessel_wall.parts import SEGMENTS, DrawingError
 from angiolith.vessel_wall.points import cropped, index_of
 from angiolith.vessel_wall.section_model import SectionModel, inside_mm
 
-LABEL_MM = 0.12  # at 0.15 the steps of the labels alone are 3 to 9 % of a narrow lumen
+# [mm] Grid of the traced labels: at 0.15 their steps alone are 3 to 9 % of a narrow lumen. Source: digital tubes.
+LABEL_MM = 0.12
+# [number] Sections that stand for each fitted one in the labels. Source: numerics.
 BETWEEN = 4
+# [mm] Room about the vessel that is looked at. Source: digital tubes.
 MARGIN_MM = 6.0
-FINER = 2  # samples between voxels at which splines no longer blur what k-space holds
-SMOOTH_MM = 2.4  # along the vessel
-WAY_COST = 0.15  # of a mm in the darkest place, where a mm in the brightest costs about 1
-DETOUR_MAX = 1.5  # longest way between two points, as a multiple of their distance
+# [number] Samples between voxels at which splines no longer blur what k-space holds. Source: numerics.
+FINER = 2
+# [mm] Length of vessel over which curves are smoothed by a parabola. Source: digital tubes.
+SMOOTH_MM = 2.4
+# [1] Cost of a mm in the darkest place, where a mm in the brightest costs about 1. Source: digital tubes.
+WAY_COST = 0.15
+# [1] Longest way between two points, as a multiple of their distance. Source: digital tubes.
+DETOUR_MAX = 1.5
+# [%] Darkest grey level of that cost. Source: digital tubes.
+DARK_PERCENTILE = 2
+# [%] Brightest one. Source: digital tubes.
+BRIGHT_PERCENTILE = 90
+# [1] Brighter places cost no more than at this multiple of the range. Source: digital tubes.
+BRIGHT_MAX = 1.5
+# [voxels] Smoothing (SD) of the image in which the way is looked for. Source: digital tubes.
+IMAGE_SIGMA_VOXELS = 0.5
+# [mm] Smoothing (SD) of the way. Source: digital tubes.
+WAY_SIGMA_MM = 1.5
+# [mm] Radius within which first circles are tried. Source: digital tubes.
+START_FIELD_MM = 4.5
+# [mm] Radii of lumens that are tried: from, to, step. Source: anatomy.
+START_LUMENS_MM = (0.4, 2.3, 0.3)
+# [mm] Thicknesses of walls that are tried: from, to, step. Source: anatomy.
+START_WALLS_MM = (0.5, 2.1, 0.3)
 
 
 def trace(vwi: Image, points: Sequence[tuple[str | None, np.ndarray]], settings: WallTraceSettings) -> Image:
@@ -49,9 +72,9 @@ def vessel_path(vwi: Image, ends: np.ndarray, step_mm: float) -> np.ndarray:
     """Points (n, 3) every `step_mm` along the darkest way through the given ones, smoothed; RAS mm."""
     half = float(np.linalg.norm(np.ptp(ends, axis=0))) / 2 + MARGIN_MM
     near = cropped(vwi, ends.mean(axis=0), half)
-    smooth = ndimage.gaussian_filter(near.data, 0.5)
-    low, high = np.percentile(smooth, [2, 90])
-    cost = WAY_COST + np.clip((smooth - low) / max(high - low, 1e-9), 0, 1.5) ** 2
+    smooth = ndimage.gaussian_filter(near.data, IMAGE_SIGMA_VOXELS)
+    low, high = np.percentile(smooth, [DARK_PERCENTILE, BRIGHT_PERCENTILE])
+    cost = WAY_COST + np.clip((smooth - low) / max(high - low, 1e-9), 0, BRIGHT_MAX) ** 2
     search = MCP_Geometric(cost, sampling=tuple(near.voxel_mm))
     places = np.clip(np.rint(index_of(near.affine, ends)).astype(int), 0, np.array(near.data.shape) - 1)
     way: list[tuple[int, ...]] = []
@@ -69,7 +92,7 @@ def vessel_path(vwi: Image, ends: np.ndarray, step_mm: float) -> np.ndarray:
     along = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(path, axis=0), axis=1))])
     even = np.arange(0, along[-1], step_mm)
     line = np.stack([np.interp(even, along, column) for column in path.T], axis=1)
-    return ndimage.gaussian_filter1d(line, 1.5 / step_mm, axis=0, mode="nearest")
+    return ndimage.gaussian_filter1d(line, WAY_SIGMA_MM / step_mm, axis=0, mode="nearest")
 
 
 def fit_sections(vwi: Image, axis: np.ndarray, settings: WallTraceSettings) -> list[dict[str, np.ndarray]]:
@@ -138,10 +161,10 @@ def _denser(axis: np.ndarray, sections: list[dict[str, np.ndarray]]) -> tuple[np
 def _starts(values: np.ndarray, places: np.ndarray) -> list[np.ndarray]:
     """Concentric circles that explain the section best: three for a start, parameters as in `inside_mm`."""
     distance = np.linalg.norm(places, axis=1)
-    near = distance < 4.5
+    near = distance < START_FIELD_MM
     tried = []
-    for lumen in np.arange(0.4, 2.3, 0.3):
-        for wall in np.arange(0.5, 2.1, 0.3):
+    for lumen in np.arange(*START_LUMENS_MM):
+        for wall in np.arange(*START_WALLS_MM):
             parts = np.stack([distance < lumen, (distance >= lumen) & (distance < lumen + wall)]).astype(float)
             design = np.stack([*parts, 1 - parts.sum(axis=0)], axis=1)[near]
             levels, rest = np.linalg.lstsq(design, values[near], rcond=None)[:2]

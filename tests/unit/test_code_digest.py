@@ -44,6 +44,7 @@ def test_reaches_imports_within_functions(project):
     [
         ("angiolith/b.py", "import numpy\nX = 1  # a comment\n", False),
         ("angiolith/b.py", '"""A docstring."""\nimport numpy\n\n\nX = 1\n', False),
+        ("angiolith/b.py", 'import numpy\n\n\nX = 1\n"""What X is."""\n', False),
         ("angiolith/b.py", "import numpy\nX = 2\n", True),
         ("angiolith/a.py", "def f():\n    from angiolith import b\n    return b.X + 1\n", True),
         ("angiolith/unused.py", "Y = 2\n", False),

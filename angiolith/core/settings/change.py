@@ -6,7 +6,10 @@ from angiolith.core.settings.section import StepSettings
 
 
 class ChangeSettings(StepSettings):
-    """Change between two visits."""
+    """Change between two visits.
+
+    Source: digital heads.
+    """
 
     KEY = "change"
     half_way_voxel_mm: float = 1.0

@@ -6,7 +6,10 @@ from angiolith.core.settings.section import StepSettings
 
 
 class CheckImagesSettings(StepSettings):
-    """What an image must satisfy before it is measured."""
+    """What an image must satisfy before it is measured.
+
+    Source: physics.
+    """
 
     KEY = "check_images"
     ct_air_hu_max: float = -300.0

@@ -6,7 +6,10 @@ from angiolith.core.settings.section import Section, StepSettings
 
 
 class LacuneReviewSettings(StepSettings):
-    """What is marked for review."""
+    """What is marked for review.
+
+    Source: anatomy.
+    """
 
     KEY = "lacunes.review"
     review_count: int = 20
@@ -14,17 +17,28 @@ class LacuneReviewSettings(StepSettings):
 
 
 class LacuneDetectSettings(StepSettings):
-    """What is a lacune. Levels are 0 at CSF and 1 at white matter."""
+    """What is a lacune. Levels are 0 at CSF and 1 at white matter.
+
+    Source: digital heads.
+    """
 
     KEY = "lacunes.detect"
     bias_voxel_mm: float = 8.0
-    """Voxel size of the copy on which shading is estimated (N4)."""
+    """Voxel size of the copy on which shading is estimated (N4).
+
+    Source: numerics."""
     bias_iterations: int = 20
-    """Iterations of N4 at each of its three levels."""
+    """Iterations of N4 at each of its three levels.
+
+    Source: numerics."""
     diameter_mm_min: float = 3.0
-    """Smallest diameter (of the ball of the same volume); smaller ones are perivascular spaces."""
+    """Smallest diameter (of the ball of the same volume); smaller ones are perivascular spaces.
+
+    Source: STRIVE-2 (Duering 2023)."""
     diameter_mm_max: float = 15.0
-    """Largest diameter."""
+    """Largest diameter.
+
+    Source: STRIVE-2 (Duering 2023)."""
     t1w_level_max: float = 0.5
     """Highest level on T1w at the middle of a lacune."""
     flair_level_max: float = 0.85
@@ -32,7 +46,9 @@ class LacuneDetectSettings(StepSettings):
     elongation_max: float = 2.0
     """Largest ratio of the longest to the middle axis: longer spots are perivascular spaces."""
     tissue_around_min: float = 0.5
-    """Least share of white matter, deep grey matter or hyperintensity 1 to 3 mm around: sulci end among cortex."""
+    """Least share of white matter, deep grey matter or hyperintensity 1 to 3 mm around: sulci end among cortex.
+
+    [1] Source: digital heads."""
     surface_mm: float = 6.0
     """Nothing is looked for nearer than this to the surface of the brain."""
     ventricle_margin_mm: float = 3.0

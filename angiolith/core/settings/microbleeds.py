@@ -6,7 +6,10 @@ from angiolith.core.settings.section import Section, StepSettings
 
 
 class MicrobleedReviewSettings(StepSettings):
-    """What is marked for review."""
+    """What is marked for review.
+
+    Source: anatomy.
+    """
 
     KEY = "microbleeds.review"
     review_count: int = 50
@@ -14,13 +17,20 @@ class MicrobleedReviewSettings(StepSettings):
 
 
 class MicrobleedDetectSettings(StepSettings):
-    """What is a microbleed."""
+    """What is a microbleed.
+
+    Source: digital heads.
+    """
 
     KEY = "microbleeds.detect"
     diameter_mm_min: float = 2.0
-    """Smallest diameter (of the ball of the same volume)."""
+    """Smallest diameter (of the ball of the same volume).
+
+    Source: STRIVE-2 (Duering 2023)."""
     diameter_mm_max: float = 10.0
-    """Largest diameter."""
+    """Largest diameter.
+
+    Source: STRIVE-2 (Duering 2023)."""
     contrast_min: float = 0.5
     """Least depth below the surroundings, as a share of their level."""
     elongation_max: float = 2.5

@@ -6,13 +6,20 @@ from angiolith.core.settings.section import Section, StepSettings
 
 
 class RigidSettings(StepSettings):
-    """Rigid CT-MRI and MRI-MRI registration."""
+    """Rigid CT-MRI and MRI-MRI registration.
+
+    Source: numerics.
+    """
 
     KEY = "registration.rigid"
     seed: int = 20170
-    """Seed of the metric's voxel sampling."""
+    """Seed of the metric's voxel sampling.
+
+    Source: definition."""
     restart_spread_mm_max: float = 0.6
-    """Independent starts must end this close together (mean over the head); beyond it the registration failed."""
+    """Independent starts must end this close together (mean over the head); beyond it the registration failed.
+
+    Source: digital heads."""
     coarse_mm: float = 6.0
     """Voxel size of the first, multi-start level."""
     fine_mm: float = 2.0
@@ -22,7 +29,10 @@ class RigidSettings(StepSettings):
 
 
 class TemplateReviewSettings(StepSettings):
-    """Match with the template; a poorer one is marked for review."""
+    """Match with the template; a poorer one is marked for review.
+
+    Source: digital heads.
+    """
 
     KEY = "registration.template"
     template_correlation_min: float = 0.3
@@ -32,7 +42,10 @@ class TemplateReviewSettings(StepSettings):
 
 
 class RegistrationReviewSettings(StepSettings):
-    """What a registered CT and MRI must satisfy."""
+    """What a registered CT and MRI must satisfy.
+
+    Source: digital heads.
+    """
 
     KEY = "registration.review"
     overlap_min: float = 0.6

@@ -8,7 +8,10 @@ from angiolith.core.settings.section import Section, StepSettings
 
 
 class ReportVolumeSettings(StepSettings):
-    """Volumes for the interactive viewer."""
+    """Volumes for the interactive viewer.
+
+    Source: layout.
+    """
 
     KEY = "report.volumes"
     viewer_voxel_mm: float = Field(default=1.0, gt=0)

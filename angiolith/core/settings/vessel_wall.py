@@ -10,7 +10,10 @@ from angiolith.core.settings.section import Section, StepSettings
 
 
 class WallTraceSettings(StepSettings):
-    """Tracing of the wall between a reader's points."""
+    """Tracing of the wall between a reader's points.
+
+    Source: numerics.
+    """
 
     KEY = "vessel_wall.trace"
     trace_wall: bool = False
@@ -23,13 +26,18 @@ class WallTraceSettings(StepSettings):
 
 
 class WallGradeSettings(StepSettings):
-    """What a plaque's measures are called."""
+    """What a plaque's measures are called.
+
+    Source: convention.
+    """
 
     KEY = "vessel_wall.grade"
     eccentric_index_min: float = 0.5
     """A plaque is eccentric from this eccentricity index, (MaxWT - MinWT) / MaxWT."""
     positive_remodeling_min: float = 1.05
-    """Remodelling is positive from this ratio of the outer-wall areas, narrowest / reference."""
+    """Remodelling is positive from this ratio of the outer-wall areas, narrowest / reference.
+
+    [1] Source: convention."""
     calcified_percent_min: float = 50.0
     """Share of calcium from which a plaque is calcified; below it, partially calcified."""
     normal_wall_tolerance: float = 0.1
@@ -37,7 +45,10 @@ class WallGradeSettings(StepSettings):
 
 
 class WallConsensusSettings(StepSettings):
-    """Agreement of two readers."""
+    """Agreement of two readers.
+
+    Source: definition.
+    """
 
     KEY = "vessel_wall.consensus"
     consensus_percent_max: float = 20.0
@@ -45,7 +56,10 @@ class WallConsensusSettings(StepSettings):
 
 
 class CulpritSettings(StepSettings):
-    """Which lesion may be the culprit."""
+    """Which lesion may be the culprit.
+
+    Source: definition.
+    """
 
     KEY = "vessel_wall.culprit"
     culprit_stenosis_percent_min: float | None = 50.0
@@ -55,7 +69,10 @@ class CulpritSettings(StepSettings):
 
 
 class WallMeasureSettings(StepSettings):
-    """Plaque metrics from the readers' contours."""
+    """Plaque metrics from the readers' contours.
+
+    Source: digital tubes.
+    """
 
     KEY = "vessel_wall.measure"
     thickness_method: Literal["laplace", "centre_ray", "closest_point"] = "laplace"
@@ -65,7 +82,9 @@ class WallMeasureSettings(StepSettings):
     narrowest_window_mm: float = 1.0
     """Lumen areas are averaged over this length before the narrowest cross-section is chosen."""
     plaque_wall_mm_min: float = 1.0
-    """Wall thickness that counts as plaque along the vessel (plaque length and volume)."""
+    """Wall thickness that counts as plaque along the vessel (plaque length and volume).
+
+    Source: anatomy."""
     same_lesion_mm_max: float = 5.0
     """Drawings of two readers whose centres lie within this distance are one lesion."""
     artery_reach_mm: float = 5.0
@@ -75,7 +94,9 @@ class WallMeasureSettings(StepSettings):
     calcium_lesion_voxels_min: int = 2
     """A calcified lesion of the CT is counted in a plaque from this many of its voxels on."""
     seed: int = 20170
-    """Seed of the voxel sampling when the post-contrast image is aligned."""
+    """Seed of the voxel sampling when the post-contrast image is aligned.
+
+    Source: definition."""
 
 
 class VesselWallSettings(Section):

@@ -19,10 +19,22 @@ from angiolith.small_vessel.blobs import find_dark_blobs
 from angiolith.small_vessel.grid import depth_mm, opened, paste, smooth
 
 MICROBLEED, CALCIUM, OUTSIDE = "microbleed", "calcification", "outside tissue"
-TISSUE_SIGMA_MM = 1.5  # the template's place of a spot is no surer than this
-DARKNESS_SIGMA_MM = 0.5  # noise of single voxels is no darkness
-DARKEST_WITHIN_MM = 1.5  # a spot of another visit lies this near to where the registrations put it
-FORM_DEPTH = 0.3  # a vein that a dark spot is a part of shows above this share of the spot's depth
+# [mm] The template's place of a spot is no surer than this (SD). Source: digital heads.
+TISSUE_SIGMA_MM = 1.5
+# [mm] Noise of single voxels is no darkness: smoothing (SD) before two visits are compared. Source: digital heads.
+DARKNESS_SIGMA_MM = 0.5
+# [mm] A spot of another visit lies this near to where the registrations put it. Source: digital heads.
+DARKEST_WITHIN_MM = 1.5
+# [mm] Grid on which that place is searched. Source: numerics.
+DARKEST_STEP_MM = 0.5
+# [1] A vein that a dark spot is a part of shows above this share of the spot's depth. Source: digital heads.
+FORM_DEPTH = 0.3
+# [%] The darkest part of the brain that is left out of the surroundings' level. Source: digital heads.
+DARK_PERCENTILE = 20
+# [1] A wide signal void holds a ball of this share of the largest diameter as its radius. Source: digital heads.
+VOID_SHARE = 0.6
+# [%] HU of a spot on the CT: near its highest, since blur and registration mix it with brain. Source: digital heads.
+CALCIUM_PERCENTILE = 90.0
 COLUMNS = (
     *("microbleed", "kind", "x_mm", "y_mm", "z_mm", "diameter_mm", "volume_mm3"),
     *("contrast", "elongation", "compactness", "hu_p90", "tissue_share", "status", "reason"),
@@ -70,7 +82,7 @@ def detect_microbleeds(
 
 def relative_to_surroundings(data: np.ndarray, inside: np.ndarray, sigma_mm: float, voxel_mm: np.ndarray) -> np.ndarray:
     """Intensities divided by the brain's level around (Gaussian mean, the dark fifth left out); 0 outside."""
-    bright = inside & (data > np.percentile(data[inside], 20))
+    bright = inside & (data > np.percentile(data[inside], DARK_PERCENTILE))
     level = smooth(data, bright, sigma_mm, voxel_mm)
     return np.where(inside & (level > 0), data / np.maximum(level, 1e-6), 0).astype(np.float32)
 
@@ -88,7 +100,7 @@ def darkness_of(
     part, inside = crop(image, box), brain[box]
     level = relative_to_surroundings(part.data, inside, settings.background_mm, part.voxel_mm)
     shallow = np.where(inside, smooth(level, inside, DARKNESS_SIGMA_MM, part.voxel_mm), np.inf)
-    steps = np.arange(-DARKEST_WITHIN_MM, DARKEST_WITHIN_MM + 0.1, 0.5)
+    steps = np.arange(-DARKEST_WITHIN_MM, DARKEST_WITHIN_MM + DARKEST_STEP_MM / 5, DARKEST_STEP_MM)
     offsets = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(-1, 3)
     offsets = offsets[np.linalg.norm(offsets, axis=1) <= DARKEST_WITHIN_MM]
 
@@ -106,10 +118,10 @@ def voids(
 ) -> np.ndarray:
     """Wide signal voids (air and bone near the skull base, large haemorrhage): dark regions that hold a large ball."""
     dark = inside & (relative < 1 - settings.contrast_min)
-    return opened(dark, 0.6 * settings.diameter_mm_max, voxel_mm)
+    return opened(dark, VOID_SHARE * settings.diameter_mm_max, voxel_mm)
 
 
-def hu_percentile(ct: Image, point_ras: np.ndarray, radius_mm: float, percentile: float = 90) -> float:
+def hu_percentile(ct: Image, point_ras: np.ndarray, radius_mm: float, percentile: float = CALCIUM_PERCENTILE) -> float:
     """HU percentile within a ball about a point (RAS mm of the CT); NaN where the ball lies outside the CT."""
     middle = np.linalg.inv(ct.affine) @ [*point_ras, 1.0]
     reach = np.ceil(radius_mm / ct.voxel_mm).astype(int)
