@@ -42,11 +42,11 @@ WALL_SD_MM = 0.4  # how sharp these bounds of where calcium lies are: wall and b
 class LesionGeometry:
     """Geometry of one lesion on its artery; NaN where it has no cross-section.
 
-    arc_deg: largest arc over the cross-sections, 360 minus the largest gap, freed of the scanner's blur (0: not told
-    from it); arc_coverage: calcified share of the arc that is seen;
+    arc_deg: largest arc over the cross-sections, 360 minus the largest gap, freed of the scanner's blur (NaN: the
+    blur alone would show as much); arc_coverage: calcified share of the arc that is seen;
     arc_at_hu_min_deg: the arc at the calcium threshold instead of half maximum; length_mm: along the centreline;
-    thickness_mm: radial thickness, freed of the scanner's blur (0: not told from it); thickness_fwhm_mm: the width at
-    half maximum that is seen; filled_share: calcified share of angle x length; volume_half_max_mm3: volume above half
+    thickness_mm: radial thickness, freed of the scanner's blur (NaN likewise); thickness_fwhm_mm: the width at half
+    maximum that is seen; filled_share: calcified share of angle x length; volume_half_max_mm3: volume above half
     maximum, which blooms less than that above the threshold; half_max_hu: the level used; centre_covered: calcium lies
     over the lumen's centre; radius_voxels: lumen radius in voxels of the cross-section.
     """
@@ -127,7 +127,7 @@ def measure_geometry(
     widths = _radial_widths(hu, mine, others, ray_peak, dense, background, blur)
     peak_mm = radii[on_wall.argmax(axis=2)][widest][dense[widest]].mean()
     across = np.roll(blur, -N_ANGLES // 4, axis=1)[widest][dense[widest]].mean()  # along the wall
-    arc_deg = deblurred_arc_deg(extent, float(peak_mm / across))
+    arc_deg = _beyond_blur(deblurred_arc_deg(extent, float(peak_mm / across)))
     sharp = np.where(blur <= SHARPEST * blur[dense].min(), widths, np.nan)
     radius = float(line.radius_mm[planes[with_any]].mean())
     inner = hu[:, :, : max(1, int(CENTRE_SHARE * radius / RAY_STEP_MM))]
@@ -136,7 +136,7 @@ def measure_geometry(
         arc_coverage=covered / extent if extent else np.nan,
         arc_at_hu_min_deg=max(arc[2] for arc in arcs),
         length_mm=float(line.arc_mm[planes[with_any[-1]]] - line.arc_mm[planes[with_any[0]]] + STEP_MM),
-        thickness_mm=_typical(deblurred_width_mm(sharp, blur)),
+        thickness_mm=_beyond_blur(_typical(deblurred_width_mm(sharp, blur))),
         thickness_fwhm_mm=_typical(widths),
         filled_share=float(dense[with_any[0] : with_any[-1] + 1][:, dense.any(axis=0)].mean()),
         volume_half_max_mm3=float((ct[allowed] >= half).sum() * abs(np.linalg.det(affine[:3, :3]))),
@@ -222,3 +222,8 @@ def _typical(widths: np.ndarray) -> float:
     """The median over the rays that tell: a line that is off, or a neighbour, makes some of them longer than it is."""
     known = widths[np.isfinite(widths)]
     return float(np.median(known)) if len(known) else np.nan
+
+
+def _beyond_blur(size: float) -> float:
+    """A size freed of the blur; NaN for 0: the blur alone would show as much, so nothing is known of it."""
+    return size if size > 0 else np.nan

@@ -15,12 +15,14 @@ from angiolith.arteries.names import LABELS, MEASURED
 from angiolith.calcification.columns import ARTERIES, LESIONS
 from angiolith.calcification.geometry import LesionGeometry, measure_geometry
 from angiolith.calcification.scoring import (
+    ABSENT,
     GROUPS,
+    HIGHEST_GRADE,
     agatston_equivalent,
     kockelkoren,
     severity_group,
     spotty,
-    woodcock_grade,
+    woodcock_grades,
 )
 from angiolith.calcification.segment import artery_of
 from angiolith.calcification.shape import shape_features
@@ -97,12 +99,13 @@ def _lesion_row(
     even = bool(geometry.filled_share >= points.filled_share_min and layer)
     score, pattern = kockelkoren(geometry.arc_deg, geometry.length_mm, geometry.thickness_mm, even, points)
     unsure_mm = 0.5 * float(np.linalg.norm(affine[:3, :3], axis=0).min())
-    thickness_uncertain = abs(geometry.thickness_mm - points.thick_mm_min) < unsure_mm
+    thick_known = np.isfinite(geometry.thickness_mm)
+    thickness_uncertain = bool(abs(geometry.thickness_mm - points.thick_mm_min) < unsure_mm) if thick_known else None
     too_coarse = geometry.radius_voxels < settings.radius_voxels_min
     contact = float(bone_contact.get(label, 0.0))
     reasons = [
         "touches bone" if contact > 0 else None,
-        None if line else "no centreline of its artery: arc, length and thickness not measured",
+        _not_measured(geometry) if line else "no centreline of its artery: arc, length and thickness not measured",
         "calcium covers the lumen's centre: arc unreliable" if geometry.centre_covered else None,
     ]
     return {
@@ -122,8 +125,8 @@ def _lesion_row(
         "spotty": spotty(geometry.length_mm, geometry.arc_deg, grades),
         "touches_bone": contact > 0,
         "bone_contact_share": contact,
-        "arc_reliable": bool(line) and not (geometry.centre_covered or too_coarse),
-        "thickness_uncertain": bool(thickness_uncertain),
+        "arc_reliable": bool(np.isfinite(geometry.arc_deg)) and not (geometry.centre_covered or too_coarse),
+        "thickness_uncertain": thickness_uncertain,
         "status": REVIEW if any(reasons) else OK,
         "reason": join_reasons(*reasons),
         **{axis: float(value) for axis, value in zip(("x_mm", "y_mm", "z_mm"), centre, strict=True)},
@@ -141,6 +144,22 @@ def verdict_columns(verdict: Verdict, row: Mapping[str, Any]) -> dict[str, Any]:
         "status": REVIEW if verdict.certainty == CANDIDATE else row["status"],
         "reason": join_reasons(verdict.reason, row["reason"]),
     }
+
+
+def _not_measured(geometry: LesionGeometry) -> str | None:
+    """Why arc, thickness or both of a lesion on its artery are not known; None where both are."""
+    arc, thickness = np.isfinite(geometry.arc_deg), np.isfinite(geometry.thickness_mm)
+    if arc and thickness:
+        return None
+    if np.isnan(geometry.half_max_hu):
+        return "smaller than the cross-sections show: arc and thickness not measured"
+    if not arc and not thickness:
+        return "no larger than the scanner's blur: arc and thickness not measured"
+    if not arc:
+        return "no wider than the scanner's blur: arc not measured"
+    if np.isnan(geometry.thickness_fwhm_mm):
+        return "no ray shows both of its sides: thickness not measured"
+    return "no thicker than the scanner's blur: thickness not measured"
 
 
 def measure_arteries(
@@ -177,34 +196,51 @@ def measure_arteries(
 
 def artery_measures(lesions: pd.DataFrame, settings: SeveritySettings) -> dict[str, Any]:
     """Sums over an artery's counted lesions: volumes, density (mean over all voxels), scores; the pattern of the larger
-    volume; and what the candidates could add. settings: section `severity`."""
+    volume; and what the candidates could add. What a lesion without thickness or pattern could change is missing.
+    settings: section `severity`."""
     candidates = waiting(lesions)
-    at_most, _ = _severity(lesions[lesions["counted"].astype(bool) | lesions.index.isin(candidates.index)], settings)
+    possible = lesions[lesions["counted"].astype(bool) | lesions.index.isin(candidates.index)]
+    at_most = _severities(possible, settings)[1]
     lesions = counted(lesions)
     volume = float(lesions["volume_mm3"].sum())
-    group, grade = _severity(lesions, settings)
-    by_pattern = lesions[lesions["pattern"] != ""].groupby("pattern")["volume_mm3"].sum()
+    lowest, highest = _severities(lesions, settings)
+    grades = _woodcock(lesions, settings)
     return {
         "n_lesions": len(lesions),
         "volume_mm3": volume,
-        "volume_half_max_mm3": float(lesions["volume_half_max_mm3"].sum()),
+        "volume_half_max_mm3": float(lesions["volume_half_max_mm3"].sum(skipna=False)),
         "mean_hu": float((lesions["mean_hu"] * lesions["volume_mm3"]).sum() / volume) if volume else np.nan,
         "max_hu": float(lesions["max_hu"].max()) if len(lesions) else np.nan,
         "agatston_equivalent": float(lesions["agatston_equivalent"].sum()),
-        "woodcock": grade,
-        "pattern": "absent" if lesions.empty else by_pattern.idxmax() if len(by_pattern) else "",
-        "severity_group": group,
+        "woodcock": grades[0] if grades[0] == grades[1] else np.nan,
+        "pattern": ABSENT if lesions.empty else _pattern(lesions),
+        "severity_group": lowest if lowest == highest else None,
         "n_candidates": len(candidates),
         "candidate_volume_mm3": float(candidates["volume_mm3"].sum()),
-        "severity_at_least": at_most != group,
+        "severity_at_least": at_most != lowest,
         "severity_group_max": at_most,
     }
 
 
-def _severity(lesions: pd.DataFrame, settings: SeveritySettings) -> tuple[str, int]:
-    """Severity group and Woodcock-like grade of an artery with these lesions."""
-    grade = woodcock_grade(lesions["thickness_mm"].to_numpy(float), lesions["length_mm"].to_numpy(float), settings)
-    return severity_group(grade, float(lesions["volume_mm3"].sum()), settings), grade
+def _woodcock(lesions: pd.DataFrame, settings: SeveritySettings) -> tuple[int, int]:
+    """Lowest and highest Woodcock-like grade of an artery with these lesions."""
+    return woodcock_grades(lesions["thickness_mm"].to_numpy(float), lesions["length_mm"].to_numpy(float), settings)
+
+
+def _severities(lesions: pd.DataFrame, settings: SeveritySettings) -> tuple[str, str]:
+    """Lowest and highest severity group of an artery with these lesions."""
+    volume = float(lesions["volume_mm3"].sum())
+    lowest, highest = (severity_group(grade, volume, settings) for grade in _woodcock(lesions, settings))
+    return lowest, highest
+
+
+def _pattern(lesions: pd.DataFrame) -> str | None:
+    """The pattern of the larger volume; None where the lesions without one could turn it."""
+    known = lesions.groupby("pattern")["volume_mm3"].sum().sort_values(ascending=False, kind="stable")
+    unknown = float(lesions.loc[lesions["pattern"].isna(), "volume_mm3"].sum())
+    if known.empty or known.iloc[0] < known.iloc[1:].sum() + unknown:
+        return None
+    return str(known.index[0])
 
 
 def _covered_share(line: Centreline, region: Image) -> float:
@@ -218,19 +254,21 @@ def measure_patient(arteries: pd.DataFrame) -> dict[str, Any]:
     """The patient's row (columns.PATIENTS without subject and session): sums, and the group of the worst artery.
 
     Worst: the gravest group, then the larger volume. An artery that was not seen, or only in part, marks the row for
-    review.
+    review, and so does one whose grade is not known. Group and grade are missing where such an artery could be the
+    worst.
     """
     seen = arteries[arteries["volume_mm3"].notna()]
     if seen.empty:
         return {"status": FAILED, "reason": "no artery lies in the CT's field of view"}
-    order = seen.assign(rank=seen["severity_group"].map(GROUPS.index)).sort_values(["rank", "volume_mm3"]).iloc[-1]
     names = [f"{row.side}-{row.artery}" if row.side != "M" else str(row.artery) for row in arteries.itertuples()]
+    worst = _worst_artery(seen.assign(name=pd.Series(names, arteries.index)))
+    grades = seen["woodcock"]
+    grade_known = grades.notna().all() or grades.max() == HIGHEST_GRADE
     unseen = [
         name
         for name, volume, share in zip(names, arteries["volume_mm3"], arteries["covered_share"], strict=True)
         if np.isnan(volume) or share < COVERED_SHARE_MIN
     ]
-    worst = f"{order['side']}-{order['artery']}" if order["side"] != "M" else order["artery"]
     n_candidates, candidate_volume_mm3 = int(seen["n_candidates"].sum()), float(seen["candidate_volume_mm3"].sum())
     at_most = max(seen["severity_group_max"], key=GROUPS.index)
     touching = int((arteries["reason"].fillna("").str.contains("touches bone")).sum())
@@ -238,21 +276,32 @@ def measure_patient(arteries: pd.DataFrame) -> dict[str, Any]:
         f"not, or only in part, in the field of view: {', '.join(unseen)}" if unseen else None,
         f"calcium touches bone on {touching} artery(ies)" if touching else None,
         f"candidates that wait for a reader: {n_candidates} ({candidate_volume_mm3:.1f} mm3)" if n_candidates else None,
+        None if worst is not None else "a lesion's thickness is not measured: severity not known",
     ]
     return {
-        "severity_group": order["severity_group"],
-        "severity_grade": int(seen["woodcock"].max()),
-        "worst_artery": worst if order["volume_mm3"] > 0 else "",
+        "severity_group": None if worst is None else worst["severity_group"],
+        "severity_grade": int(grades.max()) if grade_known else np.nan,
+        "worst_artery": None if worst is None else worst["name"] if worst["volume_mm3"] > 0 else "",
         "total_volume_mm3": float(seen["volume_mm3"].sum()),
         "agatston_equivalent": float(seen["agatston_equivalent"].sum()),
         "n_lesions": int(seen["n_lesions"].sum()),
         "n_candidates": n_candidates,
         "candidate_volume_mm3": candidate_volume_mm3,
-        "severity_at_least": at_most != order["severity_group"],
+        "severity_at_least": worst is None or at_most != worst["severity_group"],
         "severity_group_max": at_most,
         "status": REVIEW if any(reasons) else OK,
         "reason": join_reasons(*reasons),
     }
+
+
+def _worst_artery(seen: pd.DataFrame) -> pd.Series | None:
+    """The row of the gravest group, then of the larger volume; None where an artery without a group could be it."""
+    is_known = seen["severity_group"].notna()
+    known = seen[is_known].assign(rank=seen["severity_group"][is_known].map(GROUPS.index))
+    could_be = seen["severity_group_max"][~is_known].map(GROUPS.index).max()
+    if len(known) < len(seen) and not known["rank"].max() >= could_be:
+        return None
+    return known.sort_values(["rank", "volume_mm3"]).iloc[-1]
 
 
 def labelled(table: pd.DataFrame, subject: str, session: str, columns: Iterable[str]) -> pd.DataFrame:

@@ -10,6 +10,7 @@ from angiolith.core.settings.calcification import CalcificationGradeSettings, Ko
 AGATSTON_HU = (130.0, 200.0, 300.0, 400.0)  # weight 1, 2, 3, 4 from these peaks on (Agatston et al. 1990)
 AGATSTON_SLICE_MM = 3.0  # contiguous slices of this thickness define the score
 INTIMAL, IEL, ABSENT = "intimal", "iel", "absent"
+HIGHEST_GRADE = 3  # of the Woodcock-like grades
 GROUPS = ("none_or_mild", "moderate", "severe")
 CONNECTED = np.ones((3, 3), int)
 
@@ -50,17 +51,17 @@ def agatston_equivalent(ct: np.ndarray, lesion: np.ndarray, affine: np.ndarray) 
 
 def kockelkoren(
     arc_deg: float, length_mm: float, thickness_mm: float, even: bool, points: KockelkorenSettings
-) -> tuple[float, str]:
+) -> tuple[float, str | None]:
     """Kockelkoren score of a lesion and the pattern it stands for (PLoS One 2017, 12:e0168360).
 
     even: the lesion is of one piece, without gaps, and a layer rather than a lump. points: section
-    `calcification.grade.kockelkoren`: points per feature and the cut-off. NaN and "" where arc or thickness is not
+    `calcification.grade.kockelkoren`: points per feature and the cut-off. NaN and None where arc or thickness is not
     known. Circularity counts the arc; a dot is shorter than `dot_length_mm_max` and narrower than `dot_arc_deg_max`;
     morphology is indistinguishable for a dot, continuous for an even lesion over at least `continuous_arc_deg_min`,
     else irregular.
     """
     if not (np.isfinite(arc_deg) and np.isfinite(thickness_mm)):
-        return np.nan, ""
+        return np.nan, None
     dot = length_mm < points.dot_length_mm_max and arc_deg < points.dot_arc_deg_max
     circularity = points.arc_dot if dot else points.arc_points[int(np.searchsorted([90, 270], arc_deg, side="right"))]
     thickness = points.thick if thickness_mm >= points.thick_mm_min else points.thin
@@ -77,18 +78,24 @@ def spotty(length_mm: float, arc_deg: float, settings: CalcificationGradeSetting
     return bool(length_mm < settings.spotty_length_mm_max and arc_deg < settings.spotty_arc_deg_max)
 
 
-def woodcock_grade(thickness_mm: np.ndarray, length_mm: np.ndarray, settings: SeveritySettings) -> int:
-    """Woodcock-like grade of an artery from its lesions' thickness and length, (n,) each; the highest lesion counts.
+def woodcock_grades(thickness_mm: np.ndarray, length_mm: np.ndarray, settings: SeveritySettings) -> tuple[int, int]:
+    """Lowest and highest Woodcock-like grade that an artery can have by its lesions' thickness and length, (n,) each.
+
+    The highest lesion counts. Where a thickness or length is not known (NaN), the lesion may be thin or thick, short or
+    long; without such lesions, or where another decides, both grades are the same.
 
     0 none; 1 thin and discontinuous; 2 thin and continuous, or thick and discontinuous; 3 thick and continuous
-    (after Woodcock et al. 1999). Continuous: at least `continuous_length_mm_min` along the artery. A thickness that
-    is not known counts as thin. settings: section `severity`.
+    (after Woodcock et al. 1999). Continuous: at least `continuous_length_mm_min` along the artery. settings: section
+    `severity`.
     """
     if len(length_mm) == 0:
-        return 0
-    thick = np.asarray(thickness_mm, float) >= settings.thick_mm_min
-    long = np.asarray(length_mm, float) >= settings.continuous_length_mm_min
-    return int((1 + thick.astype(int) + long.astype(int)).max())
+        return 0, 0
+    sizes = np.stack([thickness_mm, length_mm]).astype(float)
+    limits = np.array([[settings.thick_mm_min], [settings.continuous_length_mm_min]])
+    lowest, highest = (
+        int((1 + (np.nan_to_num(sizes, nan=unknown) >= limits).sum(axis=0)).max()) for unknown in (-np.inf, np.inf)
+    )
+    return lowest, highest
 
 
 def severity_group(grade: int, volume_mm3: float, settings: SeveritySettings) -> str:

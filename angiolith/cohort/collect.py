@@ -342,19 +342,28 @@ def lesions_table(
 
 def artery_calcium(calcium: pd.DataFrame) -> pd.DataFrame:
     """Counted CT lesions of one artery and side together: number, volume, largest HU, worst Kockelkoren score, any
-    spotty."""
+    spotty.
+
+    The worst score is missing where one lesion has none, and so is `any spotty` where none is and one is not known.
+    """
     keys = [*KEYS, "artery", "side"]
     measured = calcium[(calcium["counted"] == 1) & calcium["status"].isin(USABLE)] if len(calcium) else calcium
     summary = {
         "artery_calcification_n": ("lesion", "count"),
         "artery_calcification_volume_mm3": ("volume_mm3", "sum"),
         "artery_calcification_max_hu": ("max_hu", "max"),
-        "artery_kockelkoren_score": ("kockelkoren_score", "max"),
-        "artery_any_spotty": ("spotty", "max"),
+        "artery_kockelkoren_score": ("kockelkoren_score", lambda scores: scores.astype(float).max(skipna=False)),
+        "artery_any_spotty": ("spotty", _any_known),
     }
     if measured.empty:
         return pd.DataFrame({name: pd.Series(dtype=object) for name in [*keys, *summary]})
     return measured.groupby(keys).agg(**summary).reset_index()
+
+
+def _any_known(flags: pd.Series) -> float:
+    """1 where one flag is true, 0 where all are known and none is, else NaN."""
+    known = as_measured(pd.DataFrame({"flag": flags}))["flag"].astype(float)
+    return 1.0 if (known == 1).any() else float(known.max(skipna=False))
 
 
 def as_measured(table: pd.DataFrame) -> pd.DataFrame:

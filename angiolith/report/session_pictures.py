@@ -82,8 +82,9 @@ def draw_calcification(given: Inputs, title: str) -> Figure:
     said = f"{counted(patient['n_lesions'], 'lesion')}, {number(patient['total_volume_mm3'])} mm³, "
     if patient["n_candidates"]:
         said += f"{counted(patient['n_candidates'], 'candidate')} ({number(patient['candidate_volume_mm3'])} mm³), "
-    said += "severity at least " if patient["severity_at_least"] else "severity "
-    said += f"{patient['severity_group']}, {patient['status']}; calcification from "
+    known = pd.notna(patient["severity_group"])
+    said += "severity at least " if known and patient["severity_at_least"] else "severity "
+    said += f"{word(patient['severity_group'])}, {patient['status']}; calcification from "
     said += f"{read_json(given['calcification_facts'])['hu_min']:g} HU"
     arteries, calcification = (read_image(given[name]) for name in ("arteries", "calcification"))
     return calcification_picture(
@@ -137,6 +138,11 @@ def first_row(path: str) -> dict[Hashable, Any]:
 def number(value: float, digits: int = 1, missing: str = "n/a") -> str:
     """A number for a caption; `missing` for NaN."""
     return missing if pd.isna(value) else f"{value:.{digits}f}"
+
+
+def word(value: Any) -> str:
+    """A category for a caption; n/a for missing."""
+    return "n/a" if pd.isna(value) else str(value)
 
 
 def counted(count: float, what: str) -> str:

@@ -167,13 +167,17 @@ def collect_sessions(
                 images=images,
                 stages=_stages(values, plaques, checks.get(key), registrations.get(key), texts["missing"]),
                 values={m.column: cell(values[m.column]) for m in MEASURES if m.column in values},
-                arteries=[_artery_row(values, name) for name in names if pd.notna(values[f"woodcock_{name}"])],
+                arteries=[_artery_row(values, name) for name in names if _is_measured(values, name)],
                 lesions=_lesion_rows(plaques),
                 pictures=_pictures(key, images, verdicts),
                 address=addresses[key],
             )
         )
     return sessions
+
+
+def _is_measured(values: Mapping[str, Any], artery: str) -> bool:
+    return any(pd.notna(values.get(f"{name}_{artery}")) for name in PER_ARTERY)
 
 
 def _artery_row(values: Mapping[str, Any], artery: str) -> list[str]:

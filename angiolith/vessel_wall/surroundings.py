@@ -113,7 +113,8 @@ def calcium_in(
     the calcified share of the plaque's area pooled over its sections. Class: non-calcified without calcium, partially
     calcified below `calcified_percent_min`, calcified from it. Volume is that of whole native CT voxels; HU are NaN
     without calcium. Pattern: that of the CT lesion with the most calcium in the plaque; a CT lesion is counted from
-    `calcium_lesion_voxels_min` voxels in the plaque on.
+    `calcium_lesion_voxels_min` voxels in the plaque on. The spotty ones are not counted (NaN) where it is not known of
+    one of them whether it is spotty.
     """
     mask = calcification.data > 0
     points = moved(np.linalg.inv(to_ct), mask_points(calcification.affine, mask))
@@ -140,10 +141,11 @@ def calcium_in(
     order = np.argsort(-counts, kind="stable")
     numbers = numbers[order][counts[order] >= settings.calcium_lesion_voxels_min]
     here = lesions.drop_duplicates("lesion").set_index("lesion").reindex(numbers)
-    patterns = [text for text in here["pattern"] if isinstance(text, str) and text]
-    row["calcium_pattern"] = patterns[0] if patterns else None
+    pattern = here["pattern"].iloc[0] if len(here) else None
+    row["calcium_pattern"] = None if pd.isna(pattern) else pattern
     row["n_calcium_lesions"] = len(numbers)
-    row["n_spotty_calcium"] = int((here["spotty"].astype(str) == "True").sum())
+    spotty_known = here["spotty"].notna().all()
+    row["n_spotty_calcium"] = int((here["spotty"].astype(str) == "True").sum()) if spotty_known else np.nan
     return row
 
 

@@ -7,9 +7,16 @@ import pytest
 from angiolith.arteries.centrelines import region_labels
 from angiolith.arteries.names import MEASURED
 from angiolith.calcification.columns import ARTERIES, LESIONS, PATIENTS
-from angiolith.calcification.measure import labelled, measure_arteries, measure_lesions, measure_patient, refused
+from angiolith.calcification.measure import (
+    artery_measures,
+    labelled,
+    measure_arteries,
+    measure_lesions,
+    measure_patient,
+    refused,
+)
 from angiolith.calcification.verdicts import tool_verdicts
-from angiolith.core.images import Image
+from angiolith.core.images import Image, mask_points
 from angiolith.core.settings.calcification import (
     CalcificationGradeSettings,
     CalcificationMeasureSettings,
@@ -57,9 +64,73 @@ def test_without_a_centreline_shape_stays_and_geometry_is_missing():
     row = measure_lesions(ct, labels, region, {}, {1: 0.0}, *CALCIFICATION).iloc[0]
     assert row["volume_mm3"] > 0
     assert np.isnan(row["arc_deg"])
-    assert row["pattern"] == ""
+    assert row["pattern"] is None
     assert row["spotty"] is None
     assert "no centreline" in row["reason"]
+
+
+def a_blurred_dot():
+    """(ct, labels, region, lines): a basilar artery with a point of calcium, blurred by 1.2 mm."""
+    voxel_mm, shape = (0.45, 0.45, 0.45), (44, 44, 44)
+    affine, line = grid_affine(voxel_mm, shape), straight_line(axes_along(np.array([0, 0, 1.0])), 2.3)
+    at = mask_points(affine, np.ones(shape, bool)).reshape(*shape, 3) - [2.0, 0, 0]
+    data = (40 + 360 * np.exp(-(at**2).sum(axis=-1) / 2 / 0.42**2)).astype(np.float32)
+    region = region_labels(shape, affine, [line], lambda each: each.radius_mm + 2)
+    return Image(data, affine), (data >= 130).astype(np.uint16), region, {line.name: line}
+
+
+def test_what_the_blur_alone_would_show_is_missing_with_its_reason_and_so_is_what_rests_on_it():
+    ct, labels, region, lines = a_blurred_dot()
+    lesions = measure_lesions(ct, labels, region, lines, {1: 0.0}, *CALCIFICATION)
+    row = lesions.iloc[0]
+    assert (
+        row[["arc_deg", "thickness_mm", "kockelkoren_score", "pattern", "spotty", "thickness_uncertain"]].isna().all()
+    )
+    assert (row["volume_mm3"] > 1, row["length_mm"] > 0, row["arc_reliable"]) == (True, True, False)
+    assert (row["status"], row["reason"]) == (
+        "review",
+        "no larger than the scanner's blur: arc and thickness not measured",
+    )
+    everywhere = dict.fromkeys(MEASURED, lines["BA", "M"])
+    arteries = measure_arteries(lesions, everywhere, dict.fromkeys(everywhere, "atlas"), ct.with_data(region), SEVERITY)
+    basilar = arteries.set_index(["artery", "side"]).loc["BA", "M"]
+    assert basilar[["woodcock", "pattern", "severity_group"]].isna().all()
+    assert basilar["volume_mm3"] == pytest.approx(row["volume_mm3"])
+    patient = measure_patient(arteries)
+    assert (patient["severity_group"], patient["worst_artery"], patient["status"]) == (None, None, "review")
+    assert np.isnan(patient["severity_grade"])
+    assert "severity not known" in patient["reason"]
+
+
+def test_an_artery_s_unknown_grade_counts_only_where_it_could_be_the_worst():
+    lesions = pd.DataFrame(
+        {
+            "artery": ["BA", "BA"],
+            "side": ["M", "M"],
+            "volume_mm3": [200.0, 1.0],
+            "volume_half_max_mm3": [150.0, np.nan],
+            "mean_hu": [500.0, 200.0],
+            "max_hu": [900.0, 300.0],
+            "agatston_equivalent": [90.0, 1.0],
+            "thickness_mm": [2.0, np.nan],
+            "length_mm": [9.0, 1.0],
+            "pattern": ["iel", None],
+            "counted": True,
+            "certainty": "sure",
+        }
+    )
+    both = artery_measures(lesions, SEVERITY)
+    assert (both["woodcock"], both["severity_group"], both["pattern"]) == (3, "severe", "iel")
+    assert np.isnan(both["volume_half_max_mm3"])
+    alone = artery_measures(lesions.iloc[1:], SEVERITY)
+    assert np.isnan(alone["woodcock"])
+    assert (alone["severity_group"], alone["pattern"], alone["severity_at_least"]) == (None, None, True)
+    assert alone["severity_group_max"] == "moderate"
+    rows = [both, alone | {"volume_mm3": 1.0}]
+    seen = {"artery": ["BA", "VA"], "side": ["M", "L"], "covered_share": 1.0, "status": "ok", "reason": ""}
+    arteries = pd.DataFrame(rows).assign(**seen)
+    patient = measure_patient(arteries)
+    assert (patient["severity_group"], patient["severity_grade"], patient["worst_artery"]) == ("severe", 3, "BA")
 
 
 def tables(lesions_of=None, missing=(), doubts=None):

@@ -10,7 +10,7 @@ from angiolith.calcification.scoring import (
     slice_axis,
     slice_step_mm,
     spotty,
-    woodcock_grade,
+    woodcock_grades,
 )
 from angiolith.core.settings.calcification import CalcificationGradeSettings, SeveritySettings
 
@@ -66,7 +66,7 @@ def test_kockelkoren_points(arc_deg, length_mm, thickness_mm, even, score, patte
 def test_kockelkoren_is_missing_where_a_feature_is():
     score, pattern = kockelkoren(np.nan, 3.0, 1.0, True, CALCIFICATION.kockelkoren)
     assert np.isnan(score)
-    assert pattern == ""
+    assert pattern is None
 
 
 def test_spotty_is_short_and_narrow():
@@ -88,11 +88,21 @@ def test_spotty_is_short_and_narrow():
     ],
 )
 def test_woodcock_takes_the_highest_lesion(thickness_mm, length_mm, grade):
-    assert woodcock_grade(np.array(thickness_mm), np.array(length_mm), SEVERITY) == grade
+    assert woodcock_grades(np.array(thickness_mm), np.array(length_mm), SEVERITY) == (grade, grade)
 
 
-def test_an_unknown_thickness_counts_as_thin():
-    assert woodcock_grade(np.array([np.nan]), np.array([2.0]), SEVERITY) == 1
+@pytest.mark.parametrize(
+    ("thickness_mm", "length_mm", "lowest", "highest"),
+    [
+        ([np.nan], [2.0], 1, 2),
+        ([np.nan], [8.0], 2, 3),
+        ([np.nan], [np.nan], 1, 3),
+        ([np.nan, 1.6], [2.0, 1.0], 2, 2),  # the other lesion decides
+        ([np.nan, 1.6], [9.0, 9.0], 3, 3),
+    ],
+)
+def test_an_unknown_thickness_may_be_thin_or_thick(thickness_mm, length_mm, lowest, highest):
+    assert woodcock_grades(np.array(thickness_mm), np.array(length_mm), SEVERITY) == (lowest, highest)
 
 
 def test_severity_rules_differ_as_documented():

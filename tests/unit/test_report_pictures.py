@@ -10,11 +10,12 @@ from PIL import Image as Pillow
 from angiolith.calcification.picture import calcification_picture
 from angiolith.change.half_way import change_labels
 from angiolith.change.picture import change_picture
-from angiolith.core.images import Image
-from angiolith.core.tables import write_json
+from angiolith.core.images import Image, write_image
+from angiolith.core.tables import write_json, write_tsv
 from angiolith.pictures.canvas import absent, write_png
 from angiolith.pictures.planes import VIEWS, Plane, direction_letter, native_slice
 from angiolith.report.pictures import registration_picture, wall_picture, wmh_picture
+from angiolith.report.session_pictures import draw_calcification
 from scripts.plot_subject_qc import main
 
 VERMILLION, SKY, ORANGE, YELLOW = (213, 94, 0), (86, 180, 233), (230, 159, 0), (240, 228, 66)
@@ -200,3 +201,23 @@ def test_change_shows_both_visits_with_growth_below_and_shrinkage_above(tmp_path
 def test_change_labels_tell_stable_from_new_and_gone():
     first, last = np.array([True, True, False, False]), np.array([True, False, True, False])
     assert change_labels(first, last).tolist() == [1, 3, 2, 0]
+
+
+def test_a_severity_that_is_not_known_is_printed_as_n_a(tmp_path, monkeypatch):
+    image, points = volume(voxel_mm=(6, 6, 6))
+    given = {name: str(tmp_path / name) for name in ("calcification_facts", "artery_facts", "lesions", "patient")}
+    given |= {name: str(tmp_path / f"{name}.nii.gz") for name in ("ct", "arteries", "calcification")}
+    write_image(image.data, image.affine, given["ct"])
+    for name in ("arteries", "calcification"):
+        write_image(ball(points, (0, 0, 0), 20).astype(np.uint8), image.affine, given[name])
+    write_json({"hu_min": 130.0}, given["calcification_facts"])
+    write_tsv(pd.DataFrame({"lesion": [1]}), given["lesions"])
+    patient = {"severity_group": None, "total_volume_mm3": 1.5, "n_lesions": 1, "n_candidates": 0, "status": "review"}
+    patient["severity_at_least"] = True
+    write_tsv(pd.DataFrame([patient]), given["patient"])
+    captions = []
+    monkeypatch.setattr(
+        "angiolith.report.session_pictures.calcification_picture", lambda title, said, *_: captions.append(said)
+    )
+    draw_calcification(given, "sub-01")
+    assert captions == ["1 lesion, 1.5 mm³, severity n/a, review; calcification from 130 HU"]

@@ -272,6 +272,10 @@ def test_pattern_and_spotty_count_are_those_of_the_ct_s_lesions_in_the_plaque():
     row = measured({"reader1": labels}, with_table).iloc[0]
     assert (row.calcium_pattern, row.n_calcium_lesions, row.n_spotty_calcium) == ("iel", 1, 1)
     assert row.calcium_max_hu == 400
+    unknown = lesions.assign(pattern=[None, "intimal"], spotty=[None, True])
+    row = measured({"reader1": labels}, replace(side, lesions=unknown)).iloc[0]
+    assert (row.calcium_pattern, row.n_calcium_lesions) == (None, 1)
+    assert pd.isna(row.n_spotty_calcium)
     _, outlines = measure_session(vessel_wall_image(labels), {"reader1": labels}, with_table, "none", SETTINGS, GRADES)
     table = pd.DataFrame(outlines)
     dots = table.loc[table.contour == "calcium", ["x_mm", "y_mm", "z_mm"]].to_numpy()

@@ -7,6 +7,7 @@ import pytest
 from angiolith.cohort.collect import (
     CHANGE_COLUMNS,
     CollectError,
+    artery_calcium,
     artery_columns,
     as_measured,
     change_rows,
@@ -147,6 +148,17 @@ CALCIUM = table(
     ("A", "01", 3, "ICA", "R", 99.0, 900.0, 9, 0.0, "ok", 1.0),
     ("A", "01", 4, "ICA", "L", 188.0, 643.0, 9, 0.0, "review", 0.0),  # a candidate: in no sum
 )
+
+
+@pytest.mark.parametrize(
+    ("scores", "spotty", "worst", "any_spotty"),
+    [((8, 3), (0.0, 1.0), 8, 1), ((8, np.nan), (np.nan, 1.0), np.nan, 1), ((np.nan, 3), (0.0, np.nan), np.nan, np.nan)],
+)
+def test_an_artery_s_worst_score_is_missing_where_a_lesion_has_none(scores, spotty, worst, any_spotty):
+    calcium = CALCIUM.head(2).assign(kockelkoren_score=scores, spotty=spotty)
+    row = artery_calcium(calcium).iloc[0]
+    assert row["artery_kockelkoren_score"] == pytest.approx(worst, nan_ok=True)
+    assert row["artery_any_spotty"] == pytest.approx(any_spotty, nan_ok=True)
 
 
 CRITERIA = CulpritSettings(culprit_stenosis_percent_min=50.0, ct_mri_days_max=28.0)
