@@ -16,12 +16,15 @@ import pandas as pd
 import SimpleITK as sitk
 
 from angiolith.arteries.mapping import map_arteries, traced_from_mask
+from angiolith.brain.network import BrainModel, read_brain_model
+from angiolith.brain.segment import segment_brain
 from angiolith.brain.template import register_to_template
 from angiolith.calcification.measure import measure_arteries, measure_lesions, measure_patient
 from angiolith.calcification.segment import find_lesions
 from angiolith.calcification.verdicts import tool_verdicts
 from angiolith.core.images import Image, linear_transform, read_ct, read_image, require_same_grid, resample
 from angiolith.core.settings.arteries import ArteryMapSettings, ArteryRegionSettings
+from angiolith.core.settings.brain import BrainSettings
 from angiolith.core.settings.calcification import CalcificationSettings, SeveritySettings
 from angiolith.core.settings.registration import RegistrationSettings
 from angiolith.core.settings.vessel_wall import VesselWallSettings
@@ -109,6 +112,7 @@ class Brain:
     Attributes
     ----------
     mask : ndarray of bool, shape of the image
+        Tissue, ventricles and the fluid within the dura.
     priors : dict of str to ndarray of float32, shape of the image
         Probabilities (0 to 1) of the template's "wm", "gm" and "ventricles", brought to the image.
     status, reason : str
@@ -260,15 +264,19 @@ def _no_calcification(ct: Image, reason: str) -> Calcification:
     return Calcification(ct.with_data(np.zeros(ct.data.shape, np.uint16)), nothing, nothing, {}, FAILED, reason)
 
 
-def find_brain(image: Image, settings: RegistrationSettings | None = None) -> Brain:
+def find_brain(
+    image: Image, settings: RegistrationSettings | None = None, limits: BrainSettings | None = None
+) -> Brain:
     """Find the brain of an MRI and the template's tissue probabilities on it.
 
     Parameters
     ----------
     image : Image
-        MRI of the head (FLAIR, T1w or T2w).
+        MRI of the head, of any contrast; its brain may have been extracted.
     settings : RegistrationSettings, optional
         Section `registration` of the configuration.
+    limits : BrainSettings, optional
+        Section `brain`: what a brain must satisfy.
 
     Returns
     -------
@@ -276,13 +284,22 @@ def find_brain(image: Image, settings: RegistrationSettings | None = None) -> Br
 
     Notes
     -----
-    By way of the MNI152 template (ICBM 2009a, symmetric): rigid, affine, then SyN (Avants 2008) on coarse grids.
+    The mask holds everything within the dura; two small networks find it (resources/brain_model). The probabilities
+    come by way of the MNI152 template (ICBM 2009a, symmetric): rigid, affine, then SyN (Avants 2008) on coarse grids.
     """
-    settings = settings or RegistrationSettings()
-    found = register_to_template(image, False, settings.rigid, settings.template)
+    settings, limits = settings or RegistrationSettings(), limits or BrainSettings()
+    found = segment_brain(image, False, _brain_model(), limits)
+    if found.status == FAILED:
+        return Brain(found.brain, {}, found.status, found.reason or "")
+    way = register_to_template(image, found, False, settings.rigid, settings.template)
     names = ("wm", "gm", "ventricles")
-    maps = onto([template_prior(name) for name in names], image, found.reference_to_template, found.brain)
-    return Brain(found.brain, dict(zip(names, maps, strict=True)), found.status, found.reason or "")
+    maps = onto([template_prior(name) for name in names], image, way.reference_to_template, found.brain)
+    return Brain(found.brain, dict(zip(names, maps, strict=True)), way.status, way.reason or "")
+
+
+@cache
+def _brain_model() -> BrainModel:
+    return read_brain_model(workflow_root() / "resources/brain_model")
 
 
 def segment_wmh(

@@ -62,10 +62,10 @@ rule register_mri_to_template:
         mem_mb=3000,
         runtime=20,
     params:
-        settings=settings("registration.rigid", "registration.template"),
+        settings=settings("brain", "registration.rigid", "registration.template"),
         code=code("register_mri_to_template"),
     message:
-        "register {wildcards.reference} to the template: sub-{wildcards.subject} ses-{wildcards.session}"
+        "find the brain on {wildcards.reference}, register it to the template: sub-{wildcards.subject} ses-{wildcards.session}"
     script:
         "../scripts/register_mri_to_template.py"
 

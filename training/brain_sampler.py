@@ -51,13 +51,13 @@ def class_table() -> np.ndarray:
 class Mix:
     """How often what is drawn; what is neither T1w, FLAIR nor CT-like has a random contrast."""
 
-    t1w: float = 0.3
-    flair: float = 0.28
+    t1w: float = 0.22
+    flair: float = 0.3
     ct: float = 0.15
-    stripped: float = 0.15
+    stripped: float = 0.12
     defaced: float = 0.1
-    cropped: float = 0.25
-    thick: float = 0.4
+    cropped: float = 0.35
+    thick: float = 0.5
     lesions: float = 0.2
 
 
@@ -142,6 +142,10 @@ def _levels(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         first = LABELS["outside_first"]
         means[first : first + N_OUTSIDE] = np.sort(means[first : first + N_OUTSIDE])
         means[first] *= rng.random()
+    if rng.random() < 0.4:  # orbits, neck and scalp as bright as the brain
+        for value in range(LABELS["outside_first"], LABELS["outside_first"] + N_OUTSIDE):
+            if rng.random() < 0.5:
+                means[value] = means[LABELS[str(rng.choice(("cortex", "white")))]] + 0.05 * rng.standard_normal()
     means[0] = 0 if rng.random() < 0.8 else rng.uniform(0, 0.1)
     deviations = (rng.uniform(0, 0.08, N_LABELS) * rng.random()).astype(np.float32)
     deviations[LABELS["outside_first"] :] *= 3
@@ -250,13 +254,15 @@ def blur(sigma: float) -> np.ndarray:
 
 
 def slices(rng: np.random.Generator) -> np.ndarray:
-    """(EDGE, EDGE): what a voxel holds after averaging over slices of 3 to 8 mm and linear interpolation between."""
-    thickness = rng.uniform(3, 8) / VOXEL_MM
+    """(EDGE, EDGE): what a voxel holds after averaging over slices of 3 to 8 mm and linear interpolation between.
+
+    The slice's profile is between a Gaussian (power 2) and a box (power 10).
+    """
+    thickness = (rng.uniform(5, 8) if rng.random() < 0.6 else rng.uniform(3, 5)) / VOXEL_MM
     step = thickness * rng.uniform(1, 1.25)
     centres = np.arange(rng.uniform(0, step), EDGE, step)
-    edges = np.arange(EDGE + 1) - 0.5
-    low, high = centres - thickness / 2, centres + thickness / 2
-    cover = np.clip(np.minimum(edges[1:], high[:, None]) - np.maximum(edges[:-1], low[:, None]), 0, None)
+    away = np.abs(np.arange(EDGE) - centres[:, None]) / (thickness / 2)
+    cover = np.exp(-np.log(2) * away ** rng.uniform(2, 10))
     cover /= cover.sum(1, keepdims=True)
     back = np.stack([np.interp(np.arange(EDGE), centres, row) for row in np.eye(len(centres))], 1)
     return (back @ cover).astype(np.float32)
@@ -270,7 +276,8 @@ def _crop(image: np.ndarray, classes: np.ndarray, rng: np.random.Generator) -> N
             where = np.flatnonzero((classes > 0).any((1, 2)))
             if where.size > 20:
                 length = int(where.size * rng.uniform(0.02, 0.45 if axis == 2 else 0.2))
-                cut = slice(where[-1] - length, None) if rng.random() < 0.5 else slice(0, where[0] + length)
+                top = rng.random() < (0.4 if axis == 2 else 0.5)  # more end above the skull base than below the vertex
+                cut = slice(where[-1] - length, None) if top else slice(0, where[0] + length)
                 image[cut] = 0
                 part = classes[cut]
                 part[part > 0] = IGNORE

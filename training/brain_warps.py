@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 from scipy import ndimage
 
+from training.brain_labels import LABELS
+
 EDGE = 128
 VOXEL_MM = 2.0
 MAX_TURN_DEG = 25.0
@@ -19,6 +21,9 @@ MAX_STRETCH = 0.15
 MAX_SHIFT_MM = 24.0
 KNOTS = (5, 10)  # control points on each axis of the two elastic fields
 ELASTIC_MM = (7.0, 2.5)  # standard deviation of their displacements
+PUSH_MM = (-1.5, 4.0)  # the ventricles' wall is moved so far, inwards positive: most heads here are atrophied
+PUSH_REACH_MM = 8.0
+PUSH_SMOOTH = 1.5  # voxels
 
 
 def rising(size: int, knots: int) -> np.ndarray:
@@ -43,6 +48,17 @@ def rotation(angles_deg: np.ndarray) -> np.ndarray:
     return x @ y @ z
 
 
+def _pushed(label: np.ndarray, points: np.ndarray, push_mm: float) -> np.ndarray:
+    """What to add to the points to sample, so that the ventricles become smaller (positive) or larger."""
+    inside = label == LABELS["ventricles"]
+    distance = ndimage.distance_transform_edt(~inside) - ndimage.distance_transform_edt(inside)
+    distance = ndimage.gaussian_filter(distance.astype(np.float32), PUSH_SMOOTH)
+    strength = push_mm / VOXEL_MM * np.exp(-((VOXEL_MM * distance / PUSH_REACH_MM) ** 2))
+    return np.stack(
+        [ndimage.map_coordinates(strength * slope, points, order=1, mode="nearest") for slope in np.gradient(distance)]
+    ).astype(np.float32)
+
+
 def warp(head: dict[str, np.ndarray], rng: np.random.Generator, small: bool) -> np.ndarray:
     """(3, EDGE, EDGE, EDGE) uint8 of one random copy."""
     label = head["label"]
@@ -62,6 +78,7 @@ def warp(head: dict[str, np.ndarray], rng: np.random.Generator, small: bool) -> 
             for axis in range(3):
                 coarse = rng.standard_normal((knots,) * 3).astype(np.float32) * strength
                 points[axis] += spread(coarse)
+    points += _pushed(label, points, rng.uniform(*PUSH_MM) * rng.random() ** 0.5)
     out = np.empty((3, EDGE, EDGE, EDGE), np.uint8)
     out[0] = ndimage.map_coordinates(label, points, order=0, mode="constant")
     out[1] = ndimage.map_coordinates(head["t1w"], points, order=1, mode="constant")

@@ -74,7 +74,7 @@ class Graph:
         return name
 
 
-def network(name: str, weights: dict[str, np.ndarray]) -> onnx.ModelProto:
+def network(name: str, weights: dict[str, np.ndarray], step: int) -> onnx.ModelProto:
     """The U-Net of training.brain_network with softmax at its end; input (1, channels, 64, 64, 64)."""
     widths, graph = WIDTHS[name], Graph(weights)
     x = graph.block("image", "in")
@@ -97,6 +97,7 @@ def network(name: str, weights: dict[str, np.ndarray]) -> onnx.ModelProto:
     proto = helper.make_graph(graph.nodes, name, [taken], [given], graph.initial)
     model = helper.make_model(proto, opset_imports=[helper.make_opsetid("", 13)], producer_name="angiolith")
     model.ir_version = 8
+    helper.set_model_props(model, {"step": str(step)})
     onnx.checker.check_model(model)
     return model
 
@@ -113,6 +114,30 @@ def read_weights(state: Path, kind: str = "mean") -> dict[str, dict[str, np.ndar
     }
 
 
+def exported_step(folder: Path | None) -> int:
+    """The step of the fit that exported networks were taken from; 0 where nothing says it."""
+    if folder is None:
+        return 0
+    properties = {pair.key: pair.value for pair in onnx.load(folder / "whole.onnx").metadata_props}
+    return int(properties.get("step", 0))
+
+
+def exported_weights(path: Path) -> dict[str, np.ndarray]:
+    """Weights by name of the variable in training.brain_network, read back from an exported network."""
+    held = {t.name: numpy_helper.to_array(t).astype(np.float32) for t in onnx.load(path).graph.initializer}
+    weights = {}
+    for name, values in held.items():
+        if name.endswith("_w_8"):
+            layer = name.removesuffix("_w_8")
+            weights[f"{layer}/kernel"] = (values * held[f"{layer}_w_scale"]).transpose(2, 3, 4, 1, 0)
+        for kind in ("gain", "offset"):
+            if name.endswith(f"_{kind}_16"):
+                weights[f"{name.removesuffix(f'_{kind}_16')}_norm/{kind}"] = values
+        if name.endswith("_b_16"):
+            weights[f"{name.removesuffix('_b_16')}/bias"] = values
+    return weights
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--state", type=Path, required=True)
@@ -120,9 +145,11 @@ def main() -> None:
     parser.add_argument("--kind", default="mean", choices=("mean", "weight"))
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
+    with np.load(arguments.state / "state.npz") as file:
+        step = int(file["step"])
     for name, weights in read_weights(arguments.state, arguments.kind).items():
         path = arguments.out / f"{name}.onnx"
-        path.write_bytes(network(name, weights).SerializeToString(deterministic=True))
+        path.write_bytes(network(name, weights, step).SerializeToString(deterministic=True))
         print(path, round(path.stat().st_size / 1e6, 2), "MB")
 
 

@@ -3,7 +3,7 @@
     python -m training.fit_brain --warps FOLDER --state FOLDER --minutes 60
 
 The state (weights, running mean of the weights, the optimiser) is saved every few minutes; the same command goes on
-from it. The log says step, loss and samples.
+from it. Without a state, --start takes the weights of exported networks. The log says step, loss and samples.
 """
 
 from __future__ import annotations
@@ -21,10 +21,12 @@ from training.brain_sampler import Mix, endless
 from training.brain_shape import CLASSES
 from training.brain_shape import EDGE as PART_EDGE
 from training.brain_warps import EDGE
+from training.export_brain import exported_step, exported_weights
 
 PARTS = 2
 MEAN_DECAY = 0.995
 SAVE_EVERY_S = 180
+WARM_UP_STEPS = 50
 
 
 def _feed(queue: mp.Queue, folder: Path, seed: int, mix: Mix, subjects: tuple[str, ...]) -> None:
@@ -44,6 +46,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--warps", type=Path, required=True)
     parser.add_argument("--state", type=Path, required=True)
+    parser.add_argument("--start", type=Path, help="a folder of exported networks to start from")
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--final-rate", type=float, help="the rate falls to this by the end of the minutes")
@@ -56,7 +59,7 @@ def main() -> None:
     arguments.state.mkdir(parents=True, exist_ok=True)
     mix = Mix(**{name: float(value) for name, value in (pair.split("=") for pair in arguments.mix)})
     saved = arguments.state / "state.npz"
-    step = int(np.load(saved)["step"]) if saved.exists() else 0
+    first = step = int(np.load(saved)["step"]) if saved.exists() else exported_step(arguments.start)
     context = mp.get_context("spawn")
     queue = context.Queue(maxsize=6)
     for number in range(arguments.samplers):
@@ -86,7 +89,13 @@ def main() -> None:
             for k, variable in enumerate(optimiser.variables):
                 if variable.shape == file[f"slot{k}"].shape:
                     variable.assign(file[f"slot{k}"])
-    optimiser.learning_rate.assign(arguments.rate)
+    elif arguments.start:
+        for net in (whole, part):
+            values = exported_weights(arguments.start / f"{net.name}.onnx")
+            for variable in net.trainable_variables:
+                variable.assign(values[variable.path].reshape(variable.shape))
+        for mean, variable in zip(means, weights, strict=True):
+            mean.assign(variable)
     print(
         "parameters",
         whole.count_params(),
@@ -167,9 +176,9 @@ def main() -> None:
     losses: list[tuple[float, float]] = []
     while time.time() < end:
         image, classes, corners = queue.get()
-        if arguments.final_rate:
-            done = (time.time() - start) / (end - start)
-            optimiser.learning_rate.assign(arguments.rate * (arguments.final_rate / arguments.rate) ** done)
+        done = (time.time() - start) / (end - start) if arguments.final_rate else 0.0
+        rate = arguments.rate * ((arguments.final_rate or arguments.rate) / arguments.rate) ** done
+        optimiser.learning_rate.assign(rate * min(1.0, (step - first + 1) / WARM_UP_STEPS))
         pair = train(image, classes, corners)
         losses.append((float(pair[0]), float(pair[1])))
         step += 1

@@ -27,9 +27,12 @@ import pandas as pd
 import SimpleITK as sitk
 from scipy import ndimage
 
+from angiolith.brain.network import BrainModel, read_brain_model
+from angiolith.brain.segment import segment_brain
 from angiolith.brain.template import register_to_template
 from angiolith.core.distance import NEIGHBOURS_26
 from angiolith.core.images import Image, bounding_box, crop, read_image, resample
+from angiolith.core.settings.brain import BrainSettings
 from angiolith.core.settings.registration import RigidSettings, TemplateReviewSettings
 from angiolith.core.settings.wmh import WmhSegmentSettings
 from angiolith.core.tables import FAILED
@@ -53,6 +56,11 @@ IMPLANT_SEED = 90417
 IMPLANT_LOADS_CM3 = (3, 15, 60, 100)
 
 
+@lru_cache(1)
+def brain_model() -> BrainModel:
+    return read_brain_model(Path(__file__).parents[1] / "resources/brain_model")
+
+
 def registered(flair_path: Path, t1w_path: Path | None, truth_path: Path) -> Case:
     """A case as the workflow's jobs make it: reference to template, FLAIR to reference, brain and priors on the FLAIR.
 
@@ -60,14 +68,17 @@ def registered(flair_path: Path, t1w_path: Path | None, truth_path: Path) -> Cas
     """
     flair = read_image(flair_path)
     reference = read_image(t1w_path) if t1w_path else flair
-    template = register_to_template(reference, False, RIGID, TEMPLATE)
+    found = segment_brain(reference, False, brain_model(), BrainSettings())
+    if found.status == FAILED:
+        raise ValueError(found.reason)
+    template = register_to_template(reference, found, False, RIGID, TEMPLATE)
     to_reference = sitk.Transform(3, sitk.sitkIdentity)
     if t1w_path:
         rigid = register_rigid(reference, flair, RIGID)
         if rigid.status == FAILED:
             raise ValueError(rigid.reason)
         to_reference = rigid.transform.GetInverse()
-    brain = resample(reference.with_data(template.brain.astype(np.float32)), flair, to_reference).data > 0.5
+    brain = resample(reference.with_data(found.brain.astype(np.float32)), flair, to_reference).data > 0.5
     way = sitk.CompositeTransform([template.reference_to_template, to_reference])
     box = bounding_box(brain)
     part = crop(flair, box)

@@ -1,7 +1,9 @@
-"""The way between a subject's reference image and the MNI152 template: affine, then symmetric diffeomorphic (SyN).
+"""The way between a subject's reference image and the MNI152 template, brain to brain: affine, then SyN.
 
 Template: the ICBM 2009a nonlinear symmetric T1 average, brain-extracted (Fonov et al. 2011), as nilearn ships it.
-SyN: Avants et al. 2008, as ANTs has it. The result is kept as displacement fields that hold the whole mapping.
+The subject's tissues (angiolith.brain.segment) are drawn in the template's own grey levels, so that the affine part
+sees the same contrast whatever the image is: MRI or CT. SyN (Avants et al. 2008, as ANTs has it) compares an MRI's own
+grey levels beside them. The result is kept as displacement fields that hold the whole mapping.
 """
 
 from __future__ import annotations
@@ -14,43 +16,43 @@ import numpy as np
 import SimpleITK as sitk
 
 from angiolith.brain.mni152 import mni152_map
-from angiolith.core.distance import box_around, dilate_mm
+from angiolith.brain.segment import TISSUES, BrainSegmentation
+from angiolith.core.distance import box_around, dilate_mm, erode_mm
 from angiolith.core.images import RAS_TO_LPS, Image, crop, resample, to_sitk
 from angiolith.core.settings.registration import RigidSettings, TemplateReviewSettings
 from angiolith.core.tables import FAILED, OK, REVIEW
 from angiolith.registration.head import shrink
-from angiolith.registration.rigid import (
-    COARSE_SAMPLES,
-    FINE_SAMPLES,
-    Matcher,
-    Prepared,
-    best_end,
-    head_starts,
-    prepare,
-    prepare_ct_brain,
-)
+from angiolith.registration.rigid import COARSE_SAMPLES, FINE_SAMPLES, Matcher, Prepared, best_end, head_starts
 
 FIELD_MM = 4.0
 FIELD_MARGIN_MM = 40.0
 BRAIN_LEVEL = 0.2  # of the template's brightest voxel: what nilearn takes for its brain mask
+WORKING_MM = 2.0
 SYN_MM = 4.0
 SYN_MARGIN_MM = 16.0
-SYN_ITERATIONS = (40, 6)  # at 8 and 4 mm: twice as many at 4 mm gain 0.06 of 2 mm on landmarks, for half the time again
+SYN_ITERATIONS = (40, 20)  # at 8 and 4 mm
+WIDE_MM = 4.0  # around the template's brain, where SyN compares
+CLOSED_MM = 4.0  # sulci of the drawn brain that are closed, as the template's mask has them
+# mean of the template's T1 in each tissue as the networks tell them apart there; fluid around the brain darker, as the
+# template's own was mostly cut away, and ventricles without the tissue at their rim
+DRAWN = {"grey": 0.63, "white": 0.82, "csf": 0.2, "ventricles": 0.4, "deep_grey": 0.76, "infratentorial": 0.65}
 
 
 @dataclass(frozen=True)
 class TemplateResult:
-    """The two ways and the brain.
+    """The two ways, and how well they fit.
 
     template_to_reference maps template points to reference points (it resamples the reference onto the template),
-    reference_to_template the other way. brain: mask on the grid of the reference. match: correlation within the brain
-    (MRI) or Dice of the brains (CT).
+    reference_to_template the other way. match: correlation of the drawn brain with the template within its brain;
+    overlap: Dice of the brains; scales: of the affine part along its axes, template to reference. Of a failed one the
+    ways must not be used.
     """
 
     template_to_reference: sitk.Transform
     reference_to_template: sitk.Transform
-    brain: np.ndarray
     match: float
+    overlap: float
+    scales: tuple[float, float, float]
     status: str
     reason: str | None
 
@@ -62,77 +64,104 @@ def load_template(voxel_mm: int) -> tuple[Image, Image]:
 
 
 def register_to_template(
-    reference: Image, is_ct: bool, settings: RigidSettings, limits: TemplateReviewSettings
+    reference: Image, found: BrainSegmentation, is_ct: bool, settings: RigidSettings, limits: TemplateReviewSettings
 ) -> TemplateResult:
-    """Register a session's reference image (MRI, or a CT that has no MRI beside it) to the template.
+    """Register the brain of a session's reference image (MRI, or a CT that has no MRI beside it) to the template.
 
-    settings: section `registration.rigid`; limits: section `registration.template`. A CT is matched by its brain in a
-    narrow window. Rigid from many starts, affine, then SyN on coarse grids within the template's brain. Status review
-    if the match within the brain is poor.
+    found: the image's segmented brain, status ok; settings: section `registration.rigid`; limits: section
+    `registration.template`. Status failed if the affine part leaves plausible scales or the brains do not overlap,
+    review if the match within the brain is poor.
     """
-    template, template_brain = load_template(2)
+    template, template_brain = load_template(int(WORKING_MM))
     fixed = Prepared(template, template_brain.data, False, True)
-    moving = prepare_ct_brain(reference) if is_ct else prepare(reference, False, 2.0)
-    affine = _affine(fixed, moving, settings)
-    forward, backward = _deform(fixed, moving, affine, settings.seed)
-    # by way of the prepared image's grid, which is much coarser than a clinical one: a field is slow to read
-    mask = resample(
-        resample(template_brain.with_data(template_brain.data.astype(np.float32)), moving.image, backward), reference
-    )
-    brain_of_moving = moving.image.with_data(moving.mask.astype(np.float32))
+    moving = _drawn(reference, found)
+    affine = _affine(fixed, moving, found.complete, settings)
+    own = None
+    if not is_ct:
+        own = shrink(reference.with_data(np.where(found.brain, reference.data, np.float32(0))), WORKING_MM)
+    forward, backward = _deform(fixed, moving, own, affine, settings.seed)
     match = _match(template, template_brain.data, resample(moving.image, template, forward))
-    least = limits.template_correlation_min
-    if is_ct:  # a CT hardly tells grey from white matter: the outline of the brain is what can agree
-        match = _dice(resample(brain_of_moving, template, forward).data > 0.5, template_brain.data)
-        least = limits.template_overlap_min
+    mapped = resample(template_brain.with_data(template_brain.data.astype(np.float32)), moving.image, backward)
+    overlap = _dice(mapped.data > 0.5, moving.mask)
+    high, middle, low = np.linalg.svd(np.reshape(affine.GetMatrix(), (3, 3)), compute_uv=False).tolist()
     status, reason = OK, None
-    if match < least:
-        status, reason = REVIEW, f"poor match to the template ({match:.2f}, at least {least:g} expected)"
-    brain = mask.data > 0.5
-    if brain.sum() * reference.voxel_volume_mm3 < 5e5:
-        status, reason = FAILED, "less than 500 cm3 of brain found"
-    return TemplateResult(forward, backward, brain, match, status, reason)
+    if low < limits.scale_min or high > limits.scale_max:
+        status = FAILED
+        reason = f"the brain is {low:.2f} to {high:.2f} times as large as the template's: the registration went astray"
+    elif overlap < limits.template_overlap_min:
+        status = FAILED
+        reason = (
+            f"the template's brain overlaps this one by {overlap:.2f} only ({limits.template_overlap_min:g} needed)"
+        )
+    elif match < limits.template_correlation_min:
+        status = REVIEW
+        reason = f"poor match to the template ({match:.2f}, at least {limits.template_correlation_min:g} expected)"
+    return TemplateResult(forward, backward, match, overlap, (high, middle, low), status, reason)
+
+
+def _drawn(reference: Image, found: BrainSegmentation) -> Prepared:
+    """The brain's tissues in the template's grey levels, with the mask of what the template's brain mask holds."""
+    levels = np.zeros(len(TISSUES) + 1, np.float32)
+    for name, value in TISSUES.items():
+        levels[value] = DRAWN[name]
+    image = shrink(reference.with_data(levels[found.tissues]), WORKING_MM)
+    held = (found.tissues > 0) & (found.tissues != TISSUES["csf"])
+    small = shrink(reference.with_data(held.astype(np.float32)), WORKING_MM)
+    closed = erode_mm(dilate_mm(small.data > 0.5, CLOSED_MM, small.voxel_mm), CLOSED_MM, small.voxel_mm)
+    brain = shrink(reference.with_data(found.brain.astype(np.float32)), WORKING_MM)
+    return Prepared(image, (closed | (small.data > 0.5)) & (brain.data > 0.5), False, True)
 
 
 def _match(template: Image, brain: np.ndarray, aligned: Image) -> float:
-    """Absolute correlation of two images on one grid within the template's brain, where both have signal."""
+    """Correlation of two images on one grid within the template's brain, where both have signal."""
     inside = brain & (aligned.data > 0)
-    return abs(float(np.corrcoef(template.data[inside], aligned.data[inside])[0, 1])) if inside.sum() > 100 else 0.0
+    return float(np.corrcoef(template.data[inside], aligned.data[inside])[0, 1]) if inside.sum() > 100 else 0.0
 
 
 def _dice(first: np.ndarray, second: np.ndarray) -> float:
     return 2.0 * float((first & second).sum()) / max(1, int(first.sum()) + int(second.sum()))
 
 
-def _affine(fixed: Prepared, moving: Prepared, settings: RigidSettings) -> sitk.AffineTransform:
+def _affine(fixed: Prepared, moving: Prepared, complete: bool, settings: RigidSettings) -> sitk.AffineTransform:
+    """Rigid from many starts; then affine, from the scale that the brains' volumes say (of a cut brain: from 1)."""
     seed = settings.seed
     coarse = Matcher(fixed, moving, settings.coarse_mm)
     rigid = best_end(coarse, head_starts(fixed, moving), seed)
+    scale = 1.0
+    if complete:
+        volumes = [each.mask.sum() * each.image.voxel_volume_mm3 for each in (moving, fixed)]
+        scale = float(np.cbrt(volumes[0] / volumes[1]))
     affine = sitk.AffineTransform(3)
     affine.SetCenter(rigid.GetCenter())
-    affine.SetMatrix(rigid.GetMatrix())
+    affine.SetMatrix((scale * np.array(rigid.GetMatrix())).tolist())
     affine.SetTranslation(rigid.GetTranslation())
     affine = coarse.optimise(affine, COARSE_SAMPLES, seed, 0.001)[1]
     return Matcher(fixed, moving, 4.0).optimise(affine, FINE_SAMPLES // 2, seed, 0.001)[1]
 
 
 def _deform(
-    fixed: Prepared, moving: Prepared, affine: sitk.AffineTransform, seed: int
+    fixed: Prepared, moving: Prepared, own: Image | None, affine: sitk.AffineTransform, seed: int
 ) -> tuple[sitk.Transform, sitk.Transform]:
-    """SyN between the template and the affinely aligned image, both on a coarse grid; whole mappings."""
+    """SyN between the template and the affinely aligned brain, on coarse grids; whole mappings.
+
+    own: the image's own grey levels within the brain, compared beside the drawn ones. Where the image ends within the
+    brain nothing is compared.
+    """
     import ants
 
-    wide = dilate_mm(fixed.mask, 4.0, fixed.image.voxel_mm)
-    aligned = resample(moving.image, fixed.image, affine)
+    field = resample(moving.image.with_data(np.ones(moving.image.data.shape, np.float32)), fixed.image, affine)
+    wide = dilate_mm(fixed.mask, WIDE_MM, fixed.image.voxel_mm) & (field.data > 0.5)
     box = box_around(wide, SYN_MARGIN_MM, fixed.image.voxel_mm)
-    template, aligned, mask = (
+    images = [fixed.image, *(resample(image, fixed.image, affine) for image in (moving.image, own) if image)]
+    template, *aligned, mask = (
         shrink(crop(fixed.image.with_data(data), box), SYN_MM)
-        for data in (*(np.where(wide, image.data, 0) for image in (fixed.image, aligned)), wide.astype(np.float32))
+        for data in (*(np.where(wide, image.data, 0) for image in images), wide.astype(np.float32))
     )
+    others = [("mattes", to_ants(template), to_ants(image), 1.0, 32) for image in aligned[1:]]
     with tempfile.TemporaryDirectory() as folder:
         result = ants.registration(
             to_ants(template),
-            to_ants(aligned),
+            to_ants(aligned[0]),
             type_of_transform="SyNOnly",
             initial_transform="Identity",
             outprefix=f"{folder}/",
@@ -140,6 +169,7 @@ def _deform(
             syn_metric="mattes",  # as good here as local correlation, in a third of its time
             syn_sampling=32,
             reg_iterations=SYN_ITERATIONS,
+            multivariate_extras=others or None,
             random_seed=seed,
         )
         warp, inverse_warp = (

@@ -15,7 +15,11 @@ def _contrasts(session: Session) -> InputPaths:
 
 
 def _template(session: Session) -> InputPaths:
-    return {"reference": session.image(session.reference), "checks": session.checks}
+    return {
+        "reference": session.image(session.reference),
+        "model": [session.study.resource(f"brain_model/{name}.onnx") for name in ("whole", "part")],
+        "checks": session.checks,
+    }
 
 
 def _check(session: Session) -> InputPaths:

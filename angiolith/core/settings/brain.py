@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from angiolith.core.settings.section import Section
+from angiolith.core.settings.section import StepSettings
 
 
-class BrainSettings(Section):
+class BrainSettings(StepSettings):
     """What a segmented brain must satisfy; outside these limits it is refused with the reason."""
 
+    KEY = "brain"
     volume_cm3_min: float = 850.0
     """Smallest brain, with its ventricles and the fluid within the dura, of an adult whose head is not cut."""
     volume_cm3_max: float = 2000.0

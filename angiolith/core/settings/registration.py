@@ -29,16 +29,24 @@ class RigidSettings(StepSettings):
 
 
 class TemplateReviewSettings(StepSettings):
-    """Match with the template; a poorer one is marked for review.
+    """What a brain registered to the template must satisfy.
 
-    Source: digital heads.
+    Source: development scans (older_adults 03, 06, 09 and 12).
     """
 
     KEY = "registration.template"
     template_correlation_min: float = 0.3
-    """An MRI whose correlation with the template within the brain is lower is marked for review."""
+    """Its tissues, drawn in the template's grey levels, correlate with it within the brain; less is for review."""
     template_overlap_min: float = 0.85
-    """A CT whose brain overlaps the template's less (Dice) is marked for review."""
+    """Smallest overlap (Dice) with the template's brain; less failed."""
+    scale_min: float = 0.7
+    """Smallest scale of the affine part along any axis, template to reference; below it the registration failed.
+
+    [1] Source: anatomy, adult brains of 850 to 2000 cm3 beside a template of 1887."""
+    scale_max: float = 1.25
+    """Largest one.
+
+    [1] Source: as scale_min."""
 
 
 class RegistrationReviewSettings(StepSettings):
