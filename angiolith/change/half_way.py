@@ -18,6 +18,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 from scipy.spatial.transform import Rotation
 
+from angiolith.core.bids.dates import DAYS_PER_YEAR
 from angiolith.core.images import Image, volume_of_voxel_mm3
 from angiolith.core.settings.wmh import WmhMeasureSettings, WmhSegmentSettings
 from angiolith.core.tables import OK, REVIEW, join_reasons
@@ -34,8 +35,6 @@ from angiolith.small_vessel.wmh.segment import (
     suspected_infarct_mm3,
 )
 
-# [days] A year. Source: definition.
-DAYS_PER_YEAR = 365.25
 # [mm] Two motions are compared at this distance from the origin, along the axes. Source: anatomy.
 HEAD_RADIUS_MM = 80.0
 # [mm] Cost of a pair that is none: more than all others together. Source: numerics.

@@ -86,9 +86,9 @@ def left_out(ready: Prepared, shown: int | None) -> Iterator[str]:
 
 
 def _concerns(note: FileNote, subjects: set[str]) -> bool:
-    from angiolith.core.manifest_table import MISSING
+    from angiolith.core.manifest_table import NOT_APPLICABLE
 
-    return note.subject in subjects or note.subject == MISSING
+    return note.subject in subjects or note.subject == NOT_APPLICABLE
 
 
 def costs(ready: Prepared, state: RunState) -> Iterator[str]:

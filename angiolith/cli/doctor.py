@@ -13,7 +13,7 @@ import typer
 
 from angiolith.cli.exits import Exit
 
-OK, MISSING, OPTIONAL = "ok", "NOT OK", "optional"
+OK, NOT_OK, OPTIONAL = "ok", "NOT OK", "optional"
 MEMORY_PER_JOB_GB = 3.0  # no rule asks for more (docs/cluster.md)
 DISK_GB = 5.0
 DISTRIBUTION = re.compile(r"^([A-Za-z0-9._-]+)==([^ ;\\]+)")
@@ -47,7 +47,7 @@ def doctor(
     found = [*machine(output_dir), *libraries(), *programs()]
     for state, what, told in found:
         print(f"{state:9s}{what:20s}{told}")
-    raise SystemExit(Exit.FOUND if any(one.state == MISSING for one in found) else Exit.OK)
+    raise SystemExit(Exit.FOUND if any(one.state == NOT_OK for one in found) else Exit.OK)
 
 
 def machine(output_dir: Path) -> Iterator[Found]:
@@ -58,25 +58,25 @@ def machine(output_dir: Path) -> Iterator[Found]:
 
     version = ".".join(map(str, sys.version_info[:3]))
     fits = (3, 11) <= sys.version_info < (3, 14)
-    yield Found(OK if fits else MISSING, "Python", version if fits else f"{version}: 3.11 to 3.13 is needed")
+    yield Found(OK if fits else NOT_OK, "Python", version if fits else f"{version}: 3.11 to 3.13 is needed")
     blank = " " in sys.executable
     remedy = ": holds blanks, with which no job can start; make the environment in a folder without"
-    yield Found(MISSING if blank else OK, "path of Python", f"{sys.executable}{remedy if blank else ''}")
+    yield Found(NOT_OK if blank else OK, "path of Python", f"{sys.executable}{remedy if blank else ''}")
     root = workflow_root()
     there = (root / "Snakefile").is_file()
-    yield Found(OK if there else MISSING, "workflow", f"{root}{'' if there else ': no Snakefile; install anew'}")
+    yield Found(OK if there else NOT_OK, "workflow", f"{root}{'' if there else ': no Snakefile; install anew'}")
     cores, memory = cores_here(), memory_gb()
     yield Found(OK, "cores", f"{cores}")
     if memory is not None:
         jobs = int(memory // MEMORY_PER_JOB_GB)
         told = f"{memory:.0f} GB"
         few = f"{told}: a job may take {MEMORY_PER_JOB_GB:.0f} GB; use --cores {max(jobs, 1)}, or more memory"
-        yield Found(OK if jobs >= cores else MISSING, "memory", told if jobs >= cores else few)
+        yield Found(OK if jobs >= cores else NOT_OK, "memory", told if jobs >= cores else few)
     place = existing(output_dir)
     free = shutil.disk_usage(place).free / 1e9
     enough = free >= DISK_GB
     remedy = "" if enough else ": free some, or give another OUTPUT_DIR"
-    yield Found(OK if enough else MISSING, "disk", f"{free:.0f} GB free in {place}{remedy}")
+    yield Found(OK if enough else NOT_OK, "disk", f"{free:.0f} GB free in {place}{remedy}")
 
 
 def memory_gb() -> float | None:
@@ -106,7 +106,7 @@ def libraries() -> Iterator[Found]:
         try:
             here = metadata.version(name)
         except metadata.PackageNotFoundError:
-            yield Found(MISSING, name, f"is not installed: {sys.executable} -m pip install {name}")
+            yield Found(NOT_OK, name, f"is not installed: {sys.executable} -m pip install {name}")
             continue
         if locked.get(normal(name), here) != here:
             other.append(f"{name} {here} (lock: {locked[normal(name)]})")

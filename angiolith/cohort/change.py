@@ -9,11 +9,11 @@ import pandas as pd
 from scipy import stats
 
 from angiolith.cohort.correlations import correlate, false_discovery_rate
-from angiolith.cohort.dataset import DAYS_PER_YEAR
 from angiolith.cohort.describe import ALL, describe
 from angiolith.cohort.mixed import fit_random_intercept
 from angiolith.cohort.regression import fit_linear
 from angiolith.cohort.variables import levels_of, model_columns
+from angiolith.core.bids.dates import DAYS_PER_YEAR
 from angiolith.core.settings.analyses import ChangeColumns
 from angiolith.core.tables import join_reasons
 

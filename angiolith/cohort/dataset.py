@@ -26,12 +26,10 @@ from angiolith.cohort.external import (
 from angiolith.cohort.missing_codes import is_code, suspected_codes
 from angiolith.cohort.plausibility import UnitError, conversion
 from angiolith.cohort.variables import formula_variables
+from angiolith.core.bids.dates import DAYS_PER_YEAR
 from angiolith.core.names import nearest
 from angiolith.core.settings.analyses import Analysis, ChangeColumns
 from angiolith.core.tables import was_made
-
-# [days] A year. Source: definition.
-DAYS_PER_YEAR = 365.25
 
 
 @dataclass(frozen=True)

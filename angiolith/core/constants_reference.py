@@ -24,7 +24,14 @@ from angiolith.core.config import Config
 PACKAGE = Path(__file__).parents[1]
 ROOMS = (
     *("registration", "brain", "arteries", "calcification", "small_vessel", "vessel_wall", "change", "cohort"),
-    *("core/image_checks.py", "core/images.py", "core/nifti.py", "core/distance.py", "core/reproducible.py"),
+    *(
+        "core/image_checks.py",
+        "core/images.py",
+        "core/nifti.py",
+        "core/distance.py",
+        "core/reproducible.py",
+        "core/bids/dates.py",
+    ),
 )
 PENDING = ("brain", "arteries", "calcification", "small_vessel/wmh", "small_vessel/tissues.py")
 """Rooms whose methods are being replaced: their numbers get unit and source with the replacement."""

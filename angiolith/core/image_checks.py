@@ -20,7 +20,7 @@ from angiolith.core.tables import FAILED, OK, REVIEW, join_reasons
 # [kV] Tube voltage at which the threshold of 130 HU is defined. Source: Agatston 1990.
 KVP_OF_130_HU = 120.0
 # [mm] An image less high shows a part of the head. Source: anatomy.
-HEAD_HEIGHT_MM = 100.0
+COVERED_MM_MIN = 100.0
 # [cm3] More tissue than this is no extracted brain. Source: anatomy.
 BRAIN_CM3_MAX = 2200.0
 # [mm] A JSON that gives thicker slices is wrong. Source: physics.
@@ -178,7 +178,7 @@ def _geometry_findings(column: str, image: Image) -> list[str]:
     elif oblique_deg(image.affine) > OBLIQUE_DEG_MIN:
         found.append(f"oblique by {oblique_deg(image.affine):.1f} deg")
     extent_mm = float(np.abs(image.affine[2, :3] * (np.array(image.data.shape) - 1)).sum())
-    if column not in SLAB_COLUMNS and extent_mm < HEAD_HEIGHT_MM:
+    if column not in SLAB_COLUMNS and extent_mm < COVERED_MM_MIN:
         found.append(f"review: covers only {extent_mm:.0f} mm from foot to head; volumes are those of the part covered")
     return found
 

@@ -53,8 +53,8 @@ from angiolith.core.manifest_checks import (
 )
 from angiolith.core.manifest_table import (
     LEFT_OUT,
-    MISSING,
     NAMED,
+    NOT_APPLICABLE,
     NOTE,
     TAKEN,
     FileNote,
@@ -143,7 +143,7 @@ def index_bids(bids_dir: str | Path, settings: IndexSettings | None = None) -> I
             images[key[1]] = _chosen(root, key, found[key], settings, sidecars, files)
         times = acquired(root, subject, images, lambda path: sidecars.facts(f"{root}/{path}"))
         files += [
-            FileNote(_below(root, path), subject, session or MISSING, status=NOTE, reason=text)
+            FileNote(_below(root, path), subject, session or NOT_APPLICABLE, status=NOTE, reason=text)
             for path, session, text in times.notes
         ]
         for session, values in images.items():
@@ -221,7 +221,7 @@ def _images(root: str) -> tuple[dict[tuple[str, str], Columns], list[FileNote]]:
                 continue
         else:
             place = Place(None, _misplaced(file))
-        files.append(_left(root, file, place.reason or MISSING))
+        files.append(_left(root, file, place.reason or NOT_APPLICABLE))
     for (subject, session, folder), count in unread.items():
         reason = f"images in {os.path.basename(folder)}/ are not measured"
         files.append(FileNote(_below(root, folder), subject, session, reason=reason, n_files=count))
@@ -231,7 +231,7 @@ def _images(root: str) -> tuple[dict[tuple[str, str], Columns], list[FileNote]]:
 
 
 def _left(root: str, file: Found, reason: str) -> FileNote:
-    return FileNote(_below(root, file.path), file.subject, file.session or MISSING, reason=reason)
+    return FileNote(_below(root, file.path), file.subject, file.session or NOT_APPLICABLE, reason=reason)
 
 
 def _misplaced(file: Found) -> str:
@@ -261,7 +261,7 @@ def _chosen(
         if choice.path:
             check_exists(f"{root}/{choice.path}")
             values[column] = choice.path
-            files.append(FileNote(choice.path, *key, column, TAKEN, choice.how or MISSING))
+            files.append(FileNote(choice.path, *key, column, TAKEN, choice.how or NOT_APPLICABLE))
     return values
 
 
@@ -280,7 +280,7 @@ def _masks(
             key = (file.subject, file.session or NO_SESSION)
             reason = place.reason or _not_joined(file, key, found)
             if reason or place.column is None:
-                files.append(FileNote(_relative(root, file.path), *key, reason=reason or MISSING))
+                files.append(FileNote(_relative(root, file.path), *key, reason=reason or NOT_APPLICABLE))
                 continue
             check_name(file.path, *key)
             check_exists(file.path)
@@ -393,11 +393,11 @@ def session_notes(files: Iterable[FileNote]) -> dict[tuple[str, str], list[str]]
     notes: dict[tuple[str, str], list[str]] = {}
     for note in every:
         name, told = os.path.basename(note.path), notes.setdefault((note.subject, note.session), [])
-        if note.status == TAKEN and note.reason not in (MISSING, NAMED):
+        if note.status == TAKEN and note.reason not in (NOT_APPLICABLE, NAMED):
             told.append(f"{note.column}: {name} was chosen ({note.reason})")
         elif note.status == NOTE:
             told.append(f"review: {note.reason}")
-        elif note.column != MISSING and (*note[1:3], note.column) not in have:
+        elif note.column != NOT_APPLICABLE and (*note[1:3], note.column) not in have:
             told.append(f"review: no {note.column}: {name}: {note.reason}")
         elif note.status == LEFT_OUT and "did you mean" in note.reason:
             told.append(f"review: {name} was not read: {note.reason}")

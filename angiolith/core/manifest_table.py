@@ -25,7 +25,7 @@ from angiolith.core.manifest_checks import (
 from angiolith.core.names import nearest
 from angiolith.core.tables import atomic_path
 
-MISSING = "n/a"
+NOT_APPLICABLE = "n/a"
 TAKEN, LEFT_OUT, NOTE = "taken", "left out", "note"
 NAMED = "named in the manifest"
 
@@ -38,11 +38,11 @@ class FileNote(NamedTuple):
     """
 
     path: str
-    subject: str = MISSING
-    session: str = MISSING
-    column: str = MISSING
+    subject: str = NOT_APPLICABLE
+    session: str = NOT_APPLICABLE
+    column: str = NOT_APPLICABLE
     status: str = LEFT_OUT
-    reason: str = MISSING
+    reason: str = NOT_APPLICABLE
     n_files: int = 1
 
 
@@ -108,7 +108,7 @@ def report_text(files: Iterable[FileNote]) -> str:
 
 def is_told(note: FileNote) -> bool:
     """Whether a person should know of it: left out, a note, or chosen among several."""
-    return note.status != TAKEN or note.reason not in (MISSING, NAMED)
+    return note.status != TAKEN or note.reason not in (NOT_APPLICABLE, NAMED)
 
 
 def read_report(path: str | Path) -> list[FileNote]:

@@ -32,10 +32,10 @@ from angiolith.registration.head import (
 )
 
 # [HU] What a CT is cut to before it is matched: air to dense bone. Source: physics.
-CT_WINDOW_HU = (-200.0, 900.0)
+MATCHED_HU = (-200.0, 900.0)
 # [HU] Corners of the last level's grey scale: fluid, brain and blood lie within 100 HU, three bins of a histogram over
 # the window. Source: 15 of 199 random poses of digital heads; looked at on 46 others (methods.md).
-LAST_HU = (CT_WINDOW_HU[0], -20.0, 80.0, CT_WINDOW_HU[1])
+LAST_HU = (MATCHED_HU[0], -20.0, 80.0, MATCHED_HU[1])
 # [1] Greys at the corners of `LAST_HU`: brain takes 70 % of them. Source: 15 of 199 random poses of digital heads;
 # looked at on 46 others (methods.md).
 LAST_GREY = (0.0, 0.15, 0.85, 1.0)
@@ -205,7 +205,7 @@ def prepare(image: Image, is_ct: bool, fine_mm: float) -> Prepared:
         raise ValueError("no head found in the image (less than 200 cm3 of tissue)")
     if is_ct:
         clean = without_surroundings(small, dilate_mm(mask, AROUND_HEAD_MM, small.voxel_mm))
-        small = clean.with_data(np.clip(clean.data, *CT_WINDOW_HU))
+        small = clean.with_data(np.clip(clean.data, *MATCHED_HU))
     else:
         high = float(np.percentile(small.data[mask], MRI_HIGH_PERCENTILE))
         small = small.with_data(np.clip(small.data, 0, high))

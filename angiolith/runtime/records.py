@@ -17,7 +17,7 @@ from typing import Any
 
 from angiolith.core.tables import WRITING, read_json, write_json
 
-MISSING = "n/a"
+UNKNOWN = "n/a"
 LOGS = "logs"
 OWN_RECORD = f"{LOGS}/write_inventory/cohort.json"
 RUN_CONFIG, DRY_RUN_CONFIG, RUN_EVENTS = "run_config.yaml", "dry_run_config.yaml", "run_events.jsonl"
@@ -51,7 +51,7 @@ class Record:
     outputs: Mapping[str, str]
     params: Mapping[str, Any]
     versions: Mapping[str, str]
-    runtime: str = MISSING  # records of version 0.1 do not say it
+    runtime: str = UNKNOWN  # records of version 0.1 do not say it
 
     @property
     def code(self) -> str | None:

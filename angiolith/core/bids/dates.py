@@ -9,7 +9,12 @@ FORM = re.compile(
     r"(?P<year>\d{4})(?P<mark>[-/.]?)(?P<month>\d{2})(?P=mark)(?P<day>\d{2})"
     r"(?:[T ]?(?P<hour>\d{2}):?(?P<minute>\d{2})(?::?(?P<second>\d{2})(?:\.\d*)?)?\s*(?:Z|[+-]\d{2}:?\d{2})?)?"
 )
-YEARS = range(1800, 2200)  # BIDS shifts dates to before 1925 where the real ones must not be known
+# [days] A year. Source: definition.
+DAYS_PER_YEAR = 365.25
+# [year] Years that a date may have. Source: BIDS, which shifts dates to before 1925 where the real ones must not be
+# known.
+YEARS = range(1800, 2200)
+# [year] Dates before this year are shifted ones. Source: BIDS.
 SHIFTED_BEFORE = 1925
 
 
