@@ -1,6 +1,7 @@
 """Planning time and memory over cohorts of thousands of subjects, with seals and by Snakemake alone.
 
     python -m benchmarks.scale FOLDER --sizes 100 1000 5000 20000 --stock-max 5000 --out TABLE.tsv
+    python -m benchmarks.scale FOLDER --new 500 2000 --out TABLE.tsv
 
 The cohort grows from one subject of two visits (placeholder files, as in tests/workflow/planning.py) that Snakemake has
 finished: its files, Snakemake's records of its jobs and its seal are copied under other labels. Every figure is a dry
@@ -98,24 +99,7 @@ class Cohort:
 
     def measure(self, case: str, planner: str, *arguments: str) -> Figure:
         """A dry run by `planner`: "seals" or "Snakemake alone"."""
-        command = [SNAKEMAKE, "-s", "project/Snakefile", "--cores", "1", "--configfile", "my.yaml"]
-        command += ["--dry-run", "--quiet", "rules", *arguments]
-        environment = self.bench.environment | ({} if planner == "seals" else {"ANGIOLITH_IGNORE_SEALS": "1"})
-        with open(self.bench.folder / "printed.txt", "w+") as printed:
-            start = time.perf_counter()
-            run = subprocess.Popen(command, cwd=self.bench.folder, env=environment, stdout=printed, stderr=printed)
-            _, status, usage = os.wait4(run.pid, 0)
-            wall = time.perf_counter() - start
-            printed.seek(0)
-            text = printed.read()
-        if status:
-            raise RuntimeError(text[-2000:])
-        total = re.search(r"^total +(\d+)", text, flags=re.MULTILINE)
-        cpu = usage.ru_utime + usage.ru_stime
-        jobs = total[1] if total else "0"
-        figure = Figure(self.size, case, planner, jobs, round(cpu, 1), round(wall, 1), usage.ru_maxrss // 1024)
-        print(*figure, sep="\t", flush=True)
-        return figure
+        return dry_run(self.bench, self.size, case, planner, *arguments)
 
     def start(self) -> Figure:
         """A real run until the first job of the added subject has begun."""
@@ -169,6 +153,41 @@ class Cohort:
             yield self.measure("nothing done", "seals", "--config", "output_dir=empty")
 
 
+def dry_run(bench: Workbench, size: int, case: str, planner: str, *arguments: str) -> Figure:
+    """A dry run by `planner`: "seals" or "Snakemake alone", in a process of its own."""
+    command = [SNAKEMAKE, "-s", "project/Snakefile", "--cores", "1", "--configfile", "my.yaml"]
+    command += ["--dry-run", "--quiet", "rules", *arguments]
+    environment = bench.environment | ({} if planner == "seals" else {"ANGIOLITH_IGNORE_SEALS": "1"})
+    with open(bench.folder / "printed.txt", "w+") as printed:
+        start = time.perf_counter()
+        run = subprocess.Popen(command, cwd=bench.folder, env=environment, stdout=printed, stderr=printed)
+        _, status, usage = os.wait4(run.pid, 0)
+        wall = time.perf_counter() - start
+        printed.seek(0)
+        text = printed.read()
+    if status:
+        raise RuntimeError(text[-2000:])
+    total = re.search(r"^total +(\d+)", text, flags=re.MULTILINE)
+    cpu = usage.ru_utime + usage.ru_stime
+    jobs = total[1] if total else "0"
+    figure = Figure(size, case, planner, jobs, round(cpu, 1), round(wall, 1), usage.ru_maxrss // 1024)
+    print(*figure, sep="\t", flush=True)
+    return figure
+
+
+def first_plans(folder: Path, sizes: Sequence[int]) -> Iterable[Figure]:
+    """The first plan of cohorts that were never run: every job of every subject is in the graph."""
+    shutil.rmtree(folder, ignore_errors=True)
+    bench, made = Workbench(folder), 0
+    for size in sorted(sizes):
+        for number in range(made, size):
+            for session, images in (("01", BASELINE), ("02", FOLLOWUP)):
+                bench.add_images(f"{number:05d}", session, images)
+        made = size
+        bench.write_participants()
+        yield dry_run(bench, size, "new cohort", "seals")
+
+
 def write_at(path: str, text: str, written: float) -> None:
     with open(path, "w") as file:
         file.write(text)
@@ -185,12 +204,16 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=[100, 1000, 5000, 20000])
     parser.add_argument("--stock-max", type=int, default=5000, help="up to this size, Snakemake alone too")
     parser.add_argument("--full-max", type=int, default=1000, help="up to this size, the cases in which all has to run")
+    parser.add_argument("--new", type=int, nargs="+", help="only first plans, of new cohorts of these sizes")
     parser.add_argument("--out", type=Path, required=True, help="table (TSV)")
     given = parser.parse_args()
-    cohort = Cohort(given.folder.absolute())
     with given.out.open("w", newline="") as file:
         writer = csv.writer(file, delimiter="\t", lineterminator="\n")
         writer.writerow(Figure._fields)
+        if given.new:
+            writer.writerows(first_plans(given.folder.absolute(), given.new))
+            return
+        cohort = Cohort(given.folder.absolute())
         for size in sorted(given.sizes):
             alone = size <= given.stock_max
             cohort.grow(size, with_books=alone)

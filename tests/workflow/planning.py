@@ -64,12 +64,15 @@ class Workbench:
         (self.folder / "my.yaml").write_text(f"bids_dir: bids\noutput_dir: {self.output_dir}\n{extra}")
 
     def add_session(self, subject: str, session: str, images: Sequence[str]) -> None:
+        self.add_images(subject, session, images)
+        self.write_participants()
+
+    def add_images(self, subject: str, session: str, images: Sequence[str]) -> None:
         stem = f"sub-{subject}_ses-{session}"
         for image in images:
             path = self.bids / f"sub-{subject}/ses-{session}" / f"{image.format(stem)}.nii.gz"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(f"{path.name} as it was scanned")
-        self.write_participants()
 
     def write_participants(self) -> None:
         subjects = sorted(path.name for path in self.bids.glob("sub-*"))
