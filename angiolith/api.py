@@ -21,7 +21,7 @@ from angiolith.brain.segment import segment_brain
 from angiolith.brain.template import register_to_template
 from angiolith.calcification.measure import measure_arteries, measure_lesions, measure_patient
 from angiolith.calcification.segment import find_lesions
-from angiolith.calcification.verdicts import tool_verdicts
+from angiolith.calcification.verdicts import mark_names, tool_verdicts
 from angiolith.core.images import Image, linear_transform, read_ct, read_image, require_same_grid, resample
 from angiolith.core.settings.arteries import ArteryMapSettings, ArteryRegionSettings
 from angiolith.core.settings.brain import BrainSettings
@@ -254,6 +254,7 @@ def segment_calcification(
         settings.measure,
         settings.grade,
         verdicts=tool_verdicts(pieces.doubts),
+        names=mark_names(pieces.labels),
     )
     rows = measure_arteries(lesions, found.lines, found.sources, ct.with_data(found.labels), severity)
     return Calcification(ct.with_data(pieces.labels), lesions, rows, measure_patient(rows), found.status, found.reason)

@@ -63,7 +63,8 @@ rule measure_calcification:
         mem_mb=2000,
         runtime=10,
     params:
-        settings=settings("calcification.measure", "calcification.grade", "severity"),
+        settings=settings("calcification.count", "calcification.measure", "calcification.grade", "severity"),
+        decisions=of_session(decisions),
         code=code("measure_calcification"),
     message:
         "measure calcification: sub-{wildcards.subject} ses-{wildcards.session}"

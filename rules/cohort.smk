@@ -5,6 +5,7 @@ rule collect_metrics:
         phenotype=rating_tables(STUDY),
         measures=[measures_file(STUDY, subject) for subject in STUDY.subjects],
         review=review_table(STUDY),
+        decisions=STUDY.config.decisions,
     output:
         patients=cohort_file(STUDY, "patients.tsv"),
         lesions=cohort_file(STUDY, "lesions.tsv"),

@@ -18,6 +18,7 @@ from angiolith.audit.files import (
     subject_facts,
     subject_logs,
 )
+from angiolith.calcification.step import decisions
 from angiolith.change.step import acq_times, references, sessions_of
 from angiolith.cohort.files import (
     analysed_rows,

@@ -14,6 +14,7 @@ from angiolith.runtime.snakemake_adapter import ended, is_forced, leave_out, pla
 COHORT_SETTINGS = {
     "analyses",
     "review",
+    "decisions",
     "printed_tables",
     "report",
     "participants",

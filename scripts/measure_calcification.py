@@ -1,31 +1,38 @@
-"""Measure the calcification: one table per lesion, per artery and side, and per patient."""
+"""Measure the calcification, with what readers decided: a table per lesion, per artery and side, and per patient."""
 
 from typing import Any
 
 from angiolith.calcification.session import measure_session
+from angiolith.core.images import write_image
 from angiolith.core.settings.calcification import (
     CalcificationGradeSettings,
     CalcificationMeasureSettings,
     SeveritySettings,
 )
 from angiolith.core.settings.section import step_settings
-from angiolith.core.tables import write_tsv
+from angiolith.core.tables import write_not_made, write_tsv
 from angiolith.runtime.job import run
 
 
 def main(snakemake: Any) -> None:
     settings, out = snakemake.params.settings, snakemake.output
-    found = measure_session(
+    found, marks = measure_session(
         snakemake.input,
         snakemake.wildcards.subject,
         snakemake.wildcards.session,
         step_settings(settings, CalcificationMeasureSettings),
         step_settings(settings, CalcificationGradeSettings),
         step_settings(settings, SeveritySettings),
+        settings["calcification"]["count"],
+        snakemake.params.decisions,
     )
     write_tsv(found.lesions, out.lesions)
     write_tsv(found.arteries, out.arteries)
     write_tsv(found.patient, out.patient)
+    if marks is None:
+        write_not_made(out.marks)
+    else:
+        write_image(marks.data, marks.affine, out.marks)
 
 
 if __name__ == "__main__":

@@ -66,7 +66,7 @@ def measure_session(run: Path, work: Path, row: pd.Series, modes: list[str]) -> 
     name = f"sub-{row.subject}_ses-{row.session}"
     bids = run / f"bids/sub-{row.subject}/ses-{row.session}"
     settings, wildcards = plain(Config()), SimpleNamespace(subject=row.subject, session=row.session, reference="T1w")
-    params = SimpleNamespace(settings=settings, mask_space="ct")
+    params = SimpleNamespace(settings=settings, mask_space="ct", decisions=[])
     way = {
         key: work / f"transforms/{name}_{suffix}"
         for key, suffix in {
@@ -119,6 +119,7 @@ def measure_session(run: Path, work: Path, row: pd.Series, modes: list[str]) -> 
                 "lesions": "desc-calcification_lesions.tsv",
                 "arteries": "desc-calcification_arteries.tsv",
                 "patient": "desc-calcification_patient.tsv",
+                "marks": "space-ct_desc-marks_dseg.nii.gz",
             }.items()
         }
         out["labels"].parent.mkdir(parents=True, exist_ok=True)
@@ -143,7 +144,7 @@ def measure_session(run: Path, work: Path, row: pd.Series, modes: list[str]) -> 
             of_ct
             | found
             | {"region": out["labels"], "lookup": out["lookup"], "lesions": out["lesion_map"], "facts": out["facts"]},
-            {key: out[key] for key in ("lesions", "arteries", "patient")},
+            {key: out[key] for key in ("lesions", "arteries", "patient", "marks")},
         )
 
 

@@ -54,7 +54,9 @@ def subject_images(study: Study, subject: str) -> list[str]:
     """Every file that the subject's rows of the manifest name, lookup tables of masks included."""
     sessions = study.sessions_of(subject)
     named = [session.image(column) for session in sessions for column in (*IMAGE_COLUMNS, *MASK_COLUMNS)]
-    beside = [path for session in sessions for path in (session.mask_lookup(), *session.sidecars())]
+    beside = [
+        path for session in sessions for path in (session.mask_lookup(), *session.sidecars(), *session.drawings())
+    ]
     return [path for path in (*named, *beside) if isinstance(path, str)]
 
 
@@ -75,8 +77,10 @@ def subject_logs(study: Study, subject: str) -> list[str]:
 
 
 def subject_facts(study: Study, subject: str) -> list[Any]:
-    """What the jobs of a subject are planned from: its rows of the manifest and what lies beside images and masks."""
-    return [_facts(session) for session in study.sessions_of(subject)]
+    """What the jobs of a subject are planned from: its rows of the manifest, what lies beside images and masks, and
+    what readers decided on its marks."""
+    sessions = study.sessions_of(subject)
+    return [*map(_facts, sessions), [session.decisions() for session in sessions]]
 
 
 def _facts(session: Session) -> tuple[str, dict[str, str], Paths, list[str], list[str]]:

@@ -15,6 +15,7 @@ from functools import cached_property
 from pathlib import Path
 
 from angiolith.audit.columns import analysed_columns, before_changes, holders
+from angiolith.cohort.ratings import MARKS
 from angiolith.core.bids.sidecars import applies
 from angiolith.core.cells import PERSON
 from angiolith.core.settings.analyses import Analysis
@@ -22,6 +23,7 @@ from angiolith.core.tables import read_tsv, was_made
 from angiolith.runtime.records import Record, name_in, path_of, record_of_run
 from angiolith.steps import MEASURES, behind
 
+DECISION_COLUMNS = {"mark", "decision"}  # of readers' decisions on marks
 REVIEW_COLUMNS = {"picture", "verdict"}  # of the reader's verdicts, which any measure may be taken out by
 CHECKS_RULE = "check_images"  # one job for all images of a session
 
@@ -208,8 +210,10 @@ class Way:
         bundles = [name for name in record.inputs if name.endswith("/measures.json") and self.concerns(name)]
         others = [name for name in record.inputs if not name.endswith("/measures.json") and name != "manifest.tsv"]
         paths = {name: path_of(self.root, name) for name in others}
-        reviews = {name for name in others if {*read_tsv(paths[name], nrows=0).columns} >= REVIEW_COLUMNS}
-        clinical = {name: path for name, path in paths.items() if name not in reviews}
+        headers = {name: {*read_tsv(path, nrows=0).columns} for name, path in paths.items()}
+        reviews = {name for name, header in headers.items() if header >= REVIEW_COLUMNS}
+        decisions = {name for name, header in headers.items() if header >= DECISION_COLUMNS}
+        clinical = {name: path for name, path in paths.items() if name not in reviews | decisions}
         row, every = self.cell.row, [path_of(self.root, name) for name in self._all_bundles(record)]
         held: dict[str, set[str]] = {}
         used: set[Path] = set()
@@ -217,6 +221,8 @@ class Way:
             held = {"change": {row.get("measure", self.cell.column)}}
         elif file == "cohort/ratings.tsv" and row.get("source") == "plaque":
             held = {"plaque": {row["measure"]}}
+        elif file == "cohort/ratings.tsv" and row.get("source") == MARKS:
+            return sorted(decisions)
         elif file == "cohort/ratings.tsv":
             used = {path for path in clinical.values() if path.stem == row.get("source")}
             if "tool" in f"{row.get('rater')} {row.get('raters')}":

@@ -9,6 +9,7 @@ from typing import Any
 
 from angiolith.audit.inventory import flat
 from angiolith.audit.lineage import Lineage, Step
+from angiolith.calcification.decisions import READER
 from angiolith.core.cells import KEYS
 from angiolith.core.config import plain, validate
 from angiolith.runtime.records import Record
@@ -16,6 +17,7 @@ from angiolith.runtime.records import Record
 SHORT = 12  # hex digits of a hash that are printed
 ROW_SHOWN = 20  # cells; of a longer row those that name it
 NAMES_SHOWN = 12
+DECISIONS_SHOWN = 12
 PERSON_IN_NAME = re.compile(r"(sub-|ses-)[A-Za-z0-9]+")
 
 
@@ -56,6 +58,7 @@ def _lines(found: Lineage, every: bool) -> Iterator[str]:
         given = f"  with {settings}" if settings else ""
         yield f"{indent}{record.rule} {who}".rstrip() + f"  code {record.code}{given}"
         yield from (f"{indent}  made {line}" for line in _files(made, every))
+        yield from (f"{indent}  {line}" for line in _decisions(made, every))
     yield ""
     yield "by " + ", ".join(f"{name} {version}" for name, version in _versions(steps))
     yield ""
@@ -64,6 +67,21 @@ def _lines(found: Lineage, every: bool) -> Iterator[str]:
     if not every:
         yield ""
         yield "every file and setting, with the hash of each: ALL=1 (--all)"
+
+
+def _decisions(made: Sequence[Step], every: bool) -> Iterator[str]:
+    """A line for each decision of a reader that these jobs took: who, when, what."""
+    records = {step.record.name: step.record for step in made if step.record}
+    found = [
+        f"decided by {row['reader']} on {row['date']}: {row['decision']} {row['mark'] or row['file']}"
+        + "".join(f", {row[name]}" for name in ("artery", "role", "note") if row[name] not in ("", READER))
+        + (f" (sub-{record.wildcards['subject']} ses-{record.wildcards['session']})" if len(records) > 1 else "")
+        for record in records.values()
+        for row in record.params.get("decisions") or ()
+    ]
+    yield from found if every else found[:DECISIONS_SHOWN]
+    if len(found) > DECISIONS_SHOWN and not every:
+        yield f"and {len(found) - DECISIONS_SHOWN} more decisions"
 
 
 def _alike(record: Record, every: bool) -> tuple[Any, ...]:

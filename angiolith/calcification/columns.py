@@ -11,6 +11,7 @@ CANDIDATES = {
     "severity_at_least": "true where the candidates, or a thickness that is missing, could raise the severity group",
     "severity_group_max": "severity group if every candidate were calcium and every missing thickness thick",
 }
+COUNT = {"count_rule": "marks that are counted: sure, confirmed or all (setting calcification.count)"}
 
 LESIONS = {
     **WHO,
@@ -32,6 +33,7 @@ LESIONS = {
     "counted": "true: it enters every sum and grade",
     "certainty": "sure, or candidate: calcium or bone, the image does not decide; waits for a reader",
     "decided_by": "tool, or the reader's initials",
+    "mark": "its name in tables of decisions: number, and a digest of its voxels",
     "segment": "segment of the artery, where the centreline names it",
     "x_mm": "centre, RAS mm in the CT's space",
     "y_mm": "centre, RAS mm in the CT's space",
@@ -84,4 +86,5 @@ PATIENTS = {
     "n_lesions": "sum over arteries",
     **STATUS,
     **CANDIDATES,
+    **COUNT,
 }

@@ -26,7 +26,7 @@ from angiolith.calcification.scoring import (
 )
 from angiolith.calcification.segment import artery_of
 from angiolith.calcification.shape import shape_features
-from angiolith.calcification.verdicts import CANDIDATE, Verdict, counted, waiting
+from angiolith.calcification.verdicts import CANDIDATE, TOOL, Verdict, counted, waiting
 from angiolith.core.images import Image, moved
 from angiolith.core.settings.calcification import (
     CalcificationGradeSettings,
@@ -50,15 +50,16 @@ def measure_lesions(
     grades: CalcificationGradeSettings,
     slice_mm: float | None = None,
     verdicts: Mapping[int, Verdict] | None = None,
+    names: Mapping[int, str] | None = None,
 ) -> pd.DataFrame:
     """One row per lesion (columns.LESIONS without subject and session), in the order of their numbers.
 
     ct: HU, native grid; labels: lesions on it; region: artery labels on it; lines: centrelines by (artery, side);
     bone_contact: {lesion: share of its voxels beside bone}; hu_min: threshold that was used; settings, grades: sections
     `calcification.measure` and `.grade`; slice_mm: thickness of the slices, if it is known (it may differ from their
-    step); verdicts: what is held of a lesion (sure and counted where none is given). Density and volume are those of
-    the mask; arc, length and thickness are taken at half maximum. What cannot be measured is NaN, and the reason says
-    why; status is review where a person should look.
+    step); verdicts: what is held of a lesion (sure and counted where none is given); names: of the marks. Density and
+    volume are those of the mask; arc, length and thickness are taken at half maximum. What cannot be measured is NaN,
+    and the reason says why; status is review where a person should look.
     """
     margin = np.ceil(CROP_MARGIN_MM / ct.voxel_mm).astype(int)
     rows = []
@@ -68,19 +69,19 @@ def measure_lesions(
         box = tuple(slice(max(0, s.start - m), s.stop + m) for s, m in zip(found, margin, strict=True))
         part, affine = ct.data[box], box_affine(ct.affine, box)
         lesion = labels[box] == label
-        row = _lesion_row(
-            label, part, affine, lesion, region[box], lines, bone_contact, hu_min, settings, grades, slice_mm
-        )
-        rows.append(row | verdict_columns((verdicts or {}).get(label, Verdict()), row))
+        verdict = (verdicts or {}).get(label, Verdict())
+        name = verdict.artery or LABELS.get(artery_of(lesion, region[box]), ("", ""))
+        row = _lesion_row(label, name, part, affine, lesion, lines, bone_contact, hu_min, settings, grades, slice_mm)
+        rows.append(row | verdict_columns(verdict, row) | {"mark": (names or {}).get(label)})
     return pd.DataFrame(rows, columns=list(LESIONS)[2:])
 
 
 def _lesion_row(
     label: int,
+    name: tuple[str, str],
     ct: np.ndarray,
     affine: np.ndarray,
     lesion: np.ndarray,
-    region: np.ndarray,
     lines: Mapping[tuple[str, str], Centreline],
     bone_contact: Mapping[int, float],
     hu_min: float,
@@ -88,8 +89,8 @@ def _lesion_row(
     grades: CalcificationGradeSettings,
     slice_mm: float | None,
 ) -> dict[str, Any]:
-    artery, side = LABELS.get(artery_of(lesion, region), ("", ""))
-    line = lines.get((artery, side))
+    artery, side = name
+    line = lines.get(name)
     geometry = measure_geometry(ct, affine, lesion, line, hu_min, settings, slice_mm) if line else LesionGeometry()
     hu = ct[lesion]
     centre = affine[:3, :3] @ np.argwhere(lesion).mean(axis=0) + affine[:3, 3]
@@ -136,12 +137,13 @@ def _lesion_row(
 
 
 def verdict_columns(verdict: Verdict, row: Mapping[str, Any]) -> dict[str, Any]:
-    """What the row of a lesion says of its verdict."""
+    """What the row of a lesion says of its verdict: a candidate is for review, what a reader decided is not."""
+    decided = row["status"] if verdict.decided_by == TOOL else OK
     return {
         "counted": verdict.counted,
         "certainty": verdict.certainty,
         "decided_by": verdict.decided_by,
-        "status": REVIEW if verdict.certainty == CANDIDATE else row["status"],
+        "status": REVIEW if verdict.certainty == CANDIDATE else decided,
         "reason": join_reasons(verdict.reason, row["reason"]),
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,19 +10,21 @@ import numpy as np
 import pandas as pd
 
 from angiolith.arteries.centrelines import from_table
-from angiolith.arteries.names import LABELS
+from angiolith.arteries.names import LABELS, parse_name
 from angiolith.calcification.columns import ARTERIES, LESIONS, PATIENTS
+from angiolith.calcification.decisions import Decision
 from angiolith.calcification.measure import labelled, measure_arteries, measure_lesions, measure_patient, refused
 from angiolith.calcification.scoring import slice_step_mm
 from angiolith.calcification.segment import find_lesions
-from angiolith.calcification.verdicts import CANDIDATE, SURE, tool_verdicts
-from angiolith.core.images import Image, read_ct, read_image, require_same_grid
+from angiolith.calcification.verdicts import CANDIDATE, SURE, UndecidableError, decide
+from angiolith.core.images import Image, ImageError, read_ct, read_image, require_same_grid
 from angiolith.core.inputs import Inputs
 from angiolith.core.settings.calcification import (
     CalcificationGradeSettings,
     CalcificationMeasureSettings,
     CalcificationSegmentSettings,
     CalciumThresholdSettings,
+    Count,
     SeveritySettings,
 )
 from angiolith.core.tables import FAILED, OK, REVIEW, join_reasons, read_json, read_tsv, was_made
@@ -92,12 +95,18 @@ def measure_session(
     settings: CalcificationMeasureSettings,
     grades: CalcificationGradeSettings,
     severity: SeveritySettings,
-) -> CalcificationTables:
-    """The tables of a session; of one whose lesions could not be found, rows that say why."""
+    count: Count = "sure",
+    decisions: Sequence[Decision] = (),
+) -> tuple[CalcificationTables, Image | None]:
+    """The tables of a session and the label map of their marks; decisions: what readers said of them.
+
+    Of a session whose lesions could not be found, rows that say why, and no map. Where decisions do not fit the marks
+    the session is failed: its marks are listed, none is counted.
+    """
     facts = read_json(given["facts"])
     if not was_made(given["lesions"]):
         rows = (refused(subject, session, facts["status"], facts["reason"], of) for of in (LESIONS, ARTERIES, PATIENTS))
-        return CalcificationTables(*rows)
+        return CalcificationTables(*rows), None
     ct, region, labels = read_ct(given["ct"]), read_image(given["region"]), read_image(given["lesions"])
     require_same_grid(ct, region, "CT and artery map")
     require_same_grid(ct, labels, "CT and calcification map")
@@ -106,25 +115,61 @@ def measure_session(
     contact = {int(label): fact["bone_contact_share"] for label, fact in facts["lesions"].items()}
     doubts = {int(label): fact["doubt"] for label, fact in facts["lesions"].items() if fact["certainty"] == CANDIDATE}
     region = region.with_data(region.data.astype(np.uint8))
+    dense = ct.data >= facts["hu_min"]  # the threshold that was really used
+    marks, problem = labels.data.astype(np.uint16), ""
+    try:
+        require_known_arteries(decisions, sources)
+        decided = decide(marks, dense, doubts, decisions, read_drawings(given.get("drawings") or [], labels), count)
+    except UndecidableError as error:
+        decided, problem = decide(marks, dense, doubts, (), {}, count), f"decisions do not fit: {error}"
     lesions = measure_lesions(
         ct,
-        labels.data.astype(np.uint16),
+        decided.labels,
         region.data,
         lines,
         contact,
-        facts["hu_min"],  # the threshold that was really used
+        facts["hu_min"],
         settings,
         grades,
         facts["slice_thickness_mm"],
-        tool_verdicts(doubts),
+        decided.verdicts,
+        decided.names,
     )
+    if problem:
+        lesions = lesions.assign(counted=False, status=FAILED, reason=problem)
+        tables = (refused(subject, session, FAILED, problem, of) for of in (ARTERIES, PATIENTS))
+        return CalcificationTables(labelled(lesions, subject, session, LESIONS), *tables), ct.with_data(decided.labels)
     arteries = measure_arteries(lesions, lines, sources, region, severity)
     patient = measure_patient(arteries)
     if facts["status"] == REVIEW and patient["status"] == OK:
         patient["status"] = REVIEW
     patient["reason"] = join_reasons(facts["reason"], patient["reason"])
-    return CalcificationTables(
+    found = CalcificationTables(
         labelled(lesions, subject, session, LESIONS),
         labelled(arteries, subject, session, ARTERIES),
-        labelled(pd.DataFrame([patient]), subject, session, PATIENTS),
+        labelled(pd.DataFrame([patient | {"count_rule": count}]), subject, session, PATIENTS),
     )
+    return found, ct.with_data(decided.labels)
+
+
+def require_known_arteries(decisions: Sequence[Decision], sources: Collection[tuple[str, str]]) -> None:
+    """Raise UndecidableError for a decision on an artery that the session's artery map does not have: its calcium is
+    not measured."""
+    for row in decisions:
+        if row["artery"] and parse_name(row["artery"]) not in sources:
+            raise UndecidableError(
+                f"{row['reader']}: the session's artery map has no {row['artery']}; give a mask of it"
+            )
+
+
+def read_drawings(paths: Sequence[str], labels: Image) -> dict[str, np.ndarray]:
+    """Path -> voxels of the masks that readers drew. Raises UndecidableError for one that is not on the CT's grid."""
+    found = {}
+    for path in paths:
+        try:
+            mask = read_image(path)
+            require_same_grid(mask, labels, f"{path} and the calcification map")
+        except (ImageError, OSError) as error:
+            raise UndecidableError(str(error)) from None
+        found[str(path)] = np.asarray(mask.data > 0)
+    return found

@@ -23,7 +23,13 @@ def _measure(session: Session) -> InputPaths:
         "centrelines": session.output("map_arteries", "centrelines"),
         "lesions": session.output("segment_calcification", "lesions"),
         "facts": session.output("segment_calcification", "facts"),
+        "drawings": session.drawings(),
     }
+
+
+def decisions(session: Session) -> list[dict[str, str]]:
+    """What readers decided on the session's marks: a parameter, so that a new one runs this session's job alone."""
+    return session.decisions()
 
 
 PICTURE = Picture("calcification", images=("ct",), takes_out=("calcification",))
@@ -44,6 +50,7 @@ STEPS = (
             "lesions": "ct/desc-calcification_lesions.tsv",
             "arteries": "ct/desc-calcification_arteries.tsv",
             "patient": "ct/desc-calcification_patient.tsv",
+            "marks": "ct/space-ct_desc-marks_dseg.nii.gz",
         },
         runs_for=lambda session: session.has("ct"),
         session_inputs=_measure,

@@ -1,28 +1,67 @@
-"""Which marks count: what is sure is counted, what could be calcium or bone is a candidate and waits for a reader."""
+"""Which marks count: what is sure is counted, what could be calcium or bone is a candidate and waits for a reader.
+
+A reader's decision goes before the tool's verdict. Where readers disagree the mark is a candidate, until
+an adjudicator decides.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
+import numpy as np
 import pandas as pd
+
+from angiolith.arteries.names import parse_name
+from angiolith.calcification.decisions import (
+    ADD,
+    ADJUDICATOR,
+    KEEP,
+    MOVE,
+    READER,
+    REDRAW,
+    REJECT,
+    Decision,
+    digest_of,
+    stale,
+)
+from angiolith.core.settings.calcification import Count
+from angiolith.core.tables import join_reasons
 
 SURE, CANDIDATE = "sure", "candidate"
 TOOL = "tool"
+DONE = {KEEP: "kept", REJECT: "rejected", MOVE: "moved", ADD: "added", REDRAW: "redrawn"}
+NO_CALCIUM = "none"
+
+
+class UndecidableError(ValueError):
+    """Decisions do not fit the session's marks; the message says which and what to do."""
 
 
 @dataclass(frozen=True)
 class Verdict:
     """What is held of one mark.
 
-    counted: it enters sums and grades; certainty: sure, or candidate where the image does not decide; decided_by: tool,
-    or the reader's initials; reason: why a person should look, or what the reader said.
+    counted: it enters sums and grades; certainty: sure, or candidate where neither the image nor the readers decide;
+    decided_by: tool, or the readers' initials; reason: why a person should look, or what the readers said; artery:
+    (artery, side) that a reader named.
     """
 
     counted: bool = True
     certainty: str = SURE
     decided_by: str = TOOL
     reason: str | None = None
+    artery: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class Decided:
+    """The marks of a session after its readers: label map, verdict and name (number and digest) of each."""
+
+    labels: np.ndarray
+    verdicts: dict[int, Verdict]
+    names: dict[int, str]
 
 
 def tool_verdicts(doubts: Mapping[int, str]) -> dict[int, Verdict]:
@@ -33,11 +72,159 @@ def tool_verdicts(doubts: Mapping[int, str]) -> dict[int, Verdict]:
     }
 
 
+def mark_names(labels: np.ndarray) -> dict[int, str]:
+    """The name of every mark: its number, and eight hex digits (SHA-256) of its voxels' places in the grid.
+
+    labels: (i, j, k). The same voxels have the same digest whatever the number; other voxels have another one.
+    """
+    voxels = np.flatnonzero(labels)
+    numbers = labels.ravel()[voxels]
+    order = np.argsort(numbers, kind="stable")
+    found = {}
+    for part in np.split(order, np.flatnonzero(np.diff(numbers[order])) + 1):
+        if len(part):
+            number = int(numbers[part[0]])
+            content = np.array([*labels.shape, *voxels[part]], "<i8").tobytes()
+            found[number] = f"{number}-{hashlib.sha256(content).hexdigest()[:8]}"
+    return found
+
+
+def decide(
+    labels: np.ndarray,
+    dense: np.ndarray,
+    doubts: Mapping[int, str],
+    decisions: Sequence[Decision],
+    drawings: Mapping[str, np.ndarray],
+    count: Count,
+) -> Decided:
+    """The marks of a session with what readers decided on them.
+
+    labels: the segmentation; dense: voxels at the threshold of calcium or above; doubts: {mark: why the image does not
+    decide}; decisions: rows of this session; drawings: path of each drawn mask -> its voxels; all (i, j, k) on the CT's
+    grid. Of a drawing the dense voxels count. A mark that a reader draws anew keeps its name. count: setting
+    `calcification.count`. Raises UndecidableError where a decision fits no mark, or a drawing holds no calcium.
+    """
+    labels, names = labels.copy(), mark_names(labels)
+    said: dict[int, list[Decision]] = {}
+    added: list[int] = []
+    for row in decisions:
+        if row["decision"] == ADD:
+            number = _add(labels, dense, row, drawings[row["file"]], added)
+            said.setdefault(number, []).append(row)
+    names |= {number: name for number, name in mark_names(labels).items() if number in added}
+    numbers = {digest_of(name): number for number, name in names.items()}
+    for row in decisions:
+        if row["decision"] != ADD:
+            found = numbers.get(digest_of(row["mark"]))
+            if found is None:
+                raise UndecidableError(f"decision of {row['reader']}: {stale(row['mark'], list(names.values()))}")
+            said.setdefault(found, []).append(row)
+    readers = {row["reader"] for row in decisions if row["role"] == READER}
+    verdicts = tool_verdicts(doubts)
+    for number, rows in said.items():
+        missing = readers - {row["reader"] for row in rows} if number in added else set()
+        verdicts[number] = joint_verdict(rows, sorted(missing))
+        drawn = [row for row in _final(rows) if row["decision"] == REDRAW]
+        if drawn:
+            _redraw(labels, dense, number, drawn[0], drawings[drawn[0]["file"]])
+    every = {number: verdicts.get(number, Verdict()) for number in names}
+    return Decided(labels, {number: _counted(verdict, count) for number, verdict in every.items()}, names)
+
+
+def joint_verdict(rows: Sequence[Decision], missing: Sequence[str] = ()) -> Verdict:
+    """What the readers of one mark say together; missing: readers of the session who did not add a mark that another
+    one added. Where they differ, on calcium or on the artery, the mark is a candidate."""
+    final = _final(rows)
+    who = ", ".join(dict.fromkeys(row["reader"] for row in final))
+    told = join_reasons(*(_told(row) for row in final))
+    answers = {answer_of(row) for row in final}
+    if len(answers) > 1:
+        return Verdict(False, CANDIDATE, who, f"candidate: readers disagree, needs adjudication: {told}")
+    if missing and not any(row["role"] == ADJUDICATOR for row in final):
+        return Verdict(
+            False, CANDIDATE, who, f"candidate: {told}, not added by {', '.join(missing)}: needs adjudication"
+        )
+    (answer,) = answers
+    return Verdict(answer != NO_CALCIUM, SURE, who, told, answer if isinstance(answer, tuple) else None)
+
+
+def answer_of(row: Decision) -> str | tuple[str, str] | None:
+    """What a decision says of a mark, to be compared between readers: none, the (artery, side), or that of the tool."""
+    if row["decision"] == REJECT:
+        return NO_CALCIUM
+    return parse_name(row["artery"]) if row["decision"] != KEEP else None
+
+
+def _final(rows: Sequence[Decision]) -> Sequence[Decision]:
+    """The rows that count: the adjudicators', where there are any."""
+    return [row for row in rows if row["role"] == ADJUDICATOR] or rows
+
+
+def _told(row: Decision) -> str:
+    to = f" to {row['artery']}" if row["decision"] == MOVE else ""
+    return f"{DONE[row['decision']]}{to} by {row['reader']} on {row['date']}" + (
+        f" ({row['note']})" if row["note"] else ""
+    )
+
+
+def _counted(verdict: Verdict, count: Count) -> Verdict:
+    """The verdict with `counted` as the setting `calcification.count` has it."""
+    if count == "all" and verdict.certainty == CANDIDATE:
+        return replace(verdict, counted=True)
+    if count == "confirmed" and verdict.decided_by == TOOL:
+        return replace(verdict, counted=False)
+    return verdict
+
+
+def _add(labels: np.ndarray, dense: np.ndarray, row: Decision, drawn: np.ndarray, added: list[int]) -> int:
+    """Put a drawn mark into the label map; its number, or that of the added mark that it overlaps."""
+    voxels = drawn & dense
+    if not voxels.any():
+        raise UndecidableError(f"{row['file']}, drawn by {row['reader']}: no voxel at the threshold of calcium")
+    met = [int(number) for number in np.unique(labels[voxels]) if number]
+    if met:
+        if met[0] not in added:
+            raise UndecidableError(f"{row['file']}, drawn by {row['reader']}: overlaps mark {met[0]}; redraw that one")
+        return met[0]
+    number = int(labels.max()) + 1
+    labels[voxels] = number
+    added.append(number)
+    return number
+
+
+def _redraw(labels: np.ndarray, dense: np.ndarray, number: int, row: Decision, drawn: np.ndarray) -> None:
+    """Replace the voxels of a mark by the drawn ones."""
+    voxels = drawn & dense
+    if not (voxels & (labels == number)).any():
+        raise UndecidableError(
+            f"{row['file']}, drawn by {row['reader']}: does not overlap mark {number}; add it instead"
+        )
+    others = [int(other) for other in np.unique(labels[voxels]) if other not in (0, number)]
+    if others:
+        raise UndecidableError(f"{row['file']}, drawn by {row['reader']}: overlaps mark {others[0]}")
+    labels[labels == number] = 0
+    labels[voxels] = number
+
+
 def counted(lesions: pd.DataFrame) -> pd.DataFrame:
     """The marks that enter sums and grades."""
     return lesions[lesions["counted"].astype(bool)]
 
 
 def waiting(lesions: pd.DataFrame) -> pd.DataFrame:
-    """The candidates that no reader has decided on and that no sum holds."""
-    return lesions[(lesions["certainty"] == CANDIDATE) & ~lesions["counted"].astype(bool)]
+    """The marks that are in no sum and that no reader has decided on: candidates and, where only confirmed marks count,
+    the sure ones."""
+    undecided = (lesions["certainty"] == CANDIDATE) | (lesions["decided_by"] == TOOL)
+    return lesions[undecided & ~lesions["counted"].astype(bool)]
+
+
+def readings(decisions: Mapping[tuple[str, str], Iterable[Decision]]) -> pd.DataFrame:
+    """What each reader said of each mark (subject, session, mark, reader, calcium, artery); adjudications left out."""
+    rows = [
+        {"subject": subject, "session": session, "mark": f"mark-{digest_of(row['mark'])}", "reader": row["reader"]}
+        | {"calcium": "no" if answer_of(row) == NO_CALCIUM else "yes"}
+        for (subject, session), of_session in decisions.items()
+        for row in of_session
+        if row["role"] == READER and row["decision"] != ADD
+    ]
+    return pd.DataFrame(rows, columns=["subject", "session", "mark", "reader", "calcium"])

@@ -11,6 +11,8 @@ from typing import Any
 
 import pandas as pd
 
+from angiolith.calcification.decisions import read_decisions
+from angiolith.calcification.verdicts import readings
 from angiolith.cohort.clinical import ClinicalTables
 from angiolith.cohort.collect import CHANGE_COLUMNS, KEYS, as_measured, change_rows, lesions_table, patients_table
 from angiolith.cohort.image_status import image_status
@@ -84,7 +86,8 @@ def gather(
     patients, lesions = clinical.fit(lambda: cohort(measured))
     if review is not None:
         patients, lesions, measured = reviewed(patients, lesions, measured, review, cohort)
-    ratings = ratings_table(measured["vessel wall"], clinical.ratings, patients)
+    marks = readings(read_decisions(given.get("decisions") or [], set(visits)))
+    ratings = ratings_table(measured["vessel wall"], clinical.ratings, patients, marks)
     return Gathered(patients, lesions, change_rows(manifest, measured["changes"]), ratings, clinical.account())
 
 

@@ -11,6 +11,7 @@ from angiolith.core.tables import USABLE
 from angiolith.vessel_wall.parts import TOOL
 
 COLUMNS = ["source", "subject", "session", "lesion", "measure", "rater", "value"]
+MARKS = "calcification_marks"
 THING = ["subject", "session", "lesion"]
 PLAQUE_MEASURES = [
     "lumen_area_mm2",
@@ -32,15 +33,20 @@ PLAQUE_MEASURES = [
 ]
 
 
-def ratings_table(plaques: pd.DataFrame, ratings: Mapping[str, pd.DataFrame], patients: pd.DataFrame) -> pd.DataFrame:
+def ratings_table(
+    plaques: pd.DataFrame, ratings: Mapping[str, pd.DataFrame], patients: pd.DataFrame, marks: pd.DataFrame
+) -> pd.DataFrame:
     """Long table of all ratings, with the columns `COLUMNS`; values are text, missing ones are left out.
 
     plaques: one row per lesion and reader (source `plaque`); ratings: phenotype tables by name, of which those with a
-    `reader` and a `session_id` column take part; patients: gives the tool's own value of a measure of the same name.
+    `reader` and a `session_id` column take part; patients: gives the tool's own value of a measure of the same name;
+    marks: whether each reader took a mark for calcium (source `calcification_marks`).
     """
     seen = plaques[plaques["lesion"].notna() & plaques["status"].isin(USABLE)]
     measures = [name for name in PLAQUE_MEASURES if name in seen.columns]
     parts = [_long(seen.rename(columns={"reader": "rater"}), "plaque", measures, THING)]
+    of_marks = marks.rename(columns={"reader": "rater", "mark": "lesion"})
+    parts.append(_long(of_marks, MARKS, ["calcium"], THING))
     for source, table in ratings.items():
         if not {"reader", "session_id"} <= set(table.columns):
             continue

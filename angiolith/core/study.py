@@ -86,6 +86,8 @@ class Study:
     steps: Mapping[str, Step]
     remarks: Mapping[tuple[str, str], list[str]] = field(default_factory=dict)
     """What is to be said of the choice of a session's images, by subject and session."""
+    decisions: Mapping[tuple[str, str], list[dict[str, str]]] = field(default_factory=dict)
+    """What readers decided on a session's marks, by subject and session."""
 
     @cached_property
     def out(self) -> Path:
@@ -234,6 +236,14 @@ class Session:
     def notes(self) -> list[str]:
         """What is to be said of the choice of the session's images."""
         return list(self.study.remarks.get(self.row.key, ()))
+
+    def decisions(self) -> list[dict[str, str]]:
+        """What readers decided on the session's marks."""
+        return list(self.study.decisions.get(self.row.key, ()))
+
+    def drawings(self) -> list[str]:
+        """The masks that readers drew of the session's marks."""
+        return sorted({row["file"] for row in self.decisions() if row["file"]})
 
     def mask_lookup(self) -> Paths:
         """The BIDS lookup table beside the artery mask, or nothing."""

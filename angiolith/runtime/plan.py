@@ -8,14 +8,23 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from angiolith.calcification.decisions import (
+    MARK_COLUMN,
+    Decision,
+    DecisionError,
+    read_decisions,
+    unknown_marks,
+)
 from angiolith.core.config import Config, settings_of, validate
 from angiolith.core.config.plan import check_plan, check_sessions, check_subjects
 from angiolith.core.config.sources import ConfigError, read_config
+from angiolith.core.delimited import DelimitedError, read_cells
 from angiolith.core.manifest import (
     Index,
     IndexSettings,
@@ -138,13 +147,45 @@ def load_study(content: Mapping[str, Any], root: Path, config_files: Sequence[st
     if main:
         write_if_changed(manifest_text(index.rows), out / "manifest.tsv")
         write_if_changed(report_text(index.files), out / "manifest_report.tsv")
+    decisions = decisions_of(config, {row.key for row in index.rows}, out if main else None)
     images = Path(config.bids_dir or Path(config.manifest or ".").parent)
-    study = Study(config, index.rows, images, os.path.relpath(root / "resources"), STEPS, session_notes(index.files))
+    resources, notes = os.path.relpath(root / "resources"), session_notes(index.files)
+    study = Study(config, index.rows, images, resources, STEPS, notes, decisions)
     if config.subjects is not None:
         study = replace(study, rows=[row for row in study.rows if row.subject in config.subjects])
     if config.sessions is not None:
         study = replace(study, rows=[row for row in study.rows if row.session in config.sessions])
     return study
+
+
+def decisions_of(
+    config: Config, sessions: Collection[tuple[str, str]], out: Path | None
+) -> Mapping[tuple[str, str], list[Decision]]:
+    """Readers' decisions by session, checked; out: where the marks of an earlier run are looked up, if at all.
+
+    Raises ConfigError, one line per problem, with file and row.
+    """
+    try:
+        found = read_decisions(config.decisions, sessions)
+    except DecisionError as problem:
+        raise ConfigError(str(problem)) from None
+    if found and out and (stale := unknown_marks(config.decisions, known_marks(out, found))):
+        raise ConfigError("\n".join(stale))
+    return found
+
+
+def known_marks(out: Path, sessions: Iterable[tuple[str, str]]) -> dict[tuple[str, str], list[str]]:
+    """The marks of these sessions in the tables of an earlier run, where there is one."""
+    ending = STEPS["measure_calcification"].outputs["lesions"].rpartition("/")
+    found = {}
+    for subject, session in sessions:
+        path = out / f"sub-{subject}/ses-{session}/{ending[0]}/sub-{subject}_ses-{session}_{ending[2]}"
+        with suppress(OSError, DelimitedError):
+            header, *rows = read_cells(path)
+            if MARK_COLUMN in header:
+                at = header.index(MARK_COLUMN)
+                found[subject, session] = [row[at] for row in rows if len(row) > at]
+    return found
 
 
 def check_python(executable: str = sys.executable) -> None:

@@ -41,7 +41,7 @@ def _measure(session: Session) -> InputPaths:
         "ct": where_drawn(session.image("ct")),
         "arteries": of_ct("map_arteries", "labels"),
         "artery_names": of_ct("map_arteries", "lookup"),
-        "calcification": of_ct("segment_calcification", "lesions"),
+        "calcification": of_ct("measure_calcification", "marks"),
         "calcification_lesions": of_ct("measure_calcification", "lesions"),
         "ct_to_reference": where_drawn(session.to_reference("ct")),
         "registration": of_ct("check_registration", "checks"),

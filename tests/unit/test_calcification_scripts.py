@@ -23,6 +23,7 @@ NAMES = {
     "lesions": "lesions.tsv",
     "arteries": "arteries_measures.tsv",
     "patient": "patient.tsv",
+    "marks": "marks.nii.gz",
 }
 
 
@@ -52,7 +53,7 @@ def session(tmp_path):
     return Files({key: tmp_path / name for key, name in NAMES.items()}) | {"folder": tmp_path}
 
 
-def run_all(session, **changes):
+def run_all(session, decisions=(), **changes):
     folder = session["folder"]
     settings = plain(Config())
     common = {"wildcards": SimpleNamespace(subject="01", session="02")}
@@ -77,12 +78,13 @@ def run_all(session, **changes):
         (
             measure_calcification,
             {"ct": inputs["ct"], "region": session["labels"], "lookup": session["lookup"], "facts": session["facts"]}
-            | {"centrelines": session["centrelines"], "lesions": session["lesions_map"]},
-            {"lesions": session["lesions"], "arteries": session["arteries"], "patient": session["patient"]},
+            | {"centrelines": session["centrelines"], "lesions": session["lesions_map"]}
+            | {"drawings": sorted({row["file"] for row in decisions if row["file"]})},
+            {name: session[name] for name in ("lesions", "arteries", "patient", "marks")},
         ),
     ]
     for script, given, made in jobs:
-        params = SimpleNamespace(settings=settings, mask_space=changes.get("mask_space", "ct"))
+        params = SimpleNamespace(settings=settings, mask_space=changes.get("mask_space", "ct"), decisions=decisions)
         script.main(SimpleNamespace(input=Files(given), output=Files(made), params=params, **common))
     return read_tsv(session["lesions"]), read_tsv(session["arteries"]), read_tsv(session["patient"])
 

@@ -20,7 +20,17 @@ from angiolith.core.config import Config, plain, settings_of, validate
 ROOT = Path(__file__).parents[2]
 TABLE = Path(__file__).with_name("settings_reruns.tsv")
 PLANNED = {  # which jobs there are, not how they work: files, folders, subjects, tables
-    *("bids_dir", "manifest", "participants", "phenotype_dir", "review", "output_dir", "printed_tables", "analyses"),
+    *(
+        "bids_dir",
+        "manifest",
+        "participants",
+        "phenotype_dir",
+        "review",
+        "decisions",
+        "output_dir",
+        "printed_tables",
+        "analyses",
+    ),
     *("report.title", "report.texts", "report.viewer", "masks_dirs", "images", "session_order", "sessions"),
 }
 OTHER_VALUE: dict[Any, Any] = {bool: lambda value: not value, int: lambda value: value + 1, str: lambda _: "other"}

@@ -88,6 +88,7 @@ def _problems(config: Config, files: Sequence[str | Path]) -> Iterator[tuple[tup
                 yield (key,), f"{key}: is for bids_dir; a manifest names its images and masks itself; delete one"
     named = [
         *(((key,), getattr(config, key), ()) for key in ("participants", "review")),
+        *((("decisions",), path, ()) for path in config.decisions),
         (("report", "texts"), config.report.texts, ()),
         (("wmh_tool", "weights"), config.wmh_tool.weights, ()),
         *((("printed_tables", name), path, ()) for name, path in config.printed_tables.items()),
@@ -137,8 +138,9 @@ def _file_problem(
     if path.is_dir():
         return f"{given}: is a folder; give a file"
     text = f"{given}: no such file (looked for from {Path.cwd()})"
-    if location[0] == "review":
-        return f"{text}; save it on the report's review page"
+    if location[0] in ("review", "decisions"):
+        page = "review page" if location[0] == "review" else "page of marks"
+        return f"{text}; save it on the report's {page}"
     for file in files:
         other = Path(file).parent / given
         if other.is_file():

@@ -93,9 +93,15 @@ class CalcificationGradeSettings(StepSettings):
     kockelkoren: KockelkorenSettings = KockelkorenSettings()
 
 
+Count = Literal["sure", "confirmed", "all"]
+
+
 class CalcificationSettings(Section):
     """Calcification: threshold, segmentation, measures and grades of a lesion."""
 
+    count: Count = "sure"
+    """Marks in sums, grades and analyses: sure (those that the image or a reader decides), confirmed (those that a
+    reader kept or added), all (the candidates, too). What a reader rejected is in none."""
     threshold: CalciumThresholdSettings = CalciumThresholdSettings()
     segment: CalcificationSegmentSettings = CalcificationSegmentSettings()
     measure: CalcificationMeasureSettings = CalcificationMeasureSettings()
