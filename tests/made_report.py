@@ -106,8 +106,8 @@ def associations(**columns):
 
 
 def attrition():
-    rows = [["study", 1, f"no CT {HOSTILE}", 10, 2, 8, 12, 3, 9, "001,002"]]
-    return pd.DataFrame([*rows, ["study", 2, "analysed", 8, 0, 8, 9, 0, 9, None]], columns=ATTRITION_COLUMNS)
+    rows = [["study", 1, f"no CT {HOSTILE}", 10, 2, 8, 12, 3, 9, "001,002", 0, ""]]
+    return pd.DataFrame([*rows, ["study", 2, "analysed", 8, 0, 8, 9, 0, 9, None, 1, "003"]], columns=ATTRITION_COLUMNS)
 
 
 def write_run(folder, subjects=("001", "002", "003"), pictures=True):

@@ -70,7 +70,7 @@ class AnalysisView:
     forest: Forest | None
     correlations: Printed | None
     change: Printed | None
-    more: list[tuple[str, Printed]]  # title and table
+    more: list[tuple[str, str, Printed]]  # name, title and table
     group_plots: list[GroupPlot]
     change_plots: list[ChangePlot]
     flow: str | None  # source of the flow picture
@@ -104,7 +104,7 @@ def analysis_view(
         forest(_told_apart(tables["associations"]), texts) if "associations" in tables else None,
         _statistics(tables["correlations"]) if "correlations" in tables else None,
         _statistics(tables["change"]) if "change" in tables else None,
-        [(texts[part], _statistics(tables[part])) for part in MORE if part in tables and len(tables[part])],
+        [(part, texts[part], _statistics(tables[part])) for part in MORE if part in tables and len(tables[part])],
         groups,
         changes,
         flow,

@@ -28,6 +28,17 @@ from angiolith.report.analyses import (
     printed_rows,
     unused_tables,
 )
+from angiolith.report.exports import (
+    Export,
+    Tables,
+    of_changes,
+    of_frame,
+    of_notes,
+    of_overview,
+    of_problems,
+    of_sessions,
+    texts_of,
+)
 from angiolith.report.methods import methods_section
 from angiolith.report.page import FOLDER, Pages
 from angiolith.report.sessions import (
@@ -110,9 +121,14 @@ def build_report(
     )
     subject_pages = {}
     if found.sessions:
+        tables = Tables(files["patients"], files["lesions"], files["change"])
         subject_pages = {
             written.folder / f"sub-{subject.name}.html": pages.render(
-                "subject", subject=subject, has_viewer=settings.report.viewer, viewer_order=viewer_order
+                "subject",
+                exports=tables.of_subject(subject),
+                subject=subject,
+                has_viewer=settings.report.viewer,
+                viewer_order=viewer_order,
             )
             for subject in found.subjects
         }
@@ -156,6 +172,7 @@ def cohort_pages(pages: Pages, found: Cohort, files: Inputs, written: Written) -
     made = {
         written.page: pages.render(
             "index",
+            exports=cohort_exports(found, files),
             sessions=found.sessions,
             n_subjects=len(found.subjects),
             n_failed=sum(stage.status == FAILED for _, stage in wrong),
@@ -174,11 +191,45 @@ def cohort_pages(pages: Pages, found: Cohort, files: Inputs, written: Written) -
     if written.errors and written.review:
         missing = missing_stages(found.sessions)
         told = [note for note in read_report(files["manifest_report"]) if is_told(note)]
+        exports = {
+            "errors": of_problems(wrong, pages.texts["errors"]),
+            "unused": Export(["what", "name", "reason"], [list(row) for row in found.unused]),
+            "files": of_notes(told[:FILES_MAX]),
+            "missing": Export(["stage", "reason", "n_sessions"], [list(map(str, row)) for row in missing]),
+        }
         made[written.errors] = pages.render(
-            "errors", problems=wrong, unused=found.unused, missing=missing, files=told[:FILES_MAX], n_files=len(told)
+            "errors",
+            exports=exports,
+            problems=wrong,
+            unused=found.unused,
+            missing=missing,
+            files=told[:FILES_MAX],
+            n_files=len(told),
         )
         made[written.review] = pages.render("review", review=review_items(found.subjects))
     return made
+
+
+def cohort_exports(found: Cohort, files: Inputs) -> dict[str, Export]:
+    """What the tables of the cohort's page hand over, by the table's name."""
+    named = {f"{name}_audit": path for name, path in files["audits"].items()}
+    named |= {name: files[name] for name in ("doubtful_values", "agreement") if files[name]}
+    for name, entry in files["analyses"].items():
+        of_analysis = {part: path for part, path in entry["tables"].items() if part != "data" and was_made(path)}
+        named |= {f"{name}_{part.removesuffix('_printed')}": path for part, path in of_analysis.items()}
+    exports = {name: of_frame(texts_of(path)) for name, path in named.items()}
+    if files["analyses"]:
+        attrition = texts_of(files["attrition"])
+        exports |= {
+            f"{name}_attrition": of_frame(attrition[attrition["analysis"] == name]) for name in files["analyses"]
+        }
+    if found.sessions:
+        exports |= {
+            "measures": of_overview(read_tsv(files["patients"])),
+            "change": of_changes(read_tsv(files["change"])),
+        }
+        exports["sessions"] = of_sessions(found.sessions)
+    return exports
 
 
 def viewer_order(images: Iterable[str]) -> list[str]:

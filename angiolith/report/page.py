@@ -10,6 +10,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from angiolith.report.exports import Export
 from angiolith.report.plots import bar_shares
 from angiolith.report.sessions import LESION_MEASURES, LOGS, PER_ARTERY, STAGES, advice, unit_of
 
@@ -47,11 +48,12 @@ class Pages:
             has_sessions=has_sessions,
             output_dir=output_dir,
         )
-        self.environment = environment
+        self.environment, self.texts = environment, texts
 
-    def render(self, page: str, **content: Any) -> str:
-        """The HTML of the template `<page>.html.j2`."""
-        return self.environment.get_template(f"{page}.html.j2").render(page=page, **content)
+    def render(self, page: str, exports: Mapping[str, Export] | None = None, **content: Any) -> str:
+        """The HTML of the template `<page>.html.j2`; exports: what its tables hand over, by their names."""
+        plain = {name: export.plain for name, export in (exports or {}).items()}
+        return self.environment.get_template(f"{page}.html.j2").render(page=page, exports=plain, **content)
 
 
 def _header(texts: Mapping[str, Any], columns: Sequence[tuple[str, str]]) -> list[str]:

@@ -64,18 +64,99 @@ def test_tables_sort_by_number_and_back(opened, home):
     assert [float(text) for text in column(page, table, 5)] == [0.33, 0.21, -0.052]
 
 
-def test_tables_are_saved_and_copied_whole(opened, home, tmp_path):
-    page = opened(home / "index.html", permissions=["clipboard-read", "clipboard-write"])
-    tools = page.locator('.tools:has(+ table[data-name="study_correlations"])')
+def cells(text):
+    """The cells of a TSV, row by row; of a file, missing ones as it writes them."""
+    return [line.split("\t") for line in text.splitlines()]
+
+
+FILES = {  # tables of the cohort's page that are files, by name
+    **{name: name for name in ("study_correlations", "study_associations", "doubtful_values", "printed_audit")},
+    "study_table1": "study_table1_printed",
+    "study_attrition": "attrition",
+}
+
+
+def of_tables(folder, name, page_table):
+    """A cell of an exported table of a subject's page -> the same cell of the cohort's tables, cell by cell."""
+    patients, change, lesions = (read_tsv(folder / f"{file}.tsv", dtype=str).fillna("n/a").to_dict("records")
+                                 for file in ("patients", "change", "lesions"))  # fmt: skip
+    header, *rows = page_table
+    if name.endswith("_plaques"):
+        mine = [row for row in lesions if name == f"sub-{row['subject']}_ses-{row['session']}_plaques"]
+        drawn = [row for row in mine if row["lesion"] != "n/a"]
+        return [header, *([row.get(column, "n/a") for column in header] for row in drawn)]
+    if name.endswith("_arteries"):
+        (mine,) = [row for row in patients if name == f"sub-{row['subject']}_ses-{row['session']}_arteries"]
+        return [header, *([row[0], *(mine.get(f"{column}_{row[0]}", "n/a") for column in header[1:])] for row in rows)]
+    subject, expected = name.removeprefix("sub-").partition("_")[0], []
+    for row in rows:
+        values = {f"ses-{one['session']}": one.get(row[0], "n/a") for one in patients if one["subject"] == subject}
+        changed = next((one for one in change if (one["subject"], one["measure"]) == (subject, row[0])), {})
+        expected.append([*row[:2], *(values.get(at, changed.get(at, "n/a")) for at in header[2:])])
+    return [header, *expected]
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_what_a_table_hands_over_is_the_file_cell_by_cell(opened, run, tmp_path, name):
+    folder, _, home = run
+    page = opened(home / f"{name}.html", permissions=["clipboard-read", "clipboard-write"])
+    page.evaluate("document.querySelectorAll('details').forEach(part => { part.open = true; })")
+    for table in page.locator("table[data-name]").all():
+        called = table.get_attribute("data-name")
+        tools = table.locator("xpath=preceding-sibling::*[contains(@class, 'tools')][1]")
+        with saved(page, tmp_path) as file:
+            tools.get_by_role("button", name="Download").click()
+        assert file.name == f"{called}.tsv"
+        found = cells(file.text)
+        assert len({len(row) for row in found}) == 1, called
+        assert len(found) > 1, called
+        if called in FILES:
+            assert found == cells((folder / f"{FILES[called]}.tsv").read_text()), called
+        elif called.startswith("sub-") and not called.endswith("_reasons"):
+            assert found == of_tables(folder, called, found), called
+            assert any(cell != "n/a" for row in found[1:] for cell in row[2:]), called
+        tools.get_by_role("button", name="Copy").click()
+        tools.get_by_role("button", name="Copied").wait_for()
+        assert page.evaluate("navigator.clipboard.readText()").splitlines() == file.text.splitlines()
+        pasted = page.evaluate(PASTED)
+        assert pasted == found, called
+
+
+PASTED = """async () => {
+  const [item] = await navigator.clipboard.read();
+  const page = new DOMParser().parseFromString(await (await item.getType("text/html")).text(), "text/html");
+  return [...page.querySelector("table").rows].map((row) => [...row.cells].map((cell) => cell.textContent));
+}"""
+
+
+def test_the_footnote_of_a_p_value_is_a_column_and_no_digit_of_it(opened, home, tmp_path):
+    page = opened(home / "index.html")
+    table = page.locator('table[data-name="study_associations"]')
+    assert table.locator("sup").all_inner_texts().count("1") == 1  # printed: a footnote
     with saved(page, tmp_path) as file:
-        tools.get_by_role("button", name="Download").click()
-    assert file.name == "study_correlations.tsv"
-    lines = [line.split("\t") for line in file.text.splitlines()]
-    assert lines[0][:4] == ["group", "measure", "method", "n"]
-    assert lines[2][:2] == ["overall", "n_microbleeds"]  # the repeated group stands in its row
-    tools.get_by_role("button", name="Copy").click()
-    tools.get_by_role("button", name="Copied").wait_for()
-    assert page.evaluate("navigator.clipboard.readText()").splitlines() == file.text.splitlines()
+        page.locator('.tools:has(+ table[data-name="study_associations"])').get_by_role(
+            "button", name="Download"
+        ).click()
+    header, *rows = cells(file.text)
+    p, note = header.index("p"), header.index("note")
+    assert [row[p] for row in rows] == ["0.05", "0.14", "n/a"]
+    assert [row[note] for row in rows] == ["n/a", "n/a", "complete separation"]
+
+
+def test_the_overviews_numbers_are_those_of_the_patients(opened, run, tmp_path):
+    folder, _, home = run
+    page = opened(home / "index.html")
+    with saved(page, tmp_path) as file:
+        page.locator('.tools:has(+ table[data-name="measures"])').get_by_role("button", name="Download").click()
+    patients = read_tsv(folder / "patients.tsv")
+    header, *rows = cells(file.text)
+    for row in rows:
+        found = dict(zip(header, row, strict=True))
+        values = patients[found["measure"]].dropna()
+        assert int(found["n_sessions"]) == len(values)
+        if found["median"] != "n/a":
+            expected = values.quantile([0.25, 0.5, 0.75])
+            assert [float(found[name]) for name in ("q1", "median", "q3")] == pytest.approx(expected.tolist(), rel=1e-8)
 
 
 def test_a_number_tells_the_line_that_traces_it(opened, home, tmp_path):

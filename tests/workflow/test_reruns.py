@@ -271,15 +271,17 @@ def test_a_readers_verdict_runs_the_cohort_alone(bench):
 
 def test_a_readers_decision_on_a_mark_runs_its_session_and_what_follows(bench):
     columns = "subject\tsession\tmark\tdecision\tartery\treader\tdate\tnote\n"
-    (bench.folder / "marks.tsv").write_text(columns + "02\t01\t3-1a2b3c4d\treject\tn/a\tAB\t2026-11-30\tclinoid\n")
+    said = columns + "02\t01\t3-1a2b3c4d\treject\tn/a\tAB\t2026-11-30\tclinoid\n"
+    (bench.folder / "marks.tsv").write_text(said)
     bench.configure("decisions: [marks.tsv]\n")
     jobs = bench.plan()
     assert jobs["measure_calcification"] == jobs["collect_metrics"] == 1
     assert not {"segment_calcification", "map_arteries", "segment_wmh", "register_ct_to_mri"} & set(jobs)
     assert subjects_in_graph(bench) == {"02"}
-    (bench.folder / "marks.tsv").write_text(columns + "02\t09\t3-1a2b3c4d\treject\tn/a\tAB\t2026-11-30\tn/a\n")
+    (bench.folder / "marks.tsv").write_text(said.replace("02\t01", "02\t09"))
     with pytest.raises(RuntimeError, match=r"marks.tsv, row 2, session: there is no sub-02 ses-09"):
         bench.plan()
+    (bench.folder / "marks.tsv").write_text(said)
 
 
 def test_the_viewers_voxels_run_the_export_alone(bench):

@@ -27,17 +27,29 @@
     table.classList.add("sorted");
   };
 
-  const asText = (table) => [...table.rows].filter((row) => row.parentNode.tagName !== "TFOOT" && !row.hidden && !row.classList.contains("axis"))
-    .map((row) => [...row.cells].map(words).join("\t")).join("\n") + "\n";
-
-  const copy = async (text, button, again) => {
-    try { await navigator.clipboard.writeText(text); } catch {
-      const area = Object.assign(document.createElement("textarea"), { value: text });
-      document.body.append(area);
-      area.select();
-      document.execCommand("copy");
-      area.remove();
+  // A table is handed over as the files have it, not as the page prints it: all digits, footnotes in a column.
+  const exports = JSON.parse(document.getElementById("exports")?.textContent ?? "{}");
+  const lines = ({ header, rows }) => [header, ...rows];
+  const asText = (given) => lines(given).map((cells) => cells.join("\t")).join("\n") + "\n";
+  const asHtml = (given) => {
+    const table = document.createElement("table");
+    for (const [at, cells] of lines(given).entries()) {
+      const row = table.insertRow();
+      for (const cell of cells) row.append(Object.assign(document.createElement(at ? "td" : "th"), { textContent: cell }));
     }
+    return table.outerHTML;
+  };
+
+  // Text and, where there is some, HTML: a text processor pastes it as a table. The event serves pages from disk, too.
+  const copy = (text, button, again, html) => {
+    const put = (event) => {
+      event.preventDefault();
+      event.clipboardData.setData("text/plain", text);
+      if (html) event.clipboardData.setData("text/html", html);
+    };
+    document.addEventListener("copy", put, { once: true });
+    document.execCommand("copy");
+    document.removeEventListener("copy", put);
     button.textContent = texts.copied;
     setTimeout(() => { button.textContent = again; }, 1500);
   };
@@ -93,12 +105,13 @@
   };
 
   for (const table of document.querySelectorAll("table[data-name]")) {
+    const given = exports[table.dataset.name];
     const tools = document.createElement("div");
     tools.className = "tools screen";
     tools.setAttribute("role", "group");
     tools.setAttribute("aria-label", texts.tools.replace("{name}", table.caption?.textContent ?? table.dataset.name));
-    tools.append(button(texts.copy, (own) => copy(asText(table), own, texts.copy)),
-      button(texts.download, () => window.angiolithSave(asText(table), `${table.dataset.name}.tsv`)));
+    if (given) tools.append(button(texts.copy, (own) => copy(asText(given), own, texts.copy, asHtml(given))),
+      button(texts.download, () => window.angiolithSave(asText(given), `${table.dataset.name}.tsv`)));
     table.before(tools);
     if (table.querySelector("[data-row], [data-cell]")) {
       const tracing = button(texts.trace, (own) => trace(table, own));
