@@ -7,6 +7,7 @@ import typer
 from angiolith.cli.audit import deidentify_check, status, trace, verify, withdraw
 from angiolith.cli.check import check
 from angiolith.cli.doctor import doctor
+from angiolith.cli.import_dicom import import_dicom
 from angiolith.cli.lists import spread
 from angiolith.cli.plan import plan
 from angiolith.cli.review import review
@@ -22,6 +23,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for panel, command in (
+    (RUNNING, import_dicom),
     (RUNNING, check),
     (RUNNING, plan),
     (RUNNING, run),

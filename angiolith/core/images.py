@@ -157,7 +157,7 @@ def remove_shear(image: Image, fill: float) -> Image:
     affine[:3, 3] = directions @ low
     from scipy.ndimage import affine_transform
 
-    to_old = np.linalg.inv(old) @ affine
+    to_old = np.round(np.linalg.inv(old) @ affine, 9)  # else rounding puts the first or the last slice outside
     data = affine_transform(image.data, to_old[:3, :3], to_old[:3, 3], shape, order=1, cval=fill)
     return Image(data.astype(np.float32), affine)
 

@@ -174,3 +174,14 @@ def test_bad_files_are_refused_by_name(tmp_path, name, message):
     with pytest.raises(ImageError, match=message) as caught:
         read_image(tmp_path / f"{name}.nii.gz")
     assert f"{name}.nii.gz" in str(caught.value)
+
+
+def test_a_shear_loses_no_slice_to_rounding():
+    """The first slice of the new grid lies in the plane of the old first one: by rounding it could fall outside."""
+    tilt = np.radians(14.0)
+    affine = np.eye(4)
+    affine[:3, :3] = np.array([[-0.418, 0, 0], [0, -0.418 * np.cos(tilt), 0], [0, 0.418 * np.sin(tilt), 5]])
+    affine[:3, 3] = [106.791015625, 256.61886606561, -61.951915066986]
+    straight = remove_shear(Image(np.full((40, 40, 6), 100, np.float32), affine), fill=-1024)
+    filled = [(straight.data[:, :, index] > 0).mean() for index in range(straight.data.shape[2])]
+    assert min(filled) > 0.6

@@ -1,0 +1,103 @@
+"""`angiolith import-dicom`: a PACS export to a BIDS folder."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from angiolith.cli.exits import UsageProblem, told_in_a_line
+
+if TYPE_CHECKING:
+    from angiolith.dicom.importing import Outcome
+    from angiolith.dicom.listing import Listed
+
+REASONS_SHOWN = 12
+
+
+def import_dicom(
+    export: Annotated[Path, typer.Argument(metavar="EXPORT", help="A folder of DICOM files, in any order.")],
+    bids_dir: Annotated[Path, typer.Argument(metavar="BIDS_DIR", help="The BIDS folder: made, or added to.")],
+    key: Annotated[
+        Path | None,
+        typer.Option("--key", metavar="FILE", help="Patients and their pseudonyms; default: BIDS_DIR_key.tsv."),
+    ] = None,
+    series: Annotated[
+        Path | None,
+        typer.Option("--series", metavar="FILE", help="Every series and your answers; default: BIDS_DIR_series.tsv."),
+    ] = None,
+    visit_days: Annotated[
+        int | None, typer.Option("--visit-days", min=0, help="Days within which studies are one visit; default: 30.")
+    ] = None,
+    shift_dates: Annotated[
+        bool,
+        typer.Option("--shift-dates/--real-dates", help="Shift the dates of each new patient by a number of days."),
+    ] = True,
+    list_only: Annotated[
+        bool, typer.Option("--list", help="Write the table of series alone; convert nothing.")
+    ] = False,
+) -> None:
+    """Sort a PACS export and convert what the workflow reads into a BIDS folder, without names.
+
+    Every series gets a decision with its reason: take, leave, refuse (no right image can be made of it) or ask. The
+    table of series lists them. Where it says ask, write into its column `answer` what the series is (ct, T1w, T1w_ce,
+    T2w, FLAIR, swi, swi_mag, swi_phase, T2starw, T2starw_phase, vwi, vwi_ce, angio, dwi, adc) or `leave`, and run the
+    same command again. A second import of a grown export adds only what is new. Keep the key file and the table: they
+    lie beside BIDS_DIR, and only they tell who is who.
+
+    Example: angiolith import-dicom /data/export /data/stroke
+    """
+    from angiolith.core.manifest_checks import ManifestError
+    from angiolith.dicom.importing import Order, private_files
+    from angiolith.dicom.importing import import_dicom as imported
+    from angiolith.dicom.listing import ListingProblem
+    from angiolith.dicom.people import KeyProblem
+    from angiolith.dicom.visits import VISIT_DAYS
+
+    with told_in_a_line(KeyProblem, ListingProblem, ManifestError):
+        if not export.is_dir():
+            raise UsageProblem(f"{export}: no such folder")
+        key_file, series_file = private_files(bids_dir)
+        days = VISIT_DAYS if visit_days is None else visit_days
+        order = Order(export, bids_dir, key or key_file, series or series_file, days, shift_dates, list_only)
+        outcome = imported(order, lambda text: print(text, file=sys.stderr, flush=True))
+    for line in summary(outcome, order.series, order.key, days):
+        print(line)
+
+
+def summary(outcome: Outcome, series: Path, key: Path, visit_days: int) -> Iterator[str]:
+    """What became of an export, in lines."""
+    counts, rows = outcome.decisions, outcome.rows
+    in_series = sum(int(row.get("files")) for row in rows)
+    yield f"files:    {outcome.n_files}: {in_series} in {len(rows)} series, {len(outcome.others)} others"
+    for what, n in Counter(what for _, what in outcome.others).items():
+        yield f"          {n} {what}"
+    yield f"series:   {', '.join(f'{counts[name]} {word}' for name, word in WORDS.items())}"
+    sessions = {(row.get("subject"), row.get("session")) for row in rows}
+    subjects = {subject for subject, _ in sessions}
+    yield f"visits:   {len(subjects)} subjects, {len(sessions)} visits (studies within {visit_days} days are one)"
+    yield f"images:   {counts['take']}, of which {outcome.n_new} were written now"
+    left = Counter(row.get("reason") for row in rows if row.get("decision") == "leave")
+    for reason, n in left.most_common(REASONS_SHOWN):
+        yield f"left:     {n} {reason}"
+    if len(left) > REASONS_SHOWN:
+        yield f"          ... and {len(left) - REASONS_SHOWN} reasons more, in the table"
+    for word, decision in (("refused:", "refuse"), ("ask:", "ask")):
+        for row in (row for row in rows if row.get("decision") == decision):
+            yield f"{word:<9} {_called(row)}: {row.get('reason')}"
+    if counts["ask"]:
+        yield f"answer:   write into the column `answer` of {series} what they are, and run this again"
+    yield f"table:    {series} (every series with its reason)"
+    yield f"key:      {key} (keep it, and give it to nobody)"
+
+
+WORDS = {"take": "taken", "leave": "left", "refuse": "refused", "ask": "to be asked"}
+
+
+def _called(row: Listed) -> str:
+    part = f", part {row.get('part')}" if row.get("part") != "1" else ""
+    return f"sub-{row.get('subject')} ses-{row.get('session')} series {row.get('series') or '?'}{part}"

@@ -1,0 +1,107 @@
+"""A converted image held against the DICOM files that it was made of, read by another library (GDCM, in SimpleITK).
+
+Of some slices, pixels on a coarse lattice are taken with their places in the patient. The NIfTI must have the same
+values at the same places. A mirrored, shifted, mis-scaled or mis-ordered image does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+import SimpleITK as sitk
+from scipy.ndimage import map_coordinates
+
+from angiolith.core.images import moved
+from angiolith.dicom.geometry import normal_of
+from angiolith.dicom.series import Volume
+
+SLICES = 9  # compared, spread over the volume, the first and the last among them
+LATTICE = 4  # pixels between those that are compared
+LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+EDGE_VOXELS = 0.51  # a place may lie this far outside of the outermost voxels' centres, by rounding of an oblique grid
+AIR_HU = -1000.0  # CT values below are air or padding, which converters replace
+
+
+@dataclass(frozen=True)
+class Match:
+    """How an image agrees with its DICOM files.
+
+    n: pixels compared; inside: fraction of them that lie in the image; correlation: of the values; difference: the
+    median of the absolute differences, as a fraction of the values' spread (5th to 95th percentile).
+    """
+
+    n: int
+    inside: float
+    correlation: float
+    difference: float
+
+
+def pixel_affine(position: Sequence[float], orientation: Sequence[float], spacing: Sequence[float]) -> np.ndarray:
+    """The matrix (4 x 4) from (column, row, slice) indices of one slice to RAS mm (DICOM PS3.3, C.7.6.2.1.1)."""
+    matrix = np.eye(4)
+    matrix[:3, 0] = np.array(orientation[:3]) * spacing[1]
+    matrix[:3, 1] = np.array(orientation[3:]) * spacing[0]
+    matrix[:3, 2] = normal_of(orientation)
+    matrix[:3, 3] = position
+    return LPS_TO_RAS @ matrix
+
+
+def read_slice(path: str) -> np.ndarray:
+    """The rescaled pixels of one file: (rows, columns), or (frames, rows, columns)."""
+    pixels = sitk.GetArrayFromImage(sitk.ReadImage(path, imageIO="GDCMImageIO")).astype(np.float32)
+    return pixels[0] if pixels.shape[0] == 1 else pixels
+
+
+def compare(image: Path, volume: Volume) -> Match:
+    """Hold a NIfTI (3D, or the first of 4D) against the files of its volume."""
+    file: Any = nib.load(image)
+    data = np.asarray(file.dataobj, dtype=np.float32)
+    data = data.reshape(data.shape[:3] + (-1,))[..., 0]
+    inverse = np.linalg.inv(file.affine)
+    ours, theirs, inside = [], [], []
+    for pixels, matrix in _slices(volume):
+        rows, columns = (np.arange(0, size, LATTICE) for size in pixels.shape)
+        column, row = np.meshgrid(columns, rows)
+        places = moved(matrix, np.stack([column, row, np.zeros_like(row)], axis=-1).reshape(-1, 3).astype(float))
+        voxels = moved(inverse, places).T
+        fits = ((voxels > -EDGE_VOXELS) & (voxels < np.array(data.shape)[:, None] - 1 + EDGE_VOXELS)).all(axis=0)
+        inside.append(fits)
+        ours.append(map_coordinates(data, voxels[:, fits], order=1, mode="nearest"))
+        theirs.append(pixels[row, column].ravel()[fits])
+    return _match(np.concatenate(ours), np.concatenate(theirs), np.concatenate(inside), volume.text("Modality") == "CT")
+
+
+def _slices(volume: Volume) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Pixels and matrix of some slices, from the first place to the last."""
+    normal = normal_of(volume.frames[0].orientation)
+    owners = [(header, index) for header in volume.headers for index in range(len(header.frames))]
+    owners.sort(key=lambda owner: float(np.dot(owner[0].frames[owner[1]].position, normal)))
+    chosen = [owners[index] for index in np.unique(np.linspace(0, len(owners) - 1, SLICES).round().astype(int))]
+    found = []
+    for header, index in chosen:
+        pixels = read_slice(header.path)
+        frame = header.frames[index]
+        found.append(
+            (
+                pixels[index] if pixels.ndim == 3 else pixels,
+                pixel_affine(frame.position, frame.orientation, frame.spacing),
+            )
+        )
+    return found
+
+
+def _match(ours: np.ndarray, theirs: np.ndarray, inside: np.ndarray, is_ct: bool) -> Match:
+    if is_ct:
+        ours, theirs = np.maximum(ours, AIR_HU), np.maximum(theirs, AIR_HU)
+    if not len(theirs):
+        return Match(0, 0.0, 0.0, np.inf)
+    low, high = np.percentile(theirs, (5, 95))
+    spread = max(float(high - low), float(np.ptp(theirs)) / 10, 1e-6)
+    same = np.std(ours) < 1e-6 and np.std(theirs) < 1e-6
+    correlation = 1.0 if same else float(np.corrcoef(ours, theirs)[0, 1])
+    return Match(len(theirs), float(inside.mean()), correlation, float(np.median(np.abs(ours - theirs))) / spread)

@@ -1,0 +1,118 @@
+"""The table of all series: what was decided of each and why, and what the user answers.
+
+It lies beside the key file, outside of the BIDS folder: descriptions and days of studies may identify a person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from angiolith.core.delimited import tsv_line
+from angiolith.core.manifest_checks import LABEL, table_rows
+from angiolith.core.names import nearest
+from angiolith.core.tables import atomic_path
+from angiolith.dicom.classify import Decision
+from angiolith.dicom.people import study_day, without_names
+from angiolith.dicom.targets import TARGETS, Candidate
+
+COLUMNS = (
+    *("subject", "session", "study_day", "series", "part", "description", "modality", "plane", "files", "slices"),
+    *("step_mm", "thickness_mm", "kernel", "echo_ms", "decision", "target", "reason", "image"),
+    *("answer", "answer_session", "study_uid", "series_uid"),
+)
+ANSWERS = (Decision.LEAVE.value, *TARGETS)
+
+
+class ListingProblem(ValueError):
+    """An answer in the table cannot be used; the message says which and what to write."""
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A row of the table that an earlier import left: all its cells by column."""
+
+    cells: Mapping[str, str]
+
+    @property
+    def key(self) -> tuple[str, int]:
+        return self.cells["series_uid"], int(self.cells["part"])
+
+    def get(self, column: str) -> str:
+        cell = self.cells.get(column, "")
+        return "" if cell == "n/a" else cell
+
+
+def read_listing(path: Path) -> dict[tuple[str, int], Listed]:
+    """The rows of the table by series and part; none without a table. Raises ListingProblem for a bad answer."""
+    rows: dict[tuple[str, int], Listed] = {}
+    for number, row in table_rows(str(path), "series_uid"):
+        one = Listed(row)
+        answer, session = one.get("answer"), one.get("answer_session").removeprefix("ses-")
+        if answer and answer not in ANSWERS:
+            hint = nearest(answer, ANSWERS)
+            raise ListingProblem(f"{path}, row {number}: answer {answer!r} is not known; {hint}")
+        if session and not LABEL.fullmatch(session):
+            raise ListingProblem(f"{path}, row {number}: answer_session {session!r} may hold letters and digits only")
+        if not row.get("part", "").isdigit():
+            raise ListingProblem(
+                f"{path}, row {number}: part {row.get('part')!r} is no number; do not change this column"
+            )
+        rows[one.key] = one
+    return rows
+
+
+def listed(candidate: Candidate, subject: str, session: str, image: str, earlier: Listed | None) -> Listed:
+    """The row of one volume; the answers of an earlier table stay."""
+    volume, verdict = candidate.volume, candidate.verdict
+    geometry = volume.geometry
+    cells = {
+        "subject": subject,
+        "session": session,
+        "study_day": study_day(volume) or "",
+        "series": _number(volume.number("SeriesNumber"), 0),
+        "part": str(volume.part),
+        "description": without_names(volume.text("SeriesDescription") or volume.text("ProtocolName"), volume),
+        "modality": volume.text("Modality"),
+        "plane": geometry.plane,
+        "files": str(volume.n_files),
+        "slices": str(geometry.n_places) if volume.is_image else "",
+        "step_mm": _number(geometry.step_mm or None, 2),
+        "thickness_mm": _number(volume.number("SliceThickness"), 2),
+        "kernel": without_names(volume.text("ConvolutionKernel"), volume),
+        "echo_ms": _number(volume.number("EchoTime"), 2),
+        "decision": verdict.decision.value,
+        "target": verdict.target,
+        "reason": verdict.reason,
+        "image": image,
+        "answer": earlier.get("answer") if earlier else "",
+        "answer_session": earlier.get("answer_session") if earlier else "",
+        "study_uid": volume.text("StudyInstanceUID"),
+        "series_uid": volume.text("SeriesInstanceUID"),
+    }
+    return Listed({name: cells[name] or ("" if name.startswith("answer") else "n/a") for name in COLUMNS})
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "" if value is None else f"{value:.{digits}f}"
+
+
+def write_listing(path: Path, rows: Iterable[Listed]) -> None:
+    """Write the table, sorted by subject, session and series, atomically, readable by its owner alone."""
+    ordered = sorted(
+        rows,
+        key=lambda row: (
+            row.get("subject"),
+            row.get("session"),
+            row.get("study_uid"),
+            int(row.get("series") or -1),
+            *row.key,
+        ),
+    )
+    text = tsv_line(COLUMNS) + "".join(tsv_line(row.cells[name] for name in COLUMNS) for row in ordered)
+    if path.is_file() and path.read_text(encoding="utf-8") == text:
+        return
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    path.chmod(0o600)
