@@ -9,7 +9,7 @@ SNAKEMAKE := $(BIN)/snakemake --cores $(CORES) --configfile demo/studies.yaml de
 
 .PHONY: demo demo-data demo-plan test validate validate-poses validate-calcification validate-blooming benchmark-registration benchmark-mri reproduce lint config \
 	hostile-inputs hostile-cohort validate-faults validate-same-bytes resources slurm \
-	wmh-model brain-model validate-brain validate-wmh validate-change lock clean
+	wmh-model brain-model validate-brain validate-wmh validate-change validate-dicom lock clean
 
 demo: $(DEMO)/.made
 	@$(SNAKEMAKE)
@@ -77,6 +77,10 @@ build/poses/.made: .venv/.installed $(wildcard phantoms/*.py)
 # what every hostile input is answered, from the cases that are also tests
 hostile-inputs: .venv/.installed
 	@$(BIN)/python -m validation.hostile --out docs/hostile_inputs.md
+
+# what the importer makes of real odd DICOM series
+validate-dicom: .venv/.installed
+	@$(BIN)/python -m validation.dicom_import --out docs/dicom_import.md
 
 # every hostile image as a subject of one cohort, run to its end; some of them are among the tests
 hostile-cohort: .venv/.installed

@@ -78,8 +78,9 @@ def classify(volume: Volume) -> Verdict:
 
 def fault_of(volume: Volume) -> str:
     """Why no image can be made of a volume, whatever it shows; nothing where one can."""
-    if not volume.is_image:
-        return "no CT or MR image"
+    no_image = _no_image(volume)
+    if no_image:
+        return no_image.reason
     if "YES" in volume.text("BurnedInAnnotation").upper():
         return "text is burnt into the image (BurnedInAnnotation): it may name the person"
     if volume.text("PhotometricInterpretation") not in ("MONOCHROME1", "MONOCHROME2", ""):

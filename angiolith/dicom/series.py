@@ -46,7 +46,7 @@ class Volume:
     part: int
     n_parts: int
     n_copies: int
-    """Files that repeat one of these to the letter (the same SOPInstanceUID), and are left out."""
+    """Files that repeat one of these (the same SOPInstanceUID at the same place), and are left out."""
 
     @property
     def first(self) -> Header:
@@ -108,14 +108,14 @@ def _order(volume: Volume) -> tuple[str, str, str, float, str, int]:
 
 
 def _parts(headers: Sequence[Header]) -> list[Volume]:
-    single: dict[str, Header] = {}
+    single: dict[tuple[str, tuple[Frame, ...]], Header] = {}
     copies: dict[str, int] = {}
     for header in headers:
         uid = header.text("SOPInstanceUID") or header.path
-        if uid in single:
+        if (uid, header.frames) in single:
             copies[uid] = copies.get(uid, 0) + 1
         else:
-            single[uid] = header
+            single[uid, header.frames] = header
     groups: dict[tuple[object, ...], list[Header]] = {}
     for header in single.values():
         groups.setdefault(_kind(header), []).append(header)
