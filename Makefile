@@ -7,9 +7,12 @@ DEMO := build/demo
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS=1
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES) --configfile demo/studies.yaml demo/config.yaml
 
-.PHONY: demo demo-data demo-plan test validate validate-poses validate-calcification validate-blooming benchmark-registration benchmark-mri reproduce lint config \
+.PHONY: install demo demo-data demo-plan test validate validate-poses validate-calcification validate-blooming benchmark-registration benchmark-mri reproduce lint config \
 	hostile-inputs hostile-cohort validate-faults validate-same-bytes resources slurm \
 	wmh-model brain-model validate-brain validate-wmh validate-change validate-dicom lock clean
+
+install: .venv/.installed
+	@echo "Now: source .venv/bin/activate && angiolith doctor"
 
 demo: $(DEMO)/.made
 	@$(SNAKEMAKE)

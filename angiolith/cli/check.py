@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
 from collections import Counter
@@ -13,7 +14,7 @@ import typer
 
 from angiolith.cli.exits import told_in_a_line
 from angiolith.cli.options import BidsDir, Configs, Cores, OutputDir, ParticipantLabels, SessionLabels, request_of
-from angiolith.cli.request import LOCAL, Level, Prepared, Request
+from angiolith.cli.request import LOCAL, Level, Prepared, Request, cores_here
 
 if TYPE_CHECKING:
     from angiolith.cli.events import RunState
@@ -101,12 +102,21 @@ def costs(ready: Prepared, state: RunState) -> Iterator[str]:
         return
     yield f"jobs:     {state.n_planned}; {state.subjects_done} of {state.subjects} subjects are finished"
     seconds = seconds_of_jobs(state.planned, cores)
-    yield f"time:     about {duration(seconds)} on {cores} core{'s' * (cores > 1)}, with images of 0.5 to 1 mm"
+    images = f"with images of 0.5 to 1 mm{busy(cores_here())}"
+    yield f"time:     about {duration(seconds)} on {cores} core{'s' * (cores > 1)}, {images}"
     open_sessions = len({(job.subject, job.session) for job in state.jobs.values() if job.session})
     free = shutil.disk_usage(existing(ready.request.output_dir)).free / 1e6
     needed = open_sessions * MB_PER_SESSION
     short = "; NOT ENOUGH: free some, or give another OUTPUT_DIR" if needed > free else ""
     yield f"disk:     about {size(needed)} in {ready.request.output_dir}, {size(free)} are free{short}"
+
+
+def busy(cores: int) -> str:
+    """How other work on this machine lengthens a run; nothing where it leaves cores free or cannot be told."""
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    if load < cores:
+        return ""
+    return f"; longer now, about {load:.0f} processes share its {cores} cores"
 
 
 def existing(folder: Path) -> Path:

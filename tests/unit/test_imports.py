@@ -14,8 +14,7 @@ import numpy, pandas, scipy, skimage, SimpleITK, matplotlib, snakemake  # their 
 def state():
     return {
         "garbage collector": [gc.get_threshold(), gc.isenabled(), gc.get_freeze_count()],
-        "import hooks": [str(finder) for finder in sys.meta_path] + [str(hook) for hook in sys.path_hooks],
-        "path": sys.path[:],
+        "lists of sys": {name: list(map(str, value)) for name, value in vars(sys).items() if isinstance(value, list)},
         "environment": dict(os.environ),
         "recursion": sys.getrecursionlimit(),
         "threads of ITK": SimpleITK.ProcessObject.GetGlobalDefaultNumberOfThreads(),

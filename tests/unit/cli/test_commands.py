@@ -167,3 +167,11 @@ def test_doctor_says_what_is_missing(monkeypatch, tmp_path):
 def test_the_lock_is_read():
     lock = 'numpy==2.1.0 ; python_version >= "3.11" \\\n    --hash=sha256:00\nscikit_image==0.25 \\\n'
     assert doctor.locked_versions(lock) == {"numpy": "2.1.0", "scikit-image": "0.25"}
+
+
+def test_check_says_that_a_busy_machine_takes_longer(monkeypatch):
+    check = importlib.import_module("angiolith.cli.check")
+    monkeypatch.setattr(check.os, "getloadavg", lambda: (1.4, 0, 0), raising=False)
+    assert check.busy(2) == ""
+    monkeypatch.setattr(check.os, "getloadavg", lambda: (17.2, 0, 0), raising=False)
+    assert check.busy(2) == "; longer now, about 17 processes share its 2 cores"
