@@ -19,38 +19,22 @@ from types import SimpleNamespace
 from angiolith.core.config import Config
 from angiolith.core.manifest import Row, manifest_text, read_manifest
 from angiolith.core.tables import write_json
+from angiolith.steps import MEASURES
 from scripts import collect_metrics
-from scripts.seal_subject import TABLES
 
-FILES = dict.fromkeys(TABLES, "")
-FILES |= {
-    "calcification": "ses-*/ct/*_desc-calcification_patient.tsv",
-    "calcification_arteries": "ses-*/ct/*_desc-calcification_arteries.tsv",
-    "calcification_lesions": "ses-*/ct/*_desc-calcification_lesions.tsv",
-    "small_vessel": "ses-*/anat/*_desc-smallvessel_metrics.tsv",
-    "plaque": "ses-*/vwi/*_desc-plaque_metrics.tsv",
-    "change": "*_desc-change_metrics.tsv",
-}
-
-
-class Files(SimpleNamespace):
-    """A job's inputs, as Snakemake gives them."""
-
-    def get(self, name: str) -> object:
-        return getattr(self, name, None)
+TABLES = [kind for kind in MEASURES if kind != "checks"]  # those name files, not only subjects
 
 
 def collect(folder: Path, root: Path, rows: list[Row], size: int) -> tuple[float, float]:
     """Processor seconds of making the bundles (not part of the job) and of collecting them."""
     subject = rows[0].subject
-    texts = {
-        kind: [path.read_text(encoding="utf-8") for path in sorted((root / f"sub-{subject}").glob(pattern))]
-        for kind, pattern in FILES.items()
-    }
+    files = {kind: sorted((root / f"sub-{subject}").rglob(f"*_{MEASURES[kind]}")) for kind in TABLES}
+    texts = {kind: [path.read_text(encoding="utf-8") for path in paths] for kind, paths in files.items()}
     start, paths, manifest = time.process_time(), [], []
     for number in range(size):
         label = f"{number:06d}"
         renamed = {kind: [text.replace(f"\n{subject}\t", f"\n{label}\t") for text in texts[kind]] for kind in TABLES}
+        renamed["checks"] = []
         paths.append(folder / f"sub-{label}.json")
         write_json(renamed, paths[-1])
         manifest += [Row(label, row.session, row.values) for row in rows]
@@ -59,7 +43,7 @@ def collect(folder: Path, root: Path, rows: list[Row], size: int) -> tuple[float
     outputs = {name: folder / f"{name}.tsv" for name in ("patients", "lesions", "change", "ratings", "clinical")}
     settings = {"subjects": None, "vessel_wall": Config().vessel_wall.model_dump()}
     job = SimpleNamespace(
-        input=Files(manifest=folder / "manifest.tsv", measures=paths),
+        input={"manifest": folder / "manifest.tsv", "measures": paths},
         output=SimpleNamespace(**outputs),
         params=SimpleNamespace(settings=settings, pairs={}),
     )

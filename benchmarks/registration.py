@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 os.environ["ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"] = "1"  # before any ITK is loaded: jobs side by side have one each
@@ -51,10 +52,11 @@ def main() -> None:
     import ants  # noqa: F401 - its import is not what is timed
 
     walls, errors = {}, {}
-    for name, register in (
-        ("ANTs default", lambda: ants_rigid(mri, ct)),
-        ("angiolith", lambda: register_rigid(mri, ct, SETTINGS, moving_is_ct=True).transform),
-    ):
+    ways: dict[str, Callable[[], sitk.Transform]] = {
+        "ANTs default": lambda: ants_rigid(mri, ct),
+        "angiolith": lambda: register_rigid(mri, ct, SETTINGS, moving_is_ct=True).transform,
+    }
+    for name, register in ways.items():
         wall, cpu = time.perf_counter(), time.process_time()
         transform = register()
         walls[name], cpu_s = time.perf_counter() - wall, time.process_time() - cpu

@@ -14,7 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Browser, sync_playwright
 
 from tests import made_report
 from tests.browser.conftest import CANDIDATES, FLAGS
@@ -25,7 +25,7 @@ TIMES = (
 PAGES = ("index", "errors", "review", "sub-0001")
 
 
-def load_ms(browser, page_file: Path) -> float:
+def load_ms(browser: Browser, page_file: Path) -> float:
     """Median time (ms) of three openings, each in a fresh context."""
     times = []
     for _ in range(3):

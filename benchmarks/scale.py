@@ -19,7 +19,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -119,7 +118,8 @@ class Cohort:
             wall = time.perf_counter() - start
             ticks = Path(f"/proc/{run.pid}/stat").read_text().rsplit(")", 1)[1].split()[11:13]
             cpu = sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
-            memory = int(re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{run.pid}/status").read_text())[1]) // 1024
+            peak = re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{run.pid}/status").read_text())
+            memory = int(peak[1]) // 1024 if peak else 0
             run.terminate()
         self.bench.snakemake("--unlock")
         figure = Figure(self.size, "one subject added, started", "seals", "", round(cpu, 1), round(wall, 1), memory)
@@ -224,4 +224,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
