@@ -37,7 +37,7 @@ from angiolith.core.config.plan import located
 from angiolith.core.config.sources import ConfigError
 from angiolith.core.manifest import ManifestError
 from angiolith.core.study import Session
-from angiolith.pictures.step import DRAWN, change_pictures, exported, reference_of, volumes
+from angiolith.pictures.step import DRAWN, MONTAGES, change_pictures, exported, reference_of, volumes
 from angiolith.report.files import (
     assets,
     lost_page,

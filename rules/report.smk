@@ -62,7 +62,7 @@ rule export_session:
         mem_mb=2500,
         runtime=10,
     params:
-        pictures=list(DRAWN),
+        pictures=[*DRAWN, *MONTAGES],
         volumes=list(volumes(STUDY)),
         settings=settings("report.volumes"),
         code=code("export_session"),

@@ -11,6 +11,7 @@ from angiolith.core.config import Analysis, Config
 from angiolith.core.images import Image
 from angiolith.core.manifest_table import FileNote, report_text
 from angiolith.core.tables import write_json, write_tsv
+from angiolith.pictures.step import MONTAGES
 from angiolith.report.sessions import LESION_MEASURES
 from angiolith.report.volumes import grey_nifti, label_nifti, layer, write_volume
 from scripts.build_report import main
@@ -19,7 +20,7 @@ from tests.workflow.planning import ROOT
 ROOT_ASSETS = ("angiolith/report/assets", "resources/niivue")
 HOSTILE = "<script>alert('x')</script> & \"quoted\""
 GROUPS = ("none_or_mild", "moderate", "severe")
-QC = ("registration", "calcification", "wmh", "wall")
+QC = ("registration", "calcification", "wmh", "wall", *MONTAGES)
 MARKER = "wmh_volume_cm3"
 
 
@@ -204,7 +205,7 @@ def ball(radius_mm, centre=(0, 0, 0), voxel_mm=4.0, size=24):
 def show_session(report, stem, row):
     """Pictures, and volumes of a bright ball with a label on its right half."""
     for at, name in enumerate(QC):
-        write_picture(report / f"pictures/{stem}_desc-{name}_qc.png", 40 + 50 * at)
+        write_picture(report / f"pictures/{stem}_desc-{name}_qc.png", 40 + 25 * at)
     head, affine = ball(36)
     labels, _ = ball(12, (14, 0, 0))  # on the patient's right in RAS terms of +x
     for name in ("ct", "T1w", "FLAIR", "swi", "vwi"):

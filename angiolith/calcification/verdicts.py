@@ -27,7 +27,7 @@ from angiolith.calcification.decisions import (
     stale,
 )
 from angiolith.core.settings.calcification import Count
-from angiolith.core.tables import join_reasons
+from angiolith.core.tables import REVIEW, join_reasons
 
 SURE, CANDIDATE = "sure", "candidate"
 TOOL = "tool"
@@ -216,6 +216,17 @@ def waiting(lesions: pd.DataFrame) -> pd.DataFrame:
     the sure ones."""
     undecided = (lesions["certainty"] == CANDIDATE) | (lesions["decided_by"] == TOOL)
     return lesions[undecided & ~lesions["counted"].astype(bool)]
+
+
+def in_order(lesions: pd.DataFrame) -> pd.DataFrame:
+    """The marks as lists and pictures have them: first those that wait for a reader, then those for review, then the
+    others, last those that a reader rejected; by number within."""
+    of_reader = (lesions["decided_by"] != TOOL) & (lesions["certainty"] == SURE)
+    rank = pd.Series(2, index=lesions.index)
+    rank[lesions["status"] == REVIEW] = 1
+    rank[waiting(lesions).index] = 0
+    rank[of_reader & ~lesions["counted"].astype(bool)] = 3
+    return lesions.assign(rank=rank).sort_values(["rank", "lesion"], kind="stable").drop(columns="rank")
 
 
 def readings(decisions: Mapping[tuple[str, str], Iterable[Decision]]) -> pd.DataFrame:

@@ -145,7 +145,11 @@ def write_png(figure: Figure, path: str | Path) -> None:
     """Write the figure as a PNG of few colours (small, and the same bytes for the same picture); atomically."""
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
-    picture = Pillow.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+    save_png(Pillow.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB"), path)
+
+
+def save_png(picture: Pillow.Image, path: str | Path) -> None:
+    """Write an RGB picture as `write_png` does."""
     few = picture.quantize(palette=_palette(), dither=Pillow.Dither.NONE)
     with atomic_path(path) as temporary:
         few.save(temporary, format="PNG", optimize=True)

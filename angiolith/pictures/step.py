@@ -5,6 +5,11 @@ from __future__ import annotations
 from angiolith.core.study import InputPaths, Session, Step, Study, Visits
 
 DRAWN = ("registration", "calcification", "wmh", "wall")  # by plot_subject_qc
+MONTAGES = {  # by the same: every mark of a kind; the images of which one at least must be there
+    "calcificationmarks": ("ct",),
+    "microbleedmarks": ("swi", "T2starw"),
+    "lacunemarks": ("FLAIR",),
+}
 VIEWED = ("ct", "T1w", "T2w", "FLAIR", "swi", "T2starw", "vwi", "vwi_ce")
 
 
@@ -31,7 +36,7 @@ def volume_file(stem: str, name: str) -> str:
 def exported(study: Study, subject: str, session: str) -> dict[str, str]:
     """Pictures and volumes of one subject-session (or its wildcards), as the report shows them."""
     stem = f"sub-{subject}_ses-{session}"
-    shown = {name: study.file(picture_file(stem, name)) for name in DRAWN}
+    shown = {name: study.file(picture_file(stem, name)) for name in (*DRAWN, *MONTAGES)}
     return shown | {name: study.file(volume_file(stem, name)) for name in volumes(study)}
 
 
@@ -61,6 +66,14 @@ def _subject(session: Session) -> InputPaths:
         "tissues": session.made("segment_wmh", "tissues"),
         "wmh_facts": session.made("segment_wmh", "facts"),
         "small_vessel": session.output("measure_wmh", "metrics") if session.has("FLAIR") else [],
+        "lacunes": session.made("detect_lacunes", "labels"),
+        "lacune_table": session.made("detect_lacunes", "table"),
+        "lacune_facts": session.made("detect_lacunes", "facts"),
+        "swi": session.image("swi"),
+        "T2starw": session.image("T2starw"),
+        "microbleeds": session.made("detect_microbleeds", "labels"),
+        "microbleed_table": session.made("detect_microbleeds", "table"),
+        "microbleed_facts": session.made("detect_microbleeds", "facts"),
         "vwi": session.image("vwi"),
         "plaque": session.made("measure_plaque", "metrics"),
         "contours": session.made("measure_plaque", "contours"),
@@ -83,7 +96,7 @@ def _change(visits: Visits) -> InputPaths:
 def _export(session: Session) -> InputPaths:
     names = volumes(session.study)
     return {
-        **{f"{name}_picture": session.output("plot_subject_qc", name) for name in DRAWN},
+        **{f"{name}_picture": session.output("plot_subject_qc", name) for name in (*DRAWN, *MONTAGES)},
         **{name: session.image(name) for name in names},
         **{f"{name}_to_reference": session.to_reference(name) for name in names},
         "checks": session.checks,
@@ -101,7 +114,7 @@ def _export(session: Session) -> InputPaths:
 STEPS = (
     Step(
         "plot_subject_qc",
-        outputs={name: f"figures/desc-{name}_qc.png" for name in DRAWN},
+        outputs={name: f"figures/desc-{name}_qc.png" for name in (*DRAWN, *MONTAGES)},
         session_inputs=_subject,
     ),
     Step("plot_change_qc", outputs={}, visits_inputs=_change),  # change_pictures

@@ -12,6 +12,7 @@ import pandas as pd
 from angiolith.cohort.layout import number_text
 from angiolith.core.manifest import IMAGE_COLUMNS
 from angiolith.core.tables import FAILED, MISSING, REVIEW, STATUSES, join_reasons, worst_status
+from angiolith.pictures.step import MONTAGES
 from angiolith.report.plots import addresses_of
 from angiolith.steps import PICTURES
 
@@ -106,6 +107,7 @@ class Session:
     arteries: list[list[str]]
     lesions: list[tuple[str, list[str]]]  # address of the row, cells
     pictures: list[Picture] = field(default_factory=list)
+    montages: list[Picture] = field(default_factory=list)  # of every mark
     address: str = ""  # of the row of patients.tsv
 
     @property
@@ -170,6 +172,7 @@ def collect_sessions(
                 arteries=[_artery_row(values, name) for name in names if _is_measured(values, name)],
                 lesions=_lesion_rows(plaques),
                 pictures=_pictures(key, images, verdicts),
+                montages=_montages(key, images),
                 address=addresses[key],
             )
         )
@@ -193,6 +196,11 @@ def _pictures(
         for name, picture in PICTURES.items()
         if set(picture.images) & set(images)
     ]
+
+
+def _montages(key: tuple[str, str], images: Sequence[str]) -> list[Picture]:
+    stem = f"pictures/sub-{key[0]}_ses-{key[1]}"
+    return [Picture(name, f"{stem}_desc-{name}_qc.png") for name, shown in MONTAGES.items() if set(shown) & set(images)]
 
 
 def _stages(

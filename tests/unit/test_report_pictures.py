@@ -14,6 +14,7 @@ from angiolith.core.images import Image, write_image
 from angiolith.core.tables import write_json, write_tsv
 from angiolith.pictures.canvas import absent, write_png
 from angiolith.pictures.planes import VIEWS, Plane, direction_letter, native_slice
+from angiolith.pictures.step import MONTAGES
 from angiolith.report.pictures import registration_picture, wall_picture, wmh_picture
 from angiolith.report.session_pictures import draw_calcification
 from scripts.plot_subject_qc import main
@@ -172,7 +173,7 @@ def test_the_same_picture_gives_the_same_bytes(tmp_path):
 
 def test_script_says_why_in_place_of_each_picture_it_cannot_draw(tmp_path):
     write_json({"images": {}}, tmp_path / "checks.json")
-    names = ("registration", "calcification", "wmh", "wall")
+    names = ("registration", "calcification", "wmh", "wall", *MONTAGES)
     output = {name: tmp_path / f"{name}.png" for name in names}
     labels = SimpleNamespace(subject="001", session="01")
     given = {"checks": tmp_path / "checks.json", "ct": [], "FLAIR": []}

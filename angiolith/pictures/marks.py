@@ -1,0 +1,109 @@
+"""A picture of every mark: one row each, in three planes, clean and with its outline side by side, numbered as in the
+list. What waits for a person comes first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import product
+from textwrap import wrap
+
+import numpy as np
+from matplotlib import get_data_path
+from PIL import Image as Pillow
+from PIL import ImageColor, ImageDraw, ImageFont
+from scipy.ndimage import binary_erosion
+
+from angiolith.core.images import Image
+from angiolith.pictures.canvas import SKY, VERMILLION
+from angiolith.pictures.planes import VIEWS, Plane
+
+PANEL_PX, GAP_PX = 150, 4
+TEXT_PX, HEAD_PX = 190, 44
+ROW_PX = PANEL_PX + GAP_PX
+WIDTH_PX = TEXT_PX + 2 * len(VIEWS) * (PANEL_PX + GAP_PX)
+BAR_MM = 5.0
+LETTERS_IN_LINE = 30
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A mark to be shown: its number in list and label map, its centre (RAS mm), lines of text; flagged: waits for a
+    person."""
+
+    number: int
+    centre_mm: tuple[float, float, float]
+    lines: Sequence[str]
+    flagged: bool = False
+
+
+def montage(
+    title: str,
+    caption: str,
+    image: Image,
+    labels: Image,
+    marks: Sequence[Mark],
+    window: tuple[float, float],
+    half_mm: float,
+) -> Pillow.Image:
+    """All marks in the order given, one below the other.
+
+    image, labels: grey values, and the marks on a grid of the same space; window: black to white; half_mm: half of a
+    panel's width. The mark itself is outlined in vermillion, others in sky blue.
+    """
+    picture = Pillow.new("RGB", (WIDTH_PX, HEAD_PX + ROW_PX * max(len(marks), 1)), "white")
+    pen = ImageDraw.Draw(picture)
+    pen.text((4, 3), title, "black", _font(15))
+    pen.text((4, 24), caption, "#333333", _font(12))
+    if not marks:
+        pen.text((4, HEAD_PX + 8), "none found", "#333333", _font(14))
+    for row, mark in enumerate(marks):
+        top = HEAD_PX + ROW_PX * row
+        pen.text((6, top + 2), str(mark.number), VERMILLION if mark.flagged else "black", _font(26))
+        for at, line in enumerate(_wrapped(mark.lines)):
+            pen.text((6, top + 36 + 14 * at), line, "black", _font(11.5))
+        for column, (view, outlined) in enumerate(product(VIEWS, (False, True))):
+            left = TEXT_PX + column * (PANEL_PX + GAP_PX)
+            picture.paste(_panel(image, labels, mark, view, outlined, window, half_mm), (left, top))
+    return picture
+
+
+def _panel(
+    image: Image, labels: Image, mark: Mark, view: str, outlined: bool, window: tuple[float, float], half_mm: float
+) -> Pillow.Image:
+    """One plane through a mark's centre, with side letters and, on the clean one, a scale bar."""
+    right, up = VIEWS[view]
+    plane = Plane(np.array(mark.centre_mm), right, up, (half_mm, half_mm), 2 * half_mm / PANEL_PX)
+    low, high = window
+    values = plane.values(image, fill=low)
+    grey = np.rint(255 * np.clip((values - low) / (high - low), 0, 1)).astype(np.uint8)
+    colour = np.repeat(grey[:, :, None], 3, axis=2)
+    if outlined:
+        here = plane.values(labels, order=0)
+        for mask, line in ((here > 0) & (here != mark.number), SKY), (here == mark.number, VERMILLION):
+            colour[mask & ~binary_erosion(mask)] = ImageColor.getrgb(line)
+    panel = Pillow.fromarray(colour).resize((PANEL_PX, PANEL_PX))
+    pen = ImageDraw.Draw(panel)
+    letters, middle = plane.letters, PANEL_PX // 2
+    places = {"left": (3, middle, "lm"), "right": (PANEL_PX - 3, middle, "rm"), "top": (middle, 2, "ma")}
+    for edge, (x, y, anchor) in places.items():
+        pen.text((x, y), letters[edge], "white", _font(11), anchor, stroke_width=1, stroke_fill="black")
+    if not outlined:
+        bar = BAR_MM / (2 * half_mm) * PANEL_PX
+        for width, line in (4, "black"), (2, "white"):
+            pen.line((PANEL_PX - 8 - bar, PANEL_PX - 8, PANEL_PX - 8, PANEL_PX - 8), line, width)
+        pen.text((PANEL_PX - 8, PANEL_PX - 12), f"{BAR_MM:g} mm", "white", _font(10), "rd", stroke_width=1,
+                 stroke_fill="black")  # fmt: skip
+    return panel
+
+
+def _wrapped(lines: Sequence[str]) -> list[str]:
+    """The lines broken to the width of the text column, as many as there is room for."""
+    return [part for line in lines for part in wrap(line, LETTERS_IN_LINE)][: (ROW_PX - 38) // 14]
+
+
+@cache
+def _font(size: float) -> ImageFont.FreeTypeFont:
+    """Matplotlib's own font: the same on every machine."""
+    return ImageFont.truetype(f"{get_data_path()}/fonts/ttf/DejaVuSans.ttf", size)

@@ -1,0 +1,116 @@
+"""Pictures of every mark of a session (calcifications, microbleeds, lacunes), those that wait for a person first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pandas as pd
+from matplotlib.figure import Figure
+from PIL.Image import Image as Picture
+
+from angiolith.calcification.verdicts import in_order, waiting
+from angiolith.core.images import read_ct, read_image
+from angiolith.core.inputs import Inputs
+from angiolith.core.tables import MISSING, REVIEW, read_json, read_tsv
+from angiolith.pictures.canvas import absent
+from angiolith.pictures.marks import Mark, montage
+from angiolith.pictures.windows import CT_WINDOW_HU, window_of, window_text
+from angiolith.report.session_pictures import NoPicture, counted, number, require
+
+CALCIFICATION_HALF_MM = 14.0  # half of a panel: the mark with its artery and the bone beside it
+SPOT_HALF_MM = 18.0
+CENTRE = ["x_mm", "y_mm", "z_mm"]
+TITLES = {
+    "calcificationmarks": "every calcification",
+    "microbleedmarks": "every microbleed",
+    "lacunemarks": "every lacune",
+}
+
+
+def session_montages(given: Inputs, title: str) -> Iterator[tuple[str, Picture | Figure]]:
+    """Name and picture of every kind of mark; where there is nothing to draw, the picture says why."""
+    drawers: dict[str, Callable[[str], Picture]] = {
+        "calcificationmarks": lambda head: draw_calcifications(given, head),
+        "microbleedmarks": lambda head: draw_microbleeds(given, head),
+        "lacunemarks": lambda head: draw_lacunes(given, head),
+    }
+    for name, draw in drawers.items():
+        head = f"{title}: {TITLES[name]}"
+        try:
+            yield name, draw(head)
+        except NoPicture as why:
+            yield name, absent(head, why.status, why.reason)
+
+
+def draw_calcifications(given: Inputs, title: str) -> Picture:
+    require(given, ("ct", "CT", "calcification_facts"), ("calcification", "calcification map", "calcification_facts"))
+    lesions = in_order(read_tsv(given["lesions"]).dropna(subset=["lesion"]))
+    waits = set(waiting(lesions)["lesion"].astype(int))
+    marks = [
+        Mark(
+            int(row["lesion"]),
+            centre_of(row),
+            calcification_lines(row),
+            int(row["lesion"]) in waits or row["status"] == REVIEW,
+        )
+        for row in lesions.to_dict("records")
+    ]
+    said = f"{counted(len(marks), 'mark')}, {len(waits)} waiting for a reader; {window_text(CT_WINDOW_HU, 'HU')}"
+    labels = read_image(given["calcification"])
+    return montage(title, said, read_ct(given["ct"]), labels, marks, CT_WINDOW_HU, CALCIFICATION_HALF_MM)
+
+
+def calcification_lines(row: dict[str, object]) -> list[str]:
+    """What the picture says of a calcification."""
+    side = row["side"] if row["side"] in ("L", "R") else ""
+    state = "counted" if row["counted"] else "not counted"
+    return [
+        f"{side} {row['artery']}".strip() if pd.notna(row["artery"]) else "no artery",
+        f"{number(float(str(row['volume_mm3'])))} mm³, {number(float(str(row['max_hu'])), 0)} HU",
+        f"{state}, {row['certainty']} ({row['decided_by']})",
+        *([str(row["reason"])] if isinstance(row["reason"], str) else []),
+    ]
+
+
+def draw_microbleeds(given: Inputs, title: str) -> Picture:
+    facts = read_json(given["microbleed_facts"]) if given.get("microbleed_facts") else {}
+    column = facts.get("image")
+    if not column or not given.get(column):
+        raise NoPicture(str(facts.get("status", MISSING)), str(facts.get("reason") or "no swi and no T2starw"))
+    require(given, ("microbleeds", "microbleed map", "microbleed_facts"))
+    return spots(given, title, str(column), "microbleeds", "microbleed", "kind")
+
+
+def draw_lacunes(given: Inputs, title: str) -> Picture:
+    require(given, ("FLAIR", "FLAIR", "lacune_facts"), ("lacunes", "lacune map", "lacune_facts"))
+    return spots(given, title, "FLAIR", "lacunes", "lacune", None)
+
+
+def spots(given: Inputs, title: str, column: str, labels: str, name: str, kind: str | None) -> Picture:
+    """Every row of a table of spots on its image; kind: column that says what a spot was taken for."""
+    table = read_tsv(given[f"{name}_table"]).dropna(subset=[name])
+    flagged = table["status"] == REVIEW
+    table = table.assign(flagged=flagged).sort_values(["flagged", name], ascending=[False, True], kind="stable")
+    marks = [
+        Mark(
+            int(row[name]),
+            centre_of(row),
+            [
+                *([str(row[kind])] if kind else []),
+                f"{number(row['diameter_mm'])} mm, {number(row['volume_mm3'])} mm³",
+                *([f"{row['status']}: {row['reason']}"] if row["flagged"] else []),
+            ],
+            bool(row["flagged"]),
+        )
+        for row in table.to_dict("records")
+    ]
+    image = read_image(given[column])
+    window = window_of(image)
+    said = f"{counted(len(marks), 'spot')} on {column}; {window_text(window)}"
+    return montage(title, said, image, read_image(given[labels]), marks, window, SPOT_HALF_MM)
+
+
+def centre_of(row: dict[str, object]) -> tuple[float, float, float]:
+    """The centre of a row's mark, RAS mm."""
+    x, y, z = (float(str(row[name])) for name in CENTRE)
+    return x, y, z
