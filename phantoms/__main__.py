@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from phantoms import bids
-from phantoms.head import away_from_ventricles
+from phantoms.head import GEOMETRIC, SKULL_BASES, away_from_ventricles
 from phantoms.spec import SubjectSpec, draw_spec, read_cohort, stream
 from phantoms.subject import Record, generate_subject
 
@@ -35,7 +35,10 @@ def main(arguments: list[str] | None = None) -> None:
         specs = [draw_spec(stream(options.seed, "spec", number)) for number in range(options.subjects)]
     for folder in ("bids", "truth"):
         shutil.rmtree(options.out / folder, ignore_errors=True)
-    tasks = [(options.seed, f"{number:03d}", spec, options.out) for number, spec in enumerate(specs, start=1)]
+    tasks = [
+        (options.seed, f"{number:03d}", spec, options.out, options.skull_base)
+        for number, spec in enumerate(specs, start=1)
+    ]
     if options.jobs > 1:
         away_from_ventricles()  # the standard head, made once, inherited by the workers where processes are forked
         with multiprocessing.Pool(options.jobs) as pool:
@@ -46,9 +49,9 @@ def main(arguments: list[str] | None = None) -> None:
     print(f"{len(specs)} subjects in {options.out} after {time.perf_counter() - started:.0f} s", file=sys.stderr)
 
 
-def _subject(seed: int, label: str, spec: SubjectSpec, out: Path) -> Record:
+def _subject(seed: int, label: str, spec: SubjectSpec, out: Path, skull_base: str) -> Record:
     started = time.process_time()
-    record = generate_subject(seed, label, spec, out)
+    record = generate_subject(seed, label, spec, out, skull_base)
     print(f"sub-{label}: {time.process_time() - started:.0f} s", file=sys.stderr)
     return record
 
@@ -69,6 +72,8 @@ def write_cohort(records: list[Record], out: Path) -> None:
     for table, columns in TRUTH_COLUMNS.items():
         found = rows(table)
         bids.write_table(out / f"truth/{table}.tsv", found, () if found else columns)
+    if heads := rows("heads"):
+        bids.write_table(out / "truth/heads.tsv", heads)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -79,6 +84,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--config", type=Path, default=COHORT, help="cohort file (default: phantoms/cohort.yaml)")
     parser.add_argument("--subjects", type=int, help="draw this many random subjects instead of the cohort file's")
     parser.add_argument("--seed", type=int, default=1, help="same seed, same bytes")
+    parser.add_argument(
+        "--skull-base",
+        choices=SKULL_BASES,
+        default=GEOMETRIC,
+        help="simple bodies, or a base with clinoids, canals, septa, ligaments, and arteries 2-5 mm beside the atlas",
+    )
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     return parser
 

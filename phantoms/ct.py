@@ -11,6 +11,7 @@ from phantoms.arteries import ARTERY_LABELS
 from phantoms.calcium import WALL_MM, Calcification, CalciumPatch, render_plaque
 from phantoms.geometry import Grid, apply, oriented_grid, random_pose, smooth_noise, smooth_step, voxels_near
 from phantoms.head import Head, sagittal_sinus
+from phantoms.skull_base import SkullBase
 from phantoms.small_vessel import SmallVessel
 
 # HU at 120 kVp: textbook values of a non-contrast scan
@@ -131,7 +132,10 @@ def scan_ct(
     for offset in offsets:
         bone = smooth_step(head.on_grid(head.anatomy.bone, grid, pose, offset), 1.0 + protocol.blur_mm)
         soft = head.on_grid(soft_hu, grid, pose, offset)
-        hu += soft + bone * (head.on_grid(bone_hu, grid, pose, offset) - soft)
+        of_bone = head.on_grid(bone_hu, grid, pose, offset)
+        if head.skull_base is not None:
+            _refine(bone, of_bone, head.skull_base, grid, pose, offset, protocol.blur_mm)
+        hu += soft + bone * (of_bone - soft)
     hu /= np.float32(steps)
     arteries = _add_arteries(rng, hu, head, grid, pose, protocol)
     patches = [
@@ -151,6 +155,24 @@ def scan_ct(
     return CtScan(result, grid, pose, arteries, labels, labels_130, rows)
 
 
+def _refine(
+    bone: np.ndarray,
+    bone_hu: np.ndarray,
+    base: SkullBase,
+    grid: Grid,
+    pose: np.ndarray,
+    offset_mm: float,
+    blur_mm: float,
+) -> None:
+    """Bone's share and HU in place where the skull base has its own, blurred as the scanner does."""
+    weight = base.on(base.weight, grid, pose, offset_mm)
+    sigma = blur_mm / base.grid.voxel_mm
+    share = ndimage.gaussian_filter(base.share, sigma)
+    density = ndimage.gaussian_filter(base.share * base.hu, sigma) / np.maximum(share, 0.01)
+    bone += weight * (base.on(share, grid, pose, offset_mm) - bone)
+    bone_hu += weight * (base.on(density, grid, pose, offset_mm) - bone_hu)
+
+
 def _add_arteries(
     rng: np.random.Generator, hu: np.ndarray, head: Head, grid: Grid, pose: np.ndarray, protocol: CtProtocol
 ) -> np.ndarray:
@@ -167,6 +189,8 @@ def _add_arteries(
         inside = (along >= 0) & (along <= curve.length_mm)
         index = tuple(voxels[inside].T)
         gap, room = gap[inside], room[nearest[inside]]
+        if head.skull_base is not None:
+            room = room * 0  # its bone is cut about the arteries as it lies
         soft = np.clip(hu[index], -100, 45)
         cleared = smooth_step(gap - room, 1.0)
         hu[index] += cleared * (np.minimum(hu[index], np.maximum(soft, 20)) - hu[index])

@@ -17,9 +17,14 @@ from phantoms.anatomy import Anatomy, standard_head
 from phantoms.arteries import draw_arteries
 from phantoms.calcium import Curves
 from phantoms.geometry import Grid, apply, distance_mm, resample, smooth_noise, smooth_step, voxels_near
+from phantoms.skull_base import SkullBase, draw_shift, draw_skull_base
 
 VENTRICLE_REACH_MM = 14.0
 HEAD_MARGIN_MM = 12.0
+GEOMETRIC, ANATOMICAL = "geometric", "anatomical"
+SKULL_BASES = (GEOMETRIC, ANATOMICAL)
+COMPACT_HU, CANCELLOUS_HU = 1450, 250  # of bone without marrow, and of marrow alone
+BONE_EDGE_MM = 1.2  # width of a bone's surface on the head's grid
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,7 @@ class Head:
     artery_share: np.ndarray
     displacement: np.ndarray
     shares: dict[str, np.ndarray]
+    skull_base: SkullBase | None = None
 
     @property
     def grid(self) -> Grid:
@@ -73,10 +79,17 @@ class Head:
         return ndimage.map_coordinates(volume, self.grid.to_index(points).T, order=1, mode="nearest")
 
 
-def make_head(rng: np.random.Generator, ventricle_growth_mm: float, atrophy: float, hypoplastic_va: str | None) -> Head:
+def make_head(
+    rng: np.random.Generator,
+    ventricle_growth_mm: float,
+    atrophy: float,
+    hypoplastic_va: str | None,
+    skull_base: str = GEOMETRIC,
+) -> Head:
     """Draw a subject's head.
 
-    ventricle_growth_mm: how far the ventricles' walls move outwards; atrophy (0-1): how far sulci open.
+    ventricle_growth_mm: how far the ventricles' walls move outwards from MNI152's; atrophy (0-1): how far sulci open;
+    skull_base: "geometric" or "anatomical" (see skull_base), whose arteries lie 2 to 5 mm beside those of MNI152.
     """
     standard = standard_head()
     size = rng.normal(0.93, 0.025) * (1 + rng.normal(0, 0.015, 3))
@@ -101,7 +114,15 @@ def make_head(rng: np.random.Generator, ventricle_growth_mm: float, atrophy: flo
         **{name: warp(getattr(standard, name)) * mm for name in ("intracranial", "bone", "air", "head")},
     )
     anatomy, csf = _sharpened(anatomy, atrophy)
-    curves = draw_arteries(rng, lambda points: _to_head(points, displacement, grid), hypoplastic_va)
+    shift = draw_shift(rng) if skull_base == ANATOMICAL else None
+
+    def placed(points: np.ndarray) -> np.ndarray:
+        return _to_head(points if shift is None else points + shift(points), displacement, grid)
+
+    curves = draw_arteries(rng, placed, hypoplastic_va)
+    base = None if shift is None else draw_skull_base(rng, anatomy, curves, displacement, shift)
+    if base is not None:
+        anatomy = _with_base(anatomy, base)
     share = np.zeros(grid.shape, np.float32)
     for curve in curves.values():
         voxels = voxels_near(curve.points, float(curve.radius_mm.max()) + 1.0, grid)
@@ -109,7 +130,17 @@ def make_head(rng: np.random.Generator, ventricle_growth_mm: float, atrophy: flo
         inside = smooth_step(distance - curve.radius_mm[nearest], 1.0)
         share[tuple(voxels.T)] = np.maximum(share[tuple(voxels.T)], inside)
     to_ventricle = distance_mm(anatomy.ventricle >= 0.5, grid.voxel_mm)
-    return Head(anatomy, csf, to_ventricle, curves, share, displacement, _shares(anatomy, csf, share))
+    return Head(anatomy, csf, to_ventricle, curves, share, displacement, _shares(anatomy, csf, share), base)
+
+
+def _with_base(anatomy: Anatomy, base: SkullBase) -> Anatomy:
+    """The anatomy with the skull base's bone and marrow, on its own grid."""
+    share, hu, weight = (base.on(v, anatomy.grid, np.eye(4)) for v in (base.share, base.hu, base.weight))
+    bone = anatomy.bone + weight * ((0.5 - share) * np.float32(BONE_EDGE_MM) - anatomy.bone)
+    marrow = anatomy.marrow + weight * (
+        np.clip((COMPACT_HU - hu) / (COMPACT_HU - CANCELLOUS_HU), 0, 1) - anatomy.marrow
+    )
+    return replace(anatomy, bone=bone.astype(np.float32), marrow=marrow.astype(np.float32))
 
 
 def _shares(a: Anatomy, csf: np.ndarray, blood: np.ndarray) -> dict[str, np.ndarray]:
@@ -118,7 +149,7 @@ def _shares(a: Anatomy, csf: np.ndarray, blood: np.ndarray) -> dict[str, np.ndar
     left = 1 - air
     blood = blood * left
     left -= blood
-    bone = smooth_step(a.bone, 1.2) * left
+    bone = smooth_step(a.bone, BONE_EDGE_MM) * left
     left -= bone
     soft = (1 - a.grey - a.white - csf) * left
     parts = {
@@ -162,8 +193,16 @@ def _sharpened(anatomy: Anatomy, atrophy: float) -> tuple[Anatomy, np.ndarray]:
     brain and CSF towards the brain, so that sulci open.
     """
     inside = smooth_step(anatomy.intracranial, 1.0).astype(np.float32)
-    brain = anatomy.grey + anatomy.white
+    grey, white, csf = sharpened_shares(anatomy.grey, anatomy.white, inside, atrophy)
+    return replace(anatomy, grey=grey, white=white), csf
+
+
+def sharpened_shares(
+    grey: np.ndarray, white: np.ndarray, inside: np.ndarray, atrophy: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Grey, white and CSF shares of one person from an average's, within the intracranial share `inside`."""
+    brain = grey + white
     border = np.float32(0.52 + 0.16 * atrophy)
     share = np.clip((brain - border) / 0.35 + 0.5, 0, 1) * inside
-    white = np.clip((anatomy.white / np.maximum(brain, 0.05) - 0.5) / 0.6 + 0.5, 0, 1) * share
-    return replace(anatomy, grey=share - white, white=white), inside - share
+    sharp_white = np.clip((white / np.maximum(brain, 0.05) - 0.5) / 0.6 + 0.5, 0, 1) * share
+    return share - sharp_white, sharp_white, inside - share

@@ -33,6 +33,7 @@ from scripts import (
     segment_calcification,
 )
 from validation.compare import (
+    TEMPLATE_NOTE,
     agreement_line,
     around_labels,
     artery_volumes,
@@ -50,7 +51,7 @@ INTRODUCTION = (
     "of a found lesion meet, one voxel of leeway in the plane. True volumes and HU are those of the calcium alone, "
     "in blood, at 130 HU: where it touches bone they hold more than any reader could tell from bone. True patterns "
     "are the Kockelkoren score of the true arc, length and thickness, by the same points as the measured ones. Made-up "
-    "heads: no statement about patients."
+    f"heads: no statement about patients. {TEMPLATE_NOTE}"
 )
 MODES = {"atlas": "Atlas (CT and T1w, no mask, no angiogram)", "mask": "With a reader's artery mask"}
 

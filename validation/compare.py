@@ -28,11 +28,14 @@ HEAD_POINTS_MM = np.random.default_rng(0).uniform((-65, -85, -55), (65, 65, 70),
 MATCH_MM = 5.0
 TEXT = dict.fromkeys(("subject", "session", "from_session", "to_session"), str)
 
-
+TEMPLATE_NOTE = (
+    "The phantoms' brains are those of MNI152, the template that the pipeline registers to: these figures do not test "
+    "the template step."
+)
 INTRODUCTION = (
     "Written by `make validate` from the demo cohort. Bias is measured minus true; spread is the SD of the differences."
     " Lesions and sessions that could not be measured are counted, not hidden. The digital heads are made by code that "
-    "shares nothing with the code that measures them; they are not patients."
+    f"shares nothing with the code that measures them; they are not patients. {TEMPLATE_NOTE}"
 )
 
 

@@ -39,7 +39,8 @@ INTRODUCTION = (
     "that holds its centre, at random places and turns on the grid, and measured as a reader's drawing is. So these "
     "are the errors of the measuring alone, with a perfect reader; a reader's own scatter comes on top. Directions: "
     "across = the vessel at right angles to the slices, oblique = 36 degrees from it, in plane = within the slices. "
-    "Error: measured minus true, mean (SD)."
+    "Error: measured minus true, mean (SD). No head and no registration is in it: "
+    "nothing here tests the template step."
 )
 THIN_WALLS = (
     "Concentric walls about a lumen of 2.4 mm. The drawing's staircase makes the thickest place thicker and the "

@@ -24,7 +24,7 @@ from angiolith.core.images import HU_AIR, Image, ImageError, map_points, read_im
 from angiolith.core.settings.registration import RegistrationReviewSettings, RigidSettings
 from angiolith.registration.rigid import alignment_measures, register_rigid
 from angiolith.registration.session import judge
-from validation.compare import markdown
+from validation.compare import TEMPLATE_NOTE, markdown
 
 SETTINGS, LIMITS = RigidSettings(), RegistrationReviewSettings()
 TARGETS = {"T1w": "anat", "FLAIR": "anat", "swi": "anat", "vwi": "vwi"}
@@ -272,7 +272,7 @@ def main() -> None:
         "# Registration from random poses",
         f"Written by `make validate-poses`: the first {len(rows)} cases of seed {options.seed}. {ABOUT} Wrong: a mean "
         f"error over {MISS_MM:g} mm. Said: the self-check refuses the registration, and the subject's CT is not "
-        "measured. Means and largest errors are those of what passed and is right.",
+        f"measured. Means and largest errors are those of what passed and is right. {TEMPLATE_NOTE}",
         markdown(summary(rows)),
         "Why registrations were refused, and by how much they were off:",
         markdown(refused(rows)),

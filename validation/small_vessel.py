@@ -43,7 +43,7 @@ from angiolith.small_vessel.wmh.segment import prepare_brain, segment_wmh
 from phantoms.head import Head
 from tests.real_data import REAL, ROOT
 from training.flairs import draw_head, draw_state, scan_of
-from validation.compare import markdown
+from validation.compare import TEMPLATE_NOTE, markdown
 from validation.implants import Case, thicker, with_lesions
 
 WMH, RIGID, TEMPLATE = WmhSegmentSettings(), RigidSettings(), TemplateReviewSettings()
@@ -246,7 +246,12 @@ def wanted_of(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def report(heads_: pd.DataFrame, random: pd.DataFrame, people: pd.DataFrame, drawn: pd.DataFrame, version: str) -> str:
-    parts = ["# Accuracy of the WMH masks", (__doc__ or "").split("\n\n")[2].replace("\n", " "), f"Model: {version}."]
+    parts = [
+        "# Accuracy of the WMH masks",
+        (__doc__ or "").split("\n\n")[2].replace("\n", " "),
+        TEMPLATE_NOTE,
+        f"Model: {version}.",
+    ]
     if len(heads_):
         loads = pd.cut(heads_.true_cm3, LOADS_CM3)
         parts += [

@@ -5,8 +5,9 @@
 Each head's state is scanned three times, with pose, slices, shading, noise and errors of the template's maps drawn
 anew; each two scans are a pair of visits without growth, taken the way of the workflow: registration there and back,
 half-way space, both segmented, growth and shrinkage. The errors of the template's maps are those of training/flairs.py
-and not of a registration, and each scan has its own. Beside it: each scan segmented by itself. Smallest detectable
-change: 1.96 sqrt(2) standard errors of measurement, as in the cohort's tables.
+and not of a registration (the heads' brains are the template's: nothing here tests the template step), and each scan
+has its own. Beside it: each scan segmented by itself. Smallest detectable change: 1.96 sqrt(2) standard errors of
+measurement, as in the cohort's tables.
 """
 
 from __future__ import annotations
