@@ -6,7 +6,7 @@ from angiolith.core.images import read_ct, read_image, read_transform
 from angiolith.core.settings.registration import RegistrationReviewSettings
 from angiolith.core.settings.section import step_settings
 from angiolith.core.tables import join_reasons, read_json, was_made, worst_status, write_json
-from angiolith.registration.rigid import alignment_measures
+from angiolith.registration.alignment import alignment_measures
 from angiolith.registration.session import judge
 from angiolith.runtime.job import run
 

@@ -22,7 +22,8 @@ from scipy.spatial.transform import Rotation
 
 from angiolith.core.images import HU_AIR, Image, ImageError, map_points, read_image, remove_shear
 from angiolith.core.settings.registration import RegistrationReviewSettings, RigidSettings
-from angiolith.registration.rigid import alignment_measures, register_rigid
+from angiolith.registration.alignment import alignment_measures
+from angiolith.registration.rigid import register_rigid
 from angiolith.registration.session import judge
 from validation.compare import TEMPLATE_NOTE, markdown
 

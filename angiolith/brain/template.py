@@ -22,7 +22,8 @@ from angiolith.core.images import RAS_TO_LPS, Image, crop, resample, to_sitk
 from angiolith.core.settings.registration import RigidSettings, TemplateReviewSettings
 from angiolith.core.tables import FAILED, OK, REVIEW
 from angiolith.registration.head import shrink
-from angiolith.registration.rigid import COARSE_SAMPLES, FINE_SAMPLES, Matcher, Prepared, best_end, head_starts
+from angiolith.registration.prepared import Prepared
+from angiolith.registration.rigid import COARSE_SAMPLES, FINE_SAMPLES, Matcher, best_end, head_starts
 
 FIELD_MM = 4.0
 FIELD_MARGIN_MM = 40.0

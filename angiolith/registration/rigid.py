@@ -9,55 +9,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass, replace
-from functools import cached_property
 from itertools import product
 from typing import Any, TypeVar
 
 import numpy as np
 import SimpleITK as sitk
-from scipy import ndimage
 
-from angiolith.core.distance import dilate_mm, erode_mm
-from angiolith.core.image_checks import is_brain_extracted
-from angiolith.core.images import Image, map_points, mask_points, matrix_ras, resample, to_sitk
+from angiolith.core.images import Image, map_points, mask_points, matrix_ras, to_sitk
 from angiolith.core.settings.registration import RigidSettings
 from angiolith.core.tables import FAILED, OK
-from angiolith.registration.head import (
-    fill_slices,
-    head_mask,
-    head_points,
-    largest_component,
-    shrink,
-    without_surroundings,
-)
+from angiolith.registration.prepared import Prepared, is_part_of, prepare, prepare_ct_brain, sharper
 
-# [HU] What a CT is cut to before it is matched: air to dense bone. Source: physics.
-MATCHED_HU = (-200.0, 900.0)
-# [HU] Corners of the last level's grey scale: fluid, brain and blood lie within 100 HU, three bins of a histogram over
-# the window. Source: 15 of 199 random poses of digital heads; looked at on 46 others (methods.md).
-LAST_HU = (MATCHED_HU[0], -20.0, 80.0, MATCHED_HU[1])
-# [1] Greys at the corners of `LAST_HU`: brain takes 70 % of them. Source: 15 of 199 random poses of digital heads;
-# looked at on 46 others (methods.md).
-LAST_GREY = (0.0, 0.15, 0.85, 1.0)
-# [HU] Fluid to blood: the brain's own range on CT. Source: physics.
-BRAIN_HU = (0.0, 80.0)
-# [HU] Noise lets the brain's values lie so far outside `BRAIN_HU`. Source: digital heads.
-BRAIN_MARGIN_HU = 20.0
-# [HU] What is denser on a 2 mm copy is skull. Source: digital heads.
-BONE_HU_MIN = 200.0
-# [mm] Voxel of the copy on which a CT's brain is found. Source: numerics.
-BRAIN_COPY_MM = 2.0
-# [voxels of 2 mm] Smoothing before the brain's values are looked at. Source: digital heads.
-BRAIN_SIGMA_MM = 1.0
-# [mm] Partial volume of bone reaches so far. Source: digital heads.
-BONE_EDGE_MM = 2.0
-# [mm] The brain is cut loose from what hangs on it by narrower bridges (foramina). Source: digital heads.
-FORAMEN_MM = 5.0
-# [mm] What was eroded is grown back by this. Source: digital heads.
-FORAMEN_BACK_MM = 6.0
-# [1] A head of less than this share of the other one's volume is a part of it: its centre is no guide. Source: digital
-# heads.
-PARTIAL_SHARE = 0.75
 # [degrees] Turns of the starts about each axis. Source: digital heads.
 START_ANGLES_DEG = (-20.0, 0.0, 20.0)
 # [number] Samples within the head in which a start is tried. Source: numerics.
@@ -88,8 +50,6 @@ BINS = 32
 # [number] Bins of the joint histogram at the last level. Source: 15 of 199 random poses of digital heads; looked at on
 # 46 others (methods.md).
 LAST_BINS = 64
-# [mm] An image less high than this is a slab, not a whole head. Source: anatomy.
-SLAB_MM = 100.0
 # [mm] Heights along the head at which a slab starts. Source: digital heads.
 SLAB_HEIGHTS_MM = (-45.0, -15.0, 15.0, 45.0)
 # [mm] Heights of a slab's second search: the skull base too, which many slabs end above. Source: 8 slabs of random
@@ -111,24 +71,8 @@ ROUNDS_MAX = 20
 LINE_STEPS_MAX = 50
 # [mm] A turn is searched in steps that move a surface at this distance by about 1 mm. Source: anatomy.
 HEAD_RADIUS_MM = 80.0
-# [mm] Farther out a CT is cleared of couch and holder. Source: digital heads.
-AROUND_HEAD_MM = 4.0
 # [mm] Background around the head that is compared too, so that its outline counts. Source: digital heads.
 BACKGROUND_MM = 10.0
-# [mm3] Less tissue is no head. Source: anatomy.
-HEAD_MM3_MIN = 2e5
-# [%] An MRI is cut off at this percentile of its head: vessels and fat shine. Source: digital heads.
-MRI_HIGH_PERCENTILE = 99.5
-# [mm] Voxel of the MRI's copy on which an alignment is judged. Source: numerics.
-JUDGED_MRI_MM = 2.0
-# [mm] The same of the CT's copy: thin bone stays bone. Source: numerics.
-JUDGED_CT_MM = 1.5
-# [HU] What is denser is bone where an alignment is judged. Source: digital heads.
-JUDGED_BONE_HU_MIN = 300
-# [HU] What is denser is soft tissue where an alignment is judged: fat is not. Source: physics.
-JUDGED_SOFT_HU_MIN = -50
-# [HU] What lies outside the CT is taken for air. Source: physics.
-OUTSIDE_HU = -1000.0
 
 
 Start = TypeVar("Start", sitk.Euler3DTransform, sitk.AffineTransform)
@@ -148,87 +92,6 @@ class RigidResult:
     def matrix_ras(self) -> np.ndarray:
         """4 x 4, maps fixed points to moving points, RAS mm."""
         return matrix_ras(self.transform)
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """An image ready for matching: window clipped, couch removed, with its head mask, on one shrunken grid.
-
-    finish: what the finest level compares in its place.
-    """
-
-    image: Image
-    mask: np.ndarray
-    is_slab: bool
-    is_brain: bool
-    finish: Prepared | None = None
-
-    @cached_property
-    def head_points(self) -> np.ndarray:
-        """Points (n, 3) of the uppermost 160 mm of the head, RAS mm."""
-        return head_points(self.mask, self.image.affine)
-
-    @cached_property
-    def volume_mm3(self) -> float:
-        """Volume of the uppermost 160 mm of the head, mm3."""
-        return len(self.head_points) * self.image.voxel_volume_mm3
-
-    @cached_property
-    def centre(self) -> np.ndarray:
-        """Centre of the head (3,), RAS mm."""
-        return self.head_points.mean(axis=0)
-
-    @cached_property
-    def centres_of_halves(self) -> list[np.ndarray]:
-        """Centres (3,) of the upper, lower and both side halves of the head, RAS mm."""
-        points = mask_points(self.image.affine, self.mask)
-        beyond = points - self.centre
-        return [points[sign * beyond[:, axis] > 0].mean(axis=0) for axis in (2, 0) for sign in (1, -1)]
-
-    def level(self, voxel_mm: float, margin_mm: float) -> tuple[sitk.Image, sitk.Image]:
-        """Image and dilated metric mask at about this voxel size, as SimpleITK images."""
-        image = shrink(self.image, voxel_mm)
-        mask = shrink(self.image.with_data(self.mask.astype(np.float32)), voxel_mm)
-        wide = dilate_mm(mask.data > 0.5, margin_mm, mask.voxel_mm)
-        return to_sitk(image), to_sitk(image.with_data(wide.astype(np.uint8)))
-
-
-def prepare(image: Image, is_ct: bool, fine_mm: float) -> Prepared:
-    """Make an image ready: shrink to the finest level needed, find the head, window a CT and clear its surroundings.
-
-    Raises ValueError if there is no head in it.
-    """
-    brain = not is_ct and is_brain_extracted(image)
-    small = shrink(image, fine_mm)
-    mask = head_mask(small, is_ct)
-    if mask.sum() * small.voxel_volume_mm3 < HEAD_MM3_MIN:
-        raise ValueError("no head found in the image (less than 200 cm3 of tissue)")
-    if is_ct:
-        clean = without_surroundings(small, dilate_mm(mask, AROUND_HEAD_MM, small.voxel_mm))
-        small = clean.with_data(np.clip(clean.data, *MATCHED_HU))
-    else:
-        high = float(np.percentile(small.data[mask], MRI_HIGH_PERCENTILE))
-        small = small.with_data(np.clip(small.data, 0, high))
-    extent = np.abs(small.affine[:3, :3]) @ np.array(small.data.shape)
-    return Prepared(small, mask, bool(extent.min() < SLAB_MM), brain)
-
-
-def prepare_ct_brain(ct: Image) -> Prepared:
-    """The brain of a CT, windowed, as if extracted: soft tissue inside the skull, cut loose at the foramina.
-
-    What a brain-extracted MRI is matched with: the skull has no counterpart in it, and in a window that shows bone,
-    brain and fluid look the same. That brain's outline is good to some millimetres only: at the finest level, the CT
-    in this window is compared within the outline of the MRI.
-    """
-    low, high = BRAIN_HU[0] - BRAIN_MARGIN_HU, BRAIN_HU[1] + BRAIN_MARGIN_HU
-    small = shrink(ct, BRAIN_COPY_MM)
-    smooth = ndimage.gaussian_filter(small.data, BRAIN_SIGMA_MM / (small.voxel_mm / 2.0))
-    bone = dilate_mm(small.data > BONE_HU_MIN, BONE_EDGE_MM, small.voxel_mm)
-    soft = (smooth > BRAIN_HU[0]) & (smooth < high) & ~bone
-    core = largest_component(erode_mm(soft, FORAMEN_MM, small.voxel_mm))
-    mask = fill_slices(dilate_mm(core, FORAMEN_BACK_MM, small.voxel_mm) & ~(small.data > BONE_HU_MIN))
-    uncut = Prepared(small.with_data(np.clip(small.data, low, high)), mask, False, False)
-    return Prepared(small.with_data(np.where(mask, np.clip(smooth, *BRAIN_HU), 0)), mask, False, True, uncut)
 
 
 def register_rigid(
@@ -265,25 +128,6 @@ def register_rigid(
         result = _search(moving_ready, fixed_ready, settings, last and last[::-1])
         return replace(result, transform=result.transform.GetInverse())
     return _search(fixed_ready, moving_ready, settings, last)
-
-
-def sharper(image: Image, ready: Prepared, is_ct: bool, voxel_mm: float) -> Image:
-    """An image as `prepare` made it ready for its finest level, at a smaller voxel size; a whole CT in `LAST_GREY`."""
-    grey = (ready.finish or ready).image.data
-    small = shrink(image, voxel_mm)
-    if is_ct and not ready.finish:
-        near = dilate_mm(ready.mask, AROUND_HEAD_MM, ready.image.voxel_mm)
-        near_here = resample(ready.image.with_data(near.astype(np.float32)), small, interpolation="nearest")
-        small = without_surroundings(small, near_here.data > 0.5)
-        return small.with_data(np.interp(small.data, LAST_HU, LAST_GREY).astype(np.float32))
-    return small.with_data(np.clip(small.data, grey.min(), grey.max()))
-
-
-def is_part_of(first: Prepared, second: Prepared) -> bool:
-    """Whether the first image shows a slab or a part of the head that the second one shows whole."""
-    if first.is_slab or second.is_slab:
-        return first.is_slab and not second.is_slab
-    return first.is_brain == second.is_brain and first.volume_mm3 < PARTIAL_SHARE * second.volume_mm3
 
 
 def _search(
@@ -503,36 +347,3 @@ def displacement_mm(first: sitk.Transform, second: sitk.Transform, fixed: Prepar
     points = mask_points(fixed.image.affine, fixed.mask)
     sample = points[:: max(1, len(points) // SHOWN_SAMPLES)]
     return float(np.linalg.norm(map_points(first, sample) - map_points(second, sample), axis=1).mean())
-
-
-def alignment_measures(ct: Image, mri: Image, transform: sitk.Transform) -> dict[str, float]:
-    """How well a CT lies on an MRI, judged without the metric that found the transform.
-
-    transform maps MRI points to CT points. Returns `head_overlap`: share of the smaller head mask, within the common
-    field of view, that lies in the other (of a brain-extracted MRI: share of its brain outside the CT's bone and within
-    the CT's brain); `bone_contrast`: mean MRI signal where the CT has bone (over 300 HU) divided
-    by that in the rest of the CT's head. Bone is dark on MRI, so a good alignment lies far below 1.
-    """
-    grid = shrink(mri, JUDGED_MRI_MM)
-    small_ct = shrink(ct, JUDGED_CT_MM)
-    head = head_mask(small_ct, is_ct=True)
-    brain_alone = is_brain_extracted(mri)
-    placed = resample(without_surroundings(small_ct, head), grid, transform, fill=np.nan).data
-    ct_head = resample(small_ct.with_data(head.astype(np.float32)), grid, transform).data > 0.5
-    mri_head = head_mask(grid, is_ct=False)
-    seen = np.isfinite(placed)
-    smaller = min(int((ct_head & seen).sum()), int((mri_head & seen).sum()))
-    hu = np.nan_to_num(placed, nan=OUTSIDE_HU)
-    bone = ct_head & (hu > JUDGED_BONE_HU_MIN)
-    soft = ct_head & (hu > JUDGED_SOFT_HU_MIN) & ~dilate_mm(bone, BONE_EDGE_MM, grid.voxel_mm)
-    if not smaller or not bone.any() or not soft.any():
-        return {"head_overlap": 0.0, "bone_contrast": float("inf")}
-    overlap = float((ct_head & mri_head).sum() / smaller)
-    if brain_alone:
-        brain = prepare_ct_brain(ct)
-        in_brain = resample(brain.image.with_data(brain.mask.astype(np.float32)), grid, transform).data > 0.5
-        overlap = float((in_brain & mri_head & seen).sum() / max(1, int((mri_head & seen).sum())))
-    return {
-        "head_overlap": overlap,
-        "bone_contrast": float(grid.data[bone].mean() / max(float(grid.data[soft].mean()), 1e-6)),
-    }

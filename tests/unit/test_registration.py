@@ -8,16 +8,9 @@ from scipy.spatial.transform import Rotation
 from angiolith.core.image_checks import is_brain_extracted
 from angiolith.core.images import Image, linear_transform, map_points
 from angiolith.core.settings.registration import RigidSettings
-from angiolith.registration.rigid import (
-    alignment_measures,
-    displacement_mm,
-    head_starts,
-    is_part_of,
-    prepare,
-    prepare_ct_brain,
-    register_rigid,
-    slab_starts,
-)
+from angiolith.registration.alignment import alignment_measures
+from angiolith.registration.prepared import is_part_of, prepare, prepare_ct_brain
+from angiolith.registration.rigid import displacement_mm, head_starts, register_rigid, slab_starts
 
 SETTINGS = RigidSettings()
 HU = {"air": -1000, "scalp": 20, "skull": 900, "brain": 35, "ventricle": 5}
