@@ -13,7 +13,8 @@ from scipy.spatial import cKDTree
 from angiolith.arteries.names import INDEX
 from angiolith.core.images import moved
 
-STEP_MM = 0.5  # distance between the points of a sampled centreline
+# [mm] Distance between the points of a sampled centreline. Source: numerics.
+STEP_MM = 0.5
 COLUMNS = ["artery", "side", "segment", "point", "x_mm", "y_mm", "z_mm", "radius_mm", "sd_mm"]
 
 

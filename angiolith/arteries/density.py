@@ -11,8 +11,13 @@ from angiolith.core.images import Image, moved
 from angiolith.core.settings.calcification import CalciumThresholdSettings
 
 CLEAR_OF_BONE = ("ACA", "MCA", "PCA")
-BALL_MM = 1.0  # around the centreline, besides the uncertainty of its position
-BRIGHTEST_PERCENTILE, ALONG_PERCENTILE = 95, 25
+# [mm] Radius about the centreline, besides the uncertainty of its position, in which blood is looked for. Source:
+# digital heads.
+BALL_MM = 1.0
+# [%] Of the ball's voxels: the brightest, without single noisy ones. Source: digital heads.
+BRIGHTEST_PERCENTILE = 95
+# [%] Of these along the artery: calcium and bone brighten a part of it, contrast the whole. Source: digital heads.
+ALONG_PERCENTILE = 25
 
 
 def lumen_density(ct: Image, lines: Iterable[Centreline]) -> float:

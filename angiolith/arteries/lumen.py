@@ -18,17 +18,35 @@ from angiolith.arteries.centrelines import Centreline
 from angiolith.arteries.sections import section_planes, section_samples, sideways, smoothest
 from angiolith.core.images import Image
 
-PIXEL_MM = 0.25  # of the sampled cross-sections, and step of the offsets
-REACH_MM = 1.5  # the line is moved no further: it was fitted before
-WINDOW_MM = 1.0  # beyond the lumen: what lies further is not looked at
-EDGE_MM = 0.36  # scale of the logistic edge of the disc: an MR voxel's blur
-BEND_MM = 0.6  # change of offset from one cross-section to the next that costs as much as one SD of position
-FIT_WEIGHT = 20.0  # of a coefficient of 1, in units of the squared offset over twice the variance
-PRIOR_SD_MM = 0.8  # of the line that is given
-RADII = np.arange(0.5, 1.25, 0.06)  # of the line's mean radius, that are tried
-SEEN_MIN = 0.7  # mean coefficient along the path, from which the artery counts as seen (docs/methods.md)
-RADIUS_VOXELS_MIN = 2.0  # of the line: a smaller artery's calibre is not told by such voxels
-INNER_WALL_MM = 0.15  # on MRI the inner part of the wall, which may be calcified, is not told from the lumen
+# [mm] Pixel of the sampled cross-sections, and step of the offsets. Source: numerics.
+PIXEL_MM = 0.25
+# [mm] The line is moved no further: it was fitted before. Source: digital heads, 16 of development (methods.md).
+REACH_MM = 1.5
+# [mm] Beyond the lumen: what lies further is not looked at. Source: digital heads, 16 of development (methods.md).
+WINDOW_MM = 1.0
+# [mm] Scale of the logistic edge of the disc: an MR voxel's blur. Source: digital heads, 16 of development
+# (methods.md).
+EDGE_MM = 0.36
+# [mm] Change of offset from one cross-section to the next that costs as much as one SD of position. Source: digital
+# heads, 16 of development (methods.md).
+BEND_MM = 0.6
+# [1] Weight of a coefficient of 1, in units of the squared offset over twice the variance. Source: digital heads, 16 of
+# development (methods.md).
+FIT_WEIGHT = 20.0
+# [mm] SD of the position of the line that is given. Source: digital heads, 16 of development (methods.md).
+PRIOR_SD_MM = 0.8
+# [1] Radii that are tried, as multiples of the line's mean radius. Source: digital heads, 16 of development
+# (methods.md).
+RADII = np.arange(0.5, 1.25, 0.06)
+# [1] Mean coefficient along the path, from which the artery counts as seen. Source: digital heads, 16 of development
+# (methods.md); all five lines of one real T1w lay below it.
+SEEN_MIN = 0.7
+# [voxels] Of the line: a smaller artery's calibre is not told by such voxels. Source: digital heads, 16 of development
+# (methods.md).
+RADIUS_VOXELS_MIN = 2.0
+# [mm] On MRI the inner part of the wall, which may be calcified, is not told from the lumen. Source: digital heads, 16
+# of development (methods.md).
+INNER_WALL_MM = 0.15
 
 
 def follow_lumen(image: Image, line: Centreline, sd_mm: float) -> Centreline:

@@ -16,9 +16,12 @@ from angiolith.core.distance import NEIGHBOURS_26
 from angiolith.core.images import Image, bounding_box, moved
 from angiolith.core.settings.arteries import ArteryMapSettings, ArteryRegionSettings
 
+# [mm] Smoothing (SD) of a mask's centreline. Source: digital heads.
 SMOOTHING_MM = 1.0
-DIRECTION_POINTS = 8  # of a path, to prolong it
+# [points] End of a path that gives the direction in which it is prolonged. Source: numerics.
+DIRECTION_POINTS = 8
 # which end of an artery is the proximal one: the end where this is smallest (x mirrored to the right, y, z)
+# [axis] World axis along which an artery's proximal end lies first. Source: anatomy.
 PROXIMAL_AXIS = {"ICA": 2, "BA": 2, "VA": 2, "ACA": 2, "MCA": 0, "PCA": 0, "Pcom": 1, "Acom": 0}
 
 

@@ -9,6 +9,8 @@ import re
 
 import pandas as pd
 
+# [label] Labels of an artery map: TopCoW's numbers, and two of our own for the vertebral arteries. Source: definition
+# (TopCoW 2023).
 LABELS: dict[int, tuple[str, str]] = {
     1: ("BA", "M"),
     2: ("PCA", "R"),
@@ -32,7 +34,8 @@ MEASURED = tuple(sorted((name for name in INDEX if name[0] in ARTERIES), key=lam
 # and the first parts of middle and anterior cerebral artery, septa and clinoid processes look like it; beside the
 # posterior cerebral one the edge of the tentorium.
 BESIDE_SMOOTH_BONE = ("BA", "VA")
-TOPCOW_OTHER = {15: "3rd-A2"}  # known to TopCoW, not measured here
+# [label] Known to TopCoW, not measured here. Source: definition (TopCoW 2023).
+TOPCOW_OTHER = {15: "3rd-A2"}
 
 _ARTERY_WORDS = {
     "ICA": ("ica", "internal carotid"),

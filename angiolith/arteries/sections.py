@@ -8,7 +8,8 @@ from scipy import ndimage
 from angiolith.arteries.centrelines import Centreline
 from angiolith.core.images import Image, moved
 
-PLANE_STEP = 3  # every third point of the centreline has a cross-section
+# [points] Every third point of the centreline has a cross-section. Source: numerics.
+PLANE_STEP = 3
 
 
 def section_planes(line: Centreline) -> np.ndarray:

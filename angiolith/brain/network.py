@@ -19,15 +19,25 @@ from angiolith.core.images import Image, moved
 from angiolith.registration.head import shrink
 
 CLASSES = ("outside", "grey", "white", "csf", "ventricles", "deep_grey", "infratentorial")
+# [mm] Working grid of the networks. Source: definition (fitted at it).
 VOXEL_MM = 2.0
-EDGE = 128  # voxels: a field of 256 mm
+# [voxels] Edge of the field: 256 mm. Source: definition (fitted at it).
+EDGE = 128
+# [voxels] Edge of the second network's parts. Source: definition (fitted at it).
 PART_EDGE = 64
+# [voxels] Parts overlap by this. Source: numerics.
 PART_OVERLAP = 16
-PART_MARGIN = 6  # voxels around what the first network takes for brain
+# [voxels] Margin around what the first network takes for brain. Source: numerics.
+PART_MARGIN = 6
+# [HU] What a CT is cut to: fluid to blood. Source: definition (fitted at it).
 CT_WINDOW_HU = (-20.0, 100.0)
-HEAD_HEIGHT_MM = 230.0  # of a taller image, the field hangs from the vertex
+# [mm] Of a taller image, the field hangs from the vertex. Source: anatomy.
+HEAD_HEIGHT_MM = 230.0
+# [mm] From the vertex to the brain's middle. Source: anatomy.
 VERTEX_TO_CENTRE_MM = 95.0
+# [1] From this probability on the first network has found the brain. Source: definition.
 LOCATED_PROBABILITY = 0.5
+# [1] From this probability on the second network looks. Source: numerics.
 PART_PROBABILITY = 0.05
 
 

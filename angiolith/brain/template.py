@@ -25,17 +25,28 @@ from angiolith.registration.head import shrink
 from angiolith.registration.prepared import Prepared
 from angiolith.registration.rigid import COARSE_SAMPLES, FINE_SAMPLES, Matcher, best_end, head_starts
 
+# [mm] Grid of the displacement field. Source: numerics.
 FIELD_MM = 4.0
+# [mm] It reaches so far beyond the image. Source: numerics.
 FIELD_MARGIN_MM = 40.0
-BRAIN_LEVEL = 0.2  # of the template's brightest voxel: what nilearn takes for its brain mask
+# [1] Template's mask: this share of its brightest voxel, as nilearn takes for its brain mask. Source: definition
+# (nilearn).
+BRAIN_LEVEL = 0.2
+# [mm] Grid on which the brain is drawn and matched. Source: numerics.
 WORKING_MM = 2.0
+# [mm] Finest grid of SyN. Source: numerics.
 SYN_MM = 4.0
+# [mm] Room about the brain in which it runs. Source: numerics.
 SYN_MARGIN_MM = 16.0
-SYN_ITERATIONS = (40, 20)  # at 8 and 4 mm
-WIDE_MM = 4.0  # around the template's brain, where SyN compares
-CLOSED_MM = 4.0  # sulci of the drawn brain that are closed, as the template's mask has them
-# mean of the template's T1 in each tissue as the networks tell them apart there; fluid around the brain darker, as the
-# template's own was mostly cut away, and ventricles without the tissue at their rim
+# [number] Iterations of SyN at 8 and at 4 mm. Source: numerics.
+SYN_ITERATIONS = (40, 20)
+# [mm] Around the template's brain, where SyN compares. Source: numerics.
+WIDE_MM = 4.0
+# [mm] Sulci of the drawn brain that are closed, as the template's mask has them. Source: definition (nilearn).
+CLOSED_MM = 4.0
+# [1] Grey levels in which tissues are drawn: mean of the template's T1 in each tissue as the networks tell them apart
+# there; fluid around the brain darker, as the template's own was mostly cut away, and ventricles without the tissue at
+# their rim. Source: the ICBM 2009a template.
 DRAWN = {"grey": 0.63, "white": 0.82, "csf": 0.2, "ventricles": 0.4, "deep_grey": 0.76, "infratentorial": 0.65}
 
 

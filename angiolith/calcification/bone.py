@@ -21,23 +21,46 @@ from angiolith.arteries.centrelines import STEP_MM, Centreline, box_affine, box_
 from angiolith.core.distance import NEIGHBOURS_26
 from angiolith.core.images import mask_points, moved, voxel_edges_mm
 
+# [number] Directions in which bone is looked for around a cross-section. Source: numerics.
 N_SECTORS = 48
+# [mm] Step outward. Source: numerics.
 RADIUS_STEP_MM = 0.25
-BEYOND_MM = 3.0  # bone further than this from the lumen is not looked for
-WINDOW_MM = 20.0  # along the artery: calcium that stands out over less than half of it is seen
+# [mm] Bone further than this from the lumen is not looked for. Source: digital heads.
+BEYOND_MM = 3.0
+# [mm] Length along the artery over which the canal's wall is averaged: calcium that stands out over less than half of
+# it is seen. Source: digital heads.
+WINDOW_MM = 20.0
+# [directions] Directions over which it is averaged. Source: digital heads.
 WINDOW_ANGLES = 5
-OPEN_SHARE = 0.25  # of the radius: an opening with less room than this is no lumen
+# [1] Share of the radius: an opening with less room than this is no lumen. Source: digital heads.
+OPEN_SHARE = 0.25
+# [mm] Calcium behind what stands out is followed so far. Source: digital heads.
 HIDDEN_MM = 2.0
-SURE_SHARE = 0.25  # of the radius: a line of no larger standard deviation does not leave its lumen
-ROOM_STEP_MM = 0.25  # of the cross-sections in which an opening is looked for
-END_MM = 2.0  # a line's last millimetres leave the artery: what touches bone there is not judged to be calcium
-NARROW_SHARE = 0.75  # bone leaves its artery room: an opening under this share of the lumen's radius has calcium in it
-VALLEY_HU = 50.0  # a valley this deep is no noise (SD of a head CT: 4 to 10 HU)
-ZONE_MM = 2.0  # outside the artery's wall: bone is followed so far from it, to see that it goes on
-GOES_ON_SHARE = 0.2  # of a calcification's voxels at most lie outside the artery's wall and its blooming
-CALCIFIED_WALL_MM = 0.6  # thickness at least: bone that no valley parts from it does not begin nearer to the lumen
-LUMEN_SHARE_MIN = 0.25  # of the voxels of calcium that lie within the lumen's radius: it blooms into it
-WALL_PERCENTILE = 65  # calcium lies on the inner side of the wall: above the median
+# [1] Share of the radius: a line of no larger standard deviation does not leave its lumen. Source: digital heads.
+SURE_SHARE = 0.25
+# [mm] Pixel of the cross-sections in which an opening is looked for. Source: numerics.
+ROOM_STEP_MM = 0.25
+# [mm] A line's last millimetres leave the artery: what touches bone there is not judged to be calcium. Source: digital
+# heads.
+END_MM = 2.0
+# [1] Bone leaves its artery room: an opening under this share of the lumen's radius has calcium in it. Source: digital
+# heads.
+NARROW_SHARE = 0.75
+# [HU] A valley this deep is no noise (SD of a head CT: 4 to 10 HU). Source: physics.
+VALLEY_HU = 50.0
+# [mm] Bone is followed so far outside the artery's wall, to see that it goes on. Source: digital heads.
+ZONE_MM = 2.0
+# [1] Of a calcification's voxels at most this share lies outside the artery's wall and its blooming. Source: digital
+# heads.
+GOES_ON_SHARE = 0.2
+# [mm] Least thickness of a calcified wall: bone that no valley parts from it does not begin nearer to the lumen.
+# Source: digital heads.
+CALCIFIED_WALL_MM = 0.6
+# [1] Of the voxels of calcium at least this share lies within the lumen's radius: it blooms into it. Source: digital
+# heads.
+LUMEN_SHARE_MIN = 0.25
+# [%] Calcium lies on the inner side of the wall: above the median. Source: digital heads.
+WALL_PERCENTILE = 65
 
 
 def through_openings(ct: np.ndarray, affine: np.ndarray, line: Centreline, hu_min: float) -> Centreline:

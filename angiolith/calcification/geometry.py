@@ -30,12 +30,23 @@ from angiolith.core.distance import NEIGHBOURS_26
 from angiolith.core.images import moved
 from angiolith.core.settings.calcification import CalcificationMeasureSettings
 
-CENTRE_SHARE = 0.35  # calcium within this share of the radius covers the lumen's centre
-LEAST_HU_ABOVE = 50.0  # half maximum is sought no nearer to the background than this: there it is noise
-SHARPEST = 1.25  # rays blurred by more than this times the sharpest one (along thick slices) do not tell thickness
-OUTWARD_MM = 0.8  # calcium of an artery's wall lies no further outside the lumen than this: wall and blur ...
-INWARD_SHARE = 0.4  # ... and no nearer to its centre than this share of the radius
-WALL_SD_MM = 0.4  # how sharp these bounds of where calcium lies are: wall and blur vary
+# [1] Calcium within this share of the radius covers the lumen's centre. Source: digital tubes, 160 plaques
+# (methods.md).
+CENTRE_SHARE = 0.35
+# [HU] Half maximum is sought no nearer to the background than this: there it is noise. Source: digital tubes, 160
+# plaques (methods.md).
+LEAST_HU_ABOVE = 50.0
+# [1] Rays blurred by more than this times the sharpest one (along thick slices) do not tell thickness. Source: digital
+# tubes, 160 plaques (methods.md).
+SHARPEST = 1.25
+# [mm] Calcium of an artery's wall lies no further outside the lumen than this: wall and blur. Source: digital tubes,
+# 160 plaques (methods.md).
+OUTWARD_MM = 0.8
+# [1] ... and no nearer to its centre than this share of the radius. Source: digital tubes, 160 plaques (methods.md).
+INWARD_SHARE = 0.4
+# [mm] How sharp these bounds of where calcium lies are: wall and blur vary. Source: digital tubes, 160 plaques
+# (methods.md).
+WALL_SD_MM = 0.4
 
 
 @dataclass(frozen=True)

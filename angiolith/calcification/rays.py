@@ -11,9 +11,13 @@ from angiolith.calcification.blur import FWHM_SDS
 from angiolith.calcification.scoring import slice_axis
 from angiolith.core.images import moved
 
+# [number] Rays of a cross-section. Source: numerics.
 N_ANGLES = 120
+# [mm] Step along a ray. Source: numerics.
 RAY_STEP_MM = 0.2
-LOOP_MM = 4.0  # samples whose nearest centreline point is further along than this belong to another limb of a loop
+# [mm] Samples whose nearest centreline point is further along than this belong to another limb of a loop. Source:
+# digital heads.
+LOOP_MM = 4.0
 
 
 def directions(line: Centreline, planes: np.ndarray) -> np.ndarray:

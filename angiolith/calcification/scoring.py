@@ -7,11 +7,15 @@ from scipy import ndimage
 
 from angiolith.core.settings.calcification import CalcificationGradeSettings, KockelkorenSettings, SeveritySettings
 
-AGATSTON_HU = (130.0, 200.0, 300.0, 400.0)  # weight 1, 2, 3, 4 from these peaks on (Agatston et al. 1990)
-AGATSTON_SLICE_MM = 3.0  # contiguous slices of this thickness define the score
+# [HU] Peaks from which a slice's calcium weighs 1, 2, 3, 4. Source: Agatston 1990.
+AGATSTON_HU = (130.0, 200.0, 300.0, 400.0)
+# [mm] Contiguous slices of this thickness define the score. Source: Agatston 1990.
+AGATSTON_SLICE_MM = 3.0
 INTIMAL, IEL, ABSENT = "intimal", "iel", "absent"
-HIGHEST_GRADE = 3  # of the Woodcock-like grades
+# [grade] Highest of the Woodcock-like grades. Source: Woodcock 1999.
+HIGHEST_GRADE = 3
 GROUPS = ("none_or_mild", "moderate", "severe")
+# [pixels] Neighbours by edge or corner within a slice. Source: definition.
 CONNECTED = np.ones((3, 3), int)
 
 

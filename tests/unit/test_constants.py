@@ -6,7 +6,7 @@ from angiolith.core import constants_reference as reference
 
 MODULES = [module for module in reference.modules() if not reference.is_pending(module)]
 MEASURING = [
-    *(module for module in MODULES if not module.endswith(reference.LAYOUT) and module not in reference.FORMULAS),
+    *(module for module in MODULES if not module.endswith(reference.LAYOUT)),
 ]
 
 
@@ -27,7 +27,8 @@ def test_settings_have_unit_and_source():
 
 
 def test_no_number_inside_an_expression():
-    assert [line for module in MEASURING for line in reference.inline_numbers(module)] == []
+    looked_at = (name for name in MEASURING if name not in reference.FORMULAS and not reference.is_replaced(name))
+    assert [line for module in looked_at for line in reference.inline_numbers(module)] == []
 
 
 def test_pending_rooms_are_there():
