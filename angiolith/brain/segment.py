@@ -8,6 +8,15 @@ import numpy as np
 from scipy import ndimage
 
 from angiolith.brain.network import CLASSES, BrainModel, NoBrainError, probabilities
+from angiolith.brain.plausible import (
+    CUT_AREA_MM2,
+    cut_area_mm2,
+    problem,
+    shallow_fraction,
+    side_ratio,
+    skin_fraction,
+)
+from angiolith.brain.ventricles import refined_tissues
 from angiolith.core.images import Image, bounding_box, moved
 from angiolith.core.settings.brain import BrainSettings
 from angiolith.core.tables import FAILED, OK
@@ -16,7 +25,6 @@ from angiolith.registration.head import fill_slices, largest_component, shrink
 TISSUES = {name: value for value, name in enumerate(CLASSES) if value}
 """Values of the tissue map: grey 1, white 2, csf 3, ventricles 4, deep_grey 5, infratentorial 6."""
 DOUBT = (0.25, 0.75)
-CUT_AREA_MM2 = 1500.0  # of brain on a face of the image: beyond it the field of view cuts the brain
 SHELL_MM = (12.0, 20.0)  # around the brain: a head fills some of it, an extracted brain nothing
 SHELL_FILLED_MAX = 0.15
 SHELL_VOXEL_MM = 4.0
@@ -63,17 +71,21 @@ def segment_brain(image: Image, is_ct: bool, model: BrainModel, settings: BrainS
         return BrainSegmentation(nothing > 0, nothing, {}, False, 1.0, FAILED, str(error))
     working_brain = fill_slices(largest_component(working.data[0] < 0.5))
     brain = _brain_on(image, working, working_brain)
-    if not is_ct and (kept := extracted_brain(image, brain)) is not None:
-        brain = kept
-    tissues = _tissues_on(image, working, brain)
+    kept = None if is_ct else extracted_brain(image, brain)
+    brain = brain if kept is None else kept
+    tissues = refined_tissues(image, working, _tissues_on(image, working, brain))
     volumes = {name: _cm3(tissues == value, image) for name, value in TISSUES.items()}
     volumes["brain"] = _cm3(brain, image)
     outside = working.data[0][working_brain]
     doubtful = np.abs(working.data[0] - 0.5) < (DOUBT[1] - DOUBT[0]) / 2
     fraction = float(doubtful.sum() / max(outside.size, 1))
-    complete = _cut_area_mm2(brain, image) <= CUT_AREA_MM2
-    problem = _problem(tissues, image, volumes, complete, fraction, settings)
-    return BrainSegmentation(brain, tissues, volumes, complete, fraction, FAILED if problem else OK, problem)
+    complete = cut_area_mm2(brain, image) <= CUT_AREA_MM2
+    ventricles, upper = tissues == TISSUES["ventricles"], (tissues > 0) & (tissues != TISSUES["infratentorial"])
+    sides = side_ratio(upper, ventricles | (tissues == TISSUES["deep_grey"]), image)
+    fractions = {"doubtful": fraction, "shallow": shallow_fraction(image, brain, ventricles)}
+    fractions["skin"] = skin_fraction(image, brain, is_ct) if kept is None else 0.0
+    reason = problem(volumes, complete, fractions, sides, settings)
+    return BrainSegmentation(brain, tissues, volumes, complete, fraction, FAILED if reason else OK, reason)
 
 
 def extracted_brain(image: Image, brain: np.ndarray) -> np.ndarray | None:
@@ -150,58 +162,3 @@ def _likeliest(working: Image) -> np.ndarray:
 
 def _cm3(mask: np.ndarray, image: Image) -> float:
     return float(np.count_nonzero(mask) * image.voxel_volume_mm3 / 1000)
-
-
-def _cut_area_mm2(brain: np.ndarray, image: Image) -> float:
-    """Largest area of brain on a face of the image."""
-    edges = image.voxel_mm
-    areas = []
-    for axis in range(3):
-        other = [edges[k] for k in range(3) if k != axis]
-        faces = np.moveaxis(brain, axis, 0)
-        areas += [float(np.count_nonzero(faces[end]) * other[0] * other[1]) for end in (0, -1)]
-    return max(areas)
-
-
-def _problem(
-    tissues: np.ndarray,
-    image: Image,
-    volumes: dict[str, float],
-    complete: bool,
-    doubtful: float,
-    settings: BrainSettings,
-) -> str | None:
-    """Why the result is not plausible, or None."""
-    brain = volumes["brain"]
-    least = settings.volume_cm3_min if complete else settings.partial_cm3_min
-    if not least <= brain <= settings.volume_cm3_max:
-        kind = "brain" if complete else "part of a brain"
-        return f"a {kind} of {brain:.0f} cm3 was found; {least:.0f} to {settings.volume_cm3_max:.0f} cm3 are possible"
-    if volumes["ventricles"] > settings.ventricle_fraction_max * brain:
-        return f"ventricles of {volumes['ventricles']:.0f} cm3 in a brain of {brain:.0f} cm3 are not possible"
-    ratio = side_ratio(tissues, image)
-    if complete and ratio > settings.side_ratio_max:
-        return f"one side of the brain is {ratio:.2f} times as large as the other; the mask is wrong or the head is cut"
-    if doubtful > settings.doubtful_fraction_max:
-        return f"the network is undecided on {100 * doubtful:.0f} % of the brain's volume; look at the picture"
-    return None
-
-
-def side_ratio(tissues: np.ndarray, image: Image) -> float:
-    """Larger by smaller volume of supratentorial brain on the two sides of the plane through the inner structures.
-
-    The plane is that of x through the centroid of ventricles and deep grey matter. 1.0 where there are none.
-    """
-    inner = np.isin(tissues, (TISSUES["ventricles"], TISSUES["deep_grey"]))
-    upper = (tissues > 0) & (tissues != TISSUES["infratentorial"])
-    if not inner.any() or not upper.any():
-        return 1.0
-    box = bounding_box(upper, 0)
-    row = image.affine[0, :3]
-    start = image.affine[0, 3] + row @ [s.start for s in box]
-    steps = [row[k] * np.arange(upper[box].shape[k], dtype=np.float32) for k in range(3)]
-    x = steps[0][:, None, None] + steps[1][:, None] + steps[2] + np.float32(start)
-    middle = float(x[inner[box]].mean()) if inner[box].any() else float(x[upper[box]].mean())
-    right = int(np.count_nonzero(upper[box] & (x > middle)))
-    left = int(np.count_nonzero(upper[box])) - right
-    return max(left, right) / max(min(left, right), 1)

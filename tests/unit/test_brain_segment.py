@@ -12,7 +12,9 @@ import pytest
 from scipy import ndimage
 
 from angiolith.brain.network import BrainModel, _starts, probabilities
-from angiolith.brain.segment import TISSUES, extracted_brain, segment_brain, side_ratio
+from angiolith.brain.plausible import shallow_fraction, side_ratio, skin_fraction
+from angiolith.brain.segment import TISSUES, extracted_brain, segment_brain
+from angiolith.brain.ventricles import refined_tissues
 from angiolith.core.images import Image
 from angiolith.core.settings.brain import BrainSettings
 from angiolith.core.tables import FAILED, OK
@@ -173,7 +175,44 @@ def test_sides_are_compared_about_the_inner_structures() -> None:
     tissues[0:60, 0:3, 0:3] = TISSUES["infratentorial"]  # takes no part
     image = Image(tissues.astype(np.float32), np.diag([-2.0, 2.0, 2.0, 1]))
     # the plane lies between the 12th and the 13th of 40 layers
-    assert side_ratio(tissues, image) == pytest.approx(28 / 12)
+    upper = (tissues > 0) & (tissues != TISSUES["infratentorial"])
+    assert side_ratio(upper, tissues == TISSUES["ventricles"], image) == pytest.approx(28 / 12)
+
+
+def ball(radius_mm: float, shift_mm: float = 0.0) -> np.ndarray:
+    """On a grid of 90^3 voxels of 2 mm."""
+    index = np.indices((90, 90, 90)) * 2.0 - 89.0
+    index[0] -= shift_mm
+    return np.asarray((index**2).sum(axis=0) < radius_mm**2)
+
+
+def test_a_mask_that_reaches_the_skin_is_told() -> None:
+    head = Image(np.where(ball(80), 100.0, 0.0).astype(np.float32), np.diag([2.0, 2.0, 2.0, 1]))
+    assert skin_fraction(head, ball(70), False) == 0
+    assert skin_fraction(head, ball(80), False) > 0.9
+    assert 0.1 < skin_fraction(head, ball(70, 10), False) < 0.4  # touches it on one side
+
+
+def test_ventricles_at_the_brains_surface_are_told() -> None:
+    head = Image(np.zeros((90, 90, 90), np.float32), np.diag([2.0, 2.0, 2.0, 1]))
+    assert shallow_fraction(head, ball(70), ball(20)) == 0
+    assert shallow_fraction(head, ball(70), ball(70) & ~ball(60)) > 0.2
+    assert shallow_fraction(head, ball(70), np.zeros((90, 90, 90), bool)) == 0
+
+
+@pytest.mark.parametrize(("fluid", "kept"), [(10.0, True), (200.0, True), (99.0, False)])
+def test_ventricles_follow_the_images_own_levels(fluid: float, kept: bool) -> None:
+    """The networks call a ball of 24 mm ventricle with 0.8; the fluid in it fills 16 mm, dark, bright or not told."""
+    noise = np.random.default_rng(3).normal(0, 4, (90, 90, 90))
+    image = Image((np.where(ball(16), fluid, 100.0) + noise).astype(np.float32), np.diag([2.0, 2.0, 2.0, 1]))
+    said = np.zeros((7, 90, 90, 90), np.float32)
+    said[4] = np.where(ball(24), 0.8, 0)
+    said[2] = 1 - said[4]
+    tissues = np.where(ball(24), 4, np.where(ball(70), 2, 0)).astype(np.uint8)
+    found = refined_tissues(image, Image(said, image.affine), tissues)
+    assert ((found == 4) == (ball(16) if kept else ball(24))).mean() > 0.999
+    assert (found[ball(24) & (found != 4)] == 2).all()
+    assert ((found > 0) == (tissues > 0)).all()
 
 
 def test_parts_cover_the_brain() -> None:

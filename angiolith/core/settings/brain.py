@@ -19,5 +19,9 @@ class BrainSettings(StepSettings):
     """Largest part of the brain that ventricles may fill."""
     side_ratio_max: float = 1.5
     """Largest ratio of the volumes on either side of the middle plane, where both sides are in the image."""
+    skin_fraction_max: float = 0.2
+    """Largest part of the brain's surface that may lie within 4 mm of the air around the head."""
+    shallow_fraction_max: float = 0.2
+    """Largest part of the ventricles that may lie within 4 mm of the brain's surface."""
     doubtful_fraction_max: float = 0.25
     """Largest part of the brain, by volume, where the network is undecided (probability between 0.25 and 0.75)."""

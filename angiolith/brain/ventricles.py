@@ -1,0 +1,83 @@
+"""Ventricles by the networks' probabilities and the image's own grey levels, on the image's own grid.
+
+The networks work at 2 mm; slices may be thinner, and of thick ones the networks say too much (a corpus callosum between
+two horns). Whatever the contrast, fluid and the tissue around the ventricles differ in grey level: where they do so
+clearly, each voxel's odds are moved by the side on which its level lies.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import ndimage
+from skimage.filters import threshold_otsu
+
+from angiolith.brain.network import CLASSES
+from angiolith.core.distance import dilate_mm
+from angiolith.core.images import Image, bounding_box, moved
+
+WHITE, CSF, VENTRICLES, DEEP_GREY = (CLASSES.index(name) for name in ("white", "csf", "ventricles", "deep_grey"))
+AROUND_MM = 12.0  # tissue whose grey level is compared
+SEEN = 0.05  # probability below which nothing becomes ventricle, and nothing is taken for it in the tissue around
+TISSUE = 0.6  # probability of white or deep grey matter of what counts as tissue around
+SURE = 0.02  # the networks are never surer than this, either way
+PULL = 3.0  # log odds of a voxel as dark (or bright) as fluid; chosen on ms_thick_slices 01 to 03
+CSF_SHARE = 0.5  # a ventricle is at least so likely as the fluid around the brain times this
+CONTRAST_SDS = 2.0  # fluid and tissue differ by so many of tissue's SDs, or grey levels say nothing
+VOXELS_MIN = 50
+
+
+def refined_tissues(image: Image, working: Image, tissues: np.ndarray) -> np.ndarray:
+    """The tissue map with ventricles by probability and grey level together.
+
+    working: probabilities (7, x, y, z) of CLASSES on their own grid; tissues: map on the image's grid, 0 outside the
+    brain. Where fluid and tissue do not differ, the map is returned as it is.
+    """
+    rough = tissues == VENTRICLES
+    if rough.sum() < VOXELS_MIN:
+        return tissues
+    box = bounding_box(rough, np.ceil(AROUND_MM / image.voxel_mm).astype(int))
+    likely = _probabilities_in(image, working, box)
+    values, brain = image.data[box].astype(np.float32), tissues[box] > 0
+    near = dilate_mm(likely[VENTRICLES] > 0.5, AROUND_MM, image.voxel_mm)
+    tissue = brain & near & (likely[VENTRICLES] < SEEN) & (likely[WHITE] + likely[DEEP_GREY] > TISSUE)
+    pull = _pull(values, values[brain & (likely[VENTRICLES] > 0.5)], values[tissue])
+    if pull is None:
+        return tissues
+    kept = np.clip(likely[VENTRICLES], SURE, 1 - SURE)
+    fluid = np.log(kept / (1 - kept)) + PULL * pull > 0
+    fluid &= brain & (likely[VENTRICLES] > SEEN) & (likely[VENTRICLES] > CSF_SHARE * likely[CSF])
+    likely[[0, VENTRICLES]] = -1
+    found = tissues.copy()
+    part = found[box]
+    part[part == VENTRICLES] = likely.argmax(axis=0)[part == VENTRICLES]
+    part[fluid] = VENTRICLES
+    return found
+
+
+def _pull(values: np.ndarray, core: np.ndarray, tissue: np.ndarray) -> np.ndarray | None:
+    """From -1 (as the tissue) to 1 (as the fluid) for each voxel; None if the two do not differ.
+
+    The core holds fluid and, where the networks said too much, tissue: it is split in two, and fluid is the part whose
+    level lies farther from the tissue's.
+    """
+    if min(core.size, tissue.size) < VOXELS_MIN or core.min() == core.max():
+        return None
+    level = float(np.median(tissue))
+    spread = 1.4826 * float(np.median(np.abs(tissue - level)))
+    cut = threshold_otsu(core)
+    fluid = max(
+        (float(np.median(side)) for side in (core[core <= cut], core[core > cut])), key=lambda v: abs(v - level)
+    )
+    if abs(fluid - level) < CONTRAST_SDS * spread or fluid == level:
+        return None
+    return np.asarray(np.clip((values - (fluid + level) / 2) / ((fluid - level) / 2), -1, 1), np.float32)
+
+
+def _probabilities_in(image: Image, working: Image, box: tuple[slice, ...]) -> np.ndarray:
+    """The probabilities (7, x, y, z) at the voxels of a box of the image."""
+    to_working = np.linalg.inv(working.affine) @ image.affine
+    turn, offset = to_working[:3, :3], moved(to_working, np.array([float(s.start) for s in box]))
+    shape = tuple(s.stop - s.start for s in box)
+    return np.stack(
+        [ndimage.affine_transform(p, turn, offset, shape, np.float32, order=1, mode="nearest") for p in working.data]
+    )
