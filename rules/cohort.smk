@@ -11,6 +11,7 @@ rule collect_metrics:
         lesions=cohort_file(STUDY, "lesions.tsv"),
         change=cohort_file(STUDY, "change.tsv"),
         ratings=cohort_file(STUDY, "ratings.tsv"),
+        marks=cohort_file(STUDY, "marks.tsv"),
         clinical=cohort_file(STUDY, "clinical_tables.tsv"),
     log:
         log("collect_metrics", ""),

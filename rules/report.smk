@@ -84,6 +84,7 @@ rule build_report:
         methods=report_file(STUDY, "methods.html"),
         errors=of_images(STUDY, "errors.html"),
         review=of_images(STUDY, "review.html"),
+        marks=of_images(STUDY, "marks.html"),
         lost=lost_page(STUDY),
         assets=assets(STUDY),
     log:

@@ -17,6 +17,7 @@ def main(snakemake: Any) -> None:
     write_tsv(found.lesions, out.lesions)
     write_tsv(found.change, out.change)
     write_tsv(found.ratings, out.ratings)
+    write_tsv(found.marks, out.marks)
     write_tsv(found.clinical, out.clinical)
     for reason in found.clinical["reason"].dropna():
         tell(f"left out: {reason}")

@@ -106,6 +106,26 @@ def associations(**columns):
     return pd.DataFrame(rows | columns)
 
 
+def marks(rows):
+    """Three calcifications of every CT: one that waits for a reader, a sure one, one that a reader rejected."""
+    of_ct = rows[rows["ct"].notna()]
+    columns = {
+        "lesion": [2, 1, 3],
+        "mark": [f"{number}-{number:08x}" for number in (2, 1, 3)],
+        "artery": ["ICA", "BA", "MCA"],
+        "side": ["R", "M", "L"],
+        "volume_mm3": [188.25, 12.5, 3.0],
+        "max_hu": [643.0, 512.0, 180.0],
+        "counted": [False, True, False],
+        "certainty": ["candidate", "sure", "sure"],
+        "decided_by": ["tool", "tool", "AB"],
+        "status": ["review", "ok", "ok"],
+        "reason": [f"candidate: clinoid {HOSTILE}", None, "rejected by AB on 2026-11-30"],
+    }
+    keys = of_ct[["subject", "session"]].to_dict("records")
+    return pd.concat([pd.DataFrame(key | columns, index=range(3)) for key in keys], ignore_index=True)
+
+
 def attrition():
     rows = [["study", 1, f"no CT {HOSTILE}", 10, 2, 8, 12, 3, 9, "001,002", 0, ""]]
     return pd.DataFrame([*rows, ["study", 2, "analysed", 8, 0, 8, 9, 0, 9, None, 1, "003"]], columns=ATTRITION_COLUMNS)
@@ -116,6 +136,7 @@ def write_run(folder, subjects=("001", "002", "003"), pictures=True):
     rows = manifest(subjects)
     patients, lesions, change = cohort_tables(rows)
     tables = {"manifest": rows, "patients": patients, "lesions": lesions, "change": change, "attrition": attrition()}
+    tables["marks"] = marks(rows)
     data = patients[rows["session"] == "01"].dropna(subset=["severity_group"])
     tables["study_data"] = data.assign(base=data[MARKER], follow=data[MARKER] + 1.0)
     tables["study_associations"] = associations()
@@ -168,7 +189,9 @@ def write_run(folder, subjects=("001", "002", "003"), pictures=True):
         for subject in pairs:
             write_picture(folder / f"report/pictures/sub-{subject}_desc-change_qc.png", 90)
     parts = ("data", "table1_printed", "associations", "correlations")
-    return {name: folder / f"{name}.tsv" for name in ("manifest", "patients", "lesions", "change", "attrition")} | {
+    return {
+        name: folder / f"{name}.tsv" for name in ("manifest", "patients", "lesions", "change", "attrition", "marks")
+    } | {
         "manifest_report": folder / "manifest_report.tsv",
         "agreement": None,
         "agreement_plots": None,
@@ -251,6 +274,7 @@ def build(files, folder, **report):
         methods=place / "methods.html",
         errors=[place / "errors.html"] if files["sessions"] else [],
         review=[place / "review.html"] if files["sessions"] else [],
+        marks=[place / "marks.html"] if files["sessions"] else [],
         assets=[place / "assets" / path.name for path in assets],
     )
     params = SimpleNamespace(files=files, settings=settings_of(**report), pairs=files["pairs"], version="0.0.0")

@@ -49,6 +49,11 @@ _ARTERY_WORDS = {
 }
 
 
+def artery_names() -> list[str]:
+    """Every artery as tables and readers write it: R-ICA, BA, ..."""
+    return [artery if side == "M" else f"{side}-{artery}" for artery, side in LABELS.values()]
+
+
 def parse_name(name: str) -> tuple[str, str] | None:
     """(artery, side) of a label's name such as `R-ICA`, `ICA_L`, `Left internal carotid artery`; None if unknown."""
     words = " ".join(re.findall(r"[a-z]+", name.lower()))

@@ -221,6 +221,8 @@ class Way:
             held = {"change": {row.get("measure", self.cell.column)}}
         elif file == "cohort/ratings.tsv" and row.get("source") == "plaque":
             held = {"plaque": {row["measure"]}}
+        elif file == "cohort/marks.tsv":
+            held = {"calcification_lesions": {self.cell.column}}
         elif file == "cohort/ratings.tsv" and row.get("source") == MARKS:
             return sorted(decisions)
         elif file == "cohort/ratings.tsv":

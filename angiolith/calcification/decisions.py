@@ -122,11 +122,10 @@ def _problems(row: Mapping[str, str], sessions: Collection[tuple[str, str]]) -> 
             "as 3-1a2b3c4d"
         )
     if row["artery"]:
-        from angiolith.arteries.names import INDEX, lookup_table, parse_name  # not light: only where it is needed
+        from angiolith.arteries.names import INDEX, artery_names, parse_name  # not light: only where it is needed
 
         if parse_name(row["artery"]) not in INDEX:
-            names = lookup_table(dict.fromkeys(INDEX, ""))["name"]
-            yield f", artery: {row['artery']!r} is none; {nearest(row['artery'], names)}"
+            yield f", artery: {row['artery']!r} is none; {nearest(row['artery'], artery_names())}"
     if row["role"] not in ROLES:
         yield f", role: {row['role']!r}; write one of {', '.join(ROLES)}"
     if row["date"]:

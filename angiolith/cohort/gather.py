@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from angiolith.calcification.decisions import read_decisions
-from angiolith.calcification.verdicts import readings
+from angiolith.calcification.verdicts import in_order, readings
 from angiolith.cohort.clinical import ClinicalTables
 from angiolith.cohort.collect import CHANGE_COLUMNS, KEYS, as_measured, change_rows, lesions_table, patients_table
 from angiolith.cohort.image_status import image_status
@@ -37,18 +37,23 @@ COLUMNS = {  # kind of measure: what it is called here, and the columns that its
     ),
     "change": ("changes", CHANGE_COLUMNS),
 }
+MARK_COLUMNS = [
+    *("subject", "session", "lesion", "mark", "artery", "side", "volume_mm3", "max_hu"),
+    *("counted", "certainty", "decided_by", "status", "reason"),
+]
 REVIEWED_WITH = {"arteries": "calcification", "calcium": "calcification"}
 Tables = Mapping[str, pd.DataFrame]
 
 
 @dataclass(frozen=True)
 class Gathered:
-    """The cohort's tables; clinical: what of each clinical table was used."""
+    """The cohort's tables; marks: every calcification as measured; clinical: what of each clinical table was used."""
 
     patients: pd.DataFrame
     lesions: pd.DataFrame
     change: pd.DataFrame
     ratings: pd.DataFrame
+    marks: pd.DataFrame
     clinical: pd.DataFrame
 
 
@@ -83,12 +88,22 @@ def gather(
         )
         return patients, lesions_table(manifest, patients, tables["vessel wall"], tables["calcium"], criteria)
 
+    marks = marks_table(measured["calcium"])
     patients, lesions = clinical.fit(lambda: cohort(measured))
     if review is not None:
         patients, lesions, measured = reviewed(patients, lesions, measured, review, cohort)
-    marks = readings(read_decisions(given.get("decisions") or [], set(visits)))
-    ratings = ratings_table(measured["vessel wall"], clinical.ratings, patients, marks)
-    return Gathered(patients, lesions, change_rows(manifest, measured["changes"]), ratings, clinical.account())
+    read = readings(read_decisions(given.get("decisions") or [], set(visits)))
+    ratings = ratings_table(measured["vessel wall"], clinical.ratings, patients, read)
+    return Gathered(patients, lesions, change_rows(manifest, measured["changes"]), ratings, marks, clinical.account())
+
+
+def marks_table(calcium: pd.DataFrame) -> pd.DataFrame:
+    """Every calcification of the cohort with what is held of it (columns MARK_COLUMNS); those that wait for a reader
+    come first in each session."""
+    found = calcium[calcium["lesion"].notna()].reindex(columns=MARK_COLUMNS)
+    found = found.assign(lesion=found["lesion"].astype(int), counted=found["counted"] == 1)
+    parts = [in_order(part) for _, part in found.groupby(KEYS, sort=False)]
+    return pd.concat(parts, ignore_index=True) if parts else found
 
 
 def reviewed(

@@ -13,6 +13,8 @@ from typing import Any
 import pandas as pd
 import yaml
 
+from angiolith.arteries.names import artery_names
+from angiolith.calcification.verdicts import CANDIDATE
 from angiolith.cohort.review import CHANGE, FAIL, KEYS, picture_keys, read_review
 from angiolith.core.cells import row_addresses
 from angiolith.core.config import Config, plain
@@ -20,6 +22,7 @@ from angiolith.core.inputs import Inputs
 from angiolith.core.manifest_table import is_told, read_report
 from angiolith.core.tables import FAILED, REVIEW, atomic_path, copy_file, read_json, read_tsv, was_made
 from angiolith.core.versions import DISTRIBUTIONS, versions
+from angiolith.pictures.marks import HEAD_PX, ROW_PX
 from angiolith.report.analyses import (
     AnalysisView,
     Printed,
@@ -46,6 +49,7 @@ from angiolith.report.sessions import (
     Session,
     cohort_numbers,
     collect_sessions,
+    mark_artery,
     missing_stages,
     problems,
     status_counts,
@@ -78,12 +82,13 @@ class Cohort:
 
 @dataclass(frozen=True)
 class Written:
-    """Where the report's files go; errors and review are None in a report without images."""
+    """Where the report's files go; errors, review and marks are None in a report without images."""
 
     page: Path
     methods: Path
     errors: Path | None
     review: Path | None
+    marks: Path | None
     assets: Sequence[Path]
 
     @property
@@ -121,7 +126,7 @@ def build_report(
     )
     subject_pages = {}
     if found.sessions:
-        tables = Tables(files["patients"], files["lesions"], files["change"])
+        tables = Tables(files["patients"], files["lesions"], files["change"], files["marks"])
         subject_pages = {
             written.folder / f"sub-{subject.name}.html": pages.render(
                 "subject",
@@ -188,7 +193,7 @@ def cohort_pages(pages: Pages, found: Cohort, files: Inputs, written: Written) -
             agreement_plots=embedded(files["agreement_plots"]) if files["agreement_plots"] else None,
         )
     }
-    if written.errors and written.review:
+    if written.errors and written.review and written.marks:
         missing = missing_stages(found.sessions)
         told = [note for note in read_report(files["manifest_report"]) if is_told(note)]
         exports = {
@@ -207,6 +212,7 @@ def cohort_pages(pages: Pages, found: Cohort, files: Inputs, written: Written) -
             n_files=len(told),
         )
         made[written.review] = pages.render("review", review=review_items(found.subjects))
+        made[written.marks] = pages.render("marks", review=mark_items(found.sessions), artery_names=artery_names())
     return made
 
 
@@ -262,6 +268,7 @@ def read_sessions(
         of_sessions(files["registration"], compress(keys, has_ct)),
         verdicts,
         texts,
+        addressed(files["marks"], root),
     )
 
 
@@ -339,7 +346,22 @@ def review_items(subjects: Iterable[Subject]) -> dict[str, Any]:
             if picture.verdict:
                 kept = {name: picture.verdict[name] for name in ("verdict", "reviewer", "note")}
                 marks[f"{subject.name}/{session}/{picture.name}"] = kept
-    return {"pictures": pictures, "marks": marks}
+    return {"kind": "pictures", "items": pictures, "marks": marks}
+
+
+def mark_items(sessions: Iterable[Session]) -> dict[str, Any]:
+    """The marks of the page of decisions (subject, session, mark, its row in the picture, whether it waits, what it
+    is), and the heights in that picture. What readers decided is left out: each decides without knowing of others.
+    """
+    items = []
+    for session in sessions:
+        for row, (_, mark) in enumerate(session.marks):
+            what = f"{mark['lesion']} · {mark_artery(mark)} · {mark['volume_mm3']} mm³ · {mark['max_hu']} HU"
+            flagged = mark["certainty"] == CANDIDATE
+            items.append(
+                [session.subject, session.session, mark["mark"], row, flagged, f"{what} · {mark['certainty']}"]
+            )
+    return {"kind": "marks", "items": items, "marks": {}, "head_px": HEAD_PX, "row_px": ROW_PX}
 
 
 def change_pictures(pairs: Mapping[str, Sequence[str]], verdicts: Verdicts) -> dict[str, Picture]:

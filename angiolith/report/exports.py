@@ -13,6 +13,7 @@ from typing import Any
 
 import pandas as pd
 
+from angiolith.core.cells import PERSON
 from angiolith.core.delimited import read_cells
 from angiolith.core.manifest_table import FileNote
 from angiolith.report.sessions import LESION_MEASURES, LOGS, MEASURES, PER_ARTERY, Session, Stage, advice, unit_of
@@ -117,7 +118,8 @@ def of_notes(notes: Iterable[FileNote]) -> Export:
 class Tables:
     """The cohort's tables as text, for the subjects' pages."""
 
-    def __init__(self, patients: str | Path, lesions: str | Path, change: str | Path) -> None:
+    def __init__(self, patients: str | Path, lesions: str | Path, change: str | Path, marks: str | Path) -> None:
+        self.marks = dict(list(texts_of(marks).groupby(list(PERSON), sort=False)))
         self.patients = {(row["subject"], row["session"]): row for row in texts_of(patients).to_dict("records")}
         self.change = {(row["subject"], row["measure"]): row for row in texts_of(change).to_dict("records")}
         self.lesions: dict[tuple[str, str], list[dict[str, str]]] = {}
@@ -137,6 +139,8 @@ class Tables:
                 ["artery", *PER_ARTERY],
                 [[cells[0], *(row.get(f"{name}_{cells[0]}", NA) for name in PER_ARTERY)] for cells in session.arteries],
             )
+            if key in self.marks:
+                found[f"{session.anchor}_marks"] = of_frame(self.marks[key])
             drawn = [lesion for lesion in self.lesions.get(key, ()) if lesion["lesion"] != NA]
             columns = [*OF_PLAQUES, "plaque_status", "plaque_reason"]
             found[f"{session.anchor}_plaques"] = Export(

@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from angiolith.report.exports import Export
 from angiolith.report.plots import bar_shares
-from angiolith.report.sessions import LESION_MEASURES, LOGS, PER_ARTERY, STAGES, advice, unit_of
+from angiolith.report.sessions import LESION_MEASURES, LOGS, PER_ARTERY, STAGES, advice, mark_artery, unit_of
 
 FOLDER = Path(__file__).parent
 
@@ -38,6 +38,7 @@ class Pages:
             t=texts,
             title=title,
             stages=STAGES,
+            mark_artery=mark_artery,
             logs=LOGS,
             bar_shares=bar_shares,
             advice=lambda stage: advice(stage, texts["errors"]),

@@ -108,6 +108,7 @@ class Session:
     lesions: list[tuple[str, list[str]]]  # address of the row, cells
     pictures: list[Picture] = field(default_factory=list)
     montages: list[Picture] = field(default_factory=list)  # of every mark
+    marks: list[tuple[str, Mapping[str, str]]] = field(default_factory=list)  # address, printed cells
     address: str = ""  # of the row of patients.tsv
 
     @property
@@ -146,14 +147,16 @@ def collect_sessions(
     registrations: Mapping[tuple[str, str], Mapping[str, Any]],
     verdicts: Mapping[tuple[str, str, str], Mapping[str, str]],
     texts: Mapping[str, Any],
+    marks: pd.DataFrame,
 ) -> list[Session]:
     """Every row of the manifest, in its order.
 
     patients, lesions: the cohort's tables; checks, registrations: contents of the status files by (subject, session);
-    verdicts: rows of the review by (subject, session, picture). The index of patients and lesions may be the rows'
-    addresses.
+    verdicts: rows of the review by (subject, session, picture); marks: every calcification. The index of patients,
+    lesions and marks may be the rows' addresses.
     """
     by_session = dict(list(lesions.groupby(["subject", "session"])))
+    marked = dict(list(marks.groupby(["subject", "session"])))
     rows = {(row["subject"], row["session"]): row for row in patients.to_dict("records")}
     addresses = dict(zip(rows, addresses_of(patients), strict=True))
     names = sorted({name.rsplit("_", 1)[1] for name in patients if re.fullmatch("woodcock_[A-Z]+", name)})
@@ -173,6 +176,7 @@ def collect_sessions(
                 lesions=_lesion_rows(plaques),
                 pictures=_pictures(key, images, verdicts),
                 montages=_montages(key, images),
+                marks=_marks(marked.get(key, marks.iloc[:0])),
                 address=addresses[key],
             )
         )
@@ -201,6 +205,16 @@ def _pictures(
 def _montages(key: tuple[str, str], images: Sequence[str]) -> list[Picture]:
     stem = f"pictures/sub-{key[0]}_ses-{key[1]}"
     return [Picture(name, f"{stem}_desc-{name}_qc.png") for name, shown in MONTAGES.items() if set(shown) & set(images)]
+
+
+def _marks(table: pd.DataFrame) -> list[tuple[str, Mapping[str, str]]]:
+    rows = ({str(name): cell(value, "") for name, value in row.items()} for row in table.to_dict("records"))
+    return list(zip(addresses_of(table), rows, strict=True))
+
+
+def mark_artery(mark: Mapping[str, str]) -> str:
+    """The artery of a mark as it is read: R ICA, BA."""
+    return f"{mark['side']} {mark['artery']}" if mark["side"] in ("L", "R") else mark["artery"] or "–"
 
 
 def _stages(

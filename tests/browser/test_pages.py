@@ -10,13 +10,15 @@ from PIL import Image as Pillow
 from scipy import ndimage
 
 from angiolith.audit.trace import find_cell
+from angiolith.calcification.decisions import read_decisions
 from angiolith.cohort.review import picture_keys, read_review
 from angiolith.core.tables import read_tsv, write_tsv
+from angiolith.pictures.marks import HEAD_PX, ROW_PX
 from tests import made_report
 from tests.browser.conftest import saved
 
 pytestmark = pytest.mark.xdist_group("browser")
-PAGES = ("index", "errors", "methods", "review", "sub-001", "sub-003")
+PAGES = ("index", "errors", "methods", "review", "marks", "sub-001", "sub-003")
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +83,10 @@ def of_tables(folder, name, page_table):
     patients, change, lesions = (read_tsv(folder / f"{file}.tsv", dtype=str).fillna("n/a").to_dict("records")
                                  for file in ("patients", "change", "lesions"))  # fmt: skip
     header, *rows = page_table
+    if name.endswith("_marks"):
+        given = cells((folder / "marks.tsv").read_text())
+        subject, session = name.removesuffix("_marks").replace("sub-", "").split("_ses-")
+        return [given[0], *(row for row in given[1:] if row[:2] == [subject, session])]
     if name.endswith("_plaques"):
         mine = [row for row in lesions if name == f"sub-{row['subject']}_ses-{row['session']}_plaques"]
         drawn = [row for row in mine if row["lesion"] != "n/a"]
@@ -301,6 +307,52 @@ def test_marks_go_from_the_keyboard_into_a_table_into_the_workflow_and_back(open
     caption = shown.locator("figure:has-text('hyperintensities') figcaption").first.inner_text()
     assert "fail AB motion" in " ".join(caption.split())
     made_report.build(files, folder)
+
+
+def test_decisions_go_from_the_page_of_marks_into_a_table_that_the_workflow_takes(opened, run, tmp_path):
+    _, files, home = run
+    page = opened(home / "marks.html", "#001/01/2-00000002")
+    assert "sub-001 ses-01: 2 · R ICA · 188.2 mm³ · 643 HU" in page.locator("#which-picture").inner_text()
+    page.keyboard.press("k")
+    assert page.locator("#message").inner_text() == "Write your initials first."
+    assert "0 of" in page.locator("#progress").inner_text()
+    page.locator("#reviewer").fill("AB")
+    page.locator("#reviewer").press("Enter")
+    page.get_by_role("button", name="keep").click()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("n")
+    page.keyboard.type("dens")
+    page.keyboard.press("Enter")
+    page.keyboard.press("r")
+    page.keyboard.press("ArrowRight")
+    page.locator("#artery").select_option("L-PCA")
+    with saved(page, tmp_path) as file:
+        page.click("#save")
+    assert file.name == "marks.tsv"
+    manifest = read_tsv(files["manifest"])
+    decisions = read_decisions([tmp_path / file.name], set(zip(manifest["subject"], manifest["session"], strict=True)))
+    (of_session,) = decisions.values()
+    assert [[row[name] for name in ("mark", "decision", "artery", "reader", "note")] for row in of_session] == [
+        ["1-00000001", "reject", "", "AB", "dens"],
+        ["2-00000002", "keep", "", "AB", ""],
+        ["3-00000003", "move", "L-PCA", "AB", ""],
+    ]
+    page.reload()
+    assert "3 of" in page.locator("#progress").inner_text()  # kept in the browser
+    fresh = opened(home / "marks.html")  # another reader's browser: nothing of the first
+    assert "0 of" in fresh.locator("#progress").inner_text()
+    fresh.set_input_files("#load", tmp_path / file.name)
+    fresh.wait_for_function("document.getElementById('message').textContent.includes('3 decisions')")
+    stale = (tmp_path / file.name).read_text().replace("2-00000002", "2-0000beef")
+    (tmp_path / "stale.tsv").write_text(stale)
+    fresh.set_input_files("#load", tmp_path / "stale.tsv")
+    fresh.wait_for_function("document.getElementById('message').textContent.includes('has no mark 2-0000beef')")
+
+
+def test_the_page_of_marks_shows_the_marks_own_row(opened, home):
+    page = opened(home / "marks.html", "#001/01/1-00000001")
+    assert page.locator("#frame").evaluate("frame => frame.clientHeight") == ROW_PX
+    assert page.locator("#picture").evaluate("picture => picture.style.marginTop") == f"-{HEAD_PX + ROW_PX}px"
 
 
 def test_a_table_that_does_not_fit_is_refused_by_row(opened, run, tmp_path):

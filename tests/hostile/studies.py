@@ -19,7 +19,7 @@ from scripts import build_attrition, collect_metrics
 from scripts.seal_subject import bundle
 from tests.hostile.case import ANALYSIS_OUT, FAILED, TABLE_OUT, TAKEN, TOLD, Answer, Case, Given
 
-TABLES = ("patients", "lesions", "change", "ratings", "clinical")
+TABLES = ("patients", "lesions", "change", "ratings", "marks", "clinical")
 
 
 def collected(folder: Path, voxels: tuple[str, str] = ("aa", "bb"), **tables: Path) -> Any:

@@ -155,7 +155,7 @@ def test_folder_stands_alone_and_its_links_lead_somewhere(files, tmp_path):
     home = made_report.build(files, tmp_path).parent
     pages = {path.name: parsed(path) for path in home.glob("*.html")}
     assert set(pages) == {
-        *("index.html", "errors.html", "methods.html", "review.html"),
+        *("index.html", "errors.html", "methods.html", "review.html", "marks.html"),
         *("sub-001.html", "sub-002.html", "sub-003.html"),
     }
     for name, outline in pages.items():
@@ -350,7 +350,7 @@ def test_every_address_in_the_report_is_one_cell_to_trace(files, tmp_path):
     tables = {address_parts(address)[0] for address in found}
     assert tables == {
         *("patients.tsv", "lesions.tsv", "change.tsv", "attrition.tsv", "doubtful_values.tsv", "printed_audit.tsv"),
-        *("study_associations.tsv", "study_correlations.tsv", "study_table1_printed.tsv"),
+        *("study_associations.tsv", "study_correlations.tsv", "study_table1_printed.tsv", "marks.tsv"),
     }
     shown = find_cell(tmp_path, r"study_associations.tsv:model=univariable:term=a:odds_ratio")
     assert (shown.value, "2.00 (1.00 to 4.00)" in (home / "index.html").read_text(encoding="utf-8")) == ("2", True)

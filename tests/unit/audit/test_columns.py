@@ -5,7 +5,10 @@ import json
 import pytest
 
 from angiolith.audit.columns import analysed_columns, before_changes, holders
+from angiolith.audit.lineage import Cell, Lineage, Step
+from angiolith.audit.trace_text import trace_text
 from angiolith.core.config import Analysis
+from angiolith.runtime.records import Record
 from angiolith.steps import MEASURES
 
 MODELS = Analysis(
@@ -105,3 +108,16 @@ def test_what_holds_a_column(tmp_path, column, table, kinds, clinical):
     (tmp_path / "measures.json").write_text(json.dumps({kind: texts.get(kind, []) for kind in MEASURES}))
     found = holders([column], table, [tmp_path / "participants.tsv"], [tmp_path / "measures.json"])
     assert found == (kinds, {tmp_path / "participants.tsv"} if clinical else set())
+
+
+def test_a_trace_names_the_reader_and_the_day_of_each_decision():
+    row = {"mark": "3-1a2b3c4d", "decision": "reject", "artery": "", "reader": "AB", "date": "2026-11-30"}
+    rows = [row | {"note": "clinoid", "file": "", "role": "reader"}]
+    file = "sub-01/ses-a/ct/sub-01_ses-a_desc-calcification_patient.tsv"
+    params = {"settings": {}, "decisions": rows}
+    record = Record(
+        "logs/x.json", "measure_calcification", {"subject": "01", "session": "a"}, {}, {file: "0"}, params, {}
+    )
+    cell = Cell(file, "total_volume_mm3", "7", {"subject": "01", "session": "a"})
+    said = trace_text(Lineage(cell, None, [Step(file, "0" * 64, 0, record)]))
+    assert "decided by AB on 2026-11-30: reject 3-1a2b3c4d, clinoid" in said

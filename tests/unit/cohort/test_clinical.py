@@ -37,7 +37,7 @@ def cohort(tmp_path):
         (tmp_path / "readers.tsv").write_text(readers)
         given = {name: tmp_path / f"{name}.tsv" for name in ("manifest", "participants")}
         given |= {"phenotype": [tmp_path / "readers.tsv"], "measures": [tmp_path / "measures.json"]}
-        names = ("patients", "lesions", "change", "ratings", "clinical")
+        names = ("patients", "lesions", "change", "ratings", "marks", "clinical")
         output = Given({name: tmp_path / f"cohort_{name}.tsv" for name in names})
         params = Given(settings={"subjects": None, "vessel_wall": {"culprit": CRITERIA}}, pairs={})
         collect_metrics(SimpleNamespace(input=Given(given), output=output, params=params))

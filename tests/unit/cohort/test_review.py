@@ -192,7 +192,7 @@ def cohort(tmp_path):
         out.mkdir(exist_ok=True)
         write_json(bundle(paths), tmp_path / "measures.json")
         given = Given(manifest=tmp_path / "manifest.tsv", measures=[tmp_path / "measures.json"], review=verdicts or [])
-        names = ("patients", "lesions", "change", "ratings", "clinical")
+        names = ("patients", "lesions", "change", "ratings", "marks", "clinical")
         settings = {
             "subjects": None,
             "vessel_wall": {"culprit": {"culprit_stenosis_percent_min": 50.0, "ct_mri_days_max": 28.0}},

@@ -1,23 +1,42 @@
 "use strict";
-// The review of the pictures: one at a time, marked by key, kept in the browser, saved and loaded as TSV.
+// Pictures to be judged, or marks to be decided on: one at a time, by key, kept in the browser, saved and loaded as TSV.
 (() => {
-  const texts = window.angiolithTexts.review;
-  const { pictures: names, alternatives } = window.angiolithTexts;
-  const COLUMNS = ["subject", "session", "picture", "verdict", "reviewer", "note"];
-  const VERDICTS = ["pass", "doubtful", "fail"];
-  const place = `angiolith-review:${location.pathname.replace(/[^/]*$/, "")}`;
-  const all = window.angiolithReview.pictures.map(([subject, session, picture]) => {
-    const who = picture === "change" ? `sub-${subject}` : `sub-${subject}_ses-${session}`; // of both visits, or of one
-    return { subject, session, picture, key: `${subject}/${session}/${picture}`,
-      source: `pictures/${who}_desc-${picture}_qc.png`, alt: alternatives[picture].replace("{who}", who) };
-  });
+  const texts = window.angiolithTexts.desk;
+  const { pictures: names, alternatives, montage } = window.angiolithTexts;
+  const given = window.angiolithReview;
+  const KINDS = {
+    pictures: {
+      place: "angiolith-review", file: "review.tsv", thing: "picture", choice: "verdict", who: "reviewer",
+      columns: ["subject", "session", "picture", "verdict", "reviewer", "note"], choices: ["pass", "doubtful", "fail"],
+      keys: { pass: ["1", "p"], doubtful: ["2", "d"], fail: ["3", "f"] },
+      item: ([subject, session, picture]) => {
+        const who = picture === "change" ? `sub-${subject}` : `sub-${subject}_ses-${session}`; // of both visits, or of one
+        return { subject, session, thing: picture, group: picture, title: names[picture],
+          source: `pictures/${who}_desc-${picture}_qc.png`, alt: alternatives[picture]?.replace("{who}", who) };
+      },
+    },
+    marks: {
+      place: "angiolith-marks", file: "marks.tsv", thing: "mark", choice: "decision", who: "reader", signed: true,
+      columns: ["subject", "session", "mark", "decision", "artery", "reader", "date", "note"], choices: ["keep", "reject", "move"],
+      keys: { keep: ["1", "k"], reject: ["2", "r"] },
+      item: ([subject, session, mark, row, flagged, title]) => {
+        const who = `sub-${subject}_ses-${session}`;
+        return { subject, session, thing: mark, group: flagged ? "flagged" : "", title, row,
+          source: `pictures/${who}_desc-calcificationmarks_qc.png`, alt: montage.replace("{who}", who) };
+      },
+    },
+  };
+  const kind = KINDS[given.kind];
+  const { columns: COLUMNS, choices: VERDICTS } = kind;
+  const place = `${kind.place}:${location.pathname.replace(/[^/]*$/, "")}`;
+  const all = given.items.map(kind.item).map((item) => ({ ...item, key: `${item.subject}/${item.session}/${item.thing}` }));
   const known = new Map(all.map((item) => [item.key, item]));
   const get = (id) => document.getElementById(id);
   const say = (text) => { get("message").textContent = text; };
   const clean = (text) => text.replace(/[\t\r\n]+/g, " ").trim();
 
   const kept = () => { try { return JSON.parse(localStorage.getItem(place)); } catch { return null; } };
-  const marks = new Map(Object.entries(kept() ?? window.angiolithReview.marks).filter(([key]) => known.has(key)));
+  const marks = new Map(Object.entries(kept() ?? given.marks).filter(([key]) => known.has(key)));
   const keep = () => { try { localStorage.setItem(place, JSON.stringify(Object.fromEntries(marks))); } catch { /* private window: until the page is left */ } };
 
   let shown = all;
@@ -26,7 +45,7 @@
 
   const choose = () => {
     const which = get("which").value;
-    shown = all.filter((item) => !which || (which === "open" ? !marks.has(item.key) : item.picture === which));
+    shown = all.filter((item) => !which || (which === "open" ? !marks.has(item.key) : item.group === which));
     at = Math.min(at, Math.max(shown.length - 1, 0));
   };
 
@@ -37,9 +56,14 @@
       .reduce((text, [name, value]) => text.replace(`{${name}}`, value), texts.progress);
     get("picture").hidden = !item;
     if (!item) { get("which-picture").textContent = texts.nothing; return; }
-    get("which-picture").textContent = `sub-${item.subject} ses-${item.session}: ${names[item.picture]} (${texts.position.replace("{at}", at + 1).replace("{all}", shown.length)})`;
+    get("which-picture").textContent = `sub-${item.subject} ses-${item.session}: ${item.title} (${texts.position.replace("{at}", at + 1).replace("{all}", shown.length)})`;
     if (get("picture").getAttribute("src") !== item.source) Object.assign(get("picture"), { src: item.source, alt: item.alt });
+    if (item.row !== undefined) { // the mark's own row of the picture of all marks
+      get("frame").style.height = `${given.row_px}px`;
+      get("picture").style.marginTop = `${-(given.head_px + item.row * given.row_px)}px`;
+    }
     const mark = marks.get(item.key);
+    if (get("artery")) get("artery").value = mark?.artery ?? "";
     for (const button of document.querySelectorAll("[data-verdict]"))
       button.setAttribute("aria-pressed", String(mark?.verdict === button.dataset.verdict));
     if (document.activeElement !== get("note")) get("note").value = mark?.note ?? "";
@@ -47,10 +71,18 @@
   };
 
   const go = (step) => { at = Math.max(0, Math.min(shown.length - 1, at + step)); get("note").blur(); say(""); draw(); };
-  const mark = (verdict) => {
+  const unsigned = () => {
+    if (!kind.signed || clean(get("reviewer").value)) return false;
+    say(texts.sign);
+    get("reviewer").focus();
+    return true;
+  };
+  const today = () => { const now = new Date(); return new Date(now - now.getTimezoneOffset() * 60000).toISOString().slice(0, 10); };
+  const mark = (verdict, artery = "") => {
     const item = current();
-    if (!item) return;
-    marks.set(item.key, { verdict, reviewer: clean(get("reviewer").value), note: clean(get("note").value) });
+    if (!item || unsigned()) return;
+    say("");
+    marks.set(item.key, { verdict, artery, date: today(), reviewer: clean(get("reviewer").value), note: clean(get("note").value) });
     keep();
     draw();
   };
@@ -61,8 +93,9 @@
   };
 
   const asTable = () => [COLUMNS.join("\t"), ...all.filter((item) => marks.has(item.key)).map((item) => {
-    const { verdict, reviewer, note } = marks.get(item.key);
-    return [item.subject, item.session, item.picture, verdict, reviewer || "n/a", note || "n/a"].join("\t");
+    const mark = marks.get(item.key);
+    const cells = { ...mark, subject: item.subject, session: item.session, [kind.thing]: item.thing, [kind.choice]: mark.verdict, [kind.who]: mark.reviewer };
+    return COLUMNS.map((name) => cells[name] || "n/a").join("\t");
   })].join("\n") + "\n";
 
   const load = (text) => {
@@ -71,11 +104,12 @@
     const read = new Map();
     for (const [number, row] of rows.entries()) {
       const cells = Object.fromEntries(head.map((name, column) => [name, row[column] === "n/a" ? "" : row[column] ?? ""]));
-      const key = `${cells.subject}/${cells.session}/${cells.picture}`;
-      const problem = !known.has(key) ? texts.unknown_row : !VERDICTS.includes(cells.verdict) ? texts.unknown_verdict : null;
+      const key = `${cells.subject}/${cells.session}/${cells[kind.thing]}`;
+      const problem = !known.has(key) ? texts.unknown_row : !VERDICTS.includes(cells[kind.choice]) ? texts.unknown_verdict : null;
       if (problem) return say(texts.refused.replace("{row}", number + 2).replace("{problem}",
         Object.entries(cells).reduce((said, [name, value]) => said.replace(`{${name}}`, value), problem)));
-      read.set(key, { verdict: cells.verdict, reviewer: cells.reviewer, note: cells.note });
+      const { artery, date, note } = cells;
+      read.set(key, { verdict: cells[kind.choice], reviewer: cells[kind.who], artery, date, note });
     }
     for (const [key, value] of read) marks.set(key, value);
     keep();
@@ -90,12 +124,12 @@
   get("which").addEventListener("change", () => { choose(); draw(); get("which").blur(); });
   get("note").addEventListener("change", () => { const old = marks.get(current()?.key); if (old) { marks.set(current().key, { ...old, note: clean(get("note").value) }); keep(); } });
   get("reviewer").addEventListener("change", () => { try { localStorage.setItem(`${place}:reviewer`, get("reviewer").value); } catch { /* as above */ } });
-  get("save").addEventListener("click", () => { window.angiolithSave(asTable(), "review.tsv"); say(texts.saved.replace("{count}", marks.size)); });
+  get("artery")?.addEventListener("change", () => { const to = get("artery").value; get("artery").blur(); if (to) mark("move", to); });
+  get("save").addEventListener("click", () => { if (unsigned()) return; window.angiolithSave(asTable(), kind.file); say(texts.saved.replace("{count}", marks.size)); });
   get("load").addEventListener("change", async () => { const [file] = get("load").files; if (file) load(await file.text()); get("load").value = ""; });
 
-  const KEYS = { 1: () => mark("pass"), p: () => mark("pass"), 2: () => mark("doubtful"), d: () => mark("doubtful"),
-    3: () => mark("fail"), f: () => mark("fail"), n: () => get("note").focus(), u: nextOpen,
-    ArrowLeft: () => go(-1), ArrowRight: () => go(1), Backspace: clear };
+  const KEYS = { n: () => get("note").focus(), u: nextOpen, ArrowLeft: () => go(-1), ArrowRight: () => go(1), Backspace: clear };
+  for (const [verdict, keys] of Object.entries(kind.keys)) for (const key of keys) KEYS[key] = () => mark(verdict);
   document.addEventListener("keydown", (event) => {
     const typing = event.target.matches("input, select, textarea");
     if (typing && (event.key === "Enter" || event.key === "Escape")) { event.target.blur(); return; }
