@@ -115,9 +115,8 @@ def test_a_trace_names_the_reader_and_the_day_of_each_decision():
     rows = [row | {"note": "clinoid", "file": "", "role": "reader"}]
     file = "sub-01/ses-a/ct/sub-01_ses-a_desc-calcification_patient.tsv"
     params = {"settings": {}, "decisions": rows}
-    record = Record(
-        "logs/x.json", "measure_calcification", {"subject": "01", "session": "a"}, {}, {file: "0"}, params, {}
-    )
-    cell = Cell(file, "total_volume_mm3", "7", {"subject": "01", "session": "a"})
+    keys = {"subject": "01", "session": "a"}
+    record = Record("logs/x.json", "measure_calcification", keys, {}, {file: "0"}, params, {})
+    cell = Cell(file, "total_volume_mm3", "7", keys)
     said = trace_text(Lineage(cell, None, [Step(file, "0" * 64, 0, record)]))
     assert "decided by AB on 2026-11-30: reject 3-1a2b3c4d, clinoid" in said
