@@ -20,6 +20,7 @@ from angiolith.brain.network import BrainModel, read_brain_model
 from angiolith.brain.segment import segment_brain
 from angiolith.brain.template import register_to_template
 from angiolith.calcification.measure import measure_arteries, measure_lesions, measure_patient
+from angiolith.calcification.metal import find_metal, spoiled_arteries, without_spoiled
 from angiolith.calcification.segment import find_lesions
 from angiolith.calcification.verdicts import mark_names, tool_verdicts
 from angiolith.core.images import Image, linear_transform, read_ct, read_image, require_same_grid, resample
@@ -29,7 +30,7 @@ from angiolith.core.settings.calcification import CalcificationSettings, Severit
 from angiolith.core.settings.registration import RegistrationSettings
 from angiolith.core.settings.vessel_wall import VesselWallSettings
 from angiolith.core.settings.wmh import WmhSettings
-from angiolith.core.tables import FAILED
+from angiolith.core.tables import FAILED, REVIEW, join_reasons
 from angiolith.registration.rigid import register_rigid
 from angiolith.runtime.paths import workflow_root
 from angiolith.small_vessel.tissues import onto, template_prior
@@ -244,6 +245,9 @@ def segment_calcification(
     )
     if pieces.reason:
         return _no_calcification(ct, pieces.reason)
+    metal = find_metal(ct)
+    pieces = without_spoiled(pieces, ct, metal)
+    spoiled = spoiled_arteries(metal, found.lines, ct.affine) if metal else {}
     lesions = measure_lesions(
         ct,
         pieces.labels,
@@ -256,8 +260,10 @@ def segment_calcification(
         verdicts=tool_verdicts(pieces.doubts),
         names=mark_names(pieces.labels),
     )
-    rows = measure_arteries(lesions, found.lines, found.sources, ct.with_data(found.labels), severity)
-    return Calcification(ct.with_data(pieces.labels), lesions, rows, measure_patient(rows), found.status, found.reason)
+    rows = measure_arteries(lesions, found.lines, found.sources, ct.with_data(found.labels), severity, spoiled)
+    status = REVIEW if metal else found.status
+    reason = join_reasons(metal.told if metal else None, found.reason)
+    return Calcification(ct.with_data(pieces.labels), lesions, rows, measure_patient(rows), status, reason)
 
 
 def _no_calcification(ct: Image, reason: str) -> Calcification:

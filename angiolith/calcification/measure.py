@@ -170,12 +170,14 @@ def measure_arteries(
     sources: Mapping[tuple[str, str], str],
     region: Image,
     settings: SeveritySettings,
+    spoiled: Mapping[tuple[str, str], str] | None = None,
 ) -> pd.DataFrame:
     """One row per artery and side (columns.ARTERIES without subject and session), calcified or not.
 
     lesions: as `measure_lesions` makes them; sources: where each artery's region comes from; region: the artery labels;
-    settings: section `severity`. No lesion: volume 0, density NaN. An artery that was not looked at, because nothing
-    shows where it is or it lies outside the field of view, is missing: NaN, never 0.
+    settings: section `severity`; spoiled: arteries that metal spoils, and why. No lesion: volume 0, density NaN. An
+    artery that was not looked at, because nothing shows where it is or it lies outside the field of view, is missing,
+    and one that metal spoils is failed: NaN, never 0.
     """
     names = [*MEASURED, *(name for name in sources if name not in MEASURED)]
     rows = []
@@ -185,6 +187,9 @@ def measure_arteries(
         if name not in sources or covered == 0:
             reason = "outside the CT's field of view" if name in sources else "no artery region"
             rows.append(row | {"status": MISSING, "reason": reason})
+            continue
+        if spoiled and name in spoiled:
+            rows.append(row | {"status": FAILED, "reason": spoiled[name], "covered_share": covered})
             continue
         mine = lesions[(lesions["artery"] == name[0]) & (lesions["side"] == name[1])]
         row |= artery_measures(mine, settings) | {"covered_share": covered, "status": OK}
@@ -257,36 +262,40 @@ def measure_patient(arteries: pd.DataFrame) -> dict[str, Any]:
 
     Worst: the gravest group, then the larger volume. An artery that was not seen, or only in part, marks the row for
     review, and so does one whose grade is not known. Group and grade are missing where such an artery could be the
-    worst.
+    worst. Without an artery that metal spoils there are no sums.
     """
     seen = arteries[arteries["volume_mm3"].notna()]
-    if seen.empty:
-        return {"status": FAILED, "reason": "no artery lies in the CT's field of view"}
     names = [f"{row.side}-{row.artery}" if row.side != "M" else str(row.artery) for row in arteries.itertuples()]
-    worst = _worst_artery(seen.assign(name=pd.Series(names, arteries.index)))
+    spoiled = [name for name, status in zip(names, arteries["status"], strict=True) if status == FAILED]
+    of_metal = f"metal: calcium is not measured of {', '.join(spoiled)}, there are no sums" if spoiled else None
+    if seen.empty:
+        return {"status": FAILED, "reason": of_metal or "no artery lies in the CT's field of view"}
+    worst = _worst_artery(seen.assign(name=pd.Series(names, arteries.index)), bool(spoiled))
     grades = seen["woodcock"]
-    grade_known = grades.notna().all() or grades.max() == HIGHEST_GRADE
+    grade_known = (grades.notna().all() and not spoiled) or grades.max() == HIGHEST_GRADE
+    sums = seen[["volume_mm3", "agatston_equivalent", "n_lesions"]].sum() if not spoiled else None
     unseen = [
         name
         for name, volume, share in zip(names, arteries["volume_mm3"], arteries["covered_share"], strict=True)
-        if np.isnan(volume) or share < COVERED_SHARE_MIN
+        if (np.isnan(volume) or share < COVERED_SHARE_MIN) and name not in spoiled
     ]
     n_candidates, candidate_volume_mm3 = int(seen["n_candidates"].sum()), float(seen["candidate_volume_mm3"].sum())
-    at_most = max(seen["severity_group_max"], key=GROUPS.index)
+    at_most = GROUPS[-1] if spoiled else max(seen["severity_group_max"], key=GROUPS.index)
     touching = int((arteries["reason"].fillna("").str.contains("touches bone")).sum())
     reasons = [
         f"not, or only in part, in the field of view: {', '.join(unseen)}" if unseen else None,
         f"calcium touches bone on {touching} artery(ies)" if touching else None,
         f"candidates that wait for a reader: {n_candidates} ({candidate_volume_mm3:.1f} mm3)" if n_candidates else None,
-        None if worst is not None else "a lesion's thickness is not measured: severity not known",
+        of_metal,
+        None if worst is not None or spoiled else "a lesion's thickness is not measured: severity not known",
     ]
     return {
         "severity_group": None if worst is None else worst["severity_group"],
         "severity_grade": int(grades.max()) if grade_known else np.nan,
         "worst_artery": None if worst is None else worst["name"] if worst["volume_mm3"] > 0 else "",
-        "total_volume_mm3": float(seen["volume_mm3"].sum()),
-        "agatston_equivalent": float(seen["agatston_equivalent"].sum()),
-        "n_lesions": int(seen["n_lesions"].sum()),
+        "total_volume_mm3": np.nan if sums is None else float(sums["volume_mm3"]),
+        "agatston_equivalent": np.nan if sums is None else float(sums["agatston_equivalent"]),
+        "n_lesions": np.nan if sums is None else int(sums["n_lesions"]),
         "n_candidates": n_candidates,
         "candidate_volume_mm3": candidate_volume_mm3,
         "severity_at_least": worst is None or at_most != worst["severity_group"],
@@ -296,14 +305,25 @@ def measure_patient(arteries: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def _worst_artery(seen: pd.DataFrame) -> pd.Series | None:
-    """The row of the gravest group, then of the larger volume; None where an artery without a group could be it."""
+def _worst_artery(seen: pd.DataFrame, others: bool) -> pd.Series | None:
+    """The row of the gravest group, then of the larger volume; None where an artery without a group could be it.
+
+    others: there are arteries of which nothing is known.
+    """
     is_known = seen["severity_group"].notna()
     known = seen[is_known].assign(rank=seen["severity_group"][is_known].map(GROUPS.index))
-    could_be = seen["severity_group_max"][~is_known].map(GROUPS.index).max()
-    if len(known) < len(seen) and not known["rank"].max() >= could_be:
+    could_be = len(GROUPS) - 1 if others else seen["severity_group_max"][~is_known].map(GROUPS.index).max()
+    if (others or len(known) < len(seen)) and not known["rank"].max() >= could_be:
         return None
     return known.sort_values(["rank", "volume_mm3"]).iloc[-1]
+
+
+def spoiled_rows(spoiled: Mapping[tuple[str, str], str]) -> pd.DataFrame:
+    """A row without a lesion for each artery that metal spoils: none was found there, and none can be ruled out."""
+    rows = [
+        {"artery": name[0], "side": name[1], "status": FAILED, "reason": reason} for name, reason in spoiled.items()
+    ]
+    return pd.DataFrame(rows, columns=list(LESIONS)[2:])
 
 
 def labelled(table: pd.DataFrame, subject: str, session: str, columns: Iterable[str]) -> pd.DataFrame:

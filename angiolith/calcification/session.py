@@ -13,7 +13,15 @@ from angiolith.arteries.centrelines import from_table
 from angiolith.arteries.names import LABELS, parse_name
 from angiolith.calcification.columns import ARTERIES, LESIONS, PATIENTS
 from angiolith.calcification.decisions import Decision
-from angiolith.calcification.measure import labelled, measure_arteries, measure_lesions, measure_patient, refused
+from angiolith.calcification.measure import (
+    labelled,
+    measure_arteries,
+    measure_lesions,
+    measure_patient,
+    refused,
+    spoiled_rows,
+)
+from angiolith.calcification.metal import find_metal, spoiled_arteries, without_spoiled
 from angiolith.calcification.scoring import slice_step_mm
 from angiolith.calcification.segment import find_lesions
 from angiolith.calcification.verdicts import CANDIDATE, SURE, UndecidableError, decide
@@ -50,7 +58,11 @@ def segment_session(
         settings,
         wall_margin_mm,
     )
+    metal = find_metal(ct)
+    found = without_spoiled(found, ct, metal)
+    spoiled = spoiled_arteries(metal, lines, ct.affine) if metal else {}
     facts |= {
+        "spoiled": {"-".join(name): reason for name, reason in spoiled.items()},
         "hu_min": found.hu_min,
         "lumen_hu": arteries["lumen_hu"],
         "contrast_enhanced": found.contrast_enhanced,
@@ -139,7 +151,11 @@ def measure_session(
         lesions = lesions.assign(counted=False, status=FAILED, reason=problem)
         tables = (refused(subject, session, FAILED, problem, of) for of in (ARTERIES, PATIENTS))
         return CalcificationTables(labelled(lesions, subject, session, LESIONS), *tables), ct.with_data(decided.labels)
-    arteries = measure_arteries(lesions, lines, sources, region, severity)
+    names = {"-".join(name): name for name in lines}
+    spoiled = {names[name]: why for name, why in facts["spoiled"].items()}
+    arteries = measure_arteries(lesions, lines, sources, region, severity, spoiled)
+    if spoiled:
+        lesions = pd.concat([lesions, spoiled_rows(spoiled)], ignore_index=True)
     patient = measure_patient(arteries)
     if facts["status"] == REVIEW and patient["status"] == OK:
         patient["status"] = REVIEW

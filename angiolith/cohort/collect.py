@@ -22,6 +22,7 @@ PARTICIPANTS = "participants.tsv"
 N_CANDIDATES = "n_calcification_candidates"  # marks that wait for a reader
 VISIT = ["subject", "session", "acq_time", "ct_acq_time"]
 VISIT_NUMBER = "visit_number"  # 1 for the first of several visits, missing where their order is not known
+PER_VESSEL = [*KEYS, "artery", "side"]
 PER_ARTERY = {"volume_mm3": "calcification_volume_mm3", "mean_hu": "calcification_mean_hu", "woodcock": "woodcock"}
 DERIVED = {  # columns of the lesions' table that are made of others, by which `trace` finds what they come from
     "any_calcification": ("calcium_volume_mm3",),
@@ -319,11 +320,12 @@ def lesions_table(
     table = manifest[KEYS].merge(lesions, on=KEYS, how="left")
     images = manifest[KEYS].assign(why=absent_images(manifest, ["vwi"]))
     table = with_missing_status(table, "plaque", table.merge(images, on=KEYS, how="left")["why"])
-    table = join(table, artery_calcium(calcium), [*KEYS, "artery", "side"], "calcification lesions")
+    table = join(table, artery_calcium(calcium), PER_VESSEL, "calcification lesions")
     nothing_found = table["artery"].notna() & table["artery_calcification_n"].isna()
     taken = [name for name in patients.columns if name not in table.columns or name in KEYS]
     table = join(table, patients[taken], KEYS, "patients")
-    searched = nothing_found & table["calcification_status"].isin(USABLE)
+    spoiled = _of_failed(table, calcium)
+    searched = nothing_found & table["calcification_status"].isin(USABLE) & ~spoiled
     table.loc[searched, ["artery_calcification_n", "artery_calcification_volume_mm3"]] = 0.0
     table["any_calcification"] = (
         (table["calcium_volume_mm3"] > 0).astype(float).where(table["calcium_volume_mm3"].notna())
@@ -340,14 +342,21 @@ def lesions_table(
     return table
 
 
+def _of_failed(table: pd.DataFrame, calcium: pd.DataFrame) -> pd.Series:
+    """Which rows of a table belong to an artery of which metal left nothing to measure."""
+    failed = calcium[calcium["status"].eq(FAILED) & calcium["artery"].notna()] if len(calcium) else calcium
+    names = set(failed[PER_VESSEL].itertuples(index=False, name=None)) if len(failed) else set()
+    return pd.Series([row in names for row in table[PER_VESSEL].itertuples(index=False, name=None)], table.index, bool)
+
+
 def artery_calcium(calcium: pd.DataFrame) -> pd.DataFrame:
     """Counted CT lesions of one artery and side together: number, volume, largest HU, worst Kockelkoren score, any
     spotty.
 
     The worst score is missing where one lesion has none, and so is `any spotty` where none is and one is not known.
     """
-    keys = [*KEYS, "artery", "side"]
     measured = calcium[(calcium["counted"] == 1) & calcium["status"].isin(USABLE)] if len(calcium) else calcium
+    measured = measured[~_of_failed(measured, calcium)] if len(measured) else measured
     summary = {
         "artery_calcification_n": ("lesion", "count"),
         "artery_calcification_volume_mm3": ("volume_mm3", "sum"),
@@ -356,8 +365,8 @@ def artery_calcium(calcium: pd.DataFrame) -> pd.DataFrame:
         "artery_any_spotty": ("spotty", _any_known),
     }
     if measured.empty:
-        return pd.DataFrame({name: pd.Series(dtype=object) for name in [*keys, *summary]})
-    return measured.groupby(keys).agg(**summary).reset_index()
+        return pd.DataFrame({name: pd.Series(dtype=object) for name in [*PER_VESSEL, *summary]})
+    return measured.groupby(PER_VESSEL).agg(**summary).reset_index()
 
 
 def _any_known(flags: pd.Series) -> float:

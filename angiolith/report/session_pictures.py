@@ -146,8 +146,8 @@ def word(value: Any) -> str:
 
 
 def counted(count: float, what: str) -> str:
-    """A number of things, in words."""
-    return f"{count:.0f} {what}" + ("" if count == 1 else "s")
+    """A number of things, in words; n/a for NaN."""
+    return f"{number(count, 0)} {what}" + ("" if count == 1 else "s")
 
 
 def number_of(row: Any) -> str:

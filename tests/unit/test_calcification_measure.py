@@ -117,6 +117,7 @@ def test_an_artery_s_unknown_grade_counts_only_where_it_could_be_the_worst():
             "pattern": ["iel", None],
             "counted": True,
             "certainty": "sure",
+            "decided_by": "tool",
         }
     )
     both = artery_measures(lesions, SEVERITY)
