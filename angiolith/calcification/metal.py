@@ -134,7 +134,8 @@ def spoiled_arteries(
 def without_spoiled(found: Found, ct: Image, metal: Metal | None) -> Found:
     """The lesions without those that metal spoils, numbered anew; what is denser than bone becomes a candidate."""
     labels = np.zeros_like(found.labels)
-    touches, doubts = {}, {}
+    touches: dict[int, float] = {}
+    doubts: dict[int, str] = {}
     for label, box in enumerate(ndimage.find_objects(found.labels), start=1):
         if box is None:
             continue
