@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -77,9 +77,10 @@ def summary(outcome: Outcome, series: Path, key: Path, visit_days: int) -> Itera
     for what, n in Counter(what for _, what in outcome.others).items():
         yield f"          {n} {what}"
     yield f"series:   {', '.join(f'{counts[name]} {word}' for name, word in WORDS.items())}"
-    sessions = {(row.get("subject"), row.get("session")) for row in rows}
-    subjects = {subject for subject, _ in sessions}
+    sessions = {(row.get("subject"), row.get("session")) for row in rows if row.get("session")}
+    subjects = {row.get("subject") for row in rows}
     yield f"visits:   {len(subjects)} subjects, {len(sessions)} visits (studies within {visit_days} days are one)"
+    yield from _apart(rows)
     yield f"images:   {counts['take']}, of which {outcome.n_new} were written now"
     left = Counter(row.get("reason") for row in rows if row.get("decision") == "leave")
     for reason, n in left.most_common(REASONS_SHOWN):
@@ -93,6 +94,17 @@ def summary(outcome: Outcome, series: Path, key: Path, visit_days: int) -> Itera
         yield f"answer:   write into the column `answer` of {series} what they are, and run this again"
     yield f"table:    {series} (every series with its reason)"
     yield f"key:      {key} (keep it, and give it to nobody)"
+
+
+def _apart(rows: Sequence[Listed]) -> Iterator[str]:
+    """Subjects whose CT and MRI are in different visits, which the workflow does not join."""
+    found: dict[str, dict[str, set[str]]] = {}
+    for row in (row for row in rows if row.get("decision") == "take"):
+        found.setdefault(row.get("subject"), {}).setdefault(row.get("session"), set()).add(row.get("modality"))
+    for subject, sessions in sorted(found.items()):
+        kinds = [*sessions.values()]
+        if {"CT"} in kinds and {"MR"} in kinds:
+            yield f"note:     sub-{subject} has CT and MRI in different visits; if they are one: --visit-days"
 
 
 WORDS = {"take": "taken", "leave": "left", "refuse": "refused", "ask": "to be asked"}

@@ -17,6 +17,7 @@ from angiolith.core.bids.choose import (
     NO_AGENT,
     PHASE_TYPES,
 )
+from angiolith.dicom.head import shows_head
 from angiolith.dicom.series import DIFFUSION_MAPS, SECONDARY_CAPTURE, Volume
 from angiolith.dicom.words import described, protocol_of, region_of, says, says_contrast
 
@@ -183,12 +184,13 @@ def _ct(volume: Volume) -> Verdict:
         return ask("axial reformat (ImageType or description): take it only where there is no original", "ct")
     if region == "both":
         return ask("head and another region are named: take it if it is of the head alone", "ct")
-    if not region:
-        return ask("nothing names the region: is it a head?", "ct")
+    if not region and not shows_head(volume):
+        return ask("nothing names the region, and no ring of bone shows that it is a head", "ct")
     edge = field_of_view_mm(volume)
     if edge > HEAD_FOV_MAX_MM:
         return ask(f"field of view of {edge:.0f} mm: more than a head's", "ct")
-    return take("ct", "axial head CT" + (" without contrast" if said is False else ""))
+    what = "axial head CT" if region else "axial CT, a head by its ring of bone"
+    return take("ct", what + (" without contrast" if said is False else ""))
 
 
 def field_of_view_mm(volume: Volume) -> float:
@@ -207,11 +209,12 @@ def agent_of(volume: Volume) -> bool | None:
 def _mr(volume: Volume) -> Verdict:
     text = described(volume)
     for target, what in (("dwi", "diffusion"), ("adc", "diffusion map")):
-        if target == "adc" and (volume.image_type & {"ADC", "ADC_UNSPECIFIED"} or says("adc", text)):
+        if target == "adc" and _is_adc(volume, text):
             return take("adc", "apparent diffusion coefficient")
-        if target == "dwi" and not (volume.image_type & DIFFUSION_MAPS or says("adc", text)) and says("dwi", text):
+        maps = volume.image_type & DIFFUSION_MAPS or says("adc", text) or says("diffusion_map", text)
+        if target == "dwi" and says("dwi", text) and not maps:
             return take("dwi", what)
-    if volume.image_type & DIFFUSION_MAPS:
+    if volume.image_type & DIFFUSION_MAPS or says("diffusion_map", text):
         return leave("a map made of diffusion images, other than the ADC")
     if says("perfusion", text) or says("other_mr", text):
         return leave("a sequence that the workflow does not measure")
@@ -222,6 +225,11 @@ def _mr(volume: Volume) -> Verdict:
     if verdict.decision is Decision.TAKE and region in ("", "both") and not _of_the_head(verdict.target):
         return ask(f"{verdict.reason}, but nothing names the region as the head alone", verdict.target)
     return verdict
+
+
+def _is_adc(volume: Volume, text: str) -> bool:
+    named = volume.image_type & {"ADC", "ADC_UNSPECIFIED"} or says("adc", text)
+    return bool(named) and not says("diffusion_map", text)
 
 
 def _of_the_head(target: str) -> bool:
@@ -298,7 +306,7 @@ def _tof(volume: Volume, part: str, after: bool | None) -> Verdict:
 def _flair(volume: Volume, part: str, after: bool | None) -> Verdict:
     inversion = volume.number("InversionTime")
     if says("t1", described(volume)):
-        return leave("T1 FLAIR: its fluid and white matter are those of a T1w, at another contrast")
+        return ask("T1 FLAIR: a T1w of another contrast; take it only where there is no other", "T1w")
     if inversion is not None and 0 < inversion < FLAIR_INVERSION_MS_MIN:
         return ask(f"called FLAIR, but its inversion time is {inversion:.0f} ms", "FLAIR")
     return leave("FLAIR after contrast: not measured") if after else take("FLAIR", "FLAIR")

@@ -58,10 +58,10 @@ def read_slice(path: str) -> np.ndarray:
 
 
 def compare(image: Path, volume: Volume) -> Match:
-    """Hold a NIfTI (3D, or the first of 4D) against the files of its volume."""
+    """Hold a NIfTI against the files of its volume; in a time course each slice against the moment most like it."""
     file: Any = nib.load(image)
     data = np.asarray(file.dataobj, dtype=np.float32)
-    data = data.reshape(data.shape[:3] + (-1,))[..., 0]
+    moments = np.moveaxis(data.reshape(data.shape[:3] + (-1,)), -1, 0)
     inverse = np.linalg.inv(file.affine)
     ours, theirs, inside = [], [], []
     for pixels, matrix in _slices(volume):
@@ -69,10 +69,11 @@ def compare(image: Path, volume: Volume) -> Match:
         column, row = np.meshgrid(columns, rows)
         places = moved(matrix, np.stack([column, row, np.zeros_like(row)], axis=-1).reshape(-1, 3).astype(float))
         voxels = moved(inverse, places).T
-        fits = ((voxels > -EDGE_VOXELS) & (voxels < np.array(data.shape)[:, None] - 1 + EDGE_VOXELS)).all(axis=0)
+        fits = ((voxels > -EDGE_VOXELS) & (voxels < np.array(data.shape[:3])[:, None] - 1 + EDGE_VOXELS)).all(axis=0)
         inside.append(fits)
-        ours.append(map_coordinates(data, voxels[:, fits], order=1, mode="nearest"))
         theirs.append(pixels[row, column].ravel()[fits])
+        sampled = [map_coordinates(moment, voxels[:, fits], order=1, mode="nearest") for moment in moments]
+        ours.append(min(sampled, key=lambda values: float(np.abs(values - theirs[-1]).sum())))
     return _match(np.concatenate(ours), np.concatenate(theirs), np.concatenate(inside), volume.text("Modality") == "CT")
 
 

@@ -81,9 +81,11 @@ def import_dicom(order: Order, say: Say) -> Outcome:
     outcome = Outcome(len(headers) + len(others), others)
     rows = dict(earlier)
     try:
-        for patient in sorted({patient_of(volume) for volume in volumes}, key=lambda one: key.people[one].subject):
-            theirs = [volume for volume in volumes if patient_of(volume) == patient]
-            one = _Patient(order, key, patient, theirs, earlier)
+        groups: dict[str, list[Volume]] = {}
+        for volume in volumes:
+            groups.setdefault(key.people[patient_of(volume)].subject, []).append(volume)
+        for _, theirs in sorted(groups.items()):
+            one = _Patient(order, key, theirs, earlier)
             done = one.run(say)
             rows |= {row.key: row for row in done}
             outcome.rows += done
@@ -97,11 +99,12 @@ class _Patient:
     """The import of one patient's volumes."""
 
     def __init__(
-        self, order: Order, key: Key, patient: str, volumes: Sequence[Volume], earlier: Mapping[tuple[str, int], Listed]
+        self, order: Order, key: Key, volumes: Sequence[Volume], earlier: Mapping[tuple[str, int], Listed]
     ) -> None:
-        self.order, self.key, self.patient, self.volumes, self.earlier = order, key, patient, volumes, earlier
-        self.person = key.people[patient]
+        self.order, self.key, self.volumes, self.earlier = order, key, volumes, earlier
+        self.person = key.people[patient_of(volumes[0])]
         self.fresh: dict[tuple[str, int], str] = {}
+        self.candidates = {volume.key: self._candidate(volume) for volume in volumes}
         self.studies = {v.text("StudyInstanceUID"): study_day(v) for v in reversed(volumes)}
         self.sessions = self._sessions()
 
@@ -115,13 +118,21 @@ class _Patient:
             if row.get("answer_session")
         }
         days = {row.get("study_uid"): row.get("study_day") or None for row in own}
-        return sessions_of(self.studies, self.order.visit_days, known, days)
+        known = {study: label for study, label in known.items() if label}
+        useful = {
+            c.volume.text("StudyInstanceUID")
+            for c in self.candidates.values()
+            if c.verdict.decision in (Decision.TAKE, Decision.ASK)
+        }
+        studies = {study: day for study, day in self.studies.items() if study in useful or study in known}
+        return sessions_of(studies, self.order.visit_days, known, days)
 
     def run(self, say: Say) -> list[Listed]:
         """Import every session; the rows of the table."""
         rows = []
-        for session in sorted(set(self.sessions.values())):
-            volumes = [v for v in self.volumes if self.sessions[v.text("StudyInstanceUID")] == session]
+        sessions = {volume.key: self.sessions.get(volume.text("StudyInstanceUID"), "") for volume in self.volumes}
+        for session in sorted(set(sessions.values())):  # "": of studies that have nothing for any
+            volumes = [volume for volume in self.volumes if sessions[volume.key] == session]
             rows += self._session(session, volumes, say)
         if not self.order.list_only and any(row.get("decision") == Decision.TAKE for row in rows):
             self._tables(rows)
@@ -129,7 +140,7 @@ class _Patient:
 
     def _session(self, session: str, volumes: Sequence[Volume], say: Say) -> list[Listed]:
         """Decide and convert until every taken image is made; where one cannot be made, the next serves."""
-        given = [self._candidate(volume) for volume in volumes]
+        given = [self.candidates[volume.key] for volume in volumes]
         before = self._before(session)
         while True:
             settled = settle(given, before)
@@ -157,8 +168,9 @@ class _Patient:
             if fault and answer != "dwi":
                 return Candidate(volume, refuse(fault))
             return Candidate(volume, Verdict(Decision.TAKE, answer, "taken: your answer"), True)
-        if self.patient in self.key.problems and verdict.decision is Decision.TAKE:
-            return Candidate(volume, ask(self.key.problems[self.patient], verdict.target))
+        problem = self.key.problems.get(patient_of(volume))
+        if problem and verdict.decision is Decision.TAKE:
+            return Candidate(volume, ask(problem, verdict.target))
         return Candidate(volume, verdict)
 
     def _image(self, candidate: Candidate, session: str) -> str:

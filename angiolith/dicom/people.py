@@ -1,7 +1,8 @@
 """Who is who: pseudonyms and constant shifts of days, kept in a file of the user's outside of the BIDS folder.
 
 The key file is a TSV: `patient_id` (number and issuer as DICOM has them), `subject` (the pseudonym), `shift_days`
-(added to every date of the person). It is made where it is absent; rows of the user's own are kept.
+(added to every date of the person). It is made where it is absent; rows of the user's own are kept. Two numbers of one
+person get the same label there.
 """
 
 from __future__ import annotations
@@ -94,10 +95,12 @@ def read_key(path: Path, bids_dir: Path) -> Key:
         if not re.fullmatch(r"-?\d+", shift):
             raise KeyProblem(f"{path}, row {number}: shift_days {shift!r} is no whole number")
         people[row["patient_id"]] = Person(label, int(shift))
-    labels = [person.subject for person in people.values()]
-    twice = sorted({label for label in labels if labels.count(label) > 1})
-    if twice:
-        raise KeyProblem(f"{path}: {', '.join(twice)}: a label stands for two patients")
+    shifts: dict[str, set[int]] = {}
+    for person in people.values():
+        shifts.setdefault(person.subject, set()).add(person.shift_days)
+    differing = sorted(label for label, days in shifts.items() if len(days) > 1)
+    if differing:
+        raise KeyProblem(f"{path}: {', '.join(differing)}: two numbers of one person must have the same shift_days")
     return Key(path, people)
 
 

@@ -11,7 +11,7 @@ SAYS: dict[str, re.Pattern[str]] = {
     for name, patterns in {
         "scout": (
             r"scout|locali[sz]er|topo(gram|graphy)?\b|\bsurvey|surview|(3|three).?plane|\bpilot|\baahead",
-            r"scanogram|\bloc\b",
+            r"\bscano(gram)?\b|\bloc\b",
         ),
         "dose": (r"dose.?(report|info|record|summary|page|sheet)|radiation dose|patient.?protocol|protocol page",),
         "capture": (r"key.?(image|slice)|screen.?(save|shot|capture)|\bssave|snapshot|mobileview|\bfilm",),
@@ -24,7 +24,7 @@ SAYS: dict[str, re.Pattern[str]] = {
         "angio_ct": (r"\bcta\b|angio|willis|\bcow\b|arterial|venous|\bctv\b|artery|carotis|carotid",),
         "no_contrast": (
             r"\bw/?o\b|without|\bnon.?c(on|e|\b)|\bnc(ct)?\b|\bnect\b|nativ|\bohne\b|\bpre\b|no contrast|unenhanced",
-            r"\bplain\b|\bsin\b|\bsans\b|\bsenza\b|(?<=\s)-c\b",
+            r"\bplain\b|\bsin\b|\bsans\b|\bsenza\b|(?<=\s)-c\b|\bc-(?=\s|$)",
         ),
         "contrast": (
             r"\+ ?(c|gd|gad|km|ce|contrast)\b|\bpost\b(?!.?fossa)|\bpost.?(gd|gad|con|km)|\bce\b|\bgd\b|gadolin",
@@ -40,10 +40,11 @@ SAYS: dict[str, re.Pattern[str]] = {
         "wall": (
             r"vessel.?wall|\bvw(i|.?mri)?\b|\bhr.?vw|\bhr.?mri\b|black.?blood|\bbb\b|\bdante|msde|\bvwi|\bwall\b",
         ),
-        "t1": (r"\bt1|mp.?rage|\bbravo\b|\b(ir.?)?f?spgr\b|\btfl\b|3d.?tfe|mp2rage",),
+        "t1": (r"\bt1|mp.?rage|\bvibe\b|\bbravo\b|\b(ir.?)?f?spgr\b|\btfl\b|3d.?tfe|mp2rage",),
         "t2": (r"\bt2",),
         "pd": (r"\bpd\b|proton.?dens|\bpd.?w\b",),
         "dwi": (r"\bdwi\b|diff|\bdti\b|\bresolve\b|\btrace|\bb ?1000\b",),
+        "diffusion_map": (r"\beadc\b|exponential|\bcol.?fa\b|\bfa\b|tensor",),
         "adc": (r"\badc\b|apparent",),
         "other_mr": (
             r"\bbold\b|\bfmri\b|\bmrs\b|spectro|field.?map|b0.?map|\bsvs\b|\bqsm\b|ciss\b|\bfiesta\b|\bmt\b|\bstir\b",
