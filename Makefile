@@ -9,7 +9,7 @@ SNAKEMAKE := $(BIN)/snakemake --cores $(CORES) --configfile demo/studies.yaml de
 
 .PHONY: install demo demo-data demo-plan test validate validate-poses validate-calcification validate-blooming benchmark-registration benchmark-mri reproduce lint config \
 	hostile-inputs hostile-cohort validate-faults validate-same-bytes resources slurm \
-	wmh-model brain-model validate-brain validate-wmh validate-change validate-dicom lock clean
+	wmh-model brain-model validate-brain validate-wmh validate-change validate-dicom validate-pacs lock clean
 
 install: .venv/.installed
 	@echo "Now: source .venv/bin/activate && angiolith doctor"
@@ -84,6 +84,10 @@ hostile-inputs: .venv/.installed
 # what the importer makes of real odd DICOM series
 validate-dicom: .venv/.installed
 	@$(BIN)/python -m validation.dicom_import --out docs/dicom_import.md
+
+# two demo subjects written as a PACS export, imported, and held against themselves
+validate-pacs: demo-data
+	@$(BIN)/python -m validation.pacs_export --bids $(DEMO)/bids --out docs/pacs_export.md
 
 # every hostile image as a subject of one cohort, run to its end; some of them are among the tests
 hostile-cohort: .venv/.installed

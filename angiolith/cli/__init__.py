@@ -7,6 +7,7 @@ import typer
 from angiolith.cli.audit import deidentify_check, status, trace, verify, withdraw
 from angiolith.cli.check import check
 from angiolith.cli.doctor import doctor
+from angiolith.cli.export_dicom import export_dicom
 from angiolith.cli.import_dicom import import_dicom
 from angiolith.cli.lists import spread
 from angiolith.cli.plan import plan
@@ -35,6 +36,7 @@ for panel, command in (
     (KEEPING, verify),
     (KEEPING, withdraw),
     (KEEPING, deidentify_check),
+    (KEEPING, export_dicom),
 ):
     app.command(rich_help_panel=panel)(command)
 
