@@ -22,15 +22,15 @@ DAYS = {"01": ("20200110", "20200114"), "02": ("20230501", "20230420")}  # of CT
 HEAD = """# The demo's heads as a PACS export
 
 Written by `make validate-pacs`. `phantoms/pacs_export.py`, which shares no code with the importer, writes two demo
-subjects with two visits as DICOM: scouts, two kernels, thick slices, reformats with key images, a CT angiogram, perfusion, dose
-reports, key objects, MRI with localizers, projections, phase images, another region, and a series that says nothing of
-itself. `angiolith import-dicom` then makes a BIDS folder of it.
+subjects with two visits as DICOM: scouts, two kernels, thick slices, reformats with key images, a CT angiogram,
+perfusion, dose reports, key objects, MRI with localizers, projections, phase images, another region, and a series that
+says nothing of itself. `angiolith import-dicom` then makes a BIDS folder of it.
 
 """
 
 IMAGES = """
-The images against those that the export was written of. DICOM has whole numbers: the heads are rounded to them, and CT is
-clipped at -1024 HU.
+The images against those that the export was written of. DICOM has whole numbers: the heads are rounded to them, and
+CT is clipped at -1024 HU.
 
 | image | voxels | largest difference | corners apart, mm |
 |---|---|---|---|
