@@ -1,6 +1,7 @@
 """The command line, `angiolith`. One module per command or small group; each loads what it needs when it is called."""
 
 import sys
+from typing import Annotated
 
 import typer
 
@@ -41,8 +42,20 @@ for panel, command in (
     app.command(rich_help_panel=panel)(command)
 
 
+def _told_version(asked: bool) -> None:
+    if asked:
+        from angiolith.runtime.version import project_version
+
+        print(project_version())
+        raise typer.Exit
+
+
 @app.callback()
-def main_options() -> None:
+def main_options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_told_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
     """Intracranial artery calcification, vessel-wall plaque and small-vessel disease, from CT and MRI.
 
     Exit status: 0 done; 1 a job failed, or something was found; 2 wrong usage or input; 130 stopped by Ctrl-C.
