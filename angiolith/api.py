@@ -7,7 +7,7 @@ Results that could not be had carry a status ("ok", "review", "failed") and a re
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Literal
 
@@ -259,6 +259,7 @@ def segment_calcification(
         settings.grade,
         verdicts=tool_verdicts(pieces.doubts),
         names=mark_names(pieces.labels),
+        evidence={label: asdict(told) for label, told in pieces.evidence.items()},
     )
     rows = measure_arteries(lesions, found.lines, found.sources, ct.with_data(found.labels), severity, spoiled)
     status = REVIEW if metal else found.status

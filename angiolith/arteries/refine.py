@@ -20,6 +20,7 @@ from scipy.signal import fftconvolve
 from angiolith.arteries.centrelines import STEP_MM, Centreline, box_affine, box_around_line
 from angiolith.arteries.names import BESIDE_SMOOTH_BONE
 from angiolith.arteries.sections import section_planes, section_samples, sideways, smoothest
+from angiolith.arteries.uncertainty import position_sd_mm
 from angiolith.core.distance import NEIGHBOURS_26
 from angiolith.core.images import Image
 from angiolith.core.settings.arteries import ArteryMapSettings
@@ -41,7 +42,7 @@ MRI_WEIGHT = CALCIUM_WEIGHT = 6.0  # as much as blood's contrast on the CT
 def refine(
     ct: Image, line: Centreline, settings: ArteryMapSettings, hu_min: float, mri: Sequence[Image] = ()
 ) -> Centreline:
-    """The centreline moved onto the artery that the images show; its uncertainty shrinks to that of the fit.
+    """The centreline moved onto the artery that the images show, with the uncertainty that their votes leave.
 
     ct: HU on its native grid; line: in the CT's space; settings: section `arteries.map`; hu_min: what is calcium or
     bone; mri: MR images whose affines lead into the CT's space. A line that lies outside the CT comes back as it is.
@@ -61,8 +62,8 @@ def refine(
         np.stack([_cost(*each, reach, hu_min) for each in zip(patches, calcium, radii, strict=True)])
         * inside[:, None, None]
     )
-    square = offsets[:, None] ** 2 + offsets[None] ** 2
-    cost += square[None] / (2 * line.sd_mm[planes, None, None] ** 2)
+    prior = (offsets[:, None] ** 2 + offsets[None] ** 2)[None] / (2 * line.sd_mm[planes, None, None] ** 2)
+    cost += prior
     sd_mm = settings.refined_sd_mm
     for image in mri:
         of_mri, seen = _mri_cost(*section_samples(image, line, planes, half, PIXEL_MM), radii, reach)
@@ -72,7 +73,9 @@ def refine(
             sd_mm = min(sd_mm, settings.refined_mri_sd_mm)
     path, _ = smoothest(cost, BEND_MM / PIXEL_MM)
     points = sideways(line, planes, offsets[path])
-    fitted = replace(line, sd_mm=np.minimum(line.sd_mm, sd_mm))
+    found_mm = position_sd_mm(cost, prior, path, offsets, BEND_MM / PIXEL_MM, line.sd_mm[planes])
+    found_mm = np.maximum(found_mm, np.minimum(sd_mm, line.sd_mm[planes]))
+    fitted = replace(line, sd_mm=np.interp(line.arc_mm, line.arc_mm[planes], found_mm))
     return fitted.moved(ndimage.gaussian_filter1d(points, 1.0 / STEP_MM, axis=0, mode="nearest"))
 
 

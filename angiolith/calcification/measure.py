@@ -51,15 +51,17 @@ def measure_lesions(
     slice_mm: float | None = None,
     verdicts: Mapping[int, Verdict] | None = None,
     names: Mapping[int, str] | None = None,
+    evidence: Mapping[int, Mapping[str, Any]] | None = None,
 ) -> pd.DataFrame:
     """One row per lesion (columns.LESIONS without subject and session), in the order of their numbers.
 
     ct: HU, native grid; labels: lesions on it; region: artery labels on it; lines: centrelines by (artery, side);
     bone_contact: {lesion: share of its voxels beside bone}; hu_min: threshold that was used; settings, grades: sections
     `calcification.measure` and `.grade`; slice_mm: thickness of the slices, if it is known (it may differ from their
-    step); verdicts: what is held of a lesion (sure and counted where none is given); names: of the marks. Density and
-    volume are those of the mask; arc, length and thickness are taken at half maximum. What cannot be measured is NaN,
-    and the reason says why; status is review where a person should look.
+    step); verdicts: what is held of a lesion (sure and counted where none is given); names: of the marks; evidence: what
+    the tool's verdict rests on, by column (certainty.Evidence). Density and volume are those of the mask; arc, length and
+    thickness are taken at half maximum. What cannot be measured is NaN, and the reason says why; status is review where
+    a person should look.
     """
     margin = np.ceil(CROP_MARGIN_MM / ct.voxel_mm).astype(int)
     rows = []
@@ -72,7 +74,8 @@ def measure_lesions(
         verdict = (verdicts or {}).get(label, Verdict())
         name = verdict.artery or LABELS.get(artery_of(lesion, region[box]), ("", ""))
         row = _lesion_row(label, name, part, affine, lesion, lines, bone_contact, hu_min, settings, grades, slice_mm)
-        rows.append(row | verdict_columns(verdict, row) | {"mark": (names or {}).get(label)})
+        told = {key: value for key, value in (evidence or {}).get(label, {}).items() if key not in row}
+        rows.append(row | told | verdict_columns(verdict, row) | {"mark": (names or {}).get(label)})
     return pd.DataFrame(rows, columns=list(LESIONS)[2:])
 
 

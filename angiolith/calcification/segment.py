@@ -28,6 +28,8 @@ from angiolith.calcification.bone import (
     through_openings,
     wall_distance_mm,
 )
+from angiolith.calcification.certainty import CONFIRMED_SD_MM, Evidence
+from angiolith.calcification.marks import parted_marks, sort_marks
 from angiolith.core.distance import NEIGHBOURS_26
 from angiolith.core.images import Image, bounding_box, mask_points
 from angiolith.core.settings.calcification import CalcificationSegmentSettings, CalciumThresholdSettings
@@ -43,7 +45,8 @@ class Found:
     labels: (i, j, k), one number per lesion from 1; touches_bone: {label: share of its voxels beside bone, 0 if none};
     left_out: pieces of bone that reach into the tube, as {volume_mm3, centre_mm, artery}; hu_min: threshold used;
     lumen_hu: HU of the lumen (NaN if unknown); contrast_enhanced; reason: why nothing was segmented, else None;
-    doubts: {label: why the image does not decide between calcium and bone}: candidates; all others are sure.
+    doubts: {label: why the image does not decide between calcium and bone}: candidates; all others are sure;
+    evidence: {label: what the image says of it}.
     """
 
     labels: np.ndarray
@@ -55,6 +58,7 @@ class Found:
     reason: str | None = None
     findings: list[str] = field(default_factory=list)
     doubts: dict[int, str] = field(default_factory=dict)
+    evidence: dict[int, Evidence] = field(default_factory=dict)
 
 
 def find_lesions(
@@ -108,9 +112,23 @@ def find_lesions(
     outside[parted] = -np.inf  # judged already, with the line's uncertainty
     sd_mm = {INDEX[line.name]: float(np.median(line.sd_mm)) for line in lines}
     labels, touches, left_out = _judge(pieces, count, bone, depth, outside, part, inside, sd_mm, settings)
+    unclear = np.isin(inside, [INDEX[line.name] for line in lines if line.sd_mm.max() > CONFIRMED_SD_MM])
+    parted_off = parted_marks(part, of_bone, unclear, hu_min) if unclear.any() else []
+    marks = sort_marks(part, labels, parted_off, touches, of_bone, inside, lines, wall_margin_mm, parted)
     result = np.zeros(ct.data.shape, np.uint16)
-    result[box] = labels
-    return Found(result, touches, left_out, hu_min, lumen_hu, enhanced, None, findings)
+    result[box] = marks.labels
+    return Found(
+        result,
+        marks.touches_bone,
+        left_out + marks.left_out,
+        hu_min,
+        lumen_hu,
+        enhanced,
+        None,
+        findings,
+        marks.doubts,
+        marks.evidence,
+    )
 
 
 def depth_within(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -83,6 +83,10 @@ def segment_session(
                 "bone_contact_share": round(share, 4),
                 "certainty": CANDIDATE if label in found.doubts else SURE,
                 "doubt": found.doubts.get(label),
+                "evidence": {
+                    name: None if isinstance(value, float) and not np.isfinite(value) else value
+                    for name, value in asdict(found.evidence[label]).items()
+                },
             }
             for label, share in found.touches_bone.items()
         },
@@ -146,6 +150,7 @@ def measure_session(
         facts["slice_thickness_mm"],
         decided.verdicts,
         decided.names,
+        {int(label): fact["evidence"] for label, fact in facts["lesions"].items()},
     )
     if problem:
         lesions = lesions.assign(counted=False, status=FAILED, reason=problem)

@@ -42,7 +42,7 @@ def test_blood_in_csf_is_found_3_mm_away(shift):
     assert error_mm(start, true).mean() > 2.4
     found = refine(ct, start, SETTINGS, 130.0)
     assert error_mm(found, true).mean() < 0.5
-    assert found.sd_mm == pytest.approx(SETTINGS.refined_sd_mm)
+    assert SETTINGS.refined_sd_mm < found.sd_mm.max() < 2.0  # half of the way that the fit moved it, and little more
 
 
 def test_a_canal_in_bone_is_found_and_calcium_does_not_push_the_line_aside():
@@ -68,6 +68,18 @@ def test_featureless_tissue_leaves_the_atlas_where_it_is():
     true = curve(1.6)
     found = refine(Image(np.full(SHAPE, 35.0, np.float32), AFFINE), true, SETTINGS, 130.0)
     assert error_mm(found, true).max() < 0.5
+    assert found.sd_mm == pytest.approx(3.0, abs=0.3)  # nothing was learnt: as uncertain as before
+
+
+def test_a_second_vessel_beside_the_first_makes_the_line_less_sure():
+    true = curve(1.6)
+    alone = ct_of(true, 45, 8)
+    start = true.moved(true.points + np.array([2.1, 0, 0]))
+    sure = refine(Image(alone, AFFINE), start, SETTINGS, 130.0)
+    both = np.maximum(alone, ct_of(true.moved(true.points + np.array([4.2, 0, 0])), 45, 8))
+    unsure = refine(Image(both, AFFINE), start, SETTINGS, 130.0)
+    assert sure.sd_mm.mean() < 1.5
+    assert unsure.sd_mm.mean() > sure.sd_mm.mean() + 0.5
 
 
 @pytest.mark.parametrize("lumen", [600.0, 40.0])
@@ -77,7 +89,8 @@ def test_a_lumen_that_only_the_mri_shows_is_found_bright_or_dark(lumen):
     mri = Image(ct_of(true, lumen, 250.0), AFFINE)
     found = refine(ct, true.moved(true.points + np.array([2.0, -1.5, 0])), SETTINGS, 130.0, [mri])
     assert error_mm(found, true).mean() < 0.5
-    assert found.sd_mm == pytest.approx(SETTINGS.refined_mri_sd_mm)
+    assert found.sd_mm.min() >= SETTINGS.refined_mri_sd_mm
+    assert found.sd_mm.max() < 1.8
 
 
 def test_a_line_outside_the_image_comes_back():

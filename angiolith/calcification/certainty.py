@@ -1,0 +1,102 @@
+"""Is a mark calcium of its artery for sure, or a candidate that a reader decides on?
+
+On a real skull base the line of an artery that comes from the atlas is off by millimetres, and bone is everywhere.
+So a mark counts only where the image decides: it is free of bone, in soft tissue, beside an artery whose place is
+known well enough; or the artery's place is confirmed by a mask, an angiogram or the lumen on MRI. The rest is a
+candidate where it could be calcium, and left out where it could not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+FREE, PARTED, ATTACHED = "free", "parted", "attached"
+# [mm] SD of a confirmed line: of a mask, an angiogram, or a lumen that was followed on MRI. Source: the smallest radius
+# of a lumen at the skull base, 1.5 mm, is three times as much.
+CONFIRMED_SD_MM = 0.5
+# [mm] Free calcium counts up to this SD of the line. Source: the atlas's own SD is 3 to 4 mm at siphon and vertebral
+# artery, so a line up to here was at least not contradicted by the image.
+FREE_SD_MM = 3.0
+# [mm] A free mark is further from bone: a tip of clinoid or condyle whose stalk lies in the next slice is not free.
+# Source: physics, twice the blur of a head CT (SD 0.5 mm) and a voxel.
+BONE_GAP_MM = 1.5
+# [mm] A mark that is attached to bone is a candidate up to this SD: beside a worse line all bone would be. Source:
+# anatomy, the wall of a canal lies less than that from a lumen's wall.
+ATTACHED_SD_MM = 1.5
+# [mm3] Size of a candidate beside bone: smaller ones are its partial volume, larger ones are bone. Source: physics, a
+# blurred point of calcium (FWHM 1.2 mm) in slices of 1.25 mm; domain, clinoid processes have up to 200 mm3.
+CANDIDATE_MM3 = (4.0, 200.0)
+# [SD] Height of a peak above tissue that no noise reaches. Source: statistics, 1e5 voxels lie about the arteries.
+PEAK_SDS_MIN = 6.0
+# [1] Shares of air around a mark: a sure one has soft tissue around it; a candidate may lie on the thin wall of the
+# sphenoid sinus, which has air behind it; a septum has air on both sides. Source: anatomy.
+SURE_AIR_MAX, CANDIDATE_AIR_MAX = 0.1, 0.3
+# Beside anterior and posterior cerebral artery lie the free edges of falx and tentorium, the clinoids and their
+# ligaments, which ossify; calcium of these arteries is rare. Only a confirmed artery counts there.
+BESIDE_LIGAMENTS = ("ACA", "PCA")
+# The siphon runs along bone and most of its calcium touches it. In the petrous canal, walls and septa look the same.
+IN_BONE, CANAL = ("ICA",), "petrous"
+# Basilar and vertebral arteries run in fluid: what a valley parts from clivus, tubercle or condyle outside their wall
+# is a ridge of it.
+IN_FLUID = ("BA", "VA")
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the image says of one mark.
+
+    artery, segment: whose it is; bone: free, parted (a valley lies between) or attached; bone_gap_mm: to the nearest
+    bone, 0 where it is not free; outside_lumen_mm: median distance of its voxels outside the lumen, negative within;
+    line_sd_mm: standard deviation of the line beside it; air_share: of the voxels around it; peak_sds: height above
+    tissue in standard deviations of the noise; volume_mm3.
+    """
+
+    artery: str
+    segment: str
+    bone: str
+    bone_gap_mm: float
+    outside_lumen_mm: float
+    line_sd_mm: float
+    air_share: float
+    peak_sds: float
+    volume_mm3: float
+
+
+def doubts_of(evidence: Evidence, wall_margin_mm: float) -> list[str]:
+    """Why the mark is not sure; empty where it is. wall_margin_mm: how far calcium reaches beyond the lumen."""
+    noise = ["its peak is within the noise"] if evidence.peak_sds < PEAK_SDS_MIN else []
+    if evidence.line_sd_mm <= CONFIRMED_SD_MM:
+        return noise
+    off_mm = evidence.outside_lumen_mm - wall_margin_mm
+    return noise + [
+        told
+        for holds, told in (
+            (evidence.bone == ATTACHED, "continuous with bone"),
+            (evidence.bone == PARTED, "parted from bone only by a valley"),
+            (evidence.bone == FREE and evidence.bone_gap_mm < BONE_GAP_MM, "bone lies beside it or in the next slice"),
+            (evidence.air_share > SURE_AIR_MAX, "air lies beside it"),
+            (evidence.artery in BESIDE_LIGAMENTS, "ligaments and dura beside this artery ossify"),
+            (
+                evidence.line_sd_mm > FREE_SD_MM,
+                f"the artery's place is known to {evidence.line_sd_mm:.1f} mm (SD) only",
+            ),
+            (off_mm > evidence.line_sd_mm, "further from the artery's line than its uncertainty"),
+        )
+        if holds
+    ]
+
+
+def is_plausible(evidence: Evidence, wall_margin_mm: float) -> bool:
+    """Whether a mark that is not sure could be calcium: what could not is left out. wall_margin_mm: as above."""
+    if evidence.line_sd_mm <= CONFIRMED_SD_MM:
+        return True
+    if evidence.air_share > CANDIDATE_AIR_MAX:
+        return False
+    if evidence.bone == FREE:
+        return True
+    if evidence.artery in BESIDE_LIGAMENTS or not CANDIDATE_MM3[0] <= evidence.volume_mm3 <= CANDIDATE_MM3[1]:
+        return False
+    if evidence.bone == PARTED:
+        return evidence.artery not in IN_FLUID or evidence.outside_lumen_mm <= wall_margin_mm
+    siphon = evidence.artery in IN_BONE and evidence.segment != CANAL
+    return siphon or evidence.line_sd_mm <= ATTACHED_SD_MM

@@ -1,0 +1,200 @@
+"""The marks of a session: what may be calcium, with the evidence for it, sorted into sure ones and candidates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from scipy import ndimage
+from scipy.spatial import cKDTree
+from skimage.segmentation import watershed
+
+from angiolith.arteries.centrelines import Centreline
+from angiolith.arteries.names import INDEX, LABELS
+from angiolith.calcification.certainty import ATTACHED, FREE, PARTED, Evidence, doubts_of, is_plausible
+from angiolith.core.distance import NEIGHBOURS_26
+from angiolith.core.images import Image, moved
+
+# [HU] Blood and brain. Source: physics.
+TISSUE_HU = 40.0
+# [HU] What is less dense is air. Source: physics; fat ends at -150 HU.
+AIR_HU = -200.0
+# [mm] Air is looked for so far around a mark. Source: physics, the blur of a head CT (FWHM 1.2 mm).
+AIR_MM = 1.0
+# [mm] A step over to the next slice counts for no more. Source: physics, a thick slice holds what lies beside it.
+SLICE_GAP_MM = 0.75
+# [HU] Levels at which a mark may part from bone. Source: physics, from the noise of a head CT to cortical bone.
+PARTED_LEVELS_HU = np.array([150, 170, 190, 210, 230, 250, 275, 300, 325, 350, 375, 400, 450, 500, 550, 600, 700.0])
+# [1] Share of a mark's height at which it lies free. Source: physics, two peaks that are just resolved (Rayleigh) leave
+# 0.74 of their height between them.
+PARTED_SHARE = 0.7
+# [mm3] Size of a mark where it lies free. Source: the smallest lesion; the plaques of the implants end at 300 mm3.
+PARTED_MM3_MIN, PARTED_MM3_MAX = 1.0, 300.0
+# [mm] A mark's flank reaches so far out from where it lies free. Source: physics, the blur of a head CT (FWHM).
+GROWTH_MM = 1.2
+# [voxels] Window of the mean that noise is told from. Source: physics, wider than the grain of a soft kernel.
+NOISE_WINDOW = 5
+# [HU] Noise of an image that has none, as drawn ones. Source: rounding to whole HU.
+LEAST_NOISE_HU = 0.3
+# [1] Standard deviations in a median absolute deviation. Source: the normal distribution.
+SD_OF_MAD = 1.4826
+# [HU] Soft tissue, fluid to muscle. Source: physics.
+SOFT_HU = (0.0, 80.0)
+# [voxels] Fewer tell no noise. Source: the error of a median of so many is 12 %.
+NOISE_VOXELS_MIN = 100
+
+
+@dataclass(frozen=True)
+class Marks:
+    """Sorted marks.
+
+    labels: (i, j, k), one number per mark from 1; touches_bone: {label: share of its voxels beside bone, 0 if none};
+    doubts: {label: why the image does not decide}, of candidates only; evidence: {label: what the image says};
+    left_out: marks that cannot be calcium.
+    """
+
+    labels: np.ndarray
+    touches_bone: dict[int, float] = field(default_factory=dict)
+    doubts: dict[int, str] = field(default_factory=dict)
+    evidence: dict[int, Evidence] = field(default_factory=dict)
+    left_out: list[dict[str, Any]] = field(default_factory=list)
+
+
+def sort_marks(
+    ct: Image,
+    labels: np.ndarray,
+    parted: Sequence[np.ndarray],
+    touches_bone: Mapping[int, float],
+    of_bone: np.ndarray,
+    region: np.ndarray,
+    lines: Sequence[Centreline],
+    wall_margin_mm: float,
+    by_valley: np.ndarray,
+) -> Marks:
+    """Tell for each mark whether it counts, waits for a reader, or is left out.
+
+    ct: HU about the arteries; labels: the lesions found on its grid; parted: see `parted_marks`; touches_bone: of the
+    lesions; of_bone: dense voxels that hang together with bone; region: artery labels; lines: their centrelines;
+    wall_margin_mm: how far calcium reaches beyond the lumen; by_valley: voxels of lesions that a valley parts from
+    bone.
+    """
+    by_label = {INDEX[line.name]: line for line in lines}
+    noise_sd = noise_sd_hu(ct.data)
+    gap = bone_gap_mm(of_bone & (labels == 0), ct.voxel_mm)
+    found = []
+    for label, share in touches_bone.items():
+        index = np.argwhere(labels == label)
+        kind = FREE if share == 0 else PARTED if by_valley[tuple(index.T)].mean() > 0.5 else ATTACHED
+        found.append((index, kind, share))
+    for index in parted:
+        met = set(labels[tuple(index.T)].tolist()) - {0}
+        found = [(at, PARTED if n in met and kind == ATTACHED else kind, s) for n, (at, kind, s) in enumerate(found, 1)]
+        if not met:
+            found.append((index, PARTED, 1.0))
+    sorted_marks = Marks(np.zeros(labels.shape, np.uint16))
+    for index, bone, share in found:
+        at = tuple(index.T)
+        artery = int(np.bincount(region[at][region[at] > 0]).argmax())
+        line = by_label.get(artery)
+        # a mask's artery that is too short for a line is where the mask says
+        outside_lumen_mm, sd_mm, segment = beside_line(moved(ct.affine, index), line) if line else (np.nan, 0.0, "")
+        evidence = Evidence(
+            artery=LABELS[artery][0],
+            segment=segment,
+            bone=bone,
+            bone_gap_mm=float(gap[at].min()) if bone == FREE else 0.0,
+            outside_lumen_mm=outside_lumen_mm,
+            line_sd_mm=sd_mm,
+            air_share=air_share(ct, index),
+            peak_sds=(float(ct.data[at].max()) - TISSUE_HU) / max(noise_sd, LEAST_NOISE_HU),
+            volume_mm3=len(index) * ct.voxel_volume_mm3,
+        )
+        doubts = doubts_of(evidence, wall_margin_mm)
+        if doubts and not is_plausible(evidence, wall_margin_mm):
+            sorted_marks.left_out.append(_left_out(ct, index, artery, evidence))
+            continue
+        label = len(sorted_marks.evidence) + 1
+        sorted_marks.labels[at] = label
+        sorted_marks.touches_bone[label] = share
+        sorted_marks.evidence[label] = evidence
+        if doubts:
+            sorted_marks.doubts[label] = "; ".join(doubts)
+    return sorted_marks
+
+
+def _left_out(ct: Image, index: np.ndarray, artery: int, evidence: Evidence) -> dict[str, Any]:
+    centre_mm = moved(ct.affine, index.mean(axis=0)[None])[0]
+    return {
+        "volume_mm3": round(evidence.volume_mm3, 3),
+        "centre_mm": [round(float(value), 2) for value in centre_mm],
+        "artery": artery,
+        "bone": evidence.bone,
+        "line_sd_mm": round(evidence.line_sd_mm, 2),
+    }
+
+
+def noise_sd_hu(ct: np.ndarray) -> float:
+    """Standard deviation of the noise in soft tissue, HU: of what an average over 5 voxels each way leaves (MAD)."""
+    smooth = ndimage.uniform_filter(ct, NOISE_WINDOW, mode="nearest")
+    rest = (ct - smooth)[(smooth > SOFT_HU[0]) & (smooth < SOFT_HU[1])]
+    return SD_OF_MAD * float(np.median(np.abs(rest))) if rest.size >= NOISE_VOXELS_MIN else 0.0
+
+
+def bone_gap_mm(bone: np.ndarray, voxel_mm: np.ndarray) -> np.ndarray:
+    """Distance (mm) of every voxel from bone, a step over to another slice taken for `SLICE_GAP_MM` at most."""
+    if not bone.any():
+        return np.full(bone.shape, np.inf)
+    return np.asarray(ndimage.distance_transform_edt(~bone, sampling=np.minimum(voxel_mm, SLICE_GAP_MM)))
+
+
+def air_share(ct: Image, index: np.ndarray) -> float:
+    """Share of air among the voxels within `AIR_MM` of a mark; index: its voxels (n, 3)."""
+    steps = np.maximum(np.round(AIR_MM / ct.voxel_mm), 1).astype(int)
+    low = np.maximum(index.min(axis=0) - steps, 0)
+    high = np.minimum(index.max(axis=0) + steps + 1, ct.data.shape)
+    hu = ct.data[tuple(slice(a, b) for a, b in zip(low, high, strict=True))]
+    inner = np.zeros(hu.shape, bool)
+    inner[tuple((index - low).T)] = True
+    around = ndimage.binary_dilation(inner, np.ones(2 * steps + 1)) & ~inner
+    return float((hu[around] < AIR_HU).mean())
+
+
+def beside_line(points: np.ndarray, line: Centreline) -> tuple[float, float, str]:
+    """Median distance (mm) of points (n, 3) outside the lumen, the line's standard deviation (mm) and its segment."""
+    distance, nearest = cKDTree(line.points).query(points)
+    names, counts = np.unique(line.segment[nearest], return_counts=True)
+    outside_mm, sd_mm = np.median(distance - line.radius_mm[nearest]), np.median(line.sd_mm[nearest])
+    return float(outside_mm), float(sd_mm), str(names[counts.argmax()])
+
+
+def parted_marks(ct: Image, of_bone: np.ndarray, near: np.ndarray, hu_min: float) -> list[np.ndarray]:
+    """Marks that hang together with bone at `hu_min` and part from it as the threshold rises: index arrays (n, 3).
+
+    ct: HU; of_bone: the dense voxels that hang together with bone; near: where marks are looked for. A mark is a
+    component of at most `PARTED_MM3_MAX` that lies free at a level below `PARTED_SHARE` of its own height above tissue.
+    Its voxels are those that lie downhill from it, not from bone, at `hu_min` or above (watershed).
+    """
+    found: list[np.ndarray] = []
+    taken = np.zeros(near.shape, bool)
+    for level in PARTED_LEVELS_HU[hu_min < PARTED_LEVELS_HU]:
+        above = of_bone & (ct.data >= level)
+        pieces, count = ndimage.label(above, NEIGHBOURS_26)
+        volume_mm3 = np.bincount(pieces.ravel(), minlength=count + 1) * ct.voxel_volume_mm3
+        for number, box in enumerate(ndimage.find_objects(pieces, count), start=1):
+            if not PARTED_MM3_MIN <= volume_mm3[number] <= PARTED_MM3_MAX:
+                continue
+            piece = pieces[box] == number
+            height = float(ct.data[box][piece].max()) - TISSUE_HU
+            if level - TISSUE_HU > PARTED_SHARE * height or taken[box][piece].any() or near[box][piece].mean() < 0.5:
+                continue
+            steps = np.maximum(np.round(GROWTH_MM / ct.voxel_mm), 1).astype(int)
+            wide = tuple(slice(max(0, s.start - n), s.stop + n) for s, n in zip(box, steps, strict=True))
+            seeds = np.where(pieces[wide] == number, 1, np.where(above[wide], 2, 0))
+            reach = ndimage.binary_dilation(seeds == 1, np.ones(2 * steps + 1)) & of_bone[wide]
+            basins = watershed(-ct.data[wide], seeds, connectivity=NEIGHBOURS_26, mask=of_bone[wide])
+            mark = (basins == 1) & reach
+            taken[wide] |= mark
+            found.append(np.argwhere(mark) + [s.start for s in wide])
+    return found

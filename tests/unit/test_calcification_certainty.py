@@ -1,0 +1,143 @@
+"""What counts and what waits for a reader: the rule, and the evidence that it rests on."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from angiolith.arteries.centrelines import Centreline, region_labels, resampled, voxel_centres
+from angiolith.calcification.certainty import Evidence, doubts_of, is_plausible
+from angiolith.calcification.marks import air_share, bone_gap_mm, noise_sd_hu, parted_marks
+from angiolith.calcification.segment import find_lesions
+from angiolith.core.images import Image
+from angiolith.core.settings.calcification import CalcificationSegmentSettings, CalciumThresholdSettings
+
+MARGIN_MM = 1.2
+AFFINE = np.array([[0.5, 0, 0, -15], [0, 0.5, 0, -15], [0, 0, 1.25, -15], [0, 0, 0, 1]])
+SHAPE = (61, 61, 25)
+FREE = Evidence("ICA", "cavernous", "free", 3.0, 0.2, 2.0, 0.0, 40.0, 12.0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "doubt"),
+    [
+        ({}, None),
+        ({"bone": "attached"}, "continuous with bone"),
+        ({"bone": "parted"}, "valley"),
+        ({"bone_gap_mm": 0.75}, "next slice"),
+        ({"line_sd_mm": 3.4}, "3.4 mm"),
+        ({"outside_lumen_mm": 3.5}, "further from"),
+        ({"artery": "PCA"}, "ligaments"),
+        ({"air_share": 0.2}, "air"),
+        ({"peak_sds": 4.0}, "noise"),
+        ({"peak_sds": 4.0, "line_sd_mm": 0.3}, "noise"),
+        ({"bone": "attached", "bone_gap_mm": 0.0, "line_sd_mm": 0.4}, None),  # the artery's place is confirmed
+    ],
+)
+def test_only_what_the_image_decides_is_sure(changes, doubt):
+    doubts = doubts_of(replace(FREE, **changes), MARGIN_MM)
+    assert bool(doubts) == bool(doubt)
+    assert doubt is None or doubt in "; ".join(doubts)
+
+
+@pytest.mark.parametrize(
+    ("changes", "plausible"),
+    [
+        ({"bone": "parted"}, True),
+        ({"bone": "parted", "volume_mm3": 1.5}, False),
+        ({"bone": "parted", "air_share": 0.4}, False),
+        ({"air_share": 0.4}, False),  # a septum of the sphenoid sinus
+        ({"bone": "attached", "line_sd_mm": 1.2}, True),
+        ({"bone": "attached", "line_sd_mm": 2.5}, True),
+        ({"bone": "attached", "line_sd_mm": 2.5, "artery": "VA"}, False),
+        ({"bone": "attached", "line_sd_mm": 2.5, "segment": "petrous"}, False),  # a septum of the carotid canal
+        ({"bone": "parted", "artery": "BA", "outside_lumen_mm": 2.0}, False),
+        ({"bone": "parted", "volume_mm3": 250.0}, False),
+    ],
+)
+def test_what_cannot_be_calcium_is_no_candidate(changes, plausible):
+    assert is_plausible(replace(FREE, **changes), MARGIN_MM) is plausible
+
+
+def carotid(sd_mm: float) -> Centreline:
+    points = np.array([[0.0, 0, -14], [0, 0, 14]])
+    return resampled(Centreline("ICA", "R", points, np.full(2, 2.5), np.full(2, sd_mm), np.array(["", ""])))
+
+
+def found(ct: np.ndarray, sd_mm: float):
+    line = carotid(sd_mm)
+    region = region_labels(SHAPE, AFFINE, [line], lambda each: each.radius_mm + MARGIN_MM + each.sd_mm)
+    noisy = ct + np.random.default_rng(3).normal(0, 5, SHAPE)
+    return find_lesions(
+        Image(noisy.astype(np.float32), AFFINE),
+        region,
+        [line],
+        40.0,
+        CalciumThresholdSettings(),
+        CalcificationSegmentSettings(),
+        MARGIN_MM,
+    )
+
+
+def skull_base() -> tuple[np.ndarray, np.ndarray]:
+    """Soft tissue with a clinoid process lateral to the artery, and the voxels' places."""
+    at = voxel_centres(SHAPE, AFFINE)
+    ct = np.full(SHAPE, 40.0)
+    ct[(at[..., 0] > 4.5) & (np.abs(at[..., 1]) < 6)] = 900
+    return ct, at
+
+
+def ball(at: np.ndarray, x_mm: float, radius_mm: float) -> np.ndarray:
+    return np.linalg.norm(at - np.array([x_mm, 0, 0]), axis=-1) < radius_mm
+
+
+def blurred(ct: np.ndarray) -> np.ndarray:
+    return ndimage.gaussian_filter(ct, (1.0, 1.0, 0.4))
+
+
+def test_a_free_speck_beside_the_carotid_counts_though_its_line_is_uncertain():
+    ct, at = skull_base()
+    ct[ball(at, -2.3, 1.3)] = 900
+    marks = found(blurred(ct), 2.0)
+    assert len(marks.touches_bone) == 1
+    assert marks.doubts == {}
+    assert marks.evidence[1].bone == "free"
+
+
+def test_bone_alone_gives_nothing_and_calcium_that_a_valley_parts_from_it_is_a_candidate():
+    ct, at = skull_base()
+    assert found(blurred(ct), 2.0).touches_bone == {}
+    ct[ball(at, 2.2, 1.3)] = 900  # blooms into the clinoid at 130 HU, apart at half its height
+    marks = found(blurred(ct), 2.0)
+    assert list(marks.doubts) == [1]
+    assert marks.evidence[1].bone == "parted"
+    assert 0.5 < (marks.labels == 1).sum() / (blurred(ct)[ball(at, 2.2, 2.2)] >= 130).sum() < 2.0
+
+
+def test_a_tip_of_bone_whose_stalk_lies_in_the_next_slice_is_not_free():
+    bone = np.zeros((20, 20, 6), bool)
+    bone[10, 10, 2] = True
+    gap = bone_gap_mm(bone, np.array([0.5, 0.5, 5.0]))
+    assert gap[10, 10, 3] == pytest.approx(0.75)
+    assert gap[14, 10, 2] == pytest.approx(2.0)
+    assert np.isinf(bone_gap_mm(np.zeros_like(bone), np.ones(3))).all()
+
+
+def test_noise_and_air_are_measured():
+    rng = np.random.default_rng(0)
+    assert noise_sd_hu(40 + rng.normal(0, 8, (40, 40, 20))) == pytest.approx(8, rel=0.1)
+    ct = Image(np.full(SHAPE, 40.0, np.float32), AFFINE)
+    ct.data[30:] = -900
+    index = np.argwhere(ball(voxel_centres(SHAPE, AFFINE), -1.2, 1.0))
+    assert 0.1 < air_share(ct, index) < 0.6
+    assert air_share(ct, index - np.array([12, 0, 0])) == 0
+
+
+def test_one_mark_is_parted_once():
+    ct, at = skull_base()
+    ct[ball(at, 2.2, 1.3)] = 900
+    image = Image(blurred(ct), AFFINE)
+    dense = image.data >= 130
+    marks = parted_marks(image, dense, np.ones(SHAPE, bool), 130.0)
+    assert len(marks) == 1
