@@ -58,10 +58,10 @@ def measure_lesions(
     ct: HU, native grid; labels: lesions on it; region: artery labels on it; lines: centrelines by (artery, side);
     bone_contact: {lesion: share of its voxels beside bone}; hu_min: threshold that was used; settings, grades: sections
     `calcification.measure` and `.grade`; slice_mm: thickness of the slices, if it is known (it may differ from their
-    step); verdicts: what is held of a lesion (sure and counted where none is given); names: of the marks; evidence: what
-    the tool's verdict rests on, by column (certainty.Evidence). Density and volume are those of the mask; arc, length and
-    thickness are taken at half maximum. What cannot be measured is NaN, and the reason says why; status is review where
-    a person should look.
+    step); verdicts: what is held of a lesion (sure and counted where none is given); names: of the marks; evidence:
+    what the tool's verdict rests on, by column (certainty.Evidence). Density and volume are those of the mask; arc,
+    length and thickness are taken at half maximum. What cannot be measured is NaN, and the reason says why; status is
+    review where a person should look.
     """
     margin = np.ceil(CROP_MARGIN_MM / ct.voxel_mm).astype(int)
     rows = []
