@@ -45,6 +45,9 @@ def cohort_tables(rows, seed=1):
     patients = keys.assign(
         severity_group=pd.Series(rng.choice(GROUPS, n), index=keys.index).where(has_ct),
         calcification_volume_mm3=np.where(has_ct, rng.gamma(2, 100, n).round(3), np.nan),
+        severity_at_least=np.where(has_ct, 1.0, np.nan),
+        n_calcification_candidates=np.where(has_ct, 1.0, np.nan),
+        calcification_candidate_volume_mm3=np.where(has_ct, 188.25, np.nan),
         woodcock_ICA=np.where(has_ct, rng.integers(0, 4, n), np.nan),
         woodcock_BA=np.where(has_ct, rng.integers(0, 4, n), np.nan),
         calcification_volume_mm3_ICA=np.where(has_ct, 80.5, np.nan),

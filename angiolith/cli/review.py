@@ -22,13 +22,17 @@ def review(
     table: Annotated[
         Path | None, typer.Option("--table", metavar="FILE", help="A reader's table, saved on the review page.")
     ] = None,
+    decisions: Annotated[
+        Path | None, typer.Option("--decisions", metavar="FILE", help="A reader's table, saved on the page of marks.")
+    ] = None,
 ) -> None:
-    """Show where the pictures are marked and which wait; check a reader's table before a run takes it.
+    """Show where the pictures are marked and which wait; check a reader's tables before a run takes them.
 
     Marks are made on the report's review page, saved as TSV, and named in the configuration (review: FILE).
-    Without --table the marks that the last run took are counted.
+    Without --table the marks that the last run took are counted. Decisions on calcifications are made on the report's
+    page of marks (decisions: [FILE]).
 
-    Example: angiolith review /data/results --table review_AB.tsv
+    Example: angiolith review /data/results --table review_AB.tsv --decisions marks_AB.tsv
     """
     from angiolith.audit.settings import current_settings
     from angiolith.cohort.external import StudyTableError
@@ -53,8 +57,53 @@ def review(
         print(f"          sub-{subject} ses-{session} {picture}")
     if len(waiting) > SHOWN:
         print(f"          ... and {len(waiting) - SHOWN} more")
+    tell_marks(root)
+    if decisions:
+        with told_in_a_line(StudyTableError):
+            check_decisions(root, decisions)
+        print(f"The decisions are sound. To take them, write `decisions: [{decisions}]` and run with --config.")
     if table:
         print(f"The table is sound. To take it, write `review: {table}` in a configuration file and run with --config.")
+
+
+def tell_marks(root: Path) -> None:
+    """How many calcifications wait for a reader, and in which sessions."""
+    from angiolith.calcification.verdicts import waiting
+    from angiolith.core.tables import read_tsv
+
+    path = root / "cohort" / "marks.tsv"
+    if not path.is_file():
+        return
+    marks = read_tsv(path)
+    open_ones = waiting(marks)
+    print(
+        f"calcifications: {len(marks)}, of which {len(open_ones)} wait for a reader ({root / 'report' / 'marks.html'})"
+    )
+    counts = list(open_ones.groupby(["subject", "session"]).size().items())
+    for (subject, session), count in counts[:SHOWN]:
+        print(f"          sub-{subject} ses-{session}: {count}")
+    if len(counts) > SHOWN:
+        print(f"          ... and {len(counts) - SHOWN} more sessions")
+
+
+def check_decisions(root: Path, path: Path) -> None:
+    """Raise StudyTableError, a line per problem, for decisions that the run would not take."""
+    from angiolith.calcification.decisions import DecisionError, read_decisions, unknown_marks
+    from angiolith.cohort.external import StudyTableError
+    from angiolith.core.tables import read_tsv
+
+    manifest = read_tsv(root / "manifest.tsv", dtype=str)
+    sessions = set(zip(manifest["subject"], manifest["session"], strict=True))
+    try:
+        read_decisions([path], sessions)
+    except DecisionError as problem:
+        raise StudyTableError(*str(problem).splitlines()) from None
+    marks = read_tsv(root / "cohort" / "marks.tsv")
+    known = {
+        (subject, session): list(part["mark"]) for (subject, session), part in marks.groupby(["subject", "session"])
+    }
+    if stale := unknown_marks([path], {session: [] for session in sessions} | known):
+        raise StudyTableError(*stale)
 
 
 def pictures(root: Path) -> set[tuple[str, str, str]]:

@@ -46,7 +46,8 @@ class Printed:
 
 @dataclass(frozen=True)
 class AttritionStep:
-    """One step of an analysis' attrition, in subjects and in rows, with the bar of those who remain (percent)."""
+    """One step of an analysis' attrition, in subjects and in rows, with the bar of those who remain (percent); waiting:
+    those whose candidates wait for a reader."""
 
     reason: str
     n_in: int
@@ -56,6 +57,8 @@ class AttritionStep:
     subjects: str
     share: float
     address: str
+    n_waiting: int
+    waiting: str
 
 
 @dataclass(frozen=True)
@@ -156,6 +159,8 @@ def attrition_steps(attrition: pd.DataFrame) -> list[AttritionStep]:
             "" if pd.isna(row["excluded_subjects"]) else str(row["excluded_subjects"]),
             100 * int(row["n_left"]) / begin,
             address,
+            int(row["n_waiting"]),
+            "" if pd.isna(row["waiting_subjects"]) else str(row["waiting_subjects"]),
         )
         for address, row in zip(addresses_of(attrition), attrition.to_dict("records"), strict=True)
     ]

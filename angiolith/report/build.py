@@ -276,7 +276,7 @@ def read_analyses(files: Inputs, root: Path, settings: Config, texts: Mapping[st
     """Every analysis of the configuration with the tables that it has."""
     if not files["analyses"]:
         return []
-    attrition = addressed(files["attrition"], root, dtype={"excluded_subjects": str})
+    attrition = addressed(files["attrition"], root, dtype={"excluded_subjects": str, "waiting_subjects": str})
     return [
         analysis_view(
             name,

@@ -46,7 +46,8 @@ class Measure:
 
 
 CALCIFICATION = (
-    "severity_group worst_artery calcification_volume_mm3 agatston_equivalent n_calcifications calcification_mean_hu"
+    "severity_group worst_artery calcification_volume_mm3 agatston_equivalent n_calcifications"
+    " n_calcification_candidates calcification_candidate_volume_mm3 calcification_mean_hu"
 )
 SMALL_VESSEL = (
     "wmh_volume_cm3 wmh_percent_icv wmh_periventricular_cm3 wmh_deep_cm3 n_wmh_lesions fazekas_periventricular"
@@ -171,7 +172,7 @@ def collect_sessions(
                 acq_time=cell(row.get("acq_time")).split("T")[0],
                 images=images,
                 stages=_stages(values, plaques, checks.get(key), registrations.get(key), texts["missing"]),
-                values={m.column: cell(values[m.column]) for m in MEASURES if m.column in values},
+                values=_printed_values(values, texts["at_least"]),
                 arteries=[_artery_row(values, name) for name in names if _is_measured(values, name)],
                 lesions=_lesion_rows(plaques),
                 pictures=_pictures(key, images, verdicts),
@@ -185,6 +186,14 @@ def collect_sessions(
 
 def _is_measured(values: Mapping[str, Any], artery: str) -> bool:
     return any(pd.notna(values.get(f"{name}_{artery}")) for name in PER_ARTERY)
+
+
+def _printed_values(values: Mapping[str, Any], at_least: str) -> dict[str, str]:
+    """The printed cells of MEASURES; a severity that candidates could raise is printed as at least that."""
+    printed = {m.column: cell(values[m.column]) for m in MEASURES if m.column in values}
+    if values.get("severity_at_least") == 1:
+        printed["severity_group"] = at_least.replace("{severity}", printed["severity_group"])
+    return printed
 
 
 def _artery_row(values: Mapping[str, Any], artery: str) -> list[str]:

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from angiolith.calcification.decisions import COLUMNS
 from angiolith.core.config import Config, plain
 from angiolith.core.images import linear_transform, read_image, write_image, write_transform
 from angiolith.core.tables import read_json, read_tsv, was_made, write_json, write_not_made, write_tsv
@@ -159,3 +160,54 @@ def test_contrast_is_refused_with_a_row(session):
     assert read_json(session["facts"])["contrast_enhanced"]
     assert "contrast-enhanced" in lesions["reason"][0]
     assert patient["total_volume_mm3"].isna().all()
+
+
+def decision(mark, what="reject", **cells):
+    return dict.fromkeys(COLUMNS, "") | {"mark": mark, "decision": what, "reader": "AB", "role": "reader"} | {
+        "date": "2026-11-30"} | cells  # fmt: skip
+
+
+def test_a_readers_decision_changes_the_sums_and_not_the_segmentation(session):
+    lesions, _, before = run_all(session)
+    mark, segmented = lesions.loc[0, "mark"], session["lesions_map"].read_bytes()
+    rejected, arteries, patient = run_all(session, [decision(mark, note="not in the wall")])
+    assert session["lesions_map"].read_bytes() == segmented
+    assert rejected.loc[0, ["counted", "certainty", "decided_by", "mark"]].tolist() == [False, "sure", "AB", mark]
+    assert rejected.loc[0, "reason"] == "rejected by AB on 2026-11-30 (not in the wall)"
+    basilar = arteries.set_index("artery").loc["BA"]
+    assert (basilar["n_lesions"], basilar["volume_mm3"], basilar["n_candidates"]) == (0, 0, 0)
+    assert (patient.loc[0, "total_volume_mm3"], patient.loc[0, "severity_group"]) == (0, "none_or_mild")
+    kept, _, after = run_all(session, [decision(mark, "keep")])
+    assert (kept.loc[0, "counted"], kept.loc[0, "decided_by"], kept.loc[0, "status"]) == (True, "AB", "ok")
+    measures = ["total_volume_mm3", "n_lesions", "severity_group", "count_rule"]
+    assert after.loc[0, measures].tolist() == before.loc[0, measures].tolist()
+    assert read_image(session["marks"]).data.max() == 1
+
+
+def test_a_decision_on_a_mark_of_another_segmentation_fails_the_session_and_counts_nothing(session):
+    lesions, _, _ = run_all(session)
+    listed, _, patient = run_all(session, [decision("1-00000000")])
+    assert listed["mark"].tolist() == lesions["mark"].tolist()  # still there, to be decided on anew
+    assert listed[["counted", "status"]].to_numpy().tolist() == [[False, "failed"]]
+    assert patient.loc[0, "status"] == "failed"
+    assert f"no mark 1-00000000 (its mark 1 is {lesions.loc[0, 'mark']} now)" in patient.loc[0, "reason"]
+    assert np.isnan(patient.loc[0, "total_volume_mm3"])
+
+
+def test_a_mark_is_moved_only_to_an_artery_that_the_session_has(session):
+    lesions, _, _ = run_all(session)
+    _, _, patient = run_all(session, [decision(lesions.loc[0, "mark"], "move", artery="R-MCA")])
+    assert "artery map has no R-MCA" in patient.loc[0, "reason"]
+
+
+def test_a_reader_draws_what_the_tool_missed(session):
+    run_all(session)
+    folder, ct = session["folder"], read_image(session["folder"] / "ct.nii.gz")
+    found = read_image(session["lesions_map"]).data > 0
+    half = found & (np.indices(found.shape)[2] <= np.argwhere(found)[:, 2].mean())
+    write_image(half.astype(np.uint8), ct.affine, folder / "half.nii.gz")
+    (mark,) = run_all(session)[0]["mark"]
+    lesions, _, _ = run_all(session, [decision(mark, "redraw", file=str(folder / "half.nii.gz"))])
+    dense = half & (ct.data >= 130)
+    assert lesions.loc[0, "volume_mm3"] == pytest.approx(dense.sum() * 0.45 * 0.45 * 0.8)
+    assert (lesions.loc[0, "mark"], lesions.loc[0, "decided_by"]) == (mark, "AB")

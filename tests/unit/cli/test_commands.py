@@ -133,6 +133,27 @@ def test_audit_table_refuses_a_file_that_is_none(tmp_path):
     assert "x.yaml" in done.stderr
 
 
+def test_review_says_which_calcifications_wait_and_checks_decisions(made, tmp_path):
+    marks = made.root / "cohort/marks.tsv"
+    marks.parent.mkdir(exist_ok=True)
+    header = "subject\tsession\tlesion\tmark\tcounted\tcertainty\tdecided_by\n"
+    marks.write_text(
+        header + "01\t01\t1\t1-0000aaaa\tFalse\tcandidate\ttool\n01\t01\t2\t2-0000bbbb\tTrue\tsure\ttool\n"
+    )
+    done = angiolith("review", made.root)
+    assert "calcifications: 2, of which 1 wait for a reader" in done.stdout
+    assert "sub-01 ses-01: 1\n" in done.stdout
+    columns = "subject\tsession\tmark\tdecision\tartery\treader\tdate\tnote\n"
+    table = tmp_path / "decisions.tsv"
+    table.write_text(columns + "01\t01\t1-0000aaaa\tkeep\tn/a\tAB\t2026-11-30\tn/a\n")
+    assert f"decisions: [{table}]" in angiolith("review", made.root, "--decisions", table).stdout
+    table.write_text(table.read_text().replace("1-0000aaaa", "1-0000cccc"))
+    done = angiolith("review", made.root, "--decisions", table)
+    assert done.exit_code == 2
+    assert f"{table}, row 2, mark: the segmentation has no mark 1-0000cccc" in done.stderr
+    marks.unlink()
+
+
 def test_review_says_what_waits_and_checks_a_table(made, tmp_path):
     done = angiolith("review", made.root)
     assert done.exit_code == 0
