@@ -10,10 +10,11 @@ import time
 from pathlib import Path
 
 from phantoms import bids
-from phantoms.head import GEOMETRIC, SKULL_BASES, away_from_ventricles
+from phantoms.head import ANATOMIES, GEOMETRIC, MODEL, SKULL_BASES, TEMPLATE, away_from_ventricles
 from phantoms.spec import SubjectSpec, draw_spec, read_cohort, stream
 from phantoms.subject import Record, generate_subject
 
+MIX = "mix"  # of anatomies: every other subject
 COHORT = Path(__file__).with_name("cohort.yaml")
 TRUTH_COLUMNS = {  # header of the truth tables that may have no rows at all
     "calcifications": ("subject", "session", "lesion", "artery", "side", "volume_mm3"),
@@ -35,8 +36,9 @@ def main(arguments: list[str] | None = None) -> None:
         specs = [draw_spec(stream(options.seed, "spec", number)) for number in range(options.subjects)]
     for folder in ("bids", "truth"):
         shutil.rmtree(options.out / folder, ignore_errors=True)
+    anatomies = {MIX: (TEMPLATE, MODEL)}.get(options.anatomy, (options.anatomy,))
     tasks = [
-        (options.seed, f"{number:03d}", spec, options.out, options.skull_base)
+        (options.seed, f"{number:03d}", spec, options.out, anatomies[number % len(anatomies)], options.skull_base)
         for number, spec in enumerate(specs, start=1)
     ]
     if options.jobs > 1:
@@ -49,9 +51,9 @@ def main(arguments: list[str] | None = None) -> None:
     print(f"{len(specs)} subjects in {options.out} after {time.perf_counter() - started:.0f} s", file=sys.stderr)
 
 
-def _subject(seed: int, label: str, spec: SubjectSpec, out: Path, skull_base: str) -> Record:
+def _subject(seed: int, label: str, spec: SubjectSpec, out: Path, anatomy_of: str, skull_base: str) -> Record:
     started = time.process_time()
-    record = generate_subject(seed, label, spec, out, skull_base)
+    record = generate_subject(seed, label, spec, out, anatomy_of, skull_base)
     print(f"sub-{label}: {time.process_time() - started:.0f} s", file=sys.stderr)
     return record
 
@@ -84,6 +86,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--config", type=Path, default=COHORT, help="cohort file (default: phantoms/cohort.yaml)")
     parser.add_argument("--subjects", type=int, help="draw this many random subjects instead of the cohort file's")
     parser.add_argument("--seed", type=int, default=1, help="same seed, same bytes")
+    parser.add_argument(
+        "--anatomy",
+        choices=(*ANATOMIES, MIX),
+        default=TEMPLATE,
+        help="whose brain and shape: MNI152's, which the pipeline registers to (template), other heads' (model), mix",
+    )
     parser.add_argument(
         "--skull-base",
         choices=SKULL_BASES,

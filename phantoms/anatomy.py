@@ -24,6 +24,7 @@ FAR_MM = 30.0  # bodies blend over less than this
 DURA_MM = 0.7
 CLOSING_MM = 13.0
 ARACHNOID_MM = 1.6
+VENTRICLE_REACH_MM = 14.0
 
 
 def mni_grid() -> Grid:
@@ -194,6 +195,13 @@ def _ventricles(shapes: _Shapes, brain: np.ndarray, inside: np.ndarray) -> np.nd
     sizes[0] = 0
     keep = np.isin(labels, np.flatnonzero(sizes > 200))
     return csf * ndimage.binary_dilation(keep, iterations=2)
+
+
+def outward_field(ventricle: np.ndarray, grid: Grid) -> np.ndarray:
+    """Unit-length field (3, ...) that points away from the ventricles and fades over 14 mm."""
+    distance = distance_mm(ventricle >= 0.5, grid.voxel_mm)
+    smooth = ndimage.gaussian_filter(distance, 2.0)
+    return (np.stack(np.gradient(smooth)) * np.exp(-((distance / VENTRICLE_REACH_MM) ** 2))).astype(np.float32)
 
 
 def _skull_thickness(rng: np.random.Generator, grid: Grid, shapes: _Shapes) -> np.ndarray:

@@ -13,14 +13,16 @@ from functools import cached_property, lru_cache
 import numpy as np
 from scipy import ndimage
 
-from phantoms.anatomy import Anatomy, standard_head
+from phantoms.anatomy import Anatomy, outward_field, standard_head
 from phantoms.arteries import draw_arteries
 from phantoms.calcium import Curves
 from phantoms.geometry import Grid, apply, distance_mm, resample, smooth_noise, smooth_step, voxels_near
+from phantoms.model_head import draw_model_head
 from phantoms.skull_base import SkullBase, draw_shift, draw_skull_base
 
-VENTRICLE_REACH_MM = 14.0
 HEAD_MARGIN_MM = 12.0
+TEMPLATE, MODEL = "template", "model"  # whose brain and shape a head has
+ANATOMIES = (TEMPLATE, MODEL)
 GEOMETRIC, ANATOMICAL = "geometric", "anatomical"
 SKULL_BASES = (GEOMETRIC, ANATOMICAL)
 COMPACT_HU, CANCELLOUS_HU = 1450, 250  # of bone without marrow, and of marrow alone
@@ -84,20 +86,28 @@ def make_head(
     ventricle_growth_mm: float,
     atrophy: float,
     hypoplastic_va: str | None,
+    anatomy_of: str = TEMPLATE,
     skull_base: str = GEOMETRIC,
 ) -> Head:
     """Draw a subject's head.
 
     ventricle_growth_mm: how far the ventricles' walls move outwards from MNI152's; atrophy (0-1): how far sulci open;
+    anatomy_of: "template" (brain and shape of MNI152) or "model" (of other heads, see shape_model);
     skull_base: "geometric" or "anatomical" (see skull_base), whose arteries lie 2 to 5 mm beside those of MNI152.
     """
-    standard = standard_head()
-    size = rng.normal(0.93, 0.025) * (1 + rng.normal(0, 0.015, 3))
-    grid = Grid(standard.grid.shape, np.diag([*size, 1.0]) @ standard.grid.affine)
-    displacement = np.stack(
-        [1.8 * smooth_noise(rng, grid, 40.0) + 0.45 * smooth_noise(rng, grid, 11.0) for _ in range(3)]
-    )
-    displacement -= np.float32(ventricle_growth_mm) * away_from_ventricles()
+    if anatomy_of == MODEL:
+        drawn = draw_model_head(rng, ventricle_growth_mm)
+        standard, size, displacement = drawn.anatomy, drawn.size, drawn.displacement
+        grid = Grid(standard.grid.shape, np.diag([*size, 1.0]) @ standard.grid.affine)
+        atrophy -= drawn.atrophy
+    else:
+        standard = standard_head()
+        size = rng.normal(0.93, 0.025) * (1 + rng.normal(0, 0.015, 3))
+        grid = Grid(standard.grid.shape, np.diag([*size, 1.0]) @ standard.grid.affine)
+        displacement = np.stack(
+            [1.8 * smooth_noise(rng, grid, 40.0) + 0.45 * smooth_noise(rng, grid, 11.0) for _ in range(3)]
+        )
+        displacement -= np.float32(ventricle_growth_mm) * away_from_ventricles()
     near = standard.head < HEAD_MARGIN_MM  # beyond it nothing is drawn: nothing need be moved
     coordinates = displacement[:, near] + np.argwhere(near).T.astype(np.float32)
     mm = np.float32(size.mean())
@@ -181,9 +191,7 @@ def _to_head(points: np.ndarray, displacement: np.ndarray, grid: Grid) -> np.nda
 def away_from_ventricles() -> np.ndarray:
     """Unit-length field (3, ...) on the standard grid that points away from the ventricles and fades over 14 mm."""
     standard = standard_head()
-    distance = distance_mm(standard.ventricle >= 0.5, standard.grid.voxel_mm)
-    smooth = ndimage.gaussian_filter(distance, 2.0)
-    return (np.stack(np.gradient(smooth)) * np.exp(-((distance / VENTRICLE_REACH_MM) ** 2))).astype(np.float32)
+    return outward_field(standard.ventricle, standard.grid)
 
 
 def _sharpened(anatomy: Anatomy, atrophy: float) -> tuple[Anatomy, np.ndarray]:

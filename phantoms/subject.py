@@ -23,7 +23,7 @@ from phantoms.arteries import ARTERY_LABELS
 from phantoms.calcium import IEL, INTIMAL, Calcification, apart, draw_calcifications, woodcock_grade
 from phantoms.ct import PROTOCOLS, draw_distractors, scan_ct, soft_tissue_hu
 from phantoms.geometry import Grid, apply
-from phantoms.head import GEOMETRIC, Head, make_head
+from phantoms.head import GEOMETRIC, TEMPLATE, Head, make_head
 from phantoms.small_vessel import PERIVENTRICULAR_MM, Blob, SmallVessel, draw_small_vessel, with_infarct
 from phantoms.spec import SubjectSpec, clinical, stream
 from phantoms.wall import WallPlaque, draw_labels, draw_wall_plaque, plaque_truth, reader_changes
@@ -47,20 +47,21 @@ def generate_subject(
     label: str,
     spec: SubjectSpec,
     out: Path,
+    anatomy_of: str = TEMPLATE,
     skull_base: str = GEOMETRIC,
 ) -> Record:
     """Make a subject's images under out/bids and truth under out/truth; return its rows of the cohort's tables.
 
-    skull_base: see `phantoms.head.make_head`.
+    anatomy_of and skull_base: see `phantoms.head.make_head`.
     """
     record = Record()
-    if skull_base != GEOMETRIC:
-        record.add("heads", {"subject": label, "skull_base": skull_base})
+    if (anatomy_of, skull_base) != (TEMPLATE, GEOMETRIC):
+        record.add("heads", {"subject": label, "anatomy": anatomy_of, "skull_base": skull_base})
     record.add("participants", {"participant_id": f"sub-{label}", **clinical(stream(seed, label, "clinical"), spec)})
     rng = stream(seed, label, "anatomy")
     atrophy = float(np.clip((spec.age - 45) / 40 + rng.normal(0, 0.15), 0, 1))
     growth_mm = 0.5 + 2.2 * atrophy + rng.normal(0, 0.3)
-    head = make_head(rng, growth_mm, atrophy, spec.hypoplastic_va, skull_base)
+    head = make_head(rng, growth_mm, atrophy, spec.hypoplastic_va, anatomy_of, skull_base)
     states = draw_small_vessel(
         stream(seed, label, "small vessel"),
         head,
