@@ -25,18 +25,42 @@ from angiolith.core.distance import NEIGHBOURS_26
 from angiolith.core.images import Image
 from angiolith.core.settings.arteries import ArteryMapSettings
 
-PIXEL_MM = 0.5  # of the sampled cross-sections, and step of the offsets
+# [mm] Pixel of the sampled cross-sections, and step of the offsets. Source: numerics.
+PIXEL_MM = 0.5
+# [HU] Fluid to blood: soft tissue, to which blood is compared. Source: physics.
 SOFT_HU = (-20.0, 100.0)
-RING_GAP_MM, RING_MM = 0.5, 2.0  # the tissue around the vessel, to which its blood is compared
-CONTRAST_HU = 25.0  # a disc this much above its ring is surely a vessel
-CANAL_MM = (0.4, 1.5)  # where the wall of a bony canal lies, outside the lumen
-DENSE_SHARE_MAX = 0.5  # calcium may fill this much of the lumen before more of it costs more: it must not push it away
-CALCIUM_REACH = (0.4, 0.8)  # where calcium of the wall lies: from this share of the radius to so far outside the lumen
-CALCIUM_MM2_MIN = 1.0  # in a cross-section: less than this does not tell where the wall is
-CALCIUM_MM3_MAX = 200.0  # what is larger and dense is bone
-BEND_MM = 0.5  # change of offset from one cross-section to the next that costs as much as one sd of position
+# [mm] Gap between the lumen and the ring of tissue to which its blood is compared. Source: digital heads.
+RING_GAP_MM = 0.5
+# [mm] Width of that ring. Source: digital heads.
+RING_MM = 2.0
+# [HU] A disc this much above its ring is surely a vessel. Source: digital heads.
+CONTRAST_HU = 25.0
+# [mm] Where the wall of a bony canal lies, outside the lumen. Source: digital heads.
+CANAL_MM = (0.4, 1.5)
+# [1] Calcium may fill this much of the lumen before more of it costs more: it must not push it away. Source: digital
+# heads.
+DENSE_SHARE_MAX = 0.5
+# [share of the radius; mm] Where calcium of the wall lies: from this share of the radius to so far outside the lumen.
+# Source: digital heads.
+CALCIUM_REACH = (0.4, 0.8)
+# [mm2] In a cross-section: less than this does not tell where the wall is. Source: digital heads.
+CALCIUM_MM2_MIN = 1.0
+# [mm3] What is larger and dense is bone. Source: digital heads.
+CALCIUM_MM3_MAX = 200.0
+# [%] Dark and bright of an MRI's sections, by which their greys are scaled. Source: digital heads, 6 of development
+# (methods.md).
+GREY_PERCENTILES = (10, 90)
+# [1] Multiple of the reach that is cut out about a line. Source: numerics.
+ROOM = 1.5
+# [mm] Change of offset from one cross-section to the next that costs as much as one SD of position. Source: digital
+# heads.
+BEND_MM = 0.5
+# [1] Weights of blood's contrast, of a canal's wall, of what is dense and of air, in units of the squared offset over
+# twice the variance. Source: digital heads.
 CONTRAST_WEIGHT, CANAL_WEIGHT, DENSE_WEIGHT, EMPTY_WEIGHT = 6.0, 6.0, 8.0, 6.0
-MRI_WEIGHT = CALCIUM_WEIGHT = 6.0  # as much as blood's contrast on the CT
+# [1] Weights of an MRI and of calcium: as much as blood's contrast on the CT. Source: digital heads, 6 of development
+# (methods.md).
+MRI_WEIGHT = CALCIUM_WEIGHT = 6.0
 
 
 def refine(
@@ -82,7 +106,7 @@ def refine(
 def _free_calcium(ct: Image, line: Centreline, hu_min: float) -> Image:
     """Mask, around a line, of what is dense, hangs together with nothing beyond, and is too small for bone."""
     reach = float((2 * line.sd_mm + line.radius_mm).max()) + RING_GAP_MM + RING_MM
-    box = box_around_line(line.points, 1.5 * reach, ct.data.shape, ct.affine)
+    box = box_around_line(line.points, ROOM * reach, ct.data.shape, ct.affine)
     if box is None:
         return Image(np.zeros((1, 1, 1), np.float32), ct.affine)
     pieces, count = ndimage.label(ct.data[box] >= hu_min, NEIGHBOURS_26)
@@ -159,7 +183,7 @@ def _mri_cost(patches: np.ndarray, inside: np.ndarray, radii_mm: np.ndarray, rea
         _, disc, ring = _disc_and_ring(radius_mm)
         contrast.append(_sums(patch, disc, reach) / disc.sum() - _sums(patch, ring, reach) / ring.sum())
     found = np.stack(contrast)
-    low, high = np.percentile(patches[inside], (10, 90))
+    low, high = np.percentile(patches[inside], GREY_PERCENTILES)
     strongest = np.median(np.abs(found[inside]).max(axis=(1, 2)))
     scale = max((high - low) / 2, strongest, 1e-6)
     return -MRI_WEIGHT * np.clip(found / scale, -1, 1) * inside[:, None, None], True

@@ -35,8 +35,10 @@ from angiolith.core.settings.calcification import (
 )
 from angiolith.core.tables import FAILED, MISSING, OK, REVIEW, join_reasons
 
+# [mm] Room about a lesion in which it is measured. Source: numerics.
 CROP_MARGIN_MM = 5.0
-COVERED_SHARE_MIN = 0.8  # an artery of which less lies in the field of view is marked
+# [1] An artery of which less lies in the field of view is marked. Source: choice.
+COVERED_SHARE_MIN = 0.8
 
 
 def measure_lesions(

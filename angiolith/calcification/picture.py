@@ -25,9 +25,12 @@ from angiolith.pictures.canvas import (
 from angiolith.pictures.planes import native_slice, slice_axis
 from angiolith.pictures.windows import CT_WINDOW_HU, window_text
 
+# [mm] Half width of the picture about the arteries. Source: layout.
 ARTERY_HALF_MM = 42.0
 LESION_COLOURS = (VERMILLION, YELLOW, GREEN, PURPLE, ORANGE)
+# [number] Lesions that a panel names. Source: layout.
 NAMED_IN_PANEL = 4
+# [points] Dashes of what touches bone. Source: layout.
 DASHED = (0, (1.6, 1.0))
 
 

@@ -34,8 +34,10 @@ from angiolith.core.distance import NEIGHBOURS_26
 from angiolith.core.images import Image, bounding_box, mask_points
 from angiolith.core.settings.calcification import CalcificationSegmentSettings, CalciumThresholdSettings
 
-LUMEN_MARGIN_MM = 0.3  # calcium beside bone is recognised this far outside the lumen, and followed further
-BONE_MARGIN_MM = 8.0  # bone is looked for this far around the artery region
+# [mm] Calcium beside bone is recognised this far outside the lumen, and followed further. Source: digital heads.
+LUMEN_MARGIN_MM = 0.3
+# [mm] Bone is looked for this far around the artery region. Source: numerics.
+BONE_MARGIN_MM = 8.0
 
 
 @dataclass(frozen=True)

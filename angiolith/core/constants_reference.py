@@ -33,18 +33,16 @@ ROOMS = (
         "core/bids/dates.py",
     ),
 )
-PENDING = ("brain", "arteries", "calcification", "small_vessel/wmh", "small_vessel/tissues.py")
+PENDING = ("brain", "small_vessel/wmh", "small_vessel/tissues.py")
 """Rooms whose methods are being replaced: their numbers get unit and source with the replacement."""
-SETTLED = (
-    *("brain/network.py", "brain/template.py"),
-    *(f"arteries/{name}.py" for name in ("centrelines", "density", "lumen", "masks", "names", "sections")),
-    *(f"calcification/{name}.py" for name in ("blur", "bone", "geometry", "rays", "scoring")),
-)
-"""Modules of these rooms whose constants say unit and source already; their inline numbers are pending too."""
-PENDING_SECTIONS = ("arteries", "brain", "calcification", "severity", "wmh", "wmh_tool")
+SETTLED = ("brain/network.py", "brain/template.py")
+"""Modules of these rooms whose constants say unit and source already."""
+INLINE_PENDING = (*PENDING, "arteries", "calcification")
+"""Rooms whose functions hold numbers that have no name yet."""
+PENDING_SECTIONS = ("brain", "wmh", "wmh_tool")
 LAYOUT = ("picture.py", "_picture.py", "flow.py", "layout.py", "publish.py")
 """Ends of the names of modules that draw or print: sizes and line widths in them measure nothing."""
-COMMENT = re.compile(r"^\[(?P<unit>[^\]]+)\] (?P<meaning>.+?) Source: (?P<source>.+)\.$")
+COMMENT = re.compile(r"^\[(?P<unit>[^\]]+)\] (?P<meaning>.+?) Source: (?P<source>.+?)\.?$")
 SAID = re.compile(r"^(?:\[(?P<unit>[^\]]+)\])? ?(?:Source: (?P<source>.+)\.)?$")
 UNITS = {  # part of a setting's name -> its unit; the first that fits
     **{"per_year": "1/year", "mm3": "mm3", "mm2": "mm2", "cm3": "cm3", "mm": "mm", "hu": "HU", "deg": "degrees"},
@@ -75,11 +73,11 @@ def modules(rooms: tuple[str, ...] = ROOMS) -> Iterator[str]:
 
 
 def is_pending(module: str) -> bool:
-    return module not in SETTLED and is_replaced(module)
+    return module not in SETTLED and lies_in(module, PENDING)
 
 
-def is_replaced(module: str) -> bool:
-    return f"{module}/".startswith(tuple(f"{room}/" for room in PENDING))
+def lies_in(module: str, rooms: tuple[str, ...]) -> bool:
+    return f"{module}/".startswith(tuple(f"{room}/" for room in rooms))
 
 
 def constants_of(module: str) -> list[Constant]:
@@ -90,7 +88,7 @@ def constants_of(module: str) -> list[Constant]:
     for node in ast.parse(text).body:
         if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None and _numbers(node.value):
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            name = ast.unparse(targets[0]).strip("()")
+            name = ", ".join(ast.unparse(target).strip("()") for target in targets)
             if name.replace("_", "").replace(", ", "").isupper():
                 said = COMMENT.match(_comment_above(lines, node.lineno - 1))
                 parts = said.groupdict() if said else dict.fromkeys(("unit", "meaning", "source"))
@@ -212,6 +210,7 @@ constants can not. Unit 1: a ratio or a share.
 | numerics | sampling, steps, tolerances: fine enough that the result no longer depends on it, as far as was looked |
 | layout | how much is shown or printed |
 | anatomy | a plausible bound on what a body can be; fitted to nothing |
+| choice | the project's own, from no data and no paper |
 | digital heads | set while the step was written against simulated heads; no record of each trial |
 | digital tubes | the same, on simulated vessels |
 | either, or random poses, with a number | chosen in a comparison that is recorded ([methods](../methods.md)) |

@@ -6,7 +6,10 @@ from angiolith.core.settings.section import Section, StepSettings
 
 
 class ArteryRegionSettings(StepSettings):
-    """The region about a centreline in which calcium is looked for."""
+    """The region about a centreline in which calcium is looked for.
+
+    Source: digital heads.
+    """
 
     KEY = "arteries.region"
     wall_margin_mm: float = 1.2
@@ -16,7 +19,10 @@ class ArteryRegionSettings(StepSettings):
 
 
 class ArteryMapSettings(StepSettings):
-    """Where the centrelines come from, and how sure their position is."""
+    """Where the centrelines come from, and how sure their position is.
+
+    Source: digital heads.
+    """
 
     KEY = "arteries.map"
     refine: bool = True
@@ -32,7 +38,9 @@ class ArteryMapSettings(StepSettings):
     complete_from_atlas: bool = True
     """Arteries that a mask or an angiogram does not show are taken from the atlas (and the lookup table says so)."""
     angio_mads: float = 6.0
-    """Angiogram: a vessel stands at least this many median absolute deviations above the tissue."""
+    """Angiogram: a vessel stands at least this many median absolute deviations above the tissue.
+
+    [MAD] Source: digital heads."""
     angio_share_min: float = 0.3
     """An artery of which a smaller share of the volume expected from the atlas shows on the angiogram is not taken."""
 

@@ -8,11 +8,16 @@ from angiolith.core.settings.section import Section, StepSettings
 
 
 class CalciumThresholdSettings(StepSettings):
-    """Density from which a voxel counts as calcium."""
+    """Density from which a voxel counts as calcium.
+
+    Source: physics.
+    """
 
     KEY = "calcification.threshold"
     hu_min: float = 130.0
-    """Threshold of calcification, HU; a voxel at the threshold counts."""
+    """Threshold of calcification, HU; a voxel at the threshold counts.
+
+    Source: Agatston 1990."""
     contrast_hu_min: float = 100.0
     """A lumen of this density or more means a contrast-enhanced CT."""
     on_contrast: Literal["refuse", "adaptive"] = "refuse"
@@ -22,7 +27,10 @@ class CalciumThresholdSettings(StepSettings):
 
 
 class CalcificationSegmentSettings(StepSettings):
-    """What is a lesion and what is bone or noise."""
+    """What is a lesion and what is bone or noise.
+
+    Source: digital heads.
+    """
 
     KEY = "calcification.segment"
     lesion_volume_mm3_min: float = 1.0
@@ -38,11 +46,16 @@ class CalcificationSegmentSettings(StepSettings):
 
 
 class CalcificationMeasureSettings(StepSettings):
-    """How a lesion's thickness and arc are measured."""
+    """How a lesion's thickness and arc are measured.
+
+    Source: digital tubes, 160 plaques (methods.md).
+    """
 
     KEY = "calcification.measure"
     background_hu: float = 40.0
-    """HU of blood and wall around calcium: the base of half maximum."""
+    """HU of blood and wall around calcium: the base of half maximum.
+
+    Source: physics."""
     psf_mm: float = 1.2
     """In-plane blur of the CT, full width at half maximum; thickness is freed of it. 0: only of the voxel's."""
     radius_voxels_min: float = 1.5
@@ -50,40 +63,72 @@ class CalcificationMeasureSettings(StepSettings):
 
 
 class KockelkorenSettings(Section):
-    """Points of the Kockelkoren score (PLoS One 2017, 12:e0168360) and what its words mean here."""
+    """Points of the Kockelkoren score (PLoS One 2017, 12:e0168360) and what its words mean here.
+
+    Source: Kockelkoren 2017.
+    """
 
     arc_dot: float = 1.0
-    """Points of a dot."""
+    """Points of a dot.
+
+    [points] Source: Kockelkoren 2017."""
     arc_points: list[float] = [2.0, 3.0, 4.0]
-    """Points of an arc under 90, of 90 to 270, and of 270 to 360 degrees."""
+    """Points of an arc under 90, of 90 to 270, and of 270 to 360 degrees.
+
+    [points] Source: Kockelkoren 2017."""
     dot_length_mm_max: float = 2.0
-    """A lesion shorter than this, and with a smaller arc than `dot_arc_deg_max`, is a dot."""
+    """A lesion shorter than this, and with a smaller arc than `dot_arc_deg_max`, is a dot.
+
+    Source: digital tubes, 160 plaques (methods.md)."""
     dot_arc_deg_max: float = 60.0
-    """Largest arc of a dot."""
+    """Largest arc of a dot.
+
+    Source: digital tubes, 160 plaques (methods.md)."""
     thick: float = 1.0
-    """Points of a thickness of `thick_mm_min` or more."""
+    """Points of a thickness of `thick_mm_min` or more.
+
+    [points] Source: Kockelkoren 2017."""
     thin: float = 3.0
-    """Points of a smaller thickness."""
+    """Points of a smaller thickness.
+
+    [points] Source: Kockelkoren 2017."""
     thick_mm_min: float = 1.5
     """A calcification this thick, mm at half maximum, is thick."""
     indistinguishable: float = 0.0
-    """Points of a morphology that cannot be told (a dot)."""
+    """Points of a morphology that cannot be told (a dot).
+
+    [points] Source: Kockelkoren 2017."""
     irregular: float = 1.0
-    """Points of an irregular or patchy morphology."""
+    """Points of an irregular or patchy morphology.
+
+    [points] Source: Kockelkoren 2017."""
     continuous: float = 4.0
-    """Points of a continuous morphology."""
+    """Points of a continuous morphology.
+
+    [points] Source: Kockelkoren 2017."""
     continuous_arc_deg_min: float = 90.0
-    """An evenly filled lesion is continuous from this arc on."""
+    """An evenly filled lesion is continuous from this arc on.
+
+    Source: digital tubes, 160 plaques (methods.md)."""
     filled_share_min: float = 0.7
-    """Share of a lesion's angles and length that must be calcified to count as evenly filled."""
+    """Share of a lesion's angles and length that must be calcified to count as evenly filled.
+
+    Source: digital tubes, 160 plaques (methods.md)."""
     layer_width_min: float = 4.0
-    """A continuous lesion follows the wall as a layer: it is at least so many times as wide (arc x radius) as thick."""
+    """A continuous lesion follows the wall as a layer: it is at least so many times as wide (arc x radius) as thick.
+
+    [1] Source: digital tubes, 160 plaques (methods.md)."""
     iel_min: float = 7.0
-    """Sum from which the calcification lies mainly in the internal elastic lamina; below it, mainly in the intima."""
+    """Sum from which the calcification lies mainly in the internal elastic lamina; below it, mainly in the intima.
+
+    [points] Source: Kockelkoren 2017."""
 
 
 class CalcificationGradeSettings(StepSettings):
-    """What a lesion's measures are called."""
+    """What a lesion's measures are called.
+
+    Source: convention.
+    """
 
     KEY = "calcification.grade"
     spotty_length_mm_max: float = 3.0
@@ -109,7 +154,10 @@ class CalcificationSettings(Section):
 
 
 class SeveritySettings(StepSettings):
-    """Woodcock-like grades (0 to 3) and the three severity groups; a patient has the group of the worst artery."""
+    """Woodcock-like grades (0 to 3) and the three severity groups; a patient has the group of the worst artery.
+
+    Source: choice.
+    """
 
     KEY = "severity"
     thick_mm_min: float = 1.5
@@ -119,6 +167,8 @@ class SeveritySettings(StepSettings):
     rule: Literal["grade", "volume", "higher"] = "higher"
     """Group of an artery: by its grade, by its volume, or by the higher of the two."""
     grade_cuts: list[int] = [2, 3]
-    """First grade of the moderate and of the severe group."""
+    """First grade of the moderate and of the severe group.
+
+    [grade] Source: Woodcock 1999."""
     volume_mm3_cuts: list[float] = [50.0, 150.0]
     """First volume of the moderate and of the severe group."""

@@ -8,7 +8,7 @@ from angiolith.core.settings.section import Section, StepSettings
 class LacuneReviewSettings(StepSettings):
     """What is marked for review.
 
-    Source: anatomy.
+    Source: choice.
     """
 
     KEY = "lacunes.review"

@@ -8,7 +8,7 @@ from angiolith.core.settings.section import Section, StepSettings
 class MicrobleedReviewSettings(StepSettings):
     """What is marked for review.
 
-    Source: anatomy.
+    Source: choice.
     """
 
     KEY = "microbleeds.review"

@@ -47,7 +47,7 @@ class WallGradeSettings(StepSettings):
 class WallConsensusSettings(StepSettings):
     """Agreement of two readers.
 
-    Source: definition.
+    Source: choice.
     """
 
     KEY = "vessel_wall.consensus"
@@ -58,12 +58,14 @@ class WallConsensusSettings(StepSettings):
 class CulpritSettings(StepSettings):
     """Which lesion may be the culprit.
 
-    Source: definition.
+    Source: choice.
     """
 
     KEY = "vessel_wall.culprit"
     culprit_stenosis_percent_min: float | None = 50.0
-    """A lesion of less stenosis takes no part in the choice of the culprit; null: no such limit."""
+    """A lesion of less stenosis takes no part in the choice of the culprit; null: no such limit.
+
+    Source: convention."""
     ct_mri_days_max: float | None = 28.0
     """Nor does a lesion whose CT and MRI lie more days apart; null: no such limit."""
 
@@ -84,7 +86,7 @@ class WallMeasureSettings(StepSettings):
     plaque_wall_mm_min: float = 1.0
     """Wall thickness that counts as plaque along the vessel (plaque length and volume).
 
-    Source: anatomy."""
+    Source: choice."""
     same_lesion_mm_max: float = 5.0
     """Drawings of two readers whose centres lie within this distance are one lesion."""
     artery_reach_mm: float = 5.0
