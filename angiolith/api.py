@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import SimpleITK as sitk
 
+from angiolith.arteries.density import noise_told
 from angiolith.arteries.mapping import map_arteries, traced_from_mask
 from angiolith.brain.network import BrainModel, read_brain_model
 from angiolith.brain.segment import segment_brain
@@ -240,6 +241,9 @@ def segment_calcification(
     if found.status == FAILED:
         return _no_calcification(ct, found.reason)
     lines = list(found.lines.values())
+    noise = noise_told(found.lumen_hu, found.noise_hu, settings.threshold)
+    if noise and noise.forbids:
+        return _no_calcification(ct, noise.text)
     pieces = find_lesions(
         ct, found.labels, lines, found.lumen_hu, settings.threshold, settings.segment, region.wall_margin_mm
     )
@@ -262,8 +266,8 @@ def segment_calcification(
         evidence={label: asdict(told) for label, told in pieces.evidence.items()},
     )
     rows = measure_arteries(lesions, found.lines, found.sources, ct.with_data(found.labels), severity, spoiled)
-    status = REVIEW if metal else found.status
-    reason = join_reasons(metal.told if metal else None, found.reason)
+    status = REVIEW if metal or noise else found.status
+    reason = join_reasons(metal.told if metal else None, noise.text if noise else None, found.reason)
     return Calcification(ct.with_data(pieces.labels), lesions, rows, measure_patient(rows), status, reason)
 
 

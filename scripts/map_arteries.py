@@ -31,9 +31,9 @@ def main(snakemake: Any) -> None:
         step_settings(params.settings, ArteryRegionSettings),
         step_settings(params.settings, CalciumThresholdSettings),
     )
-    lumen_hu = round(found.lumen_hu, 1) if np.isfinite(found.lumen_hu) else None
-    facts = {"status": found.status, "reason": found.reason, "source": found.source, "lumen_hu": lumen_hu}
-    write_json(facts, out.facts)
+    seen = {"lumen_hu": found.lumen_hu, "noise_hu": found.noise_hu}
+    facts = {name: round(hu, 1) if np.isfinite(hu) else None for name, hu in seen.items()}
+    write_json({"status": found.status, "reason": found.reason, "source": found.source, **facts}, out.facts)
     if found.status == FAILED:
         write_not_made(out.labels, out.lookup, out.centrelines)
         return

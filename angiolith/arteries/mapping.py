@@ -29,7 +29,8 @@ FITTED_ON_MRI = ("ICA", "BA", "VA")
 @dataclass(frozen=True)
 class Arteries:
     """The artery region on the CT grid (label numbers of names.LABELS), centrelines in the CT's space by (artery,
-    side), for each artery where it comes from (user, angio or atlas), and the density of the lumen."""
+    side), for each artery where it comes from (user, angio or atlas), the density of the lumen and the noise beside it
+    (HU, NaN: not seen)."""
 
     labels: np.ndarray
     lines: dict[tuple[str, str], Centreline]
@@ -37,6 +38,7 @@ class Arteries:
     lumen_hu: float
     status: str
     reason: str
+    noise_hu: float = np.nan
 
     @property
     def source(self) -> str:
@@ -120,7 +122,8 @@ def map_arteries(
     missing = [line for line in atlas_lines if line.name not in sources]
     if traced and not settings.complete_from_atlas:
         missing = []
-    lumen_hu = lumen_density(ct, [*lines.values(), *missing])
+    density = lumen_density(ct, [*lines.values(), *missing])
+    lumen_hu, noise_hu = density.hu, density.noise_hu
     if settings.refine:
         hu_min = calcium_hu_min(lumen_hu, threshold)  # enhanced blood is not to be taken for calcium
         missing = [
@@ -134,7 +137,7 @@ def map_arteries(
     if not labels.any():
         return Arteries(labels, {}, {}, lumen_hu, FAILED, join_reasons(*tell, "no artery could be placed on the CT"))
     told = join_reasons(*tell)
-    return Arteries(labels, lines, sources, lumen_hu, REVIEW if told else OK, told)
+    return Arteries(labels, lines, sources, lumen_hu, REVIEW if told else OK, told, noise_hu)
 
 
 def _fitted(ct: Image, line: Centreline, settings: ArteryMapSettings, hu_min: float, mri: Image | None) -> Centreline:

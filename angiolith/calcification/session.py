@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from angiolith.arteries.centrelines import from_table
+from angiolith.arteries.density import noise_told
 from angiolith.arteries.names import LABELS, parse_name
 from angiolith.calcification.columns import ARTERIES, LESIONS, PATIENTS
 from angiolith.calcification.decisions import Decision
@@ -49,11 +50,16 @@ def segment_session(
     ct, region = read_ct(given["ct"]), read_image(given["arteries"])
     require_same_grid(ct, region, "CT and artery map")
     lines = from_table(read_tsv(given["centrelines"]))
+    lumen_hu, noise_hu = (np.nan if arteries.get(name) is None else arteries[name] for name in ("lumen_hu", "noise_hu"))
+    noise = noise_told(lumen_hu, noise_hu, threshold, ct_check.get("convolution_kernel"))
+    facts |= {"lumen_hu": arteries["lumen_hu"], "noise_hu": arteries.get("noise_hu")}
+    if noise and noise.forbids:
+        return None, facts | {"reason": noise.text}
     found = find_lesions(
         ct,
         region.data.astype(np.uint8),
         list(lines.values()),
-        np.nan if arteries["lumen_hu"] is None else arteries["lumen_hu"],
+        lumen_hu,
         threshold,
         settings,
         wall_margin_mm,
@@ -64,7 +70,6 @@ def segment_session(
     facts |= {
         "spoiled": {"-".join(name): reason for name, reason in spoiled.items()},
         "hu_min": found.hu_min,
-        "lumen_hu": arteries["lumen_hu"],
         "contrast_enhanced": found.contrast_enhanced,
         "slice_step_mm": round(slice_step_mm(ct.affine), 4),
         "slice_thickness_mm": ct_check.get("slice_thickness_mm"),
@@ -73,6 +78,8 @@ def segment_session(
     }
     if found.reason:
         return None, facts
+    if noise:
+        found.findings.append(noise.text)
     notes = [*found.findings, arteries["reason"], ct_check["reason"] if ct_check["status"] == REVIEW else None]
     facts |= {
         "status": REVIEW if found.findings or REVIEW in (arteries["status"], ct_check["status"]) else OK,

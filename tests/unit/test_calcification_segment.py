@@ -174,7 +174,7 @@ def test_contrast_is_refused_with_its_reason_or_stepped_over():
     ct[46:48, 28:33, 20:24] = 900  # calcium in the wall of the right one
     region = region_labels(SHAPE, AFFINE, lines, lambda each: each.radius_mm + 2.2)
     image = Image(ct.astype(np.float32), AFFINE)
-    lumen_hu = lumen_density(image, lines)
+    lumen_hu = lumen_density(image, lines).hu
     refused = find_lesions(image, region, lines, lumen_hu, THRESHOLD, SETTINGS, MARGIN_MM)
     assert refused.contrast_enhanced
     assert "contrast-enhanced" in refused.reason
@@ -192,8 +192,8 @@ def test_plain_blood_with_calcium_and_bone_nearby_is_not_contrast():
     ct, lines = vessels(45.0)
     ct[:, :, :10] = 900  # bone at one end
     ct[40:45, 25:35, 20:25] = 600
-    assert lumen_density(Image(ct.astype(np.float32), AFFINE), lines) < 60
-    assert np.isnan(lumen_density(Image(ct, AFFINE), [line_along_z("ICA", "R")]))
+    assert lumen_density(Image(ct.astype(np.float32), AFFINE), lines).hu < 60
+    assert np.isnan(lumen_density(Image(ct, AFFINE), [line_along_z("ICA", "R")]).hu)
 
 
 def test_calcium_that_closes_a_canal_is_found_where_the_line_is_sure():
