@@ -27,8 +27,11 @@ RULE = re.compile(r"^rule (\w+):\n(.*?)(?=^\S|\Z)", flags=re.MULTILINE | re.DOTA
 
 
 class Asked(NamedTuple):
+    """Memory (MB; more where the images are large, if it grows) and minutes."""
+
     mem_mb: int
     runtime: int
+    grows: bool = False
 
 
 class Measured(NamedTuple):
@@ -50,8 +53,9 @@ def asked() -> dict[str, Asked]:
     """Rule -> memory in MB and time in minutes, as the rules say."""
     found = {}
     for name, body in RULE.findall("\n".join(path.read_text(encoding="utf-8") for path in sorted(RULES.glob("*.smk")))):
-        values = dict(re.findall(r"^ {8}(mem_mb|runtime)=(\d+),", body, flags=re.MULTILINE))
-        found[name] = Asked(int(values["mem_mb"]), int(values["runtime"]))
+        values = dict(re.findall(r"^ {8}(mem_mb|runtime)=((?:memory\()?\d+)", body, flags=re.MULTILINE))
+        grows = values["mem_mb"].startswith("memory")
+        found[name] = Asked(int(values["mem_mb"].removeprefix("memory(")), int(values["runtime"]), grows)
     return found
 
 
@@ -102,11 +106,16 @@ def table(needed: dict[str, Measured]) -> str:
 
 
 def profile(needed: dict[str, Measured]) -> str:
-    """`set-resources` of a profile: what a rule asks for, or what its jobs needed where that is more, by attempt."""
+    """`set-resources` of a profile: what a rule asks for, or what its jobs needed where that is more, by attempt.
+
+    The memory of a rule that asks for more where its images are large is left to it, unless its jobs needed more.
+    """
     lines = ["set-resources:"]
     for rule, wanted in sorted(asked().items()):
         got = needed[rule].proposed if rule in needed else wanted
-        lines += [f"  {rule}:", f"    mem_mb: {max(wanted.mem_mb, got.mem_mb)} * attempt"]
+        lines.append(f"  {rule}:")
+        if not wanted.grows or got.mem_mb > wanted.mem_mb:
+            lines.append(f"    mem_mb: {max(wanted.mem_mb, got.mem_mb)} * attempt")
         lines += [f"    runtime: {max(wanted.runtime, got.runtime)} * attempt"]
     return "\n".join(lines)
 

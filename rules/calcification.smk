@@ -11,7 +11,7 @@ rule map_arteries:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
         runtime=10,
     params:
         settings=settings("arteries.map", "arteries.region", "calcification.threshold"),
@@ -36,7 +36,7 @@ rule segment_calcification:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
         runtime=10,
     params:
         settings=settings("arteries.region", "calcification.threshold", "calcification.segment"),
@@ -60,7 +60,7 @@ rule measure_calcification:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
         runtime=10,
     params:
         settings=settings("calcification.count", "calcification.measure", "calcification.grade", "severity"),

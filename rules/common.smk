@@ -49,6 +49,7 @@ from angiolith.report.files import (
     report_tables,
     texts,
 )
+from angiolith.runtime.memory import memory
 from angiolith.runtime.plan import Plan, check_python, load_study, printed_names
 from angiolith.runtime.paths import require_package_of
 from angiolith.runtime.records import name_in

@@ -11,7 +11,7 @@ rule check_images:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
         runtime=5,
     params:
         settings=settings("check_images"),

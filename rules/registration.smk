@@ -11,7 +11,7 @@ rule register_ct_to_mri:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
+        mem_mb=memory(3000),
         runtime=15,
     params:
         settings=settings("registration.rigid"),
@@ -83,7 +83,7 @@ rule check_registration:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
         runtime=5,
     params:
         settings=settings("registration.review"),

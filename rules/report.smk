@@ -11,7 +11,7 @@ rule plot_subject_qc:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=2500,
+        mem_mb=memory(2500),
         runtime=5,
     params:
         reference=of_session(reference_of),
@@ -59,7 +59,7 @@ rule export_session:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=2500,
+        mem_mb=memory(2500),
         runtime=10,
     params:
         pictures=[*DRAWN, *MONTAGES],

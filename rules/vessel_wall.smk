@@ -35,7 +35,7 @@ rule measure_plaque:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=2500,
+        mem_mb=memory(2500),
         runtime=10,
     params:
         settings=settings("vessel_wall.measure", "vessel_wall.grade", "vessel_wall.consensus"),

@@ -19,32 +19,32 @@ from angiolith.core.distance import NEIGHBOURS_26
 from angiolith.core.images import Image, moved, volume_of_voxel_mm3
 
 # [HU] What is this dense is metal (or enamel, which spoils as much). Cortical bone has 1600 HU (ICRU-44, NIST XCOM, 70
-# keV), calcified wall less; 12-bit scanners saturate at 3071. Source: physics
+# keV), calcified wall less; 12-bit scanners saturate at 3071. Source: physics.
 METAL_HU_MIN = 3000.0
 # [HU] A calcification with a voxel this dense is a candidate: denser than cortical bone, with noise and overshoot, and
-# not saturated. Source: physics
+# not saturated. Source: physics.
 DOUBT_HU_MIN = 2000.0
 # [HU] A step between neighbours in a slice that no scanner's blur allows: numbers over 3071 began again at -1024 (12
-# bits). Source: physics
+# bits). Source: physics.
 WRAP_STEP_HU = 2500.0
-# [HU] What is less dense than this beside such a step may be a number that began again. Source: physics
+# [HU] What is less dense than this beside such a step may be a number that began again. Source: physics.
 WRAPPED_HU_MAX = -500.0
-# [mm3] Air is larger than the voxels of a piece of metal whose numbers began again. Source: anatomy
+# [mm3] Air is larger than the voxels of a piece of metal whose numbers began again. Source: anatomy.
 WRAPPED_MM3_MAX = 500.0
 # [mm] Small or light metal spoils its slice as far as this. Source: simulated projections (validation/metal.py)
 REACH_MM = 10.0
 # [mm2] From this area in a slice on metal may be so opaque that it spoils the whole slice. Source: simulated
-# projections (validation/metal.py)
+# projections (validation/metal.py).
 WHOLE_SLICE_MM2_MIN = 6.0
-# [HU] Metal of any area that is known to be no denser than this is light (titanium). Source: simulated projections
-# (validation/metal.py)
+# [HU] Metal of any area that is known to be no denser than this is light (titanium). Source: simulated projections.
+# (validation/metal.py).
 LIGHT_HU_MAX = 12000.0
 # [1] So many voxels of one and the same highest number are a saturated number: what lies behind it is not known.
-# Source: numerics
+# Source: numerics.
 SATURATED_VOXELS = 3
-# [mm] Above and below its slices metal spoils this much: blur along the slices, and their overlap. Source: physics
+# [mm] Above and below its slices metal spoils this much: blur along the slices, and their overlap. Source: physics.
 ACROSS_MM = 2.5
-# [1] An artery of which more than this share is spoiled is not measured. Source: convention
+# [1] An artery of which more than this share is spoiled is not measured. Source: convention.
 SPOILED_SHARE_MAX = 0.05
 
 

@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+import nibabel as nib
+import numpy as np
 import pytest
 import yaml
 
+from angiolith.runtime.memory import memory, voxels_of
 from benchmarks.resources import Measured, asked, measured, profile
 
 PROFILES = Path(__file__).parents[2] / "config/profiles"
@@ -21,7 +24,7 @@ def test_peaks_and_proposals(tmp_path):
         path.write_text(f"{ROWS}{values}\n")
     found = measured(tmp_path)
     assert found == {"segment_wmh": Measured(2, 1000.0, 20.0, 30.0, 25.0)}
-    assert found["segment_wmh"].proposed == (1750, 5)  # 1.3 x 1000 + 300 MB; 4 x 30 s, at least five minutes
+    assert found["segment_wmh"].proposed[:2] == (1750, 5)  # 1.3 x 1000 + 300 MB; 4 x 30 s, at least five minutes
     wanted = asked()["segment_wmh"]
     assert f"  segment_wmh:\n    mem_mb: {max(1750, wanted.mem_mb)} * attempt" in profile(found)
 
@@ -40,8 +43,8 @@ def test_the_cluster_profile_names_every_rule_and_asks_for_more_with_each_attemp
     assert cluster["retries"] > 0
     grouped = dict(text.split("=") for text in cluster["groups"])
     assert set(grouped) == set(cluster["set-resources"]) == set(asked())
-    for values in cluster["set-resources"].values():
-        assert set(values) == {"mem_mb", "runtime"}
+    for rule, values in cluster["set-resources"].items():
+        assert set(values) == ({"runtime"} if asked()[rule].grows else {"mem_mb", "runtime"})
         assert all(str(value).endswith("* attempt") for value in values.values())
 
 
@@ -51,3 +54,19 @@ def test_a_schedulers_profile_holds_its_own_part_alone(name):
     assert own["executor"] in (name, "cluster-generic")
     assert not set(own) & set(cluster)
     assert ("UNTESTED" in (PROFILES / name / "config.yaml").read_text()) == (name != "slurm")
+
+
+def test_a_job_asks_for_more_memory_where_its_images_are_large(tmp_path):
+    usual, large, other = (str(tmp_path / name) for name in ("a_ct.nii.gz", "b_ct.nii", "c.nii.gz"))
+    nib.save(nib.Nifti1Image(np.zeros((4, 5, 6), np.int16), np.eye(4)), usual)
+    assert voxels_of(usual) == 120
+    header = nib.Nifti1Header()
+    header.set_data_shape((512, 512, 600))
+    Path(large).write_bytes(header.binaryblock)
+    Path(other).write_bytes(b"no image")
+    nib.save(nib.Nifti2Image(np.zeros((4, 5, 6), np.int16), np.eye(4)), tmp_path / "d.nii.gz")
+    assert voxels_of(str(tmp_path / "d.nii.gz")) == 120
+    asks = memory(2000)
+    assert asks(None, [usual, other, str(tmp_path / "absent.nii.gz")], 1) == 2000
+    assert asks(None, [usual, large], 1) == 3646  # 3.2 GB were needed
+    assert asks(None, [usual, large], 2) == 7292
