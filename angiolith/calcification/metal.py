@@ -31,12 +31,13 @@ WRAP_STEP_HU = 2500.0
 WRAPPED_HU_MAX = -500.0
 # [mm3] Air is larger than the voxels of a piece of metal whose numbers began again. Source: anatomy.
 WRAPPED_MM3_MAX = 500.0
-# [mm] Small or light metal spoils its slice as far as this. Source: simulated projections (validation/metal.py)
+# [mm] Small or light metal spoils its slice as far as this. Source: simulated projections
+# (validation/metal.py).
 REACH_MM = 10.0
 # [mm2] From this area in a slice on metal may be so opaque that it spoils the whole slice. Source: simulated
 # projections (validation/metal.py).
 WHOLE_SLICE_MM2_MIN = 6.0
-# [HU] Metal of any area that is known to be no denser than this is light (titanium). Source: simulated projections.
+# [HU] Metal of any area that is known to be no denser than this is light (titanium). Source: simulated projections
 # (validation/metal.py).
 LIGHT_HU_MAX = 12000.0
 # [1] So many voxels of one and the same highest number are a saturated number: what lies behind it is not known.
