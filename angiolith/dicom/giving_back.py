@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -12,6 +13,7 @@ import pydicom
 from pydicom.dataset import Dataset
 
 from angiolith.core.bids.walk import lies_in
+from angiolith.core.images import moved
 from angiolith.core.tables import atomic_path
 from angiolith.dicom.classify import Decision
 from angiolith.dicom.findings import Mask, masks_of
@@ -21,7 +23,7 @@ from angiolith.dicom.objects import report, segmentation
 from angiolith.dicom.series import Volume, volumes_of
 
 Say = Callable[[str], None]
-SAME_GRID_MM = 1e-3
+SAME_GRID_MM = 1e-2  # of the corners' places: headers hold them as 32-bit numbers
 ALWAYS_THERE = (  # type 2 of the modules Patient and General Study (DICOM PS3.3, C.7.1.1 and C.7.2.1)
     *("PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyDate", "StudyTime", "StudyID"),
     *("AccessionNumber", "ReferringPhysicianName"),
@@ -110,12 +112,20 @@ def source_of(path: str) -> Dataset:
 
 
 def _same_grid(mask: Mask, image: Path) -> bool:
+    """Whether a mask has the voxels of an image, in whatever order along its axes."""
     if not image.is_file():
         return False
-    file = nib.load(image)
-    affine = np.asarray(file.affine)  # type: ignore[attr-defined]
-    same = file.shape[:3] == mask.data.shape  # type: ignore[attr-defined]
-    return same and bool(np.allclose(affine, mask.affine, atol=SAME_GRID_MM))
+    file: Any = nib.load(image)
+    if sorted(file.shape[:3]) != sorted(mask.data.shape):
+        return False
+    ours, theirs = _corners(mask.data.shape, mask.affine), _corners(file.shape[:3], np.asarray(file.affine))
+    return all(np.abs(theirs - corner).max(axis=1).min() < SAME_GRID_MM for corner in ours)
+
+
+def _corners(shape: Sequence[int], affine: np.ndarray) -> np.ndarray:
+    """The centres (8, 3) of a grid's outermost voxels, RAS mm."""
+    indices = np.array(np.meshgrid(*[(0, n - 1) for n in shape], indexing="ij")).reshape(3, -1).T
+    return moved(affine, indices.astype(float))
 
 
 def _write(made: Dataset, path: Path, words: str) -> Sent:

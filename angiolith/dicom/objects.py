@@ -33,7 +33,7 @@ def uid_of(*parts: str) -> str:
 def segmentation(mask: Mask, sources: Sequence[Dataset], number: int) -> hd.seg.Segmentation:
     """A binary segmentation on the mask's own grid, in the frame of reference of its source images.
 
-    Its frames are the mask's slices; a segment for each label, in their order, `tracking_id` names the label.
+    Its frames are the slices that a label lies in; a segment for each label, in their order, whose `tracking_id` names it.
     """
     affine = RAS_TO_LPS @ mask.affine
     spacing = np.linalg.norm(affine[:3, :3], axis=0)
@@ -66,7 +66,6 @@ def segmentation(mask: Mask, sources: Sequence[Dataset], number: int) -> hd.seg.
         ),
         plane_orientation=hd.PlaneOrientationSequence("PATIENT", [*columns.tolist(), *rows.tolist()]),
         plane_positions=positions,
-        omit_empty_frames=False,
         series_description=f"{RESEARCH_USE}: {mask.kind.name}",
     )
     return made
