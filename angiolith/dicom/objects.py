@@ -33,7 +33,7 @@ def uid_of(*parts: str) -> str:
 def segmentation(mask: Mask, sources: Sequence[Dataset], number: int) -> hd.seg.Segmentation:
     """A binary segmentation on the mask's own grid, in the frame of reference of its source images.
 
-    Its frames are the slices that a label lies in; a segment for each label, in their order, whose `tracking_id` names it.
+    Its frames are the slices that a label lies in; there is a segment for each label, and its `tracking_id` names it.
     """
     affine = RAS_TO_LPS @ mask.affine
     spacing = np.linalg.norm(affine[:3, :3], axis=0)
