@@ -35,6 +35,8 @@ SMOOTH_MM = (0.6, 0.9, 1.3)
 # [1] Calcium is seen where its threshold lies this many standard deviations of the noise above blood: beyond that a
 # voxel in a thousand passes it by noise. Source: physics.
 NOISE_SDS_MIN = 3.0
+# [%] Percentiles of a Gaussian one SD to either side of its middle. Source: physics.
+ONE_SD = (16, 84)
 # [HU] Density of blood without contrast. Source: physics.
 BLOOD_HU = 40.0
 
@@ -123,7 +125,7 @@ def _noise_hu(ct: Image, lines: Iterable[Centreline]) -> float:
             hu = _in_balls(ct, line, (line.points + CONTROL_MM * normal)[::2])
             middle = np.median(hu, axis=1)
             hu = hu[(middle > BRAIN_HU[0]) & (middle < BRAIN_HU[1])]
-            spread += list(np.diff(np.percentile(hu, [16, 84], axis=1), axis=0)[0] / 2) if len(hu) else []
+            spread += list(np.diff(np.percentile(hu, list(ONE_SD), axis=1), axis=0)[0] / 2) if len(hu) else []
     return float(np.median(spread)) if spread else np.nan
 
 

@@ -23,6 +23,8 @@ from angiolith.core.tables import FAILED, OK, REVIEW, join_reasons
 USER, ANGIO, ATLAS = "user", "angio", "atlas"
 # Their cross-sections at the skull base hold bone, fluid and lumen, which MRI tells apart. The other arteries run among
 # folds of brain, which look like vessels there; on the CT they stand out from fluid.
+# [HU] An angiogram with values below this is a CT. Source: physics.
+CT_MIN = -200
 FITTED_ON_MRI = ("ICA", "BA", "VA")
 
 
@@ -81,7 +83,7 @@ def traced_from_angio(
     region: ArteryRegionSettings,
 ) -> tuple[Traced | None, str | None]:
     """The vessels of a time-of-flight angiogram as traced arteries, and what to tell. None if none shows."""
-    if float(angio.data.min()) < -200:
+    if float(angio.data.min()) < CT_MIN:
         return None, "the angiogram is a CT angiogram: its arteries are not segmented here, give a mask of them"
     there = [line.moved(map_points(from_ct, line.points)) for line in atlas_lines]
     labels = segment_angio(angio, there, settings, region)

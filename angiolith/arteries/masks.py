@@ -18,6 +18,17 @@ from angiolith.core.settings.arteries import ArteryMapSettings, ArteryRegionSett
 
 # [mm] Smoothing (SD) of a mask's centreline. Source: digital heads.
 SMOOTHING_MM = 1.0
+# [mm] Finest cubic voxel in which a mask's path is looked for. Source: numerics.
+FINEST_MM = 0.25
+# [radii] Near its ends, so far from them, a path leaves the middle: its radius is that of one further in. Source:
+# digital heads.
+END_RADII = 1.5
+# [mm] Smoothing (SD) of an angiogram before vessels are told from tissue. Source: digital heads.
+ANGIO_SIGMA_MM = 0.4
+# [1] SD of a Gaussian in units of its median absolute deviation. Source: physics.
+SD_OF_MAD = 1.4826
+# [%] Of a vessel's surest voxels: its brightness, whose half with the tissue's is its edge. Source: digital heads.
+VESSEL_PERCENTILE = 75
 # [points] End of a path that gives the direction in which it is prolonged. Source: numerics.
 DIRECTION_POINTS = 8
 # which end of an artery is the proximal one: the end where this is smallest (x mirrored to the right, y, z)
@@ -65,7 +76,7 @@ def centreline_of_mask(mask: np.ndarray, affine: np.ndarray, artery: str, side: 
     to a corner of the mask's end, is replaced by a straight one. None where the path is under 3 mm.
     """
     voxel_mm = np.linalg.norm(affine[:3, :3], axis=0)
-    fine_mm = max(0.25, float(voxel_mm.min()))
+    fine_mm = max(FINEST_MM, float(voxel_mm.min()))
     scale = voxel_mm / fine_mm
     cubic = ndimage.zoom(np.pad(mask, 2).astype(np.float32), scale, order=1, grid_mode=True, mode="nearest") > 0.5
     pieces, count = ndimage.label(cubic, NEIGHBOURS_26)
@@ -117,7 +128,7 @@ def _radius_mm(voxels: np.ndarray, path: np.ndarray, arc_mm: np.ndarray, voxel_m
     step_mm = np.gradient(arc_mm)
     volume, step_mm = (ndimage.gaussian_filter1d(v, SMOOTHING_MM / voxel_mm, mode="nearest") for v in (volume, step_mm))
     radius = np.sqrt(volume / step_mm / np.pi)
-    margin = 1.5 * float(np.median(radius))
+    margin = END_RADII * float(np.median(radius))
     inner = (arc_mm >= margin) & (arc_mm <= arc_mm[-1] - margin)
     return np.interp(arc_mm, arc_mm[inner], radius[inner]) if inner.any() else np.full(len(path), np.median(radius))
 
@@ -144,9 +155,9 @@ def segment_angio(
         return tubes
     box = bounding_box(tubes, 3)
     inside = tubes[box] > 0
-    bright = ndimage.gaussian_filter(angio.data[box], 0.4 / angio.voxel_mm)
+    bright = ndimage.gaussian_filter(angio.data[box], ANGIO_SIGMA_MM / angio.voxel_mm)
     tissue = np.median(bright[inside])
-    spread = 1.4826 * np.median(np.abs(bright[inside] - tissue))
+    spread = SD_OF_MAD * np.median(np.abs(bright[inside] - tissue))
     surely = tissue + settings.angio_mads * spread
     labels = np.zeros_like(tubes)
     for line in atlas_lines:
@@ -154,7 +165,7 @@ def segment_angio(
         seeds = mine & (bright > surely)
         if not seeds.any():
             continue
-        half = (tissue + np.percentile(bright[seeds], 75)) / 2
+        half = (tissue + np.percentile(bright[seeds], VESSEL_PERCENTILE)) / 2
         vessel = apply_hysteresis_threshold(np.where(mine, bright, tissue), half, max(surely, half))
         expected_mm3 = float(np.pi * np.mean(line.radius_mm**2) * line.arc_mm[-1])
         if vessel.sum() * angio.voxel_volume_mm3 >= settings.angio_share_min * expected_mm3:

@@ -12,6 +12,14 @@ FWHM_SDS = 2.355
 # [1] Share of the lumen's radius beyond which calcium counts for the arc: near the centre the blur covers all angles.
 # Source: digital tubes, 160 plaques (methods.md).
 WALL_SHARE = 0.75
+# [SD of the blur] Widths of layers that are tabled: from, to, number. Source: numerics.
+WIDTHS = (0.01, 20, 400)
+# [SD of the blur] Places of their profiles: from, to, number. Source: numerics.
+PLACES = (0, 12, 2401)
+# [1] Places along a ray at which an arc is looked at, as shares of the radius: from, to, number. Source: numerics.
+RADII = (WALL_SHARE, 1.5, 16)
+# [degrees] Angles of the tabled arcs reach so far to either side. Source: numerics.
+TURN_AND_HALF = 540
 
 
 def deblurred_width_mm(fwhm_mm: np.ndarray, blur_mm: np.ndarray) -> np.ndarray:
@@ -28,8 +36,8 @@ def deblurred_width_mm(fwhm_mm: np.ndarray, blur_mm: np.ndarray) -> np.ndarray:
 @cache
 def _shown_widths() -> tuple[np.ndarray, np.ndarray]:
     """Widths of layers and what they show at half maximum, (400,) each, in units of the blur."""
-    width = np.linspace(0.01, 20, 400)
-    at = np.linspace(0, 12, 2401)
+    width = np.linspace(*WIDTHS)
+    at = np.linspace(*PLACES)
     profile = ndtr(at[None] + width[:, None] / 2) - ndtr(at[None] - width[:, None] / 2)
     half = (profile < profile[:, :1] / 2).argmax(axis=1)
     rows = np.arange(len(width))
@@ -44,13 +52,14 @@ def deblurred_arc_deg(shown_deg: float, radius: float) -> float:
     arc, the more the smaller the circle. Along each ray the highest value counts, beyond three quarters of the radius;
     the shown arc of every arc is tabled and inverted. Less than the blur alone shows gives 0.
     """
-    angle = np.radians(np.arange(-540, 541))
-    rays = np.linspace(WALL_SHARE, 1.5, 16)[:, None] * radius
+    angle = np.radians(np.arange(-TURN_AND_HALF, TURN_AND_HALF + 1))
+    rays = np.linspace(*RADII)[:, None] * radius
     kernel = np.exp(-(rays**2 + radius**2 - 2 * rays * radius * np.cos(angle)) / 2)
     summed = np.cumsum(kernel, axis=1)
     half = np.arange(1, 180)  # of the arc, degrees
     at = np.arange(0, 181)
-    low, high = (np.clip(540 + at[None] + sign * half[:, None], 0, 1080) for sign in (-1, 1))
+    ends = (TURN_AND_HALF + at[None] + sign * half[:, None] for sign in (-1, 1))
+    low, high = (np.clip(end, 0, 2 * TURN_AND_HALF) for end in ends)
     seen = (summed[:, high] - summed[:, low]).max(axis=0)
     over = seen >= seen[:, :1] / 2
     shown = 2.0 * np.where(over.all(axis=1), 180, over.argmin(axis=1))

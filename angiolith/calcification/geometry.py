@@ -36,6 +36,11 @@ CENTRE_SHARE = 0.35
 # [HU] Half maximum is sought no nearer to the background than this: there it is noise. Source: digital tubes, 160
 # plaques (methods.md).
 LEAST_HU_ABOVE = 50.0
+# [mm] Rays go on so far beyond a lesion's furthest voxel. Source: numerics.
+ROOM_MM = 1.5
+# [%] Of the rays' highest HU: the peak whose half is the edge, free of single noisy rays. Source: digital tubes, 160
+# plaques (methods.md).
+PEAK_PERCENTILE = 90
 # [1] Rays blurred by more than this times the sharpest one (along thick slices) do not tell thickness. Source: digital
 # tubes, 160 plaques (methods.md).
 SHARPEST = 1.25
@@ -111,7 +116,7 @@ def measure_geometry(
     background = settings.background_hu
     line = settled(line, at, np.maximum(ct[lesion] - background, 0))
     distance, nearest = cKDTree(line.points).query(at)
-    reach_mm = float(distance.max()) + 1.5
+    reach_mm = float(distance.max()) + ROOM_MM
     planes = np.arange(max(0, nearest.min() - 6), min(len(line.points), nearest.max() + 7))
     other = ~lesion & (ct >= hu_min)  # bone, or a neighbour: none of its HU is interpolated into the lesion
     allowed = ndimage.binary_dilation(lesion, NEIGHBOURS_26) & ~other
@@ -127,7 +132,7 @@ def measure_geometry(
     calcified = ray_peak >= hu_min
     if not calcified.any():  # smaller than the sampling sees: one cross-section at the lesion's middle
         return LesionGeometry(length_mm=STEP_MM, radius_voxels=radius_in_voxels(line, planes, affine))
-    peak = float(np.percentile(ray_peak[calcified], 90))
+    peak = float(np.percentile(ray_peak[calcified], PEAK_PERCENTILE))
     half = max((peak + background) / 2, background + LEAST_HU_ABOVE)
     dense = ray_peak >= half
     with_any = np.flatnonzero(dense.any(axis=1))

@@ -35,6 +35,8 @@ from angiolith.core.settings.calcification import (
 )
 from angiolith.core.tables import FAILED, MISSING, OK, REVIEW, join_reasons
 
+# [%] The percentiles in the columns p10_hu and p90_hu. Source: definition.
+DENSITY_PERCENTILES = (10, 90)
 # [mm] Room about a lesion in which it is measured. Source: numerics.
 CROP_MARGIN_MM = 5.0
 # [1] An artery of which less lies in the field of view is marked. Source: choice.
@@ -123,8 +125,8 @@ def _lesion_row(
         "mean_hu": float(hu.mean()),
         "max_hu": float(hu.max()),
         "median_hu": float(np.median(hu)),
-        "p10_hu": float(np.percentile(hu, 10)),
-        "p90_hu": float(np.percentile(hu, 90)),
+        "p10_hu": float(np.percentile(hu, DENSITY_PERCENTILES[0])),
+        "p90_hu": float(np.percentile(hu, DENSITY_PERCENTILES[1])),
         "agatston_equivalent": agatston_equivalent(ct, lesion, affine),
         "kockelkoren_score": score,
         "pattern": pattern,

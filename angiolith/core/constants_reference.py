@@ -37,8 +37,6 @@ PENDING = ("brain", "small_vessel/wmh", "small_vessel/tissues.py")
 """Rooms whose methods are being replaced: their numbers get unit and source with the replacement."""
 SETTLED = ("brain/network.py", "brain/template.py")
 """Modules of these rooms whose constants say unit and source already."""
-INLINE_PENDING = (*PENDING, "arteries", "calcification")
-"""Rooms whose functions hold numbers that have no name yet."""
 PENDING_SECTIONS = ("brain", "wmh", "wmh_tool")
 LAYOUT = ("picture.py", "_picture.py", "flow.py", "layout.py", "publish.py")
 """Ends of the names of modules that draw or print: sizes and line widths in them measure nothing."""
@@ -124,11 +122,11 @@ def inline_numbers(module: str) -> list[str]:
     return [f"{module}:{node.lineno}: {node.value!r}: {lines[node.lineno - 1].strip()}" for node in found]
 
 
-PLAIN = (0, 1, 2, 3, 4, 6, 12, 0.5, 0.975, 100, 1000)
-"""Numbers that are arithmetic: pairs, axes, a ball (6) or voxel (12), halves, a two-sided 95 %, percent, mm3 to cm3."""
+PLAIN = (0, 1, 2, 3, 4, 6, 12, 0.5, 0.975, 100, 180, 360, 1000)
+"""Numbers that are arithmetic: pairs, axes, a ball (6) or voxel (12), halves, 95 % (two-sided), percent, turns, cm3."""
 ROUNDING_MAX = 1e-3
 """Smaller numbers keep a division from zero or a comparison from rounding."""
-FORMULAS = ("cohort/correlations.py", "cohort/agreement.py", "cohort/printed.py")
+FORMULAS = ("cohort/correlations.py", "cohort/agreement.py", "cohort/printed.py", "calcification/shape.py")
 """Modules whose inline numbers are those of published formulas, cited in the docstrings, or of print."""
 UNCHOSEN = ("round", "range", "np.ones", "np.zeros", "str.slice")
 """Functions whose numbers are digits and shapes."""

@@ -28,9 +28,7 @@ def test_settings_have_unit_and_source():
 
 def test_no_number_inside_an_expression():
     looked_at = (
-        name
-        for name in MEASURING
-        if name not in reference.FORMULAS and not reference.lies_in(name, reference.INLINE_PENDING)
+        name for name in MEASURING if name not in reference.FORMULAS and not reference.lies_in(name, reference.PENDING)
     )
     assert [line for module in looked_at for line in reference.inline_numbers(module)] == []
 
