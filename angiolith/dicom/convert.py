@@ -82,6 +82,9 @@ def convert(volume: Volume, scan_date: str | None) -> Converted:
             except ConversionProblem as problem:
                 problems.append(str(problem))
                 continue
+            except (RuntimeError, ValueError, OSError) as problem:  # of GDCM or nibabel: this series alone is lost
+                problems.append(f"its pixels cannot be read ({type(problem).__name__}, {syntax_of(volume)})")
+                continue
             if best is None or one.match.correlation > best.match.correlation:
                 best = one
     if best is None:

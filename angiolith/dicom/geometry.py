@@ -76,6 +76,14 @@ def normal_of(orientation: Sequence[float]) -> np.ndarray:
     return normal / np.linalg.norm(normal)
 
 
+def _is_plane(orientation: Sequence[float]) -> bool:
+    """Whether six numbers are two directions at right angles, to the precision that headers have."""
+    if len(orientation) != 6:
+        return False
+    row, column = np.array(orientation[:3]), np.array(orientation[3:])
+    return bool(abs(row @ row - 1) < 1e-2 and abs(column @ column - 1) < 1e-2 and abs(row @ column) < 1e-2)
+
+
 def plane_of(orientation: Sequence[float]) -> str:
     """`axial`, `coronal` or `sagittal`, by the patient's axis that the normal is nearest to."""
     if len(orientation) != 6:
@@ -86,7 +94,7 @@ def plane_of(orientation: Sequence[float]) -> str:
 
 def geometry_of(frames: Sequence[Frame]) -> Geometry:
     """The geometry of slices that share an orientation (n of any order)."""
-    if any(not frame.position or not frame.orientation for frame in frames):
+    if any(not frame.position or not _is_plane(frame.orientation) for frame in frames):
         return Geometry(len(frames), 1, 0.0, 0.0, 0.0, "", {Fault.NO_POSITION: ""})
     positions = np.array([frame.position for frame in frames])
     normal = normal_of(frames[0].orientation)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from angiolith.core.bids.kernels import is_sharp
 from angiolith.dicom.classify import Decision, Verdict
 from angiolith.dicom.series import Volume
+from angiolith.dicom.words import sharp_kernel
 
 WHOLE_FRACTION = 0.9  # of the largest coverage among the series for one name: what covers less is a part
 THICKNESS_STEP_MM = 0.1  # slices that differ by less are equally thick
@@ -157,7 +157,7 @@ def _partial(candidate: Candidate, rest: Sequence[Candidate]) -> float:
 
 def _sharp(candidate: Candidate, rest: Sequence[Candidate]) -> float:
     """Soft before all others. Where none is known to be soft, unknown ones and sharp ones stay: that is asked."""
-    known = {c.volume.key: is_sharp(c.volume.text("ConvolutionKernel")) for c in rest}
+    known = {c.volume.key: sharp_kernel(c.volume) for c in rest}
     if False in known.values():
         return float(known[candidate.volume.key] is not False)
     return 0.0
@@ -165,8 +165,8 @@ def _sharp(candidate: Candidate, rest: Sequence[Candidate]) -> float:
 
 def _thickness_mm(candidate: Candidate, rest: Sequence[Candidate]) -> float:
     """Slice thickness, mm; equal for all where their kernels differ and none is known to be soft."""
-    kernels = {c.volume.text("ConvolutionKernel") for c in rest}
-    if len(kernels) > 1 and any(is_sharp(kernel) is None for kernel in kernels):
+    kernels = {(c.volume.text("ConvolutionKernel"), c.volume.text("SeriesDescription")) for c in rest}
+    if len(kernels) > 1 and any(sharp_kernel(c.volume) is None for c in rest):
         return 0.0
     given = candidate.volume.number("SliceThickness") or candidate.volume.geometry.step_mm
     return round(given / THICKNESS_STEP_MM) * THICKNESS_STEP_MM

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from angiolith.core.bids.kernels import is_sharp
 from angiolith.dicom.series import Volume
 
 SAYS: dict[str, re.Pattern[str]] = {
@@ -61,6 +62,8 @@ ELSEWHERE = re.compile(
     r"neck|spine|chest|thora|abdo|pelvi|lung|cardi|\bheart|knee|shoulder|\bhip\b|cervic|lumb|\bhals|wirbel|aort|\bleg\b|\barm\b"
     r"|foot|ankle|wrist|liver|kidney|breast|prostat|becken|\bhws\b|\blws\b"
 )
+SHARP_WORDS = re.compile(r"\bbone|\bsharp|\bedge|\blung|\bknochen|\bhueso")
+SOFT_WORDS = re.compile(r"\bsoft|\bst\b|\bstd\b|\bstandard|\bbrain|\bsmooth|\bweich|\bhirn|parenchym")
 HEAD_PARTS = ("HEAD", "BRAIN", "SKULL", "CRANIUM", "CEREBRUM", "NEURO")
 HEAD_KERNEL = re.compile(r"(H|HR|HC|HP|HF|HV|QR|J)\d{2}.*", re.IGNORECASE)  # Siemens: H is for heads
 
@@ -92,6 +95,16 @@ def says_contrast(volume: Volume) -> bool | None:
     if SAYS["contrast"].search(rest) and not without:
         return True
     return False if without else None
+
+
+def sharp_kernel(volume: Volume) -> bool | None:
+    """Whether a CT was made with a sharp kernel: by the kernel's name, else by the words of the description."""
+    by_name = is_sharp(volume.text("ConvolutionKernel"))
+    if by_name is not None or volume.text("ConvolutionKernel"):
+        return by_name
+    text = described(volume)
+    sharp, soft = SHARP_WORDS.search(text), SOFT_WORDS.search(text)
+    return bool(sharp) if bool(sharp) != bool(soft) else None
 
 
 def region_of(volume: Volume) -> str:

@@ -143,6 +143,23 @@ def test_head_cts_are_told_from_others(tmp_path, given, decision, words):
     assert (verdict.decision, words in verdict.reason) == (decision, True), verdict
 
 
+def test_pixels_that_cannot_be_read_are_a_fault_of_their_series_alone(tmp_path, monkeypatch):
+    (volume,) = series(tmp_path)
+
+    def broken(path):
+        raise RuntimeError("no decoder")
+
+    monkeypatch.setattr("angiolith.dicom.compare.read_slice", broken)
+    with pytest.raises(ConversionProblem, match="cannot be read"):
+        convert(volume, None)
+
+
+def test_directions_that_are_none_are_no_positions(tmp_path):
+    (volume,) = series(tmp_path, ImageOrientationPatient=[0, 0, 0, 0, 0, 0])
+    assert Fault.NO_POSITION in volume.geometry.faults
+    assert classify(volume).decision in (Decision.LEAVE, Decision.REFUSE)
+
+
 def test_what_does_not_agree_with_its_files_is_not_written(tmp_path, monkeypatch):
     (volume,) = series(tmp_path)
     monkeypatch.setattr("angiolith.dicom.convert.CORRELATION_MIN", 1.1)

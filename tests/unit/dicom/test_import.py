@@ -190,6 +190,32 @@ def test_a_grown_export_keeps_labels_and_an_import_made_anew_has_the_same_bytes(
     assert {"sub-001/ses-01/ct/sub-001_ses-01_ct.nii.gz", "participants.tsv"} <= set(anew)
 
 
+def test_a_run_that_was_cut_short_leaves_nothing_half(tmp_path, monkeypatch):
+    from angiolith.dicom import importing
+
+    export = tmp_path / "export"
+    write_ct_visits(export)
+    angiolith("import-dicom", export, tmp_path / "whole")
+    shutil.copy(tmp_path / "whole_key.tsv", tmp_path / "cut_key.tsv")
+    done, real = [], importing.convert
+
+    def once(volume, day):
+        if done:
+            raise KeyboardInterrupt
+        done.append(volume)
+        return real(volume, day)
+
+    monkeypatch.setattr(importing, "convert", once)
+    with pytest.raises(KeyboardInterrupt):
+        importing.import_dicom(
+            importing.Order(export, tmp_path / "cut", *importing.private_files(tmp_path / "cut")), print
+        )
+    assert len([name for name in contents(tmp_path / "cut") if name.endswith(".nii.gz")]) == 1
+    monkeypatch.undo()
+    angiolith("import-dicom", export, tmp_path / "cut")
+    assert contents(tmp_path / "cut") == contents(tmp_path / "whole")
+
+
 @pytest.mark.parametrize("private", ["--key", "--series"])
 def test_private_files_may_not_lie_in_the_shared_folder(tmp_path, private):
     (tmp_path / "export").mkdir()

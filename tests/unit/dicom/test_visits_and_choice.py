@@ -43,6 +43,7 @@ def taken(settled):
 
 
 BONE = SOFT | {"ConvolutionKernel": "BONE"}
+WITHOUT = SOFT | {"ConvolutionKernel": ""}
 UNKNOWN, OTHER = SOFT | {"ConvolutionKernel": "X1"}, SOFT | {"ConvolutionKernel": "X2"}
 
 
@@ -55,6 +56,7 @@ UNKNOWN, OTHER = SOFT | {"ConvolutionKernel": "X1"}, SOFT | {"ConvolutionKernel"
         ([("same", SOFT, 5), ("same", SOFT, 5)], ["same"]),
         ([("one", UNKNOWN, 5), ("two", OTHER, 2.5)], []),
         ([("one", SOFT, 5), ("two", SOFT, 5)], []),
+        ([("AX BONE", WITHOUT, 2.5), ("AX ST", WITHOUT, 5)], ["AX ST"]),
         ([("t2 tra", mr("SE", 100, 4000, True), 5), ("t2 3d", mr("SE", 100, 3000), 5)], ["t2 3d"]),
         ([("SAG T1 FLAIR", mr("SE", 10, 2000, True), 5), ("T1 MPRAGE", mr("GR", 3, 2000), 5)], ["T1 MPRAGE"]),
     ],
