@@ -22,7 +22,7 @@ from angiolith.core.inputs import Inputs
 from angiolith.core.manifest_table import is_told, read_report
 from angiolith.core.tables import FAILED, REVIEW, atomic_path, copy_file, read_json, read_tsv, was_made
 from angiolith.core.versions import DISTRIBUTIONS, versions
-from angiolith.pictures.marks import HEAD_PX, ROW_PX
+from angiolith.pictures.marks import HEAD_PX, ROW_PX, TEXT_PX
 from angiolith.report.analyses import (
     AnalysisView,
     Printed,
@@ -351,17 +351,20 @@ def review_items(subjects: Iterable[Subject]) -> dict[str, Any]:
 
 def mark_items(sessions: Iterable[Session]) -> dict[str, Any]:
     """The marks of the page of decisions (subject, session, mark, its row in the picture, whether it waits, what it
-    is), and the heights in that picture. What readers decided is left out: each decides without knowing of others.
+    is), and where they lie in that picture. Those that wait come first, then by number.
+
+    What readers decided is left out, and cut off the picture: each decides without knowing of others.
     """
     items = []
     for session in sessions:
+        found = []
         for row, (_, mark) in enumerate(session.marks):
             what = f"{mark['lesion']} · {mark_artery(mark)} · {mark['volume_mm3']} mm³ · {mark['max_hu']} HU"
             flagged = mark["certainty"] == CANDIDATE
-            items.append(
-                [session.subject, session.session, mark["mark"], row, flagged, f"{what} · {mark['certainty']}"]
-            )
-    return {"kind": "marks", "items": items, "marks": {}, "head_px": HEAD_PX, "row_px": ROW_PX}
+            item = [session.subject, session.session, mark["mark"], row, flagged, what]
+            found.append((not flagged, int(mark["lesion"]), item))
+        items += [item for _, _, item in sorted(found, key=lambda each: each[:2])]
+    return {"kind": "marks", "items": items, "marks": {}, "head_px": HEAD_PX, "row_px": ROW_PX, "text_px": TEXT_PX}
 
 
 def change_pictures(pairs: Mapping[str, Sequence[str]], verdicts: Verdicts) -> dict[str, Picture]:

@@ -13,7 +13,7 @@ from angiolith.audit.trace import find_cell
 from angiolith.calcification.decisions import read_decisions
 from angiolith.cohort.review import picture_keys, read_review
 from angiolith.core.tables import read_tsv, write_tsv
-from angiolith.pictures.marks import HEAD_PX, ROW_PX
+from angiolith.pictures.marks import HEAD_PX, ROW_PX, TEXT_PX
 from tests import made_report
 from tests.browser.conftest import saved
 
@@ -350,9 +350,11 @@ def test_decisions_go_from_the_page_of_marks_into_a_table_that_the_workflow_take
 
 
 def test_the_page_of_marks_shows_the_marks_own_row(opened, home):
-    page = opened(home / "marks.html", "#001/01/1-00000001")
+    page = opened(home / "marks.html", "#001/01/1-00000001")  # the second row: one that waits stands before it
     assert page.locator("#frame").evaluate("frame => frame.clientHeight") == ROW_PX
-    assert page.locator("#picture").evaluate("picture => picture.style.marginTop") == f"-{HEAD_PX + ROW_PX}px"
+    place = page.locator("#picture").evaluate("picture => [picture.style.marginTop, picture.style.marginLeft]")
+    assert place == [f"-{HEAD_PX + ROW_PX}px", f"-{TEXT_PX}px"]  # and what was decided is cut off
+    assert "AB" not in page.locator("main").inner_text()
 
 
 def test_a_table_that_does_not_fit_is_refused_by_row(opened, run, tmp_path):

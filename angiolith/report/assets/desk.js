@@ -61,6 +61,7 @@
     if (item.row !== undefined) { // the mark's own row of the picture of all marks
       get("frame").style.height = `${given.row_px}px`;
       get("picture").style.marginTop = `${-(given.head_px + item.row * given.row_px)}px`;
+      get("picture").style.marginLeft = `${-given.text_px}px`; // what is held of it is not shown
     }
     const mark = marks.get(item.key);
     if (get("artery")) get("artery").value = mark?.artery ?? "";
