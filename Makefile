@@ -32,9 +32,17 @@ validate: demo
 	@$(BIN)/python -m validation.compare --run $(DEMO) --out docs/validation.md
 	@$(BIN)/python -m validation.plaque --out docs/plaque_accuracy.md
 
-# the learned step of WMH, fitted on digital heads
-wmh-model: .venv/.installed
-	@$(ONE_THREAD) $(BIN)/python -m training.fit_wmh
+# the WMH network, fitted on real and digital scans; the environment of the brain's networks
+WMH_REAL ?= ../shared/real
+WMH_MINUTES ?= 60
+WMH_WORK := build/training/wmh
+WMH_VERSION ?= 4
+wmh-model: .venv/.installed build/training/venv/.installed
+	@$(ONE_THREAD) $(BIN)/python -m training.wmh_scans --real $(WMH_REAL) --out $(WMH_WORK)/scans
+	@$(ONE_THREAD) $(BRAIN_PYTHON) -m training.fit_wmh_network --scans $(WMH_WORK)/scans --state $(WMH_WORK)/state \
+		--minutes $(WMH_MINUTES)
+	@$(ONE_THREAD) $(BRAIN_PYTHON) -m training.export_wmh --state $(WMH_WORK)/state --out resources/wmh_model/wmh.onnx \
+		--version "$(WMH_VERSION)"
 
 # the brain's two networks, fitted on real heads and random contrasts; hours of CPU, an environment of its own
 BRAIN_HEADS ?= ../shared/real/older_adults

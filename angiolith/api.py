@@ -34,14 +34,14 @@ from angiolith.core.settings.wmh import WmhSettings
 from angiolith.core.tables import FAILED, REVIEW, join_reasons
 from angiolith.registration.rigid import register_rigid
 from angiolith.runtime.paths import workflow_root
-from angiolith.small_vessel.tissues import onto, template_prior
+from angiolith.small_vessel.tissues import TissueError, onto, template_prior
 from angiolith.small_vessel.wmh.fazekas import measure_wmh as _measure_wmh
-from angiolith.small_vessel.wmh.posterior import read_model
+from angiolith.small_vessel.wmh.network import read_wmh_model
 from angiolith.small_vessel.wmh.segment import segment_wmh as _segment_wmh
 from angiolith.vessel_wall.session import CtSide, measure_session, plaque_table
 
 if TYPE_CHECKING:
-    from angiolith.small_vessel.wmh.posterior import Model
+    from angiolith.small_vessel.wmh.network import WmhModel
 
 __all__ = [
     "Brain",
@@ -135,14 +135,20 @@ class WmhSegmentation:
     ----------
     mask : Image
         Hyperintensities (bool) on the FLAIR's grid.
+    probability : Image
+        Probability of hyperintensity, 0 to 1.
     tissues : Image
-        Labels (uint8): 1 brain, other; 2 white matter; 3 ventricles; 4 cortex; 5 CSF.
+        Labels (uint8): 1 brain, other; 2 white matter; 3 ventricles; 4 cortex; 5 CSF; 6 infarct, suspected or given.
+    volume_interval_cm3 : tuple of float
+        Lower and upper bound of the volume.
     status, reason : str
         "review" where a person should look at the mask.
     """
 
     mask: Image
+    probability: Image
     tissues: Image
+    volume_interval_cm3: tuple[float, float]
     status: str
     reason: str
 
@@ -315,17 +321,24 @@ def _brain_model() -> BrainModel:
 
 
 def segment_wmh(
-    flair: Image, brain: np.ndarray, priors: Mapping[str, np.ndarray], settings: WmhSettings | None = None
+    flair: Image,
+    brain: np.ndarray | None = None,
+    brain_tissues: np.ndarray | None = None,
+    lesion: np.ndarray | None = None,
+    settings: WmhSettings | None = None,
 ) -> WmhSegmentation:
     """Segment white matter hyperintensities.
 
     Parameters
     ----------
     flair : Image
-        FLAIR of the head.
-    brain : ndarray of bool, shape of the FLAIR
-    priors : dict of str to ndarray, shape of the FLAIR
-        Probabilities (0 to 1) of "wm", "gm" and "ventricles"; see `find_brain`.
+        FLAIR of the head, or of an extracted brain.
+    brain : ndarray of bool, shape of the FLAIR, optional
+    brain_tissues : ndarray of int, shape of the FLAIR, optional
+        1 grey matter, 2 white matter, 3 CSF, 4 ventricles, 5 deep grey matter, 6 infratentorial. Brain and tissues are
+        found by the project's network if they are not given.
+    lesion : ndarray of bool, shape of the FLAIR, optional
+        An infarct or another lesion that a reader drew: never counted as hyperintensity.
     settings : WmhSettings, optional
         Section `wmh` of the configuration.
 
@@ -338,13 +351,20 @@ def segment_wmh(
     TissueError
         If the image shows no FLAIR contrast or too little brain.
     """
-    found = _segment_wmh(flair, brain, priors, _wmh_model(), (settings or WmhSettings()).segment)
-    return WmhSegmentation(flair.with_data(found.mask), flair.with_data(found.tissues), found.status, found.reason)
+    if brain is None or brain_tissues is None:
+        found = segment_brain(flair, False, _brain_model(), BrainSettings())
+        if found.status == FAILED:
+            raise TissueError(f"the brain on the FLAIR: {found.reason}")
+        brain, brain_tissues = found.brain, found.tissues
+    wmh = _segment_wmh(flair, brain, brain_tissues, _wmh_model(), (settings or WmhSettings()).segment, lesion)
+    low, high = wmh.facts["volume_interval_cm3"]
+    mask, likely, tissues = (flair.with_data(array) for array in (wmh.mask, wmh.probability, wmh.tissues))
+    return WmhSegmentation(mask, likely, tissues, (low, high), wmh.status, wmh.reason)
 
 
 @cache
-def _wmh_model() -> Model:
-    return read_model(workflow_root() / "resources/wmh_model/model.json")
+def _wmh_model() -> WmhModel:
+    return read_wmh_model(workflow_root() / "resources/wmh_model/wmh.onnx")
 
 
 def measure_wmh(

@@ -14,7 +14,7 @@ rule measure_change:
         mem_mb=3000,
         runtime=15,
     params:
-        settings=settings("change", "registration.rigid", "wmh.segment", "wmh.measure", "microbleeds.detect"),
+        settings=settings("change", "registration.rigid", "brain", "wmh.segment", "wmh.measure", "microbleeds.detect"),
         sessions=of_visits(sessions_of),
         acq_times=of_visits(acq_times),
         references=of_visits(references),

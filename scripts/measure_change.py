@@ -8,7 +8,7 @@ from angiolith.change.measure import measure_change
 from angiolith.core.images import linear_transform, write_image, write_transform
 from angiolith.core.tables import write_not_made, write_tsv
 from angiolith.runtime.job import run
-from angiolith.small_vessel.wmh.posterior import read_model
+from angiolith.small_vessel.wmh.network import read_wmh_model
 
 
 def main(snakemake: Any) -> None:
@@ -17,7 +17,7 @@ def main(snakemake: Any) -> None:
         visits_of(snakemake.input),
         params.references,
         interval_days(*params.acq_times),
-        read_model(snakemake.input.wmh_model),
+        read_wmh_model(snakemake.input.model_first),
         ChangeStepSettings.of_job(params.settings),
     )
     write_tsv(found.table(snakemake.wildcards.subject, *params.sessions), output.change)

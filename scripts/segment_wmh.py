@@ -3,6 +3,7 @@
 from typing import Any
 
 from angiolith.core.images import write_image
+from angiolith.core.settings.brain import BrainSettings
 from angiolith.core.settings.section import step_settings
 from angiolith.core.settings.wmh import WmhSegmentSettings, WmhToolSettings
 from angiolith.core.tables import write_json, write_not_made
@@ -13,9 +14,12 @@ from angiolith.small_vessel.wmh.session import wmh_of
 def main(snakemake: Any) -> None:
     settings, out = snakemake.params.settings, snakemake.output
     found = wmh_of(
-        snakemake.input, step_settings(settings, WmhSegmentSettings), step_settings(settings, WmhToolSettings)
+        snakemake.input,
+        step_settings(settings, WmhSegmentSettings),
+        step_settings(settings, WmhToolSettings),
+        step_settings(settings, BrainSettings),
     )
-    for image, path in ((found.mask, out.mask), (found.tissues, out.tissues)):
+    for image, path in ((found.mask, out.mask), (found.probability, out.probability), (found.tissues, out.tissues)):
         if image is None:
             write_not_made(path)
         else:

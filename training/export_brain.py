@@ -58,9 +58,9 @@ class Graph:
         self.nodes.append(helper.make_node("LeakyRelu", [norm], [out], alpha=SLOPE))
         return out
 
-    def doubled(self, x: str, name: str) -> str:
+    def doubled(self, x: str, name: str, axes: int = 3) -> str:
         scales = f"{name}_scales"
-        self.initial.append(numpy_helper.from_array(np.array([1, 1, 2, 2, 2], np.float32), scales))
+        self.initial.append(numpy_helper.from_array(np.array([1, 1] + [2] * axes, np.float32), scales))
         self.nodes.append(
             helper.make_node(
                 "Resize",

@@ -12,19 +12,22 @@ import numpy as np
 import pandas as pd
 from scipy import ndimage
 
+from angiolith.brain.network import BrainModel
+from angiolith.brain.segment import segment_brain
 from angiolith.change.half_way import Visit, half_of, half_way_grid, symmetric_motion, wmh_pair
 from angiolith.change.inputs import ChangeStepSettings
+from angiolith.change.wmh import cut
 from angiolith.core.distance import NEIGHBOURS_26
 from angiolith.core.images import Image, bounding_box, crop, linear_transform, resample
+from angiolith.core.settings.brain import BrainSettings
 from angiolith.registration.rigid import register_both_ways
 from angiolith.small_vessel.grid import dilate_26
-from angiolith.small_vessel.wmh.posterior import Model
+from angiolith.small_vessel.wmh.network import WmhModel
 from phantoms.geometry import Grid
 from training.flairs import Scan, draw_change, draw_head, scan_of
 from validation.compare import markdown
 
 SETTINGS = ChangeStepSettings()
-NAMES = ("wm", "gm", "ventricles")
 SEED = 6207  # neither the training's nor that of the other validations
 LOADS_CM3 = (10.0, 3.0, 25.0)
 SLICES_MM = (3.0, 5.0, 4.0)
@@ -38,6 +41,14 @@ DRAWN_TEXT = (
 
 
 @dataclass(frozen=True)
+class Models:
+    """The networks of the brain and of WMH."""
+
+    brain: BrainModel
+    wmh: WmhModel
+
+
+@dataclass(frozen=True)
 class HalfWay:
     """Two visits on their half-way grid; the ways there (4 x 4, RAS mm) from each scanner; how far there and back
     disagree."""
@@ -48,7 +59,7 @@ class HalfWay:
     gap_mm: float
 
 
-def half_way(scans: tuple[Scan, Scan]) -> HalfWay:
+def half_way(scans: tuple[Scan, Scan], brain_model: BrainModel) -> HalfWay:
     """Two scans as two visits, brought half-way as the workflow does it."""
     flairs = [scan.flair for scan in scans]
     motion, gap_mm = symmetric_motion(*register_both_ways(flairs[0], flairs[1], SETTINGS.rigid))
@@ -57,38 +68,33 @@ def half_way(scans: tuple[Scan, Scan]) -> HalfWay:
     grid = half_way_grid(flairs, ways, SETTINGS.change.half_way_voxel_mm)
     back = [linear_transform(np.linalg.inv(way)) for way in ways]
 
-    def placed(array: np.ndarray, number: int, on: Image) -> np.ndarray:
-        return resample(flairs[number].with_data(array.astype(np.float32)), on, back[number]).data
-
-    brains = [placed(scan.brain, number, grid) >= 0.5 for number, scan in enumerate(scans)]
-    box = bounding_box(brains[0] & brains[1])
-    part = crop(grid, box)
-    visits = [
-        Visit(
-            part.with_data(placed(scan.flair.data, number, part)),
-            brains[number][box],
-            {name: placed(scan.priors[name], number, part) for name in NAMES},
-        )
-        for number, scan in enumerate(scans)
-    ]
+    visits = []
+    for flair, way in zip(flairs, back, strict=True):
+        there = resample(flair, grid, way)
+        found = segment_brain(there, False, brain_model, BrainSettings())
+        visits.append(Visit(there, found.brain, found.tissues))
+    box = bounding_box(visits[0].brain & visits[1].brain)
+    visits, part = [cut(visit, box) for visit in visits], crop(grid, box)
     return HalfWay(visits, part, ways, gap_mm)
 
 
-def drawn_rows(number: int, model: Model) -> list[dict[str, Any]]:
+def drawn_rows(number: int, models: Models) -> list[dict[str, Any]]:
     """A row per drawn piece of growth or shrinkage of a head; piece 0 of each direction: what is found beside them."""
     rng = np.random.default_rng([SEED, number])
     head = draw_head(rng)
     states = draw_change(rng, head, LOADS_CM3[number % len(LOADS_CM3)])
     slice_mm = SLICES_MM[number % len(SLICES_MM)]
     first, second = (scan_of(rng, state, slice_mm, extracted=bool(number % 2)) for state in states)
-    pair = half_way((first, second))
+    pair = half_way((first, second), models.brain)
     shape, affine = pair.grid.data.shape, pair.grid.affine
     true = [
         head.on_grid(state.wmh, Grid(shape, affine), way @ scan.pose) >= 0.5
         for state, scan, way in zip(states, (first, second), pair.ways, strict=True)
     ]
-    masks = wmh_pair(pair.visits, model, SETTINGS.wmh, SETTINGS.change.difference_sd_min).masks
-    others = wmh_pair(pair.visits[::-1], model, SETTINGS.wmh, SETTINGS.change.difference_sd_min).masks[::-1]
+    masks = wmh_pair(pair.visits, models.wmh, SETTINGS.wmh, SETTINGS.change.difference_probability_min).masks
+    others = wmh_pair(pair.visits[::-1], models.wmh, SETTINGS.wmh, SETTINGS.change.difference_probability_min).masks[
+        ::-1
+    ]
     voxel_cm3 = pair.grid.voxel_volume_mm3 / 1000
     head_row = {"head": number, "slice_mm": slice_mm, "mirrored": bool(np.array_equal(masks, others))}
     rows = []

@@ -22,16 +22,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from angiolith.brain.network import read_brain_model
+from angiolith.brain.segment import segment_brain
 from angiolith.change.half_way import growth_and_shrinkage_cm3, wmh_pair
 from angiolith.cohort.change import measurement_error
-from angiolith.core.images import bounding_box, crop
+from angiolith.core.settings.brain import BrainSettings
 from angiolith.small_vessel.tissues import TissueError
-from angiolith.small_vessel.wmh.posterior import Model, read_model
+from angiolith.small_vessel.wmh.network import read_wmh_model
 from angiolith.small_vessel.wmh.segment import segment_wmh
 from tests.real_data import ROOT
 from training.flairs import Scan, draw_head, draw_state, scan_of
 from validation.compare import markdown
-from validation.drawn_change import DRAWN_TEXT, NAMES, SETTINGS, drawn_rows, drawn_table, half_way
+from validation.drawn_change import DRAWN_TEXT, SETTINGS, Models, drawn_rows, drawn_table, half_way
 from validation.published_change import FOLDER, LESIONS_TEXT, agreement, lesion_table, run_workflow
 
 SEED = 6007  # neither the training's nor that of the masks' validation
@@ -47,38 +49,37 @@ ADVICE = (
 DETECTABLE = 1.96 * np.sqrt(2)  # times the standard error of measurement
 
 
-def pair_of(scans: tuple[Scan, Scan], model: Model) -> dict[str, float]:
+def pair_of(scans: tuple[Scan, Scan], models: Models) -> dict[str, float]:
     """Volumes, growth and shrinkage (cm3) of two scans taken as two visits."""
-    pair = half_way(scans)
-    masks = wmh_pair(pair.visits, model, SETTINGS.wmh, SETTINGS.change.difference_sd_min).masks
+    pair = half_way(scans, models.brain)
+    masks = wmh_pair(pair.visits, models.wmh, SETTINGS.wmh, SETTINGS.change.difference_probability_min).masks
     voxel_mm3 = pair.grid.voxel_volume_mm3
     growth, shrinkage = growth_and_shrinkage_cm3(masks[0], masks[1], voxel_mm3)
     first_cm3 = float(masks[0].sum() * voxel_mm3 / 1000)
     return {"first_cm3": first_cm3, "growth_cm3": growth, "shrinkage_cm3": shrinkage, "gap_mm": pair.gap_mm}
 
 
-def alone_cm3(scan: Scan, model: Model) -> float:
+def alone_cm3(scan: Scan, models: Models) -> float:
     """Volume of a scan segmented by itself."""
-    box = bounding_box(scan.brain)
-    priors = {name: scan.priors[name][box] for name in NAMES}
-    found = segment_wmh(crop(scan.flair, box), scan.brain[box], priors, model, SETTINGS.wmh)
+    brain = segment_brain(scan.flair, False, models.brain, BrainSettings())
+    found = segment_wmh(scan.flair, brain.brain, brain.tissues, models.wmh, SETTINGS.wmh)
     return float(found.mask.sum() * scan.flair.voxel_volume_mm3 / 1000)
 
 
-def rows_of(number: int, model: Model) -> list[dict[str, Any]]:
+def rows_of(number: int, models: Models) -> list[dict[str, Any]]:
     """A row per pair of a head's scans; a pair that cannot be measured is a row without numbers."""
     rng = np.random.default_rng([SEED, number])
     head = draw_head(rng)
     slice_mm = SLICES_MM[number % len(SLICES_MM)]
     state = draw_state(rng, head, LOADS_CM3[number % len(LOADS_CM3)], keep_load=True)
     scans = [scan_of(rng, state, slice_mm, extracted=bool(number % 2)) for _ in range(SCANS)]
-    alone = [alone_cm3(scan, model) for scan in scans]
+    alone = [alone_cm3(scan, models) for scan in scans]
     rows = []
     for first, second in combinations(range(SCANS), 2):
         row: dict[str, Any] = {"head": number, "slice_mm": slice_mm, "true_cm3": state.recipe["wmh_cm3"]}
         row |= {"alone_first_cm3": alone[first], "alone_second_cm3": alone[second]}
         try:
-            row |= pair_of((scans[first], scans[second]), model)
+            row |= pair_of((scans[first], scans[second]), models)
         except (TissueError, ValueError) as problem:
             print(f"head {number}: {problem}")
         print(row, flush=True)
@@ -147,19 +148,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--heads", type=int, default=7)
     parser.add_argument("--drawn", type=int, default=3, help="heads with a change that was drawn")
-    parser.add_argument("--model", type=Path, default=ROOT / "resources/wmh_model/model.json")
+    parser.add_argument("--model", type=Path, default=ROOT / "resources/wmh_model/wmh.onnx")
     parser.add_argument("--scratch", type=Path, default=Path("build/wmh_change"))
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
     options.scratch.mkdir(parents=True, exist_ok=True)
-    model = read_model(options.model)
+    models = Models(read_brain_model(ROOT / "resources/brain_model"), read_wmh_model(options.model))
     rows, drawn = [], []
     for number in range(options.heads):
-        rows += kept(options.scratch / f"head{number}.json", lambda n=number: rows_of(n, model))
+        rows += kept(options.scratch / f"head{number}.json", lambda n=number: rows_of(n, models))
     for number in range(options.drawn):
-        drawn += kept(options.scratch / f"drawn{number}.json", lambda n=number: drawn_rows(n, model))
+        drawn += kept(options.scratch / f"drawn{number}.json", lambda n=number: drawn_rows(n, models))
     out = run_workflow(options.scratch) if FOLDER.is_dir() else None
-    options.out.write_text(report(pd.DataFrame(rows), pd.DataFrame(drawn), out, model.version), encoding="utf-8")
+    options.out.write_text(report(pd.DataFrame(rows), pd.DataFrame(drawn), out, models.wmh.version), encoding="utf-8")
     print(f"{options.out} written")
 
 

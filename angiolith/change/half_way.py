@@ -7,7 +7,7 @@ the sign of every change and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -22,18 +22,10 @@ from angiolith.core.bids.dates import DAYS_PER_YEAR
 from angiolith.core.images import Image, volume_of_voxel_mm3
 from angiolith.core.settings.wmh import WmhMeasureSettings, WmhSegmentSettings
 from angiolith.core.tables import OK, REVIEW, join_reasons
-from angiolith.small_vessel.tissues import TissueError
+from angiolith.small_vessel.tissues import INFARCT, VENTRICLES, TissueError
 from angiolith.small_vessel.wmh.fazekas import FAZEKAS, MEASURES, wmh_volumes
-from angiolith.small_vessel.wmh.posterior import Model
-from angiolith.small_vessel.wmh.segment import (
-    bright_level,
-    evidence,
-    label_of,
-    mask_of,
-    prepare_brain,
-    probability,
-    suspected_infarct_mm3,
-)
+from angiolith.small_vessel.wmh.network import WmhModel
+from angiolith.small_vessel.wmh.segment import segment_wmh
 
 # [mm] Two motions are compared at this distance from the origin, along the axes. Source: anatomy.
 HEAD_RADIUS_MM = 80.0
@@ -112,7 +104,7 @@ def settle(
     """
     first, second = masks
     low, high = (np.minimum(*scores), np.maximum(*scores))
-    unlike = (first != second) & (high < low + difference_min)  # holds for -inf, where lesions cannot be
+    unlike = (first != second) & (high < low + difference_min)
     both = (scores[0] + scores[1]) / 2 >= sum(thresholds) / 2
     return np.where(unlike, both, first), np.where(unlike, both, second)
 
@@ -182,7 +174,7 @@ class Visit:
 
     flair: Image
     brain: np.ndarray
-    priors: Mapping[str, np.ndarray]
+    brain_tissues: np.ndarray
     user_mask: np.ndarray | None = None
 
 
@@ -195,36 +187,38 @@ class WmhPair:
     reason: str
 
 
-def wmh_pair(visits: Sequence[Visit], model: Model, settings: WmhSegmentSettings, difference_sd_min: float) -> WmhPair:
-    """Segment both visits by the same method, within the brain and by the priors that they share.
+def wmh_pair(
+    visits: Sequence[Visit], model: WmhModel, settings: WmhSegmentSettings, difference_probability_min: float
+) -> WmhPair:
+    """Segment both visits by the same method within the brain that they share.
 
     Masks made elsewhere, where both visits have them, are taken as they are; where the tissues beside them cannot be
     told, the ventricles are empty. Raises TissueError where a FLAIR cannot be segmented.
     """
     brain = visits[0].brain & visits[1].brain
-    priors = {name: (prior + visits[1].priors[name]) / 2 for name, prior in visits[0].priors.items()}
     given = [visit.user_mask for visit in visits if visit.user_mask is not None]
     try:
-        brains = [prepare_brain(visit.flair, brain, priors, settings) for visit in visits]
+        found = [
+            segment_wmh(visit.flair, brain, np.where(brain, visit.brain_tissues, 0), model, settings)
+            for visit in visits
+        ]
     except TissueError as problem:
         if len(given) < 2:
             raise
         reason = f"the given masks were taken, tissues are not labelled: {problem}"
         return WmhPair(given, [np.zeros_like(brain)] * 2, reason)
-    ventricles = [ready.ventricles for ready in brains]
+    ventricles = [one.tissues == VENTRICLES for one in found]
     if len(given) == 2:
         return WmhPair(given, ventricles, "")
-    scores = [evidence(ready, settings) for ready in brains]
-    found = [
-        mask_of(score, probability(ready, model, score > -np.inf), ready.flair.voxel_mm, settings)
-        for score, ready in zip(scores, brains, strict=True)
-    ]
-    masks = settle(found, scores, [bright_level(ready, settings) / 2 for ready in brains], difference_sd_min)
-    infarct = any(
-        suspected_infarct_mm3(mask, label_of(ready), ready, settings) for mask, ready in zip(masks, brains, strict=True)
+    masks = settle(
+        [one.mask for one in found],
+        [one.probability for one in found],
+        [settings.probability_min] * 2,
+        difference_probability_min,
     )
+    infarct = any(bool((one.tissues == INFARCT).any()) for one in found)
     reason = join_reasons(
-        "possible infarct among the hyperintensities" if infarct else None,
+        "suspected infarct, not counted as WMH" if infarct else None,
         "a given mask is not used: the other visit has none" if given else None,
     )
     return WmhPair(masks, ventricles, reason)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from angiolith.core.inputs import Inputs
+from angiolith.core.settings.brain import BrainSettings
 from angiolith.core.settings.change import ChangeSettings
 from angiolith.core.settings.microbleeds import MicrobleedDetectSettings
 from angiolith.core.settings.registration import RigidSettings
@@ -22,6 +23,7 @@ class ChangeStepSettings:
 
     change: ChangeSettings = field(default_factory=ChangeSettings)
     rigid: RigidSettings = field(default_factory=RigidSettings)
+    brain: BrainSettings = field(default_factory=BrainSettings)
     wmh: WmhSegmentSettings = field(default_factory=WmhSegmentSettings)
     wmh_measure: WmhMeasureSettings = field(default_factory=WmhMeasureSettings)
     microbleeds: MicrobleedDetectSettings = field(default_factory=MicrobleedDetectSettings)
@@ -32,6 +34,7 @@ class ChangeStepSettings:
         return cls(
             step_settings(given, ChangeSettings),
             step_settings(given, RigidSettings),
+            step_settings(given, BrainSettings),
             step_settings(given, WmhSegmentSettings),
             step_settings(given, WmhMeasureSettings),
             step_settings(given, MicrobleedDetectSettings),

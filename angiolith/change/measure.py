@@ -18,7 +18,7 @@ from angiolith.core.tables import FAILED, MISSING, OK, REVIEW, USABLE, read_tsv
 from angiolith.small_vessel.session import NotMeasured
 from angiolith.small_vessel.tissues import TissueError
 from angiolith.small_vessel.wmh.fazekas import FAZEKAS
-from angiolith.small_vessel.wmh.posterior import Model
+from angiolith.small_vessel.wmh.network import WmhModel
 
 CALCIUM = {"calcification_volume_mm3": "total_volume_mm3", "agatston_equivalent": "agatston_equivalent"}
 KEYS = ("subject", "from_session", "to_session")
@@ -41,7 +41,7 @@ class Change:
 
 
 def measure_change(
-    visits: Sequence[VisitInputs], references: Sequence[str], days: float, model: Model, settings: ChangeStepSettings
+    visits: Sequence[VisitInputs], references: Sequence[str], days: float, model: WmhModel, settings: ChangeStepSettings
 ) -> Change:
     """Compare two visits; references: the image that each visit's others are registered to; days: between them."""
     motion, labels = None, None
@@ -58,7 +58,7 @@ def measure_change(
 
 
 def mri_change(
-    visits: Sequence[VisitInputs], model: Model, half: np.ndarray, days: float, settings: ChangeStepSettings
+    visits: Sequence[VisitInputs], model: WmhModel, half: np.ndarray, days: float, settings: ChangeStepSettings
 ) -> tuple[list[ChangeRow], Image | None]:
     """Rows of what is measured on MRI, each with its own status, and the half-way map of WMH (None if not made)."""
     labels = None

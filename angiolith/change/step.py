@@ -33,6 +33,7 @@ def _of_visit(session: Session) -> InputPaths:
         **{name: session.image(name) for name in MEASURED_ON},
         "wmh": wmh.from_elsewhere(session),
         "checks": session.checks,
+        **wmh.models(session.study),
         **session.from_template(),
         **session.on_reference(*MEASURED_ON),
         "microbleed_table": session.made("detect_microbleeds", "table"),
@@ -49,7 +50,7 @@ def _small_vessel(session: Session) -> Paths:
 
 
 def _inputs(visits: Visits) -> InputPaths:
-    return {**visits.of_both(_of_visit), "wmh_model": wmh.model(visits.first)}
+    return visits.of_both(_of_visit)
 
 
 PICTURE = Picture("change", images=(), takes_out=("change",))  # of the two visits; its session is the last one

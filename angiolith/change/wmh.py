@@ -10,16 +10,18 @@ import SimpleITK as sitk
 from angiolith.change.half_way import HALF_WAY_MEASURES, Visit, change_labels, half_way_grid, wmh_pair, wmh_rows
 from angiolith.change.inputs import ChangeRow, ChangeStepSettings, VisitInputs
 from angiolith.core.images import Image, bounding_box, crop, linear_transform, matrix_ras, read_image, resample
+from angiolith.core.settings.brain import BrainSettings
 from angiolith.core.tables import FAILED, was_made
 from angiolith.small_vessel.grid import of_same_volume
-from angiolith.small_vessel.session import NotMeasured, brain_on, priors_on, read_checked, to_reference
-from angiolith.small_vessel.wmh.posterior import Model
+from angiolith.small_vessel.session import NotMeasured, read_checked, to_reference
+from angiolith.small_vessel.wmh.network import WmhModel
+from angiolith.small_vessel.wmh.session import flair_brain
 
 WMH_MEASURES = (*HALF_WAY_MEASURES, "wmh_growth_cm3", "wmh_shrinkage_cm3")
 
 
 def wmh_change(
-    visits: Sequence[VisitInputs], model: Model, half: np.ndarray, days: float, settings: ChangeStepSettings
+    visits: Sequence[VisitInputs], model: WmhModel, half: np.ndarray, days: float, settings: ChangeStepSettings
 ) -> tuple[list[ChangeRow], Image]:
     """Rows of WMH, and their map on the half-way grid; `half`: square root of the motion between the references."""
     flairs = [read_checked(visit, "FLAIR") for visit in visits]
@@ -27,21 +29,28 @@ def wmh_change(
     to_half = [step @ matrix_ras(to_reference(visit, "FLAIR")) for step, visit in zip(steps, visits, strict=True)]
     from_half = [np.linalg.inv(step) for step in steps]
     grid = half_way_grid(flairs, to_half, settings.change.half_way_voxel_mm)
-    brains = [brain_on(visit, grid, linear_transform(back)) for visit, back in zip(visits, from_half, strict=True)]
-    shared = brains[0] & brains[1]
+    pair = [
+        read_visit(visit, flair, grid, back, settings.brain)
+        for visit, flair, back in zip(visits, flairs, from_half, strict=True)
+    ]
+    shared = pair[0].brain & pair[1].brain
     if not shared.any():
         raise NotMeasured(FAILED, "the two visits show no common part of the brain")
     box = bounding_box(shared)
     part = crop(grid, box)
-    pair = [
-        read_visit(visit, flair, brain[box], part, back)
-        for visit, flair, brain, back in zip(visits, flairs, brains, from_half, strict=True)
-    ]
-    found = wmh_pair(pair, model, settings.wmh, settings.change.difference_sd_min)
+    found = wmh_pair(
+        [cut(visit, box) for visit in pair], model, settings.wmh, settings.change.difference_probability_min
+    )
     return wmh_rows(found, part.affine, days, settings.wmh_measure), part.with_data(change_labels(*found.masks))
 
 
-def read_visit(visit: VisitInputs, flair: Image, brain: np.ndarray, grid: Image, from_half: np.ndarray) -> Visit:
+def cut(visit: Visit, box: tuple[slice, ...]) -> Visit:
+    """The part of a visit within a box."""
+    mask = None if visit.user_mask is None else visit.user_mask[box]
+    return Visit(crop(visit.flair, box), visit.brain[box], visit.brain_tissues[box], mask)
+
+
+def read_visit(visit: VisitInputs, flair: Image, grid: Image, from_half: np.ndarray, limits: BrainSettings) -> Visit:
     """A visit on the half-way grid; `from_half`: 4 x 4 from half-way points to points of its reference."""
     half_to_reference = linear_transform(from_half)
     half_to_flair = sitk.CompositeTransform([to_reference(visit, "FLAIR").GetInverse(), half_to_reference])
@@ -53,9 +62,6 @@ def read_visit(visit: VisitInputs, flair: Image, brain: np.ndarray, grid: Image,
         mask = of_same_volume(
             resample(drawn.with_data((drawn.data > 0.5).astype(np.float32)), grid, half_to_flair).data
         )
-    return Visit(
-        flair=resample(flair, grid, half_to_flair),
-        brain=brain,
-        priors=priors_on(visit, grid, brain, half_to_reference, "wm", "gm", "ventricles"),
-        user_mask=mask,
-    )
+    there = resample(flair, grid, half_to_flair)
+    found = flair_brain(visit, there, limits)
+    return Visit(there, found.brain, found.tissues, mask)

@@ -50,8 +50,8 @@ CALCIFICATION = (
     " n_calcification_candidates calcification_candidate_volume_mm3 calcification_mean_hu"
 )
 SMALL_VESSEL = (
-    "wmh_volume_cm3 wmh_percent_icv wmh_periventricular_cm3 wmh_deep_cm3 n_wmh_lesions fazekas_periventricular"
-    " fazekas_deep fazekas_total n_microbleeds n_lacunes icv_cm3"
+    "wmh_volume_cm3 wmh_volume_low_cm3 wmh_volume_high_cm3 wmh_percent_icv wmh_periventricular_cm3 wmh_deep_cm3"
+    " n_wmh_lesions fazekas_periventricular fazekas_deep fazekas_total n_microbleeds n_lacunes icv_cm3"
 )
 MEASURES = tuple(
     Measure(column, stage)

@@ -58,8 +58,11 @@ def markers_row(
         tissues = read_image(given["tissues"]).data if was_made(given["tissues"]) else None
         ventricles = None if tissues is None else tissues == VENTRICLES
         measures = measure_wmh(mask.data > 0.5, ventricles, mask.affine, icv_cm3, settings, cut_points)
+    interval = found["WMH"].get("volume_interval_cm3") or (np.nan, np.nan)
     return {
         **measures,
+        "wmh_volume_low_cm3": interval[0],
+        "wmh_volume_high_cm3": interval[1],
         "n_microbleeds": found["microbleeds"].get("n_microbleeds"),
         "n_lacunes": found["lacunes"].get("n_lacunes"),
         "icv_cm3": icv_cm3,

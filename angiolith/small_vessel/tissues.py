@@ -18,8 +18,15 @@ from angiolith.brain.mni152 import mni152_map
 from angiolith.core.distance import dilate_mm, distance_mm, erode_mm
 from angiolith.core.images import RAS_TO_LPS, Image, bounding_box, from_sitk, moved, to_sitk
 
-OTHER, WHITE_MATTER, VENTRICLES, CORTEX, CSF = 1, 2, 3, 4, 5
-TISSUES = {OTHER: "brain, other", WHITE_MATTER: "white matter", VENTRICLES: "ventricles", CORTEX: "cortex", CSF: "CSF"}
+OTHER, WHITE_MATTER, VENTRICLES, CORTEX, CSF, INFARCT = 1, 2, 3, 4, 5, 6
+TISSUES = {
+    OTHER: "brain, other",
+    WHITE_MATTER: "white matter",
+    VENTRICLES: "ventricles",
+    CORTEX: "cortex",
+    CSF: "CSF",
+    INFARCT: "infarct",
+}
 HORN_SEEDS_MNI_MM = ((-8.0, 10.0, 14.0), (8.0, 10.0, 14.0), (-30.0, -10.0, -20.0), (30.0, -10.0, -20.0))
 DEEP_GREY_BOXES_MNI_MM = (
     ((-31.0, -35.0, -6.0), (31.0, 20.0, 22.0)),  # basal ganglia and thalamus, medial to the insula
@@ -224,30 +231,3 @@ def mode_of(values: np.ndarray, fluid: float | None = None) -> float:
         lower = tops[(tops < peak) & (levels[tops] > least) & (smooth[tops] >= 0.25 * smooth[peak])]
         peak = next((int(top) for top in lower if smooth[top:peak].min() <= 0.9 * smooth[top]), peak)
     return float(levels[peak])
-
-
-def find_ventricles(flair: Image, brain: np.ndarray, prior: np.ndarray, levels: Levels, margin_mm: float) -> np.ndarray:
-    """Lateral ventricles: voxels nearer to CSF than to white matter in grey level, connected to the prior's core.
-
-    They may lie `margin_mm` outside the warped prior (large ventricles of the old), not farther.
-    Returns a boolean mask; empty if there is no CSF in the prior.
-    """
-    dark = brain & (flair.data < (levels.csf + levels.wm) / 2)
-    core = dark & (prior > 0.5)
-    if not core.any():
-        return core
-    near = dilate_mm(prior > 0.3, margin_mm, flair.voxel_mm)
-    return ndimage.binary_propagation(core, mask=dark & near)
-
-
-def label_tissues(
-    flair: Image, brain: np.ndarray, priors: Mapping[str, np.ndarray], ventricles: np.ndarray, levels: Levels
-) -> np.ndarray:
-    """Label map (uint8, `TISSUES`): ventricles, other CSF, white matter, cortex, and the rest of the brain."""
-    labels = np.zeros(flair.data.shape, np.uint8)
-    labels[brain] = OTHER
-    labels[brain & (priors["wm"] > 0.5)] = WHITE_MATTER
-    labels[brain & (priors["gm"] > 0.5)] = CORTEX
-    labels[brain & (flair.data < (levels.csf + levels.wm) / 2)] = CSF
-    labels[ventricles] = VENTRICLES
-    return labels

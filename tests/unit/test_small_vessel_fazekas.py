@@ -4,9 +4,15 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from angiolith.core.distance import distance_mm
 from angiolith.core.settings.wmh import WmhGradeSettings, WmhMeasureSettings
-from angiolith.small_vessel.wmh.fazekas import MEASURES, fazekas_extents_mm, grade, largest_diameter_mm, measure_wmh
+from angiolith.small_vessel.wmh.fazekas import (
+    MEASURES,
+    Extents,
+    fazekas_extents,
+    grade,
+    measure_wmh,
+    periventricular_grade,
+)
 
 SETTINGS, CUT_POINTS = WmhMeasureSettings(), WmhGradeSettings()
 GRIDS = {
@@ -64,28 +70,39 @@ def cap_share(ball_radius, distance, sphere_radius):
     return lens / (4 / 3 * np.pi * r**3)
 
 
-@pytest.mark.parametrize(("width_mm", "expected"), [(3, 1), (7, 2), (13, 3)])
-def test_a_halo_is_graded_by_its_width(width_mm, expected):
-    affine = GRIDS["cubic"]
-    points = scene(affine, 45.0)
+@pytest.mark.parametrize("name", GRIDS)
+def test_a_halo_is_graded_by_its_mean_thickness_over_the_whole_border(name):
+    points = scene(GRIDS[name], 45.0)
+    ventricle = (np.linalg.norm(points[..., :2], axis=-1) <= 15) & (np.abs(points[..., 2]) < 20)
+    shell = (np.linalg.norm(points[..., :2], axis=-1) <= 18) & (np.abs(points[..., 2]) < 20) & ~ventricle
+    found = fazekas_extents(shell, ventricle, GRIDS[name], 10.0, 3.0)
+    assert found.halo_mm == pytest.approx(3.3 / (4 / np.pi), rel=0.15)  # a round border has 4 / pi as many pixels
+    part = shell & (points[..., 0] > 14)
+    assert fazekas_extents(part, ventricle, GRIDS[name], 10.0, 3.0).halo_mm < found.halo_mm / 2
+    assert measure_wmh(shell, ventricle, GRIDS[name], np.nan, SETTINGS, CUT_POINTS)["fazekas_periventricular"] == 2
+
+
+def test_a_cap_is_grade_1_and_a_halo_that_reaches_far_is_grade_3():
+    points = scene(GRIDS["cubic"], 45.0)
     ventricle = ball(points, [0, 0, 0], 15)
-    halo = ball(points, [0, 0, 0], 15 + width_mm) & ~ventricle
-    found = measure_wmh(halo, ventricle, affine, np.nan, SETTINGS, CUT_POINTS)
-    assert found["fazekas_periventricular"] == expected
-    assert np.isnan(found["wmh_percent_icv"])
+    cap = ball(points, [0, 15, 0], 3) & ~ventricle
+    assert measure_wmh(cap, ventricle, GRIDS["cubic"], np.nan, SETTINGS, CUT_POINTS)["fazekas_periventricular"] == 1
+    wide = ball(points, [0, 0, 0], 28) & ~ventricle
+    assert measure_wmh(wide, ventricle, GRIDS["cubic"], np.nan, SETTINGS, CUT_POINTS)["fazekas_periventricular"] == 3
 
 
-def test_a_few_voxels_of_a_spur_do_not_raise_the_periventricular_grade():
+def test_what_hangs_together_with_the_halo_in_another_slice_does_not_reach():
     points = scene(GRIDS["cubic"], 45.0)
     ventricle = ball(points, [0, 0, 0], 15)
     halo = ball(points, [0, 0, 0], 18) & ~ventricle
-    spur = (np.abs(points[..., 1:]) < 1).all(axis=-1) & (points[..., 0] > 15) & (points[..., 0] < 32)
-    lesions = (halo | spur).astype(int)
-    width_mm, _ = fazekas_extents_mm(lesions, distance_mm(ventricle, np.ones(3)), GRIDS["cubic"], 10.0, 3.0)
-    assert width_mm < 5
+    far = ball(points, [0, 0, 36], 8)
+    bridge = (np.abs(points[..., :2]) < 3).all(axis=-1) & (points[..., 2] > 15) & (points[..., 2] < 36)
+    found = fazekas_extents(halo | far | bridge, ventricle, GRIDS["cubic"], 10.0, 3.0)
+    assert found.reach_cm3 == 0
+    assert found.deep_mm == pytest.approx(16, abs=1)
 
 
-@pytest.mark.parametrize(("diameter_mm", "expected"), [(6, 1), (14, 2), (26, 3)])
+@pytest.mark.parametrize(("diameter_mm", "expected"), [(5, 1), (14, 2), (26, 3)])
 @pytest.mark.parametrize("name", GRIDS)
 def test_a_deep_lesion_is_graded_by_its_diameter(name, diameter_mm, expected):
     affine = GRIDS[name]
@@ -113,13 +130,23 @@ def test_the_deep_part_of_a_lesion_that_touches_the_ventricle_counts_as_deep():
     assert (found["fazekas_periventricular"], found["fazekas_deep"]) == (3, 3)
 
 
+@pytest.mark.parametrize(("extent_mm", "deep"), [(0, 0), (0.1, 1), (7.99, 1), (8, 2), (19.99, 2), (20, 3)])
+def test_cut_points_of_the_deep_grade(extent_mm, deep):
+    assert grade(extent_mm, CUT_POINTS.fazekas_deep_mm) == deep
+
+
 @pytest.mark.parametrize(
-    ("extent_mm", "periventricular", "deep"),
-    [(0, 0, 0), (0.1, 1, 1), (4.99, 1, 1), (5, 2, 1), (9.99, 2, 1), (10, 3, 2), (20, 3, 2), (20.01, 3, 3)],
+    ("extents", "expected"),
+    [
+        ((False, 0.0, 0.0), 0),
+        ((True, 0.099, 0.0), 1),
+        ((True, 0.1, 0.0), 2),
+        ((True, 2.0, 0.49), 2),
+        ((True, 0.05, 0.5), 3),
+    ],
 )
-def test_cut_points(extent_mm, periventricular, deep):
-    assert grade(extent_mm, CUT_POINTS.fazekas_periventricular_mm) == periventricular
-    assert grade(extent_mm, CUT_POINTS.fazekas_deep_mm, strict=True) == deep
+def test_cut_points_of_the_periventricular_grade(extents, expected):
+    assert periventricular_grade(Extents(*extents, 0.0), CUT_POINTS) == expected
 
 
 def test_no_lesion_is_a_measured_zero_and_no_ventricle_is_missing():
@@ -135,11 +162,13 @@ def test_no_lesion_is_a_measured_zero_and_no_ventricle_is_missing():
         assert np.isnan([without[name] for name in MEASURES if "fazekas" in name or "deep" in name]).all()
 
 
-def test_diameters_are_measured_within_axial_slices():
-    lesions = np.zeros((60, 60, 20), int)
-    lesions[10:30, 20, 5] = 1  # 20 pixels of 0.5 mm in a row
-    lesions[40, 40, 2:15] = 2  # a column through the slices
+def test_deep_areas_are_measured_within_axial_slices():
+    mask, ventricles = np.zeros((2, 60, 60, 20), bool)
+    mask[10:30, 20:25, 5] = True  # 20 x 5 pixels of 0.5 mm
+    mask[40, 40, 2:15] = True  # a column through the slices
+    ventricles[0, 0, 0] = True
     affine = np.diag([0.5, 0.5, 5.0, 1.0])
-    assert largest_diameter_mm(lesions, affine) == pytest.approx(10.0)
-    sagittal = affine[[2, 0, 1, 3]]  # x = 5 k, y = 0.5 i, z = 0.5 j: now the column lies within one axial slice
-    assert largest_diameter_mm(lesions, sagittal) == pytest.approx(12 * 5 + (0.5 + 5) / 2)
+    assert fazekas_extents(mask, ventricles, affine, 1.0, 0.5).deep_mm == pytest.approx(np.sqrt(4 * 25 / np.pi))
+    sagittal = affine[[2, 0, 1, 3]]  # x = 5 k, y = 0.5 i, z = 0.5 j: axial slices hold i and k
+    found = fazekas_extents(mask, ventricles, sagittal, 1.0, 0.5)
+    assert found.deep_mm == pytest.approx(np.sqrt(4 * 20 * 2.5 / np.pi))  # the block, cut across

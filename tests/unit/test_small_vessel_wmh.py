@@ -1,15 +1,16 @@
 """WMH on an analytic head: ellipsoids of tissue, balls of lesion, oblique and anisotropic grids."""
 
-import json
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 
+import nibabel as nib
 import numpy as np
 import pytest
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
+from angiolith.brain.segment import TISSUES as BRAIN
 from angiolith.change.half_way import Visit, growth_and_shrinkage_cm3, wmh_pair
 from angiolith.core.distance import distance_mm, open_to_the_edge
 from angiolith.core.images import Image, bounding_box, crop
@@ -17,7 +18,7 @@ from angiolith.core.settings.wmh import WmhSegmentSettings
 from angiolith.core.tables import OK, REVIEW
 from angiolith.small_vessel.grid import closed, depth_mm, drop_small, mean_at
 from angiolith.small_vessel.tissues import (
-    CSF,
+    INFARCT,
     VENTRICLES,
     TissueError,
     correct_bias,
@@ -26,12 +27,12 @@ from angiolith.small_vessel.tissues import (
     onto,
     template_prior,
 )
-from angiolith.small_vessel.wmh.posterior import FEATURES, read_model
-from angiolith.small_vessel.wmh.segment import mask_of, segment_wmh
+from angiolith.small_vessel.wmh.network import read_wmh_model
+from angiolith.small_vessel.wmh.segment import mask_of, segment_wmh, volume_interval_cm3
+from angiolith.small_vessel.wmh.working import make_working
 
 SETTINGS = WmhSegmentSettings()
-MODEL_PATH = Path(__file__).parents[2] / "resources/wmh_model/model.json"
-MODEL = read_model(MODEL_PATH)
+MODEL = read_wmh_model(Path(__file__).parents[2] / "resources/wmh_model/wmh.onnx")
 LEVELS = {"csf": 20.0, "wm": 100.0, "gm": 120.0, "wmh": 180.0}
 RADII_MM = np.array([44.0, 50.0, 42.0])
 HORNS = [(np.array([side * 9.0, 0.0, 4.0]), np.array([5.0, 18.0, 7.0])) for side in (-1, 1)]
@@ -77,8 +78,18 @@ def head(lesions=(), voxel_mm=(2.0, 2.0, 3.0), turned=True, seed=0, noise=4.0, s
     slope = 1 + shading * np.linspace(-1, 1, shape[1])[None, :, None]
     flair = flair * slope + np.random.default_rng(seed).normal(0, noise, shape) * (flair > 0)
     volume_cm3 = truth.sum() * np.prod(voxel_mm) / 1000
+    tissues = np.where(
+        priors["ventricles"] > 0.5, BRAIN["ventricles"], np.where(priors["wm"] > 0.5, BRAIN["white"], BRAIN["grey"])
+    )
+    tissues = np.where(brain, tissues, 0).astype(np.uint8)
     image = Image(np.maximum(flair * (brain if extracted else 1), 0).astype(np.float32), affine)
-    return SimpleNamespace(flair=image, brain=brain, priors=priors, truth=truth > 0.5, volume_cm3=volume_cm3)
+    return SimpleNamespace(
+        flair=image, brain=brain, priors=priors, tissues=tissues, truth=truth > 0.5, volume_cm3=volume_cm3
+    )
+
+
+def _points(image):
+    return np.moveaxis(np.indices(image.data.shape), 0, -1) @ image.affine[:3, :3].T + image.affine[:3, 3]
 
 
 LESIONS = ((-22.0, 16.0, 10.0, 6.0), (20.0, -20.0, 12.0, 4.0), (9.0, 21.0, 4.0, 6.0))
@@ -94,7 +105,7 @@ def dice(first, second):
 )
 def test_lesions_are_found_at_their_size_on_thick_and_oblique_slices(voxel_mm, shading, extracted):
     case = head(LESIONS, voxel_mm, shading=shading, extracted=extracted)
-    found = segment_wmh(case.flair, case.brain, case.priors, MODEL, SETTINGS)
+    found = segment_wmh(case.flair, case.brain, case.tissues, MODEL, SETTINGS)
     assert dice(found.mask, case.truth) > (0.85 if voxel_mm[2] < 5 else 0.8)
     volume_cm3 = found.mask.sum() * case.flair.voxel_volume_mm3 / 1000
     assert volume_cm3 == pytest.approx(case.volume_cm3, rel=0.15 if voxel_mm[2] < 5 else 0.25)
@@ -106,7 +117,7 @@ def test_lesions_are_found_at_their_size_on_thick_and_oblique_slices(voxel_mm, s
 
 def test_a_head_without_lesions_gives_zero_and_asks_for_a_look():
     case = head()
-    found = segment_wmh(case.flair, case.brain, case.priors, MODEL, SETTINGS)
+    found = segment_wmh(case.flair, case.brain, case.tissues, MODEL, SETTINGS)
     assert not found.mask.any()
     assert found.status == REVIEW
     assert "no hyperintensity" in found.reason
@@ -114,8 +125,8 @@ def test_a_head_without_lesions_gives_zero_and_asks_for_a_look():
 
 def test_grey_levels_scale_with_the_image():
     case = head(LESIONS)
-    small = segment_wmh(case.flair, case.brain, case.priors, MODEL, SETTINGS)
-    large = segment_wmh(case.flair.with_data(case.flair.data * 40), case.brain, case.priors, MODEL, SETTINGS)
+    small = segment_wmh(case.flair, case.brain, case.tissues, MODEL, SETTINGS)
+    large = segment_wmh(case.flair.with_data(case.flair.data * 40), case.brain, case.tissues, MODEL, SETTINGS)
     assert dice(small.mask, large.mask) > 0.99
 
 
@@ -123,18 +134,16 @@ def test_a_lesion_that_runs_into_the_cortex_is_marked_as_a_possible_infarct():
     case = head(((33.0, -5.0, 6.0, 11.0),))
     wedge = np.linalg.norm(_points(case.flair) - [38.0, -5.0, 6.0], axis=-1) < 12
     bright = case.flair.with_data(np.where(wedge & case.brain, 190.0, case.flair.data).astype(np.float32))
-    found = segment_wmh(bright, case.brain, case.priors, MODEL, SETTINGS)
+    found = segment_wmh(bright, case.brain, case.tissues, MODEL, SETTINGS)
     assert found.status == REVIEW
-    assert "possible infarct" in found.reason
+    assert "suspected infarct" in found.reason
 
 
 def test_a_cut_field_of_view_is_said():
     case = head(LESIONS, turned=False)
     top = int(np.argwhere(case.truth)[:, 2].mean())
     part = Image(case.flair.data[:, :, : top + 1], case.flair.affine)
-    found = segment_wmh(
-        part, case.brain[:, :, : top + 1], {k: v[:, :, : top + 1] for k, v in case.priors.items()}, MODEL, SETTINGS
-    )
+    found = segment_wmh(part, case.brain[:, :, : top + 1], case.tissues[:, :, : top + 1], MODEL, SETTINGS)
     assert "end of the field of view" in found.reason
 
 
@@ -142,85 +151,73 @@ def test_an_image_without_flair_contrast_is_refused():
     case = head(LESIONS)
     inverted = case.flair.with_data(np.where(case.brain, 300 - case.flair.data, 0).astype(np.float32))
     with pytest.raises(TissueError, match="CSF is not darker"):
-        segment_wmh(inverted, case.brain, case.priors, MODEL, SETTINGS)
+        segment_wmh(inverted, case.brain, case.tissues, MODEL, SETTINGS)
 
 
 def test_what_the_ventricles_enclose_is_no_lesion():
     case = head()
     plexus = np.linalg.norm(_points(case.flair) - [9.0, 0.0, 4.0], axis=-1) < 3
     bright = case.flair.with_data(np.where(plexus, 190.0, case.flair.data).astype(np.float32))
-    assert not segment_wmh(bright, case.brain, case.priors, MODEL, SETTINGS).mask.any()
+    assert not segment_wmh(bright, case.brain, case.tissues, MODEL, SETTINGS).mask.any()
 
 
-def test_growing_stops_at_a_share_of_the_height_and_small_lesions_are_dropped():
-    score = np.full((40, 20, 20), -np.inf, np.float32)
-    score[10:20, 5:15, 5:15] = 9.5
-    score[20:24, 5:15, 5:15] = np.array([5.0, 4.0, 3.0, 2.5])[:, None, None]  # 0.45 of the height is 4.3
-    score[35:38, 2:4, 2] = 20.0  # a seed that is too small
-    score[35, 3, 3:10] = 5.0
-    likely = np.where(score > 0, 0.8, 0)
-    likely[35, 3, 3:10] = 0.5
-    settings = SETTINGS.model_copy(update={"seed_mm3_min": 7.0, "lesion_mm3_min": 2.0, "edge_height_share": 0.45})
-    mask = mask_of(score, likely, np.ones(3), settings)
-    assert mask[10:20, 5:15, 5:15].all()
-    assert mask[20, 5:15, 5:15].all()
-    assert not mask[21:].any()
+def test_what_is_not_likely_enough_or_too_small_is_no_lesion():
+    likely = np.zeros((20, 10, 10), np.float32)
+    likely[2:8, 2:8, 2:8] = SETTINGS.probability_min
+    likely[8:12, 2:8, 2:8] = SETTINGS.probability_min - 0.01
+    likely[15, 4, 3:5] = 0.9
+    mask = mask_of(likely, 1.0, SETTINGS)
+    assert mask[2:8, 2:8, 2:8].all()
+    assert not mask[8:].any()
 
 
-def test_a_lesion_grows_from_what_is_likely_into_what_may_be():
-    likely = np.zeros((40, 10, 10), np.float32)
-    for start, core, around in ((2, 0.75, 0.35), (14, 0.65, 0.35), (26, 0.75, 0.25)):
-        likely[start : start + 8, 1:9, 1:9] = around
-        likely[start + 2 : start + 6, 3:7, 3:7] = core
-    settings = SETTINGS.model_copy(update={"seed_probability": 0.7, "grow_probability": 0.3})
-    mask = mask_of(np.full(likely.shape, 8.0, np.float32), likely, np.ones(3), settings)
-    np.testing.assert_array_equal(mask[:12], likely[:12] > 0)
-    assert not mask[12:26].any()
-    np.testing.assert_array_equal(mask[26:], likely[26:] == 0.75)
+def test_the_bounds_of_the_volume_are_those_of_a_stricter_and_a_more_lenient_threshold():
+    likely = np.zeros((10, 10, 10), np.float32)
+    likely[:2], likely[2:5] = SETTINGS.probability_sure, SETTINGS.probability_possible
+    assert volume_interval_cm3(likely, 2.0, SETTINGS) == pytest.approx([0.4, 1.0])
 
 
-def test_faint_bands_are_lesions_only_where_nothing_brighter_is():
-    score = np.full((40, 20, 20), -np.inf, np.float32)
-    score[2:10, 5:15, 5:15] = 4.0
-    likely = np.where(score > 0, 0.9, 0)
-    assert mask_of(score, likely, np.ones(3), SETTINGS)[2:10, 5:15, 5:15].all()
-    score[10:34, 5:15, 5:15] = 9.0
-    likely[10:34, 5:15, 5:15] = 0.9
-    likely[2:10] = np.where(score[2:10] > 0, 0.6, 0)
-    beside = mask_of(score, likely, np.ones(3), SETTINGS)
-    assert beside[10:34, 5:15, 5:15].all()
-    assert not beside[:10].any()
+def test_a_lesion_that_a_reader_drew_is_no_hyperintensity():
+    case = head(LESIONS, (1.2, 1.2, 3.0))
+    drawn = ndimage.binary_dilation(np.linalg.norm(_points(case.flair) - LESIONS[0][:3], axis=-1) < 7)
+    found = segment_wmh(case.flair, case.brain, case.tissues, MODEL, SETTINGS, drawn)
+    assert not found.mask[drawn].any()
+    assert (found.tissues[drawn & case.brain] == INFARCT).all()
+    assert found.facts["given_lesion_cm3"] > 0
 
 
-def test_a_few_very_bright_voxels_do_not_hide_a_scans_lesions():
-    score = np.full((40, 20, 20), -np.inf, np.float32)
-    score[2:12, 5:15, 5:15] = 6.0
-    score[20:24, 5:15, 5:15] = 30.0
-    mask = mask_of(score, np.where(score > 0, 0.9, 0), np.ones(3), SETTINGS)
-    np.testing.assert_array_equal(mask, score > 0)
-
-
-def test_a_model_is_a_logistic_regression_on_products_and_knows_its_features(tmp_path):
-    content = json.loads(MODEL_PATH.read_text())
-    features = np.random.default_rng(0).uniform(content["low"], content["high"], (50, len(FEATURES)))
-    x = (features - content["mean"]) / np.array(content["sd"])
-    terms = [x] + [x[:, i : i + 1] * x[:, i:] for i in range(x.shape[1])]
-    expected = 1 / (1 + np.exp(-(np.hstack(terms) @ content["weights"] + content["bias"])))
-    np.testing.assert_allclose(MODEL.probability(features), expected, atol=1e-3)
-    beyond = np.full((1, len(FEATURES)), 1e6)  # features are cut to the range that was seen
-    highest = MODEL.probability(np.array([content["high"]]))
-    np.testing.assert_allclose(MODEL.probability(beyond), highest, rtol=1e-5)
-    (tmp_path / "other.json").write_text(json.dumps(content | {"features": ["level"]}))
-    with pytest.raises(ValueError, match="other features"):
-        read_model(tmp_path / "other.json")
+@pytest.mark.parametrize(
+    ("axes", "voxel_mm"), [("RAS", (0.8, 1.1, 4.0)), ("PSR", (1.3, 1.3, 2.0)), ("ILA", (2.0, 5.0, 1.0))]
+)
+def test_working_slices_are_axial_and_lead_back_to_the_image(axes, voxel_mm):
+    case = head(LESIONS, (1.5, 1.5, 1.5), turned=False)
+    turned = nib.as_closest_canonical(nib.Nifti1Image(case.flair.data, case.flair.affine))
+    turn = nib.orientations.ornt_transform(
+        nib.orientations.io_orientation(turned.affine), nib.orientations.axcodes2ornt(axes)
+    )
+    image = turned.as_reoriented(turn)
+    zoom = np.array(image.header.get_zooms()) / voxel_mm
+    brain, tissues = (
+        ndimage.zoom(
+            nib.Nifti1Image(array.astype(np.uint8), turned.affine).as_reoriented(turn).get_fdata(), zoom, order=0
+        )
+        for array in (case.brain, case.tissues)
+    )
+    affine = image.affine @ np.diag([*(1 / zoom), 1.0])
+    flair = Image(ndimage.zoom(np.asarray(image.dataobj), zoom, order=1), affine)
+    working = make_working(flair, brain > 0, tissues.astype(np.uint8), 6.0, 5)
+    assert working.flair.shape[0] * 1.0 == pytest.approx(2 * RADII_MM[0] + 4, abs=8)
+    assert working.flair.shape[1] * 1.0 == pytest.approx(2 * RADII_MM[1] + 4, abs=8)
+    back = working.back(working.brain.astype(np.float32)) > 0.5
+    assert dice(back, brain > 0) > 0.97
 
 
 def test_visits_exchanged_change_only_the_sign():
     first = head(LESIONS, (2.0, 2.0, 2.0), seed=1)
     second = head((*LESIONS, (-20.0, -20.0, 8.0, 5.0)), (2.0, 2.0, 2.0), seed=2)
-    visits = [Visit(case.flair, case.brain, case.priors) for case in (first, second)]
-    there = wmh_pair(visits, MODEL, SETTINGS, 4.0).masks
-    back = wmh_pair(visits[::-1], MODEL, SETTINGS, 4.0).masks
+    visits = [Visit(case.flair, case.brain, case.tissues) for case in (first, second)]
+    there = wmh_pair(visits, MODEL, SETTINGS, 0.3).masks
+    back = wmh_pair(visits[::-1], MODEL, SETTINGS, 0.3).masks
     voxel_mm3 = first.flair.voxel_volume_mm3
     growth, shrinkage = growth_and_shrinkage_cm3(*there, voxel_mm3)
     assert (shrinkage, growth) == growth_and_shrinkage_cm3(*back, voxel_mm3)
@@ -231,9 +228,9 @@ def test_visits_exchanged_change_only_the_sign():
 
 def test_two_scans_of_one_state_show_no_change_though_noise_differs():
     visits = [
-        Visit(c.flair, c.brain, c.priors) for c in (head(LESIONS, (2.0, 2.0, 2.0), seed=s, noise=7.0) for s in (3, 4))
+        Visit(c.flair, c.brain, c.tissues) for c in (head(LESIONS, (2.0, 2.0, 2.0), seed=s, noise=7.0) for s in (3, 4))
     ]
-    masks = wmh_pair(visits, MODEL, SETTINGS, 4.0).masks
+    masks = wmh_pair(visits, MODEL, SETTINGS, 0.3).masks
     growth, shrinkage = growth_and_shrinkage_cm3(*masks, 8.0)
     assert growth + shrinkage < 0.05 * masks[0].sum() * 8.0 / 1000
 
@@ -241,8 +238,8 @@ def test_two_scans_of_one_state_show_no_change_though_noise_differs():
 def test_users_masks_of_both_visits_are_compared_as_they_are():
     case = head(LESIONS, (2.0, 2.0, 2.0))
     other = np.roll(case.truth, 1, axis=0)
-    visits = [Visit(case.flair, case.brain, case.priors, mask) for mask in (case.truth, other)]
-    masks = wmh_pair(visits, MODEL, SETTINGS, 4.0).masks
+    visits = [Visit(case.flair, case.brain, case.tissues, mask) for mask in (case.truth, other)]
+    masks = wmh_pair(visits, MODEL, SETTINGS, 0.3).masks
     assert (masks[0] == case.truth).all()
     assert (masks[1] == other).all()
 
@@ -321,18 +318,6 @@ def test_gaps_close_up_to_their_width():
     assert closed(mask, 3.0, np.ones(3))[12:16, 3:9, 3:9].all()
     assert not closed(mask, 1.5, np.ones(3))[12:16].any()
     assert not drop_small(mask, 1e5).any()
-
-
-def test_csf_outside_the_ventricles_is_labelled_apart():
-    case = head(LESIONS)
-    cleft = np.linalg.norm(_points(case.flair) - [0.0, -36.0, 12.0], axis=-1) < 5
-    dark = case.flair.with_data(np.where(cleft, 20.0, case.flair.data).astype(np.float32))
-    tissues = segment_wmh(dark, case.brain, case.priors, MODEL, SETTINGS).tissues
-    assert (tissues[cleft & case.brain] == CSF).mean() > 0.9
-
-
-def _points(image):
-    return np.moveaxis(np.indices(image.data.shape), 0, -1) @ image.affine[:3, :3].T + image.affine[:3, 3]
 
 
 @pytest.mark.parametrize("voxel_mm", [(1.0, 1.0, 1.0), (0.9, 0.9, 4.0), (1.5, 1.5, 1.5)])

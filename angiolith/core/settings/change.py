@@ -16,7 +16,7 @@ class ChangeSettings(StepSettings):
     """Voxel size of the half-way space; coarser where the finer visit's voxels are larger (a cube of their volume)."""
     motion_gap_mm_max: float = 1.5
     """The registrations from the first to the second visit and back must agree to this over the head."""
-    difference_sd_min: float = 4.0
-    """A voxel is lesion at one visit only if its evidence differs by this much (SDs of white matter)."""
+    difference_probability_min: float = 0.3
+    """A voxel is WMH at one visit only if its probability differs by this much."""
     match_mm: float = 5.0
     """Microbleeds and lacunes of two visits at most this far apart are the same."""

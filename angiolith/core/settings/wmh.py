@@ -14,15 +14,17 @@ class WmhMeasureSettings(StepSettings):
 
 
 class WmhGradeSettings(StepSettings):
-    """Cut-points of the Fazekas grades."""
+    """Cut-points of the Fazekas grades, chosen on 21 real scans that a developer read (docs/fazekas.md)."""
 
     KEY = "wmh.grade"
     contact_mm: float = 3.0
-    """A lesion that comes this near to the ventricles counts as touching them for the Fazekas grade."""
-    fazekas_periventricular_mm: list[float] = [5.0, 10.0]
-    """Radial width from which the periventricular grade is 2, and from which it is 3."""
-    fazekas_deep_mm: list[float] = [10.0, 20.0]
-    """Largest diameter from which the deep grade is 2, and above which it is 3."""
+    """WMH in a slice that come this near to the ventricles lie beside them for the periventricular grade."""
+    fazekas_halo_mm: float = 0.1
+    """Mean thickness of WMH over the ventricles' whole border from which the periventricular grade is 2, not 1."""
+    fazekas_reach_cm3: float = 0.5
+    """Volume, deep, of what hangs together in the slice with WMH beside the ventricles, from which that grade is 3."""
+    fazekas_deep_mm: list[float] = [8.0, 20.0]
+    """Diameter of the largest deep area in a slice, as a circle, from which the deep grade is 2, and 3."""
 
 
 class WmhReviewSettings(StepSettings):
@@ -34,47 +36,27 @@ class WmhReviewSettings(StepSettings):
 
 
 class WmhSegmentSettings(StepSettings):
-    """Segmentation on FLAIR. SDs are those of normal-appearing white matter."""
+    """Segmentation on FLAIR."""
 
     KEY = "wmh.segment"
     bias_voxel_mm: float = 6.0
     """Voxel size of the copy on which shading is estimated (N4)."""
     bias_iterations: int = 20
     """Iterations of N4 at each of its three levels."""
-    smooth_mm: float = 0.8
-    """Gaussian smoothing (sigma) along axes finer than 2 mm before grey values are judged."""
-    seed_probability: float = 0.7
-    """A voxel of this learned probability is a seed of a lesion."""
-    seed_mm3_min: float = 5.0
-    """Seeds are connected pieces of at least this volume."""
-    seed_height_share: float = 0.55
-    """Least share of the height of the scan's lesions (median evidence of the seeds) that a seed reaches."""
-    grow_probability: float = 0.25
-    """Least learned probability into which a lesion grows."""
-    grow_height_share: float = 0.5
-    """Least share of that height into which a lesion grows."""
-    edge_height_share: float = 0.45
-    """A lesion ends where its evidence falls below this share of its height around."""
-    bright_above_gm_sd: float = 3.0
-    """What lies this far above grey matter's level, in SDs of grey matter, is bright by itself (infarcts, change)."""
-    bright_sd_min: float = 3.5
-    """It must also lie this far above white matter's level."""
+    probability_min: float = 0.5
+    """Voxels of at least this probability are WMH (docs/wmh_network.md has the curve of Dice and volume)."""
+    probability_sure: float = 0.75
+    """The lower bound of the volume is that of the voxels of at least this probability."""
+    probability_possible: float = 0.25
+    """The upper bound of the volume is that of the voxels of at least this probability."""
     lesion_mm3_min: float = 5.0
     """Smaller lesions are dropped."""
-    wm_prior_min: float = 0.25
-    """Least probability of white matter, by the template, where hyperintensities are looked for."""
-    near_ventricle_mm: float = 6.0
-    """Within this of the ventricles 0.4 of that probability is enough."""
-    surface_mm: float = 2.0
-    """Nothing is looked for nearer than this to the surface of the brain."""
-    enclosed_mm: float = 3.0
-    """Gaps between and within ventricles up to twice this wide (septum, choroid plexus) are left out."""
-    ventricle_margin_mm: float = 8.0
-    """How far ventricles may reach beyond the template's."""
+    infarct_probability: float = 0.5
+    """Voxels of at least this probability of an infarct are no WMH."""
+    infarct_mm3_min: float = 1000.0
+    """Smaller pieces are no suspected infarct."""
     noise_share_max: float = 0.2
-    """A FLAIR whose white matter's SD is a larger share of its contrast to CSF is marked for review."""
-    infarct_outside_mm3_min: float = 300.0
-    """A lesion that goes on by this volume into the cortex, or around such a cavity, may be an infarct: review."""
+    """A FLAIR whose white matter's SD is a larger fraction of its contrast to CSF is marked for review."""
 
 
 class WmhSettings(Section):

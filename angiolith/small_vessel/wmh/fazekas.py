@@ -1,21 +1,22 @@
-"""Measures of a WMH mask: volumes near to and far from the ventricles, lesions, and Fazekas grades by cut-points.
+"""Measures of a WMH mask: volumes near to and far from the ventricles, lesions, and Fazekas grades.
 
-Fazekas 1987 grades what a reader sees; the grades here follow from distances and diameters, with the cut-points in the
-settings, and stand beside a reader's.
+Fazekas 1987 grades what a reader sees in axial slices: about the ventricles caps or a thin line (1), a smooth halo (2),
+what reaches irregularly into the deep white matter (3); deep foci that are points (1), begin to merge (2), are large
+areas (3). Each grade is decided in the plane; its cut-points are settings, and it stands beside a reader's.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage
-from scipy.spatial import ConvexHull, QhullError
-from scipy.spatial.distance import pdist
 
 from angiolith.core.distance import NEIGHBOURS_26, distance_mm
 from angiolith.core.settings.wmh import WmhGradeSettings, WmhMeasureSettings
 
+NEIGHBOURS_IN_PLANE = np.pad(np.ones((3, 3, 1), bool), ((0, 0), (0, 0), (1, 1)))
 FAZEKAS = ("fazekas_periventricular", "fazekas_deep", "fazekas_total")
 MEASURES = (
     *("wmh_volume_cm3", "wmh_percent_icv", "wmh_periventricular_cm3", "wmh_deep_cm3", "n_wmh_lesions"),
@@ -38,13 +39,9 @@ def measure_wmh(
     measures = dict.fromkeys(MEASURES, float("nan")) | wmh_volumes(mask, ventricles, affine, icv_cm3, settings)
     if ventricles is None or not ventricles.any():
         return measures
-    lesions, _ = ndimage.label(mask, NEIGHBOURS_26)
-    away_mm = distance_mm(ventricles, np.linalg.norm(affine[:3, :3], axis=0))
-    width_mm, diameter_mm = fazekas_extents_mm(
-        lesions, away_mm, affine, settings.periventricular_mm, cut_points.contact_mm
-    )
-    periventricular = grade(width_mm, cut_points.fazekas_periventricular_mm)
-    deep = grade(diameter_mm, cut_points.fazekas_deep_mm, strict=True)
+    extents = fazekas_extents(mask, ventricles, affine, settings.periventricular_mm, cut_points.contact_mm)
+    periventricular = periventricular_grade(extents, cut_points)
+    deep = grade(extents.deep_mm, cut_points.fazekas_deep_mm)
     grades = map(float, (periventricular, deep, periventricular + deep))
     return measures | dict(zip(FAZEKAS, grades, strict=True))
 
@@ -80,55 +77,63 @@ def wmh_volumes(
     }
 
 
-def grade(extent_mm: float, cut_points_mm: Sequence[float], strict: bool = False) -> int:
-    """0 for no lesion (extent 0), 1 below the first cut-point, 2 from it to the second, 3 from the second.
+@dataclass(frozen=True)
+class Extents:
+    """What the Fazekas grades rest on.
 
-    `strict`: 3 only above the second cut-point.
+    touches: any WMH lies beside the ventricles. halo_mm: mean thickness of the WMH about them, over the whole border
+    of the ventricles in the plane. reach_cm3: volume beyond the periventricular zone of what hangs together, in the
+    plane, with WMH beside the ventricles. deep_mm: diameter of a circle as large as the largest deep area in a slice.
     """
-    if extent_mm <= 0:
+
+    touches: bool
+    halo_mm: float
+    reach_cm3: float
+    deep_mm: float
+
+
+def periventricular_grade(extents: Extents, cut_points: WmhGradeSettings) -> int:
+    """0 without WMH beside the ventricles, 3 if they reach into deep white matter, 2 for a halo, else 1."""
+    if not extents.touches:
         return 0
+    if extents.reach_cm3 >= cut_points.fazekas_reach_cm3:
+        return 3
+    return 2 if extents.halo_mm >= cut_points.fazekas_halo_mm else 1
+
+
+def grade(extent_mm: float, cut_points_mm: Sequence[float]) -> int:
+    """0 for no lesion (extent 0), 1 below the first cut-point, 2 from it to the second, 3 from the second."""
     low, high = cut_points_mm
-    beyond = extent_mm > high if strict else extent_mm >= high
-    return 3 if beyond else 2 if extent_mm >= low else 1
+    return 0 if extent_mm <= 0 else 1 + (extent_mm >= low) + (extent_mm >= high)
 
 
-def fazekas_extents_mm(
-    lesions: np.ndarray, away_mm: np.ndarray, affine: np.ndarray, periventricular_mm: float, contact_mm: float
-) -> tuple[float, float]:
-    """What the two Fazekas grades rest on (mm; 0 where there is no such lesion).
+def fazekas_extents(
+    mask: np.ndarray, ventricles: np.ndarray, affine: np.ndarray, periventricular_mm: float, contact_mm: float
+) -> Extents:
+    """What the Fazekas grades of a mask rest on, in axial slices of the grid.
 
-    First: the radial width of the lesions that touch the ventricles (come within `contact_mm`): the 95th percentile of
-    their voxels' distance to them, so that a few voxels of a spur do not raise the grade. Second: the largest in-plane
-    diameter among the other lesions and the parts of the touching ones beyond `periventricular_mm`.
-    """
-    touching = np.setdiff1d(np.unique(lesions[(lesions > 0) & (away_mm <= contact_mm)]), [0])
-    halo = np.isin(lesions, touching)
-    width_mm = float(np.percentile(away_mm[halo], 95)) if halo.any() else 0.0
-    deep, _ = ndimage.label((lesions > 0) & ~(halo & (away_mm <= periventricular_mm)), NEIGHBOURS_26)
-    return width_mm, largest_diameter_mm(deep, affine)
-
-
-def largest_diameter_mm(lesions: np.ndarray, affine: np.ndarray) -> float:
-    """Largest diameter (mm) of any labelled lesion within one slice, between outer edges of voxels; 0 without lesions.
-
-    Slices are those of the grid axis nearest to the body's long axis (readers grade axial slices).
+    Parameters
+    ----------
+    mask, ventricles : bool, one grid
+    affine : (4, 4), voxels to RAS mm
+    periventricular_mm : the zone about the ventricles; what lies beyond is deep
+    contact_mm : a piece that comes this near to them lies beside them
     """
     axis = int(np.abs(affine[2, :3]).argmax())
-    plane = np.delete(np.linalg.norm(affine[:3, :3], axis=0), axis)
-    largest = 0.0
-    for lesion, box in enumerate(ndimage.find_objects(lesions), start=1):
-        part = np.moveaxis(lesions[box] == lesion, axis, 0)
-        for section in part[part.any(axis=(1, 2))]:
-            largest = max(largest, _feret_mm(section, plane))
-    return largest
-
-
-def _feret_mm(section: np.ndarray, pixel_mm: np.ndarray) -> float:
-    """Largest distance between points of a 2D mask, voxel edges included (mean edge added to the centres' distance)."""
-    points = np.argwhere(section) * pixel_mm
-    if len(points) > 20:
-        try:
-            points = points[ConvexHull(points).vertices]
-        except QhullError:  # all on one line
-            points = points[[0, -1]]
-    return float(pdist(points).max(initial=0.0) + pixel_mm.mean())
+    edges = np.linalg.norm(affine[:3, :3], axis=0)
+    away_mm = np.moveaxis(distance_mm(ventricles, edges), axis, 2)
+    mask, ventricles = np.moveaxis(mask, axis, 2), np.moveaxis(ventricles, axis, 2)
+    pixel_mm, step_mm = float(np.sqrt(np.delete(edges, axis).prod())), float(edges[axis])
+    voxel_cm3 = pixel_mm**2 * step_mm / 1000
+    border = ndimage.binary_dilation(ventricles, NEIGHBOURS_IN_PLANE) & ~ventricles
+    near, beyond = mask & (away_mm <= periventricular_mm), mask & (away_mm > periventricular_mm)
+    pieces, _ = ndimage.label(mask, NEIGHBOURS_IN_PLANE)
+    beside = np.setdiff1d(np.unique(pieces[mask & (away_mm <= contact_mm)]), [0])
+    deep, count = ndimage.label(beyond, NEIGHBOURS_IN_PLANE)
+    largest = np.bincount(deep.ravel(), minlength=2)[1:].max() if count else 0
+    return Extents(
+        touches=bool(beside.size),
+        halo_mm=float(near.sum() * pixel_mm / max(border.sum(), 1)),
+        reach_cm3=float((beyond & np.isin(pieces, beside)).sum() * voxel_cm3),
+        deep_mm=float(2 * np.sqrt(largest * pixel_mm**2 / np.pi)),
+    )

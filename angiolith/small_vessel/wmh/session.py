@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from angiolith.core.images import Image, ImageError, bounding_box, crop, read_image, require_same_grid
+from angiolith.brain.network import read_brain_model
+from angiolith.brain.segment import BrainSegmentation, segment_brain
+from angiolith.core.images import Image, ImageError, read_image, require_same_grid
 from angiolith.core.inputs import Inputs
+from angiolith.core.settings.brain import BrainSettings
 from angiolith.core.settings.wmh import WmhReviewSettings, WmhSegmentSettings, WmhToolSettings
 from angiolith.core.tables import FAILED, OK, REVIEW, join_reasons
-from angiolith.small_vessel.grid import paste
-from angiolith.small_vessel.session import NotMeasured, brain_on, priors_on, read_checked, to_reference
+from angiolith.small_vessel.session import NotMeasured, read_checked
 from angiolith.small_vessel.tissues import TISSUES, TissueError
-from angiolith.small_vessel.wmh.posterior import read_model
+from angiolith.small_vessel.wmh.network import read_wmh_model
 from angiolith.small_vessel.wmh.segment import Wmh, segment_wmh
 from angiolith.small_vessel.wmh.tool import ToolError, run_tool, tool_facts
 
@@ -23,22 +26,23 @@ BUILT_IN = "built-in"
 
 @dataclass(frozen=True)
 class SessionWmh:
-    """Mask and tissue labels on the native FLAIR grid (None where not made), and the facts about them."""
+    """Mask, probability and tissue labels on the native FLAIR grid (None where not made), and the facts about them."""
 
     mask: Image | None
+    probability: Image | None
     tissues: Image | None
     facts: dict[str, Any]
 
 
-def wmh_of(given: Inputs, settings: WmhSegmentSettings, tool: WmhToolSettings) -> SessionWmh:
+def wmh_of(given: Inputs, settings: WmhSegmentSettings, tool: WmhToolSettings, limits: BrainSettings) -> SessionWmh:
     """Segment the session's FLAIR, or take a mask made elsewhere, and label the tissues."""
     facts: dict[str, Any] = {}
-    tissues = None
+    tissues = probability = None
     try:
         flair = read_checked(given, "FLAIR")
         mask, facts = mask_from_elsewhere(given, flair, tool)
         try:
-            found = segment_flair(given, flair, settings)
+            found = segment_flair(given, flair, settings, limits)
         except NotMeasured as problem:
             if mask is None:
                 raise
@@ -48,34 +52,46 @@ def wmh_of(given: Inputs, settings: WmhSegmentSettings, tool: WmhToolSettings) -
             tissues = found.tissues
             status, reason = (found.status, found.reason) if mask is None else (OK, "")
             facts |= found.facts | {"status": status, "reason": join_reasons(reason)}
-            mask = found.mask if mask is None else mask
+            if mask is None:
+                mask, probability = found.mask, flair.with_data(found.probability)
+            else:
+                facts.pop("volume_interval_cm3")
     except NotMeasured as problem:
-        return SessionWmh(None, None, facts | {"status": problem.status, "reason": problem.reason, "volume_cm3": None})
+        return SessionWmh(
+            None, None, None, facts | {"status": problem.status, "reason": problem.reason, "volume_cm3": None}
+        )
     labels = {str(label): name for label, name in TISSUES.items()}
     facts |= {"volume_cm3": round(float(mask.sum()) * flair.voxel_volume_mm3 / 1000, 6), "tissue_labels": labels}
-    return SessionWmh(flair.with_data(mask), None if tissues is None else flair.with_data(tissues), facts)
+    labelled = None if tissues is None else flair.with_data(tissues)
+    return SessionWmh(flair.with_data(mask), probability, labelled, facts)
 
 
-def segment_flair(given: Inputs, flair: Image, settings: WmhSegmentSettings) -> Wmh:
-    """Segment on the part of the grid that holds the brain; arrays come back on the whole grid."""
-    way = to_reference(given, "FLAIR")
-    brain = brain_on(given, flair, way)
-    box = bounding_box(brain)
-    part = crop(flair, box)
-    priors = priors_on(given, part, brain[box], way, "wm", "gm", "ventricles")
+def segment_flair(given: Inputs, flair: Image, settings: WmhSegmentSettings, limits: BrainSettings) -> Wmh:
+    """Segment within the brain that the brain network finds on the FLAIR."""
+    found = flair_brain(given, flair, limits)
+    lesion = read_user_mask(given["lesion"], flair, "lesion mask") if given.get("lesion") else None
     try:
-        found = segment_wmh(part, brain[box], priors, read_model(given["model"]), settings)
+        return segment_wmh(flair, found.brain, found.tissues, read_wmh_model(given["model"]), settings, lesion)
     except TissueError as error:
         raise NotMeasured(FAILED, str(error)) from error
-    mask, tissues = (paste(array, box, flair.data.shape) for array in (found.mask, found.tissues))
-    return Wmh(mask, tissues, found.status, found.reason, found.facts)
 
 
-def read_user_mask(path: str, flair: Image) -> np.ndarray:
-    """The user's mask; NotMeasured if it is not on the FLAIR's grid."""
+def flair_brain(given: Inputs, flair: Image, limits: BrainSettings) -> BrainSegmentation:
+    """The brain and its tissues on a FLAIR, by the networks of inputs `brain_whole` and `brain_part`.
+
+    NotMeasured if no plausible brain is found.
+    """
+    found = segment_brain(flair, False, read_brain_model(Path(given["brain_whole"]).parent), limits)
+    if found.status == FAILED:
+        raise NotMeasured(FAILED, f"the brain on the FLAIR: {found.reason}")
+    return found
+
+
+def read_user_mask(path: str, flair: Image, what: str = "WMH mask") -> np.ndarray:
+    """A mask that the user gave; NotMeasured if it is not on the FLAIR's grid."""
     try:
         mask = read_image(path)
-        require_same_grid(mask, flair, "WMH mask and FLAIR")
+        require_same_grid(mask, flair, f"{what} and FLAIR")
     except ImageError as error:
         raise NotMeasured(FAILED, str(error).removeprefix(f"{path}: ")) from error
     return np.asarray(mask.data > 0.5)

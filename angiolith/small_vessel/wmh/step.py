@@ -5,12 +5,16 @@
 
 from __future__ import annotations
 
-from angiolith.core.study import InputPaths, Paths, Picture, Session, Step
+from angiolith.core.study import InputPaths, Paths, Picture, Session, Step, Study
 
 
-def model(session: Session) -> str:
-    """The learned step of WMH: weights fitted on digital phantoms."""
-    return session.study.resource("wmh_model/model.json")
+def models(study: Study) -> dict[str, str]:
+    """The networks that segment WMH: those of the brain and its tissues, and that of WMH."""
+    return {
+        "brain_whole": study.resource("brain_model/whole.onnx"),
+        "brain_part": study.resource("brain_model/part.onnx"),
+        "model": study.resource("wmh_model/wmh.onnx"),
+    }
 
 
 def from_elsewhere(session: Session) -> Paths:
@@ -27,10 +31,9 @@ def _segment(session: Session) -> InputPaths:
         "T1w": session.image("T1w") if "{T1w}" in (tool.command or "") else [],
         "wmh": session.image("wmh"),
         "weights": tool.weights or [],  # a change of them makes the masks anew
-        "model": model(session),
+        "lesion": session.image("lesion"),
         "checks": session.checks,
-        **session.from_template(),
-        **session.on_reference("FLAIR"),
+        **models(session.study),
     }
 
 
@@ -51,6 +54,7 @@ STEPS = (
         "segment_wmh",
         outputs={
             "mask": "anat/space-FLAIR_desc-wmh_mask.nii.gz",
+            "probability": "anat/space-FLAIR_desc-wmh_probseg.nii.gz",
             "tissues": "anat/space-FLAIR_desc-tissues_dseg.nii.gz",
             "facts": "anat/desc-wmh.json",
         },

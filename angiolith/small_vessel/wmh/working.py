@@ -1,0 +1,171 @@
+"""A FLAIR as the WMH network sees it: axial slices of 1 mm pixels, even in shading, in units of its own contrast.
+
+Slices stay as they were acquired. White matter is 0 and the ventricles' fluid -1, so that the scanner's units, and
+whether the skull is there, do not matter. Beside the grey values stand maps of the brain network's tissues.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from nibabel.orientations import apply_orientation, io_orientation
+from scipy import ndimage
+
+from angiolith.brain.segment import TISSUES
+from angiolith.core.distance import distance_mm
+from angiolith.core.images import Image, bounding_box, crop
+from angiolith.small_vessel.grid import depth_mm
+from angiolith.small_vessel.tissues import TissueError, correct_bias, mode_of
+from angiolith.small_vessel.wmh.shown import FAR_MM, NEIGHBOUR_MM, OUTSIDE, PLANE_MM, RANGE
+
+WHITE_VOXELS_MIN = 500
+FLUID_VOXELS_MIN = 20
+FLUID_PERCENTILE = 5  # of the ventricles' voxels: plexus, edges and flow are brighter
+
+
+@dataclass(frozen=True)
+class Working:
+    """Slices along the last axis, x to the right and y to the front; pixels of PLANE_MM.
+
+    flair: normalised grey values (float32). brain: mask. maps: (5, x, y, z) of MAPS, 0-1. step_mm: between slices.
+    levels: grey values of white matter and of the ventricles' fluid, and white matter's SD. The rest leads `back`.
+    """
+
+    flair: np.ndarray
+    brain: np.ndarray
+    maps: np.ndarray
+    step_mm: float
+    levels: tuple[float, float, float]
+    shape: tuple[int, ...]
+    box: tuple[slice, ...]
+    orientation: np.ndarray
+    scale: np.ndarray
+
+    def back(self, values: np.ndarray) -> np.ndarray:
+        """Values of the working slices (linear) on the grid of the image; 0 where the brain is not."""
+        shape = _oriented_shape(self.box, self.orientation)
+        native = ndimage.affine_transform(
+            values.astype(np.float32),
+            np.diag(1 / self.scale),
+            (0.5 / self.scale - 0.5),
+            shape,
+            np.float32,
+            order=1,
+            mode="nearest",
+        )
+        whole = np.zeros(self.shape, np.float32)
+        whole[self.box] = apply_orientation(native, _inverse(self.orientation))
+        return whole
+
+
+def make_working(
+    flair: Image, brain: np.ndarray, tissues: np.ndarray, bias_voxel_mm: float, iterations: int
+) -> Working:
+    """Make a FLAIR ready for the network.
+
+    Parameters
+    ----------
+    flair : Image
+    brain : mask on its grid
+    tissues : map of the brain network's tissues (`angiolith.brain.segment.TISSUES`) on its grid
+    bias_voxel_mm, iterations : of the copy on which shading is estimated (N4)
+
+    Raises TissueError if the ventricles' fluid is not darker than white matter, or too little brain is seen.
+    """
+    box = bounding_box(brain, 2)
+    part = crop(flair, box)
+    inside, classes = brain[box] & (part.data > 0), tissues[box]
+    if inside.sum() < WHITE_VOXELS_MIN:
+        raise TissueError(f"too little brain inside the image: under {WHITE_VOXELS_MIN} voxels")
+    even = correct_bias(part, inside, bias_voxel_mm, iterations)
+    white, fluid, spread = contrast_of(even.data, inside, classes)
+    values = np.clip((even.data - white) / (white - fluid), *RANGE)
+    orientation = io_orientation(part.affine)
+    step = part.voxel_mm[np.argsort(orientation[:, 0])]
+    scale = np.array([PLANE_MM / step[0], PLANE_MM / step[1], 1.0])
+    oriented = [apply_orientation(a, orientation) for a in (np.where(inside, values, OUTSIDE), inside, classes)]
+    shape = (*np.ceil(np.array(oriented[0].shape[:2]) / scale[:2]).astype(int), oriented[0].shape[2])
+    working, mask = (plane(a.astype(np.float32), scale, shape) for a in oriented[:2])
+    held = mask > 0.5
+    spacing = np.array([PLANE_MM, PLANE_MM, step[2]])
+    maps = maps_of(oriented[2], held, scale, shape, spacing)
+    return Working(
+        np.where(held, working, OUTSIDE).astype(np.float32),
+        held,
+        maps,
+        float(step[2]),
+        (white, fluid, spread),
+        flair.data.shape,
+        box,
+        orientation,
+        scale,
+    )
+
+
+def contrast_of(flair: np.ndarray, brain: np.ndarray, tissues: np.ndarray) -> tuple[float, float, float]:
+    """Grey values of normal white matter (mode) and of the ventricles' fluid, and the SD of white matter.
+
+    The SD is that of the values below the mode, which hyperintensities do not move.
+
+    Raises TissueError if there is too little white matter, or the fluid is not darker.
+    """
+    white = flair[brain & (tissues == TISSUES["white"])]
+    fluid = flair[brain & (tissues == TISSUES["ventricles"])]
+    if white.size < WHITE_VOXELS_MIN:
+        raise TissueError(f"too little white matter inside the image: under {WHITE_VOXELS_MIN} voxels")
+    few = fluid.size < FLUID_VOXELS_MIN
+    dark = float(np.percentile(flair[brain], 1) if few else np.percentile(fluid, FLUID_PERCENTILE))
+    level = mode_of(white, fluid=dark)
+    spread = 1.4826 * float(np.median(level - white[white <= level]))
+    if dark > level - 2 * spread:
+        raise TissueError("the CSF is not darker than the white matter: this is no FLAIR, or it is not aligned")
+    return level, dark, spread
+
+
+def maps_of(
+    tissues: np.ndarray, brain: np.ndarray, scale: np.ndarray, shape: tuple[int, ...], spacing: np.ndarray
+) -> np.ndarray:
+    """The maps (5, x, y, z; 0-1) of MAPS on the working slices, from a tissue map on the oriented grid."""
+
+    def share(*names: str) -> np.ndarray:
+        one = np.isin(tissues, [TISSUES[name] for name in names]).astype(np.float32)
+        return plane(one, scale, shape)
+
+    ventricles = share("ventricles") > 0.5
+    away = np.minimum(distance_mm(ventricles, spacing), FAR_MM) / FAR_MM
+    depth = np.minimum(depth_mm(brain, spacing), FAR_MM) / FAR_MM
+    return np.stack([away, depth, share("white"), share("grey", "deep_grey"), share("infratentorial")]).astype(
+        np.float32
+    )
+
+
+def plane(values: np.ndarray, scale: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """An oriented array on the working slices (linear in the plane); pixels that hold several voxels average them."""
+    wide = np.maximum(scale - 1, 0)
+    if wide.any():
+        values = ndimage.gaussian_filter(values, 0.4 * wide)
+    return np.asarray(
+        ndimage.affine_transform(values, np.diag(scale), 0.5 * scale - 0.5, shape, np.float32, order=1, mode="nearest")
+    )
+
+
+def channels_of(working: Working, number: int) -> np.ndarray:
+    """What the network is shown of one slice (8, x, y): the slice, one below, one above, the maps."""
+    apart = max(1, round(NEIGHBOUR_MM / working.step_mm))
+    last = working.flair.shape[2] - 1
+    shown = [working.flair[..., min(max(number + k, 0), last)] for k in (0, -apart, apart)]
+    return np.concatenate([np.stack(shown), working.maps[..., number]])
+
+
+def _inverse(orientation: np.ndarray) -> np.ndarray:
+    """The orientation that undoes one."""
+    turned = np.empty_like(orientation)
+    for axis, (to, flip) in enumerate(orientation):
+        turned[int(to)] = (axis, flip)
+    return turned
+
+
+def _oriented_shape(box: tuple[slice, ...], orientation: np.ndarray) -> tuple[int, ...]:
+    shape = [s.stop - s.start for s in box]
+    return tuple(shape[int(np.flatnonzero(orientation[:, 0] == axis)[0])] for axis in range(3))
