@@ -47,7 +47,8 @@ NOT_MEASURED = {  # suffixes of BIDS that no step measures
     *("asl", "m0scan", "pet", "TB1map", "RB1map", "minIP", "qsm"),
 }
 MASKS = ("mask", "dseg", "probseg", "seg", "label", "roi", "lesion")
-DRAWN = {**dict.fromkeys(WALL_READERS, "dseg"), "arteries": "dseg", "wmh": "mask", "vessel": "points"}
+ON_FLAIR = {"wmh": "WMH", "lesion": "lesion"}  # masks on the FLAIR's grid
+DRAWN = {**dict.fromkeys((*WALL_READERS, "arteries"), "dseg"), **dict.fromkeys(ON_FLAIR, "mask"), "vessel": "points"}
 
 
 class Place(NamedTuple):
@@ -161,11 +162,11 @@ def mask_of(path: str) -> Place:
     if name.endswith(NIFTI):
         if suffix == "dseg" and description == "arteries":
             return Place("arteries")
-        if suffix == "mask" and description == "wmh":
+        if suffix == "mask" and description in ON_FLAIR:
             space = entities.get("space", "FLAIR")
             if space not in ("FLAIR", "orig"):
-                return Place(None, f"a WMH mask in the space {space}; give it on the grid of the FLAIR")
-            return Place("wmh")
+                return Place(None, f"a {ON_FLAIR[description]} mask in the space {space}; give it on the FLAIR's grid")
+            return Place(description)
     return Place(None, _why_no_mask(name, suffix, description))
 
 
@@ -175,7 +176,7 @@ def _why_no_mask(name: str, suffix: str, description: str) -> str | None:
     meant = description if description in DRAWN else _nearest_drawn([*texts, suffix.lower()])
     if meant is None:
         return None
-    ending = "" if name.endswith(NIFTI) or meant not in ("arteries", "wmh") else ", as NIfTI"
+    ending = "" if name.endswith(NIFTI) or meant not in ("arteries", *ON_FLAIR) else ", as NIfTI"
     right = suffix if meant in WALL_READERS and suffix in DRAWING_SUFFIXES else DRAWN[meant]
     return f"the name is not one of those that are read; did you mean desc-{meant}_{right}{ending}?"
 

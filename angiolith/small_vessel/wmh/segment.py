@@ -28,6 +28,7 @@ LABEL_OF = {
     "deep_grey": OTHER,
     "infratentorial": OTHER,
 }
+LIKE_WMH_MAX = 0.7  # fraction of a given lesion mask that may look like WMH without a word
 CUT_FRACTION = 0.1  # of the brain's largest section: a face of the image that cuts more of it is an open end
 
 
@@ -70,6 +71,7 @@ def segment_wmh(
         apart = drop_small(infarct >= settings.infarct_probability, settings.infarct_mm3_min / voxel_mm3)
     else:
         apart = lesion & brain
+    like_wmh = float((wmh[apart] >= settings.probability_min).mean()) if apart.any() else 0.0
     wmh[apart] = 0
     mask = mask_of(wmh, voxel_mm3, settings)
     labels = label_tissues(brain_tissues, apart)
@@ -85,6 +87,9 @@ def segment_wmh(
     reason = join_reasons(
         *reasons(mask, brain, labels),
         f"suspected infarct, not counted as WMH ({infarct_cm3:.1f} cm3)" if lesion is None and infarct_cm3 else None,
+        f"{like_wmh:.0%} of the given lesion mask look like WMH: it is for infarcts, WMH go into a WMH mask"
+        if lesion is not None and like_wmh > LIKE_WMH_MAX
+        else None,
         f"the FLAIR is noisy: white matter's SD is {noise:.0%} of its contrast to CSF"
         if noise > settings.noise_share_max
         else None,
