@@ -102,7 +102,8 @@ def main() -> None:
         with tf.GradientTape() as tape:
             logits = model(image, training=True)
             entropy = tf.nn.softmax_cross_entropy_with_logits(truth, logits) * weight
-            share, real = tf.nn.softmax(logits)[..., 1], truth[..., 1]
+            seen = tf.cast(weight > 0, tf.float32)
+            share, real = tf.nn.softmax(logits)[..., 1] * seen, truth[..., 1] * seen
             both, either = tf.reduce_sum(share * real), tf.reduce_sum(share + real)
             dice = (2 * both + DICE_PIXELS) / (either + DICE_PIXELS)
             mean = 10 * tf.reduce_mean(entropy)

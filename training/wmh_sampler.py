@@ -16,10 +16,13 @@ from scipy import ndimage
 from angiolith.small_vessel.wmh.shown import FAR_MM, MAPS, NEIGHBOUR_MM, OUTSIDE, RANGE
 
 EDGE = 96
-SHARES = {"older_adults": 0.40, "ms_thick": 0.17, "ms_patient": 0.23, "digital": 0.20}  # of the samples, by set
+SHARES = {"older_adults": 0.37, "ms_thick": 0.18, "ms_patient": 0.27, "digital": 0.18}  # of the samples, by set
 LESION_SLICES = 0.55  # of the samples are drawn from slices with WMH
 THICK = 0.5  # of the samples from thin slices are averaged to thicker ones
 THICKNESS_MM = 6.0  # at most
+INFARCTS = 0.2  # of the samples
+FADED = 0.3  # of the slices with WMH
+FAINT = 0.25  # at most, above white matter, of what is faded: real lesions have 0.3 and more
 RIM_WEIGHT = 3.0  # of pixels that a reader drew as normal rim
 AWAY, DEPTH, WHITE, GREY, LOW = (3 + MAPS.index(name) for name in MAPS)
 
@@ -33,6 +36,7 @@ class Source:
     maps: np.ndarray
     truth: np.ndarray
     rim: np.ndarray
+    doubt: np.ndarray
     brain: np.ndarray
     step_mm: float
     lesion_slices: np.ndarray
@@ -55,6 +59,7 @@ def read_sources(folder: Path, leave_out: Sequence[str]) -> list[Source]:
                 held["maps"],
                 held["truth"],
                 held["rim"],
+                held.get("doubt", np.zeros(held["rim"].shape, bool)),
                 held["brain"],
                 float(held["step_mm"]),
                 np.flatnonzero(area > 4),
@@ -80,22 +85,23 @@ def draw(source: Source, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarr
     number = int(pool[int(rng.integers(len(pool)))])
     stack = slab(source, number, rng)
     stack = turned(stack, rng)
-    image, wmh, rim, brain = stack[:8], stack[8] / 255, stack[9] / 255, stack[10] > 0.5
+    image, wmh, rim, brain, doubt = stack[:8], stack[8] / 255, stack[9] / 255, stack[10] > 0.5, stack[11] > 0.3
     image[:3] = np.where(image[:3] < OUTSIDE + 0.02, OUTSIDE, image[:3])
     texture(image, FAR_MM * image[AWAY], wmh, rng)
     wmh = drawn_lesions(image, wmh, brain, rng)
+    wmh = faded(image, wmh, rng)
     contrast = rng.uniform(0.6, 1.4) if rng.random() < 0.4 else 1.0
     image[:3] *= 1 + (contrast - 1) * wmh * (image[:3] > 0)
-    infarct = drawn_infarct(image, brain, rng) if rng.random() < 0.12 else np.zeros_like(wmh)
+    infarct = drawn_infarct(image, brain, rng) if rng.random() < INFARCTS else np.zeros_like(wmh)
     wmh = np.where(infarct > 0, 0, wmh)
     spoil(image, brain, rng)
     classes = np.stack([1 - wmh - infarct, wmh, infarct], -1)
-    weight = np.where(rim > 0.5, RIM_WEIGHT, 1.0) * np.where(brain, 1.0, 0.2)
+    weight = np.where(rim > 0.5, RIM_WEIGHT, 1.0) * np.where(brain, 1.0, 0.2) * ~(doubt & (infarct == 0))
     return np.moveaxis(image, 0, -1).astype(np.float32), classes.astype(np.float32), weight.astype(np.float32)
 
 
 def slab(source: Source, number: int, rng: np.random.Generator) -> np.ndarray:
-    """(11, x, y): the slice, below, above, maps, truth, rim, brain; of several thin slices the mean."""
+    """(12, x, y): the slice, below, above, maps, truth, rim, brain, doubt; of several thin slices the mean."""
     count = 1
     if source.step_mm < 3.5 and rng.random() < THICK:
         count = max(1, round(float(rng.uniform(source.step_mm, THICKNESS_MM)) / source.step_mm))
@@ -108,7 +114,7 @@ def slab(source: Source, number: int, rng: np.random.Generator) -> np.ndarray:
     first = number - count // 2
     apart = max(count, round(NEIGHBOUR_MM / source.step_mm), 1)
     grey = [mean(source.flair, first + k) for k in (0, -apart, apart)]
-    rest = [mean(volume, first) for volume in (source.truth, source.rim, source.brain)]
+    rest = [mean(volume, first) for volume in (source.truth, source.rim, source.brain, source.doubt)]
     return np.concatenate([np.stack(grey), mean(source.maps, first), np.stack(rest)])
 
 
@@ -124,7 +130,7 @@ def turned(stack: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     centre = 0.5 * (inside[rng.integers(len(inside))] + middle) if len(inside) else middle
     grid = np.indices((EDGE, EDGE)) - (EDGE - 1) / 2
     at = np.tensordot(turn, grid, 1) + centre[:, None, None]
-    fill = [OUTSIDE] * 3 + [0.0] * 8
+    fill = [OUTSIDE] * 3 + [0.0] * 9
     return np.stack(
         [ndimage.map_coordinates(s, at, np.float32, order=1, cval=c) for s, c in zip(stack, fill, strict=True)]
     )
@@ -166,6 +172,20 @@ def texture(image: np.ndarray, away: np.ndarray, wmh: np.ndarray, rng: np.random
     if rng.random() < 0.25:
         rim = np.exp(-away / np.float32(rng.uniform(0.5, 1.5))) * (away > 0.3) * (1 - wmh)
         image[:3] += np.float32(rng.uniform(0, 0.4)) * rim * solid
+
+
+def faded(image: np.ndarray, wmh: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """In some slices WMH are faded to what tracts and terminal zones show in everyone, and are none any more.
+
+    Else the network learns where lesions lie, not that they are bright.
+    """
+    core = wmh > 0.5
+    if not core.any() or rng.random() > FADED:
+        return wmh
+    height = max(float(image[0][core].mean()), 1e-3)
+    factor = min(float(rng.uniform(0, FAINT)) / height, 0.6)
+    image[:3] *= 1 - (1 - factor) * np.clip(1.5 * ndimage.maximum_filter(wmh, 3), 0, 1) * (image[:3] > 0)
+    return np.zeros_like(wmh)
 
 
 def drawn_lesions(image: np.ndarray, wmh: np.ndarray, brain: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -18,11 +18,12 @@ from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 from scipy.spatial.transform import Rotation
 
+from angiolith.brain.segment import TISSUES
 from angiolith.core.bids.dates import DAYS_PER_YEAR
 from angiolith.core.images import Image, volume_of_voxel_mm3
 from angiolith.core.settings.wmh import WmhMeasureSettings, WmhSegmentSettings
 from angiolith.core.tables import OK, REVIEW, join_reasons
-from angiolith.small_vessel.tissues import INFARCT, VENTRICLES, TissueError
+from angiolith.small_vessel.tissues import INFARCT, VENTRICLES
 from angiolith.small_vessel.wmh.fazekas import FAZEKAS, MEASURES, wmh_volumes
 from angiolith.small_vessel.wmh.network import WmhModel
 from angiolith.small_vessel.wmh.segment import segment_wmh
@@ -195,21 +196,18 @@ def wmh_pair(
     Masks made elsewhere, where both visits have them, are taken as they are; where the tissues beside them cannot be
     told, the ventricles are empty. Raises TissueError where a FLAIR cannot be segmented.
     """
-    brain = visits[0].brain & visits[1].brain
     given = [visit.user_mask for visit in visits if visit.user_mask is not None]
-    try:
-        found = [
-            segment_wmh(visit.flair, brain, np.where(brain, visit.brain_tissues, 0), model, settings)
-            for visit in visits
-        ]
-    except TissueError as problem:
-        if len(given) < 2:
-            raise
-        reason = f"the given masks were taken, tissues are not labelled: {problem}"
-        return WmhPair(given, [np.zeros_like(brain)] * 2, reason)
-    ventricles = [one.tissues == VENTRICLES for one in found]
     if len(given) == 2:
-        return WmhPair(given, ventricles, "")
+        ventricles = [visit.brain_tissues == TISSUES["ventricles"] for visit in visits]
+        if all(part.any() for part in ventricles):
+            return WmhPair(given, ventricles, "")
+        nowhere = [np.zeros_like(part) for part in ventricles]
+        return WmhPair(given, nowhere, "the given masks were taken, tissues are not labelled")
+    brain = visits[0].brain & visits[1].brain
+    found = [
+        segment_wmh(visit.flair, brain, np.where(brain, visit.brain_tissues, 0), model, settings) for visit in visits
+    ]
+    ventricles = [one.tissues == VENTRICLES for one in found]
     masks = settle(
         [one.mask for one in found],
         [one.probability for one in found],

@@ -63,5 +63,10 @@ def read_visit(visit: VisitInputs, flair: Image, grid: Image, from_half: np.ndar
             resample(drawn.with_data((drawn.data > 0.5).astype(np.float32)), grid, half_to_flair).data
         )
     there = resample(flair, grid, half_to_flair)
-    found = flair_brain(visit, there, limits)
+    try:
+        found = flair_brain(visit, there, limits)
+    except NotMeasured:
+        if mask is None:
+            raise
+        return Visit(there, np.ones(grid.data.shape, bool), np.zeros(grid.data.shape, np.uint8), mask)
     return Visit(there, found.brain, found.tissues, mask)

@@ -1,6 +1,7 @@
 """Change of masks made elsewhere and of microbleeds: balls of known size in two visits, each in its own pose."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,7 @@ from angiolith.small_vessel.session import NotMeasured
 from angiolith.small_vessel.tissues import onto, template_prior
 
 SETTINGS = ChangeStepSettings()
+BRAIN_MODEL = Path(__file__).parents[2] / "resources/brain_model"
 BALLS_MM = {  # centre (template, mm): radius at the first and the second visit
     (-28.0, 0.0, 30.0): (8.0, 11.0),
     (28.0, 0.0, 30.0): (7.0, 7.0),
@@ -65,7 +67,8 @@ def visit_in(folder, number, voxel_mm):
     write_transform(back, folder / "from_template.tfm")
     (folder / "checks.json").write_text(json.dumps({"images": {"FLAIR": {"status": "ok"}}}))
     names = {"FLAIR": "flair.nii.gz", "brain": "brain.nii.gz", "wmh": "wmh.nii.gz", "checks": "checks.json"}
-    return {name: str(folder / file) for name, file in (names | {"from_template": "from_template.tfm"}).items()}
+    files = {name: str(folder / file) for name, file in (names | {"from_template": "from_template.tfm"}).items()}
+    return files | {f"brain_{name}": str(BRAIN_MODEL / f"{name}.onnx") for name in ("whole", "part")}
 
 
 @pytest.fixture(scope="module")
