@@ -69,15 +69,18 @@ def report(rows: pd.DataFrame, readings: pd.DataFrame, version: str) -> str:
         line["network, low_load alone: same grade"] = np.mean(held_out[f"{part}, network"] == held_out[f"{part}, read"])
         lines.append(line)
     shown = [f"{part}, {what}" for part in PARTS for what in ("read", "read again", "expert's mask", "network")]
-    return "\n\n".join(
-        [
-            "# Fazekas grades beside a reading",
-            (__doc__ or "").split("\n\n")[2].replace("\n", " "),
-            f"Model: {version}. Weighted kappa (quadratic):",
-            markdown(pd.DataFrame(lines).round(2)),
-            markdown(rows[shown].reset_index()),
-        ]
-    ) + "\n"
+    return (
+        "\n\n".join(
+            [
+                "# Fazekas grades beside a reading",
+                (__doc__ or "").split("\n\n")[2].replace("\n", " "),
+                f"Model: {version}. Weighted kappa (quadratic):",
+                markdown(pd.DataFrame(lines).round(2)),
+                markdown(rows[shown].reset_index()),
+            ]
+        )
+        + "\n"
+    )
 
 
 def main() -> None:

@@ -27,7 +27,7 @@ from angiolith.small_vessel.tissues import (
     template_prior,
 )
 from angiolith.small_vessel.wmh.network import read_wmh_model
-from angiolith.small_vessel.wmh.segment import mask_of, segment_wmh, volume_interval_cm3
+from angiolith.small_vessel.wmh.segment import high_enough, mask_of, segment_wmh, volume_interval_cm3
 from angiolith.small_vessel.wmh.working import make_working
 
 SETTINGS = WmhSegmentSettings()
@@ -165,6 +165,17 @@ def test_what_is_not_likely_enough_or_too_small_is_no_lesion():
     mask = mask_of(likely, 1.0, SETTINGS)
     assert mask[2:8, 2:8, 2:8].all()
     assert not mask[8:].any()
+
+
+def test_what_is_faint_beside_the_scans_lesions_is_none():
+    likely = np.zeros((40, 20, 6), np.float32)
+    likely[2:12, 2:12], likely[20:30, 2:12] = 0.9, 0.6
+    flair = np.zeros(likely.shape, np.float32)
+    flair[likely > 0.8], flair[likely == np.float32(0.6)] = 1.0, 0.25
+    kept = high_enough(likely, SimpleNamespace(flair=flair), SETTINGS)
+    assert (kept[4:10, 4:10] > 0).all()
+    assert not kept[20:30].any()
+    assert (high_enough(likely, SimpleNamespace(flair=flair + 0.4), SETTINGS)[22:28, 4:10] > 0).all()
 
 
 def test_the_bounds_of_the_volume_are_those_of_a_stricter_and_a_more_lenient_threshold():

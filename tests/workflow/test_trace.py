@@ -135,7 +135,8 @@ def test_volume_of_wmh(planned):
     rules, made, raw = behind(planned, "patients:01:01:wmh_volume_cm3")
     assert rules == {"measure_wmh", "segment_wmh", "register_mri_to_template"}
     wmh = {"desc-smallvessel_metrics.tsv", "desc-wmh.json", "space-FLAIR_desc-wmh_mask.nii.gz"}
-    assert made == wmh | {"space-FLAIR_desc-tissues_dseg.nii.gz"} | BRAIN
+    brain = {"space-T1w_desc-brain_mask.nii.gz", "desc-check_images.json"}
+    assert made == wmh | {"space-FLAIR_desc-tissues_dseg.nii.gz"} | brain
     assert raw == images("01", "T1w", "FLAIR")
 
 

@@ -43,11 +43,13 @@ class WmhSegmentSettings(StepSettings):
     """Voxel size of the copy on which shading is estimated (N4)."""
     bias_iterations: int = 20
     """Iterations of N4 at each of its three levels."""
-    probability_min: float = 0.5
-    """Voxels of at least this probability are WMH (docs/wmh_network.md has the curve of Dice and volume)."""
-    probability_sure: float = 0.75
+    probability_min: float = 0.4
+    """Voxels of at least this probability are WMH (docs/small_vessel_accuracy.md has the curve of Dice and volume)."""
+    height_fraction_min: float = 0.4
+    """WMH reach at least this fraction of the height, above white matter, of the scan's likely lesions."""
+    probability_sure: float = 0.7
     """The lower bound of the volume is that of the voxels of at least this probability."""
-    probability_possible: float = 0.25
+    probability_possible: float = 0.2
     """The upper bound of the volume is that of the voxels of at least this probability."""
     lesion_mm3_min: float = 5.0
     """Smaller lesions are dropped."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy import ndimage
 
 from angiolith.brain.segment import TISSUES as BRAIN_TISSUES
 from angiolith.core.images import Image
@@ -18,7 +19,7 @@ from angiolith.core.tables import OK, REVIEW, join_reasons
 from angiolith.small_vessel.grid import drop_small
 from angiolith.small_vessel.tissues import CORTEX, CSF, INFARCT, OTHER, VENTRICLES, WHITE_MATTER
 from angiolith.small_vessel.wmh.network import WmhModel, probabilities
-from angiolith.small_vessel.wmh.working import make_working
+from angiolith.small_vessel.wmh.working import Working, make_working
 
 LABEL_OF = {
     "grey": CORTEX,
@@ -29,6 +30,10 @@ LABEL_OF = {
     "infratentorial": OTHER,
 }
 LIKE_WMH_MAX = 0.7  # fraction of a given lesion mask that may look like WMH without a word
+HEIGHT_SIGMA = 0.6  # pixels, in the plane, of the grey values that are compared
+HEIGHT_PROBABILITY = 0.7  # of the pixels that make a scan's height, and their percentile
+HEIGHT_PERCENTILE = 75
+HEIGHT_PIXELS_MIN = 10
 CUT_FRACTION = 0.1  # of the brain's largest section: a face of the image that cuts more of it is an open end
 
 
@@ -65,7 +70,8 @@ def segment_wmh(
     Raises TissueError if the image cannot be segmented at all.
     """
     working = make_working(flair, brain, brain_tissues, settings.bias_voxel_mm, settings.bias_iterations)
-    wmh, infarct = (working.back(found) for found in probabilities(working, model))
+    likely, infarct = probabilities(working, model)
+    wmh, infarct = working.back(high_enough(likely, working, settings)), working.back(infarct)
     voxel_mm3 = flair.voxel_volume_mm3
     if lesion is None:
         apart = drop_small(infarct >= settings.infarct_probability, settings.infarct_mm3_min / voxel_mm3)
@@ -95,6 +101,19 @@ def segment_wmh(
         else None,
     )
     return Wmh(mask, wmh, labels, REVIEW if reason else OK, reason, facts)
+
+
+def high_enough(probability: np.ndarray, working: Working, settings: WmhSegmentSettings) -> np.ndarray:
+    """The probability, 0 where the slice is too faint beside the scan's own lesions.
+
+    Their height is the 75th percentile of the grey values, above white matter, where WMH are likely. Normal tracts and
+    terminal zones lie where lesions lie, and are fainter.
+    """
+    grey = ndimage.gaussian_filter(working.flair, (HEIGHT_SIGMA, HEIGHT_SIGMA, 0))
+    core = grey[probability >= HEIGHT_PROBABILITY]
+    if core.size < HEIGHT_PIXELS_MIN:
+        return probability
+    return np.where(grey >= settings.height_fraction_min * np.percentile(core, HEIGHT_PERCENTILE), probability, 0)
 
 
 def mask_of(probability: np.ndarray, voxel_mm3: float, settings: WmhSegmentSettings) -> np.ndarray:
