@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from angiolith.dicom.listing import Listed
 
 REASONS_SHOWN = 12
+ROWS_SHOWN = 30  # volumes that are listed one by one; of larger exports the reasons are counted
 
 
 def import_dicom(
@@ -71,17 +72,46 @@ def import_dicom(
 
 def summary(outcome: Outcome, series: Path, key: Path, visit_days: int) -> Iterator[str]:
     """What became of an export, in lines."""
-    counts, rows = outcome.decisions, outcome.rows
+    rows = outcome.rows
     in_series = sum(int(row.get("files")) for row in rows)
-    yield f"files:    {outcome.n_files}: {in_series} in {len(rows)} series, {len(outcome.others)} others"
+    by_series = decisions_by_series(rows)
+    several = f" ({len(rows)} volumes)" if len(rows) > len(by_series) else ""
+    yield f"files:    {outcome.n_files}: {in_series} in {len(by_series)} series{several}, {len(outcome.others)} others"
     for what, n in Counter(what for _, what in outcome.others).items():
         yield f"          {n} {what}"
+    counts = Counter(by_series.values())
     yield f"series:   {', '.join(f'{counts[name]} {word}' for name, word in WORDS.items())}"
     sessions = {(row.get("subject"), row.get("session")) for row in rows if row.get("session")}
     subjects = {row.get("subject") for row in rows}
     yield f"visits:   {len(subjects)} subjects, {len(sessions)} visits (studies within {visit_days} days are one)"
     yield from _apart(rows)
-    yield f"images:   {counts['take']}, of which {outcome.n_new} were written now"
+    yield f"images:   {outcome.decisions['take']}, of which {outcome.n_new} were written now"
+    yield from (_each(rows) if len(rows) <= ROWS_SHOWN else _in_short(rows))
+    if counts["ask"]:
+        yield f"answer:   write into the column `answer` of {series} what they are, and run this again"
+    yield f"table:    {series} (every series with its reason)"
+    yield f"key:      {key} (keep it, and give it to nobody)"
+
+
+def decisions_by_series(rows: Sequence[Listed]) -> dict[str, str]:
+    """Series -> its decision: of several volumes the one that comes first in WORDS."""
+    order = [*WORDS]
+    found: dict[str, str] = {}
+    for row in rows:
+        uid, decision = row.get("series_uid"), row.get("decision")
+        found[uid] = min(found.get(uid, decision), decision, key=order.index)
+    return found
+
+
+def _each(rows: Sequence[Listed]) -> Iterator[str]:
+    """A line for every volume."""
+    for row in rows:
+        what = f"{row.get('decision')} {row.get('target')}".strip()
+        yield f"          {_called(row)}, {row.get('description') or 'no description'}: {what}: {row.get('reason')}"
+
+
+def _in_short(rows: Sequence[Listed]) -> Iterator[str]:
+    """What is left, by its reasons; a line for each volume that is refused or asked."""
     left = Counter(row.get("reason") for row in rows if row.get("decision") == "leave")
     for reason, n in left.most_common(REASONS_SHOWN):
         yield f"left:     {n} {reason}"
@@ -90,10 +120,6 @@ def summary(outcome: Outcome, series: Path, key: Path, visit_days: int) -> Itera
     for word, decision in (("refused:", "refuse"), ("ask:", "ask")):
         for row in (row for row in rows if row.get("decision") == decision):
             yield f"{word:<9} {_called(row)}: {row.get('reason')}"
-    if counts["ask"]:
-        yield f"answer:   write into the column `answer` of {series} what they are, and run this again"
-    yield f"table:    {series} (every series with its reason)"
-    yield f"key:      {key} (keep it, and give it to nobody)"
 
 
 def _apart(rows: Sequence[Listed]) -> Iterator[str]:
@@ -107,9 +133,10 @@ def _apart(rows: Sequence[Listed]) -> Iterator[str]:
             yield f"note:     sub-{subject} has CT and MRI in different visits; if they are one: --visit-days"
 
 
-WORDS = {"take": "taken", "leave": "left", "refuse": "refused", "ask": "to be asked"}
+WORDS = {"take": "taken", "ask": "to be asked", "refuse": "refused", "leave": "left"}
 
 
 def _called(row: Listed) -> str:
     part = f", part {row.get('part')}" if row.get("part") != "1" else ""
-    return f"sub-{row.get('subject')} ses-{row.get('session')} series {row.get('series') or '?'}{part}"
+    visit = f" ses-{row.get('session')}" if row.get("session") else ""
+    return f"sub-{row.get('subject')}{visit} series {row.get('series') or '?'}{part}"

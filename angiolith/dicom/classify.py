@@ -161,7 +161,8 @@ def _usable(volume: Volume, verdict: Verdict) -> Verdict:
 def _ct(volume: Volume) -> Verdict:
     text, geometry = described(volume), volume.geometry
     types = " ".join(volume.image_type).split()
-    if geometry.n_volumes >= TIME_COURSE_MIN or says("perfusion", text):
+    course = geometry.n_volumes >= TIME_COURSE_MIN and geometry.n_places > 1
+    if course or says("perfusion", text):
         return leave("perfusion or another time course (CTP)")
     if says("monitoring", text):
         return leave("tracking of a contrast bolus")

@@ -50,6 +50,7 @@ def test_slices_at_one_position_are_refused(tmp_path):
     series(tmp_path)
     (volume,) = moved(tmp_path, lambda position, index: np.array([0.0, 0, 0]))
     assert Fault.ONE_POSITION in volume.geometry.faults
+    assert "all slices at one position" in classify(volume).reason
 
 
 def test_repeated_slices_are_refused_and_copies_are_not(tmp_path):

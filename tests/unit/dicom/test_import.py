@@ -35,6 +35,15 @@ def imported(tmp_path_factory):
     return folder, n_files, done
 
 
+def test_a_small_export_is_listed_series_by_series(tmp_path):
+    write_ct_visits(tmp_path / "export")
+    shutil.rmtree(sorted((tmp_path / "export").iterdir())[0])
+    done = angiolith("import-dicom", tmp_path / "export", tmp_path / "bids", "--list")
+    assert "series:   1 taken, 0 to be asked, 0 refused, 14 left" in done.stdout
+    assert "series 2, HEAD W/O 1.25 STD: take ct: axial head CT without contrast" in done.stdout
+    assert not (tmp_path / "bids").exists()
+
+
 def test_every_file_and_every_series_is_accounted_for(imported):
     folder, n_files, done = imported
     rows = table(folder / "bids_series.tsv")
