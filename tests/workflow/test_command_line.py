@@ -116,8 +116,8 @@ def test_a_failed_job_is_told_with_its_reason_and_log(tmp_path):
     status, told, _ = angiolith(folder, "run", "bids", "out", "participant", "--cores", "2")
     assert status == 1
     log = "out/logs/register_mri_to_template/01_01_FLAIR.log"
-    assert f"failed: register FLAIR to the template: sub-01 ses-01 ({log})" in told
-    assert "failed: register FLAIR to the template: sub-01 ses-01: IsADirectoryError: " in told
+    assert f"failed: find the brain on FLAIR, register it to the template: sub-01 ses-01 ({log})" in told
+    assert "failed: find the brain on FLAIR, register it to the template: sub-01 ses-01: IsADirectoryError: " in told
     assert "1 of 2 subjects finished" in told
     assert "jobs wait for those that failed" in told
     assert f"        {log}" in told.splitlines()
