@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from angiolith.core.images import read_ct, read_image, read_transform
+from angiolith.core.images import read_ct, read_mri, read_transform
 from angiolith.core.settings.registration import RegistrationReviewSettings
 from angiolith.core.settings.section import step_settings
 from angiolith.core.tables import join_reasons, read_json, was_made, worst_status, write_json
@@ -24,7 +24,7 @@ def main(snakemake: Any) -> None:
         status, reason = facts["status"], facts["reason"]
         content |= {"reference": facts["fixed"], "restart_spread_mm": facts["restart_spread_mm"]}
         if was_made(given.transform):
-            measures = alignment_measures(read_ct(given.ct), read_image(given.mri), read_transform(given.transform))
+            measures = alignment_measures(read_ct(given.ct), read_mri(given.mri), read_transform(given.transform))
             judged, why = judge(measures, settings)
             content |= {name: round(value, 4) for name, value in measures.items()}
             status, reason = worst_status(status, judged), join_reasons(reason, why)

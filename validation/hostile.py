@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.hostile import CASES, Answer, Case
+from tests.hostile.kinds import KINDS
 
 HEAD = """# Hostile inputs
 
@@ -43,7 +44,15 @@ def page(answers: Callable[[Case], Answer]) -> str:
     for case in CASES:
         outcome, line = answers(case)
         rows.append(f"| {case.name} | {outcome} | {_cell(line)} |\n")
-    return HEAD + "".join(rows)
+    return HEAD + "".join(rows) + _kinds()
+
+
+def _kinds() -> str:
+    """Which members of each kind of fault are among the cases."""
+    lines = ["", "## Kinds of fault, and which members of each were tried", "", "| kind | members |", "|---|---|"]
+    for kind, names, elsewhere in KINDS:
+        lines.append(f"| {kind} | {'; '.join([*names, *([elsewhere] if elsewhere else [])])} |")
+    return "\n".join(lines) + "\n"
 
 
 def _cell(text: str) -> str:

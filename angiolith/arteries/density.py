@@ -12,6 +12,9 @@ from angiolith.arteries.centrelines import Centreline, box_around_line
 from angiolith.core.images import Image, crop, moved
 from angiolith.core.settings.calcification import CalciumThresholdSettings
 
+# [HU] What is this dense is metal (or enamel, which spoils as much). Cortical bone has 1600 HU (ICRU-44, NIST XCOM, 70
+# keV), calcified wall less; 12-bit scanners saturate at 3071. Source: physics.
+METAL_HU_MIN = 3000.0
 CLEAR_OF_BONE = ("ACA", "MCA", "PCA")
 # [mm] Radius about the centreline, besides the uncertainty of its position, in which blood is looked for. Source:
 # digital heads.
@@ -95,11 +98,12 @@ def _brightest(ct: Image, lines: Iterable[Centreline]) -> float:
 
 
 def _in_balls(ct: Image, line: Centreline, points: np.ndarray) -> np.ndarray:
-    """HU (points, n) of the balls around those of the points whose ball lies within the image."""
+    """HU (points, n) of the balls around those of the points whose ball lies within the image and holds no metal."""
     offsets = _ball(BALL_MM + float(np.median(line.sd_mm)))
     nearest = np.rint(moved(np.linalg.inv(ct.affine), points[:, None] + offsets[None])).astype(int)
     inside = ((nearest >= 0) & (nearest < ct.data.shape)).all(axis=(1, 2))
-    return ct.data[tuple(np.moveaxis(nearest[inside], -1, 0))].reshape(int(inside.sum()), len(offsets))
+    hu = ct.data[tuple(np.moveaxis(nearest[inside], -1, 0))].reshape(int(inside.sum()), len(offsets))
+    return np.asarray(hu[~(hu >= METAL_HU_MIN).any(axis=1)])
 
 
 def _beside(ct: Image, line: Centreline) -> list[tuple[float, float]]:

@@ -8,7 +8,7 @@ import SimpleITK as sitk
 
 from angiolith.arteries.centrelines import Centreline
 from angiolith.arteries.mapping import Arteries, Traced, atlas_in_ct, map_arteries, traced_from_angio, traced_from_mask
-from angiolith.core.images import Image, ImageError, map_points, matrix_ras, read_image, read_transform
+from angiolith.core.images import Image, ImageError, map_points, matrix_ras, read_image, read_mri, read_transform
 from angiolith.core.inputs import Inputs
 from angiolith.core.settings.arteries import ArteryMapSettings, ArteryRegionSettings
 from angiolith.core.settings.calcification import CalciumThresholdSettings
@@ -58,7 +58,7 @@ def arteries_of(
             lambda image, way: traced_from_angio(image, way, atlas, settings, region),
         )
         tell.append(told)
-    mri = read_image(given["mri"]).placed(matrix_ras(to_ct)) if given.get("mri") and to_ct is not None else None
+    mri = read_mri(given["mri"]).placed(matrix_ras(to_ct)) if given.get("mri") and to_ct is not None else None
     return map_arteries(ct, traced, atlas, settings, region, threshold, tell, mri)
 
 

@@ -61,14 +61,12 @@ def skin_fraction(image: Image, brain: np.ndarray, is_ct: bool) -> float:
 
 def shallow_fraction(image: Image, brain: np.ndarray, ventricles: np.ndarray) -> float:
     """Part of the ventricles that lies within 4 mm of the brain's surface, on a 2 mm copy."""
-    small, inner = (
-        shrink(image.with_data(mask.astype(np.float32)), COARSE_MM / 2).data > 0.5 for mask in (brain, ventricles)
-    )
-    if not inner.any():
+    small, inner = (shrink(image.with_data(mask.astype(np.float32)), COARSE_MM / 2) for mask in (brain, ventricles))
+    if not (inner.data > 0.5).any():
         return 0.0
-    voxel_mm = image.voxel_mm * np.array(brain.shape) / np.array(small.shape)
-    depth = ndimage.distance_transform_edt(np.pad(small, 1, mode="edge"), sampling=voxel_mm)[1:-1, 1:-1, 1:-1]
-    return float((depth[inner] < NEAR_MM).mean())
+    padded = np.pad(small.data > 0.5, 1, mode="edge")
+    depth = ndimage.distance_transform_edt(padded, sampling=small.voxel_mm)[1:-1, 1:-1, 1:-1]
+    return float((depth[inner.data > 0.5] < NEAR_MM).mean())
 
 
 def problem(

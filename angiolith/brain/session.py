@@ -8,7 +8,7 @@ from typing import Any
 from angiolith.brain.network import BrainModel
 from angiolith.brain.segment import segment_brain
 from angiolith.brain.template import TemplateResult, register_to_template
-from angiolith.core.images import Image, ImageError, read_ct, read_image
+from angiolith.core.images import Image, ImageError, read_ct, read_mri
 from angiolith.core.inputs import Inputs, refusal
 from angiolith.core.settings.brain import BrainSettings
 from angiolith.core.settings.registration import RigidSettings, TemplateReviewSettings
@@ -41,7 +41,7 @@ def brain_and_way(
         return BrainAndWay(None, None, facts | {"reason": reason})
     is_ct = reference == "ct"
     try:
-        image = (read_ct if is_ct else read_image)(given["reference"])
+        image = (read_ct if is_ct else read_mri)(given["reference"])
         found = segment_brain(image, is_ct, model, settings)
         facts |= {"volumes_cm3": {name: round(value, 1) for name, value in found.volumes_cm3.items()}}
         facts |= {"complete": found.complete, "doubtful_fraction": round(found.doubtful_fraction, 4)}

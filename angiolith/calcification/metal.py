@@ -13,14 +13,12 @@ import numpy as np
 from scipy import ndimage
 
 from angiolith.arteries.centrelines import Centreline
+from angiolith.arteries.density import METAL_HU_MIN
 from angiolith.calcification.scoring import slice_axis, slice_step_mm
 from angiolith.calcification.segment import Found
 from angiolith.core.distance import NEIGHBOURS_26
 from angiolith.core.images import Image, moved, volume_of_voxel_mm3
 
-# [HU] What is this dense is metal (or enamel, which spoils as much). Cortical bone has 1600 HU (ICRU-44, NIST XCOM, 70
-# keV), calcified wall less; 12-bit scanners saturate at 3071. Source: physics.
-METAL_HU_MIN = 3000.0
 # [HU] A calcification with a voxel this dense is a candidate: denser than cortical bone, with noise and overshoot, and
 # not saturated. Source: physics.
 DOUBT_HU_MIN = 2000.0

@@ -7,7 +7,7 @@ from scipy import ndimage
 from skimage.filters import threshold_otsu
 
 from angiolith.core.distance import dilate_mm, erode_mm, open_to_the_edge
-from angiolith.core.images import HU_AIR, Image, mask_points
+from angiolith.core.images import HU_AIR, Image, canonical, mask_points
 
 # [HU] On CT what is denser is head: skin and fat are, air and foam are not. Source: physics.
 HEAD_HU_MIN = -200.0
@@ -27,8 +27,10 @@ MRI_ATTACHMENT_MM = 3.0
 def shrink(image: Image, voxel_mm: float) -> Image:
     """Reduce an image towards cubic voxels of about `voxel_mm` by block means, so that nothing is aliased.
 
-    Axes that are coarser already stay. The affine is that of the block centres.
+    Axes that are coarser already stay. The affine is that of the block centres. The axes are put in canonical order, so
+    that registrations, masks and networks, which all work on such copies, do not depend on how the image was stored.
     """
+    image = canonical(image)
     factors = np.maximum(1, np.round(voxel_mm / image.voxel_mm).astype(int))
     factors = np.minimum(factors, image.data.shape)
     if (factors == 1).all():

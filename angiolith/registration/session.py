@@ -7,7 +7,7 @@ from typing import Any
 
 import SimpleITK as sitk
 
-from angiolith.core.images import read_ct, read_image
+from angiolith.core.images import read_ct, read_mri
 from angiolith.core.inputs import Inputs, refusal
 from angiolith.core.settings.registration import RegistrationReviewSettings, RigidSettings
 from angiolith.core.tables import FAILED, OK, join_reasons, read_json
@@ -27,7 +27,7 @@ def register_pair(
         return None, facts | {"status": FAILED, "reason": reason}
     is_ct = moving == "ct"
     try:
-        images = read_image(given["fixed"]), (read_ct if is_ct else read_image)(given["moving"])
+        images = read_mri(given["fixed"]), (read_ct if is_ct else read_mri)(given["moving"])
         result = register_rigid(*images, settings, moving_is_ct=is_ct)
     except ValueError as error:
         return None, facts | {"status": FAILED, "reason": str(error)}

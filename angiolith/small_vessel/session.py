@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import SimpleITK as sitk
 
-from angiolith.core.images import Image, ImageError, read_image, read_transform, resample
+from angiolith.core.images import Image, ImageError, read_image, read_mri, read_transform, resample
 from angiolith.core.inputs import Inputs
 from angiolith.core.tables import FAILED, MISSING, read_json, was_made
 from angiolith.small_vessel.tissues import onto, template_prior
@@ -32,7 +32,7 @@ def read_checked(given: Inputs, column: str, name: str = "") -> Image:
     if found.get("status") == FAILED:
         raise NotMeasured(FAILED, f"{name}: {found['reason']}")
     try:
-        return read_image(given[column])
+        return read_mri(given[column])
     except ImageError as error:
         raise NotMeasured(FAILED, f"{name}: {str(error).removeprefix(f'{given[column]}: ')}") from error
 

@@ -7,6 +7,7 @@ import pytest
 
 from tests.hostile import CASES
 from tests.hostile.case import TAKEN
+from tests.hostile.kinds import KINDS
 from validation.hostile import page
 
 pytestmark = pytest.mark.xdist_group("hostile")
@@ -32,6 +33,11 @@ def test_it_is_answered_by_one_line(case, answers):
 def test_there_are_sixty_and_each_has_its_own_name():
     names = [case.name for case in CASES]
     assert len(set(names)) == len(names) >= 60
+
+
+def test_every_kind_names_cases_that_are_there():
+    names = {case.name for case in CASES}
+    assert [name for _, of_kind, _ in KINDS for name in of_kind if name not in names] == []
 
 
 def test_the_table_in_the_docs_is_what_they_say_today(answers):
