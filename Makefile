@@ -58,7 +58,7 @@ brain-model: build/training/venv/.installed
 
 # brain and ventricles on real scans, the worst first
 validate-brain: .venv/.installed
-	@$(BIN)/python -m validation.brain --out docs/brain_accuracy.md
+	@$(ONE_THREAD) $(BIN)/python -m validation.brain --out docs/brain_accuracy.md
 
 build/training/venv/.installed: training/requirements.lock
 	@$(PYTHON) -m venv build/training/venv

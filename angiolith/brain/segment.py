@@ -20,7 +20,7 @@ from angiolith.brain.ventricles import refined_tissues
 from angiolith.core.images import Image, bounding_box, moved
 from angiolith.core.settings.brain import BrainSettings
 from angiolith.core.tables import FAILED, OK
-from angiolith.registration.head import fill_slices, largest_component, shrink
+from angiolith.registration.head import HEAD_HU_MIN, fill_slices, largest_component, shrink
 
 TISSUES = {name: value for value, name in enumerate(CLASSES) if value}
 """Values of the tissue map: grey 1, white 2, csf 3, ventricles 4, deep_grey 5, infratentorial 6."""
@@ -72,7 +72,10 @@ def segment_brain(image: Image, is_ct: bool, model: BrainModel, settings: BrainS
     working_brain = fill_slices(largest_component(working.data[0] < 0.5))
     brain = _brain_on(image, working, working_brain)
     kept = None if is_ct else extracted_brain(image, brain)
-    brain = brain if kept is None else kept
+    if is_ct:  # where a face was cut away, or a scanner padded
+        brain = largest_component(brain & (image.data > HEAD_HU_MIN))
+    elif kept is not None:
+        brain = kept
     tissues = refined_tissues(image, working, _tissues_on(image, working, brain))
     volumes = {name: _cm3(tissues == value, image) for name, value in TISSUES.items()}
     volumes["brain"] = _cm3(brain, image)

@@ -42,7 +42,7 @@ def test_the_templates_brain_is_found_in_either_contrast(model: BrainModel, inve
 
 
 @real
-@pytest.mark.parametrize(("subject", "least"), [("03", 0.94), ("09", 0.94)])
+@pytest.mark.parametrize(("subject", "least"), [("03", 0.945), ("09", 0.955)])
 def test_a_held_out_older_adults_brain_is_found(model: BrainModel, subject: str, least: float) -> None:
     folder = REAL / "older_adults"
     image = read_image(folder / f"sub-{subject}_T1w.nii.gz")
@@ -53,10 +53,19 @@ def test_a_held_out_older_adults_brain_is_found(model: BrainModel, subject: str,
 
 
 @real
+def test_ventricles_of_thick_slices_have_their_volume(model: BrainModel) -> None:
+    image = read_image(REAL / "ms_thick_slices/sub-03_FLAIR.nii.gz")
+    truth = read_image(REAL / "ms_thick_slices/sub-03_desc-ventricles_mask.nii.gz").data > 0
+    result = segment_brain(image, False, model, BrainSettings())
+    assert result.status == OK
+    assert result.ventricles.sum() == pytest.approx(truth.sum(), rel=0.1)
+
+
+@real
 def test_a_cts_brain_lies_within_the_skull(model: BrainModel) -> None:
     image = read_ct(REAL / "ct_normal_head/ct.nii.gz")
     result = segment_brain(image, True, model, BrainSettings())
     assert result.status == OK
     within = image.data[result.brain]
     assert (within > 300).mean() < 0.05  # bone
-    assert (within < -100).mean() < 0.01  # air
+    assert (within < -100).mean() < 0.01  # air; the forehead of this scan was cut away
