@@ -21,6 +21,8 @@ from scipy.spatial import cKDTree
 
 from angiolith.arteries.centrelines import Centreline, box_affine, box_around_line, from_control_points, voxel_centres
 from angiolith.arteries.mapping import atlas_in_ct, map_arteries
+from angiolith.brain.network import read_brain_model
+from angiolith.brain.segment import segment_brain
 from angiolith.brain.template import register_to_template
 from angiolith.calcification.segment import Found, find_lesions
 from angiolith.core.config import Config
@@ -29,6 +31,7 @@ from angiolith.core.tables import read_tsv, write_tsv
 
 ROOT = Path(__file__).parents[1]
 ATLAS, TRACES = ROOT / "resources/artery_atlas/centrelines.tsv", Path(__file__).with_name("artery_traces.tsv")
+BRAIN_MODEL = ROOT / "resources/brain_model"
 PLAQUES, APART_MM = 5, 14.0  # in one copy, and between them
 VOLUME_MM3 = (5.0, 300.0)
 BLOOD_HU, CALCIUM_HU = 40.0, (400.0, 1200.0)
@@ -102,6 +105,14 @@ def with_plaques(ct: Image, lines: list[Centreline], seed: int, slice_mm: float)
     return ct, plaques
 
 
+def way_of(ct: Image) -> sitk.Transform:
+    """The workflow's transform from template points to points of a CT that has no MRI beside it."""
+    config = Config()
+    brain = segment_brain(ct, True, read_brain_model(BRAIN_MODEL), config.brain)
+    way = register_to_template(ct, brain, True, config.registration.rigid, config.registration.template)
+    return way.template_to_reference
+
+
 def marks_of(ct: Image, from_template: sitk.Transform) -> Found:
     """The workflow's marks from the CT alone."""
     config = Config()
@@ -158,10 +169,10 @@ def main() -> None:
     options = parser.parse_args()
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
     options.work.mkdir(parents=True, exist_ok=True)
-    ct, config = read_ct(str(options.ct)), Config()
+    ct = read_ct(str(options.ct))
     traces = read_tsv(str(TRACES))
     lines = from_control_points(traces[traces["head"] == options.head].assign(segment="", sd_mm=0.3))
-    way = register_to_template(ct, True, config.registration.rigid, config.registration.template).template_to_reference
+    way = way_of(ct)
     before = marks_of(ct, way)
     rows = []
     for copy in range(options.copies):

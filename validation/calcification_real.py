@@ -16,11 +16,9 @@ import numpy as np
 import pandas as pd
 import SimpleITK as sitk
 
-from angiolith.brain.template import register_to_template
-from angiolith.core.config import Config
 from angiolith.core.images import Image, read_ct, resample
 from angiolith.core.tables import write_tsv
-from validation.calcification_implants import marks_of
+from validation.calcification_implants import marks_of, way_of
 
 NOISE_HU, SEED = 15.0, 7
 TURN_DEG, SHIFT_MM = (6.0, -4.0, 9.0), (3.3, -2.1, 4.7)
@@ -74,11 +72,10 @@ def main() -> None:
     options = parser.parse_args()
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
     options.out.mkdir(parents=True, exist_ok=True)
-    config, rows = Config(), []
+    rows = []
     for name, make in series(read_ct(str(options.ct))):
         ct = make()
-        way = register_to_template(ct, True, config.registration.rigid, config.registration.template)
-        found = marks_of(ct, way.template_to_reference)
+        found = marks_of(ct, way_of(ct))
         volume = {label: float((found.labels == label).sum()) * ct.voxel_volume_mm3 for label in found.touches_bone}
         waiting = [label for label in volume if label in found.doubts]
         rows.append(

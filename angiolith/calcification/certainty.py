@@ -16,7 +16,7 @@ FREE, PARTED, ATTACHED = "free", "parted", "attached"
 CONFIRMED_SD_MM = 0.5
 # [mm] Free calcium counts up to this SD of the line. Source: the atlas's own SD is 3 to 4 mm at siphon and vertebral
 # artery, so a line up to here was at least not contradicted by the image.
-FREE_SD_MM = 3.0
+FREE_SD_MM = 2.5
 # [mm] A free mark is further from bone: a tip of clinoid or condyle whose stalk lies in the next slice is not free.
 # Source: physics, twice the blur of a head CT (SD 0.5 mm) and a voxel.
 BONE_GAP_MM = 1.5
@@ -30,7 +30,7 @@ CANDIDATE_MM3 = (4.0, 200.0)
 PEAK_SDS_MIN = 6.0
 # [1] Shares of air around a mark: a sure one has soft tissue around it; a candidate may lie on the thin wall of the
 # sphenoid sinus, which has air behind it; a septum has air on both sides. Source: anatomy.
-SURE_AIR_MAX, CANDIDATE_AIR_MAX = 0.1, 0.3
+SURE_AIR_MAX, CANDIDATE_AIR_MAX = 0.1, 0.2
 # Beside anterior and posterior cerebral artery lie the free edges of falx and tentorium, the clinoids and their
 # ligaments, which ossify; calcium of these arteries is rare. Only a confirmed artery counts there.
 BESIDE_LIGAMENTS = ("ACA", "PCA")
