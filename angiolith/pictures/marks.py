@@ -16,7 +16,7 @@ from PIL import ImageColor, ImageDraw, ImageFont
 from scipy.ndimage import binary_erosion
 
 from angiolith.core.images import Image
-from angiolith.pictures.canvas import SKY, VERMILLION
+from angiolith.pictures.canvas import BLUE, SKY, VERMILLION
 from angiolith.pictures.planes import VIEWS, Plane
 
 PANEL_PX, GAP_PX = 150, 4
@@ -55,7 +55,11 @@ def montage(
     picture = Pillow.new("RGB", (WIDTH_PX, HEAD_PX + ROW_PX * max(len(marks), 1)), "white")
     pen = ImageDraw.Draw(picture)
     pen.text((4, 3), title, "black", _font(15))
-    pen.text((4, 24), caption, "#333333", _font(12))
+    pen.text((4, 24), f"{caption}; outline:", "#333333", _font(12))
+    left = 8 + pen.textlength(f"{caption}; outline:", _font(12))
+    for text, colour in ("the mark", VERMILLION), ("others", BLUE):
+        pen.text((left, 24), text, colour, _font(12))
+        left += 8 + pen.textlength(text, _font(12))
     if not marks:
         pen.text((4, HEAD_PX + 8), "none found", "#333333", _font(14))
     for row, mark in enumerate(marks):

@@ -149,6 +149,30 @@ def test_the_footnote_of_a_p_value_is_a_column_and_no_digit_of_it(opened, home, 
     assert [row[note] for row in rows] == ["n/a", "n/a", "complete separation"]
 
 
+def test_the_list_of_sessions_and_the_summary_of_change_are_those_of_their_tables(opened, run, tmp_path):
+    folder, _, home = run
+    page = opened(home / "index.html")
+    found = {}
+    for name in ("sessions", "change"):
+        with saved(page, tmp_path) as file:
+            page.locator(f'.tools:has(+ table[data-name="{name}"])').get_by_role("button", name="Download").click()
+        header, *rows = cells(file.text)
+        found[name] = [dict(zip(header, row, strict=True)) for row in rows]
+    patients = read_tsv(folder / "patients.tsv", dtype=str).fillna("n/a").to_dict("records")
+    own = {"calcification": "calcification", "small_vessel": "smallvessel"}
+    for row, patient in zip(found["sessions"], patients, strict=True):
+        assert [row["subject"], row["session"]] == [patient["subject"], patient["session"]]
+        for stage, prefix in own.items():
+            for part in ("status", "reason"):
+                assert row[f"{stage}_{part}"] == patient[f"{prefix}_{part}"]
+    change = read_tsv(folder / "change.tsv")
+    for row in found["change"]:
+        mine = change[change["measure"] == row["measure"]].dropna(subset=["change"])
+        assert int(row["n_subjects"]) == mine["subject"].nunique()
+        assert float(row["change_median"]) == pytest.approx(mine["change"].median(), rel=1e-8)
+        assert float(row["baseline_q3"]) == pytest.approx(mine["baseline"].quantile(0.75), rel=1e-8)
+
+
 def test_the_overviews_numbers_are_those_of_the_patients(opened, run, tmp_path):
     folder, _, home = run
     page = opened(home / "index.html")
