@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from angiolith.calcification.verdicts import readings
 from angiolith.cohort.agreement import agreement, bland_altman, fleiss_kappa, grade, icc, kappa
 from angiolith.cohort.ratings import rated_things, ratings_table
 
@@ -142,7 +143,7 @@ def test_readers_and_tool_are_matched_by_keys_whatever_the_order():
         }
     )
     patients = pd.DataFrame({"subject": ["C", "B", "A"], "session": ["1"] * 3, "fazekas_deep": [0, 3, 1]})
-    things = rated_things(ratings_table(plaques, {"readers": ratings}, patients))
+    things = rated_things(ratings_table(plaques, {"readers": ratings}, patients, readings({})))
     area = things["plaque"]["lumen_area_mm2"].reset_index()
     assert area[["subject", "reader1", "reader2"]].values.tolist() == [["A", 3.0, 3.1], ["B", 5.0, 5.2]]
     fazekas = things["readers"]["fazekas_deep"].reset_index()
@@ -150,3 +151,19 @@ def test_readers_and_tool_are_matched_by_keys_whatever_the_order():
     table = agreement("plaque", things["plaque"])
     assert set(table[table["measure"] == "plaque_class"]["method"]) == {"Cohen's kappa"}
     assert len(agreement("readers", things["readers"]).query("method.str.contains('kappa')")) == 3
+
+
+def test_two_readers_of_marks_have_a_kappa():
+    """Cohen by hand: 4 of 6 alike, both say yes of half: expected 0.5, kappa 1 / 3."""
+    said = {"AB": ["keep", "keep", "keep", "reject", "reject", "reject"]}
+    said["CD"] = ["keep", "move", "reject", "reject", "reject", "keep"]
+    rows = [
+        {"mark": f"{at}-{at:08x}", "decision": what, "reader": reader, "role": "reader", "artery": "R-ICA"}
+        for reader, answers in said.items()
+        for at, what in enumerate(answers, start=1)
+    ]
+    none = pd.DataFrame(columns=["subject", "session", "lesion", "reader", "status"])
+    things = rated_things(ratings_table(none, {}, pd.DataFrame(), readings({("A", "1"): rows})))
+    found = agreement("calcification_marks", things["calcification_marks"]).iloc[0]
+    assert (found["raters"], found["n"], found["method"]) == ("AB, CD", 6, "Cohen's kappa")
+    assert found["estimate"] == pytest.approx(1 / 3)
