@@ -27,7 +27,7 @@ from angiolith.small_vessel.tissues import (
     template_prior,
 )
 from angiolith.small_vessel.wmh.network import read_wmh_model
-from angiolith.small_vessel.wmh.segment import high_enough, mask_of, segment_wmh, volume_interval_cm3
+from angiolith.small_vessel.wmh.segment import high_enough, mask_of, one_sided, segment_wmh, volume_interval_cm3
 from angiolith.small_vessel.wmh.working import make_working
 
 SETTINGS = WmhSegmentSettings()
@@ -182,6 +182,15 @@ def test_the_bounds_of_the_volume_are_those_of_a_stricter_and_a_more_lenient_thr
     likely = np.zeros((10, 10, 10), np.float32)
     likely[:2], likely[2:5] = SETTINGS.probability_sure, SETTINGS.probability_possible
     assert volume_interval_cm3(likely, 2.0, SETTINGS) == pytest.approx([0.4, 1.0])
+
+
+def test_hyperintensities_of_one_side_ask_for_a_look():
+    ventricles, mask = np.zeros((2, 40, 20, 20), bool)
+    ventricles[18:22], mask[28:38, 2:18, :] = True, True
+    flair = Image(np.zeros(mask.shape, np.float32), np.diag([1.2, 1.2, 1.2, 1.0]))
+    assert "on one side" in one_sided(mask, ventricles, flair)
+    mask[2:12, 2:18, :] = True
+    assert one_sided(mask, ventricles, flair) is None
 
 
 def test_a_lesion_that_a_reader_drew_is_no_hyperintensity():

@@ -47,9 +47,9 @@ class WmhSegmentSettings(StepSettings):
     """Voxels of at least this probability are WMH (docs/small_vessel_accuracy.md has the curve of Dice and volume)."""
     height_fraction_min: float = 0.4
     """WMH reach at least this fraction of the height, above white matter, of the scan's likely lesions."""
-    probability_sure: float = 0.7
+    probability_sure: float = 0.9
     """The lower bound of the volume is that of the voxels of at least this probability."""
-    probability_possible: float = 0.2
+    probability_possible: float = 0.05
     """The upper bound of the volume is that of the voxels of at least this probability."""
     lesion_mm3_min: float = 5.0
     """Smaller lesions are dropped."""
