@@ -1,13 +1,15 @@
 """Change of masks made elsewhere and of microbleeds: balls of known size in two visits, each in its own pose."""
 
 import json
-from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.spatial.transform import Rotation
 
+from angiolith.brain.segment import TISSUES
+from angiolith.change import wmh as change_of_wmh
 from angiolith.change.half_way import GREW, SHRANK, STABLE, half_of
 from angiolith.change.inputs import ChangeStepSettings
 from angiolith.change.measure import fazekas_change
@@ -19,7 +21,6 @@ from angiolith.small_vessel.session import NotMeasured
 from angiolith.small_vessel.tissues import onto, template_prior
 
 SETTINGS = ChangeStepSettings()
-BRAIN_MODEL = Path(__file__).parents[2] / "resources/brain_model"
 BALLS_MM = {  # centre (template, mm): radius at the first and the second visit
     (-28.0, 0.0, 30.0): (8.0, 11.0),
     (28.0, 0.0, 30.0): (7.0, 7.0),
@@ -67,8 +68,25 @@ def visit_in(folder, number, voxel_mm):
     write_transform(back, folder / "from_template.tfm")
     (folder / "checks.json").write_text(json.dumps({"images": {"FLAIR": {"status": "ok"}}}))
     names = {"FLAIR": "flair.nii.gz", "brain": "brain.nii.gz", "wmh": "wmh.nii.gz", "checks": "checks.json"}
-    files = {name: str(folder / file) for name, file in (names | {"from_template": "from_template.tfm"}).items()}
-    return files | {f"brain_{name}": str(BRAIN_MODEL / f"{name}.onnx") for name in ("whole", "part")}
+    return {name: str(folder / file) for name, file in (names | {"from_template": "from_template.tfm"}).items()}
+
+
+def brain_of_levels(visit, flair, limits):
+    """What the brain network would find: white matter where the FLAIR is bright, ventricles in the middle."""
+    if np.ptp(flair.data[flair.data > 0]) < 1:
+        raise NotMeasured("failed", "no brain")
+    brain = flair.data > 10
+    tissues = np.where(brain, TISSUES["white"], 0).astype(np.uint8)
+    middle = tuple(slice(n // 2 - 4, n // 2 + 4) for n in brain.shape)
+    brain[middle], tissues[middle] = True, TISSUES["ventricles"]
+    return SimpleNamespace(brain=brain, tissues=tissues)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _no_network():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(change_of_wmh, "flair_brain", brain_of_levels)
+        yield
 
 
 @pytest.fixture(scope="module")
