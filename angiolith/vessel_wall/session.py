@@ -167,7 +167,9 @@ def _lesion_row(
     elif not reference_finding:
         findings.append("no reference segment drawn: stenosis, remodelling and plaque area not measured")
     notes = [ct_side.reason]
-    if ct_side.calcification is not None and ct_side.ct is not None and ct_side.to_ct is not None:
+    if why := surroundings.spoiled_by_metal(ct_side.lesions, artery):
+        notes.append(f"calcium not measured: {why}")
+    elif ct_side.calcification is not None and ct_side.ct is not None and ct_side.to_ct is not None:
         row |= surroundings.calcium_in(
             piece.segment, ct_side.calcification, ct_side.ct, ct_side.to_ct, ct_side.lesions, settings, grades
         )

@@ -16,6 +16,7 @@ from scipy.spatial import cKDTree
 
 from angiolith.core.images import Image, mask_points, moved
 from angiolith.core.settings.vessel_wall import WallGradeSettings, WallMeasureSettings
+from angiolith.core.tables import FAILED
 from angiolith.vessel_wall.drawing import Segment
 from angiolith.vessel_wall.metrics import MeasuredSegment, Reference
 from angiolith.vessel_wall.points import sample
@@ -94,6 +95,18 @@ def _position_by_flow(offset: np.ndarray, own: tuple[str, str] | None, artery: t
     if not flow:
         return "unspecified"
     return "proximal" if offset @ np.array(flow) < 0 else "distal"
+
+
+def spoiled_by_metal(lesions: pd.DataFrame | None, artery: tuple[str, str] | None) -> str:
+    """Why metal left no calcium to be measured on an artery (name, side), or "".
+
+    lesions: the CT's table of lesions, which has a failed row without a lesion for such an artery.
+    """
+    if lesions is None or artery is None:
+        return ""
+    rows = lesions.reindex(columns=["artery", "side", "status", "reason"])
+    mine = rows[(rows["status"] == FAILED) & (rows["artery"] == artery[0]) & (rows["side"] == artery[1])]
+    return "" if mine.empty else str(mine["reason"].iloc[0])
 
 
 def calcium_in(

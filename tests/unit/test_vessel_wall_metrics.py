@@ -276,6 +276,12 @@ def test_pattern_and_spotty_count_are_those_of_the_ct_s_lesions_in_the_plaque():
     row = measured({"reader1": labels}, replace(side, lesions=unknown)).iloc[0]
     assert (row.calcium_pattern, row.n_calcium_lesions) == (None, 1)
     assert pd.isna(row.n_spotty_calcium)
+    metal = pd.DataFrame([{"artery": "BA", "side": "M", "status": "failed", "reason": "metal"}])
+    spoiled = pd.concat([lesions.assign(status="ok"), metal], ignore_index=True)
+    row = measured({"reader1": labels}, replace(side, lesions=spoiled)).iloc[0]
+    assert pd.isna(row.calcium_volume_mm3)
+    assert pd.isna(row.plaque_class)
+    assert "calcium not measured: metal" in row.reason
     _, outlines = measure_session(vessel_wall_image(labels), {"reader1": labels}, with_table, "none", SETTINGS, GRADES)
     table = pd.DataFrame(outlines)
     dots = table.loc[table.contour == "calcium", ["x_mm", "y_mm", "z_mm"]].to_numpy()
