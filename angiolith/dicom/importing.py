@@ -12,7 +12,7 @@ from angiolith.dicom.classify import Decision, Verdict, ask, classify, fault_of,
 from angiolith.dicom.convert import ConversionProblem, convert, write_converted
 from angiolith.dicom.dataset import add_rows, write_dataset_files, write_participants_description
 from angiolith.dicom.headers import read_headers
-from angiolith.dicom.listing import Listed, listed, read_listing, write_listing
+from angiolith.dicom.listing import Listed, listed, read_listing, restored, write_listing
 from angiolith.dicom.people import (
     Key,
     KeyProblem,
@@ -78,6 +78,7 @@ def import_dicom(order: Order, say: Say) -> Outcome:
     used = [Path(folder).name.removeprefix("sub-") for folder in subject_folders(str(order.bids_dir))]
     complete_key(key, volumes, order.shift_dates, used)
     write_key(key)
+    earlier = restored(earlier, {person.subject for person in key.people.values()})
     outcome = Outcome(len(headers) + len(others), others)
     rows = dict(earlier)
     try:

@@ -5,10 +5,11 @@ It lies beside the key file, outside of the BIDS folder: descriptions and days o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from angiolith.core.bids.dates import DateError, iso_date
 from angiolith.core.delimited import tsv_line
 from angiolith.core.manifest_checks import LABEL, table_rows
 from angiolith.core.names import nearest
@@ -61,6 +62,27 @@ def read_listing(path: Path) -> dict[tuple[str, int], Listed]:
             )
         rows[one.key] = one
     return rows
+
+
+def restored(rows: Mapping[tuple[str, int], Listed], labels: Collection[str]) -> dict[tuple[str, int], Listed]:
+    """The rows as they were before a spreadsheet program took zeros off the labels (001) and rewrote the days.
+
+    labels: the subjects of the key file, which is not edited.
+    """
+    found = {}
+    for key, row in rows.items():
+        cells = dict(row.cells)
+        subject = row.get("subject")
+        meant = [label for label in labels if subject and label.lstrip("0") == subject.lstrip("0")]
+        if subject not in labels and meant:
+            cells["subject"] = meant[0]
+            cells["session"] = row.get("session").zfill(2) if row.get("session").isdigit() else row.get("session")
+        try:
+            cells["study_day"] = iso_date(row.get("study_day"))[:10]
+        except DateError:
+            cells["study_day"] = "n/a"  # the header says it again
+        found[key] = Listed(cells)
+    return found
 
 
 def listed(candidate: Candidate, subject: str, session: str, image: str, earlier: Listed | None) -> Listed:

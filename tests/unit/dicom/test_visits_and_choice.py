@@ -137,6 +137,20 @@ def test_two_numbers_of_one_person_are_one_subject(tmp_path):
     assert days_apart(*(row.split("\t")[1] for row in rows)) == 731
 
 
+def test_a_table_that_a_spreadsheet_program_saved_is_read_as_it_was(tmp_path):
+    data, affine = small_head()
+    study = Study(tmp_path / "export", "Known^Person", "77", "19500101", "20200101", "CT HEAD")
+    write_series(study, data - 1000, affine, "HEAD", **SOFT)
+    order = Order(tmp_path / "export", tmp_path / "bids", tmp_path / "key.tsv", tmp_path / "series.tsv")
+    import_dicom(order, lambda text: None)
+    text = order.series.read_text()
+    saved = text.replace("001\t01\t2020-01-01", "1\t1\t01.01.2020").replace("\n", "\r\n")
+    order.series.write_bytes(saved.encode())
+    outcome = import_dicom(order, lambda text: None)
+    assert outcome.n_new == 0
+    assert order.series.read_text() == text
+
+
 def test_numbers_of_one_person_have_one_shift(tmp_path):
     key = tmp_path / "key.tsv"
     key.write_text("patient_id\tsubject\tshift_days\n77\tP1\t-50000\n88\tP1\t-4\n")
