@@ -13,7 +13,7 @@ DESCRIPTION = {"Name": "Imported from DICOM", "BIDSVersion": "1.10.0", "DatasetT
 README = """Images converted from DICOM by `angiolith import-dicom`. Labels of subjects are pseudonyms. The key file
 and the table of all series, with the reason for each that was left out, lie outside of this folder.
 """
-IGNORED = "**/ct/\n**/vwi/\n*_swi.nii.gz\n*_swi.json\n"  # read by the workflow, and not (yet) part of BIDS
+IGNORED = "**/ct\n**/vwi\n*_swi.nii.gz\n*_swi.json\n"  # read by the workflow, and not (yet) part of BIDS
 PARTICIPANTS = {
     "age": {"Description": "Age at the first visit; 90 stands for all above 89", "Units": "year"},
     "sex": {"Description": "Sex in the DICOM header", "Levels": {"M": "male", "F": "female", "O": "other"}},
