@@ -149,7 +149,8 @@ def _acquisitions(headers: list[Header]) -> list[list[Header]]:
 
     A number for each slice (step-and-shoot CT) parts nothing, since then no number has all places.
     """
-    if len(headers) < 2 or any(len(header.frames) > 1 for header in headers):
+    diffusion = "DIFFUSION" in headers[0].frames[0].image_type  # whose b-values are one image of four dimensions
+    if len(headers) < 2 or diffusion or any(len(header.frames) > 1 for header in headers):
         return [headers]
     whole = geometry_of([header.frames[0] for header in headers])
     if Fault.SEVERAL_VOLUMES not in whole.faults or whole.n_volumes > ACQUISITIONS_MAX:

@@ -68,6 +68,17 @@ def test_two_acquisitions_of_one_series_are_two_volumes(tmp_path):
     assert [(volume.part, volume.n_parts, volume.geometry.words) for volume in volumes] == [(1, 2, ""), (2, 2, "")]
 
 
+def test_diffusion_images_are_one_image_of_four_dimensions(tmp_path):
+    study = Study(tmp_path, "A^B", "1", "19500101", "20200101", "MRI BRAIN")
+    weighted = mr("EP", 80, 4000, True, ImageType=["ORIGINAL", "PRIMARY", "DIFFUSION", "NONE"])
+    write_series(study, *small_head(), "ep2d_diff", moments=2, **weighted)
+    (volume,) = volumes_of(read_headers(tmp_path)[0])
+    assert classify(volume).target == "dwi"
+    path = tmp_path / "made.nii"
+    path.write_bytes(convert(volume, None).nifti)
+    assert nib.load(path).shape == (32, 32, 20, 2)
+
+
 def test_a_time_course_is_one_and_left(tmp_path):
     (volume,) = series(tmp_path, moments=5)
     assert Fault.SEVERAL_VOLUMES in volume.geometry.faults
