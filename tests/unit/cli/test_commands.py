@@ -26,7 +26,7 @@ def made(tmp_path):
 def test_the_commands():
     running = ["check", "doctor", "import-dicom", "plan", "run", "status"]
     results = ["audit-table", "review", "trace"]
-    keeping = ["deidentify-check", "verify", "withdraw"]
+    keeping = ["deidentify-check", "export-dicom", "verify", "withdraw"]
     assert sorted(running + results + keeping) == COMMANDS
 
 
