@@ -235,7 +235,9 @@ HEADING = """# Brain and ventricles on real scans
 
 `make validate-brain` writes this page. Brain: everything within the dura. Truth on older adults: regions by MUSE on the
 T1w (silver), moved to the FLAIR rigidly; on thick slices: ventricles drawn by hand. Older adults 03, 06, 09 and 12 were
-held out of the fit; the others were fitted on. Seconds: CPU, one thread.
+held out of the fit; the others were fitted on. Seconds: CPU, one thread; peak: memory of the process until then, which
+held other scans before. Brain-extracted scans (low_load, stroke_wmh, ms_patient) keep the brain that they came with.
+The constants of the ventricles' grey levels were chosen on the three thick slices, with version 1 of the networks.
 """
 
 
