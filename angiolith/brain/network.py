@@ -35,6 +35,18 @@ CT_WINDOW_HU = (-20.0, 100.0)
 HEAD_HEIGHT_MM = 230.0
 # [mm] From the vertex to the brain's middle. Source: anatomy.
 VERTEX_TO_CENTRE_MM = 95.0
+# [1] What is brighter than this share of the bright level is head. Source: choice.
+BRIGHT_SHARE = 0.1
+# [%] The bright level: 1 of the networks' grey scale. Source: definition (fitted at it).
+BRIGHT_PERCENTILE = 99
+# [%] Upper and lower end of a head: single voxels stick out. Source: numerics.
+ENDS_PERCENTILES = (99.5, 0.5)
+# [1] What is darker than this share of the highest is nothing. Source: definition (fitted at it).
+NOTHING_SHARE = 0.02
+# [%] The highest grey level. Source: definition (fitted at it).
+HIGHEST_PERCENTILE = 99.9
+# [1] Brighter values are cut. Source: definition (fitted at it).
+GREY_MAX = 1.2
 # [1] From this probability on the first network has found the brain. Source: definition.
 LOCATED_PROBABILITY = 0.5
 # [1] From this probability on the second network looks. Source: numerics.
@@ -91,11 +103,11 @@ def probabilities(image: Image, is_ct: bool, model: BrainModel) -> Image:
 
 def _first_centre(image: Image) -> np.ndarray:
     """Where the brain may be (RAS mm): the middle of what is bright, or below the vertex in a tall image."""
-    level = 0.1 * np.percentile(image.data, 99)
+    level = BRIGHT_SHARE * np.percentile(image.data, BRIGHT_PERCENTILE)
     points = moved(image.affine, np.argwhere(image.data[::2, ::2] > level) * (2, 2, 1))
     if not len(points):
         raise NoBrainError("the image is empty")
-    top, bottom = np.percentile(points[:, 2], (99.5, 0.5))
+    top, bottom = np.percentile(points[:, 2], ENDS_PERCENTILES)
     if top - bottom > HEAD_HEIGHT_MM:
         head = points[points[:, 2] > top - 2 * VERTEX_TO_CENTRE_MM]
         return np.array([*np.median(head[:, :2], axis=0), top - VERTEX_TO_CENTRE_MM])
@@ -129,8 +141,10 @@ def _covered(to_image: np.ndarray, held: tuple[int, ...], shape: tuple[int, ...]
 def _normalised(data: np.ndarray) -> np.ndarray:
     """0 to 1.2 in units of the 99th percentile of what is brighter than nothing."""
     data = np.maximum(data, 0)
-    bright = data[data > 0.02 * np.percentile(data, 99.9)]
-    return np.clip(data / (np.percentile(bright, 99) if bright.size else 1.0), 0, 1.2).astype(np.float32)
+    bright = data[data > NOTHING_SHARE * np.percentile(data, HIGHEST_PERCENTILE)]
+    return np.clip(data / (np.percentile(bright, BRIGHT_PERCENTILE) if bright.size else 1.0), 0, GREY_MAX).astype(
+        np.float32
+    )
 
 
 def _halved(data: np.ndarray) -> np.ndarray:

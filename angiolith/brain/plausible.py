@@ -10,9 +10,12 @@ from angiolith.core.images import Image, bounding_box
 from angiolith.core.settings.brain import BrainSettings
 from angiolith.registration.head import HEAD_HU_MIN, fill_slices, shrink
 
-CUT_AREA_MM2 = 1500.0  # of brain on a face of the image: beyond it the field of view cuts the brain
+# [mm2] Brain on a face of the image: beyond it the field of view cuts the brain. Source: anatomy.
+CUT_AREA_MM2 = 1500.0
+# [mm] Grid on which surfaces are compared. Source: numerics.
 COARSE_MM = 4.0
-NEAR_MM = 4.0  # skin, fat and bone are thicker nearly everywhere
+# [mm] Skin, fat and bone are thicker nearly everywhere. Source: anatomy.
+NEAR_MM = 4.0
 
 
 def cut_area_mm2(brain: np.ndarray, image: Image) -> float:

@@ -24,11 +24,16 @@ from angiolith.registration.head import HEAD_HU_MIN, fill_slices, largest_compon
 
 TISSUES = {name: value for value, name in enumerate(CLASSES) if value}
 """Values of the tissue map: grey 1, white 2, csf 3, ventricles 4, deep_grey 5, infratentorial 6."""
+# [1] Probabilities between which the network is undecided. Source: definition.
 DOUBT = (0.25, 0.75)
-SHELL_MM = (12.0, 20.0)  # around the brain: a head fills some of it, an extracted brain nothing
+# [mm] Around the brain: a head fills some of it, an extracted brain nothing. Source: anatomy.
+SHELL_MM = (12.0, 20.0)
+# [1] An extracted brain fills less of that shell. Source: choice.
 SHELL_FILLED_MAX = 0.15
+# [mm] Grid on which the shell is looked at. Source: numerics.
 SHELL_VOXEL_MM = 4.0
-FINER = 2  # tissues are told apart on a grid so much finer than the working one
+# [1] Tissues are told apart on a grid so much finer than the working one. Source: numerics.
+FINER = 2
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,8 @@ FIELD_MARGIN_MM = 40.0
 BRAIN_LEVEL = 0.2
 # [mm] Grid on which the brain is drawn and matched. Source: numerics.
 WORKING_MM = 2.0
+# [number] Bins of SyN's joint histogram. Source: numerics (ANTs' default).
+SYN_BINS = 32
 # [mm] Finest grid of SyN. Source: numerics.
 SYN_MM = 4.0
 # [mm] Room about the brain in which it runs. Source: numerics.
@@ -171,7 +173,7 @@ def _deform(
         shrink(crop(fixed.image.with_data(data), box), SYN_MM)
         for data in (*(np.where(wide, image.data, 0) for image in images), wide.astype(np.float32))
     )
-    others = [("mattes", to_ants(template), to_ants(image), 1.0, 32) for image in aligned[1:]]
+    others = [("mattes", to_ants(template), to_ants(image), 1.0, SYN_BINS) for image in aligned[1:]]
     with tempfile.TemporaryDirectory() as folder:
         result = ants.registration(
             to_ants(template),
@@ -181,7 +183,7 @@ def _deform(
             outprefix=f"{folder}/",
             mask=to_ants(mask.with_data((mask.data > 0.5).astype(np.float32))),
             syn_metric="mattes",  # as good here as local correlation, in a third of its time
-            syn_sampling=32,
+            syn_sampling=SYN_BINS,
             reg_iterations=SYN_ITERATIONS,
             multivariate_extras=others or None,
             random_seed=seed,

@@ -16,13 +16,24 @@ from angiolith.core.distance import dilate_mm
 from angiolith.core.images import Image, bounding_box, moved
 
 WHITE, CSF, VENTRICLES, DEEP_GREY = (CLASSES.index(name) for name in ("white", "csf", "ventricles", "deep_grey"))
-AROUND_MM = 12.0  # tissue whose grey level is compared
-SEEN = 0.05  # probability below which nothing becomes ventricle, and nothing is taken for it in the tissue around
-TISSUE = 0.6  # probability of white or deep grey matter of what counts as tissue around
-SURE = 0.02  # the networks are never surer than this, either way
-PULL = 3.0  # log odds of a voxel as dark (or bright) as fluid; chosen on ms_thick_slices 01 to 03
-CSF_SHARE = 0.5  # a ventricle is at least so likely as the fluid around the brain times this
-CONTRAST_SDS = 2.0  # fluid and tissue differ by so many of tissue's SDs, or grey levels say nothing
+# [mm] Tissue within this distance whose grey level is compared. Source: anatomy.
+AROUND_MM = 12.0
+# [1] Probability below which nothing becomes ventricle, and nothing is taken for it in the tissue around. Source:
+# choice.
+SEEN = 0.05
+# [1] Probability of white or deep grey matter of what counts as tissue around. Source: choice.
+TISSUE = 0.6
+# [1] The networks are never surer than this, either way. Source: choice.
+SURE = 0.02
+# [log odds] Weight of a voxel as dark (or bright) as fluid. Source: real scans: ms_thick_slices 01 to 03.
+PULL = 3.0
+# [1] A ventricle is at least so likely as the fluid around the brain times this. Source: choice.
+CSF_SHARE = 0.5
+# [SD] Fluid and tissue differ by so many of tissue's SDs, or grey levels say nothing. Source: choice.
+CONTRAST_SDS = 2.0
+# [1] SD of a Gaussian in units of its median absolute deviation. Source: physics.
+SD_OF_MAD = 1.4826
+# [voxels] Fewer voxels tell no grey level. Source: numerics.
 VOXELS_MIN = 50
 
 
@@ -63,7 +74,7 @@ def _pull(values: np.ndarray, core: np.ndarray, tissue: np.ndarray) -> np.ndarra
     if min(core.size, tissue.size) < VOXELS_MIN or core.min() == core.max():
         return None
     level = float(np.median(tissue))
-    spread = 1.4826 * float(np.median(np.abs(tissue - level)))
+    spread = SD_OF_MAD * float(np.median(np.abs(tissue - level)))
     cut = threshold_otsu(core)
     fluid = max(
         (float(np.median(side)) for side in (core[core <= cut], core[core > cut])), key=lambda v: abs(v - level)

@@ -33,11 +33,9 @@ ROOMS = (
         "core/bids/dates.py",
     ),
 )
-PENDING = ("brain", "small_vessel/wmh", "small_vessel/tissues.py")
+PENDING: tuple[str, ...] = ()
 """Rooms whose methods are being replaced: their numbers get unit and source with the replacement."""
-SETTLED = ("brain/network.py", "brain/template.py")
-"""Modules of these rooms whose constants say unit and source already."""
-PENDING_SECTIONS = ("brain", "wmh", "wmh_tool")
+PENDING_SECTIONS: tuple[str, ...] = ()
 LAYOUT = ("picture.py", "_picture.py", "flow.py", "layout.py", "publish.py")
 """Ends of the names of modules that draw or print: sizes and line widths in them measure nothing."""
 COMMENT = re.compile(r"^\[(?P<unit>[^\]]+)\] (?P<meaning>.+?) Source: (?P<source>.+?)\.?$")
@@ -71,7 +69,7 @@ def modules(rooms: tuple[str, ...] = ROOMS) -> Iterator[str]:
 
 
 def is_pending(module: str) -> bool:
-    return module not in SETTLED and lies_in(module, PENDING)
+    return lies_in(module, PENDING)
 
 
 def lies_in(module: str, rooms: tuple[str, ...]) -> bool:
@@ -229,8 +227,9 @@ def page() -> str:
         for one in settings()
         if one.key.split(".")[0] not in PENDING_SECTIONS
     ]
-    lines += ["", "## Not listed yet", "", "Source pending, in whole or in part: these methods are being replaced.", ""]
-    lines += [f"- `angiolith/{room}`" for room in PENDING] + [f"- `{key}` (settings)" for key in PENDING_SECTIONS]
+    if PENDING or PENDING_SECTIONS:
+        lines += ["", "## Not listed yet", "", "Source pending: these methods are being replaced.", ""]
+        lines += [f"- `angiolith/{room}`" for room in PENDING] + [f"- `{key}` (settings)" for key in PENDING_SECTIONS]
     return "\n".join(lines) + "\n"
 
 

@@ -18,6 +18,7 @@ from angiolith.brain.mni152 import mni152_map
 from angiolith.core.distance import dilate_mm, distance_mm, erode_mm
 from angiolith.core.images import RAS_TO_LPS, Image, bounding_box, from_sitk, moved, to_sitk
 
+# [label] Labels of the tissue map. Source: definition.
 OTHER, WHITE_MATTER, VENTRICLES, CORTEX, CSF, INFARCT = 1, 2, 3, 4, 5, 6
 TISSUES = {
     OTHER: "brain, other",
@@ -27,14 +28,54 @@ TISSUES = {
     CSF: "CSF",
     INFARCT: "infarct",
 }
+# [mm] Points inside the lateral ventricles' horns of the template. Source: the ICBM 2009a template's maps.
 HORN_SEEDS_MNI_MM = ((-8.0, 10.0, 14.0), (8.0, 10.0, 14.0), (-30.0, -10.0, -20.0), (30.0, -10.0, -20.0))
+# [mm] Boxes about basal ganglia and thalamus, medial to the insula, and about the brainstem. Source: the ICBM 2009a
+# template's maps.
 DEEP_GREY_BOXES_MNI_MM = (
     ((-31.0, -35.0, -6.0), (31.0, 20.0, 22.0)),  # basal ganglia and thalamus, medial to the insula
     ((-14.0, -40.0, -52.0), (14.0, -14.0, -6.0)),  # brainstem
 )
+# [mm] Grid on which the way to the template is read: it is kept at 4 mm. Source: numerics.
 WAY_MM = 4.0
-COARSE_MM = 3  # of the template's hull: every third of its voxels
-THIN_MM = 1.5  # slices thicker than this are averaged over when something finer is resampled onto them
+# [mm] Grid of the template's hull: every third of its voxels. Source: numerics.
+COARSE_MM = 3
+# [mm] CSF deeper than this under the hull may be ventricle. Source: the ICBM 2009a template's maps.
+UNDER_HULL_MM = 15
+# [mm] Radius by which gaps of the hull are closed. Source: the ICBM 2009a template's maps.
+SULCUS_MM = 15.0
+# [voxels] Room about the hull. Source: numerics.
+HULL_PAD = 8
+# [mm] Slices thicker than this are averaged over when something finer is resampled onto them. Source: numerics.
+THIN_MM = 1.5
+# [voxels] The copy on which shading is fitted keeps at least so many along each axis. Source: numerics.
+SHRUNKEN_MIN = 16
+# [1] Convergence of N4. Source: numerics.
+N4_THRESHOLD = 1e-4
+# [1] White matter's level is taken where its prior exceeds this. Source: digital heads.
+SURE_WHITE = 0.9
+# [1] Grey matter's level is taken where its prior exceeds this. Source: digital heads.
+SURE_GREY = 0.7
+# [1] CSF's level is taken where the ventricles' prior exceeds this. Source: digital heads.
+SURE_VENTRICLE = 0.7
+# [voxels] Less white or grey matter does not tell its level. Source: numerics.
+TISSUE_VOXELS_MIN = 500
+# [voxels] Fewer voxels of ventricle do not tell CSF's. Source: numerics.
+FLUID_VOXELS_MIN = 20
+# [%] CSF's level among those voxels: partial volume lies above. Source: digital heads.
+FLUID_PERCENTILE = 25
+# [1] SD of a Gaussian in units of its median absolute deviation. Source: physics.
+SD_OF_MAD = 1.4826
+# [%] Ends of a histogram. Source: numerics.
+HISTOGRAM_PERCENTILES = (1, 99)
+# [number] Its bins. Source: numerics.
+HISTOGRAM_BINS = 200
+# [bins] Its smoothing (SD). Source: numerics.
+HISTOGRAM_SIGMA = 5
+# [1] A lower peak counts if it is at least this share of the highest . Source: digital heads.
+LOWER_PEAK_MIN = 0.25
+# [1] ... and the valley beyond it at most this share of it. Source: digital heads.
+VALLEY_MAX = 0.9
 
 
 class TissueError(ValueError):
@@ -80,7 +121,7 @@ def _ventricles(wm: Image, gm: Image) -> Image:
     """CSF (what grey and white matter leave over) deeper than 15 mm under the brain's closed hull, which falls into
     separate pieces there: those that hold or come nearest to four points inside the lateral ventricles' horns."""
     every = (slice(None, None, COARSE_MM),) * 3
-    under = _depth_under_hull_mm(_csf(wm, gm, every) < 0.5) > 15
+    under = _depth_under_hull_mm(_csf(wm, gm, every) < 0.5) > UNDER_HULL_MM
     middle = tuple(
         slice(max(0, COARSE_MM * (s.start - 1)), min(n, COARSE_MM * (s.stop + 1)))
         for s, n in zip(bounding_box(under, 0), wm.data.shape, strict=True)
@@ -103,10 +144,10 @@ def _csf(wm: Image, gm: Image, where: tuple[slice, ...]) -> np.ndarray:
 
 def _depth_under_hull_mm(tissue: np.ndarray) -> np.ndarray:
     """Depth (mm, on a 3 mm grid) under the surface of the tissue once its gaps up to 30 mm are closed."""
-    padded = np.pad(tissue, 8)
+    padded = np.pad(tissue, HULL_PAD)
     step_mm = np.full(3, float(COARSE_MM))
-    hull = ndimage.binary_fill_holes(erode_mm(dilate_mm(padded, 15.0, step_mm), 15.0, step_mm))
-    return distance_mm(~hull, step_mm)[8:-8, 8:-8, 8:-8]
+    hull = ndimage.binary_fill_holes(erode_mm(dilate_mm(padded, SULCUS_MM, step_mm), SULCUS_MM, step_mm))
+    return distance_mm(~hull, step_mm)[HULL_PAD:-HULL_PAD, HULL_PAD:-HULL_PAD, HULL_PAD:-HULL_PAD]
 
 
 def onto(
@@ -173,13 +214,13 @@ def correct_bias(image: Image, mask: np.ndarray, voxel_mm: float, iterations: in
     """Divide out the slow shading (N4, Tustison 2010) fitted inside `mask` on a shrunken copy."""
     # an affine is not exact: slices of 4 mm and of 3.9999999 mm must come to the same
     factors = [max(1, round(voxel_mm / step + 1e-3)) for step in image.voxel_mm]
-    factors = [min(f, max(1, n // 16)) for f, n in zip(factors, image.data.shape, strict=True)]
+    factors = [min(f, max(1, n // SHRUNKEN_MIN)) for f, n in zip(factors, image.data.shape, strict=True)]
     floor = float(np.percentile(image.data[mask], 1))
     whole = to_sitk(image.with_data(np.maximum(image.data, max(floor, 1e-3)).astype(np.float32)))
     small, small_mask = sitk.Shrink(whole, factors), sitk.Shrink(to_sitk(image.with_data(mask)), factors)
     n4 = sitk.N4BiasFieldCorrectionImageFilter()
     n4.SetMaximumNumberOfIterations([iterations] * 3)
-    n4.SetConvergenceThreshold(1e-4)
+    n4.SetConvergenceThreshold(N4_THRESHOLD)
     n4.Execute(small, small_mask)
     field = from_sitk(n4.GetLogBiasFieldAsImage(whole)).data
     return image.with_data((image.data / np.exp(field)).astype(np.float32))
@@ -195,16 +236,19 @@ def grey_levels(flair: np.ndarray, brain: np.ndarray, priors: Mapping[str, np.nd
     Raises TissueError where CSF is not darker than white matter.
     """
     certain = brain & (flair > 0)
-    wm = flair[certain & (priors["wm"] > 0.9)]
-    gm = flair[certain & (priors["gm"] > 0.7)]
-    csf = flair[brain & (priors["ventricles"] > 0.7)]
-    if min(wm.size, gm.size) < 500:
-        raise TissueError("too little brain inside the image: white or grey matter covers less than 500 voxels")
-    dark = float(np.percentile(flair[brain], 1)) if csf.size < 20 else float(np.percentile(csf, 25))
+    wm = flair[certain & (priors["wm"] > SURE_WHITE)]
+    gm = flair[certain & (priors["gm"] > SURE_GREY)]
+    csf = flair[brain & (priors["ventricles"] > SURE_VENTRICLE)]
+    if min(wm.size, gm.size) < TISSUE_VOXELS_MIN:
+        raise TissueError(
+            f"too little brain inside the image: white or grey matter covers less than {TISSUE_VOXELS_MIN} voxels"
+        )
+    few = csf.size < FLUID_VOXELS_MIN
+    dark = float(np.percentile(flair[brain], 1) if few else np.percentile(csf, FLUID_PERCENTILE))
     wm_level = mode_of(wm, fluid=dark)
     gm_level = mode_of(gm)
-    wm_sd = 1.4826 * float(np.median(wm_level - wm[wm <= wm_level]))
-    gm_sd = 1.4826 * float(np.median(gm[gm >= gm_level] - gm_level))
+    wm_sd = SD_OF_MAD * float(np.median(wm_level - wm[wm <= wm_level]))
+    gm_sd = SD_OF_MAD * float(np.median(gm[gm >= gm_level] - gm_level))
     if dark > wm_level - 2 * wm_sd or wm_sd <= 0:
         raise TissueError("the CSF is not darker than the white matter: this is no FLAIR, or it is not aligned")
     return Levels(csf=dark, wm=wm_level, gm=gm_level, wm_sd=wm_sd, gm_sd=gm_sd)
@@ -217,17 +261,17 @@ def mode_of(values: np.ndarray, fluid: float | None = None) -> float:
     that, if it is a quarter as high and the valley beyond it a tenth deep. Where much of the deep white matter is
     hyperintense, the higher peak is that of the hyperintensities.
     """
-    low, high = np.percentile(values, [1, 99])
+    low, high = np.percentile(values, list(HISTOGRAM_PERCENTILES))
     if high <= low:
         return float(low)
-    counts, edges = np.histogram(values, bins=200, range=(low, high))
-    smooth = ndimage.gaussian_filter1d(counts.astype(float), 5, mode="constant")
+    counts, edges = np.histogram(values, bins=HISTOGRAM_BINS, range=(low, high))
+    smooth = ndimage.gaussian_filter1d(counts.astype(float), HISTOGRAM_SIGMA, mode="constant")
     levels = (edges[:-1] + edges[1:]) / 2
     peak = int(smooth.argmax())
     if fluid is not None:
         least = (fluid + levels[peak]) / 2
         rises = np.diff(smooth) > 0
         tops = np.flatnonzero(rises[:-1] & ~rises[1:]) + 1
-        lower = tops[(tops < peak) & (levels[tops] > least) & (smooth[tops] >= 0.25 * smooth[peak])]
-        peak = next((int(top) for top in lower if smooth[top:peak].min() <= 0.9 * smooth[top]), peak)
+        lower = tops[(tops < peak) & (levels[tops] > least) & (smooth[tops] >= LOWER_PEAK_MIN * smooth[peak])]
+        peak = next((int(top) for top in lower if smooth[top:peak].min() <= VALLEY_MAX * smooth[top]), peak)
     return float(levels[peak])

@@ -6,7 +6,10 @@ from angiolith.core.settings.section import StepSettings
 
 
 class BrainSettings(StepSettings):
-    """What a segmented brain must satisfy; outside these limits it is refused with the reason."""
+    """What a segmented brain must satisfy; outside these limits it is refused with the reason.
+
+    Source: anatomy.
+    """
 
     KEY = "brain"
     volume_cm3_min: float = 850.0
@@ -24,4 +27,6 @@ class BrainSettings(StepSettings):
     shallow_fraction_max: float = 0.2
     """Largest part of the ventricles that may lie within 4 mm of the brain's surface."""
     doubtful_fraction_max: float = 0.25
-    """Largest part of the brain, by volume, where the network is undecided (probability between 0.25 and 0.75)."""
+    """Largest part of the brain, by volume, where the network is undecided (probability between 0.25 and 0.75).
+
+    Source: choice."""

@@ -6,7 +6,10 @@ from angiolith.core.settings.section import Section, StepSettings
 
 
 class WmhMeasureSettings(StepSettings):
-    """Which hyperintensities are periventricular."""
+    """Which hyperintensities are periventricular.
+
+    Source: convention.
+    """
 
     KEY = "wmh.measure"
     periventricular_mm: float = 10.0
@@ -14,7 +17,10 @@ class WmhMeasureSettings(StepSettings):
 
 
 class WmhGradeSettings(StepSettings):
-    """Cut-points of the Fazekas grades, chosen on 21 real scans that a developer read (docs/fazekas.md)."""
+    """Cut-points of the Fazekas grades, chosen on 21 real scans that a developer read (docs/fazekas.md).
+
+    Source: 21 real scans that a developer read (docs/fazekas.md).
+    """
 
     KEY = "wmh.grade"
     contact_mm: float = 3.0
@@ -28,7 +34,10 @@ class WmhGradeSettings(StepSettings):
 
 
 class WmhReviewSettings(StepSettings):
-    """What is marked for review."""
+    """What is marked for review.
+
+    Source: choice.
+    """
 
     KEY = "wmh.review"
     review_volume_cm3: float = 150.0
@@ -36,15 +45,24 @@ class WmhReviewSettings(StepSettings):
 
 
 class WmhSegmentSettings(StepSettings):
-    """Segmentation on FLAIR."""
+    """Segmentation on FLAIR.
+
+    Source: choice.
+    """
 
     KEY = "wmh.segment"
     bias_voxel_mm: float = 6.0
-    """Voxel size of the copy on which shading is estimated (N4)."""
+    """Voxel size of the copy on which shading is estimated (N4).
+
+    Source: numerics."""
     bias_iterations: int = 20
-    """Iterations of N4 at each of its three levels."""
+    """Iterations of N4 at each of its three levels.
+
+    Source: numerics."""
     probability_min: float = 0.4
-    """Voxels of at least this probability are WMH (docs/small_vessel_accuracy.md has the curve of Dice and volume)."""
+    """Voxels of at least this probability are WMH (docs/small_vessel_accuracy.md has the curve of Dice and volume).
+
+    Source: curve of Dice and volume in docs/small_vessel_accuracy.md."""
     height_fraction_min: float = 0.4
     """WMH reach at least this fraction of the height, above white matter, of the scan's likely lesions."""
     probability_sure: float = 0.9
@@ -71,7 +89,10 @@ class WmhSettings(Section):
 
 
 class WmhToolSettings(StepSettings):
-    """Another tool that segments WMH in place of the built-in method; a mask of the user's goes before both."""
+    """Another tool that segments WMH in place of the built-in method; a mask of the user's goes before both.
+
+    Source: definition.
+    """
 
     KEY = "wmh_tool"
     command: str | None = None
@@ -82,4 +103,6 @@ class WmhToolSettings(StepSettings):
     weights: str | None = None
     """File of the tool's weights; its SHA-256 is recorded beside every mask, and a change of it makes masks anew."""
     threshold: float = 0.5
-    """Voxels of the tool's mask or probability map above this are WMH."""
+    """Voxels of the tool's mask or probability map above this are WMH.
+
+    [1] Source: definition."""

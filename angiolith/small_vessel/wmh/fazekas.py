@@ -16,6 +16,7 @@ from scipy import ndimage
 from angiolith.core.distance import NEIGHBOURS_26, distance_mm
 from angiolith.core.settings.wmh import WmhGradeSettings, WmhMeasureSettings
 
+# [voxels] Neighbours by edge or corner within a slice. Source: definition.
 NEIGHBOURS_IN_PLANE = np.pad(np.ones((3, 3, 1), bool), ((0, 0), (0, 0), (1, 1)))
 FAZEKAS = ("fazekas_periventricular", "fazekas_deep", "fazekas_total")
 MEASURES = (

@@ -14,10 +14,14 @@ import onnxruntime
 
 from angiolith.small_vessel.wmh.working import Working, channels_of
 
+# [label] Classes of the network. Source: definition.
 WMH, INFARCT = 1, 2
-EVERY = 16  # pixels: the sides of what the network takes are multiples of it
-BATCH = 4  # slices at once
-BRAIN_PIXELS_MIN = 100  # slices with less brain are left out
+# [pixels] The sides of what the network takes are multiples of it. Source: definition (the network's halvings).
+EVERY = 16
+# [slices] Slices at once. Source: numerics.
+BATCH = 4
+# [pixels] Slices with less brain are left out. Source: numerics.
+BRAIN_PIXELS_MIN = 100
 
 
 @dataclass(frozen=True)

@@ -29,14 +29,24 @@ LABEL_OF = {
     "deep_grey": OTHER,
     "infratentorial": OTHER,
 }
-ONE_SIDED = 0.8  # of 21 scans without an infarct none had more than 0.78 on one side, the one with an infarct 0.86
+# [1] WMH of which a larger share lies on one side may be an infarct. Source: 21 real scans without an infarct had at most
+# 0.78, the one with an infarct 0.86.
+ONE_SIDED = 0.8
+# [cm3] Less WMH does not tell a side. Source: choice.
 ONE_SIDED_CM3_MIN = 3.0
-LIKE_WMH_MAX = 0.7  # fraction of a given lesion mask that may look like WMH without a word
-HEIGHT_SIGMA = 0.6  # pixels, in the plane, of the grey values that are compared
-HEIGHT_PROBABILITY = 0.7  # of the pixels that make a scan's height, and their percentile
+# [1] Fraction of a given lesion mask that may look like WMH without a remark. Source: choice.
+LIKE_WMH_MAX = 0.7
+# [pixels] Smoothing (SD), in the plane, of the grey values that are compared. Source: numerics.
+HEIGHT_SIGMA = 0.6
+# [1] Probability of the pixels that make a scan's height. Source: choice.
+HEIGHT_PROBABILITY = 0.7
+# [%] Their percentile that is the height. Source: choice.
 HEIGHT_PERCENTILE = 75
+# [pixels] Fewer of them make no height. Source: numerics.
 HEIGHT_PIXELS_MIN = 10
-CUT_FRACTION = 0.1  # of the brain's largest section: a face of the image that cuts more of it is an open end
+# [1] Fraction of the brain's largest section: a face of the image that cuts more of it is an open end. Source: digital
+# heads.
+CUT_FRACTION = 0.1
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-PLANE_MM = 1.0  # pixels of the slices that the network sees
-NEIGHBOUR_MM = 3.0  # a slice is shown beside those this far below and above it, or beside the next ones if thicker
-OUTSIDE = -1.2  # grey value outside the brain, a little below that of fluid
-RANGE = (-1.5, 2.5)  # grey values beyond are cut
-FAR_MM = 30.0  # distances beyond are cut
+# [mm] Pixels of the slices that the network sees. Source: definition (the WMH network was fitted with it).
+PLANE_MM = 1.0
+# [mm] A slice is shown beside those this far below and above it, or beside the next ones if thicker. Source: definition
+# (the WMH network was fitted with it).
+NEIGHBOUR_MM = 3.0
+# [contrast of white matter to fluid] Grey value outside the brain, a little below that of fluid. Source: definition
+# (the WMH network was fitted with it).
+OUTSIDE = -1.2
+# [contrast of white matter to fluid] Grey values beyond are cut. Source: definition (the WMH network was fitted with
+# it).
+RANGE = (-1.5, 2.5)
+# [mm] Distances beyond are cut. Source: definition (the WMH network was fitted with it).
+FAR_MM = 30.0
 MAPS = ("from_ventricles", "depth", "white", "grey", "infratentorial")
 CHANNELS = ("flair", "below", "above", *MAPS)

@@ -19,9 +19,17 @@ from angiolith.small_vessel.grid import depth_mm
 from angiolith.small_vessel.tissues import TissueError, correct_bias, mode_of
 from angiolith.small_vessel.wmh.shown import FAR_MM, NEIGHBOUR_MM, OUTSIDE, PLANE_MM, RANGE
 
+# [voxels] Less white matter does not tell its grey level. Source: numerics.
 WHITE_VOXELS_MIN = 500
+# [voxels] Fewer voxels of ventricle do not tell fluid's. Source: numerics.
 FLUID_VOXELS_MIN = 20
-FLUID_PERCENTILE = 5  # of the ventricles' voxels: plexus, edges and flow are brighter
+# [1] SD of a Gaussian in units of its median absolute deviation. Source: physics.
+SD_OF_MAD = 1.4826
+# [voxels] Smoothing (SD) by which a pixel averages the voxels that it holds, per voxel beyond the first. Source:
+# numerics.
+PIXEL_SIGMA = 0.4
+# [%] Of the ventricles' voxels: plexus, edges and flow are brighter. Source: anatomy.
+FLUID_PERCENTILE = 5
 
 
 @dataclass(frozen=True)
@@ -117,7 +125,7 @@ def contrast_of(flair: np.ndarray, brain: np.ndarray, tissues: np.ndarray) -> tu
     few = fluid.size < FLUID_VOXELS_MIN
     dark = float(np.percentile(flair[brain], 1) if few else np.percentile(fluid, FLUID_PERCENTILE))
     level = mode_of(white, fluid=dark)
-    spread = 1.4826 * float(np.median(level - white[white <= level]))
+    spread = SD_OF_MAD * float(np.median(level - white[white <= level]))
     if dark > level - 2 * spread:
         raise TissueError("the CSF is not darker than the white matter: this is no FLAIR, or it is not aligned")
     return level, dark, spread
@@ -144,7 +152,7 @@ def plane(values: np.ndarray, scale: np.ndarray, shape: tuple[int, ...]) -> np.n
     """An oriented array on the working slices (linear in the plane); pixels that hold several voxels average them."""
     wide = np.maximum(scale - 1, 0)
     if wide.any():
-        values = ndimage.gaussian_filter(values, 0.4 * wide)
+        values = ndimage.gaussian_filter(values, PIXEL_SIGMA * wide)
     return np.asarray(
         ndimage.affine_transform(values, np.diag(scale), 0.5 * scale - 0.5, shape, np.float32, order=1, mode="nearest")
     )
