@@ -68,7 +68,7 @@ def test_all_problems_are_told_at_once():
 
 MOVED = {  # keys of version 0.1 and where they are now
     "wmh.fazekas_deep_mm": "wmh.grade.fazekas_deep_mm",
-    "wmh.seed_probability": "wmh.segment.seed_probability",
+    "wmh.bias_voxel_mm": "wmh.segment.bias_voxel_mm",
     "calcification.kockelkoren": "calcification.grade.kockelkoren",
     "calcification.hu_min": "calcification.threshold.hu_min",
     "arteries.wall_margin_mm": "arteries.region.wall_margin_mm",
