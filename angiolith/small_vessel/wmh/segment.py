@@ -29,8 +29,8 @@ LABEL_OF = {
     "deep_grey": OTHER,
     "infratentorial": OTHER,
 }
-# [1] WMH of which a larger share lies on one side may be an infarct. Source: 21 real scans without an infarct had at most
-# 0.78, the one with an infarct 0.86.
+# [1] WMH of which a larger share lies on one side may be an infarct. Source: 21 real scans without an infarct had at
+# most 0.78, the one with an infarct 0.86.
 ONE_SIDED = 0.8
 # [cm3] Less WMH does not tell a side. Source: choice.
 ONE_SIDED_CM3_MIN = 3.0
