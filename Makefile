@@ -9,7 +9,7 @@ SNAKEMAKE := $(BIN)/snakemake --cores $(CORES) --configfile demo/studies.yaml de
 
 .PHONY: install demo demo-data demo-plan test validate validate-poses validate-calcification validate-blooming benchmark-registration benchmark-mri reproduce lint config \
 	hostile-inputs hostile-cohort validate-faults validate-same-bytes resources slurm \
-	wmh-model brain-model validate-brain validate-wmh validate-change validate-dicom validate-pacs lock clean
+	wmh-model brain-model validate-brain validate-wmh validate-change validate-template validate-dicom validate-pacs lock clean
 
 install: .venv/.installed
 	@echo "Now: source .venv/bin/activate && angiolith doctor"
@@ -72,6 +72,11 @@ validate-wmh: build/heldout/.made
 # two scans of one state are no change; a real patient's change beside the published one, where the images are at hand
 validate-change: .venv/.installed
 	@$(BIN)/python -m validation.wmh_change --out docs/wmh_change_accuracy.md
+
+# the template step on heads that are not the template
+validate-template: .venv/.installed
+	@mkdir -p build
+	@$(BIN)/python -m validation.template_step --rows build/template_step.tsv --out docs/template_accuracy.md
 
 build/heldout/.made: .venv/.installed $(wildcard phantoms/*.py)
 	@$(ONE_THREAD) $(BIN)/python -m phantoms --out build/heldout --subjects 40 --seed 2026 --jobs $(CORES)

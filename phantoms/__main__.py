@@ -96,7 +96,7 @@ def _parser() -> argparse.ArgumentParser:
         "--skull-base",
         choices=SKULL_BASES,
         default=GEOMETRIC,
-        help="simple bodies, or a base with clinoids, canals, septa, ligaments, and arteries 2-5 mm beside the atlas",
+        help="simple bodies, or a base with clinoids, canals, septa, ligaments, and arteries some mm beside the atlas",
     )
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     return parser

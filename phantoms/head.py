@@ -93,7 +93,7 @@ def make_head(
 
     ventricle_growth_mm: how far the ventricles' walls move outwards from MNI152's; atrophy (0-1): how far sulci open;
     anatomy_of: "template" (brain and shape of MNI152) or "model" (of other heads, see shape_model);
-    skull_base: "geometric" or "anatomical" (see skull_base), whose arteries lie 2 to 5 mm beside those of MNI152.
+    skull_base: "geometric" or "anatomical" (see skull_base), whose arteries lie some mm beside those of MNI152.
     """
     if anatomy_of == MODEL:
         drawn = draw_model_head(rng, ventricle_growth_mm)

@@ -32,7 +32,7 @@ from angiolith.small_vessel.wmh.network import WmhModel, read_wmh_model
 from angiolith.small_vessel.wmh.segment import mask_of, segment_wmh
 from tests.real_data import REAL, ROOT
 from training.wmh_scans import LOW_LOAD, real_cases
-from validation.compare import markdown
+from validation.compare import TEMPLATE_NOTE, markdown
 
 WMH = WmhSegmentSettings()
 THRESHOLDS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
@@ -159,6 +159,7 @@ def report(people: pd.DataFrame, heads_: pd.DataFrame, version: str) -> str:
         loads = pd.cut(heads_.true_cm3, LOADS_CM3).astype(str)
         parts += [
             "## Heads of the demo's generator",
+            TEMPLATE_NOTE,
             summary(heads_, ["set"]),
             "By load (cm3):",
             summary(heads_, loads),
