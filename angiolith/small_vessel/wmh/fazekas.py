@@ -42,7 +42,7 @@ def measure_wmh(
         return measures
     extents = fazekas_extents(mask, ventricles, affine, settings.periventricular_mm, cut_points.contact_mm)
     periventricular = periventricular_grade(extents, cut_points)
-    deep = grade(extents.deep_mm, cut_points.fazekas_deep_mm)
+    deep = max(grade(extents.deep_mm, cut_points.fazekas_deep_mm), int(extents.apart))
     grades = map(float, (periventricular, deep, periventricular + deep))
     return measures | dict(zip(FAZEKAS, grades, strict=True))
 
@@ -85,12 +85,14 @@ class Extents:
     touches: any WMH lies beside the ventricles. halo_mm: mean thickness of the WMH about them, over the whole border
     of the ventricles in the plane. reach_cm3: volume beyond the periventricular zone of what hangs together, in the
     plane, with WMH beside the ventricles. deep_mm: diameter of a circle as large as the largest deep area in a slice.
+    apart: any piece in a slice does not lie beside the ventricles.
     """
 
     touches: bool
     halo_mm: float
     reach_cm3: float
     deep_mm: float
+    apart: bool = False
 
 
 def periventricular_grade(extents: Extents, cut_points: WmhGradeSettings) -> int:
@@ -137,4 +139,5 @@ def fazekas_extents(
         halo_mm=float(near.sum() * pixel_mm / max(border.sum(), 1)),
         reach_cm3=float((beyond & np.isin(pieces, beside)).sum() * voxel_cm3),
         deep_mm=float(2 * np.sqrt(largest * pixel_mm**2 / np.pi)),
+        apart=bool((mask & ~np.isin(pieces, beside)).any()),
     )
