@@ -45,8 +45,10 @@ from validation.compare import (
     true_pattern,
 )
 
+BRAIN_MODEL = Path(__file__).parents[1] / "resources/brain_model"
 ATLAS = Path(__file__).parents[1] / "resources/artery_atlas/centrelines.tsv"
 INTRODUCTION = (
+    "Real heads come first: [calcification on real heads](calcification_real_heads.md). What follows: digital ones. "
     "Written by `python -m validation.calcification`. A lesion is found where its voxels at 130 HU and those "
     "of a found lesion meet, one voxel of leeway in the plane. True volumes and HU are those of the calcium alone, "
     "in blood, at 130 HU: where it touches bone they hold more than any reader could tell from bone. True patterns "
@@ -98,7 +100,7 @@ def measure_session(run: Path, work: Path, row: pd.Series, modes: list[str]) -> 
     )
     job(
         register_mri_to_template,
-        common | {"reference": images["T1w"]},
+        common | {"reference": images["T1w"], "model": [BRAIN_MODEL / "whole.onnx", BRAIN_MODEL / "part.onnx"]},
         {key: way[key] for key in ("to_template", "from_template", "brain")} | {"facts": way["template_facts"]},
     )
     job(
