@@ -14,8 +14,8 @@ FREE, PARTED, ATTACHED = "free", "parted", "attached"
 # [mm] SD of a confirmed line: of a mask, an angiogram, or a lumen that was followed on MRI. Source: the smallest radius
 # of a lumen at the skull base, 1.5 mm, is three times as much.
 CONFIRMED_SD_MM = 0.5
-# [mm] Free calcium counts up to this SD of the line. Source: the atlas's own SD is 3 to 4 mm at siphon and vertebral
-# artery, so a line up to here was at least not contradicted by the image.
+# [mm] Free calcium counts up to this SD of the line; the atlas's own SD is 3 to 4 mm at siphon and vertebral artery.
+# Source: one normal head CT of development, on which 3.0 mm counted a false mark.
 FREE_SD_MM = 2.5
 # [mm] A free mark is further from bone: a tip of clinoid or condyle whose stalk lies in the next slice is not free.
 # Source: physics, twice the blur of a head CT (SD 0.5 mm) and a voxel.
@@ -23,13 +23,14 @@ BONE_GAP_MM = 1.5
 # [mm] A mark that is attached to bone is a candidate up to this SD: beside a worse line all bone would be. Source:
 # anatomy, the wall of a canal lies less than that from a lumen's wall.
 ATTACHED_SD_MM = 1.5
-# [mm3] Size of a candidate beside bone: smaller ones are its partial volume, larger ones are bone. Source: physics, a
-# blurred point of calcium (FWHM 1.2 mm) in slices of 1.25 mm; domain, clinoid processes have up to 200 mm3.
+# [mm3] Size of a candidate beside bone: smaller ones are its partial volume, larger ones are bone. Source: lower limit,
+# the same normal head (2 mm3 gave more than five candidates); upper limit, clinoid processes have up to 200 mm3.
 CANDIDATE_MM3 = (4.0, 200.0)
 # [SD] Height of a peak above tissue that no noise reaches. Source: statistics, 1e5 voxels lie about the arteries.
 PEAK_SDS_MIN = 6.0
 # [1] Shares of air around a mark: a sure one has soft tissue around it; a candidate may lie on the thin wall of the
-# sphenoid sinus, which has air behind it; a septum has air on both sides. Source: anatomy.
+# sphenoid sinus, which has air behind it; a septum has air on both sides. Source: the same normal head, on which 0.3
+# let more than five candidates pass.
 SURE_AIR_MAX, CANDIDATE_AIR_MAX = 0.1, 0.2
 # Beside anterior and posterior cerebral artery lie the free edges of falx and tentorium, the clinoids and their
 # ligaments, which ossify; calcium of these arteries is rare. Only a confirmed artery counts there.
