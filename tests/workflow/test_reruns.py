@@ -23,7 +23,8 @@ SESSION_CT = {
 SEAL = ("seal",)
 CHANGE = ("measure change between visits", "plot change between visits")
 MRI = (  # T1w, FLAIR, SWI; what every session has is among them
-    *("check images", "register T1w to the template", "register FLAIR to T1w", "register swi to T1w"),
+    *("check images", "find the brain on T1w, register it to the template"),
+    *("register FLAIR to T1w", "register swi to T1w"),
     *("segment white matter hyperintensities", "detect microbleeds", "detect lacunes"),
     *("measure white matter hyperintensities", "plot quality checks", "export to the report"),
 )

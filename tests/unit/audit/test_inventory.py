@@ -26,7 +26,7 @@ def test_every_kind_is_there_with_the_bytes_hash(made):
         str(path.stat().st_size),
         made_by="logs/collect_metrics/cohort.json",
     )
-    assert by_name["setting", "wmh.segment.surface_mm"].value == "2.0"
+    assert by_name["setting", "wmh.segment.bias_voxel_mm"].value == "6.0"
     assert by_name["version", "python"].value == "3.11.7"
     assert by_name["code", "check_images"].value == made.params("check_images", {})["code"]
     assert ("source", "angiolith/core/image_checks.py") in by_name
