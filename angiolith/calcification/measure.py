@@ -12,6 +12,7 @@ from scipy import ndimage
 
 from angiolith.arteries.centrelines import Centreline, box_affine
 from angiolith.arteries.names import LABELS, MEASURED
+from angiolith.calcification.certainty import CONFIRMED_SD_MM, IN_BONE
 from angiolith.calcification.columns import ARTERIES, LESIONS
 from angiolith.calcification.geometry import LesionGeometry, measure_geometry
 from angiolith.calcification.scoring import (
@@ -41,6 +42,9 @@ DENSITY_PERCENTILES = (10, 90)
 CROP_MARGIN_MM = 5.0
 # [1] An artery of which less lies in the field of view is marked. Source: choice.
 COVERED_SHARE_MIN = 0.8
+LOWER_BOUND = (
+    "the artery's place is not confirmed: calcium that is one with bone can be missed, the volume is a lower bound"
+)
 
 
 def measure_lesions(
@@ -204,8 +208,15 @@ def measure_arteries(
             row |= {"status": REVIEW, "reason": f"only {covered:.0%} of the artery lies in the CT's field of view"}
         elif (mine["status"] == REVIEW).any():
             row |= {"status": REVIEW, "reason": join_reasons(*mine.loc[mine["status"] == REVIEW, "reason"])}
+        if along_bone_unconfirmed(lines[name]):
+            row |= {"status": REVIEW, "reason": join_reasons(row["reason"], LOWER_BOUND)}
         rows.append(row)
     return pd.DataFrame(rows, columns=list(ARTERIES)[2:])
+
+
+def along_bone_unconfirmed(line: Centreline) -> bool:
+    """Whether an artery runs along bone and no mask, angiogram or MRI confirms where: calcium can be missed there."""
+    return line.artery in IN_BONE and float(np.median(line.sd_mm)) > CONFIRMED_SD_MM
 
 
 def artery_measures(lesions: pd.DataFrame, settings: SeveritySettings) -> dict[str, Any]:
@@ -288,10 +299,13 @@ def measure_patient(arteries: pd.DataFrame) -> dict[str, Any]:
     ]
     n_candidates, candidate_volume_mm3 = int(seen["n_candidates"].sum()), float(seen["candidate_volume_mm3"].sum())
     at_most = GROUPS[-1] if spoiled else max(seen["severity_group_max"], key=GROUPS.index)
-    touching = int((arteries["reason"].fillna("").str.contains("touches bone")).sum())
+    why = arteries["reason"].fillna("")
+    touching = int(why.str.contains("touches bone").sum())
+    unconfirmed = int(why.str.contains(LOWER_BOUND, regex=False).sum())
     reasons = [
         f"not, or only in part, in the field of view: {', '.join(unseen)}" if unseen else None,
         f"calcium touches bone on {touching} artery(ies)" if touching else None,
+        f"the volume of {unconfirmed} artery(ies) along bone is a lower bound" if unconfirmed else None,
         f"candidates that wait for a reader: {n_candidates} ({candidate_volume_mm3:.1f} mm3)" if n_candidates else None,
         of_metal,
         None if worst is not None or spoiled else "a lesion's thickness is not measured: severity not known",

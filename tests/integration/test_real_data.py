@@ -87,6 +87,7 @@ def test_ct_alone_goes_to_the_template_and_is_measured(out):
     assert (siphons.volume_mm3 == 0).all(), "all calcium of these siphons touches bone: the image does not decide"
     assert siphons.n_candidates.sum() > 0, "the calcified siphons are there to see"
     assert siphons.severity_at_least.any()
+    assert siphons.status.eq("review").all(), "a zero beside bone is a lower bound, and says so"
 
 
 def test_pseudo_ct_registration_error(out):
