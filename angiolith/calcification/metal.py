@@ -14,6 +14,7 @@ from scipy import ndimage
 
 from angiolith.arteries.centrelines import Centreline
 from angiolith.arteries.density import METAL_HU_MIN
+from angiolith.calcification.certainty import Evidence
 from angiolith.calcification.scoring import slice_axis, slice_step_mm
 from angiolith.calcification.segment import Found
 from angiolith.core.distance import NEIGHBOURS_26
@@ -135,6 +136,7 @@ def without_spoiled(found: Found, ct: Image, metal: Metal | None) -> Found:
     labels = np.zeros_like(found.labels)
     touches: dict[int, float] = {}
     doubts: dict[int, str] = {}
+    evidence: dict[int, Evidence] = {}
     for label, box in enumerate(ndimage.find_objects(found.labels), start=1):
         if box is None:
             continue
@@ -144,10 +146,11 @@ def without_spoiled(found: Found, ct: Image, metal: Metal | None) -> Found:
         new = len(touches) + 1
         labels[box][lesion] = new
         touches[new] = found.touches_bone[label]
+        evidence[new] = found.evidence[label]
         peak = float(ct.data[box][lesion].max())
         if label in found.doubts:
             doubts[new] = found.doubts[label]
         elif peak >= DOUBT_HU_MIN:
             doubts[new] = f"{peak:.0f} HU, denser than cortical bone: calcium or metal"
     findings = [*found.findings, *([metal.told] if metal else [])]
-    return replace(found, labels=labels, touches_bone=touches, doubts=doubts, findings=findings)
+    return replace(found, labels=labels, touches_bone=touches, doubts=doubts, evidence=evidence, findings=findings)

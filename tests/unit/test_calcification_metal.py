@@ -9,9 +9,10 @@ import pytest
 from scipy import ndimage
 
 from angiolith.arteries.centrelines import Centreline, region_labels
+from angiolith.calcification.certainty import Evidence
 from angiolith.calcification.measure import measure_arteries, measure_lesions, measure_patient, spoiled_rows
-from angiolith.calcification.metal import METAL_HU_MIN, find_metal, spoiled_arteries, without_spoiled
-from angiolith.calcification.segment import find_lesions
+from angiolith.calcification.metal import METAL_HU_MIN, Metal, find_metal, spoiled_arteries, without_spoiled
+from angiolith.calcification.segment import Found, find_lesions
 from angiolith.calcification.verdicts import tool_verdicts
 from angiolith.core.images import Image, crop, mask_points, read_ct
 from angiolith.core.settings.calcification import (
@@ -145,6 +146,18 @@ def test_dense_calcium_is_no_metal_and_what_is_denser_than_bone_is_a_candidate()
         assert lesions["counted"].tolist() == [is_counted]
         assert ("calcium or metal" in lesions["reason"][0]) == (not is_counted)
         assert (artery["volume_mm3"] > 5) == is_counted
+
+
+def test_lesions_keep_their_own_evidence_where_metal_takes_one_before_them():
+    labels = np.zeros((12, 6, 6), np.uint16)
+    labels[1:3, 1:3, 1:3], labels[6:8, 1:3, 1:3], labels[9:11, 1:3, 1:3] = 1, 2, 3
+    said = {label: Evidence("ICA", "", "free", float(label), 0.0, 0.4, 0.0, 20.0, 8.0) for label in (1, 2, 3)}
+    found = Found(labels, dict.fromkeys((1, 2, 3), 0.1), [], 130.0, 40.0, False, doubts={3: "bone"}, evidence=said)
+    metal = Metal(np.arange(12)[:, None, None] < np.full(labels.shape, 4), 1, 5.0, False)
+    left = without_spoiled(found, Image(np.full(labels.shape, 500, np.float32), np.eye(4)), metal)
+    assert {label: left.evidence[label].bone_gap_mm for label in left.evidence} == {1: 2.0, 2: 3.0}
+    assert set(left.touches_bone) == {1, 2}
+    assert left.doubts == {2: "bone"}
 
 
 def test_the_table_of_lesions_has_a_failed_row_for_a_spoiled_artery():
