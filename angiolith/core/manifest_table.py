@@ -23,7 +23,7 @@ from angiolith.core.manifest_checks import (
     separator_hint,
 )
 from angiolith.core.names import nearest
-from angiolith.core.tables import atomic_path
+from angiolith.core.tables import write_text_if_changed
 
 NOT_APPLICABLE = "n/a"
 TAKEN, LEFT_OUT, NOTE = "taken", "left out", "note"
@@ -128,10 +128,7 @@ def write_if_changed(text: str, path: Path) -> None:
     Raises ManifestError where it cannot be written.
     """
     try:
-        if path.is_file() and path.read_text(encoding="utf-8") == text:
-            return
-        with atomic_path(path) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+        write_text_if_changed(text, path)
     except OSError as error:
         raise ManifestError(
             f"{path}: cannot be written ({error.strerror}); make room, or give an output_dir that you may write to"

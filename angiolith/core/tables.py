@@ -27,11 +27,15 @@ MISSING = "missing"  # the input does not exist for this subject-session
 STATUSES = (OK, REVIEW, FAILED, MISSING)
 USABLE = (OK, REVIEW)
 WRITING = ".writing-"  # begins the name of a file that is being written
+READABLE, OWNER_ALONE = 0o644, 0o600  # modes of files
 
 
 @contextmanager
-def atomic_path(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path` (same suffixes); it replaces `path` only if the block ends well."""
+def atomic_path(path: str | Path, mode: int = READABLE) -> Iterator[Path]:
+    """Yield a temporary path beside `path` (same suffixes); it replaces `path` only if the block ends well.
+
+    mode: who may read the file; until it is whole nobody but its owner may.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     suffix = "".join(path.suffixes[-2:]) if path.name.endswith(".gz") else path.suffix
@@ -39,11 +43,19 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     os.close(handle)
     try:
         yield Path(temporary)
-        os.chmod(temporary, 0o644)
+        os.chmod(temporary, mode)
         _to_disk(temporary)
         os.replace(temporary, path)
     finally:
         Path(temporary).unlink(missing_ok=True)
+
+
+def write_text_if_changed(text: str, path: Path, mode: int = READABLE) -> None:
+    """Write a text file only where it differs, whole or not at all: an unchanged one keeps its time stamp."""
+    if path.is_file() and path.read_text(encoding="utf-8") == text:
+        return
+    with atomic_path(path, mode) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 def _to_disk(path: str) -> None:

@@ -9,20 +9,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import nibabel as nib
 import numpy as np
 import SimpleITK as sitk
 from scipy.ndimage import map_coordinates
 
-from angiolith.core.images import moved
+from angiolith.core.images import RAS_TO_LPS, moved
 from angiolith.dicom.geometry import normal_of
 from angiolith.dicom.series import Volume
 
+T = TypeVar("T")
 SLICES = 9  # compared, spread over the volume, the first and the last among them
 LATTICE = 4  # pixels between those that are compared
-LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 EDGE_VOXELS = 0.51  # a place may lie this far outside of the outermost voxels' centres, by rounding of an oblique grid
 AIR_HU = -1000.0  # CT values below are air or padding, which converters replace
 
@@ -41,6 +41,11 @@ class Match:
     difference: float
 
 
+def spread_over(slices: Sequence[T], number: int) -> list[T]:
+    """So many of the slices, or all, from the first to the last at even steps."""
+    return [slices[index] for index in np.unique(np.linspace(0, len(slices) - 1, number).round().astype(int))]
+
+
 def pixel_affine(position: Sequence[float], orientation: Sequence[float], spacing: Sequence[float]) -> np.ndarray:
     """The matrix (4 x 4) from (column, row, slice) indices of one slice to RAS mm (DICOM PS3.3, C.7.6.2.1.1)."""
     matrix = np.eye(4)
@@ -48,7 +53,7 @@ def pixel_affine(position: Sequence[float], orientation: Sequence[float], spacin
     matrix[:3, 1] = np.array(orientation[3:]) * spacing[0]
     matrix[:3, 2] = normal_of(orientation)
     matrix[:3, 3] = position
-    return LPS_TO_RAS @ matrix
+    return RAS_TO_LPS @ matrix  # its own inverse
 
 
 def read_slice(path: str) -> np.ndarray:
@@ -82,9 +87,8 @@ def _slices(volume: Volume) -> list[tuple[np.ndarray, np.ndarray]]:
     normal = normal_of(volume.frames[0].orientation)
     owners = [(header, index) for header in volume.headers for index in range(len(header.frames))]
     owners.sort(key=lambda owner: float(np.dot(owner[0].frames[owner[1]].position, normal)))
-    chosen = [owners[index] for index in np.unique(np.linspace(0, len(owners) - 1, SLICES).round().astype(int))]
     found = []
-    for header, index in chosen:
+    for header, index in spread_over(owners, SLICES):
         pixels = read_slice(header.path)
         frame = header.frames[index]
         found.append(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from angiolith.core.delimited import tsv_line
 from angiolith.core.manifest_checks import table_header, table_rows
-from angiolith.core.tables import atomic_path, write_json
+from angiolith.core.tables import atomic_path, write_json, write_text_if_changed
 
 DESCRIPTION = {"Name": "Imported from DICOM", "BIDSVersion": "1.10.0", "DatasetType": "raw"}
 README = """Images converted from DICOM by `angiolith import-dicom`. Labels of subjects are pseudonyms. The key file
@@ -50,7 +50,4 @@ def add_rows(path: Path, key: str, rows: Sequence[Mapping[str, str]], gone: Sequ
     text = tsv_line(header) + "".join(
         tsv_line(row.get(name, "n/a") for name in header) for _, row in sorted(kept.items())
     )
-    if path.is_file() and path.read_text(encoding="utf-8") == text:
-        return
-    with atomic_path(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_text_if_changed(text, path)

@@ -20,7 +20,6 @@ SAME_PLACE_MM = 0.01  # positions are written with at least two decimals
 TILT_DEG_MIN = 0.2  # below this the shear over 200 mm of head is under 0.7 mm
 UNEVEN_FRACTION = 0.1  # of the step: a slice's distance from the even grid from which on steps are uneven
 GAP_FRACTION_MAX = 0.2  # of the steps: where more are multiples of the smallest, the steps were planned so
-AXIAL_MAX_DEG = 45.0  # heads are scanned up to 30 deg from the axial plane (gantry, orbitomeatal line)
 
 
 class Fault(StrEnum):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from angiolith.dicom.compare import read_slice
+from angiolith.dicom.compare import read_slice, spread_over
 from angiolith.dicom.geometry import normal_of
 from angiolith.dicom.series import Volume
 
@@ -29,10 +29,9 @@ def shows_head(volume: Volume) -> bool:
         return False
     headers = [header for header in volume.headers if len(header.frames) == 1]
     headers.sort(key=lambda header: float(np.dot(header.frames[0].position, normal)))
-    chosen = [headers[index] for index in np.unique(np.linspace(0, len(headers) - 1, SLICES).round().astype(int))]
     spacing = volume.frames[0].spacing
     try:
-        sections = [read_slice(one.path) for one in chosen]
+        sections = [read_slice(one.path) for one in spread_over(headers, SLICES)]
     except RuntimeError:  # GDCM cannot decode them
         return False
     return sum(has_ring(section, spacing) for section in sections) >= RINGS_MIN

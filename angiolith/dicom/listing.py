@@ -13,7 +13,7 @@ from angiolith.core.bids.dates import DateError, iso_date
 from angiolith.core.delimited import tsv_line
 from angiolith.core.manifest_checks import LABEL, table_rows
 from angiolith.core.names import nearest
-from angiolith.core.tables import atomic_path
+from angiolith.core.tables import OWNER_ALONE, write_text_if_changed
 from angiolith.dicom.classify import Decision
 from angiolith.dicom.people import study_day, without_names
 from angiolith.dicom.targets import TARGETS, Candidate
@@ -133,8 +133,4 @@ def write_listing(path: Path, rows: Iterable[Listed]) -> None:
         ),
     )
     text = tsv_line(COLUMNS) + "".join(tsv_line(row.cells[name] for name in COLUMNS) for row in ordered)
-    if path.is_file() and path.read_text(encoding="utf-8") == text:
-        return
-    with atomic_path(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-    path.chmod(0o600)
+    write_text_if_changed(text, path, OWNER_ALONE)

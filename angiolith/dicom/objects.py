@@ -15,13 +15,13 @@ import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
 
+from angiolith.core.images import RAS_TO_LPS
 from angiolith.dicom.findings import ARTERIES, RESEARCH_USE, SIDES, Mask, Segment, measures_of, own
 
 MAKER = "angiolith"
 VERSION = metadata.version("angiolith")
 LABEL_MAX = 64  # characters of a segment's label (LO)
 SERIES_NUMBER = 9000  # of the first object: beyond those of scanners
-RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
 def uid_of(*parts: str) -> str:

@@ -19,7 +19,7 @@ from angiolith.core.bids.dates import DateError, day_of, iso_date
 from angiolith.core.bids.walk import lies_in
 from angiolith.core.delimited import tsv_line
 from angiolith.core.manifest_checks import LABEL, table_rows
-from angiolith.core.tables import atomic_path
+from angiolith.core.tables import OWNER_ALONE, write_text_if_changed
 from angiolith.dicom.series import Volume
 
 COLUMNS = ("patient_id", "subject", "shift_days")
@@ -133,11 +133,7 @@ def write_key(key: Key) -> None:
     lines = [tsv_line(COLUMNS)]
     lines += [tsv_line((patient, one.subject, one.shift_days)) for patient, one in sorted(key.people.items())]
     text = "".join(lines)
-    if key.path.is_file() and key.path.read_text(encoding="utf-8") == text:
-        return
-    with atomic_path(key.path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-    key.path.chmod(0o600)
+    write_text_if_changed(text, key.path, OWNER_ALONE)
 
 
 def without_names(text: str, volume: Volume) -> str:
