@@ -16,7 +16,17 @@ import pandas as pd
 from angiolith.core.cells import PERSON
 from angiolith.core.delimited import read_cells
 from angiolith.core.manifest_table import FileNote
-from angiolith.report.sessions import LESION_MEASURES, LOGS, MEASURES, PER_ARTERY, Session, Stage, advice, unit_of
+from angiolith.report.sessions import (
+    LESION_MEASURES,
+    LOGS,
+    PER_ARTERY,
+    Session,
+    Stage,
+    advice,
+    counts_of,
+    measured,
+    unit_of,
+)
 from angiolith.report.subjects import Subject
 
 NA = "n/a"
@@ -59,15 +69,11 @@ def text(value: Any) -> str:
 def of_overview(patients: pd.DataFrame) -> Export:
     """Every measure over the sessions that have it: median and quartiles of numbers, counts of categories."""
     rows = []
-    for measure in MEASURES:
-        values = patients[measure.column].dropna() if measure.column in patients else pd.Series(dtype=float)
-        if not len(values):
-            continue
+    for measure, values in measured(patients):
         if pd.api.types.is_numeric_dtype(values):
             cells = [*(text(float(values.quantile(at))) for at in QUARTILES.values()), NA]
         else:
-            counts = ", ".join(f"{name} {count}" for name, count in values.value_counts().items())
-            cells = [*[NA] * len(QUARTILES), counts]
+            cells = [*[NA] * len(QUARTILES), counts_of(values)]
         rows.append([measure.column, measure.unit or NA, *cells, str(len(values))])
     return Export(["measure", "unit", *QUARTILES, "counts", "n_sessions"], rows)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -296,20 +296,30 @@ def missing_stages(sessions: Sequence[Session]) -> list[tuple[str, str, int]]:
     return [(name, reason, count) for (name, reason), count in sorted(counts.items())]
 
 
+def measured(patients: pd.DataFrame) -> Iterator[tuple[Measure, pd.Series]]:
+    """Every measure that a session has, with its values."""
+    for measure in MEASURES:
+        values = patients[measure.column].dropna() if measure.column in patients else pd.Series(dtype=float)
+        if len(values):
+            yield measure, values
+
+
+def counts_of(values: pd.Series) -> str:
+    """The categories, the most frequent first, each with its number of sessions."""
+    return ", ".join(f"{name} {count}" for name, count in values.value_counts().items())
+
+
 def cohort_numbers(patients: pd.DataFrame, labels: Mapping[str, str]) -> list[tuple[str, str, str, int]]:
     """Each measure over the sessions that have it: label, summary, unit, number of sessions.
 
     A number as median [quartiles]; a category as counts.
     """
     rows = []
-    for measure in MEASURES:
-        values = patients[measure.column].dropna() if measure.column in patients else pd.Series(dtype=float)
-        if not len(values):
-            continue
+    for measure, values in measured(patients):
         if pd.api.types.is_numeric_dtype(values):
             low, middle, high = (number_text(float(v)) for v in values.quantile([0.25, 0.5, 0.75]))
             summary = f"{middle} [{low}, {high}]"
         else:
-            summary = ", ".join(f"{name} {count}" for name, count in values.value_counts().items())
+            summary = counts_of(values)
         rows.append((labels[measure.column], summary, measure.unit, len(values)))
     return rows
