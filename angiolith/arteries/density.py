@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -93,8 +93,13 @@ def _brightest(ct: Image, lines: Iterable[Centreline]) -> float:
     for line in lines:
         hu = _in_balls(ct, line, line.points[::2])
         if len(hu) >= POINTS_MIN:
-            values.append(float(np.percentile(np.percentile(hu, BRIGHTEST_PERCENTILE, axis=1), ALONG_PERCENTILE)))
+            values.append(_top(hu))
     return float(np.median(values)) if values else np.nan
+
+
+def _top(hu: np.ndarray) -> float:
+    """What is bright in each of the balls (points, n), taken along the artery."""
+    return float(np.percentile(np.percentile(hu, BRIGHTEST_PERCENTILE, axis=1), ALONG_PERCENTILE))
 
 
 def _in_balls(ct: Image, line: Centreline, points: np.ndarray) -> np.ndarray:
@@ -106,30 +111,24 @@ def _in_balls(ct: Image, line: Centreline, points: np.ndarray) -> np.ndarray:
     return np.asarray(hu[~(hu >= METAL_HU_MIN).any(axis=1)])
 
 
-def _beside(ct: Image, line: Centreline) -> list[tuple[float, float]]:
-    """(brightest, median) HU of balls in brain beside a line, CONTROL_MM away on four sides, one pair for each side."""
+def _brain_beside(ct: Image, line: Centreline) -> Iterator[np.ndarray]:
+    """HU (points, n) of the balls in brain beside a line, CONTROL_MM away, for each of four sides."""
     first, second = line.frames()
-    found = []
     for normal in (first, -first, second, -second):
         hu = _in_balls(ct, line, (line.points + CONTROL_MM * normal)[::2])
         middle = np.median(hu, axis=1)
-        hu = hu[(middle > BRAIN_HU[0]) & (middle < BRAIN_HU[1])]
-        if len(hu) >= POINTS_MIN:
-            top = np.percentile(np.percentile(hu, BRIGHTEST_PERCENTILE, axis=1), ALONG_PERCENTILE)
-            found.append((float(top), float(np.median(hu))))
-    return found
+        yield hu[(middle > BRAIN_HU[0]) & (middle < BRAIN_HU[1])]
+
+
+def _beside(ct: Image, line: Centreline) -> list[tuple[float, float]]:
+    """(brightest, median) HU of balls in brain beside a line, CONTROL_MM away on four sides, one pair for each side."""
+    return [(_top(hu), float(np.median(hu))) for hu in _brain_beside(ct, line) if len(hu) >= POINTS_MIN]
 
 
 def _noise_hu(ct: Image, lines: Iterable[Centreline]) -> float:
     """Standard deviation of the noise in brain beside the lines: the median ball's; NaN without brain there."""
-    spread = []
-    for line in lines:
-        first, second = line.frames()
-        for normal in (first, -first, second, -second):
-            hu = _in_balls(ct, line, (line.points + CONTROL_MM * normal)[::2])
-            middle = np.median(hu, axis=1)
-            hu = hu[(middle > BRAIN_HU[0]) & (middle < BRAIN_HU[1])]
-            spread += list(np.diff(np.percentile(hu, list(ONE_SD), axis=1), axis=0)[0] / 2) if len(hu) else []
+    balls = [hu for line in lines for hu in _brain_beside(ct, line) if len(hu)]
+    spread = [half for hu in balls for half in np.diff(np.percentile(hu, list(ONE_SD), axis=1), axis=0)[0] / 2]
     return float(np.median(spread)) if spread else np.nan
 
 
