@@ -31,7 +31,7 @@ SETTINGS, LIMITS = RigidSettings(), RegistrationReviewSettings()
 TARGETS = {"T1w": "anat", "FLAIR": "anat", "swi": "anat", "vwi": "vwi"}
 CUT_HALVES = ("none", "top", "bottom", "left", "right")
 ABOUT = (
-    "Each takes a made head, turns and shifts its CT (in the header: no voxel changes, the truth is exact) and "
+    "Each takes a digital phantom, turns and shifts its CT (in the header: no voxel changes, the truth is exact) and "
     "then, in some, thickens its slices, cuts half of it away, shears it as a tilted gantry does, pads its corners, or "
     "takes the scalp off the MRI. Couch and head holder are in all. The error is the distance, over the brain, between "
     "where the found and the true transforms take points."

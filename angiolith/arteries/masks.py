@@ -14,6 +14,7 @@ from angiolith.arteries.centrelines import Centreline, box_affine, region_labels
 from angiolith.arteries.names import INDEX, LABELS
 from angiolith.core.distance import NEIGHBOURS_26
 from angiolith.core.images import Image, bounding_box, moved
+from angiolith.core.robust import SD_OF_MAD
 from angiolith.core.settings.arteries import ArteryMapSettings, ArteryRegionSettings
 
 # [mm] Smoothing (SD) of a mask's centreline. Source: digital heads.
@@ -25,8 +26,6 @@ FINEST_MM = 0.25
 END_RADII = 1.5
 # [mm] Smoothing (SD) of an angiogram before vessels are told from tissue. Source: digital heads.
 ANGIO_SIGMA_MM = 0.4
-# [1] SD of a Gaussian in units of its median absolute deviation. Source: physics.
-SD_OF_MAD = 1.4826
 # [%] Of a vessel's surest voxels: its brightness, whose half with the tissue's is its edge. Source: digital heads.
 VESSEL_PERCENTILE = 75
 # [points] End of a path that gives the direction in which it is prolonged. Source: numerics.

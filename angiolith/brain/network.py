@@ -16,6 +16,7 @@ import onnxruntime
 from scipy import ndimage
 
 from angiolith.core.images import Image, moved
+from angiolith.core.networks import open_network
 from angiolith.registration.head import shrink
 
 CLASSES = ("outside", "grey", "white", "csf", "ventricles", "deep_grey", "infratentorial")
@@ -67,15 +68,7 @@ class BrainModel:
 
 def read_brain_model(folder: Path, threads: int = 1) -> BrainModel:
     """Read `whole.onnx` and `part.onnx` of a folder."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    whole, part = (
-        onnxruntime.InferenceSession(str(folder / name), options, providers=["CPUExecutionProvider"])
-        for name in ("whole.onnx", "part.onnx")
-    )
-    return BrainModel(whole, part)
+    return BrainModel(*(open_network(folder / name, threads) for name in ("whole.onnx", "part.onnx")))
 
 
 def probabilities(image: Image, is_ct: bool, model: BrainModel) -> Image:

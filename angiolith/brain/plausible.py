@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 from scipy import ndimage
-from skimage.filters import threshold_otsu
 
 from angiolith.core.images import Image, bounding_box
 from angiolith.core.settings.brain import BrainSettings
-from angiolith.registration.head import HEAD_HU_MIN, fill_slices, shrink
+from angiolith.registration.head import fill_slices, head_level, shrink
 
 # [mm2] Brain on a face of the image: beyond it the field of view cuts the brain. Source: anatomy.
 CUT_AREA_MM2 = 1500.0
@@ -53,8 +52,7 @@ def skin_fraction(image: Image, brain: np.ndarray, is_ct: bool) -> float:
     small = shrink(image, COARSE_MM)
     inside = shrink(image.with_data(brain.astype(np.float32)), COARSE_MM).data > 0.5
     # beyond the edge of the image there is no air, but more of the head
-    level = HEAD_HU_MIN if is_ct else threshold_otsu(small.data) / 3
-    outside = np.pad(~fill_slices(small.data > level), 1, mode="edge")
+    outside = np.pad(~fill_slices(small.data > head_level(small, is_ct)), 1, mode="edge")
     away = ndimage.distance_transform_edt(~outside, sampling=small.voxel_mm)[1:-1, 1:-1, 1:-1]
     surface = inside & ~ndimage.binary_erosion(inside, border_value=1)
     if not surface.any() or not outside.any():

@@ -17,7 +17,7 @@ from angiolith.core.tables import FAILED, read_json
 
 @dataclass(frozen=True)
 class BrainAndWay:
-    """Brain mask on the reference's grid and the way to the template, or neither; the facts say why."""
+    """Brain mask on the reference's grid and the transform to the template, or neither; the facts say why."""
 
     brain: Image | None
     way: TemplateResult | None

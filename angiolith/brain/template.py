@@ -1,9 +1,10 @@
 """The way between a subject's reference image and the MNI152 template, brain to brain: affine, then SyN.
 
 Template: the ICBM 2009a nonlinear symmetric T1 average, brain-extracted (Fonov et al. 2011), as nilearn ships it.
-The subject's tissues (angiolith.brain.segment) are drawn in the template's own grey levels, so that the affine part
-sees the same contrast whatever the image is: MRI or CT. SyN (Avants et al. 2008, as ANTs has it) compares an MRI's own
-grey levels beside them. The result is kept as displacement fields that hold the whole mapping.
+The tissues of an MRI (angiolith.brain.segment) are drawn in the template's own grey levels, so that the affine part
+sees the same contrast whatever the sequence is. SyN (Avants et al. 2008, as ANTs has it) compares the MRI's own grey
+levels beside them. A CT goes by its windowed brain. The result is kept as displacement fields that hold the whole
+mapping.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from skimage.filters import threshold_otsu
 from angiolith.brain.network import CLASSES
 from angiolith.core.distance import dilate_mm
 from angiolith.core.images import Image, bounding_box, moved
+from angiolith.core.robust import sd_about
 
 WHITE, CSF, VENTRICLES, DEEP_GREY = (CLASSES.index(name) for name in ("white", "csf", "ventricles", "deep_grey"))
 # [mm] Tissue within this distance whose grey level is compared. Source: anatomy.
@@ -31,8 +32,6 @@ PULL = 3.0
 CSF_SHARE = 0.5
 # [SD] Fluid and tissue differ by so many of tissue's SDs, or grey levels say nothing. Source: choice.
 CONTRAST_SDS = 2.0
-# [1] SD of a Gaussian in units of its median absolute deviation. Source: physics.
-SD_OF_MAD = 1.4826
 # [voxels] Fewer voxels tell no grey level. Source: numerics.
 VOXELS_MIN = 50
 
@@ -74,7 +73,7 @@ def _pull(values: np.ndarray, core: np.ndarray, tissue: np.ndarray) -> np.ndarra
     if min(core.size, tissue.size) < VOXELS_MIN or core.min() == core.max():
         return None
     level = float(np.median(tissue))
-    spread = SD_OF_MAD * float(np.median(np.abs(tissue - level)))
+    spread = sd_about(tissue, level)
     cut = threshold_otsu(core)
     fluid = max(
         (float(np.median(side)) for side in (core[core <= cut], core[core > cut])), key=lambda v: abs(v - level)

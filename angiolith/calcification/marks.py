@@ -16,6 +16,7 @@ from angiolith.arteries.names import INDEX, LABELS
 from angiolith.calcification.certainty import ATTACHED, FREE, PARTED, Evidence, doubts_of, is_plausible
 from angiolith.core.distance import NEIGHBOURS_26
 from angiolith.core.images import Image, moved
+from angiolith.core.robust import sd_about
 
 # [HU] Blood and brain. Source: physics.
 TISSUE_HU = 40.0
@@ -34,12 +35,10 @@ PARTED_SHARE = 0.7
 PARTED_MM3_MIN, PARTED_MM3_MAX = 1.0, 300.0
 # [mm] A mark's flank reaches so far out from where it lies free. Source: physics, the blur of a head CT (FWHM).
 GROWTH_MM = 1.2
-# [voxels] Window of the mean that noise is told from. Source: physics, wider than the grain of a soft kernel.
+# [voxels] Window of the mean that is subtracted to measure noise. Source: physics, wider than a soft kernel's grain.
 NOISE_WINDOW = 5
 # [HU] Noise of an image that has none, as drawn ones. Source: rounding to whole HU.
 LEAST_NOISE_HU = 0.3
-# [1] Standard deviations in a median absolute deviation. Source: the normal distribution.
-SD_OF_MAD = 1.4826
 # [HU] Soft tissue, fluid to muscle. Source: physics.
 SOFT_HU = (0.0, 80.0)
 # [voxels] Fewer tell no noise. Source: the error of a median of so many is 12 %.
@@ -139,7 +138,7 @@ def noise_sd_hu(ct: np.ndarray) -> float:
     """Standard deviation of the noise in soft tissue, HU: of what an average over 5 voxels each way leaves (MAD)."""
     smooth = ndimage.uniform_filter(ct, NOISE_WINDOW, mode="nearest")
     rest = (ct - smooth)[(smooth > SOFT_HU[0]) & (smooth < SOFT_HU[1])]
-    return SD_OF_MAD * float(np.median(np.abs(rest))) if rest.size >= NOISE_VOXELS_MIN else 0.0
+    return sd_about(rest, 0.0) if rest.size >= NOISE_VOXELS_MIN else 0.0
 
 
 def bone_gap_mm(bone: np.ndarray, voxel_mm: np.ndarray) -> np.ndarray:

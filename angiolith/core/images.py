@@ -26,6 +26,8 @@ MRI_HIGH = 1024.0
 SHEAR_DEG_MAX = 0.1
 # [sign] From RAS to LPS coordinates. Source: definition.
 RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
+# [axis, direction] Voxel axes to the right, to the front and up. Source: definition (nibabel).
+CANONICAL = np.array([[0, 1], [1, 1], [2, 1]])
 INTERPOLATORS = {"linear": sitk.sitkLinear, "nearest": sitk.sitkNearestNeighbor, "bspline": sitk.sitkBSpline}
 
 
@@ -208,7 +210,7 @@ def canonical(image: Image) -> Image:
     gives the same for every way in which one image can be stored.
     """
     turn = nib.orientations.io_orientation(image.affine)
-    if (turn == np.array([[0, 1], [1, 1], [2, 1]])).all():
+    if (turn == CANONICAL).all():
         return image
     data = np.ascontiguousarray(nib.orientations.apply_orientation(image.data, turn))
     return Image(data, image.affine @ nib.orientations.inv_ornt_aff(turn, image.data.shape))

@@ -44,12 +44,17 @@ def shrink(image: Image, voxel_mm: float) -> Image:
     return Image(data, image.affine @ scale)
 
 
+def head_level(image: Image, is_ct: bool) -> float:
+    """Grey level above which a voxel is head, not air: -200 HU on CT, a third of Otsu's threshold on MRI."""
+    return HEAD_HU_MIN if is_ct else threshold_otsu(image.data) / OTSU_PARTS
+
+
 def head_mask(image: Image, is_ct: bool) -> np.ndarray:
     """Mask of the head: filled, the largest component, thin attachments (couch, holder) opened away.
 
     CT: above -200 HU; MRI: above a third of Otsu's threshold (background noise lies far below, fat and brain above).
     """
-    level = HEAD_HU_MIN if is_ct else threshold_otsu(image.data) / OTSU_PARTS
+    level = head_level(image, is_ct)
     mask = image.data > level
     voxel_mm = image.voxel_mm
     radius_mm = CT_ATTACHMENT_MM if is_ct else MRI_ATTACHMENT_MM

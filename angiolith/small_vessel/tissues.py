@@ -17,6 +17,7 @@ from scipy import ndimage
 from angiolith.brain.mni152 import mni152_map
 from angiolith.core.distance import dilate_mm, distance_mm, erode_mm
 from angiolith.core.images import RAS_TO_LPS, Image, bounding_box, from_sitk, moved, to_sitk
+from angiolith.core.robust import sd_about
 
 # [label] Labels of the tissue map. Source: definition.
 OTHER, WHITE_MATTER, VENTRICLES, CORTEX, CSF, INFARCT = 1, 2, 3, 4, 5, 6
@@ -36,7 +37,7 @@ DEEP_GREY_BOXES_MNI_MM = (
     ((-31.0, -35.0, -6.0), (31.0, 20.0, 22.0)),  # basal ganglia and thalamus, medial to the insula
     ((-14.0, -40.0, -52.0), (14.0, -14.0, -6.0)),  # brainstem
 )
-# [mm] Grid on which the way to the template is read: it is kept at 4 mm. Source: numerics.
+# [mm] Grid on which the transform to the template is read: it is kept at 4 mm. Source: numerics.
 WAY_MM = 4.0
 # [mm] Grid of the template's hull: every third of its voxels. Source: numerics.
 COARSE_MM = 3
@@ -64,8 +65,6 @@ TISSUE_VOXELS_MIN = 500
 FLUID_VOXELS_MIN = 20
 # [%] CSF's level among those voxels: partial volume lies above. Source: digital heads.
 FLUID_PERCENTILE = 25
-# [1] SD of a Gaussian in units of its median absolute deviation. Source: physics.
-SD_OF_MAD = 1.4826
 # [%] Ends of a histogram. Source: numerics.
 HISTOGRAM_PERCENTILES = (1, 99)
 # [number] Its bins. Source: numerics.
@@ -76,6 +75,9 @@ HISTOGRAM_SIGMA = 5
 LOWER_PEAK_MIN = 0.25
 # [1] ... and the valley beyond it at most this share of it. Source: digital heads.
 VALLEY_MAX = 0.9
+
+
+NO_FLAIR = "the CSF is not darker than the white matter: this is no FLAIR, or it is not aligned"
 
 
 class TissueError(ValueError):
@@ -91,10 +93,6 @@ class Levels:
     gm: float
     wm_sd: float
     gm_sd: float
-
-    def z_of(self, flair: np.ndarray) -> np.ndarray:
-        """Grey values in SDs of normal-appearing white matter above its median."""
-        return (flair - self.wm) / self.wm_sd
 
 
 @cache
@@ -229,9 +227,8 @@ def correct_bias(image: Image, mask: np.ndarray, voxel_mm: float, iterations: in
 def grey_levels(flair: np.ndarray, brain: np.ndarray, priors: Mapping[str, np.ndarray]) -> Levels:
     """Grey levels of CSF, white and grey matter from voxels where the priors are sure.
 
-    Levels are the modes of the histograms, of white matter the darker one where there are two. White matter's spread is
-    that of the values below the mode (1.4826 x their median distance): hyperintensities lie above and do not move it;
-    grey matter's is that of the values above, where CSF of the sulci does not reach.
+    Levels are the modes of the histograms, of white matter the darker one where there are two (`white_and_fluid`). Grey
+    matter's spread is that of the values above its mode, where CSF of the sulci does not reach.
 
     Raises TissueError where CSF is not darker than white matter.
     """
@@ -243,15 +240,30 @@ def grey_levels(flair: np.ndarray, brain: np.ndarray, priors: Mapping[str, np.nd
         raise TissueError(
             f"too little brain inside the image: white or grey matter covers less than {TISSUE_VOXELS_MIN} voxels"
         )
-    few = csf.size < FLUID_VOXELS_MIN
-    dark = float(np.percentile(flair[brain], 1) if few else np.percentile(csf, FLUID_PERCENTILE))
-    wm_level = mode_of(wm, fluid=dark)
+    wm_level, dark, wm_sd = white_and_fluid(wm, csf, flair[brain], FLUID_PERCENTILE)
     gm_level = mode_of(gm)
-    wm_sd = SD_OF_MAD * float(np.median(wm_level - wm[wm <= wm_level]))
-    gm_sd = SD_OF_MAD * float(np.median(gm[gm >= gm_level] - gm_level))
-    if dark > wm_level - 2 * wm_sd or wm_sd <= 0:
-        raise TissueError("the CSF is not darker than the white matter: this is no FLAIR, or it is not aligned")
+    gm_sd = sd_about(gm[gm >= gm_level], gm_level)
+    if wm_sd <= 0:
+        raise TissueError(NO_FLAIR)
     return Levels(csf=dark, wm=wm_level, gm=gm_level, wm_sd=wm_sd, gm_sd=gm_sd)
+
+
+def white_and_fluid(
+    white: np.ndarray, fluid: np.ndarray, brain: np.ndarray, fluid_percentile: float
+) -> tuple[float, float, float]:
+    """Grey values of normal white matter (mode) and of fluid (percentile), and white matter's SD.
+
+    white, fluid, brain: grey values of voxels that are surely the one or the other, and of the whole brain. The SD is
+    that of the values below the mode: hyperintensities lie above and do not move it. Raises TissueError where the fluid
+    is not darker.
+    """
+    few = fluid.size < FLUID_VOXELS_MIN
+    dark = float(np.percentile(brain, 1) if few else np.percentile(fluid, fluid_percentile))
+    level = mode_of(white, fluid=dark)
+    spread = sd_about(white[white <= level], level)
+    if dark > level - 2 * spread:
+        raise TissueError(NO_FLAIR)
+    return level, dark, spread
 
 
 def mode_of(values: np.ndarray, fluid: float | None = None) -> float:

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
+from angiolith.core.networks import open_network
 from angiolith.small_vessel.wmh.working import Working, channels_of
 
 # [label] Classes of the network. Source: definition.
@@ -34,11 +35,7 @@ class WmhModel:
 
 def read_wmh_model(path: str | Path, threads: int = 1) -> WmhModel:
     """Read `wmh.onnx`."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    session = open_network(path, threads)
     return WmhModel(session, session.get_modelmeta().custom_metadata_map["version"])
 
 

@@ -9,22 +9,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from nibabel.orientations import apply_orientation, io_orientation
+from nibabel.orientations import apply_orientation, io_orientation, ornt_transform
 from scipy import ndimage
 
 from angiolith.brain.segment import TISSUES
 from angiolith.core.distance import distance_mm
-from angiolith.core.images import Image, bounding_box, crop
+from angiolith.core.images import CANONICAL, Image, bounding_box, crop
 from angiolith.small_vessel.grid import depth_mm
-from angiolith.small_vessel.tissues import TissueError, correct_bias, mode_of
+from angiolith.small_vessel.tissues import TissueError, correct_bias, white_and_fluid
 from angiolith.small_vessel.wmh.shown import FAR_MM, NEIGHBOUR_MM, OUTSIDE, PLANE_MM, RANGE
 
 # [voxels] Less white matter does not tell its grey level. Source: numerics.
 WHITE_VOXELS_MIN = 500
-# [voxels] Fewer voxels of ventricle do not tell fluid's. Source: numerics.
-FLUID_VOXELS_MIN = 20
-# [1] SD of a Gaussian in units of its median absolute deviation. Source: physics.
-SD_OF_MAD = 1.4826
 # [voxels] Smoothing (SD) by which a pixel averages the voxels that it holds, per voxel beyond the first. Source:
 # numerics.
 PIXEL_SIGMA = 0.4
@@ -63,7 +59,7 @@ class Working:
             mode="nearest",
         )
         whole = np.zeros(self.shape, np.float32)
-        whole[self.box] = apply_orientation(native, _inverse(self.orientation))
+        whole[self.box] = apply_orientation(native, ornt_transform(CANONICAL, self.orientation))
         return whole
 
 
@@ -122,13 +118,7 @@ def contrast_of(flair: np.ndarray, brain: np.ndarray, tissues: np.ndarray) -> tu
     fluid = flair[brain & (tissues == TISSUES["ventricles"])]
     if white.size < WHITE_VOXELS_MIN:
         raise TissueError(f"too little white matter inside the image: under {WHITE_VOXELS_MIN} voxels")
-    few = fluid.size < FLUID_VOXELS_MIN
-    dark = float(np.percentile(flair[brain], 1) if few else np.percentile(fluid, FLUID_PERCENTILE))
-    level = mode_of(white, fluid=dark)
-    spread = SD_OF_MAD * float(np.median(level - white[white <= level]))
-    if dark > level - 2 * spread:
-        raise TissueError("the CSF is not darker than the white matter: this is no FLAIR, or it is not aligned")
-    return level, dark, spread
+    return white_and_fluid(white, fluid, flair[brain], FLUID_PERCENTILE)
 
 
 def maps_of(
@@ -164,14 +154,6 @@ def channels_of(working: Working, number: int) -> np.ndarray:
     last = working.flair.shape[2] - 1
     shown = [working.flair[..., min(max(number + k, 0), last)] for k in (0, -apart, apart)]
     return np.concatenate([np.stack(shown), working.maps[..., number]])
-
-
-def _inverse(orientation: np.ndarray) -> np.ndarray:
-    """The orientation that undoes one."""
-    turned = np.empty_like(orientation)
-    for axis, (to, flip) in enumerate(orientation):
-        turned[int(to)] = (axis, flip)
-    return turned
 
 
 def _oriented_shape(box: tuple[slice, ...], orientation: np.ndarray) -> tuple[int, ...]:

@@ -1,0 +1,13 @@
+"""Statistics that outliers do not move."""
+
+from __future__ import annotations
+
+import numpy as np
+
+# [1] SD of a Gaussian in units of its median absolute deviation. Source: physics.
+SD_OF_MAD = 1.4826
+
+
+def sd_about(values: np.ndarray, centre: float) -> float:
+    """Standard deviation of values about a centre, by their median absolute deviation from it."""
+    return SD_OF_MAD * float(np.median(np.abs(values - centre)))
