@@ -26,6 +26,7 @@ from angiolith.brain.segment import BrainSegmentation, segment_brain
 from angiolith.core.images import Image, moved, read_ct, read_image, resample
 from angiolith.core.settings.brain import BrainSettings
 from training.brain_labels import MUSE, register_rigid
+from validation.small_vessel import dice
 
 Row = dict[str, float | str]
 
@@ -81,10 +82,6 @@ def cases(real: Path, older: tuple[str, ...], ct: Path | None) -> list[Case]:
     if ct:
         found.append(Case(DICOM_CT, "CT", ct, is_ct=True))
     return [case for case in found if case.path.is_file()]
-
-
-def dice(first: np.ndarray, second: np.ndarray) -> float:
-    return 2 * np.count_nonzero(first & second) / max(1, np.count_nonzero(first) + np.count_nonzero(second))
 
 
 def regions_on(case: Case) -> np.ndarray:

@@ -30,6 +30,7 @@ from phantoms.head import ANATOMIES, MODEL, Head, make_head
 from phantoms.small_vessel import draw_small_vessel
 from phantoms.spec import stream
 from validation.compare import markdown
+from validation.small_vessel import dice
 
 NETWORKS = Path(__file__).parents[1] / "resources/brain_model"
 AGES_YEARS = (60.0, 90.0)
@@ -91,11 +92,6 @@ def measured(seed: int, anatomy_of: str, model: BrainModel) -> dict[str, Any]:
         "landmarks_mm": mean_mm,
         "landmarks_95th_mm": high_mm,
     }
-
-
-def dice(first: np.ndarray, second: np.ndarray) -> float:
-    """Overlap of two masks."""
-    return 2.0 * float((first & second).sum()) / float(first.sum() + second.sum())
 
 
 def _landmark_errors(seed: int, head: Head, pose: np.ndarray, way: sitk.Transform) -> tuple[float, float]:
