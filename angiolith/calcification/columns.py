@@ -8,8 +8,8 @@ STATUS = {"status": "ok, review, failed or missing", "reason": "why not ok, or w
 CANDIDATES = {
     "n_candidates": "number of candidates that wait for a reader",
     "candidate_volume_mm3": "their volume; in no sum",
-    "severity_at_least": "true where the candidates, or a thickness that is missing, could raise the severity group",
-    "severity_group_max": "severity group if every candidate were calcium and every missing thickness thick",
+    "severity_at_least": "true where candidates, a missing thickness or an unconfirmed carotid could raise it",
+    "severity_group_max": "severity group if every candidate were calcium, and what is not known as large as can be",
 }
 COUNT = {"count_rule": "marks that are counted: sure, confirmed or all (setting calcification.count)"}
 

@@ -210,6 +210,7 @@ def measure_arteries(
             row |= {"status": REVIEW, "reason": join_reasons(*mine.loc[mine["status"] == REVIEW, "reason"])}
         if along_bone_unconfirmed(lines[name]):
             row |= {"status": REVIEW, "reason": join_reasons(row["reason"], LOWER_BOUND)}
+            row |= {"severity_at_least": row["severity_group"] != GROUPS[-1], "severity_group_max": GROUPS[-1]}
         rows.append(row)
     return pd.DataFrame(rows, columns=list(ARTERIES)[2:])
 

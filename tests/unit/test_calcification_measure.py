@@ -1,5 +1,7 @@
 """The three tables: sums, missing values, statuses."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -164,6 +166,21 @@ def test_an_artery_that_was_not_looked_at_is_missing_not_zero():
     patient = measure_patient(arteries.reset_index())
     assert patient["status"] == "review"
     assert "L-VA" in patient["reason"]
+
+
+@pytest.mark.parametrize(("sd_mm", "is_bound"), [(0.4, False), (2.0, True)])
+def test_a_zero_along_bone_is_a_lower_bound_where_nothing_confirms_the_artery(sd_mm, is_bound):
+    ct, labels, region, lines = one_lesion()
+    line = replace(lines["BA", "M"], artery="ICA", side="R", sd_mm=np.full(len(lines["BA", "M"].points), sd_mm))
+    nothing = measure_lesions(ct, 0 * labels, region, lines, {}, *CALCIFICATION)
+    sources = {("ICA", "R"): "atlas"}
+    arteries = measure_arteries(nothing, {("ICA", "R"): line}, sources, ct.with_data(region), SEVERITY)
+    row, patient = arteries.set_index(["artery", "side"]).loc["ICA", "R"], measure_patient(arteries)
+    assert row["volume_mm3"] == 0
+    assert ("lower bound" in row["reason"], "lower bound" in patient["reason"]) == (is_bound, is_bound)
+    for said in (row, patient):
+        assert bool(said["severity_at_least"]) == is_bound
+        assert (said["severity_group_max"] == "severe") == is_bound
 
 
 def test_the_centreline_must_lie_in_the_field_of_view():
