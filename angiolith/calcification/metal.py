@@ -96,8 +96,13 @@ def find_metal(ct: Image) -> Metal | None:
 
 
 def _wrapped(data: np.ndarray, voxel_mm3: float) -> np.ndarray:
-    """Voxels (slices along the last axis) whose numbers began again: not air, and a step that no blur allows."""
+    """Voxels (slices along the last axis) whose numbers began again: not air, and a step that no blur allows.
+
+    Numbers that stop at a highest one do not begin again: there, such a step leads from enamel to air.
+    """
     found = np.zeros(data.shape, bool)
+    if np.count_nonzero(data == data.max()) >= SATURATED_VOXELS:
+        return found
     for axis in (0, 1):
         for number in range(data.shape[2]):
             step = np.abs(np.diff(data[:, :, number], axis=axis)) >= WRAP_STEP_HU

@@ -174,6 +174,14 @@ def real_head():
     return read_ct(path)
 
 
+def test_saturated_metal_beside_air_is_not_said_to_have_begun_again():
+    ct = with_metal(a_head(), np.zeros(3), "large clip", "clipped")
+    beside_air = ct.data.copy()
+    beside_air[:3, :3] = -1000
+    beside_air[3:6, 3:6] = ct.data.max()
+    assert not find_metal(ct.with_data(beside_air)).wrapped
+
+
 def test_the_teeth_of_a_real_head_spoil_their_slices_alone(real_head):
     metal = find_metal(real_head)
     assert metal.volume_mm3 == pytest.approx(288, abs=5)

@@ -34,6 +34,10 @@ LABEL_OF = {
 ONE_SIDED = 0.8
 # [cm3] Less WMH does not tell a side. Source: choice.
 ONE_SIDED_CM3_MIN = 3.0
+# [1] Bounds of the volume that are further apart, as a ratio, leave it open. Source: choice, an order of magnitude.
+INTERVAL_RATIO_MAX = 10.0
+# [cm3] Bounds that are no further apart leave little open, whatever their ratio. Source: choice.
+INTERVAL_CM3_MIN = 3.0
 # [1] Fraction of a given lesion mask that may look like WMH without a remark. Source: choice.
 LIKE_WMH_MAX = 0.7
 # [pixels] Smoothing (SD), in the plane, of the grey values that are compared. Source: numerics.
@@ -95,16 +99,20 @@ def segment_wmh(
     labels = label_tissues(brain_tissues, apart)
     infarct_cm3 = float(apart.sum() * voxel_mm3 / 1000)
     white, fluid, spread = working.levels
+    low_cm3, high_cm3 = interval = volume_interval_cm3(wmh, voxel_mm3, settings)
     facts = {
         "model": model.version,
         "grey_levels": {"wm": round(white, 3), "csf": round(fluid, 3), "wm_sd": round(spread, 3)},
-        "volume_interval_cm3": volume_interval_cm3(wmh, voxel_mm3, settings),
+        "volume_interval_cm3": interval,
         "suspected_infarct_cm3" if lesion is None else "given_lesion_cm3": round(infarct_cm3, 3),
     }
     noise = spread / max(white - fluid, 1e-6)
     reason = join_reasons(
         *reasons(mask, brain, labels),
         one_sided(mask, labels == VENTRICLES, flair),
+        f"the image leaves the volume open: {low_cm3:.1f} to {high_cm3:.1f} cm3"
+        if high_cm3 > max(INTERVAL_RATIO_MAX * low_cm3, low_cm3 + INTERVAL_CM3_MIN)
+        else None,
         f"suspected infarct, not counted as WMH ({infarct_cm3:.1f} cm3)" if lesion is None and infarct_cm3 else None,
         f"{like_wmh:.0%} of the given lesion mask look like WMH: it is for infarcts, WMH go into a WMH mask"
         if lesion is not None and like_wmh > LIKE_WMH_MAX
