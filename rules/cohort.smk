@@ -40,6 +40,7 @@ rule build_attrition:
     output:
         attrition=cohort_file(STUDY, "attrition.tsv"),
         doubts=cohort_file(STUDY, "doubtful_values.tsv"),
+        missing=cohort_file(STUDY, "missing_columns.tsv"),
         flow=[flow_picture(STUDY, name) for name in STUDY.config.analyses],
         data=[analysed_rows(STUDY, name) for name in STUDY.config.analyses],
     log:

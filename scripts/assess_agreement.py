@@ -17,9 +17,9 @@ from angiolith.runtime.job import run
 def main(snakemake: Any) -> None:
     sources = rated_things(read_tsv(snakemake.input.ratings)) if snakemake.input.get("ratings") else {}
     for name, given in snakemake.params.settings["analyses"].items():
-        analysis = Analysis.model_validate(given)
-        data = read_analysed(snakemake.params.data[name], analysis)
-        if data is not None:
+        found = read_analysed(snakemake.params.data[name], Analysis.model_validate(given))
+        if found is not None:
+            data, analysis = found
             sources[name] = {measure: data[raters] for measure, raters in analysis.agreement.items()}
     tables = [agreement(source, measures) for source, measures in sources.items()]
     write_tsv(pd.concat([agreement("", {}), *tables], ignore_index=True), snakemake.output.agreement)

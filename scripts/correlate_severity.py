@@ -12,10 +12,11 @@ from angiolith.runtime.job import run
 
 def main(snakemake: Any) -> None:
     analysis = Analysis.model_validate(snakemake.params.settings["analysis"])
-    data = read_analysed(snakemake.input.data, analysis)
-    if data is None:
+    found = read_analysed(snakemake.input.data, analysis)
+    if found is None:
         write_not_made(*snakemake.output)
         return
+    data, analysis = found
     severities = severities_of(data, analysis)
     table = correlations(data, severities, measures_of(analysis), analysis.correlations, analysis.partial_for)
     models = marker_models(data, severities, analysis.marker_models, analysis.marker_covariates, analysis.references)

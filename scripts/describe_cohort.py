@@ -14,10 +14,11 @@ from angiolith.runtime.job import run
 def main(snakemake: Any) -> None:
     output = snakemake.output
     analysis = Analysis.model_validate(snakemake.params.settings["analysis"])
-    data = read_analysed(snakemake.input.data, analysis)
-    if data is None:
+    found = read_analysed(snakemake.input.data, analysis)
+    if found is None:
         write_not_made(*output)
         return
+    data, analysis = found
     table = describe(
         data,
         analysis.describe,

@@ -11,10 +11,11 @@ from angiolith.runtime.job import run
 
 def main(snakemake: Any) -> None:
     analysis = Analysis.model_validate(snakemake.params.settings["analysis"])
-    data = read_analysed(snakemake.input.data, analysis)
-    if data is None:
+    found = read_analysed(snakemake.input.data, analysis)
+    if found is None:
         write_not_made(*snakemake.output)
         return
+    data, analysis = found
     table, diagnostics = associations(data, plan_of(analysis))
     write_tsv(table, snakemake.output.associations)
     write_tsv(diagnostics, snakemake.output.diagnostics)

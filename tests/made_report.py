@@ -164,6 +164,14 @@ def write_run(folder, subjects=("001", "002", "003"), pictures=True):
     tables["doubtful_values"] = pd.DataFrame(
         {"file": ["patients.xlsx"], "row": [7], "column": ["ldl_mg_dl"], "why": [f"another unit? {HOSTILE}"]}
     )
+    tables["missing_columns"] = pd.DataFrame(
+        {
+            "analysis": ["study"],
+            "column": ["bmi_kg_m2"],
+            "problem": ["no such column"],
+            "left_out": [f"model1 {HOSTILE}"],
+        }
+    )
     tables["clinical_tables"] = pd.DataFrame(
         {
             "table": ["bids/participants.tsv", "bids/phenotype/readers.tsv"],
@@ -201,6 +209,7 @@ def write_run(folder, subjects=("001", "002", "003"), pictures=True):
         "review": None,
         "pairs": pairs,
         "doubtful_values": folder / "doubtful_values.tsv",
+        "missing_columns": folder / "missing_columns.tsv",
         "clinical_tables": folder / "clinical_tables.tsv",
         "audits": {"printed": folder / "printed_audit.tsv"},
         "sessions": {subject: rows.loc[rows["subject"] == subject, "session"].tolist() for subject in subjects},

@@ -21,9 +21,11 @@ from angiolith.cohort.collect import (
     rating_columns,
     severity_columns,
     wide_changes,
+    with_standard_names,
 )
-from angiolith.cohort.dataset import expand_models, group_column, used_columns
+from angiolith.cohort.dataset import group_column, used_columns
 from angiolith.cohort.image_status import COLUMNS as IMAGE_COLUMNS
+from angiolith.cohort.variables import expand_models
 from angiolith.core.settings.analyses import Analysis
 from angiolith.core.tables import read_json, read_tsv
 from angiolith.steps import MEASURES
@@ -70,7 +72,8 @@ def analysed_columns(row: Mapping[str, str], analysis: Analysis, header: Sequenc
             found |= set() if analysis.baseline_date else {analysis.interval_days}
     if measure in analysis.agreement:
         found |= set(analysis.agreement[measure])
-    return {name for name in found if name}
+    absent = set() if analysis.missing_columns == "refuse" else found - set(header)  # its question was left out
+    return {name for name in found - absent if name}
 
 
 def _named(text: str, names: Iterable[str]) -> list[str]:
@@ -128,6 +131,6 @@ def holders(
 def _clinical_columns(path: Path) -> set[str]:
     """The columns that a clinical table gives to the cohort's; none of one that could not be used."""
     try:
-        return set(rating_columns(read_tsv(path, dtype=str), path.name).columns)
+        return set(with_standard_names(rating_columns(read_tsv(path, dtype=str), path.name)).columns)
     except (ValueError, KeyError, pd.errors.ParserError):
         return set()

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import pandas as pd
 
 from angiolith.cohort.attrition import attrition_table, exclusions, not_made
+from angiolith.cohort.available import LEAVE_OUT, available, missing_table
 from angiolith.cohort.collect import N_CANDIDATES
 from angiolith.cohort.dataset import check_groups, group_column, read_dataset, used_columns
 from angiolith.cohort.external import MissingColumnError, StudyTableError
 from angiolith.cohort.outcome import check_outcome
+from angiolith.cohort.plausibility import COLUMNS as DOUBTFUL_COLUMNS
 from angiolith.cohort.plausibility import implausible
 from angiolith.cohort.review import left_out
 from angiolith.cohort.variables import levels_of
@@ -21,25 +24,47 @@ from angiolith.core.tables import read_tsv
 GROUPS_SHOWN = 6
 
 
+@dataclass(frozen=True)
+class Analysed:
+    """An analysis applied to its table.
+
+    rows: those that are analysed, None where the table cannot be used; steps: its rows of the attrition table;
+    doubtful: values that may be wrong; counts: analysed rows by group; missing: columns that it lacks, with the
+    questions that were left out for them (`available.COLUMNS`).
+    """
+
+    rows: pd.DataFrame | None
+    steps: pd.DataFrame
+    doubtful: pd.DataFrame
+    counts: pd.Series
+    missing: pd.DataFrame
+
+
 def analysed(
     name: str, analysis: Analysis, path: str, unused: Sequence[str], session_order: Sequence[str] = ()
-) -> tuple[pd.DataFrame | None, pd.DataFrame, pd.DataFrame | None, pd.Series]:
-    """One analysis applied to its table: analysed rows, steps of the account, doubtful values, counts by group.
+) -> Analysed:
+    """Apply one analysis to its table.
 
     path: the table; unused: why clinical tables were left out; session_order: the declared order of visits. Where the
-    table cannot be used there are no rows and no doubtful values, and the account says why.
+    table cannot be used there are no rows, and the account says why.
     """
     try:
         table = read_dataset(path, analysis)
-        account = account_of(table, analysis, path, session_order)
+        asked, gone = available(analysis, table)
+        account = account_of(table, asked, path, session_order)
     except StudyTableError as error:
         is_own_table = path == analysis.table
         subjects = pd.Series(dtype=str) if is_own_table else read_tsv(path)["subject"]
-        steps = not_made(name, subjects, why_not_made(error, is_own_table, unused))
-        return None, steps, None, pd.Series(dtype=int)
+        leaves_out = analysis.missing_columns == LEAVE_OUT
+        steps = not_made(name, subjects, why_not_made(error, is_own_table, unused, leaves_out))
+        nothing = pd.DataFrame(columns=DOUBTFUL_COLUMNS)
+        return Analysed(None, steps, nothing, pd.Series(dtype=int), missing_table(name, {}, ()))
     rows = table[account["step"].isna()]
+    gone |= available(asked, rows)[1]  # of a column, only those who are left out may have a value
     steps = attrition_table(name, table["subject"], account, waits_for_reader(table))
-    return rows, steps, implausible(table, analysis, name, path), analysed_by_group(rows, analysis)
+    doubtful = implausible(table, asked, name, path)
+    missing = missing_table(name, gone, table.columns)
+    return Analysed(rows, steps, doubtful, analysed_by_group(rows, asked), missing)
 
 
 def waits_for_reader(table: pd.DataFrame) -> pd.Series:
@@ -76,14 +101,14 @@ def analysed_by_group(table: pd.DataFrame, analysis: Analysis) -> pd.Series:
     )
 
 
-def why_not_made(error: StudyTableError, is_own_table: bool, unused: Sequence[str]) -> str:
+def why_not_made(error: StudyTableError, is_own_table: bool, unused: Sequence[str], leaves_out: bool = False) -> str:
     """On one line why an analysis cannot be made; `unused`: why clinical tables were left out.
 
     A column that the pipeline's tables lack though every clinical table was used is a mistake of the configuration: the
-    error is raised, and the job stops.
+    error is raised, and the job stops; not of an analysis that leaves out what is missing (`leaves_out`).
     """
     if is_own_table:
         unused = []
-    elif isinstance(error, MissingColumnError) and not unused:
+    elif isinstance(error, MissingColumnError) and not unused and not leaves_out:
         raise error
     return "; ".join([*str(error).splitlines(), *(f"left out: {reason}" for reason in unused)])

@@ -9,12 +9,11 @@ import numpy as np
 import pandas as pd
 
 from angiolith.cohort import diagnostics
-from angiolith.cohort.dataset import expand_models
 from angiolith.cohort.external import category_text
 from angiolith.cohort.imputation import imputable, imputed_tables, pool
 from angiolith.cohort.outcome import event_of
 from angiolith.cohort.regression import FITS, NUMBERS, Fit, fit_clustered, rows_left_out
-from angiolith.cohort.variables import formula_columns, model_columns
+from angiolith.cohort.variables import expand_models, formula_columns, model_columns
 from angiolith.core.settings.analyses import Analysis
 from angiolith.core.tables import join_reasons
 

@@ -29,6 +29,8 @@ DERIVED = {  # columns of the lesions' table that are made of others, by which `
     "culprit": ("stenosis_percent", "artery", "side", "symptomatic", "symptomatic_territory", "culprit_reader"),
 }
 DERIVED["culprit_reason"] = DERIVED["culprit"]
+# [1] Words for sex in BIDS, as the column `male` has them. Source: definition (BIDS).
+SEXES = {"m": 1.0, "male": 1.0, "f": 0.0, "female": 0.0}
 CHANGE_COLUMNS = [
     "subject",
     "from_session",
@@ -100,7 +102,20 @@ def participant_columns(participants: pd.DataFrame | None) -> pd.DataFrame:
     if participants is None:
         return pd.DataFrame({"subject": pd.Series(dtype=str)})
     table = participants.rename(columns={"participant_id": "subject"})
-    return table.assign(subject=table["subject"].str.removeprefix("sub-"))
+    return with_standard_names(table.assign(subject=table["subject"].str.removeprefix("sub-")))
+
+
+def with_standard_names(participants: pd.DataFrame) -> pd.DataFrame:
+    """The table with `age_years` and `male` (1 male, 0 female) beside BIDS' own `age` and `sex`, where it has these.
+
+    Columns of these names that are given stay as they are; a sex that is neither is missing.
+    """
+    added: dict[str, pd.Series] = {}
+    if "age" in participants and "age_years" not in participants:
+        added["age_years"] = pd.to_numeric(participants["age"], errors="coerce")
+    if "sex" in participants and "male" not in participants:
+        added["male"] = participants["sex"].astype("string").str.strip().str.lower().map(SEXES).astype(float)
+    return participants.assign(**added)
 
 
 def rating_columns(ratings: pd.DataFrame, name: str) -> pd.DataFrame:

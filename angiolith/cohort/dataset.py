@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from angiolith.cohort.available import available
 from angiolith.cohort.external import (
     StudyTableError,
     category_text,
@@ -25,7 +26,7 @@ from angiolith.cohort.external import (
 )
 from angiolith.cohort.missing_codes import is_code, suspected_codes
 from angiolith.cohort.plausibility import UnitError, conversion
-from angiolith.cohort.variables import formula_variables
+from angiolith.cohort.variables import expand_models, formula_variables
 from angiolith.core.bids.dates import DAYS_PER_YEAR
 from angiolith.core.names import nearest
 from angiolith.core.settings.analyses import Analysis, ChangeColumns
@@ -44,15 +45,6 @@ class UsedColumns:
 def group_column(analysis: Analysis) -> str | None:
     """The column of the groups that are compared: `group`, else the outcome."""
     return analysis.group or analysis.outcome
-
-
-def expand_models(models: Mapping[str, list[str]]) -> dict[str, list[str]]:
-    """Covariates by model, with the names of earlier models replaced by their covariates; each once, in order."""
-    expanded: dict[str, list[str]] = {}
-    for model, entries in models.items():
-        names = [name for entry in entries for name in expanded.get(entry, [entry])]
-        expanded[model] = list(dict.fromkeys(names))
-    return expanded
 
 
 def used_columns(analysis: Analysis) -> UsedColumns:
@@ -103,6 +95,7 @@ def read_dataset(path: str | Path, analysis: Analysis, renamed: bool = False) ->
     not come after its baseline.
     """
     table = read_study_table(path) if renamed else _read_given(path, analysis)
+    analysis = available(analysis, table)[0]
     used = used_columns(analysis)
     criteria = analysis.include
     check_columns(table, ["subject", *used.numbers, *used.categories, *used.dates], path)
@@ -142,9 +135,15 @@ def read_dataset(path: str | Path, analysis: Analysis, renamed: bool = False) ->
     return table
 
 
-def read_analysed(path: str | Path, analysis: Analysis) -> pd.DataFrame | None:
-    """The rows that are analysed, as build_attrition left them; None where the analysis could not be made."""
-    return read_dataset(path, analysis, renamed=True) if was_made(path) else None
+def read_analysed(path: str | Path, analysis: Analysis) -> tuple[pd.DataFrame, Analysis] | None:
+    """The rows that are analysed, as build_attrition left them, and the questions that they can answer (`available`).
+
+    None where the analysis could not be made.
+    """
+    if not was_made(path):
+        return None
+    table = read_dataset(path, analysis, renamed=True)
+    return table, available(analysis, table)[0]
 
 
 def _read_given(path: str | Path, analysis: Analysis) -> pd.DataFrame:

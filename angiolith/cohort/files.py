@@ -91,7 +91,7 @@ def cohort_tables(study: Study) -> list[str]:
     """Every table of the cohort that the images and the analyses of the configuration make."""
     config = study.config
     names = [f"{name}.tsv" for name in COLLECTED] if study.rows else []
-    names += ["attrition.tsv", "doubtful_values.tsv"] if config.analyses else []
+    names += ["attrition.tsv", "doubtful_values.tsv", "missing_columns.tsv"] if config.analyses else []
     names += [f"{name}_flow.svg" for name in config.analyses]
     names += [f"{name}_audit.tsv" for name in config.printed_tables]
     names += ["agreement.tsv", "agreement.png"] if study.rows or analyses_with(study, "agreement") else []

@@ -45,6 +45,15 @@ def model_columns(
     return pd.DataFrame(indicators, index=table.index).where(values.notna())
 
 
+def expand_models(models: Mapping[str, list[str]]) -> dict[str, list[str]]:
+    """Covariates by model, with the names of earlier models replaced by their covariates; each once, in order."""
+    expanded: dict[str, list[str]] = {}
+    for model, entries in models.items():
+        names = [name for entry in entries for name in expanded.get(entry, [entry])]
+        expanded[model] = list(dict.fromkeys(names))
+    return expanded
+
+
 def formula_variables(formula: str) -> list[str]:
     """Columns that the right-hand side of a formula uses, sorted. Raises ValueError if it cannot be read."""
     from formulaic import Formula

@@ -80,7 +80,7 @@ class AnalysisView:
     problem: str | None  # why it was not made
 
 
-MORE = ("diagnostics", "markers", "power")
+MORE = ("missing", "diagnostics", "markers", "power")
 
 
 def analysis_view(

@@ -225,10 +225,9 @@ def cohort_exports(found: Cohort, files: Inputs) -> dict[str, Export]:
         named |= {f"{name}_{part.removesuffix('_printed')}": path for part, path in of_analysis.items()}
     exports = {name: of_frame(texts_of(path)) for name, path in named.items()}
     if files["analyses"]:
-        attrition = texts_of(files["attrition"])
-        exports |= {
-            f"{name}_attrition": of_frame(attrition[attrition["analysis"] == name]) for name in files["analyses"]
-        }
+        for part, path in (("attrition", files["attrition"]), ("missing", files["missing_columns"])):
+            rows = texts_of(path)
+            exports |= {f"{name}_{part}": of_frame(rows[rows["analysis"] == name]) for name in files["analyses"]}
     if found.sessions:
         exports |= {
             "measures": of_overview(read_tsv(files["patients"])),
@@ -277,12 +276,14 @@ def read_analyses(files: Inputs, root: Path, settings: Config, texts: Mapping[st
     if not files["analyses"]:
         return []
     attrition = addressed(files["attrition"], root, dtype={"excluded_subjects": str, "waiting_subjects": str})
+    missing = read_tsv(files["missing_columns"])
     return [
         analysis_view(
             name,
             settings.analyses[name],
             attrition,
-            {part: read_part(part, path, root) for part, path in entry["tables"].items() if was_made(path)},
+            {part: read_part(part, path, root) for part, path in entry["tables"].items() if was_made(path)}
+            | {"missing": missing[missing["analysis"] == name].drop(columns="analysis")},
             texts["cohort"],
             embedded(entry["flow"]),
         )

@@ -13,7 +13,10 @@ from angiolith.core.study import Study
 HERE = Path(__file__).parent
 NIIVUE = ("niivue.umd.js", "LICENSE")
 OF_ANALYSIS = ("data", "table1_printed", "associations", "diagnostics", "correlations", "markers", "change", "power")
-OF_COHORT = ("patients", "lesions", "change", "marks", "clinical_tables", "attrition", "doubtful_values", "agreement")
+OF_COHORT = (
+    *("patients", "lesions", "change", "marks", "clinical_tables", "attrition"),
+    *("doubtful_values", "missing_columns", "agreement"),
+)
 OF_SESSIONS = ("sessions", "checks", "registration")  # parts of `report_files` that are read of every session
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
-from pydantic import field_validator, model_validator
+from pydantic import ConfigDict, field_validator, model_validator
 
+from angiolith.core.settings.presets import with_preset
 from angiolith.core.settings.section import Section
 
 
@@ -74,12 +76,23 @@ class PowerSettings(Section):
     """Share of patients without a follow-up; the sizes are raised by it."""
 
 
+def _preset_or_kind(schema: dict[str, Any]) -> None:
+    """In the JSON schema: an analysis needs a kind and a table, or a preset that has them."""
+    needed = schema.pop("required")
+    schema["anyOf"] = [{"required": ["preset"]}, {"required": needed}]
+
+
 CorrelationMethod = Literal["spearman", "pearson", "kendall", "jonckheere-terpstra"]
 
 
 class Analysis(Section):
     """One analysis of the cohort: which rows, which columns, which questions. Empty questions make no table."""
 
+    model_config = ConfigDict(json_schema_extra=_preset_or_kind)
+
+    preset: str | None = None
+    """A ready-made analysis, `vertebrobasilar-culprit` or `calcification-csvd` (docs/presets.md): every key that is not
+    given here is the preset's."""
     kind: Literal["lesion", "severity"]
     """What a row is: `lesion` one plaque (several per subject allowed), `severity` one patient."""
     table: str
@@ -94,6 +107,9 @@ class Analysis(Section):
     """Column: the unit of its values in the file, where it is not the one that its name ends in; they are converted."""
     missing_codes: dict[str, list[str | float]] = {}
     """Column: its values that stand for missing (-999, 9, ...); an empty list where one that looks so is true."""
+    missing_columns: Literal["refuse", "leave out"] = "refuse"
+    """What becomes of a question whose column the table lacks, or has without any value: the analysis is not made, or
+    only the question is left out, and `missing_columns.tsv` names the column once."""
     visit: Literal["first", "all"] = "first"
     """Whether only the first visit of a subject counts, or all of them (rows are then not independent)."""
     include: list[Criterion] = []
@@ -161,6 +177,14 @@ class Analysis(Section):
     power: PowerSettings = PowerSettings()
     agreement: dict[str, list[str]] = {}
     """Measure: the columns of its raters, two or more, that are compared."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def from_preset(cls, given: Any) -> Any:
+        """The preset's keys below the given ones; not where every key is given, as a job gets them."""
+        if not isinstance(given, Mapping) or given.get("preset") is None or set(given) >= set(cls.model_fields):
+            return given
+        return with_preset(given)
 
     @field_validator("event", mode="before")
     @classmethod

@@ -56,7 +56,7 @@ def account(folder, **analyses):
         }
         for name, analysis in analyses.items()
     }
-    output = Given(attrition=folder / "attrition.tsv", doubts=folder / "doubts.tsv")
+    output = Given(attrition=folder / "attrition.tsv", doubts=folder / "doubts.tsv", missing=folder / "missing.tsv")
     params = Given(settings={"analyses": {name: plain(each) for name, each in analyses.items()}}, files=files)
     given = Given(clinical=folder / "cohort_clinical.tsv")
     build_attrition(SimpleNamespace(input=given, output=output, params=params))

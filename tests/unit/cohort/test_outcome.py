@@ -61,7 +61,8 @@ def made(tmp_path, text, **given):
     path = tmp_path / "t.csv"
     path.write_text(text)
     asked = Analysis(**{"kind": "severity", "table": str(path), **given})
-    rows, steps, _, _ = analysed("mine", asked, str(path), [])
+    found = analysed("mine", asked, str(path), [])
+    rows, steps = found.rows, found.steps
     return rows, None if rows is not None else steps["reason"].iloc[1]
 
 

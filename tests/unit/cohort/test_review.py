@@ -231,7 +231,7 @@ def test_the_failed_subject_leaves_the_analyses_that_use_the_picture_with_the_re
         for name in names
     }
     settings = {"analyses": {name: analysis.model_dump(mode="json") for name, analysis in analyses.items()}}
-    output = SimpleNamespace(attrition=out / "attrition.tsv", doubts=out / "doubts.tsv")
+    output = SimpleNamespace(attrition=out / "attrition.tsv", doubts=out / "doubts.tsv", missing=out / "missing.tsv")
     params = SimpleNamespace(settings=settings, files=files)
     build_attrition(SimpleNamespace(input=Given(), params=params, output=output))
     attrition = read_tsv(output.attrition, dtype={"excluded_subjects": str})

@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from angiolith.cohort.dataset import expand_models, read_dataset
+from angiolith.cohort.dataset import read_dataset
 from angiolith.cohort.external import StudyTableError, read_study_table, to_numbers
 from angiolith.cohort.plausibility import implausible
+from angiolith.cohort.variables import expand_models
 from angiolith.core.config import Analysis
 
 

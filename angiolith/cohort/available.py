@@ -1,0 +1,91 @@
+"""The questions of an analysis that its table can answer; those that need a missing column are left out, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import pandas as pd
+
+from angiolith.cohort.variables import expand_models, formula_variables
+from angiolith.core.settings.analyses import Analysis, ChangeColumns
+
+COLUMNS = ["analysis", "column", "problem", "left_out"]
+ABSENT, EMPTY = "no such column", "no value in any row"
+LEAVE_OUT = "leave out"
+
+
+def available(analysis: Analysis, table: pd.DataFrame) -> tuple[Analysis, dict[str, list[str]]]:
+    """The analysis without the questions that need a column which the table lacks or has no value of.
+
+    Nothing is done where `missing_columns` is refuse. Group, outcome and event stay: without them there is no analysis.
+    A model that lacks one covariate is left out as a whole, since with fewer covariates it would be another model.
+    Returns the analysis, and by missing column what was left out for it, in the order of the questions.
+    """
+    if analysis.missing_columns != LEAVE_OUT:
+        return analysis, {}
+    filled = {str(name) for name in table.columns if table[name].notna().any()}
+    gone: dict[str, list[str]] = {}
+
+    def there(names: Iterable[str | None], what: str) -> bool:
+        missing = [name for name in names if name and name not in filled]
+        for name in dict.fromkeys(missing):
+            parts = gone.setdefault(name, [])
+            if what not in parts:
+                parts.append(what)
+        return not missing
+
+    def whole(names: list[str], what: str) -> list[str]:
+        return names if there(names, what) else []
+
+    models = expand_models(analysis.models)
+    kept = [name for name in analysis.predictors if there([name], "predictor")]
+    severity = analysis.severity if there([analysis.severity], "overall severity") else None
+    adjusted = there(analysis.marker_covariates, "models of the markers")
+    found: dict[str, Any] = {
+        "include": [each for each in analysis.include if there([each.column], f"criterion ({each.reason})")],
+        "describe": [name for name in analysis.describe if there([name], "characteristics")],
+        "predictors": kept,
+        "models": {name: models[name] for name in models if there(models[name], name) and kept},
+        "formulas": _kept(analysis.formulas, lambda name, text: there(formula_variables(text), name)),
+        "severity": severity,
+        "artery_severity": _kept(
+            analysis.artery_severity, lambda artery, name: there([name], f"severity of the {artery}")
+        ),
+        "markers": [name for name in analysis.markers if there([name], "marker")],
+        "partial_for": whole(analysis.partial_for, "adjusted correlations"),
+        "marker_models": _kept(
+            analysis.marker_models, lambda name, _: there([name], "model of the marker") and adjusted
+        ),
+        "changes": {
+            name: each.model_copy(update={"repeats": [repeat for repeat in each.repeats if repeat in filled]})
+            for name, each in analysis.changes.items()
+            if there(_ends(each), f"change of {name}")
+        },
+        "change_covariates": whole(analysis.change_covariates, "covariates of the follow-up models"),
+        "agreement": _kept(analysis.agreement, lambda name, raters: there(raters, f"agreement on {name}")),
+    }
+    dates = (analysis.baseline_date, analysis.followup_date)
+    if not there(dates, "interval between the visits"):
+        found |= {"baseline_date": None, "followup_date": None}
+    found["references"] = {
+        name: level
+        for name, level in analysis.references.items()
+        if name in filled and level in set(table[name].dropna().astype(str))
+    }
+    return analysis.model_copy(update=found), gone
+
+
+def _ends(change: ChangeColumns) -> list[str]:
+    return [name for name in (change.baseline, change.followup, change.change) if name]
+
+
+def _kept(given: Mapping[str, Any], keep: Callable[[str, Any], bool]) -> dict[str, Any]:
+    return {name: value for name, value in given.items() if keep(name, value)}
+
+
+def missing_table(analysis: str, gone: Mapping[str, list[str]], columns: Iterable[str]) -> pd.DataFrame:
+    """One row per missing column of an analysis (columns COLUMNS); `columns`: those that its table has."""
+    there = set(columns)
+    rows = [(analysis, name, EMPTY if name in there else ABSENT, "; ".join(parts)) for name, parts in gone.items()]
+    return pd.DataFrame(rows, columns=COLUMNS)
