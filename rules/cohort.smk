@@ -3,6 +3,7 @@ rule collect_metrics:
         manifest=STUDY.file("manifest.tsv"),
         participants=participants(STUDY),
         phenotype=rating_tables(STUDY),
+        dictionaries=dictionaries(STUDY),
         measures=[measures_file(STUDY, subject) for subject in STUDY.subjects],
         review=review_table(STUDY),
         decisions=STUDY.config.decisions,

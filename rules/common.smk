@@ -26,6 +26,7 @@ from angiolith.cohort.files import (
     analysis_files,
     cohort_file,
     collected,
+    dictionaries,
     flow_picture,
     participants,
     plain_analyses,

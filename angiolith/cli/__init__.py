@@ -11,6 +11,7 @@ from angiolith.cli.doctor import doctor
 from angiolith.cli.export_dicom import export_dicom
 from angiolith.cli.import_dicom import import_dicom
 from angiolith.cli.lists import spread
+from angiolith.cli.new_study import import_redcap, new_study
 from angiolith.cli.plan import plan
 from angiolith.cli.review import review
 from angiolith.cli.run import run
@@ -26,6 +27,8 @@ app = typer.Typer(
 )
 for panel, command in (
     (RUNNING, import_dicom),
+    (RUNNING, new_study),
+    (RUNNING, import_redcap),
     (RUNNING, check),
     (RUNNING, plan),
     (RUNNING, run),

@@ -57,6 +57,7 @@ def available(analysis: Analysis, table: pd.DataFrame) -> tuple[Analysis, dict[s
         "marker_models": _kept(
             analysis.marker_models, lambda name, _: there([name], "model of the marker") and adjusted
         ),
+        "marker_covariates": analysis.marker_covariates if adjusted else [],
         "changes": {
             name: each.model_copy(update={"repeats": [repeat for repeat in each.repeats if repeat in filled]})
             for name, each in analysis.changes.items()

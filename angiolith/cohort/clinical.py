@@ -13,6 +13,7 @@ from typing import TypeVar
 import pandas as pd
 
 from angiolith.cohort.collect import PARTICIPANTS, ClinicalError, as_measured
+from angiolith.cohort.dictionaries import dictionary_beside, in_named_units, unknown_levels
 from angiolith.cohort.external import StudyTableError, check_columns, check_keys, read_study_table, to_numbers
 from angiolith.cohort.labels import Visit, found_rows, wrong_labels
 from angiolith.cohort.readings import number_readings
@@ -109,8 +110,18 @@ def read_clinical(path: str | Path, visits: Iterable[Visit], one_each: bool = Fa
     for name in [name for name in table.columns if name not in LABELS]:
         table[name], wrong = _as_numbers(table[name], path)
         problems += wrong
+    try:
+        dictionary = dictionary_beside(path)
+    except ValueError as error:
+        problems.append(str(error))
+        dictionary = {}
+    values = {name: said for name, said in dictionary.items() if name not in LABELS}
+    problems += unknown_levels(table, values, path)
     if problems:
         raise StudyTableError(*problems)
+    table, converted = in_named_units(table, values)
+    for line in converted:
+        print(f"{path}, {line}")
     return table.reset_index(drop=True)
 
 

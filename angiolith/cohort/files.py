@@ -44,6 +44,14 @@ def rating_tables(study: Study) -> list[str]:
     return sorted(str(path) for path in folder.glob("*.tsv")) if study.rows else []
 
 
+def dictionaries(study: Study) -> list[str]:
+    """The data dictionaries (JSON) beside participants.tsv and the ratings."""
+    given = participants(study) if study.rows else []
+    tables = [*([given] if isinstance(given, str) else []), *rating_tables(study)]
+    files = [Path(table).with_suffix(".json") for table in tables]
+    return [str(file) for file in files if file.is_file()]
+
+
 def review_table(study: Study) -> Paths:
     """The reader's verdicts on the pictures, if the configuration names them."""
     return study.config.review or []

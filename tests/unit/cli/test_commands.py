@@ -24,7 +24,7 @@ def made(tmp_path):
 
 
 def test_the_commands():
-    running = ["check", "doctor", "import-dicom", "plan", "run", "status"]
+    running = ["check", "doctor", "import-dicom", "import-redcap", "new-study", "plan", "run", "status"]
     results = ["audit-table", "review", "trace"]
     keeping = ["deidentify-check", "export-dicom", "verify", "withdraw"]
     assert sorted(running + results + keeping) == COMMANDS

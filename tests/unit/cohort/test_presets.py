@@ -8,7 +8,9 @@ from angiolith.cohort.account import analysed
 from angiolith.cohort.associations import associations, plan_of
 from angiolith.cohort.available import available
 from angiolith.cohort.collect import with_standard_names
-from angiolith.cohort.dataset import read_analysed
+from angiolith.cohort.correlations import correlations
+from angiolith.cohort.dataset import measures_of, read_analysed, severities_of
+from angiolith.cohort.describe import describe
 from angiolith.core.config import Config, plain, validate
 from angiolith.core.config.sources import ConfigError
 from angiolith.core.settings.analyses import Analysis
@@ -92,6 +94,37 @@ def test_a_column_that_only_those_left_out_have_is_missing(tmp_path):
     found = analysed("vba", asked, str(path), [])
     assert len(found.rows) == len(table) - 10
     assert found.missing.set_index("column").loc["bmi_kg_m2", "problem"] == "no value in any row"
+
+
+def test_severity_is_correlated_without_what_a_study_did_not_ask(tmp_path):
+    n = 60
+    rng = np.random.default_rng(1)
+    grade = rng.integers(0, 4, n)
+    table = pd.DataFrame(
+        {
+            "subject": [f"{at:03d}" for at in range(n)],
+            "severity_group": np.array(["none_or_mild", "none_or_mild", "moderate", "severe"])[grade],
+            "severity_grade": grade,
+            "calcification_reason": pd.NA,
+            "age_years": rng.normal(64, 8, n),
+            "wmh_volume_cm3": rng.gamma(2, 4, n) + 3 * grade,
+            "woodcock_ICA": grade,
+        }
+    )
+    path = tmp_path / "patients.tsv"
+    write_tsv(table, path)
+    asked = Analysis.model_validate({"preset": "calcification-csvd", "table": str(path)})
+    found = analysed("csvd", asked, str(path), [])
+    assert len(found.rows) == n
+    missing = found.missing.set_index("column")["left_out"]
+    assert {"characteristics", "adjusted correlations", "models of the markers"} <= set(missing["male"].split("; "))
+    write_tsv(found.rows, tmp_path / "data.tsv")
+    data, left = read_analysed(tmp_path / "data.tsv", asked)
+    assert (left.marker_models, left.changes, left.partial_for) == ({}, {}, [])
+    result = correlations(data, severities_of(data, left), measures_of(left), left.correlations, left.partial_for)
+    assert set(result["measure"]) == {"wmh_volume_cm3"}
+    assert set(result["group"]) == {"overall", "ICA"}
+    assert not describe(data, left.describe, "severity_group", left.group_levels).empty
 
 
 def test_without_a_group_the_analysis_is_not_made_and_says_so(tmp_path):
