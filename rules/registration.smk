@@ -62,7 +62,7 @@ rule register_mri_to_template:
         mem_mb=3000,
         runtime=20,
     params:
-        settings=settings("brain", "registration.rigid", "registration.template"),
+        settings=settings("brain", "brain_tool", "registration.rigid", "registration.template"),
         code=code("register_mri_to_template"),
     message:
         "find the brain on {wildcards.reference}, register it to the template: sub-{wildcards.subject} ses-{wildcards.session}"

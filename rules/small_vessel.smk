@@ -14,7 +14,7 @@ rule segment_wmh:
         mem_mb=2500,
         runtime=10,
     params:
-        settings=settings("wmh.segment", "wmh_tool", "brain"),
+        settings=settings("wmh.segment", "wmh_tool", "brain", "brain_tool"),
         code=code("segment_wmh"),
     message:
         "segment white matter hyperintensities: sub-{wildcards.subject} ses-{wildcards.session}"

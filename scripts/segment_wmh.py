@@ -3,7 +3,7 @@
 from typing import Any
 
 from angiolith.core.images import write_image
-from angiolith.core.settings.brain import BrainSettings
+from angiolith.core.settings.brain import BrainSettings, BrainToolSettings
 from angiolith.core.settings.section import step_settings
 from angiolith.core.settings.wmh import WmhSegmentSettings, WmhToolSettings
 from angiolith.core.tables import write_json, write_not_made
@@ -18,6 +18,7 @@ def main(snakemake: Any) -> None:
         step_settings(settings, WmhSegmentSettings),
         step_settings(settings, WmhToolSettings),
         step_settings(settings, BrainSettings),
+        step_settings(settings, BrainToolSettings),
     )
     for image, path in ((found.mask, out.mask), (found.probability, out.probability), (found.tissues, out.tissues)):
         if image is None:

@@ -79,6 +79,7 @@ def measure_session(run: Path, work: Path, row: pd.Series, modes: list[str]) -> 
             "to_template": "template.nii.gz",
             "from_template": "from_template.nii.gz",
             "brain": "brain.nii.gz",
+            "tissues": "tissues.nii.gz",
             "template_facts": "template.json",
             "judged": "judged.json",
         }.items()
@@ -101,7 +102,8 @@ def measure_session(run: Path, work: Path, row: pd.Series, modes: list[str]) -> 
     job(
         register_mri_to_template,
         common | {"reference": images["T1w"], "model": [BRAIN_MODEL / "whole.onnx", BRAIN_MODEL / "part.onnx"]},
-        {key: way[key] for key in ("to_template", "from_template", "brain")} | {"facts": way["template_facts"]},
+        {key: way[key] for key in ("to_template", "from_template", "brain", "tissues")}
+        | {"facts": way["template_facts"]},
     )
     job(
         check_registration,

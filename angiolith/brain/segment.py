@@ -64,8 +64,13 @@ class BrainSegmentation:
         return np.asarray(self.tissues == TISSUES["ventricles"])
 
 
-def segment_brain(image: Image, is_ct: bool, model: BrainModel, settings: BrainSettings) -> BrainSegmentation:
+def segment_brain(
+    image: Image, is_ct: bool, model: BrainModel, settings: BrainSettings, given: np.ndarray | None = None
+) -> BrainSegmentation:
     """Segment the brain of an MRI of any contrast or of a CT (HU).
+
+    given: a mask of the brain made elsewhere, on the image's grid; the networks then tell the tissues within it alone,
+    and neither their doubt of its outline nor its nearness to the skin is judged.
 
     An image without a brain, or one whose result is not plausible (`settings`), gives status failed and the reason.
     """
@@ -76,8 +81,10 @@ def segment_brain(image: Image, is_ct: bool, model: BrainModel, settings: BrainS
         return BrainSegmentation(nothing > 0, nothing, {}, False, 1.0, FAILED, str(error))
     working_brain = fill_slices(largest_component(working.data[0] < 0.5))
     brain = _brain_on(image, working, working_brain)
-    kept = None if is_ct else extracted_brain(image, brain)
-    if is_ct:  # where a face was cut away, or a scanner padded
+    kept = None if is_ct or given is not None else extracted_brain(image, brain)
+    if given is not None:
+        brain = given
+    elif is_ct:  # where a face was cut away, or a scanner padded
         brain = largest_component(brain & (image.data > HEAD_HU_MIN))
     elif kept is not None:
         brain = kept
@@ -92,6 +99,8 @@ def segment_brain(image: Image, is_ct: bool, model: BrainModel, settings: BrainS
     sides = side_ratio(upper, ventricles | (tissues == TISSUES["deep_grey"]), image)
     fractions = {"doubtful": fraction, "shallow": shallow_fraction(image, brain, ventricles)}
     fractions["skin"] = skin_fraction(image, brain, is_ct) if kept is None else 0.0
+    if given is not None:
+        fractions |= {"doubtful": 0.0, "skin": 0.0}
     reason = problem(volumes, complete, fractions, sides, settings)
     return BrainSegmentation(brain, tissues, volumes, complete, fraction, FAILED if reason else OK, reason)
 

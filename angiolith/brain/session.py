@@ -5,22 +5,29 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from angiolith.brain.given import given_brain
 from angiolith.brain.network import BrainModel
 from angiolith.brain.segment import segment_brain
 from angiolith.brain.template import TemplateResult, register_to_template
 from angiolith.core.images import Image, ImageError, read_ct, read_mri
 from angiolith.core.inputs import Inputs, refusal
-from angiolith.core.settings.brain import BrainSettings
+from angiolith.core.settings.brain import BrainSettings, BrainToolSettings
 from angiolith.core.settings.registration import RigidSettings, TemplateReviewSettings
 from angiolith.core.tables import FAILED, read_json
+from angiolith.core.tool import ToolError
 
 
 @dataclass(frozen=True)
 class BrainAndWay:
-    """Brain mask on the reference's grid and the transform to the template, or neither; the facts say why."""
+    """Brain mask on the reference's grid and the transform to the template, or neither; the facts say why.
+
+    tissues: map of the brain's tissues (`angiolith.brain.segment.TISSUES`; 0 outside the brain), None if no plausible
+    brain was found. It is there where the brain was found and the transform was not.
+    """
 
     brain: Image | None
     way: TemplateResult | None
+    tissues: Image | None
     facts: dict[str, Any]
 
 
@@ -29,29 +36,34 @@ def brain_and_way(
     reference: str,
     model: BrainModel,
     settings: BrainSettings,
+    tool: BrainToolSettings,
     rigid: RigidSettings,
     limits: TemplateReviewSettings,
 ) -> BrainAndWay:
     """Brain and way to the template of the session's image of the column `reference`.
 
-    given: `reference` and `checks`.
+    given: `reference` and `checks`; `given_brain`, where the user gives a mask of the brain.
     """
     facts: dict[str, Any] = {"status": FAILED, "reason": None, "reference": reference}
     if reason := refusal(read_json(given["checks"]), reference):
-        return BrainAndWay(None, None, facts | {"reason": reason})
+        return BrainAndWay(None, None, None, facts | {"reason": reason})
     is_ct = reference == "ct"
+    tissues = None
     try:
         image = (read_ct if is_ct else read_mri)(given["reference"])
-        found = segment_brain(image, is_ct, model, settings)
+        mask, source = given_brain(given, "reference", image, tool)
+        facts |= source
+        found = segment_brain(image, is_ct, model, settings, mask)
         facts |= {"volumes_cm3": {name: round(value, 1) for name, value in found.volumes_cm3.items()}}
         facts |= {"complete": found.complete, "doubtful_fraction": round(found.doubtful_fraction, 4)}
         if found.status == FAILED:
-            return BrainAndWay(None, None, facts | {"reason": found.reason})
+            return BrainAndWay(None, None, None, facts | {"reason": found.reason})
+        tissues = image.with_data(found.tissues)
         way = register_to_template(image, found, is_ct, rigid, limits)
-    except (ImageError, ValueError) as error:
-        return BrainAndWay(None, None, facts | {"reason": str(error)})
+    except (ImageError, ToolError, ValueError) as error:
+        return BrainAndWay(None, None, tissues, facts | {"reason": str(error)})
     facts |= {"status": way.status, "reason": way.reason, "match": round(way.match, 4)}
     facts |= {"overlap": round(way.overlap, 4), "scales": [round(scale, 4) for scale in way.scales]}
     if way.status == FAILED:
-        return BrainAndWay(None, None, facts)
-    return BrainAndWay(image.with_data(found.brain), way, facts)
+        return BrainAndWay(None, None, tissues, facts)
+    return BrainAndWay(image.with_data(found.brain), way, tissues, facts)

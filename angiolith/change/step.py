@@ -34,6 +34,7 @@ def _of_visit(session: Session) -> InputPaths:
         "wmh": wmh.from_elsewhere(session),
         "checks": session.checks,
         **wmh.models(session.study),
+        "given_brain": session.image("brain_FLAIR"),
         **session.from_template(),
         **session.on_reference(*MEASURED_ON),
         "microbleed_table": session.made("detect_microbleeds", "table"),

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import SimpleITK as sitk
 
+from angiolith.brain.given import user_brain
 from angiolith.change.half_way import HALF_WAY_MEASURES, Visit, change_labels, half_way_grid, wmh_pair, wmh_rows
 from angiolith.change.inputs import ChangeRow, ChangeStepSettings, VisitInputs
 from angiolith.core.images import Image, bounding_box, crop, linear_transform, matrix_ras, read_image, resample
@@ -63,8 +64,12 @@ def read_visit(visit: VisitInputs, flair: Image, grid: Image, from_half: np.ndar
             resample(drawn.with_data((drawn.data > 0.5).astype(np.float32)), grid, half_to_flair).data
         )
     there = resample(flair, grid, half_to_flair)
+    given = None
+    if visit.get("given_brain"):
+        drawn = flair.with_data(user_brain(visit, flair).astype(np.float32))
+        given = resample(drawn, grid, half_to_flair).data > 0.5
     try:
-        found = flair_brain(visit, there, limits)
+        found = flair_brain(visit, there, limits, given)
     except NotMeasured:
         if mask is None:
             raise

@@ -18,11 +18,16 @@ from angiolith.core.delimited import DelimitedError, table_text
 
 IMAGE_COLUMNS = ("ct", "T1w", "T2w", "FLAIR", "swi", "T2starw", "vwi", "vwi_ce", "angio")
 WALL_READERS = ("reader1", "reader2", "reader3", "reader4")
-MASK_COLUMNS = ("arteries", "wmh", "lesion", *(f"wall_{reader}" for reader in WALL_READERS), "wall_points")
+REFERENCES = ("T1w", "FLAIR", "T2w", "T2starw", "swi")  # the session's MRI hub: the first of these that it has
+BRAIN_COLUMNS = tuple(f"brain_{image}" for image in (*REFERENCES, "ct"))  # masks of the brain on these images' grids
+MASK_COLUMNS = (
+    *("arteries", "wmh", "lesion", *BRAIN_COLUMNS),
+    *(f"wall_{reader}" for reader in WALL_READERS),
+    "wall_points",
+)
 DATE_COLUMNS = ("acq_time", "ct_acq_time")
 VISIT_COLUMNS = ("visit_number", "visit_order")  # 1 for the first; how the order is known, or why it is not
 COLUMNS = ("subject", "session", *VISIT_COLUMNS, *DATE_COLUMNS, *IMAGE_COLUMNS, *MASK_COLUMNS, "arteries_space")
-REFERENCES = ("T1w", "FLAIR", "T2w", "T2starw", "swi")  # the session's MRI hub: the first of these that it has
 LABEL = re.compile(r"[A-Za-z0-9]+")
 NIFTI = (".nii.gz", ".nii")
 DRAWINGS = (".nrrd", ".mha", ".dcm", ".csv", ".json", ".xml")  # how else readers export what they drew

@@ -19,6 +19,8 @@ def _template(session: Session) -> InputPaths:
         "reference": session.image(session.reference),
         "model": [session.study.resource(f"brain_model/{name}.onnx") for name in ("whole", "part")],
         "checks": session.checks,
+        "given_brain": session.image(f"brain_{session.reference}"),
+        "weights": session.study.config.brain_tool.weights or [],  # a change of them makes the masks anew
     }
 
 
@@ -62,6 +64,7 @@ STEPS = (
             "to_template": "anat/from-{reference}_to-MNI152_mode-image_xfm.nii.gz",
             "from_template": "anat/from-MNI152_to-{reference}_mode-image_xfm.nii.gz",
             "brain": "anat/space-{reference}_desc-brain_mask.nii.gz",
+            "tissues": "anat/space-{reference}_desc-braintissues_dseg.nii.gz",
             "facts": "anat/from-{reference}_to-MNI152_mode-image_xfm.json",
         },
         runs_for=lambda session: session.row.reference is not None,

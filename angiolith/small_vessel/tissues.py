@@ -77,7 +77,10 @@ LOWER_PEAK_MIN = 0.25
 VALLEY_MAX = 0.9
 
 
-NO_FLAIR = "the CSF is not darker than the white matter: this is no FLAIR, or it is not aligned"
+def no_flair(fluid: float, white: float) -> str:
+    """What is said of an image whose fluid is not darker than its white matter."""
+    levels = f"grey levels {fluid:.4g} and {white:.4g}"
+    return f"the CSF is not darker than the white matter ({levels}): this is no FLAIR, or it is not aligned"
 
 
 class TissueError(ValueError):
@@ -244,7 +247,7 @@ def grey_levels(flair: np.ndarray, brain: np.ndarray, priors: Mapping[str, np.nd
     gm_level = mode_of(gm)
     gm_sd = sd_about(gm[gm >= gm_level], gm_level)
     if wm_sd <= 0:
-        raise TissueError(NO_FLAIR)
+        raise TissueError(no_flair(dark, wm_level))
     return Levels(csf=dark, wm=wm_level, gm=gm_level, wm_sd=wm_sd, gm_sd=gm_sd)
 
 
@@ -262,7 +265,7 @@ def white_and_fluid(
     level = mode_of(white, fluid=dark)
     spread = sd_about(white[white <= level], level)
     if dark > level - 2 * spread:
-        raise TissueError(NO_FLAIR)
+        raise TissueError(no_flair(dark, level))
     return level, dark, spread
 
 

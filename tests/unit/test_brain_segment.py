@@ -161,6 +161,24 @@ def test_an_extracted_brain_is_kept_as_it_is() -> None:
     assert (result.tissues[rim] > 0).all()
 
 
+def test_a_given_mask_is_kept_and_its_tissues_are_told_by_the_networks() -> None:
+    """Shifted and larger than what the networks see, so that neither their outline nor their doubt can be in it."""
+    image, truth = sphere((90, 90, 90), turned(0, (2.0, 2.0, 2.0), (0, 0, 0)))
+    given = ndimage.shift(ndimage.binary_dilation(truth, iterations=2), (2, 0, 0), order=0)
+    result = segment_brain(image, False, stand_in(), BrainSettings(), given)
+    assert (result.brain == given).all()
+    assert ((result.tissues > 0) == given).all()
+    assert result.volumes_cm3["ventricles"] == pytest.approx(INNER_CM3, rel=0.05)
+    assert result.status == OK
+
+
+def test_a_given_mask_of_impossible_volume_fails() -> None:
+    image, truth = sphere((90, 90, 90), turned(0, (2.0, 2.0, 2.0), (0, 0, 0)))
+    result = segment_brain(image, False, stand_in(), BrainSettings(), ndimage.binary_erosion(truth, iterations=4))
+    assert result.status == FAILED
+    assert "850 to 2000 cm3 are possible" in str(result.reason)
+
+
 def test_too_much_ventricle_fails() -> None:
     image, _ = sphere((90, 90, 90), turned(0, (2.0, 2.0, 2.0), (0, 0, 0)))
     result = segment_brain(image, False, stand_in(), BrainSettings(ventricle_fraction_max=0.02))

@@ -184,3 +184,24 @@ def test_masks_dirs_names_the_folder_to_use(tmp_path):
     (tmp_path / "derivatives/lst/dataset_description.json").write_text(json.dumps(OWN))
     with pytest.raises(ManifestError, match="holds results of angiolith"):
         index_bids(tmp_path, IndexSettings(masks_dirs=["derivatives/lst"]))
+
+
+@pytest.mark.parametrize(
+    ("name", "column"),
+    [
+        ("anat/sub-01_ses-02_desc-brain_mask.nii.gz", "brain_T1w"),
+        ("anat/sub-01_ses-02_space-FLAIR_desc-brain_mask.nii.gz", "brain_FLAIR"),
+        ("ct/sub-01_ses-02_desc-brain_mask.nii.gz", "brain_ct"),
+    ],
+)
+def test_a_brain_mask_belongs_to_the_image_that_its_name_says(tmp_path, name, column):
+    touch(tmp_path, T1W, f"derivatives/synthstrip/sub-01/ses-02/{name}")
+    assert index_bids(tmp_path).rows[0].get(column) == f"derivatives/synthstrip/sub-01/ses-02/{name}"
+
+
+def test_a_brain_mask_of_a_template_or_of_functional_images_is_not_taken(tmp_path):
+    func, template = "func/sub-01_ses-02_desc-brain_mask", "anat/sub-01_ses-02_space-MNI152_desc-brain_mask"
+    touch(tmp_path, T1W, *(f"derivatives/fmriprep/sub-01/ses-02/{name}.nii.gz" for name in (func, template)))
+    (reason,) = (why for path, why in left(tmp_path).items() if "MNI152" in path)
+    assert "a brain mask in the space MNI152" in reason
+    assert not any(column.startswith("brain") for column in index_bids(tmp_path).rows[0].values)

@@ -71,7 +71,7 @@ def visit_in(folder, number, voxel_mm):
     return {name: str(folder / file) for name, file in (names | {"from_template": "from_template.tfm"}).items()}
 
 
-def brain_of_levels(visit, flair, limits):
+def brain_of_levels(visit, flair, limits, given=None):
     """What the brain network would find: white matter where the FLAIR is bright, ventricles in the middle."""
     if np.ptp(flair.data[flair.data > 0]) < 1:
         raise NotMeasured("failed", "no brain")

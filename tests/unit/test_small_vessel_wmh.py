@@ -150,6 +150,21 @@ def test_an_image_without_flair_contrast_is_refused():
         segment_wmh(inverted, case.brain, case.tissues, MODEL, SETTINGS)
 
 
+def test_a_t1w_given_as_flair_is_refused_by_its_grey_matter():
+    """Fluid is darker than white matter on both; on a T1w grey matter lies between them."""
+    case = head()
+    lower = {0.95: None, 0.7: "this is no FLAIR: .* grey matter lies at 0.[67]"}
+    for height, words in lower.items():
+        grey = LEVELS["csf"] + height * (LEVELS["wm"] - LEVELS["csf"])
+        t1w = np.where(case.tissues == BRAIN["grey"], case.flair.data + grey - LEVELS["gm"], case.flair.data)
+        image = case.flair.with_data(np.maximum(t1w, 0).astype(np.float32))
+        if words is None:
+            make_working(image, case.brain, case.tissues, 6.0, 5)
+        else:
+            with pytest.raises(TissueError, match=words):
+                make_working(image, case.brain, case.tissues, 6.0, 5)
+
+
 def test_what_the_ventricles_enclose_is_no_lesion():
     case = head()
     plexus = np.linalg.norm(_points(case.flair) - [9.0, 0.0, 4.0], axis=-1) < 3

@@ -8,7 +8,14 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from angiolith.core.manifest_checks import DRAWING_SUFFIXES, DRAWINGS, NIFTI, WALL_READERS, ManifestError
+from angiolith.core.manifest_checks import (
+    BRAIN_COLUMNS,
+    DRAWING_SUFFIXES,
+    DRAWINGS,
+    NIFTI,
+    WALL_READERS,
+    ManifestError,
+)
 
 ENTITY = re.compile(r"([a-z]+)-([A-Za-z0-9]+)")
 OTHER_IMAGES = (".mgz", ".mgh", ".nrrd", ".mha", ".mhd", ".img", ".dcm", ".ima")  # images that are not read
@@ -167,7 +174,21 @@ def mask_of(path: str) -> Place:
             if space not in ("FLAIR", "orig"):
                 return Place(None, f"a {ON_FLAIR[description]} mask in the space {space}; give it on the FLAIR's grid")
             return Place(description)
+        if suffix == "mask" and description == "brain":
+            return _brain_of(os.path.basename(os.path.dirname(path)), entities)
     return Place(None, _why_no_mask(name, suffix, description))
+
+
+def _brain_of(folder: str, entities: dict[str, str]) -> Place:
+    """The column of a brain mask, by the image on whose grid it lies; those in func/ are not looked at."""
+    if folder not in ("anat", "ct", "swi"):
+        return Place(None)
+    column = f"brain_{entities.get('space', 'ct' if folder == 'ct' else 'T1w')}"
+    if column in BRAIN_COLUMNS:
+        return Place(column)
+    return Place(
+        None, f"a brain mask in the space {entities['space']}; give it on the grid of the image, space-T1w say"
+    )
 
 
 def _why_no_mask(name: str, suffix: str, description: str) -> str | None:

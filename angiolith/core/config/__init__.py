@@ -18,7 +18,7 @@ from angiolith.core.manifest_checks import IMAGE_COLUMNS
 from angiolith.core.names import nearest
 from angiolith.core.settings.analyses import Analysis
 from angiolith.core.settings.arteries import ArterySettings
-from angiolith.core.settings.brain import BrainSettings
+from angiolith.core.settings.brain import BrainSettings, BrainToolSettings
 from angiolith.core.settings.calcification import CalcificationSettings, SeveritySettings
 from angiolith.core.settings.change import ChangeSettings
 from angiolith.core.settings.check_images import CheckImagesSettings
@@ -62,6 +62,7 @@ class Config(Section):
     """Labels of sessions, the first visit first, e.g. `[pre, post]`; for visits whose dates are not known."""
     check_images: CheckImagesSettings = CheckImagesSettings()
     brain: BrainSettings = BrainSettings()
+    brain_tool: BrainToolSettings = BrainToolSettings()
     registration: RegistrationSettings = RegistrationSettings()
     arteries: ArterySettings = ArterySettings()
     calcification: CalcificationSettings = CalcificationSettings()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from angiolith.core.settings.section import StepSettings
+from angiolith.core.settings.tool import ToolSettings
 
 
 class BrainSettings(StepSettings):
@@ -30,3 +31,15 @@ class BrainSettings(StepSettings):
     """Largest part of the brain, by volume, where the network is undecided (probability between 0.25 and 0.75).
 
     Source: choice."""
+
+
+class BrainToolSettings(ToolSettings, StepSettings):
+    """Another tool that masks the brain in place of the built-in networks; a mask of the user's goes before both.
+
+    The networks still tell the tissues within that mask. Source: definition.
+    """
+
+    KEY = "brain_tool"
+    command: str | None = None
+    """Command line, e.g. `mri_synthstrip -i {image} -m {mask}`. Put in are {image} (the session's reference image, or
+    its FLAIR), {mask} (NIfTI to be written on the image's grid) and {folder} (scratch that holds them all)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from angiolith.core.settings.section import Section, StepSettings
+from angiolith.core.settings.tool import ToolSettings
 
 
 class WmhMeasureSettings(StepSettings):
@@ -88,7 +89,7 @@ class WmhSettings(Section):
     review: WmhReviewSettings = WmhReviewSettings()
 
 
-class WmhToolSettings(StepSettings):
+class WmhToolSettings(ToolSettings, StepSettings):
     """Another tool that segments WMH in place of the built-in method; a mask of the user's goes before both.
 
     Source: definition.
@@ -98,11 +99,3 @@ class WmhToolSettings(StepSettings):
     command: str | None = None
     """Command line, e.g. `docker run --rm -v {folder}:{folder} IMAGE --flair {FLAIR} --output {mask}`. Put in are
     {FLAIR}, {T1w}, {mask} (NIfTI to be written on the FLAIR's grid) and {folder} (scratch that holds them all)."""
-    version: str | None = None
-    """The tool's version (or the container's digest), recorded beside every mask it made."""
-    weights: str | None = None
-    """File of the tool's weights; its SHA-256 is recorded beside every mask, and a change of it makes masks anew."""
-    threshold: float = 0.5
-    """Voxels of the tool's mask or probability map above this are WMH.
-
-    [1] Source: definition."""

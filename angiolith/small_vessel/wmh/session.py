@@ -8,18 +8,19 @@ from typing import Any
 
 import numpy as np
 
+from angiolith.brain.given import given_brain
 from angiolith.brain.network import read_brain_model
 from angiolith.brain.segment import BrainSegmentation, segment_brain
 from angiolith.core.images import Image, ImageError, read_image, require_same_grid
 from angiolith.core.inputs import Inputs
-from angiolith.core.settings.brain import BrainSettings
+from angiolith.core.settings.brain import BrainSettings, BrainToolSettings
 from angiolith.core.settings.wmh import WmhReviewSettings, WmhSegmentSettings, WmhToolSettings
-from angiolith.core.tables import FAILED, OK, REVIEW, join_reasons
+from angiolith.core.tables import FAILED, OK, REVIEW, join_reasons, read_json, was_made
+from angiolith.core.tool import ToolError, run_tool, tool_facts
 from angiolith.small_vessel.session import NotMeasured, read_checked
 from angiolith.small_vessel.tissues import TISSUES, TissueError
 from angiolith.small_vessel.wmh.network import read_wmh_model
 from angiolith.small_vessel.wmh.segment import Wmh, segment_wmh
-from angiolith.small_vessel.wmh.tool import ToolError, run_tool, tool_facts
 
 BUILT_IN = "built-in"
 
@@ -34,7 +35,13 @@ class SessionWmh:
     facts: dict[str, Any]
 
 
-def wmh_of(given: Inputs, settings: WmhSegmentSettings, tool: WmhToolSettings, limits: BrainSettings) -> SessionWmh:
+def wmh_of(
+    given: Inputs,
+    settings: WmhSegmentSettings,
+    tool: WmhToolSettings,
+    limits: BrainSettings,
+    brain_tool: BrainToolSettings,
+) -> SessionWmh:
     """Segment the session's FLAIR, or take a mask made elsewhere, and label the tissues."""
     facts: dict[str, Any] = {}
     tissues = probability = None
@@ -42,7 +49,7 @@ def wmh_of(given: Inputs, settings: WmhSegmentSettings, tool: WmhToolSettings, l
         flair = read_checked(given, "FLAIR")
         mask, facts = mask_from_elsewhere(given, flair, tool)
         try:
-            found = segment_flair(given, flair, settings, limits)
+            found = segment_flair(given, flair, settings, limits, brain_tool)
         except NotMeasured as problem:
             if mask is None:
                 raise
@@ -66,22 +73,46 @@ def wmh_of(given: Inputs, settings: WmhSegmentSettings, tool: WmhToolSettings, l
     return SessionWmh(flair.with_data(mask), probability, labelled, facts)
 
 
-def segment_flair(given: Inputs, flair: Image, settings: WmhSegmentSettings, limits: BrainSettings) -> Wmh:
-    """Segment within the brain that the brain network finds on the FLAIR."""
-    found = flair_brain(given, flair, limits)
+def segment_flair(
+    given: Inputs, flair: Image, settings: WmhSegmentSettings, limits: BrainSettings, brain_tool: BrainToolSettings
+) -> Wmh:
+    """Segment within the brain: that of the registration step where the FLAIR is the reference, else found here."""
+    brain, tissues = made_brain(given) if given.get("brain_tissues") else own_brain(given, flair, limits, brain_tool)
     lesion = read_user_mask(given["lesion"], flair, "lesion mask") if given.get("lesion") else None
     try:
-        return segment_wmh(flair, found.brain, found.tissues, read_wmh_model(given["model"]), settings, lesion)
+        return segment_wmh(flair, brain, tissues, read_wmh_model(given["model"]), settings, lesion)
     except TissueError as error:
         raise NotMeasured(FAILED, str(error)) from error
 
 
-def flair_brain(given: Inputs, flair: Image, limits: BrainSettings) -> BrainSegmentation:
+def made_brain(given: Inputs) -> tuple[np.ndarray, np.ndarray]:
+    """Brain mask and tissue map on the FLAIR's grid as the registration step made them; NotMeasured if it did not."""
+    if not was_made(given["brain_tissues"]):
+        raise NotMeasured(FAILED, f"the brain on the FLAIR: {read_json(given['brain_facts'])['reason']}")
+    tissues = read_image(given["brain_tissues"]).data.astype(np.uint8)
+    return tissues > 0, tissues
+
+
+def own_brain(
+    given: Inputs, flair: Image, limits: BrainSettings, brain_tool: BrainToolSettings
+) -> tuple[np.ndarray, np.ndarray]:
+    """Brain mask and tissue map of a FLAIR that is not the session's reference; NotMeasured if there is none."""
+    try:
+        mask, _ = given_brain(given, "FLAIR", flair, brain_tool)
+    except (ImageError, ToolError) as error:
+        raise NotMeasured(FAILED, f"the brain on the FLAIR: {error}") from error
+    found = flair_brain(given, flair, limits, mask)
+    return found.brain, found.tissues
+
+
+def flair_brain(
+    given: Inputs, flair: Image, limits: BrainSettings, mask: np.ndarray | None = None
+) -> BrainSegmentation:
     """The brain and its tissues on a FLAIR, by the networks of inputs `brain_whole` and `brain_part`.
 
-    NotMeasured if no plausible brain is found.
+    mask: of a brain made elsewhere, on the FLAIR's grid. NotMeasured if no plausible brain is found.
     """
-    found = segment_brain(flair, False, read_brain_model(Path(given["brain_whole"]).parent), limits)
+    found = segment_brain(flair, False, read_brain_model(Path(given["brain_whole"]).parent), limits, mask)
     if found.status == FAILED:
         raise NotMeasured(FAILED, f"the brain on the FLAIR: {found.reason}")
     return found

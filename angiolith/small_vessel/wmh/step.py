@@ -31,10 +31,20 @@ def _segment(session: Session) -> InputPaths:
         "T1w": session.image("T1w") if "{T1w}" in (tool.command or "") else [],
         "wmh": session.image("wmh"),
         "weights": tool.weights or [],  # a change of them makes the masks anew
+        **_brain(session),
         "lesion": session.image("lesion"),
         "checks": session.checks,
         **models(session.study),
     }
+
+
+def _brain(session: Session) -> InputPaths:
+    """The FLAIR's brain, where it was found already: on the reference; else what it is to be found by."""
+    if session.reference == "FLAIR":
+        outputs = {"brain_tissues": "tissues", "brain_facts": "facts"}
+        return {name: session.made("register_mri_to_template", output) for name, output in outputs.items()}
+    weights = session.study.config.brain_tool.weights or []
+    return {"given_brain": session.image("brain_FLAIR"), "brain_weights": weights}
 
 
 def _measure(session: Session) -> InputPaths:

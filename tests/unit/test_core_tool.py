@@ -1,4 +1,4 @@
-"""WMH masks by another tool: the command is run, its mask taken, and what it was is recorded."""
+"""Masks by another tool: the command is run, its mask taken, and what it was is recorded."""
 
 import hashlib
 import sys
@@ -8,7 +8,7 @@ import pytest
 
 from angiolith.core.images import Image, write_image
 from angiolith.core.settings.wmh import WmhToolSettings
-from angiolith.small_vessel.wmh.tool import ToolError, run_tool, tool_facts
+from angiolith.core.tool import ToolError, run_tool, tool_facts
 
 THRESHOLD = (
     "import sys, nibabel as nib; image = nib.load(sys.argv[1]); cut = int(sys.argv[3]);"

@@ -1,4 +1,7 @@
-"""WMH masks by another tool (LST-AI, SAMSEG, WMH-SynthSeg, a container): run its command, take what it writes."""
+"""Masks by another tool (LST-AI, SAMSEG, SynthStrip, a container): run its command, take what it writes.
+
+A section of the configuration (`wmh_tool`, `brain_tool`) holds the command line.
+"""
 
 from __future__ import annotations
 
@@ -14,21 +17,22 @@ from typing import Any
 import numpy as np
 
 from angiolith.core.images import Image, ImageError, read_image, require_same_grid
-from angiolith.core.settings.wmh import WmhToolSettings
+from angiolith.core.settings.tool import ToolSettings
 
 
 class ToolError(RuntimeError):
     """The tool gave no usable mask; the message says why."""
 
 
-def run_tool(images: Mapping[str, str | Path], flair: Image, settings: WmhToolSettings) -> np.ndarray:
-    """The tool's WMH mask (bool) on the FLAIR's grid.
+def run_tool(images: Mapping[str, str | Path], grid: Image, settings: ToolSettings) -> np.ndarray:
+    """The tool's mask (bool) on the grid of an image.
 
-    images: paths by column (FLAIR, T1w), copied to a scratch folder of the command's own, so that a container sees one
-    folder and cannot touch the data. settings: section `wmh_tool`. Raises ToolError if the command fails, writes
-    nothing, or writes a mask on another grid.
+    images: paths by the name that the command line has for them (FLAIR, T1w, image), copied to a scratch folder of the
+    command's own, so that a container sees one folder and cannot touch the data. settings: the tool's section. Raises
+    ToolError if the command fails, writes nothing, or writes a mask on another grid.
     """
-    with tempfile.TemporaryDirectory(prefix="wmh_tool_") as folder:
+    key = settings.KEY
+    with tempfile.TemporaryDirectory(prefix=f"{key}_") as folder:
         places = {"folder": folder, "mask": f"{folder}/mask.nii.gz"}
         for column, path in images.items():
             places[column] = f"{folder}/{column}.nii.gz"
@@ -36,24 +40,24 @@ def run_tool(images: Mapping[str, str | Path], flair: Image, settings: WmhToolSe
         try:
             command = [part.format(**places) for part in shlex.split(settings.command or "")]
         except KeyError as error:
-            raise ToolError(f"wmh_tool: the command names {error}, which this session does not have") from error
+            raise ToolError(f"{key}: the command names {error}, which this session does not have") from error
         try:
             done = subprocess.run(command, capture_output=True, text=True, check=False)
         except OSError as error:
-            raise ToolError(f"wmh_tool: {command[0]} cannot be started ({error.strerror})") from error
+            raise ToolError(f"{key}: {command[0]} cannot be started ({error.strerror})") from error
         print(done.stdout, done.stderr)
         if done.returncode:
             last = (done.stderr.strip() or done.stdout.strip() or "no message").splitlines()[-1]
-            raise ToolError(f"wmh_tool: the command ended with code {done.returncode}: {last}")
+            raise ToolError(f"{key}: the command ended with code {done.returncode}: {last}")
         try:
             mask = read_image(places["mask"])
-            require_same_grid(mask, flair, "the tool's mask and the FLAIR")
+            require_same_grid(mask, grid, "the tool's mask and the image")
         except ImageError as error:
-            raise ToolError(f"wmh_tool: {str(error).removeprefix(places['mask'] + ': ')}") from error
+            raise ToolError(f"{key}: {str(error).removeprefix(places['mask'] + ': ')}") from error
     return mask.data > settings.threshold
 
 
-def tool_facts(settings: WmhToolSettings) -> dict[str, Any]:
+def tool_facts(settings: ToolSettings) -> dict[str, Any]:
     """What is recorded of the tool beside its mask: the command, its version, the SHA-256 of its weights."""
     weights = settings.weights
     digest = None
