@@ -9,7 +9,7 @@ SNAKEMAKE := $(BIN)/snakemake --cores $(CORES) --configfile demo/studies.yaml de
 
 .PHONY: install demo demo-data demo-plan test validate validate-poses validate-calcification validate-blooming benchmark-registration benchmark-mri reproduce lint config \
 	hostile-inputs hostile-cohort validate-faults validate-same-bytes resources slurm \
-	wmh-model brain-model validate-brain validate-wmh validate-change validate-template validate-dicom validate-pacs lock clean
+	wmh-model brain-model validate-brain validate-real-poses validate-wmh validate-change validate-template validate-dicom validate-pacs lock clean
 
 install: .venv/.installed
 	@echo "Now: source .venv/bin/activate && angiolith doctor"
@@ -59,6 +59,10 @@ brain-model: build/training/venv/.installed
 # brain and ventricles on real scans, the worst first
 validate-brain: .venv/.installed
 	@$(ONE_THREAD) $(BIN)/python -m validation.brain --out docs/brain_accuracy.md
+
+# CT to MRI from random poses of real heads
+validate-real-poses: .venv/.installed
+	@$(ONE_THREAD) $(BIN)/python -m validation.real_poses --out docs/registration_real_heads.md
 
 build/training/venv/.installed: training/requirements.lock
 	@$(PYTHON) -m venv build/training/venv

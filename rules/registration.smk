@@ -86,7 +86,7 @@ rule check_registration:
         mem_mb=memory(2000),
         runtime=5,
     params:
-        settings=settings("registration.review"),
+        settings=settings("registration.review", "registration.rigid"),
         code=code("check_registration"),
     message:
         "check the CT's registration: sub-{wildcards.subject} ses-{wildcards.session}"

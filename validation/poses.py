@@ -23,7 +23,7 @@ from scipy.spatial.transform import Rotation
 from angiolith.core.images import HU_AIR, Image, ImageError, map_points, read_image, remove_shear
 from angiolith.core.settings.registration import RegistrationReviewSettings, RigidSettings
 from angiolith.registration.alignment import alignment_measures
-from angiolith.registration.rigid import register_rigid
+from angiolith.registration.rigid import register_rigid, second_search_mm
 from angiolith.registration.session import judge
 from validation.compare import TEMPLATE_NOTE, markdown
 
@@ -201,11 +201,12 @@ def run_case(run: Path, case: Case) -> dict[str, object]:
     row["cpu_s"] = time.process_time() - started
     error = np.linalg.norm(map_points(result.transform, points) - (points @ truth[:3, :3].T + truth[:3, 3]), axis=1)
     measures = alignment_measures(ct, mri, result.transform)
+    measures["second_search_mm"] = second_search_mm(mri, ct, result.transform, SETTINGS)
     judged, why = judge(measures, LIMITS)
     failed = "failed" in (result.status, judged)
     reasons = "; ".join(filter(None, (result.reason, why)))
     row |= {"mean_mm": error.mean(), "max_mm": error.max(), "spread_mm": result.restart_spread_mm, **measures}
-    return row | {"status": "failed" if failed else result.status, "reason": reasons}
+    return row | {"status": "failed" if failed else judged, "reason": reasons}
 
 
 def summary(rows: pd.DataFrame) -> pd.DataFrame:

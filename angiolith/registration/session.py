@@ -10,7 +10,7 @@ import SimpleITK as sitk
 from angiolith.core.images import read_ct, read_mri
 from angiolith.core.inputs import Inputs, refusal
 from angiolith.core.settings.registration import RegistrationReviewSettings, RigidSettings
-from angiolith.core.tables import FAILED, OK, join_reasons, read_json
+from angiolith.core.tables import FAILED, OK, REVIEW, join_reasons, read_json
 from angiolith.registration.rigid import register_rigid
 
 
@@ -43,9 +43,11 @@ def register_pair(
 
 def judge(measures: Mapping[str, float], settings: RegistrationReviewSettings) -> tuple[str, str]:
     """Status and reason from the alignment's measures."""
-    reasons = []
+    reasons, doubts = [], []
     if measures["head_overlap"] < settings.overlap_min:
         reasons.append(f"the heads overlap by {measures['head_overlap']:.2f} only")
     if measures["bone_contrast"] > settings.bone_contrast_max:
         reasons.append(f"the CT's bone is not dark on the MRI (ratio {measures['bone_contrast']:.2f})")
-    return (FAILED if reasons else OK), join_reasons(*reasons)
+    if measures["second_search_mm"] > settings.second_search_mm_max:
+        doubts.append(f"a second search ends {measures['second_search_mm']:.1f} mm away: look at the picture")
+    return (FAILED if reasons else REVIEW if doubts else OK), join_reasons(*reasons, *doubts)

@@ -7,10 +7,11 @@ from scipy.spatial.transform import Rotation
 
 from angiolith.core.image_checks import is_brain_extracted
 from angiolith.core.images import Image, linear_transform, map_points
-from angiolith.core.settings.registration import RigidSettings
+from angiolith.core.settings.registration import RegistrationReviewSettings, RigidSettings
 from angiolith.registration.alignment import alignment_measures
 from angiolith.registration.prepared import is_part_of, prepare, prepare_ct_brain
-from angiolith.registration.rigid import displacement_mm, head_starts, register_rigid, slab_starts
+from angiolith.registration.rigid import displacement_mm, head_starts, register_rigid, second_search_mm, slab_starts
+from angiolith.registration.session import judge
 
 SETTINGS = RigidSettings()
 HU = {"air": -1000, "scalp": 20, "skull": 900, "brain": 35, "ventricle": 5}
@@ -99,6 +100,20 @@ def test_the_check_tells_a_right_alignment_from_a_wrong_one(pair):
     away = pose.copy()
     away[0, 3] += 90
     assert alignment_measures(ct, mri, linear_transform(away))["head_overlap"] < 0.6
+
+
+def test_a_second_search_sees_an_error_of_1_2_mm_and_none_where_there_is_none(pair):
+    mri, ct, pose = pair
+    off = pose.copy()
+    off[:3, 3] += np.array([1.2, -1.2, 1.2]) / np.sqrt(3)
+    right, wrong = (second_search_mm(mri, ct, linear_transform(matrix), SETTINGS) for matrix in (pose, off))
+    assert right < 0.5
+    assert wrong == pytest.approx(1.2, abs=0.4)
+    measures = {"head_overlap": 1.0, "bone_contrast": 0.5}
+    assert judge(measures | {"second_search_mm": right}, RegistrationReviewSettings()) == ("ok", "")
+    status, reason = judge(measures | {"second_search_mm": wrong}, RegistrationReviewSettings())
+    assert status == "review"
+    assert "a second search ends 1." in reason
 
 
 def test_an_image_without_a_head_is_refused(pair):

@@ -60,6 +60,11 @@ class RegistrationReviewSettings(StepSettings):
     """Smallest share of the smaller head mask that must lie inside the other one after registration."""
     bone_contrast_max: float = 0.9
     """Largest ratio of the MRI's signal inside CT bone to that of the soft tissue around it (bone is dark on MRI)."""
+    second_search_mm_max: float = 0.8
+    """A second search from the found transform, on samples of its own, ends within this distance (mean over the head);
+    beyond it the registration is for review.
+
+    Source: docs/registration_real_heads.md."""
 
 
 class RegistrationSettings(Section):

@@ -43,7 +43,7 @@ def _brain(session: Session) -> InputPaths:
     if session.reference == "FLAIR":
         outputs = {"brain_tissues": "tissues", "brain_facts": "facts"}
         return {name: session.made("register_mri_to_template", output) for name, output in outputs.items()}
-    weights = session.study.config.brain_tool.weights or []
+    weights: Paths = session.study.config.brain_tool.weights or []
     return {"given_brain": session.image("brain_FLAIR"), "brain_weights": weights}
 
 
