@@ -3,8 +3,8 @@
     python -m validation.real_poses --cases 40 --out docs/registration_real_heads.md
 
 The MRI is a real T1w. The CT of `pseudo_ct` comes with it; those of older adults are made here of the T1w's own labels
-(MUSE within the dura, grey levels outside), in HU, with noise. So their anatomy is real and their grey levels are not. With
-`--rows`, cases that the file holds are not run again.
+(MUSE within the dura, grey levels outside), in HU, with noise. So their anatomy is real and their grey levels are not.
+With `--rows`, cases that the file holds are not run again.
 """
 
 from __future__ import annotations
@@ -237,10 +237,10 @@ def page(rows: pd.DataFrame) -> str:
 HEADING = """# Registration of CT to MRI on real heads
 
 `make validate-real-poses` writes this page. MRI: real T1w of the older adults (2 mm) and of `pseudo_ct` (1 mm). CT:
-that of `pseudo_ct`; for the older adults one made of the T1w's labels (regions by MUSE, grey levels outside; HU, noise).
-No real CT has a known transform to an MRI, so none is here. Each CT is turned and shifted (in the header, so the truth is
-exact); in some the slices are averaged to 2.5 or 5 mm, in some the uppermost 30 or 50 mm are missing. Error: over
-points of the brain."""
+that of `pseudo_ct`; for the older adults one made of the T1w's labels (regions by MUSE, grey levels outside; HU,
+noise). No real CT has a known transform to an MRI, so none is here. Each CT is turned and shifted (in the header, so
+the truth is exact); in some the slices are averaged to 2.5 or 5 mm, in some the uppermost 30 or 50 mm are missing.
+Error: over points of the brain."""
 INJECTED = """The self-check judges a registration by a second search from it, on samples of its own. Here it is shown
 the true transform, shifted in a random direction:"""
 WORST = """All cases, the worst first. `ants_mm`: mean error of ANTs' default (`Rigid`) in the same run, where it was

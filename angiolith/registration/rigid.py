@@ -139,8 +139,8 @@ def register_rigid(
 def second_search_mm(mri: Image, ct: Image, transform: sitk.Transform, settings: RigidSettings) -> float:
     """Mean distance (mm) over the head between a transform and where a search from it ends, on samples of its own.
 
-    transform: maps points of the MRI to points of the CT. A transform that lies off is drawn back by about as much as it
-    lies off. An error that mutual information itself makes is not seen. Raises ValueError where one holds no head.
+    transform: maps points of the MRI to points of the CT. One that lies off is drawn back by about as much as it does.
+    An error that mutual information itself makes is not seen. Raises ValueError where one holds no head.
     """
     head = prepare(mri, False, settings.fine_mm)
     scan = prepare_ct_brain(ct) if head.is_brain else prepare(ct, True, settings.fine_mm)

@@ -165,6 +165,16 @@ def test_a_t1w_given_as_flair_is_refused_by_its_grey_matter():
                 make_working(image, case.brain, case.tissues, 6.0, 5)
 
 
+def test_a_t2w_whose_ventricles_hold_some_dark_voxels_is_refused():
+    """Their darkest twentieth alone says nothing: choroid plexus and flow are dark on a T2w."""
+    case = head()
+    bright = np.where(case.tissues == BRAIN["ventricles"], 400.0, case.flair.data)
+    few = np.flatnonzero(case.tissues == BRAIN["ventricles"])[::10]
+    bright.ravel()[few] = 20.0
+    with pytest.raises(TissueError, match="CSF is not darker"):
+        make_working(case.flair.with_data(bright.astype(np.float32)), case.brain, case.tissues, 6.0, 5)
+
+
 def test_what_the_ventricles_enclose_is_no_lesion():
     case = head()
     plexus = np.linalg.norm(_points(case.flair) - [9.0, 0.0, 4.0], axis=-1) < 3

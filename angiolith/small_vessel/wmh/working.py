@@ -16,7 +16,14 @@ from angiolith.brain.segment import TISSUES
 from angiolith.core.distance import distance_mm
 from angiolith.core.images import CANONICAL, Image, bounding_box, crop
 from angiolith.small_vessel.grid import depth_mm
-from angiolith.small_vessel.tissues import TissueError, correct_bias, mode_of, white_and_fluid
+from angiolith.small_vessel.tissues import (
+    FLUID_VOXELS_MIN,
+    TissueError,
+    correct_bias,
+    mode_of,
+    no_flair,
+    white_and_fluid,
+)
 from angiolith.small_vessel.wmh.shown import FAR_MM, NEIGHBOUR_MM, OUTSIDE, PLANE_MM, RANGE
 
 # [voxels] Less white matter does not tell its grey level. Source: numerics.
@@ -122,6 +129,8 @@ def contrast_of(flair: np.ndarray, brain: np.ndarray, tissues: np.ndarray) -> tu
     if white.size < WHITE_VOXELS_MIN:
         raise TissueError(f"too little white matter inside the image: under {WHITE_VOXELS_MIN} voxels")
     level, dark, spread = white_and_fluid(white, fluid, flair[brain], FLUID_PERCENTILE)
+    if fluid.size >= FLUID_VOXELS_MIN and (middle := float(np.median(fluid))) >= level:
+        raise TissueError(no_flair(middle, level))
     if grey.size >= WHITE_VOXELS_MIN:
         height = (mode_of(grey) - dark) / (level - dark)
         if height < GREY_MIN:
