@@ -23,7 +23,6 @@ from angiolith.brain.template import register_to_template
 from angiolith.calcification.measure import measure_arteries, measure_lesions, measure_patient
 from angiolith.calcification.metal import find_metal, spoiled_arteries, without_spoiled
 from angiolith.calcification.segment import find_lesions
-from angiolith.calcification.verdicts import mark_names, tool_verdicts
 from angiolith.core.images import Image, linear_transform, read_ct, read_image, require_same_grid, resample
 from angiolith.core.settings.arteries import ArteryMapSettings, ArteryRegionSettings
 from angiolith.core.settings.brain import BrainSettings
@@ -32,6 +31,7 @@ from angiolith.core.settings.registration import RegistrationSettings
 from angiolith.core.settings.vessel_wall import VesselWallSettings
 from angiolith.core.settings.wmh import WmhSettings
 from angiolith.core.tables import FAILED, REVIEW, join_reasons
+from angiolith.marks.verdicts import mark_names, tool_verdicts
 from angiolith.registration.rigid import register_rigid
 from angiolith.runtime.paths import workflow_root
 from angiolith.small_vessel.tissues import TissueError, onto, template_prior

@@ -6,12 +6,15 @@ failed one takes out, `trace` what is behind a number. What a step reads and mak
 
 from __future__ import annotations
 
+import re
+
 from angiolith.arteries import step as arteries
 from angiolith.calcification import step as calcification
 from angiolith.change import step as change
 from angiolith.core.study import InputPaths, Session, Step
 from angiolith.pictures import step as pictures
 from angiolith.registration import step as registration
+from angiolith.small_vessel import step as small_vessel
 from angiolith.small_vessel.lacunes import step as lacunes
 from angiolith.small_vessel.microbleeds import step as microbleeds
 from angiolith.small_vessel.wmh import step as wmh
@@ -37,6 +40,7 @@ STEPS = {
         *calcification.STEPS,
         *microbleeds.STEPS,
         *lacunes.STEPS,
+        *small_vessel.STEPS,
         *wmh.STEPS,
         *vessel_wall.STEPS,
         *change.STEPS,
@@ -47,6 +51,12 @@ MEASURES = {  # kind of measure -> how the names of its files end
     kind: step.outputs[output].rpartition("/")[2] for step in STEPS.values() for kind, output in step.measures.items()
 }
 PICTURES = {picture.name: picture for step in STEPS.values() for picture in step.pictures}
+
+
+def made_from(rule: str, output: str) -> str:
+    """For `trace`: the inputs (pattern) that an output of a rule is made from; all where the step does not say."""
+    parts = STEPS[rule].made_from if rule in STEPS else {}
+    return next((inputs for of, inputs in parts.items() if re.search(of, output)), ".")
 
 
 def behind(rule: str) -> dict[str, str]:

@@ -70,6 +70,31 @@ rule detect_lacunes:
         "../scripts/detect_lacunes.py"
 
 
+rule decide_marks:
+    input:
+        unpack(inputs_of("decide_marks")),
+    output:
+        **outputs_of("decide_marks"),
+    log:
+        log("decide_marks"),
+    benchmark:
+        benchmark_path("decide_marks")
+    conda:
+        "../envs/environment.yaml"
+    threads: 1
+    resources:
+        mem_mb=1500,
+        runtime=5,
+    params:
+        settings=settings("microbleeds.count", "lacunes.count"),
+        decisions=of_session(spot_decisions),
+        code=code("decide_marks"),
+    message:
+        "apply decisions on marks: sub-{wildcards.subject} ses-{wildcards.session}"
+    script:
+        "../scripts/decide_marks.py"
+
+
 rule measure_wmh:
     input:
         unpack(inputs_of("measure_wmh")),

@@ -126,7 +126,21 @@ def marks(rows):
         "reason": [f"candidate: clinoid {HOSTILE}", None, "rejected by AB on 2026-11-30"],
     }
     keys = of_ct[["subject", "session"]].to_dict("records")
-    return pd.concat([pd.DataFrame(key | columns, index=range(3)) for key in keys], ignore_index=True)
+    calcium = [pd.DataFrame(key | columns | {"kind": "calcification"}, index=range(3)) for key in keys]
+    return pd.concat([*calcium, *spots(rows)], ignore_index=True)
+
+
+def spots(rows):
+    """A microbleed that waits for a reader and a sure lacune of every session with MRI."""
+    sure = {"counted": True, "certainty": "sure", "decided_by": "tool", "status": "ok", "reason": None}
+    waits = sure | {"counted": False, "certainty": "candidate", "status": "review", "reason": "candidate: shallow"}
+    found = {
+        "microbleed": waits | {"lesion": 1, "mark": "1-0000000a"},
+        "lacune": sure | {"lesion": 2, "mark": "2-0000000b"},
+    }
+    for key in rows.loc[rows["FLAIR"].notna(), ["subject", "session"]].to_dict("records"):
+        for kind, row in found.items():
+            yield pd.DataFrame([key | row | {"kind": kind, "diameter_mm": 4.5, "volume_mm3": 47.7}])
 
 
 def attrition():

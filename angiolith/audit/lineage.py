@@ -20,8 +20,9 @@ from angiolith.core.bids.sidecars import applies
 from angiolith.core.cells import PERSON
 from angiolith.core.settings.analyses import Analysis
 from angiolith.core.tables import read_tsv, was_made
+from angiolith.marks.kinds import CALCIFICATION, KINDS
 from angiolith.runtime.records import Record, name_in, path_of, record_of_run
-from angiolith.steps import MEASURES, behind
+from angiolith.steps import MEASURES, behind, made_from
 
 DECISION_COLUMNS = {"mark", "decision"}  # of readers' decisions on marks
 REVIEW_COLUMNS = {"picture", "verdict"}  # of the reader's verdicts, which any measure may be taken out by
@@ -174,6 +175,8 @@ class Way:
         if record.rule == "seal_subject" and self.held is not None:
             endings = tuple(f"_{MEASURES[kind]}" for kind in self.held)
             return [name for name in inputs if name.endswith(endings) and self.concerns(name)]
+        if (kept := made_from(record.rule, file)) != ".":
+            return [name for name in inputs if re.search(kept, name)]
         if (parts := behind(record.rule)) and self.held is not None:
             kind = next(
                 kind for kind, ending in MEASURES.items() if any(name.endswith(ending) for name in record.outputs)
@@ -222,8 +225,8 @@ class Way:
         elif file == "cohort/ratings.tsv" and row.get("source") == "plaque":
             held = {"plaque": {row["measure"]}}
         elif file == "cohort/marks.tsv":
-            held = {"calcification_lesions": {self.cell.column}}
-        elif file == "cohort/ratings.tsv" and row.get("source") == MARKS:
+            held = {KINDS[row.get("kind", CALCIFICATION.name)].measure: {self.cell.column}}
+        elif file == "cohort/ratings.tsv" and row.get("source") in MARKS.values():
             return sorted(decisions)
         elif file == "cohort/ratings.tsv":
             used = {path for path in clinical.values() if path.stem == row.get("source")}

@@ -9,9 +9,10 @@ from typing import Any
 
 from angiolith.audit.inventory import flat
 from angiolith.audit.lineage import Lineage, Step
-from angiolith.calcification.decisions import READER
 from angiolith.core.cells import KEYS
 from angiolith.core.config import plain, validate
+from angiolith.marks.decisions import READER
+from angiolith.marks.kinds import CALCIFICATION, SPOTS
 from angiolith.runtime.records import Record
 
 SHORT = 12  # hex digits of a hash that are printed
@@ -78,10 +79,17 @@ def _decisions(made: Sequence[Step], every: bool) -> Iterator[str]:
         + (f" (sub-{record.wildcards['subject']} ses-{record.wildcards['session']})" if len(records) > 1 else "")
         for record in records.values()
         for row in record.params.get("decisions") or ()
+        if any(_is_about(step.name, row) for step in made)
     ]
     yield from found if every else found[:DECISIONS_SHOWN]
     if len(found) > DECISIONS_SHOWN and not every:
         yield f"and {len(found) - DECISIONS_SHOWN} more decisions"
+
+
+def _is_about(name: str, row: Mapping[str, str]) -> bool:
+    """Whether a file may hold the kind of mark that a decision is about."""
+    others = [kind for kind in SPOTS if kind.name != row.get("kind", CALCIFICATION.name)]
+    return not any(f"_desc-{kind.name}marks" in name for kind in others)
 
 
 def _alike(record: Record, every: bool) -> tuple[Any, ...]:

@@ -27,7 +27,6 @@ from angiolith.calcification.scoring import (
 )
 from angiolith.calcification.segment import artery_of
 from angiolith.calcification.shape import shape_features
-from angiolith.calcification.verdicts import CANDIDATE, TOOL, Verdict, counted, waiting
 from angiolith.core.images import Image, moved
 from angiolith.core.settings.calcification import (
     CalcificationGradeSettings,
@@ -35,6 +34,7 @@ from angiolith.core.settings.calcification import (
     SeveritySettings,
 )
 from angiolith.core.tables import FAILED, MISSING, OK, REVIEW, join_reasons
+from angiolith.marks.verdicts import Verdict, counted, verdict_columns, waiting
 
 # [%] The percentiles in the columns p10_hu and p90_hu. Source: definition.
 DENSITY_PERCENTILES = (10, 90)
@@ -144,18 +144,6 @@ def _lesion_row(
         **{axis: float(value) for axis, value in zip(("x_mm", "y_mm", "z_mm"), centre, strict=True)},
         **{name: value for name, value in asdict(geometry).items() if name in LESIONS},
         **shape,
-    }
-
-
-def verdict_columns(verdict: Verdict, row: Mapping[str, Any]) -> dict[str, Any]:
-    """What the row of a lesion says of its verdict: a candidate is for review, what a reader decided is not."""
-    decided = row["status"] if verdict.decided_by == TOOL else OK
-    return {
-        "counted": verdict.counted,
-        "certainty": verdict.certainty,
-        "decided_by": verdict.decided_by,
-        "status": REVIEW if verdict.certainty == CANDIDATE else decided,
-        "reason": join_reasons(verdict.reason, row["reason"]),
     }
 
 

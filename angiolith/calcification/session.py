@@ -13,7 +13,6 @@ from angiolith.arteries.centrelines import from_table
 from angiolith.arteries.density import noise_told
 from angiolith.arteries.names import LABELS, parse_name
 from angiolith.calcification.columns import ARTERIES, LESIONS, PATIENTS
-from angiolith.calcification.decisions import Decision
 from angiolith.calcification.measure import (
     labelled,
     measure_arteries,
@@ -25,18 +24,20 @@ from angiolith.calcification.measure import (
 from angiolith.calcification.metal import find_metal, spoiled_arteries, without_spoiled
 from angiolith.calcification.scoring import slice_step_mm
 from angiolith.calcification.segment import find_lesions
-from angiolith.calcification.verdicts import CANDIDATE, SURE, UndecidableError, decide
-from angiolith.core.images import Image, ImageError, read_ct, read_image, require_same_grid
+from angiolith.core.images import Image, read_ct, read_image, require_same_grid
 from angiolith.core.inputs import Inputs
 from angiolith.core.settings.calcification import (
     CalcificationGradeSettings,
     CalcificationMeasureSettings,
     CalcificationSegmentSettings,
     CalciumThresholdSettings,
-    Count,
     SeveritySettings,
 )
+from angiolith.core.settings.section import Count
 from angiolith.core.tables import FAILED, OK, REVIEW, join_reasons, read_json, read_tsv, was_made
+from angiolith.marks.decisions import Decision
+from angiolith.marks.drawings import read_drawings
+from angiolith.marks.verdicts import CANDIDATE, SURE, UndecidableError, decide
 
 
 def segment_session(
@@ -188,16 +189,3 @@ def require_known_arteries(decisions: Sequence[Decision], sources: Collection[tu
             raise UndecidableError(
                 f"{row['reader']}: the session's artery map has no {row['artery']}; give a mask of it"
             )
-
-
-def read_drawings(paths: Sequence[str], labels: Image) -> dict[str, np.ndarray]:
-    """Path -> voxels of the masks that readers drew. Raises UndecidableError for one that is not on the CT's grid."""
-    found = {}
-    for path in paths:
-        try:
-            mask = read_image(path)
-            require_same_grid(mask, labels, f"{path} and the calcification map")
-        except (ImageError, OSError) as error:
-            raise UndecidableError(str(error)) from None
-        found[str(path)] = np.asarray(mask.data > 0)
-    return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from angiolith.core.study import InputPaths, Picture, Session, Step
+from angiolith.marks.kinds import CALCIFICATION
 
 
 def _segment(session: Session) -> InputPaths:
@@ -23,13 +24,14 @@ def _measure(session: Session) -> InputPaths:
         "centrelines": session.output("map_arteries", "centrelines"),
         "lesions": session.output("segment_calcification", "lesions"),
         "facts": session.output("segment_calcification", "facts"),
-        "drawings": session.drawings(),
+        "drawings": session.drawings(CALCIFICATION.name),
     }
 
 
 def decisions(session: Session) -> list[dict[str, str]]:
-    """What readers decided on the session's marks: a parameter, so that a new one runs this session's job alone."""
-    return session.decisions()
+    """What readers decided on the session's calcifications: a parameter, so that a new one runs this session's
+    job alone."""
+    return session.decisions(CALCIFICATION.name)
 
 
 PICTURE = Picture("calcification", images=("ct",), takes_out=("calcification",))

@@ -139,19 +139,25 @@ def match_points(first: np.ndarray, second: np.ndarray, tolerance_mm: float) -> 
 
 
 def settle_points(
-    points: Sequence[np.ndarray], darkness: Sequence[Callable[[np.ndarray], np.ndarray]], tolerance_mm: float
+    points: Sequence[np.ndarray],
+    darkness: Sequence[Callable[[np.ndarray], np.ndarray]],
+    tolerance_mm: float,
+    rejected: Sequence[np.ndarray] = (),
 ) -> list[np.ndarray]:
     """Let the two visits' dark spots differ only where the images do, as `settle` does for masks.
 
     A spot that is counted at one visit alone is counted at both if the other's image is at least half as dark there:
     it was there too, and missed a limit of form, size or depth. `points`: per visit (n, 3), half-way mm; `darkness`:
-    per visit, of (n, 3) such points (`microbleeds.darkness_of`). Symmetric in the visits.
+    per visit, of (n, 3) such points (`microbleeds.darkness_of`); `rejected`: per visit, points (n, 3) that a reader
+    rejected, where the other visit's spots do not count either. Symmetric in the visits.
     """
     pairs = match_points(points[0], points[1], tolerance_mm)
     settled = list(points)
     for own, other in ((0, 1), (1, 0)):
         alone = np.delete(points[own], [pair[own] for pair in pairs], axis=0)
         there = darkness[other](alone) >= 0.5 * darkness[own](alone)
+        if len(rejected):
+            there[[i for i, _ in match_points(alone, rejected[other], tolerance_mm)]] = False
         settled[other] = np.vstack([settled[other], alone[there]])
     return settled
 

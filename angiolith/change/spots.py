@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import SimpleITK as sitk
@@ -11,7 +12,8 @@ from angiolith.change.half_way import lesion_rows, match_points, settle_points
 from angiolith.change.inputs import ChangeRow, ChangeStepSettings, VisitInputs
 from angiolith.core.images import linear_transform, map_points
 from angiolith.core.settings.microbleeds import MicrobleedDetectSettings
-from angiolith.core.tables import MISSING, USABLE, read_json, read_tsv
+from angiolith.core.tables import MISSING, REVIEW, USABLE, read_json, read_tsv
+from angiolith.marks.verdicts import EXCLUDED, TOOL
 from angiolith.small_vessel.microbleeds.detect import MICROBLEED, darkness_of
 from angiolith.small_vessel.session import NotMeasured, brain_on, read_checked, to_reference
 
@@ -23,30 +25,49 @@ def count_change(
 ) -> list[ChangeRow]:
     """Rows of counted lesions; a visit without CT borrows from the other's what is calcium and not blood.
 
-    Microbleeds that only one visit counts are looked up on the other's image.
+    Microbleeds that only one visit counts are looked up on the other's image. What a reader decided is not overruled
+    by the other visit's CT.
     """
     steps = (half, np.linalg.inv(half))
-    spots = [lesion_points(visit, name, step) for visit, step in zip(visits, steps, strict=True)]
+    spots = [visit_spots(visit, name, step) for visit, step in zip(visits, steps, strict=True)]
     tolerance_mm = settings.change.match_mm
     counted = []
-    for (points, counts, checked), (others, other_counts, other_checked) in (spots, spots[::-1]):
-        kept = counts.copy()
-        if other_checked and not checked:
-            kept[[i for i, _ in match_points(points, others[~other_counts], tolerance_mm)]] = False
-        counted.append(points[kept])
+    for one, other in (spots, spots[::-1]):
+        kept = one.counted.copy()
+        if other.calcium_checked and not one.calcium_checked:
+            of_tool = np.flatnonzero(kept & ~one.decided)
+            taken = match_points(one.points[of_tool], other.points[other.excluded], tolerance_mm)
+            kept[of_tool[[i for i, _ in taken]]] = False
+        counted.append(one.points[kept])
     if name == MICROBLEED and any(map(len, counted)):
         darkness = [
             darkness_half_way(visit, step, settings.microbleeds) for visit, step in zip(visits, steps, strict=True)
         ]
-        counted = settle_points(counted, darkness, tolerance_mm)
-    return lesion_rows(measure, counted[0], counted[1], tolerance_mm, days)
+        rejected = [one.points[one.decided & ~one.counted] for one in spots]
+        counted = settle_points(counted, darkness, tolerance_mm, rejected)
+    waiting = sum(one.n_waiting for one in spots)
+    rows = lesion_rows(measure, counted[0], counted[1], tolerance_mm, days)
+    if not waiting:
+        return rows
+    reason = f"candidates at both visits together that wait for a reader: {waiting}"
+    return [row | {"status": REVIEW, "reason": reason} for row in rows]
 
 
-def lesion_points(visit: VisitInputs, name: str, step: np.ndarray) -> tuple[np.ndarray, np.ndarray, bool]:
-    """Points (n, 3) of a visit's spots in half-way space, which of them count, and whether a CT told calcium apart.
+@dataclass(frozen=True)
+class VisitSpots:
+    """A visit's spots: points (n, 3) in half-way space; by spot whether it counts, whether the image shows it to be
+    something else, whether readers decided on it; whether a CT tells calcium apart; how many wait for a reader."""
 
-    `step`: 4 x 4 from the visit's reference to half-way.
-    """
+    points: np.ndarray
+    counted: np.ndarray
+    excluded: np.ndarray
+    decided: np.ndarray
+    calcium_checked: bool
+    n_waiting: int
+
+
+def visit_spots(visit: VisitInputs, name: str, step: np.ndarray) -> VisitSpots:
+    """The spots of a visit; `step`: 4 x 4 from the visit's reference to half-way."""
     facts = visit.get(f"{name}_facts")
     if not facts:
         raise NotMeasured(MISSING, f"a visit has no image for {name}s")
@@ -56,14 +77,20 @@ def lesion_points(visit: VisitInputs, name: str, step: np.ndarray) -> tuple[np.n
     table = read_tsv(visit[f"{name}_table"])
     way = sitk.CompositeTransform([linear_transform(step), to_reference(visit, found.get("image", "T1w"))])
     points = map_points(way, table[["x_mm", "y_mm", "z_mm"]].to_numpy(float)).reshape(-1, 3)
-    counted = (table["kind"] == name).to_numpy() if "kind" in table else np.ones(len(table), bool)
-    return points, counted, found.get("calcium_checked", True)
+    return VisitSpots(
+        points,
+        table["counted"].astype(bool).to_numpy(),
+        (table["certainty"] == EXCLUDED).to_numpy(),
+        (table["decided_by"] != TOOL).to_numpy(),
+        found.get("calcium_checked", True),
+        int(found[f"n_{name}_candidates"]),
+    )
 
 
 def darkness_half_way(
     visit: VisitInputs, step: np.ndarray, settings: MicrobleedDetectSettings
 ) -> Callable[[np.ndarray], np.ndarray]:
-    """How dark a visit's T2* or SWI is, as a function of half-way points; `step` as in `lesion_points`."""
+    """How dark a visit's T2* or SWI is, as a function of half-way points; `step` as in `visit_spots`."""
     column = read_json(visit["microbleed_facts"])["image"]
     image, way = read_checked(visit, column), to_reference(visit, column)
     darkness = darkness_of(image, brain_on(visit, image, way), settings)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from angiolith.core.manifest import REFERENCES
 from angiolith.core.study import InputPaths, Paths, Picture, Session, Step, Visits
+from angiolith.marks.kinds import LACUNE, MICROBLEED, spots_of
 from angiolith.small_vessel.wmh import step as wmh
 
 MEASURED_ON = ("FLAIR", "swi", "T2starw")
@@ -37,10 +38,10 @@ def _of_visit(session: Session) -> InputPaths:
         "given_brain": session.image("brain_FLAIR"),
         **session.from_template(),
         **session.on_reference(*MEASURED_ON),
-        "microbleed_table": session.made("detect_microbleeds", "table"),
-        "microbleed_facts": session.made("detect_microbleeds", "facts"),
-        "lacune_table": session.made("detect_lacunes", "table"),
-        "lacune_facts": session.made("detect_lacunes", "facts"),
+        "microbleed_table": spots_of(session, MICROBLEED, "table"),
+        "microbleed_facts": spots_of(session, MICROBLEED, "facts"),
+        "lacune_table": spots_of(session, LACUNE, "table"),
+        "lacune_facts": spots_of(session, LACUNE, "facts"),
         "smallvessel": _small_vessel(session),
         "calcification": session.made("measure_calcification", "patient"),
     }

@@ -16,6 +16,7 @@ SECONDS: Final = {
     "check_registration": 1.9,
     "collect_metrics": 0.6,
     "correlate_severity": 1.9,
+    "decide_marks": 1.0,
     "describe_cohort": 1.0,
     "detect_lacunes": 5.3,
     "detect_microbleeds": 10.7,

@@ -29,8 +29,8 @@ def review(
     """Show where the pictures are marked and which wait; check a reader's tables before a run takes them.
 
     Marks are made on the report's review page, saved as TSV, and named in the configuration (review: FILE).
-    Without --table the marks that the last run took are counted. Decisions on calcifications are made on the report's
-    page of marks (decisions: [FILE]).
+    Without --table the marks that the last run took are counted. Decisions on calcifications, microbleeds and lacunes
+    are made on the report's page of marks (decisions: [FILE]).
 
     Example: angiolith review /data/results --table review_AB.tsv --decisions marks_AB.tsv
     """
@@ -67,18 +67,20 @@ def review(
 
 
 def tell_marks(root: Path) -> None:
-    """How many calcifications wait for a reader, and in which sessions."""
-    from angiolith.calcification.verdicts import waiting
+    """How many marks of each kind wait for a reader, and in which sessions."""
     from angiolith.core.tables import read_tsv
+    from angiolith.marks.kinds import KINDS
+    from angiolith.marks.verdicts import waiting
 
     path = root / "cohort" / "marks.tsv"
     if not path.is_file():
         return
     marks = read_tsv(path)
     open_ones = waiting(marks)
-    print(
-        f"calcifications: {len(marks)}, of which {len(open_ones)} wait for a reader ({root / 'report' / 'marks.html'})"
-    )
+    for name, kind in KINDS.items():
+        found, waits = (int((table["kind"] == name).sum()) for table in (marks, open_ones))
+        print(f"{kind.plural + ':':<16}{found}, of which {waits} wait for a reader")
+    print(f"page of marks:  {root / 'report' / 'marks.html'}")
     counts = list(open_ones.groupby(["subject", "session"]).size().items())
     for (subject, session), count in counts[:SHOWN]:
         print(f"          sub-{subject} ses-{session}: {count}")
@@ -88,9 +90,10 @@ def tell_marks(root: Path) -> None:
 
 def check_decisions(root: Path, path: Path) -> None:
     """Raise StudyTableError, a line per problem, for decisions that the run would not take."""
-    from angiolith.calcification.decisions import DecisionError, read_decisions, unknown_marks
     from angiolith.cohort.external import StudyTableError
     from angiolith.core.tables import read_tsv
+    from angiolith.marks.decisions import DecisionError, read_decisions, unknown_marks
+    from angiolith.marks.kinds import KINDS
 
     manifest = read_tsv(root / "manifest.tsv", dtype=str)
     sessions = set(zip(manifest["subject"], manifest["session"], strict=True))
@@ -100,9 +103,11 @@ def check_decisions(root: Path, path: Path) -> None:
         raise StudyTableError(*str(problem).splitlines()) from None
     marks = read_tsv(root / "cohort" / "marks.tsv")
     known = {
-        (subject, session): list(part["mark"]) for (subject, session), part in marks.groupby(["subject", "session"])
+        (subject, session, kind): list(part["mark"])
+        for (subject, session, kind), part in marks.groupby(["subject", "session", "kind"])
     }
-    if stale := unknown_marks([path], {session: [] for session in sessions} | known):
+    empty: dict[tuple[str, str, str], list[str]] = {(*session, kind): [] for session in sessions for kind in KINDS}
+    if stale := unknown_marks([path], empty | known):
         raise StudyTableError(*stale)
 
 

@@ -11,8 +11,6 @@ from typing import Any
 
 import pandas as pd
 
-from angiolith.calcification.decisions import read_decisions
-from angiolith.calcification.verdicts import in_order, readings
 from angiolith.cohort.clinical import ClinicalTables
 from angiolith.cohort.collect import CHANGE_COLUMNS, KEYS, as_measured, change_rows, lesions_table, patients_table
 from angiolith.cohort.image_status import image_status
@@ -21,6 +19,9 @@ from angiolith.cohort.review import judged, judged_changes, picture_keys, read_r
 from angiolith.core.inputs import Inputs
 from angiolith.core.settings.vessel_wall import CulpritSettings
 from angiolith.core.tables import read_json, read_tsv
+from angiolith.marks.decisions import read_decisions
+from angiolith.marks.kinds import KINDS
+from angiolith.marks.verdicts import in_order, readings
 
 STATE = (*KEYS, "status", "reason")
 COLUMNS = {  # kind of measure: what it is called here, and the columns that its table has at least
@@ -39,7 +40,7 @@ COLUMNS = {  # kind of measure: what it is called here, and the columns that its
 }
 MARK_COLUMNS = [
     *("subject", "session", "lesion", "mark", "artery", "side", "volume_mm3", "max_hu"),
-    *("counted", "certainty", "decided_by", "status", "reason"),
+    *("counted", "certainty", "decided_by", "status", "reason", "kind", "diameter_mm", "probability"),
 ]
 REVIEWED_WITH = {"arteries": "calcification", "calcium": "calcification"}
 Tables = Mapping[str, pd.DataFrame]
@@ -47,7 +48,8 @@ Tables = Mapping[str, pd.DataFrame]
 
 @dataclass(frozen=True)
 class Gathered:
-    """The cohort's tables; marks: every calcification as measured; clinical: what of each clinical table was used."""
+    """The cohort's tables; marks: every mark of every kind as measured; clinical: what was used of each clinical
+    table."""
 
     patients: pd.DataFrame
     lesions: pd.DataFrame
@@ -88,7 +90,7 @@ def gather(
         )
         return patients, lesions_table(manifest, patients, tables["vessel wall"], tables["calcium"], criteria)
 
-    marks = marks_table(measured["calcium"])
+    marks = marks_table({name: read_all(texts[kind.measure], STATE) for name, kind in KINDS.items()})
     patients, lesions = clinical.fit(lambda: cohort(measured))
     if review is not None:
         patients, lesions, measured = reviewed(patients, lesions, measured, review, cohort)
@@ -97,13 +99,17 @@ def gather(
     return Gathered(patients, lesions, change_rows(manifest, measured["changes"]), ratings, marks, clinical.account())
 
 
-def marks_table(calcium: pd.DataFrame) -> pd.DataFrame:
-    """Every calcification of the cohort with what is held of it (columns MARK_COLUMNS); those that wait for a reader
-    come first in each session."""
-    found = calcium[calcium["lesion"].notna()].reindex(columns=MARK_COLUMNS)
-    found = found.assign(lesion=found["lesion"].astype(int), counted=found["counted"] == 1)
-    parts = [in_order(part) for _, part in found.groupby(KEYS, sort=False)]
-    return pd.concat(parts, ignore_index=True) if parts else found
+def marks_table(tables: Tables) -> pd.DataFrame:
+    """Every mark of the cohort with what is held of it (columns MARK_COLUMNS): kind by kind, and in each session first
+    those that wait for a reader. tables: of all subjects, by kind of mark; `lesion`: the mark's number of its kind."""
+    parts = []
+    for name, table in tables.items():
+        number = KINDS[name].number
+        found = table.reindex(columns=[*table.columns, *{number, *MARK_COLUMNS} - {*table.columns}])
+        found = found[found[number].notna()]
+        found = found.assign(lesion=found[number].astype(int), counted=found["counted"] == 1, kind=name)
+        parts += [in_order(part[MARK_COLUMNS]) for _, part in found.groupby(KEYS, sort=False)]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=MARK_COLUMNS)
 
 
 def reviewed(

@@ -8,10 +8,12 @@ import pandas as pd
 
 from angiolith.cohort.collect import KEYS
 from angiolith.core.tables import USABLE
+from angiolith.marks.kinds import KINDS
 from angiolith.vessel_wall.parts import TOOL
 
 COLUMNS = ["source", "subject", "session", "lesion", "measure", "rater", "value"]
-MARKS = "calcification_marks"
+MARKS = {name: f"{name}_marks" for name in KINDS}  # sources: what readers said of the marks of each kind
+ANSWERS = {"calcification": "calcium"}  # what the measure is called, where not like the kind of mark
 THING = ["subject", "session", "lesion"]
 PLAQUE_MEASURES = [
     "lumen_area_mm2",
@@ -40,13 +42,15 @@ def ratings_table(
 
     plaques: one row per lesion and reader (source `plaque`); ratings: phenotype tables by name, of which those with a
     `reader` and a `session_id` column take part; patients: gives the tool's own value of a measure of the same name;
-    marks: whether each reader took a mark for calcium (source `calcification_marks`).
+    marks: whether each reader took a mark for what the tool did (sources of `MARKS`).
     """
     seen = plaques[plaques["lesion"].notna() & plaques["status"].isin(USABLE)]
     measures = [name for name in PLAQUE_MEASURES if name in seen.columns]
     parts = [_long(seen.rename(columns={"reader": "rater"}), "plaque", measures, THING)]
     of_marks = marks.rename(columns={"reader": "rater", "mark": "lesion"})
-    parts.append(_long(of_marks, MARKS, ["calcium"], THING))
+    for kind, source in MARKS.items():
+        name = ANSWERS.get(kind, kind)
+        parts.append(_long(of_marks[of_marks["kind"] == kind].rename(columns={"answer": name}), source, [name], THING))
     for source, table in ratings.items():
         if not {"reader", "session_id"} <= set(table.columns):
             continue

@@ -67,6 +67,8 @@ class Step:
     behind: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """For `trace`: rule that puts several markers into one table -> column (pattern) -> which of its inputs (pattern)
     are behind it. The first column that fits decides."""
+    made_from: Mapping[str, str] = field(default_factory=dict)
+    """For `trace`: output (pattern) -> which inputs (pattern) it is made from, where a rule makes several."""
 
     @property
     def of_visits(self) -> bool:
@@ -237,13 +239,13 @@ class Session:
         """What is to be said of the choice of the session's images."""
         return list(self.study.remarks.get(self.row.key, ()))
 
-    def decisions(self) -> list[dict[str, str]]:
-        """What readers decided on the session's marks."""
-        return list(self.study.decisions.get(self.row.key, ()))
+    def decisions(self, *kinds: str) -> list[dict[str, str]]:
+        """What readers decided on the session's marks of these kinds; without any, of all."""
+        return [row for row in self.study.decisions.get(self.row.key, ()) if not kinds or row["kind"] in kinds]
 
-    def drawings(self) -> list[str]:
-        """The masks that readers drew of the session's marks."""
-        return sorted({row["file"] for row in self.decisions() if row["file"]})
+    def drawings(self, *kinds: str) -> list[str]:
+        """The masks that readers drew of the session's marks of these kinds; without any, of all."""
+        return sorted({row["file"] for row in self.decisions(*kinds) if row["file"]})
 
     def mask_lookup(self) -> Paths:
         """The BIDS lookup table beside the artery mask, or nothing."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from angiolith.core.study import InputPaths, Session, Step, Study, Visits
+from angiolith.marks.kinds import CALCIFICATION, LACUNE, MICROBLEED, spots_of
 
 DRAWN = ("registration", "calcification", "wmh", "wall")  # by plot_subject_qc
 MONTAGES = {  # by the same: every mark of a kind; the images of which one at least must be there
-    "calcificationmarks": ("ct",),
-    "microbleedmarks": ("swi", "T2starw"),
-    "lacunemarks": ("FLAIR",),
+    CALCIFICATION.montage: ("ct",),
+    MICROBLEED.montage: ("swi", "T2starw"),
+    LACUNE.montage: ("FLAIR",),
 }
 VIEWED = ("ct", "T1w", "T2w", "FLAIR", "swi", "T2starw", "vwi", "vwi_ce")
 
@@ -66,14 +67,14 @@ def _subject(session: Session) -> InputPaths:
         "tissues": session.made("segment_wmh", "tissues"),
         "wmh_facts": session.made("segment_wmh", "facts"),
         "small_vessel": session.output("measure_wmh", "metrics") if session.has("FLAIR") else [],
-        "lacunes": session.made("detect_lacunes", "labels"),
-        "lacune_table": session.made("detect_lacunes", "table"),
-        "lacune_facts": session.made("detect_lacunes", "facts"),
+        "lacunes": spots_of(session, LACUNE, "labels"),
+        "lacune_table": spots_of(session, LACUNE, "table"),
+        "lacune_facts": spots_of(session, LACUNE, "facts"),
         "swi": session.image("swi"),
         "T2starw": session.image("T2starw"),
-        "microbleeds": session.made("detect_microbleeds", "labels"),
-        "microbleed_table": session.made("detect_microbleeds", "table"),
-        "microbleed_facts": session.made("detect_microbleeds", "facts"),
+        "microbleeds": spots_of(session, MICROBLEED, "labels"),
+        "microbleed_table": spots_of(session, MICROBLEED, "table"),
+        "microbleed_facts": spots_of(session, MICROBLEED, "facts"),
         "vwi": session.image("vwi"),
         "plaque": session.made("measure_plaque", "metrics"),
         "contours": session.made("measure_plaque", "contours"),
@@ -105,8 +106,8 @@ def _export(session: Session) -> InputPaths:
         "calcification": session.made("measure_calcification", "marks"),
         "lesions": session.made("measure_calcification", "lesions"),
         "wmh": session.made("segment_wmh", "mask"),
-        "lacunes": session.made("detect_lacunes", "labels"),
-        "microbleeds": session.made("detect_microbleeds", "labels"),
+        "lacunes": spots_of(session, LACUNE, "labels"),
+        "microbleeds": spots_of(session, MICROBLEED, "labels"),
         "contours": session.made("measure_plaque", "contours"),
     }
 

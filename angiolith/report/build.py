@@ -14,7 +14,6 @@ import pandas as pd
 import yaml
 
 from angiolith.arteries.names import artery_names
-from angiolith.calcification.verdicts import CANDIDATE
 from angiolith.cohort.review import CHANGE, FAIL, KEYS, picture_keys, read_review
 from angiolith.core.cells import row_addresses
 from angiolith.core.config import Config, plain
@@ -22,6 +21,8 @@ from angiolith.core.inputs import Inputs
 from angiolith.core.manifest_table import is_told, read_report
 from angiolith.core.tables import FAILED, REVIEW, atomic_path, copy_file, read_json, read_tsv, was_made
 from angiolith.core.versions import DISTRIBUTIONS, versions
+from angiolith.marks.kinds import CALCIFICATION, KINDS
+from angiolith.marks.verdicts import CANDIDATE
 from angiolith.pictures.marks import HEAD_PX, ROW_PX, TEXT_PX
 from angiolith.report.analyses import (
     AnalysisView,
@@ -351,21 +352,36 @@ def review_items(subjects: Iterable[Subject]) -> dict[str, Any]:
 
 
 def mark_items(sessions: Iterable[Session]) -> dict[str, Any]:
-    """The marks of the page of decisions (subject, session, mark, its row in the picture, whether it waits, what it
-    is), and where they lie in that picture. Those that wait come first, then by number.
+    """The marks of the page of decisions (subject, session, kind, mark, its row in the picture, whether it waits,
+    what it is), and where they lie in that picture. Those that wait come first, then by number.
 
     What readers decided is left out, and cut off the picture: each decides without knowing of others.
     """
     items = []
     for session in sessions:
-        found = []
-        for row, (_, mark) in enumerate(session.marks):
-            what = f"{mark['lesion']} · {mark_artery(mark)} · {mark['volume_mm3']} mm³ · {mark['max_hu']} HU"
-            flagged = mark["certainty"] == CANDIDATE
-            item = [session.subject, session.session, mark["mark"], row, flagged, what]
-            found.append((not flagged, int(mark["lesion"]), item))
-        items += [item for _, _, item in sorted(found, key=lambda each: each[:2])]
-    return {"kind": "marks", "items": items, "marks": {}, "head_px": HEAD_PX, "row_px": ROW_PX, "text_px": TEXT_PX}
+        for kind, marks in session.marks_by_kind.items():
+            found = []
+            for row, (_, mark) in enumerate(marks):
+                flagged = mark["certainty"] == CANDIDATE
+                item = [session.subject, session.session, kind, mark["mark"], row, flagged, described(mark)]
+                found.append((not flagged, int(mark["lesion"]), item))
+            items += [item for _, _, item in sorted(found, key=lambda each: each[:2])]
+    return {
+        "kind": "marks",
+        "items": items,
+        "marks": {},
+        "montages": {name: kind.montage for name, kind in KINDS.items()},
+        "head_px": HEAD_PX,
+        "row_px": ROW_PX,
+        "text_px": TEXT_PX,
+    }
+
+
+def described(mark: Mapping[str, str]) -> str:
+    """A mark in a line, without what is held of it."""
+    if mark["kind"] == CALCIFICATION.name:
+        return f"{mark['lesion']} · {mark_artery(mark)} · {mark['volume_mm3']} mm³ · {mark['max_hu']} HU"
+    return f"{mark['lesion']} · {mark['diameter_mm']} mm · {mark['volume_mm3']} mm³"
 
 
 def change_pictures(pairs: Mapping[str, Sequence[str]], verdicts: Verdicts) -> dict[str, Picture]:

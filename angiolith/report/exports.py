@@ -146,7 +146,8 @@ class Tables:
                 [[cells[0], *(row.get(f"{name}_{cells[0]}", NA) for name in PER_ARTERY)] for cells in session.arteries],
             )
             if key in self.marks:
-                found[f"{session.anchor}_marks"] = of_frame(self.marks[key])
+                for kind, part in self.marks[key].groupby("kind", sort=False):
+                    found[f"{session.anchor}_{kind}_marks"] = of_frame(part)
             drawn = [lesion for lesion in self.lesions.get(key, ()) if lesion["lesion"] != NA]
             columns = [*OF_PLAQUES, "plaque_status", "plaque_reason"]
             found[f"{session.anchor}_plaques"] = Export(

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
+from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from PIL.Image import Image as Picture
+from scipy.ndimage import center_of_mass
 
-from angiolith.calcification.verdicts import in_order, waiting
-from angiolith.core.images import read_ct, read_image
+from angiolith.core.images import Image, moved, read_ct, read_image
 from angiolith.core.inputs import Inputs
 from angiolith.core.tables import MISSING, REVIEW, read_json, read_tsv
+from angiolith.marks.kinds import LACUNE, MICROBLEED, MarkKind
+from angiolith.marks.verdicts import in_order, waiting
 from angiolith.pictures.canvas import absent
 from angiolith.pictures.marks import Mark, montage
 from angiolith.pictures.windows import CT_WINDOW_HU, window_of, window_text
@@ -63,10 +67,17 @@ def draw_calcifications(given: Inputs, title: str) -> Picture:
 def calcification_lines(row: dict[str, object]) -> list[str]:
     """What the picture says of a calcification."""
     side = row["side"] if row["side"] in ("L", "R") else ""
-    state = "counted" if row["counted"] else "not counted"
     return [
         f"{side} {row['artery']}".strip() if pd.notna(row["artery"]) else "no artery",
         f"{number(float(str(row['volume_mm3'])))} mm³, {number(float(str(row['max_hu'])), 0)} HU",
+        *verdict_lines(row),
+    ]
+
+
+def verdict_lines(row: dict[str, object]) -> list[str]:
+    """What is held of a mark, and why."""
+    state = "counted" if row["counted"] else "not counted"
+    return [
         f"{state}, {row['certainty']} ({row['decided_by']})",
         *([str(row["reason"])] if isinstance(row["reason"], str) else []),
     ]
@@ -78,39 +89,44 @@ def draw_microbleeds(given: Inputs, title: str) -> Picture:
     if not column or not given.get(column):
         raise NoPicture(str(facts.get("status", MISSING)), str(facts.get("reason") or "no swi and no T2starw"))
     require(given, ("microbleeds", "microbleed map", "microbleed_facts"))
-    return spots(given, title, str(column), "microbleeds", "microbleed", "kind")
+    return spots(given, title, str(column), MICROBLEED)
 
 
 def draw_lacunes(given: Inputs, title: str) -> Picture:
     require(given, ("FLAIR", "FLAIR", "lacune_facts"), ("lacunes", "lacune map", "lacune_facts"))
-    return spots(given, title, "FLAIR", "lacunes", "lacune", None)
+    return spots(given, title, "FLAIR", LACUNE)
 
 
-def spots(given: Inputs, title: str, column: str, labels: str, name: str, kind: str | None) -> Picture:
-    """Every row of a table of spots on its image; kind: column that says what a spot was taken for."""
-    table = read_tsv(given[f"{name}_table"]).dropna(subset=[name])
-    flagged = table["status"] == REVIEW
-    table = table.assign(flagged=flagged).sort_values(["flagged", name], ascending=[False, True], kind="stable")
+def spots(given: Inputs, title: str, column: str, kind: MarkKind) -> Picture:
+    """Every row of a table of spots on its image, those that wait for a reader first."""
+    table = in_order(read_tsv(given[f"{kind.name}_table"]).dropna(subset=[kind.number]), kind.number)
+    waits = set(waiting(table)[kind.number].astype(int))
+    labels = read_image(given[kind.plural])
+    centres = centres_of(labels)
     marks = [
         Mark(
-            int(row[name]),
-            centre_of(row),
-            [
-                *([str(row[kind])] if kind else []),
-                f"{number(row['diameter_mm'])} mm, {number(row['volume_mm3'])} mm³",
-                *([f"{row['status']}: {row['reason']}"] if row["flagged"] else []),
-            ],
-            bool(row["flagged"]),
+            int(row[kind.number]),
+            centres.get(int(row[kind.number]), centre_of(row)),
+            [f"{number(row['diameter_mm'])} mm, {number(row['volume_mm3'])} mm³", *verdict_lines(row)],
+            int(row[kind.number]) in waits or row["status"] == REVIEW,
         )
         for row in table.to_dict("records")
     ]
     image = read_image(given[column])
     window = window_of(image)
-    said = f"{counted(len(marks), 'spot')} on {column}; {window_text(window)}"
-    return montage(title, said, image, read_image(given[labels]), marks, window, SPOT_HALF_MM)
+    said = f"{counted(len(marks), 'mark')} on {column}, {len(waits)} waiting for a reader; {window_text(window)}"
+    return montage(title, said, image, labels, marks, window, SPOT_HALF_MM)
 
 
-def centre_of(row: dict[str, object]) -> tuple[float, float, float]:
+def centre_of(row: dict[Hashable, Any]) -> tuple[float, float, float]:
     """The centre of a row's mark, RAS mm."""
-    x, y, z = (float(str(row[name])) for name in CENTRE)
+    x, y, z = (float(row[name]) for name in CENTRE)
     return x, y, z
+
+
+def centres_of(labels: Image) -> dict[int, tuple[float, float, float]]:
+    """The centre of every mark in RAS mm of its label map's space: a lacune's table has those of the T1w's."""
+    numbers = np.unique(labels.data[labels.data > 0])
+    places = center_of_mass(labels.data > 0, labels.data, numbers)
+    middles = moved(labels.affine, np.reshape(places, (-1, 3)))
+    return {int(n): (float(x), float(y), float(z)) for n, (x, y, z) in zip(numbers, middles, strict=True)}

@@ -51,7 +51,8 @@ CALCIFICATION = (
 )
 SMALL_VESSEL = (
     "wmh_volume_cm3 wmh_volume_low_cm3 wmh_volume_high_cm3 wmh_percent_icv wmh_periventricular_cm3 wmh_deep_cm3"
-    " n_wmh_lesions fazekas_periventricular fazekas_deep fazekas_total n_microbleeds n_lacunes icv_cm3"
+    " n_wmh_lesions fazekas_periventricular fazekas_deep fazekas_total n_microbleeds"
+    " n_microbleed_candidates n_lacunes n_lacune_candidates icv_cm3"
 )
 MEASURES = tuple(
     Measure(column, stage)
@@ -111,6 +112,14 @@ class Session:
     montages: list[Picture] = field(default_factory=list)  # of every mark
     marks: list[tuple[str, Mapping[str, str]]] = field(default_factory=list)  # address, printed cells
     address: str = ""  # of the row of patients.tsv
+
+    @property
+    def marks_by_kind(self) -> dict[str, list[tuple[str, Mapping[str, str]]]]:
+        """The marks of each kind that there is, in their order."""
+        found: dict[str, list[tuple[str, Mapping[str, str]]]] = {}
+        for address, mark in self.marks:
+            found.setdefault(mark["kind"], []).append((address, mark))
+        return found
 
     @property
     def label(self) -> str:

@@ -11,16 +11,10 @@ import sys
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 from typing import Any, TypeVar
 
-from angiolith.calcification.decisions import (
-    MARK_COLUMN,
-    Decision,
-    DecisionError,
-    read_decisions,
-    unknown_marks,
-)
 from angiolith.core.config import Config, settings_of, validate
 from angiolith.core.config.plan import check_plan, check_sessions, check_subjects
 from angiolith.core.config.sources import ConfigError, read_config
@@ -38,6 +32,8 @@ from angiolith.core.manifest import (
     write_if_changed,
 )
 from angiolith.core.study import InputPaths, Session, Study, Visits, Wildcards
+from angiolith.marks.decisions import MARK_COLUMN, Decision, DecisionError, read_decisions, unknown_marks
+from angiolith.marks.kinds import KINDS
 from angiolith.runtime.code_digest import code_digest
 from angiolith.runtime.paths import source_path
 from angiolith.runtime.version import project_version
@@ -174,17 +170,18 @@ def decisions_of(
     return found
 
 
-def known_marks(out: Path, sessions: Iterable[tuple[str, str]]) -> dict[tuple[str, str], list[str]]:
-    """The marks of these sessions in the tables of an earlier run, where there is one."""
-    ending = STEPS["measure_calcification"].outputs["lesions"].rpartition("/")
+def known_marks(out: Path, sessions: Iterable[tuple[str, str]]) -> dict[tuple[str, str, str], list[str]]:
+    """The marks of these sessions, by subject, session and kind, in the tables of an earlier run, where there is
+    one."""
     found = {}
-    for subject, session in sessions:
-        path = out / f"sub-{subject}/ses-{session}/{ending[0]}/sub-{subject}_ses-{session}_{ending[2]}"
+    for (subject, session), kind in product(sessions, KINDS.values()):
+        folder, _, ending = STEPS[kind.decided_in].outputs[kind.table].rpartition("/")
+        path = out / f"sub-{subject}/ses-{session}/{folder}/sub-{subject}_ses-{session}_{ending}"
         with suppress(OSError, DelimitedError):
             header, *rows = read_cells(path)
             if MARK_COLUMN in header:
                 at = header.index(MARK_COLUMN)
-                found[subject, session] = [row[at] for row in rows if len(row) > at]
+                found[subject, session, kind.name] = [row[at] for row in rows if len(row) > at]
     return found
 
 

@@ -65,6 +65,8 @@ def markers_row(
         "wmh_volume_high_cm3": interval[1],
         "n_microbleeds": found["microbleeds"].get("n_microbleeds"),
         "n_lacunes": found["lacunes"].get("n_lacunes"),
+        "n_microbleed_candidates": found["microbleeds"].get("n_microbleed_candidates"),
+        "n_lacune_candidates": found["lacunes"].get("n_lacune_candidates"),
         "icv_cm3": icv_cm3,
         "wmh_status": found["WMH"]["status"],
         "microbleed_status": found["microbleeds"]["status"],

@@ -10,9 +10,9 @@ from PIL import Image as Pillow
 from scipy import ndimage
 
 from angiolith.audit.trace import find_cell
-from angiolith.calcification.decisions import read_decisions
 from angiolith.cohort.review import picture_keys, read_review
 from angiolith.core.tables import read_tsv, write_tsv
+from angiolith.marks.decisions import read_decisions
 from angiolith.pictures.marks import HEAD_PX, ROW_PX, TEXT_PX
 from tests import made_report
 from tests.browser.conftest import saved
@@ -85,8 +85,9 @@ def of_tables(folder, name, page_table):
     header, *rows = page_table
     if name.endswith("_marks"):
         given = cells((folder / "marks.tsv").read_text())
-        subject, session = name.removesuffix("_marks").replace("sub-", "").split("_ses-")
-        return [given[0], *(row for row in given[1:] if row[:2] == [subject, session])]
+        subject, rest = name.removesuffix("_marks").removeprefix("sub-").split("_ses-")
+        at = given[0].index("kind")
+        return [given[0], *(row for row in given[1:] if [*row[:2], row[at]] == [subject, *rest.split("_")])]
     if name.endswith("_plaques"):
         mine = [row for row in lesions if name == f"sub-{row['subject']}_ses-{row['session']}_plaques"]
         drawn = [row for row in mine if row["lesion"] != "n/a"]
@@ -335,8 +336,8 @@ def test_marks_go_from_the_keyboard_into_a_table_into_the_workflow_and_back(open
 
 def test_decisions_go_from_the_page_of_marks_into_a_table_that_the_workflow_takes(opened, run, tmp_path):
     _, files, home = run
-    page = opened(home / "marks.html", "#001/01/2-00000002")
-    assert "sub-001 ses-01: 2 · R ICA · 188.2 mm³ · 643 HU" in page.locator("#which-picture").inner_text()
+    page = opened(home / "marks.html", "#001/01/calcification/2-00000002")
+    assert "sub-001 ses-01: Calcification 2 · R ICA · 188.2 mm³ · 643 HU" in page.locator("#which-picture").inner_text()
     page.keyboard.press("k")
     assert page.locator("#message").inner_text() == "Write your initials first."
     assert "0 of" in page.locator("#progress").inner_text()
@@ -374,7 +375,9 @@ def test_decisions_go_from_the_page_of_marks_into_a_table_that_the_workflow_take
 
 
 def test_the_page_of_marks_shows_the_marks_own_row(opened, home):
-    page = opened(home / "marks.html", "#001/01/1-00000001")  # the second row: one that waits stands before it
+    page = opened(
+        home / "marks.html", "#001/01/calcification/1-00000001"
+    )  # the second row: one that waits stands before it
     assert page.locator("#frame").evaluate("frame => frame.clientHeight") == ROW_PX
     place = page.locator("#picture").evaluate("picture => [picture.style.marginTop, picture.style.marginLeft]")
     assert place == [f"-{HEAD_PX + ROW_PX}px", f"-{TEXT_PX}px"]  # and what was decided is cut off

@@ -17,13 +17,13 @@ from angiolith.calcification.measure import (
     measure_patient,
     refused,
 )
-from angiolith.calcification.verdicts import tool_verdicts
 from angiolith.core.images import Image, mask_points
 from angiolith.core.settings.calcification import (
     CalcificationGradeSettings,
     CalcificationMeasureSettings,
     SeveritySettings,
 )
+from angiolith.marks.verdicts import tool_verdicts
 from tests.unit.calcified_tube import Plaque, axes_along, draw, grid_affine, straight_line
 
 CALCIFICATION = (130.0, CalcificationMeasureSettings(), CalcificationGradeSettings())

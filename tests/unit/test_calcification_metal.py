@@ -13,7 +13,6 @@ from angiolith.calcification.certainty import Evidence
 from angiolith.calcification.measure import measure_arteries, measure_lesions, measure_patient, spoiled_rows
 from angiolith.calcification.metal import METAL_HU_MIN, Metal, find_metal, spoiled_arteries, without_spoiled
 from angiolith.calcification.segment import Found, find_lesions
-from angiolith.calcification.verdicts import tool_verdicts
 from angiolith.core.images import Image, crop, mask_points, read_ct
 from angiolith.core.settings.calcification import (
     CalcificationGradeSettings,
@@ -22,6 +21,7 @@ from angiolith.core.settings.calcification import (
     CalciumThresholdSettings,
     SeveritySettings,
 )
+from angiolith.marks.verdicts import tool_verdicts
 from tests.unit.calcified_tube import axes_along, grid_affine, straight_line
 
 REAL = Path(os.environ.get("ANGIOLITH_REAL_DATA", "../shared/real"))

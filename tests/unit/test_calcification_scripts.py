@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from angiolith.calcification.decisions import COLUMNS
 from angiolith.core.config import Config, plain
 from angiolith.core.images import linear_transform, read_image, write_image, write_transform
 from angiolith.core.tables import read_json, read_tsv, was_made, write_json, write_not_made, write_tsv
+from angiolith.marks.decisions import COLUMNS
 from scripts import map_arteries, measure_calcification, segment_calcification
 from tests.unit.calcified_tube import Plaque, draw, grid_affine, straight_line
 
@@ -164,8 +164,8 @@ def test_contrast_is_refused_with_a_row(session):
 
 
 def decision(mark, what="reject", **cells):
-    return dict.fromkeys(COLUMNS, "") | {"mark": mark, "decision": what, "reader": "AB", "role": "reader"} | {
-        "date": "2026-11-30"} | cells  # fmt: skip
+    said = {"mark": mark, "decision": what, "reader": "AB", "role": "reader", "kind": "calcification"}
+    return dict.fromkeys(COLUMNS, "") | said | {"date": "2026-11-30"} | cells
 
 
 def test_a_readers_decision_changes_the_sums_and_not_the_segmentation(session):

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 from PIL import ImageColor
 
-from angiolith.calcification.verdicts import in_order
 from angiolith.core.images import Image
+from angiolith.marks.verdicts import in_order
 from angiolith.pictures.canvas import SKY, VERMILLION
 from angiolith.pictures.marks import HEAD_PX, PANEL_PX, ROW_PX, TEXT_PX, WIDTH_PX, Mark, montage
 

@@ -1,6 +1,7 @@
 """Change of masks made elsewhere and of microbleeds: balls of known size in two visits, each in its own pose."""
 
 import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -16,7 +17,7 @@ from angiolith.change.measure import fazekas_change
 from angiolith.change.spots import count_change
 from angiolith.change.wmh import wmh_change
 from angiolith.core.images import Image, linear_transform, moved, write_image, write_transform
-from angiolith.core.tables import write_not_made, write_tsv
+from angiolith.core.tables import read_tsv, write_not_made, write_tsv
 from angiolith.small_vessel.session import NotMeasured
 from angiolith.small_vessel.tissues import onto, template_prior
 
@@ -181,11 +182,11 @@ def spots_in(folder, number):
         data = np.where(np.linalg.norm(places - centre, axis=-1) < 2.0, 100 * left[number], data)
     counted = [centre for centre, left in SPOTS_MM.items() if left[number] < 0.5]
     table = pd.DataFrame(moved(here, np.array(counted)), columns=["x_mm", "y_mm", "z_mm"])
-    write_tsv(table.assign(kind="microbleed"), folder / "bleeds.tsv")
+    write_tsv(table.assign(counted=True, certainty="sure", decided_by="tool"), folder / "bleeds.tsv")
     write_image(np.maximum(data, 0).astype(np.float32), affine, folder / "swi.nii.gz")
     write_image(brain.astype(np.uint8), affine, folder / "brain.nii.gz")
     (folder / "checks.json").write_text(json.dumps({"images": {"swi": {"status": "ok"}}}))
-    facts = {"status": "ok", "reason": "", "image": "swi", "calcium_checked": True}
+    facts = {"status": "ok", "reason": "", "image": "swi", "calcium_checked": True, "n_microbleed_candidates": 0}
     (folder / "bleeds.json").write_text(json.dumps(facts))
     files = {"swi": "swi.nii.gz", "brain": "brain.nii.gz", "checks": "checks.json"}
     files |= {"microbleed_table": "bleeds.tsv", "microbleed_facts": "bleeds.json"}
@@ -205,3 +206,24 @@ def test_a_microbleed_is_new_only_where_the_other_image_shows_nothing(tmp_path):
     (tmp_path / "other.json").write_text(json.dumps({"images": {"swi": {"status": "failed", "reason": "cut"}}}))
     with pytest.raises(NotMeasured, match="swi: cut"):
         count_change(visits, "n_microbleeds", "microbleed", half_of(MOTION), DAYS, settings)
+
+
+def test_a_spot_that_a_reader_rejected_counts_at_neither_visit_and_candidates_are_reported(tmp_path):
+    visits = [spots_in(tmp_path / str(k), k) for k in (0, 1)]
+    table = read_tsv(visits[1]["microbleed_table"])
+    rejected = table["x_mm"].sub(moved(MOTION, np.array([[-15.0, -12.0, 12.0]]))[0, 0]).abs() < 0.01
+    assert rejected.sum() == 1  # dark at both visits, counted at the second alone before the visits are compared
+    write_tsv(
+        table.assign(counted=~rejected, decided_by=np.where(rejected, "AB", "tool")), visits[1]["microbleed_table"]
+    )
+    rows = count_change(visits, "n_microbleeds", "microbleed", half_of(MOTION), DAYS, SETTINGS)
+    assert (rows[0]["baseline"], rows[0]["followup"], rows[0]["status"]) == (2, 3, "ok")
+    first = read_tsv(visits[0]["microbleed_table"])
+    write_tsv(first.assign(decided_by="AB", counted=False), visits[0]["microbleed_table"])
+    rows = count_change(visits, "n_microbleeds", "microbleed", half_of(MOTION), DAYS, SETTINGS)
+    assert rows[0]["baseline"] == 0  # the reader's rejections hold, whatever the other visit shows
+    facts = json.loads(Path(visits[0]["microbleed_facts"]).read_text()) | {"n_microbleed_candidates": 2}
+    Path(visits[0]["microbleed_facts"]).write_text(json.dumps(facts))
+    rows = count_change(visits, "n_microbleeds", "microbleed", half_of(MOTION), DAYS, SETTINGS)
+    assert {row["status"] for row in rows} == {"review"}
+    assert "wait for a reader: 2" in rows[0]["reason"]

@@ -56,6 +56,8 @@ def test_measures_and_pictures_that_the_cohort_knows():
         "calcification": "desc-calcification_patient.tsv",
         "calcification_arteries": "desc-calcification_arteries.tsv",
         "calcification_lesions": "desc-calcification_lesions.tsv",
+        "microbleed_marks": "desc-microbleedmarks.tsv",
+        "lacune_marks": "desc-lacunemarks.tsv",
         "small_vessel": "desc-smallvessel_metrics.tsv",
         "plaque": "desc-plaque_metrics.tsv",
         "change": "desc-change_metrics.tsv",
@@ -80,7 +82,7 @@ def test_inputs_of_a_session_that_lacks_images_are_empty(tmp_path):
     assert found["brain"] == f"{stem}/anat/sub-01_ses-a_space-FLAIR_desc-brain_mask.nii.gz"
     measured = one.inputs_of("measure_wmh")(Labels("01", "a"))
     assert measured["microbleed_facts"] == []
-    assert measured["lacune_facts"] == f"{stem}/anat/sub-01_ses-a_desc-lacunes.json"
+    assert measured["lacune_facts"] == f"{stem}/anat/sub-01_ses-a_desc-lacunemarks.json"
 
 
 def test_the_reference_in_a_name_is_the_one_that_is_read(tmp_path):

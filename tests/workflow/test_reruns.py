@@ -26,6 +26,7 @@ MRI = (  # T1w, FLAIR, SWI; what every session has is among them
     *("check images", "find the brain on T1w, register it to the template"),
     *("register FLAIR to T1w", "register swi to T1w"),
     *("segment white matter hyperintensities", "detect microbleeds", "detect lacunes"),
+    "apply decisions on marks",
     *("measure white matter hyperintensities", "plot quality checks", "export to the report"),
 )
 CT = (
@@ -272,6 +273,14 @@ def test_a_readers_verdict_runs_the_cohort_alone(bench):
 
 def test_a_readers_decision_on_a_mark_runs_its_session_and_what_follows(bench):
     columns = "subject\tsession\tmark\tdecision\tartery\treader\tdate\tnote\n"
+    of_spot = (
+        columns.replace("note", "note\tkind") + "02\t01\t3-1a2b3c4d\treject\tn/a\tAB\t2026-11-30\tvein\tmicrobleed\n"
+    )
+    (bench.folder / "marks.tsv").write_text(of_spot)
+    bench.configure("decisions: [marks.tsv]\n")
+    jobs = bench.plan()
+    assert jobs["decide_marks"] == jobs["measure_wmh"] == jobs["measure_change"] == 1
+    assert not {"detect_microbleeds", "detect_lacunes", "measure_calcification", "segment_wmh"} & set(jobs)
     said = columns + "02\t01\t3-1a2b3c4d\treject\tn/a\tAB\t2026-11-30\tclinoid\n"
     (bench.folder / "marks.tsv").write_text(said)
     bench.configure("decisions: [marks.tsv]\n")

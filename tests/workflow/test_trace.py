@@ -118,6 +118,7 @@ CALCIUM = {
     *("from-ct_to-T1w_mode-image_xfm.tfm", "from-ct_to-T1w_mode-image_xfm.json"),
     *("from-T1w_to-MNI152_mode-image_xfm.json", "desc-check_images.json"),
 }
+DETECTED = {"desc-microbleeds.json", "desc-microbleeds.tsv", "desc-microbleeds_dseg.nii.gz"}
 BRAIN = {"space-T1w_desc-brain_mask.nii.gz", "from-MNI152_to-T1w_mode-image_xfm.nii.gz"}
 BRAIN |= {"from-T1w_to-MNI152_mode-image_xfm.json", "desc-check_images.json"}
 
@@ -143,9 +144,9 @@ def test_volume_of_wmh(planned):
 def test_number_of_microbleeds(planned):
     """The CT tells their calcium apart."""
     rules, made, raw = behind(planned, "patients:01:01:n_microbleeds")
-    assert rules == {"measure_wmh", "detect_microbleeds", "register_ct_to_mri"} | REGISTERED
-    bleeds = {"desc-smallvessel_metrics.tsv", "desc-microbleeds.json", "from-ct_to-T1w_mode-image_xfm.tfm"}
-    assert made == bleeds | BRAIN | registered("swi")
+    assert rules == {"measure_wmh", "decide_marks", "detect_microbleeds", "register_ct_to_mri"} | REGISTERED
+    bleeds = {"desc-smallvessel_metrics.tsv", "desc-microbleedmarks.json", "from-ct_to-T1w_mode-image_xfm.tfm"}
+    assert made == bleeds | DETECTED | BRAIN | registered("swi")
     assert raw == images("01", "T1w", "swi", "ct")
 
 
@@ -167,8 +168,10 @@ def test_change_of_wmh(planned):
 def test_change_of_microbleeds(planned):
     """Both visits' SWI are looked at again; the CT told calcium apart when they were counted."""
     rules, made, raw = behind(planned, "change:01:n_microbleeds:change")
-    assert rules == {"measure_change", "detect_microbleeds", "register_ct_to_mri"} | REGISTERED
-    assert {"desc-change_metrics.tsv", "desc-microbleeds.json", "desc-microbleeds.tsv"} | registered("swi") <= made
+    assert rules == {"measure_change", "decide_marks", "detect_microbleeds", "register_ct_to_mri"} | REGISTERED
+    counted = {"desc-change_metrics.tsv", "desc-microbleedmarks.json", "desc-microbleedmarks.tsv"}
+    assert counted | DETECTED | registered("swi") <= made
+    assert not [name for name in made if "lacune" in name]
     assert images("01", "T1w", "swi", "ct") | images("02", "T1w", "swi") <= raw
 
 
@@ -193,7 +196,7 @@ def test_an_odds_ratio_leads_to_its_own_predictor_and_covariates(planned):
     assert made == CALCIUM | tables
     assert raw == images("01", "T1w", "ct")
     rules, made, raw = behind(planned, "ages_associations:model=m:odds_ratio")
-    bleeds = {"desc-smallvessel_metrics.tsv", "desc-microbleeds.json"}
-    assert rules == analysed | CALCIUM_RULES | REGISTERED | {"measure_wmh", "detect_microbleeds"}
-    assert made == CALCIUM | tables | bleeds | BRAIN | registered("swi")
+    bleeds = {"desc-smallvessel_metrics.tsv", "desc-microbleedmarks.json"}
+    assert rules == analysed | CALCIUM_RULES | REGISTERED | {"measure_wmh", "decide_marks", "detect_microbleeds"}
+    assert made == CALCIUM | tables | bleeds | DETECTED | BRAIN | registered("swi")
     assert raw == images("01", "T1w", "ct", "swi")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from angiolith.core.settings.section import Section, StepSettings
+from angiolith.core.settings.section import Count, Section, StepSettings
 
 
 class CalciumThresholdSettings(StepSettings):
@@ -136,9 +136,6 @@ class CalcificationGradeSettings(StepSettings):
     spotty_arc_deg_max: float = 90.0
     """... and with a smaller arc than this."""
     kockelkoren: KockelkorenSettings = KockelkorenSettings()
-
-
-Count = Literal["sure", "confirmed", "all"]
 
 
 class CalcificationSettings(Section):

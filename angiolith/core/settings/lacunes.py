@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from angiolith.core.settings.section import Section, StepSettings
+from angiolith.core.settings.section import Count, Section, StepSettings
 
 
 class LacuneReviewSettings(StepSettings):
@@ -58,5 +58,8 @@ class LacuneDetectSettings(StepSettings):
 class LacuneSettings(Section):
     """Lacunes on FLAIR and T1w."""
 
+    count: Count = "sure"
+    """Lacunes in counts, change and analyses: sure (those that the image or a reader decides), confirmed (those
+    that a reader kept or added), all (the candidates, too). What a reader rejected is in none."""
     detect: LacuneDetectSettings = LacuneDetectSettings()
     review: LacuneReviewSettings = LacuneReviewSettings()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from angiolith.core.settings.section import Section, StepSettings
+from angiolith.core.settings.section import Count, Section, StepSettings
 
 
 class MicrobleedReviewSettings(StepSettings):
@@ -54,5 +54,8 @@ class MicrobleedDetectSettings(StepSettings):
 class MicrobleedSettings(Section):
     """Microbleeds on T2* or SWI."""
 
+    count: Count = "sure"
+    """Microbleeds in counts, change and analyses: sure (those that the image or a reader decides), confirmed (those
+    that a reader kept or added), all (the candidates, too). What a reader rejected is in none."""
     detect: MicrobleedDetectSettings = MicrobleedDetectSettings()
     review: MicrobleedReviewSettings = MicrobleedReviewSettings()

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
 PlainSettings = Mapping[str, Any]
 """A configuration, or a part of one, as nested plain values: what Snakemake compares and what records keep."""
+
+Count = Literal["sure", "confirmed", "all"]
+"""Marks that are counted: what the image or a reader decides, what a reader confirmed, or candidates, too."""
 
 
 class Section(BaseModel):

@@ -17,19 +17,20 @@
     },
     marks: {
       place: "angiolith-marks", file: "marks.tsv", thing: "mark", choice: "decision", who: "reader", signed: true,
-      columns: ["subject", "session", "mark", "decision", "artery", "reader", "date", "note"], choices: ["keep", "reject", "move"],
+      columns: ["subject", "session", "mark", "decision", "artery", "reader", "date", "note", "kind"], choices: ["keep", "reject", "move"],
       keys: { keep: ["1", "k"], reject: ["2", "r"] },
-      item: ([subject, session, mark, row, flagged, title]) => {
+      item: ([subject, session, of, mark, row, flagged, title]) => {
         const who = `sub-${subject}_ses-${session}`;
-        return { subject, session, thing: mark, group: flagged ? "flagged" : "", title, row,
-          source: `pictures/${who}_desc-calcificationmarks_qc.png`, alt: montage.replace("{who}", who) };
+        return { subject, session, of, thing: mark, group: flagged ? "flagged" : "", title: `${texts.kinds[of]} ${title}`, row,
+          source: `pictures/${who}_desc-${given.montages[of]}_qc.png`, alt: montage.replace("{who}", who) };
       },
     },
   };
   const kind = KINDS[given.kind];
   const { columns: COLUMNS, choices: VERDICTS } = kind;
   const place = `${kind.place}:${location.pathname.replace(/[^/]*$/, "")}`;
-  const all = given.items.map(kind.item).map((item) => ({ ...item, key: `${item.subject}/${item.session}/${item.thing}` }));
+  const keyOf = ({ subject, session, of, thing }) => [subject, session, ...(of ? [of] : []), thing].join("/");
+  const all = given.items.map(kind.item).map((item) => ({ ...item, key: keyOf(item) }));
   const known = new Map(all.map((item) => [item.key, item]));
   const get = (id) => document.getElementById(id);
   const say = (text) => { get("message").textContent = text; };
@@ -64,7 +65,7 @@
       get("picture").style.marginLeft = `${-given.text_px}px`; // what is held of it is not shown
     }
     const mark = marks.get(item.key);
-    if (get("artery")) get("artery").value = mark?.artery ?? "";
+    if (get("artery")) Object.assign(get("artery"), { value: mark?.artery ?? "", disabled: item.of !== "calcification" });
     for (const button of document.querySelectorAll("[data-verdict]"))
       button.setAttribute("aria-pressed", String(mark?.verdict === button.dataset.verdict));
     if (document.activeElement !== get("note")) get("note").value = mark?.note ?? "";
@@ -95,17 +96,18 @@
 
   const asTable = () => [COLUMNS.join("\t"), ...all.filter((item) => marks.has(item.key)).map((item) => {
     const mark = marks.get(item.key);
-    const cells = { ...mark, subject: item.subject, session: item.session, [kind.thing]: item.thing, [kind.choice]: mark.verdict, [kind.who]: mark.reviewer };
+    const cells = { ...mark, subject: item.subject, session: item.session, kind: item.of, [kind.thing]: item.thing, [kind.choice]: mark.verdict, [kind.who]: mark.reviewer };
     return COLUMNS.map((name) => cells[name] || "n/a").join("\t");
   })].join("\n") + "\n";
 
   const load = (text) => {
     const [head, ...rows] = text.replace(/^\uFEFF/, "").split(/\r?\n/).filter((line) => line).map((line) => line.split("\t"));
-    if (!head || COLUMNS.some((name) => !head.includes(name))) return say(texts.wrong_columns.replace("{columns}", COLUMNS.join(", ")));
+    if (!head || COLUMNS.some((name) => name !== "kind" && !head.includes(name))) return say(texts.wrong_columns.replace("{columns}", COLUMNS.join(", ")));
     const read = new Map();
     for (const [number, row] of rows.entries()) {
       const cells = Object.fromEntries(head.map((name, column) => [name, row[column] === "n/a" ? "" : row[column] ?? ""]));
-      const key = `${cells.subject}/${cells.session}/${cells[kind.thing]}`;
+      const of = kind.signed ? cells.kind || "calcification" : "";
+      const key = keyOf({ subject: cells.subject, session: cells.session, of, thing: cells[kind.thing] });
       const problem = !known.has(key) ? texts.unknown_row : !VERDICTS.includes(cells[kind.choice]) ? texts.unknown_verdict : null;
       if (problem) return say(texts.refused.replace("{row}", number + 2).replace("{problem}",
         Object.entries(cells).reduce((said, [name, value]) => said.replace(`{${name}}`, value), problem)));

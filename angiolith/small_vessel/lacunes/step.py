@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from angiolith.core.study import InputPaths, Session, Step
 
-OF_OTHERS = r"_desc-calcification|_desc-smallvessel|_desc-microbleeds|_(from-)?(swi|T2starw)[_.]|wmh"
+OF_OTHERS = r"_desc-calcification|_desc-smallvessel|_desc-microbleed|_(from-)?(swi|T2starw)[_.]|wmh"
 
 
 def _inputs(session: Session) -> InputPaths:
@@ -28,7 +28,7 @@ STEPS = (
         runs_for=lambda session: session.has("FLAIR"),
         session_inputs=_inputs,
         behind={
-            "measure_wmh": {"lacune": r"_desc-lacunes\."},
+            "measure_wmh": {"lacune": r"_desc-lacunemarks\."},
             "measure_change": {"lacune": rf"^(?!.*({OF_OTHERS}))"},
         },
     ),

@@ -28,8 +28,8 @@ STEPS = (
         runs_for=lambda session: session.has(*IMAGES),
         session_inputs=_inputs,
         behind={
-            "measure_wmh": {"microbleed": r"_desc-microbleeds\."},
-            "measure_change": {"microbleed": r"^(?!.*(_desc-calcification|_desc-smallvessel|_desc-lacunes|wmh))"},
+            "measure_wmh": {"microbleed": r"_desc-microbleedmarks\."},
+            "measure_change": {"microbleed": r"^(?!.*(_desc-calcification|_desc-smallvessel|_desc-lacune|wmh))"},
         },
     ),
 )

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from angiolith.core.study import InputPaths, Paths, Picture, Session, Step, Study
+from angiolith.marks.kinds import LACUNE, MICROBLEED, spots_of
 
 
 def models(study: Study) -> dict[str, str]:
@@ -53,8 +54,8 @@ def _measure(session: Session) -> InputPaths:
         "tissues": session.made("segment_wmh", "tissues"),
         "wmh_facts": session.made("segment_wmh", "facts"),
         "brain": session.made("register_mri_to_template", "brain"),
-        "microbleed_facts": session.made("detect_microbleeds", "facts"),
-        "lacune_facts": session.made("detect_lacunes", "facts"),
+        "microbleed_facts": spots_of(session, MICROBLEED, "facts"),
+        "lacune_facts": spots_of(session, LACUNE, "facts"),
     }
 
 
@@ -75,7 +76,7 @@ STEPS = (
             "measure_wmh": {"wmh|fazekas": r"_desc-(wmh|tissues|brain)[_.]", "icv": r"_desc-brain_"},
             "measure_change": {
                 "fazekas": r"_desc-smallvessel_",
-                "wmh": r"^(?!.*_(desc-(calcification|smallvessel|microbleeds|lacunes)|(from-)?(swi|T2starw)[_.]))",
+                "wmh": r"^(?!.*_(desc-(calcification|smallvessel|microbleed|lacune)|(from-)?(swi|T2starw)[_.]))",
             },
         },
     ),

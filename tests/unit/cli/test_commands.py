@@ -136,12 +136,11 @@ def test_audit_table_refuses_a_file_that_is_none(tmp_path):
 def test_review_says_which_calcifications_wait_and_checks_decisions(made, tmp_path):
     marks = made.root / "cohort/marks.tsv"
     marks.parent.mkdir(exist_ok=True)
-    header = "subject\tsession\tlesion\tmark\tcounted\tcertainty\tdecided_by\n"
-    marks.write_text(
-        header + "01\t01\t1\t1-0000aaaa\tFalse\tcandidate\ttool\n01\t01\t2\t2-0000bbbb\tTrue\tsure\ttool\n"
-    )
+    header = "kind\tsubject\tsession\tlesion\tmark\tcounted\tcertainty\tdecided_by\n"
+    rows = ("1\t1-0000aaaa\tFalse\tcandidate\ttool", "2\t2-0000bbbb\tTrue\tsure\ttool")
+    marks.write_text(header + "".join(f"calcification\t01\t01\t{row}\n" for row in rows))
     done = angiolith("review", made.root)
-    assert "calcifications: 2, of which 1 wait for a reader" in done.stdout
+    assert "calcifications: 2, of which 1 wait for a reader\nmicrobleeds:    0, of which 0 wait" in done.stdout
     assert "sub-01 ses-01: 1\n" in done.stdout
     columns = "subject\tsession\tmark\tdecision\tartery\treader\tdate\tnote\n"
     table = tmp_path / "decisions.tsv"

@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from angiolith.calcification.verdicts import readings
 from angiolith.cohort.agreement import agreement, bland_altman, fleiss_kappa, grade, icc, kappa
 from angiolith.cohort.ratings import rated_things, ratings_table
+from angiolith.marks.verdicts import readings
 
 # Shrout and Fleiss, Psychol Bull 1979;86:420, table 2: six targets, four judges; ICC(2,1) = 0.29
 JUDGES = pd.DataFrame(
@@ -158,7 +158,14 @@ def test_two_readers_of_marks_have_a_kappa():
     said = {"AB": ["keep", "keep", "keep", "reject", "reject", "reject"]}
     said["CD"] = ["keep", "move", "reject", "reject", "reject", "keep"]
     rows = [
-        {"mark": f"{at}-{at:08x}", "decision": what, "reader": reader, "role": "reader", "artery": "R-ICA"}
+        {
+            "mark": f"{at}-{at:08x}",
+            "decision": what,
+            "reader": reader,
+            "role": "reader",
+            "kind": "calcification",
+            "artery": "R-ICA",
+        }
         for reader, answers in said.items()
         for at, what in enumerate(answers, start=1)
     ]

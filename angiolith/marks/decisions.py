@@ -1,9 +1,10 @@
 """Readers' decisions on the marks: a table of the user's own, read and checked row by row when a run is planned.
 
 A row is what one reader says of one mark of one session: keep, reject, move (to `artery`), redraw or add (`file`: the
-drawn mask on the CT's grid, as seen from the table's folder). `mark` is the cell of that name in
-`*_desc-calcification_lesions.tsv`. It ends with a digest of the mark's voxels: after another segmentation it names
-nothing, and is never taken for another mark. `role` is adjudicator for a row that settles what readers disagree on.
+drawn mask on the grid of the kind's label map, as seen from the table's folder). `kind` is calcification where it is
+empty. `mark` is the cell of that name in the kind's table of marks. It ends with a digest of the mark's voxels: after
+another segmentation it names nothing, and is never taken for another mark. `role` is adjudicator for a row that
+settles what readers disagree on.
 
 Imports are light, since all of it runs for each job when a run is planned.
 """
@@ -18,22 +19,14 @@ from pathlib import Path
 from angiolith.core.bids.dates import DateError, iso_date
 from angiolith.core.delimited import DelimitedError, read_cells, uneven_rows
 from angiolith.core.names import nearest
+from angiolith.marks.kinds import ADD, CALCIFICATION, KINDS
 
-DECISIONS = ("keep", "reject", "move", "add", "redraw")
-KEEP, REJECT, MOVE, ADD, REDRAW = DECISIONS
 REQUIRED = ("subject", "session", "mark", "decision", "artery", "reader", "date", "note")
-COLUMNS = (*REQUIRED, "file", "role")
+COLUMNS = (*REQUIRED, "file", "role", "kind")
 READER, ADJUDICATOR = ROLES = ("reader", "adjudicator")
-NEEDS = {
-    MOVE: ("mark", "artery"),
-    ADD: ("artery", "file"),
-    REDRAW: ("mark", "file"),
-    KEEP: ("mark",),
-    REJECT: ("mark",),
-}
 MARK = re.compile(r"\d+-[0-9a-f]{8}")
 EMPTY = ("", "n/a")
-MARK_COLUMN = "mark"  # of the table of lesions
+MARK_COLUMN = "mark"  # of a table of marks
 Decision = dict[str, str]
 """A row of the table: its cells by column (empty text where missing), `file` as seen from the working folder."""
 
@@ -61,7 +54,7 @@ def read_decisions(
         for where, row in _rows(path, problems):
             problems += [f"{where}{problem}" for problem in _problems(row, sessions)]
             what = row["file"] if row["decision"] == ADD else row["mark"]
-            key = (*(row[name] for name in ("subject", "session", "reader", "role")), what)
+            key = (*(row[name] for name in ("subject", "session", "kind", "reader", "role")), what)
             if key in seen:
                 problems.append(f"{where}: {row['reader']} decided on this mark in {seen[key]} already; keep one row")
             seen.setdefault(key, where)
@@ -98,6 +91,7 @@ def _rows(path: str | Path, problems: list[str]) -> Iterable[tuple[str, Decision
         row["subject"] = row["subject"].removeprefix("sub-")
         row["session"] = row["session"].removeprefix("ses-")
         row["role"] = row["role"] or READER
+        row["kind"] = row["kind"] or CALCIFICATION.name
         if row["file"]:
             row["file"] = os.path.normpath(os.path.join(os.path.dirname(path), row["file"]))
         yield f"{path}, row {number}", row
@@ -111,17 +105,20 @@ def _problems(row: Mapping[str, str], sessions: Collection[tuple[str, str]]) -> 
         known, kind = ([each for of, each in sessions if of == subject], "session") if subject in subjects else (
             sorted(subjects), "subject")  # fmt: skip
         yield f", {kind}: there is no sub-{subject} ses-{session}; {nearest(row[kind], known)}"
-    if row["decision"] not in DECISIONS:
-        yield f", decision: {row['decision']!r}; write one of {', '.join(DECISIONS)}"
-    for name in (*NEEDS.get(row["decision"], ()), "reader", "date"):
+    if row["kind"] not in KINDS:
+        yield f", kind: {row['kind']!r} is none; {nearest(row['kind'], list(KINDS))}"
+        return
+    of = KINDS[row["kind"]]
+    if row["decision"] not in of.decisions:
+        yield f", decision: {row['decision']!r}; write one of {', '.join(of.decisions)}"
+    for name in (*(of.needs(row["decision"]) if row["decision"] in of.decisions else ()), "reader", "date"):
         if not row[name]:
             yield f", {name}: is empty; {row['decision']} needs it"
     if row["mark"] and row["decision"] != ADD and not MARK.fullmatch(row["mark"]):
-        yield (
-            f", mark: {row['mark']!r} is no mark; copy the column `mark` of *_desc-calcification_lesions.tsv, "
-            "as 3-1a2b3c4d"
-        )
-    if row["artery"]:
+        yield f", mark: {row['mark']!r} is no mark; copy the column `mark` of {of.file}, as 3-1a2b3c4d"
+    if row["artery"] and not of.has_artery:
+        yield f", artery: {row['artery']!r}; a {of.name} has none, write n/a"
+    elif row["artery"]:
         from angiolith.arteries.names import INDEX, artery_names, parse_name  # not light: only where it is needed
 
         if parse_name(row["artery"]) not in INDEX:
@@ -137,12 +134,12 @@ def _problems(row: Mapping[str, str], sessions: Collection[tuple[str, str]]) -> 
         yield f", file: {row['file']}: no such file (looked for beside the table)"
 
 
-def unknown_marks(paths: Iterable[str | Path], marks: Mapping[tuple[str, str], Sequence[str]]) -> list[str]:
-    """One line per row that names no mark of its session; marks: the marks of the sessions whose marks are known."""
+def unknown_marks(paths: Iterable[str | Path], marks: Mapping[tuple[str, str, str], Sequence[str]]) -> list[str]:
+    """One line per row that names no mark of its session; marks: by (subject, session, kind), where they are known."""
     problems: list[str] = []
     for path in paths:
         for where, row in _rows(path, []):
-            known = marks.get((row["subject"], row["session"]))
+            known = marks.get((row["subject"], row["session"], row["kind"]))
             if known is None or row["decision"] == ADD or not row["mark"]:
                 continue
             if digest_of(row["mark"]) not in map(digest_of, known):

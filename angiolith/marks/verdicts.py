@@ -1,4 +1,4 @@
-"""Which marks count: what is sure is counted, what could be calcium or bone is a candidate and waits for a reader.
+"""Which marks count: what is sure is counted, what could be something else is a candidate and waits for a reader.
 
 A reader's decision goes before the tool's verdict. Where readers disagree the mark is a candidate, until
 an adjudicator decides.
@@ -9,30 +9,21 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from angiolith.arteries.names import parse_name
-from angiolith.calcification.decisions import (
-    ADD,
-    ADJUDICATOR,
-    KEEP,
-    MOVE,
-    READER,
-    REDRAW,
-    REJECT,
-    Decision,
-    digest_of,
-    stale,
-)
-from angiolith.core.settings.calcification import Count
-from angiolith.core.tables import REVIEW, join_reasons
+from angiolith.core.settings.section import Count
+from angiolith.core.tables import OK, REVIEW, join_reasons
+from angiolith.marks.decisions import ADJUDICATOR, READER, Decision, digest_of, stale
+from angiolith.marks.kinds import ADD, CALCIFICATION, KEEP, MOVE, REDRAW, REJECT
 
-SURE, CANDIDATE = "sure", "candidate"
+SURE, CANDIDATE, EXCLUDED = "sure", "candidate", "excluded"
 TOOL = "tool"
 DONE = {KEEP: "kept", REJECT: "rejected", MOVE: "moved", ADD: "added", REDRAW: "redrawn"}
-NO_CALCIUM = "none"
+NO_MARK = "none"
 
 
 class UndecidableError(ValueError):
@@ -43,7 +34,8 @@ class UndecidableError(ValueError):
 class Verdict:
     """What is held of one mark.
 
-    counted: it enters sums and grades; certainty: sure, or candidate where neither the image nor the readers decide;
+    counted: it enters sums and grades; certainty: sure, candidate where neither the image nor the readers decide, or
+    excluded where the image shows that it is something else (a spot that is calcium on the CT);
     decided_by: tool, or the readers' initials; reason: why a person should look, or what the readers said; artery:
     (artery, side) that a reader named.
     """
@@ -64,12 +56,13 @@ class Decided:
     names: dict[int, str]
 
 
-def tool_verdicts(doubts: Mapping[int, str]) -> dict[int, Verdict]:
-    """The tool's verdicts on the marks that it doubts; doubts: {mark: why the image does not decide}."""
+def tool_verdicts(doubts: Mapping[int, str], excluded: Mapping[int, str] | None = None) -> dict[int, Verdict]:
+    """The tool's verdicts on the marks that it does not count; doubts: {mark: why the image does not decide}; excluded:
+    {mark: what the image shows it to be}."""
     return {
         mark: Verdict(counted=False, certainty=CANDIDATE, reason=f"candidate: {doubt}")
         for mark, doubt in doubts.items()
-    }
+    } | {mark: Verdict(False, EXCLUDED, reason=what) for mark, what in (excluded or {}).items()}
 
 
 def mark_names(labels: np.ndarray) -> dict[int, str]:
@@ -96,13 +89,15 @@ def decide(
     decisions: Sequence[Decision],
     drawings: Mapping[str, np.ndarray],
     count: Count,
+    excluded: Mapping[int, str] | None = None,
 ) -> Decided:
     """The marks of a session with what readers decided on them.
 
-    labels: the segmentation; dense: voxels at the threshold of calcium or above; doubts: {mark: why the image does not
-    decide}; decisions: rows of this session; drawings: path of each drawn mask -> its voxels; all (i, j, k) on the CT's
-    grid. Of a drawing the dense voxels count. A mark that a reader draws anew keeps its name. count: setting
-    `calcification.count`. Raises UndecidableError where a decision fits no mark, or a drawing holds no calcium.
+    labels: the segmentation; dense: voxels that a mark may hold (of calcification, those at its threshold or above);
+    doubts: {mark: why the image does not decide}; decisions: rows of this session and kind of mark; drawings: path of
+    each drawn mask -> its voxels; all (i, j, k) on one grid. Of a drawing the dense voxels count. A mark that a reader
+    draws anew keeps its name. count: setting `count` of the kind; excluded: {mark: what the image shows it to be}.
+    Raises UndecidableError where a decision fits no mark, or a drawing holds no dense voxel.
     """
     labels, names = labels.copy(), mark_names(labels)
     said: dict[int, list[Decision]] = {}
@@ -120,7 +115,7 @@ def decide(
                 raise UndecidableError(f"decision of {row['reader']}: {stale(row['mark'], list(names.values()))}")
             said.setdefault(found, []).append(row)
     readers = {row["reader"] for row in decisions if row["role"] == READER}
-    verdicts = tool_verdicts(doubts)
+    verdicts = tool_verdicts(doubts, excluded)
     for number, rows in said.items():
         missing = readers - {row["reader"] for row in rows} if number in added else set()
         verdicts[number] = joint_verdict(rows, sorted(missing))
@@ -133,7 +128,7 @@ def decide(
 
 def joint_verdict(rows: Sequence[Decision], missing: Sequence[str] = ()) -> Verdict:
     """What the readers of one mark say together; missing: readers of the session who did not add a mark that another
-    one added. Where they differ, on calcium or on the artery, the mark is a candidate."""
+    one added. Where they differ, on what it is or on the artery, the mark is a candidate."""
     final = _final(rows)
     who = ", ".join(dict.fromkeys(row["reader"] for row in final))
     told = join_reasons(*(_told(row) for row in final))
@@ -145,14 +140,14 @@ def joint_verdict(rows: Sequence[Decision], missing: Sequence[str] = ()) -> Verd
             False, CANDIDATE, who, f"candidate: {told}, not added by {', '.join(missing)}: needs adjudication"
         )
     (answer,) = answers
-    return Verdict(answer != NO_CALCIUM, SURE, who, told, answer if isinstance(answer, tuple) else None)
+    return Verdict(answer != NO_MARK, SURE, who, told, answer if isinstance(answer, tuple) else None)
 
 
 def answer_of(row: Decision) -> str | tuple[str, str] | None:
     """What a decision says of a mark, to be compared between readers: none, the (artery, side), or that of the tool."""
     if row["decision"] == REJECT:
-        return NO_CALCIUM
-    return parse_name(row["artery"]) if row["decision"] != KEEP else None
+        return NO_MARK
+    return parse_name(row["artery"]) if row["artery"] and row["decision"] != KEEP else None
 
 
 def _final(rows: Sequence[Decision]) -> Sequence[Decision]:
@@ -168,7 +163,7 @@ def _told(row: Decision) -> str:
 
 
 def _counted(verdict: Verdict, count: Count) -> Verdict:
-    """The verdict with `counted` as the setting `calcification.count` has it."""
+    """The verdict with `counted` as the kind's setting `count` has it."""
     if count == "all" and verdict.certainty == CANDIDATE:
         return replace(verdict, counted=True)
     if count == "confirmed" and verdict.decided_by == TOOL:
@@ -180,7 +175,7 @@ def _add(labels: np.ndarray, dense: np.ndarray, row: Decision, drawn: np.ndarray
     """Put a drawn mark into the label map; its number, or that of the added mark that it overlaps."""
     voxels = drawn & dense
     if not voxels.any():
-        raise UndecidableError(f"{row['file']}, drawn by {row['reader']}: no voxel at the threshold of calcium")
+        raise UndecidableError(f"{row['file']}, drawn by {row['reader']}: no voxel that may belong to a mark")
     met = [int(number) for number in np.unique(labels[voxels]) if number]
     if met:
         if met[0] not in added:
@@ -214,28 +209,44 @@ def counted(lesions: pd.DataFrame) -> pd.DataFrame:
 def waiting(lesions: pd.DataFrame) -> pd.DataFrame:
     """The marks that are in no sum and that no reader has decided on: candidates and, where only confirmed marks count,
     the sure ones."""
-    undecided = (lesions["certainty"] == CANDIDATE) | (lesions["decided_by"] == TOOL)
+    undecided = (lesions["certainty"] == CANDIDATE) | ((lesions["decided_by"] == TOOL) & (lesions["certainty"] == SURE))
     return lesions[undecided & ~lesions["counted"].astype(bool)]
 
 
-def in_order(lesions: pd.DataFrame) -> pd.DataFrame:
+def in_order(lesions: pd.DataFrame, number: str = CALCIFICATION.number) -> pd.DataFrame:
     """The marks as lists and pictures have them: first those that wait for a reader, then those for review, then the
-    others, last those that a reader rejected; by number within."""
-    of_reader = (lesions["decided_by"] != TOOL) & (lesions["certainty"] == SURE)
+    others, last those that a reader rejected or the image excludes; by number within."""
+    closed = (lesions["certainty"] == EXCLUDED) | ((lesions["decided_by"] != TOOL) & (lesions["certainty"] == SURE))
     rank = pd.Series(2, index=lesions.index)
     rank[lesions["status"] == REVIEW] = 1
     rank[waiting(lesions).index] = 0
-    rank[of_reader & ~lesions["counted"].astype(bool)] = 3
-    return lesions.assign(rank=rank).sort_values(["rank", "lesion"], kind="stable").drop(columns="rank")
+    rank[closed & ~lesions["counted"].astype(bool)] = 3
+    return lesions.assign(rank=rank).sort_values(["rank", number], kind="stable").drop(columns="rank")
 
 
 def readings(decisions: Mapping[tuple[str, str], Iterable[Decision]]) -> pd.DataFrame:
-    """What each reader said of each mark (subject, session, mark, reader, calcium, artery); adjudications left out."""
+    """Whether each reader took each mark for what the tool calls it (subject, session, kind, mark, reader, answer: yes
+    or no); adjudications left out."""
     rows = [
-        {"subject": subject, "session": session, "mark": f"mark-{digest_of(row['mark'])}", "reader": row["reader"]}
-        | {"calcium": "no" if answer_of(row) == NO_CALCIUM else "yes"}
+        {"subject": subject, "session": session, "kind": row["kind"], "mark": f"mark-{digest_of(row['mark'])}"}
+        | {"reader": row["reader"], "answer": "no" if answer_of(row) == NO_MARK else "yes"}
         for (subject, session), of_session in decisions.items()
         for row in of_session
         if row["role"] == READER and row["decision"] != ADD
     ]
-    return pd.DataFrame(rows, columns=["subject", "session", "mark", "reader", "calcium"])
+    return pd.DataFrame(rows, columns=["subject", "session", "kind", "mark", "reader", "answer"])
+
+
+def verdict_columns(verdict: Verdict, row: Mapping[str, Any]) -> dict[str, Any]:
+    """What the row of a mark says of its verdict: a candidate is for review, what a reader decided is not.
+
+    row: its status and reason as measured.
+    """
+    decided = row["status"] if verdict.decided_by == TOOL else OK
+    return {
+        "counted": verdict.counted,
+        "certainty": verdict.certainty,
+        "decided_by": verdict.decided_by,
+        "status": REVIEW if verdict.certainty == CANDIDATE else decided,
+        "reason": join_reasons(verdict.reason, row["reason"]),
+    }

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from angiolith.calcification.decisions import COLUMNS, DecisionError, read_decisions, unknown_marks
-from angiolith.calcification.verdicts import UndecidableError, decide, mark_names, readings, waiting
+from angiolith.marks.decisions import COLUMNS, DecisionError, read_decisions, unknown_marks
+from angiolith.marks.verdicts import UndecidableError, decide, mark_names, readings, waiting
 
 SESSIONS = {("01", "a"), ("02", "a")}
 HEADER = "subject\tsession\tmark\tdecision\tartery\treader\tdate\tnote"
@@ -18,7 +18,7 @@ def written(path, *rows, header=HEADER):
 
 def row(mark, decision, reader="AB", **cells):
     return dict.fromkeys(COLUMNS, "") | {"mark": mark, "decision": decision, "reader": reader} | {
-        "role": "reader", "date": "2026-11-30"} | cells  # fmt: skip
+        "role": "reader", "kind": "calcification", "date": "2026-11-30"} | cells  # fmt: skip
 
 
 def test_rows_are_read_by_session_with_prefixes_taken_off_and_missing_cells_empty(tmp_path):
@@ -109,7 +109,7 @@ def test_readers_who_disagree_leave_a_candidate_until_an_adjudicator_decides():
     assert (settled.counted, settled.certainty, settled.decided_by) == (True, "sure", "EF")
     agreed = decide(labels, dense, {}, [row(one, "reject"), row(one, "reject", "CD")], {}, "all").verdicts[1]
     assert (agreed.counted, agreed.certainty, agreed.decided_by) == (False, "sure", "AB, CD")
-    assert readings({("01", "a"): rows})["calcium"].tolist() == ["yes", "no"]
+    assert readings({("01", "a"): rows})["answer"].tolist() == ["yes", "no"]
 
 
 @pytest.mark.parametrize(
@@ -150,14 +150,14 @@ def test_decisions_that_fit_no_mark_are_refused(tmp_path):
         decide(labels, dense, {}, [row("1-0123abcd", "keep")], {}, "sure")
     with pytest.raises(UndecidableError, match="overlaps mark 1; redraw that one"):
         decide(labels, dense, {}, [row("", "add", file="f", artery="BA")], {"f": labels == 1}, "sure")
-    with pytest.raises(UndecidableError, match="no voxel at the threshold"):
+    with pytest.raises(UndecidableError, match="no voxel that may belong to a mark"):
         decide(labels, dense, {}, [row("", "add", file="f", artery="BA")], {"f": ~dense}, "sure")
     table = written(tmp_path / "d.tsv", ROW)
-    (said,) = unknown_marks([table], {("01", "a"): ["1-aaaaaaaa"]})
+    (said,) = unknown_marks([table], {("01", "a", "calcification"): ["1-aaaaaaaa"]})
     assert said.startswith(
         f"{table}, row 2, mark: the segmentation has no mark 1-0123abcd (its mark 1 is 1-aaaaaaaa now)"
     )
-    assert unknown_marks([table], {("01", "a"): ["7-0123abcd"]}) == unknown_marks([table], {}) == []
+    assert unknown_marks([table], {("01", "a", "calcification"): ["7-0123abcd"]}) == unknown_marks([table], {}) == []
 
 
 def test_what_waits_for_a_reader():

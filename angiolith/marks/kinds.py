@@ -1,0 +1,96 @@
+"""The kinds of marks that a reader decides on: one entry each, which the table of decisions, the jobs, the cohort's
+table of marks, the pictures and the page of decisions read.
+
+Imports are light, since all of it runs for each job when a run is planned.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from angiolith.core.study import Paths, Session
+
+DECISIONS = ("keep", "reject", "move", "add", "redraw")
+KEEP, REJECT, MOVE, ADD, REDRAW = DECISIONS
+SPOT_RULE = "decide_marks"  # applies what readers decided on spots of small-vessel disease
+
+
+@dataclass(frozen=True)
+class MarkKind:
+    """A kind of mark. Its table has the columns mark, counted, certainty, decided_by, status, reason and `number`."""
+
+    name: str
+    """The cell `kind` of a table of decisions, and what one mark is called."""
+    plural: str
+    found_by: str
+    """The rule that finds the marks."""
+    decided_in: str
+    """The rule that applies the decisions."""
+    table: str
+    """Output of that rule: the table of marks."""
+    file: str
+    """How that table is called in messages."""
+    number: str
+    """Column of the table: the mark's number in the label map."""
+    grid: str
+    """The image on whose grid a drawn mask lies, as messages call it."""
+    measure: str
+    """Kind of measure by which the cohort collects the table."""
+    montage: str
+    """The picture of all marks of a session."""
+    has_artery: bool = False
+    """Whether a reader says whose artery's mark it is."""
+
+    @property
+    def decisions(self) -> tuple[str, ...]:
+        """What a reader can decide."""
+        return DECISIONS if self.has_artery else (KEEP, REJECT, ADD, REDRAW)
+
+    def needs(self, decision: str) -> tuple[str, ...]:
+        """The cells that a decision cannot do without."""
+        needed = {MOVE: ("mark", "artery"), ADD: ("artery", "file"), REDRAW: ("mark", "file")}.get(decision, ("mark",))
+        return tuple(name for name in needed if name != "artery" or self.has_artery)
+
+
+CALCIFICATION = MarkKind(
+    name="calcification",
+    plural="calcifications",
+    found_by="segment_calcification",
+    decided_in="measure_calcification",
+    table="lesions",
+    file="*_desc-calcification_lesions.tsv",
+    number="lesion",
+    grid="*_space-ct_desc-calcification_dseg.nii.gz",
+    measure="calcification_lesions",
+    montage="calcificationmarks",
+    has_artery=True,
+)
+
+
+def _spot(name: str) -> MarkKind:
+    """A spot of small-vessel disease: found by `detect_<plural>`, decided in one job with the session's other spots."""
+    plural = f"{name}s"
+    return MarkKind(
+        name=name,
+        plural=plural,
+        found_by=f"detect_{plural}",
+        decided_in=SPOT_RULE,
+        table=f"{name}_table",
+        file=f"*_desc-{name}marks.tsv",
+        number=name,
+        grid=f"*_desc-{plural}_dseg.nii.gz",
+        measure=f"{name}_marks",
+        montage=f"{name}marks",
+    )
+
+
+MICROBLEED, LACUNE = _spot("microbleed"), _spot("lacune")
+SPOTS = (MICROBLEED, LACUNE)
+KINDS = {kind.name: kind for kind in (CALCIFICATION, *SPOTS)}
+
+
+def spots_of(session: Session, kind: MarkKind, part: str) -> Paths:
+    """What is held of a session's spots after its readers (part: table, labels or facts); nothing where the session has
+    no image for them."""
+    found = session.study.steps[kind.found_by].runs_for(session)
+    return session.output(kind.decided_in, f"{kind.name}_{part}") if found else []

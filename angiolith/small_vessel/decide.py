@@ -1,0 +1,130 @@
+"""What readers decided on the spots of a session (microbleeds, lacunes): which count, and what the counts are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import SimpleITK as sitk
+
+from angiolith.core.images import Image, map_points, moved, read_image
+from angiolith.core.inputs import Inputs
+from angiolith.core.settings.section import Count
+from angiolith.core.tables import FAILED, OK, REVIEW, join_reasons, read_tsv, was_made
+from angiolith.marks.decisions import Decision
+from angiolith.marks.drawings import read_drawings
+from angiolith.marks.kinds import MarkKind
+from angiolith.marks.verdicts import (
+    CANDIDATE,
+    SURE,
+    Decided,
+    UndecidableError,
+    counted,
+    decide,
+    verdict_columns,
+    waiting,
+)
+from angiolith.small_vessel.lacunes.detect import COLUMNS as OF_LACUNES
+from angiolith.small_vessel.markers import facts_of
+from angiolith.small_vessel.microbleeds.detect import COLUMNS as OF_MICROBLEEDS
+from angiolith.small_vessel.session import to_reference
+
+COLUMNS = {"microbleed": OF_MICROBLEEDS, "lacune": OF_LACUNES}
+VERDICT = ("counted", "certainty", "decided_by", "mark")
+PLACE = ["x_mm", "y_mm", "z_mm"]
+LIES_ON = {"lacune": "FLAIR"}  # image of the label map, where the table's points are those of the session's reference
+
+
+@dataclass(frozen=True)
+class Spots:
+    """Table of spots after the session's readers, their label map (None if not made), and the facts about them."""
+
+    table: pd.DataFrame
+    labels: Image | None
+    facts: dict[str, Any]
+
+
+def decided_spots(given: Inputs, kind: MarkKind, decisions: Sequence[Decision], count: Count) -> Spots:
+    """The spots of a kind with what readers decided on them; decisions: rows of this session, of every kind.
+
+    The facts are those of the detection with `n_<plural>` counted and `n_<name>_candidates` waiting for a reader. Where
+    decisions do not fit the spots there is no count: the spots are listed, none is counted, the status is failed.
+    """
+    facts = facts_of(given, f"{kind.name}_facts", kind.plural) | {"count_rule": count}
+    columns = [*COLUMNS[kind.name], *VERDICT]
+    own = [row for row in decisions if row["kind"] == kind.name]
+    path = given.get(f"{kind.name}_labels")
+    if not path or not was_made(path):
+        problem = f"decisions do not fit: {kind.plural} were not measured" if own else ""
+        reason = join_reasons(facts["reason"], problem)
+        return Spots(pd.DataFrame(columns=columns), None, facts | {"reason": reason, f"n_{kind.name}_candidates": None})
+    labels, table = read_image(path), read_tsv(given[f"{kind.name}_table"])
+    marks, problem = labels.data.astype(np.int32), ""
+    everywhere = np.ones(marks.shape, bool)
+    doubts, excluded = _of_tool(table, kind)
+    try:
+        drawn = [str(file) for file in given.get("drawings") or [] if any(row["file"] == str(file) for row in own)]
+        decided = decide(marks, everywhere, doubts, own, read_drawings(drawn, labels), count, excluded)
+    except UndecidableError as error:
+        decided, problem = decide(marks, everywhere, doubts, (), {}, count, excluded), f"decisions do not fit: {error}"
+    to_table = to_reference(given, LIES_ON[kind.name]) if kind.name in LIES_ON else None
+    found = _rows(table, labels.with_data(marks), decided, kind, to_table).reindex(columns=columns)
+    after = labels.with_data(decided.labels)
+    if problem:
+        none = {f"n_{kind.plural}": None, f"n_{kind.name}_candidates": None}
+        found = found.assign(counted=False, status=FAILED, reason=problem)
+        return Spots(found, after, facts | none | {"status": FAILED, "reason": problem})
+    n_waiting = len(waiting(found))
+    told = f"candidates that wait for a reader: {n_waiting}" if n_waiting else None
+    facts |= {f"n_{kind.plural}": len(counted(found)), f"n_{kind.name}_candidates": n_waiting}
+    facts["reason"] = join_reasons(facts["reason"], told)
+    if n_waiting and facts["status"] == OK:
+        facts["status"] = REVIEW
+    return Spots(found, after, facts)
+
+
+def _of_tool(table: pd.DataFrame, kind: MarkKind) -> tuple[dict[int, str], dict[int, str]]:
+    """{spot: why the image does not decide}, {spot: what the image shows it to be}."""
+    numbers = table[kind.number].astype(int)
+    excluded = {}
+    if "kind" in table:
+        other = table["kind"] != kind.name
+        excluded = dict(zip(numbers[other], table.loc[other, "kind"].astype(str), strict=True))
+    doubtful = table.get("certainty", pd.Series(SURE, index=table.index)) == CANDIDATE
+    doubts = dict(zip(numbers[doubtful], table.loc[doubtful, "reason"].fillna("").astype(str), strict=True))
+    return {number: why for number, why in doubts.items() if number not in excluded}, excluded
+
+
+def _rows(
+    table: pd.DataFrame, before: Image, decided: Decided, kind: MarkKind, to_table: sitk.Transform | None
+) -> pd.DataFrame:
+    """A row per spot; of one that a reader drew: number, place, diameter and volume alone."""
+    rows = []
+    known: Mapping[int, Mapping[str, Any]] = {int(row[kind.number]): row for row in table.to_dict("records")}
+    for number, verdict in decided.verdicts.items():
+        voxels = np.argwhere(decided.labels == number)
+        row = dict(known.get(number, {}))
+        if not row or not np.array_equal(voxels, np.argwhere(before.data == number)):
+            row = {kind.number: number, "status": OK, "reason": None} | _drawn(voxels, before, to_table)
+            row |= {"kind": kind.name}
+        elif row.get("certainty") == CANDIDATE:
+            row["reason"] = None  # the verdict says it, where it holds
+        said = verdict_columns(verdict, row | {"reason": row["reason"] if isinstance(row["reason"], str) else None})
+        rows.append(row | said | {"mark": decided.names[number]})
+    return pd.DataFrame(rows, columns=list(dict.fromkeys([*table.columns, *VERDICT])))
+
+
+def _drawn(voxels: np.ndarray, grid: Image, to_table: sitk.Transform | None) -> dict[str, float]:
+    """Place, diameter and volume of a drawn spot; voxels (n, 3): its indices on the grid."""
+    centre = moved(grid.affine, voxels.mean(axis=0)[None])
+    if to_table is not None:
+        centre = map_points(to_table, centre)
+    volume_mm3 = len(voxels) * grid.voxel_volume_mm3
+    diameter_mm = float((6 * volume_mm3 / np.pi) ** (1 / 3))
+    return dict(zip(PLACE, map(float, centre[0]), strict=True)) | {
+        "diameter_mm": diameter_mm,
+        "volume_mm3": volume_mm3,
+    }
