@@ -14,6 +14,7 @@ rule collect_metrics:
         ratings=cohort_file(STUDY, "ratings.tsv"),
         marks=cohort_file(STUDY, "marks.tsv"),
         clinical=cohort_file(STUDY, "clinical_tables.tsv"),
+        burden=cohort_file(STUDY, "burden.tsv"),
     log:
         log("collect_metrics", ""),
     benchmark:
@@ -25,7 +26,7 @@ rule collect_metrics:
         mem_mb=1500,
         runtime=15,
     params:
-        settings=settings("subjects", "vessel_wall.culprit"),
+        settings=settings("subjects", "vessel_wall.culprit", "burden"),
         pairs=PLAN.pairs,
         code=code("collect_metrics"),
     message:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from angiolith.cohort.collect import (
     DERIVED,
+    OF_SCORES,
     VISIT,
     VISIT_NUMBER,
     artery_calcium,
@@ -102,7 +103,7 @@ def holders(
     bundles: measures.json of subjects, opened one after the other until all columns are found. Every kind is taken for
     a column that none holds.
     """
-    derived = DERIVED if table == "lesions" else {}
+    derived = OF_SCORES | (DERIVED if table == "lesions" else {})
     wanted = {source for column in columns for source in derived.get(column, (column,))} - {*OF_MANIFEST}
     optional = {source for sources in derived.values() for source in sources} - set(columns)
     kinds: dict[str, set[str]] = {}

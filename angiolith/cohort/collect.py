@@ -12,6 +12,7 @@ import pandas as pd
 
 from angiolith.core.settings.vessel_wall import CulpritSettings
 from angiolith.core.tables import FAILED, MISSING, USABLE
+from angiolith.small_vessel.burden.scores import INPUTS
 from angiolith.vessel_wall.culprit import judge_culprits
 from angiolith.vessel_wall.parts import TOOL
 
@@ -29,6 +30,7 @@ DERIVED = {  # columns of the lesions' table that are made of others, by which `
     "culprit": ("stenosis_percent", "artery", "side", "symptomatic", "symptomatic_territory", "culprit_reader"),
 }
 DERIVED["culprit_reason"] = DERIVED["culprit"]
+OF_SCORES = dict.fromkeys(("svd_score", "svd_score_reason", "caa_score", "caa_score_reason"), INPUTS)
 # [1] Words for sex in BIDS, as the column `male` has them. Source: definition (BIDS).
 SEXES = {"m": 1.0, "male": 1.0, "f": 0.0, "female": 0.0}
 CHANGE_COLUMNS = [
@@ -133,8 +135,19 @@ def rating_columns(ratings: pd.DataFrame, name: str) -> pd.DataFrame:
     if len(twice):
         raise ClinicalError(name, f"{_label(twice.iloc[0], [*keys, 'reader'])} stands twice")
     wide = table.pivot(index=keys, columns="reader")
-    wide.columns = [f"{column}_{re.sub('[^A-Za-z0-9]', '', str(reader))}" for column, reader in wide.columns]
+    wide.columns = [f"{column}_{_plain(reader)}" for column, reader in wide.columns]
     return wide.dropna(axis="columns", how="all").reset_index()
+
+
+def _plain(reader: object) -> str:
+    """A reader's name as columns end in it."""
+    return re.sub("[^A-Za-z0-9]", "", str(reader))
+
+
+def readers_of(ratings: Mapping[str, pd.DataFrame]) -> list[str]:
+    """The readers of all ratings, as columns end in them."""
+    tables = [table["reader"].dropna() for table in ratings.values() if "reader" in table]
+    return sorted({_plain(reader) for readers in tables for reader in readers})
 
 
 def severity_columns(calcification: pd.DataFrame) -> pd.DataFrame:

@@ -10,7 +10,7 @@ from angiolith.core.config import plain
 from angiolith.core.settings.analyses import Analysis
 from angiolith.core.study import Paths, Study
 
-COLLECTED = ("patients", "lesions", "change", "ratings", "marks", "clinical_tables")
+COLLECTED = ("patients", "lesions", "change", "ratings", "marks", "clinical_tables", "burden")
 PIPELINE_TABLES = ("patients", "lesions")
 OF_QUESTIONS = (  # the tables of an analysis, by the questions of which it asks one
     (("describe",), ("table1.tsv", "table1_printed.tsv", "table1.md", "table1.docx")),

@@ -12,16 +12,27 @@ from typing import Any
 import pandas as pd
 
 from angiolith.cohort.clinical import ClinicalTables
-from angiolith.cohort.collect import CHANGE_COLUMNS, KEYS, as_measured, change_rows, lesions_table, patients_table
+from angiolith.cohort.collect import (
+    CHANGE_COLUMNS,
+    KEYS,
+    as_measured,
+    change_rows,
+    lesions_table,
+    patients_table,
+    readers_of,
+)
 from angiolith.cohort.image_status import image_status
 from angiolith.cohort.ratings import ratings_table
 from angiolith.cohort.review import judged, judged_changes, picture_keys, read_review, taken_out, without_calcium
 from angiolith.core.inputs import Inputs
+from angiolith.core.settings.burden import CaaScoreSettings, SvdScoreSettings
 from angiolith.core.settings.vessel_wall import CulpritSettings
 from angiolith.core.tables import read_json, read_tsv
 from angiolith.marks.decisions import read_decisions
 from angiolith.marks.kinds import KINDS
 from angiolith.marks.verdicts import in_order, readings
+from angiolith.small_vessel.burden.scores import burden_table, with_scores
+from angiolith.vessel_wall.parts import TOOL
 
 STATE = (*KEYS, "status", "reason")
 COLUMNS = {  # kind of measure: what it is called here, and the columns that its table has at least
@@ -49,7 +60,7 @@ Tables = Mapping[str, pd.DataFrame]
 @dataclass(frozen=True)
 class Gathered:
     """The cohort's tables; marks: every mark of every kind as measured; clinical: what was used of each clinical
-    table."""
+    table; burden: points and scores of small-vessel disease by session and rater."""
 
     patients: pd.DataFrame
     lesions: pd.DataFrame
@@ -57,11 +68,19 @@ class Gathered:
     ratings: pd.DataFrame
     marks: pd.DataFrame
     clinical: pd.DataFrame
+    burden: pd.DataFrame
 
 
-def gather(
-    given: Inputs, subjects: Sequence[str] | None, pairs: Mapping[str, Sequence[str]], criteria: CulpritSettings
-) -> Gathered:
+@dataclass(frozen=True)
+class Rules:
+    """By which rules culprits are judged and scores are given."""
+
+    culprit: CulpritSettings
+    svd_score: SvdScoreSettings
+    caa_score: CaaScoreSettings
+
+
+def gather(given: Inputs, subjects: Sequence[str] | None, pairs: Mapping[str, Sequence[str]], rules: Rules) -> Gathered:
     """Join all measures, the participants and the ratings; subjects: only these; pairs: subject -> its two visits.
 
     Measures that a reader's review took out are missing, with the reason.
@@ -88,7 +107,11 @@ def gather(
             changes=tables["changes"],
             images=images,
         )
-        return patients, lesions_table(manifest, patients, tables["vessel wall"], tables["calcium"], criteria)
+        patients = with_scores(patients, scores(patients), TOOL)
+        return patients, lesions_table(manifest, patients, tables["vessel wall"], tables["calcium"], rules.culprit)
+
+    def scores(patients: pd.DataFrame) -> pd.DataFrame:
+        return burden_table(patients, readers_of(clinical.ratings), rules.svd_score, rules.caa_score, TOOL)
 
     marks = marks_table({name: read_all(texts[kind.measure], STATE) for name, kind in KINDS.items()})
     patients, lesions = clinical.fit(lambda: cohort(measured))
@@ -96,7 +119,8 @@ def gather(
         patients, lesions, measured = reviewed(patients, lesions, measured, review, cohort)
     read = readings(read_decisions(given.get("decisions") or [], set(visits)))
     ratings = ratings_table(measured["vessel wall"], clinical.ratings, patients, read)
-    return Gathered(patients, lesions, change_rows(manifest, measured["changes"]), ratings, marks, clinical.account())
+    changes = change_rows(manifest, measured["changes"])
+    return Gathered(patients, lesions, changes, ratings, marks, clinical.account(), scores(patients))
 
 
 def marks_table(tables: Tables) -> pd.DataFrame:

@@ -19,6 +19,7 @@ from angiolith.core.names import nearest
 from angiolith.core.settings.analyses import Analysis
 from angiolith.core.settings.arteries import ArterySettings
 from angiolith.core.settings.brain import BrainSettings, BrainToolSettings
+from angiolith.core.settings.burden import BurdenSettings
 from angiolith.core.settings.calcification import CalcificationSettings, SeveritySettings
 from angiolith.core.settings.change import ChangeSettings
 from angiolith.core.settings.check_images import CheckImagesSettings
@@ -72,6 +73,7 @@ class Config(Section):
     wmh_tool: WmhToolSettings = WmhToolSettings()
     microbleeds: MicrobleedSettings = MicrobleedSettings()
     lacunes: LacuneSettings = LacuneSettings()
+    burden: BurdenSettings = BurdenSettings()
     vessel_wall: VesselWallSettings = VesselWallSettings()
     change: ChangeSettings = ChangeSettings()
     report: ReportSettings = ReportSettings()

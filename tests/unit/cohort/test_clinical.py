@@ -8,6 +8,7 @@ from angiolith.cohort.attrition import why_not_made
 from angiolith.cohort.external import MissingColumnError
 from angiolith.core.config import Analysis, plain
 from angiolith.core.manifest import Row, manifest_text
+from angiolith.core.settings.burden import BurdenSettings
 from angiolith.core.tables import read_tsv, was_made, write_json
 from angiolith.report.analyses import analysis_view, unused_tables
 from angiolith.report.texts import read_texts
@@ -37,9 +38,10 @@ def cohort(tmp_path):
         (tmp_path / "readers.tsv").write_text(readers)
         given = {name: tmp_path / f"{name}.tsv" for name in ("manifest", "participants")}
         given |= {"phenotype": [tmp_path / "readers.tsv"], "measures": [tmp_path / "measures.json"]}
-        names = ("patients", "lesions", "change", "ratings", "marks", "clinical")
+        names = ("patients", "lesions", "change", "ratings", "marks", "clinical", "burden")
         output = Given({name: tmp_path / f"cohort_{name}.tsv" for name in names})
-        params = Given(settings={"subjects": None, "vessel_wall": {"culprit": CRITERIA}}, pairs={})
+        settings = {"subjects": None, "vessel_wall": {"culprit": CRITERIA}, "burden": plain(BurdenSettings())}
+        params = Given(settings=settings, pairs={})
         collect_metrics(SimpleNamespace(input=Given(given), output=output, params=params))
         return tmp_path
 

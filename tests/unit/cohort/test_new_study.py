@@ -65,7 +65,7 @@ def test_the_tables_hold_what_the_presets_ask_of_the_clinic():
     of_wall = ("lumen_", "outer_", "max_", "min_", "plaque_", "calcium_")
     measured = {name for name in asked - held if name.startswith(of_wall)}
     measured |= {"eccentricity_index", "remodeling_index", "enhancement_grade", "n_spotty_calcium"}
-    measured |= {"wmh_volume_cm3", "fazekas_total"}
+    measured |= {"wmh_volume_cm3", "fazekas_total", "svd_score"}
     assert asked - held <= images | measured
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from angiolith.cohort.external import StudyTableError
 from angiolith.cohort.review import judged, judged_changes, picture_keys, read_review, without_calcium
-from angiolith.core.config import Analysis
+from angiolith.core.config import Analysis, plain
+from angiolith.core.settings.burden import BurdenSettings
 from angiolith.core.tables import read_tsv, write_json, write_tsv
 from scripts.build_attrition import main as build_attrition
 from scripts.collect_metrics import main as collect_metrics
@@ -192,10 +193,11 @@ def cohort(tmp_path):
         out.mkdir(exist_ok=True)
         write_json(bundle(paths), tmp_path / "measures.json")
         given = Given(manifest=tmp_path / "manifest.tsv", measures=[tmp_path / "measures.json"], review=verdicts or [])
-        names = ("patients", "lesions", "change", "ratings", "marks", "clinical")
+        names = ("patients", "lesions", "change", "ratings", "marks", "clinical", "burden")
         settings = {
             "subjects": None,
             "vessel_wall": {"culprit": {"culprit_stenosis_percent_min": 50.0, "ct_mri_days_max": 28.0}},
+            "burden": plain(BurdenSettings()),
         }
         params = SimpleNamespace(settings=settings, pairs={})
         output = SimpleNamespace(**{name: out / f"{name}.tsv" for name in names})
