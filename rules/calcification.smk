@@ -14,7 +14,7 @@ rule map_arteries:
         mem_mb=memory(2000),
         runtime=10,
     params:
-        settings=settings("arteries.map", "arteries.region", "calcification.threshold"),
+        settings=settings("arteries.map", "arteries.region", "artery_tool", "calcification.threshold"),
         mask_space=of_session(mask_space),
         code=code("map_arteries"),
     message:

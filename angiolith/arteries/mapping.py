@@ -20,7 +20,7 @@ from angiolith.core.settings.arteries import ArteryMapSettings, ArteryRegionSett
 from angiolith.core.settings.calcification import CalciumThresholdSettings
 from angiolith.core.tables import FAILED, OK, REVIEW, join_reasons
 
-USER, ANGIO, ATLAS = "user", "angio", "atlas"
+USER, TOOL, ANGIO, ATLAS = "user", "tool", "angio", "atlas"
 # Their cross-sections at the skull base hold bone, fluid and lumen, which MRI tells apart. The other arteries run among
 # folds of brain, which look like vessels there; on the CT they stand out from fluid.
 # [HU] An angiogram with values below this is a CT. Source: physics.
@@ -31,7 +31,7 @@ FITTED_ON_MRI = ("ICA", "BA", "VA")
 @dataclass(frozen=True)
 class Arteries:
     """The artery region on the CT grid (label numbers of names.LABELS), centrelines in the CT's space by (artery,
-    side), for each artery where it comes from (user, angio or atlas), the density of the lumen and the noise beside it
+    side), for each artery where it comes from (user, tool, angio or atlas), the density of the lumen and the noise beside it
     (HU, NaN: not seen)."""
 
     labels: np.ndarray
@@ -45,22 +45,31 @@ class Arteries:
     @property
     def source(self) -> str:
         """The best source that an artery has."""
-        return next((source for source in (USER, ANGIO, ATLAS) if source in self.sources.values()), "none")
+        return next((source for source in (USER, TOOL, ANGIO, ATLAS) if source in self.sources.values()), "none")
 
 
 @dataclass(frozen=True)
 class Traced:
-    """Arteries traced in another image: their labels on its grid, and the transform from CT points to its points."""
+    """Arteries traced in another image: their labels on its grid, the transform from CT points to its points, and the
+    standard deviation of their position (mm; None: `arteries.map.mask_sd_mm`)."""
 
     image: Image
     from_ct: sitk.Transform
     source: str
+    sd_mm: float | None = None
 
 
 def traced_from_mask(
-    mask: Image, from_ct: sitk.Transform, lookup: pd.DataFrame | None
+    mask: Image,
+    from_ct: sitk.Transform,
+    lookup: pd.DataFrame | None,
+    source: str = USER,
+    sd_mm: float | None = None,
 ) -> tuple[Traced | None, str | None]:
-    """A user's label map as traced arteries, and what to tell about it. None if it names no artery."""
+    """A label map of a user's, or of a tool's, as traced arteries, and what to tell. None if it names no artery.
+
+    from_ct, source, sd_mm: as `Traced` has them; lookup: columns index and name of its labels, None: TopCoW's numbers.
+    """
     data = np.rint(mask.data).astype(np.int64)
     if data.min() < 0 or np.abs(mask.data - data).max() > 1e-3:
         return (
@@ -72,7 +81,7 @@ def traced_from_mask(
     told = f"labels {numbers} of the artery mask are no known arteries: {remedy}" if unknown else None
     if not names:
         return None, told or "the artery mask is empty"
-    return Traced(mask.with_data(canonical_labels(data, names)), from_ct, USER), told
+    return Traced(mask.with_data(canonical_labels(data, names)), from_ct, source, sd_mm), told
 
 
 def traced_from_angio(
@@ -116,7 +125,8 @@ def map_arteries(
         on_ct = resample(traced.image, grid, traced.from_ct, interpolation="nearest").data
         labels = widened(on_ct.astype(np.uint8), ct.affine, region.wall_margin_mm)
         to_ct = traced.from_ct.GetInverse()
-        there = centrelines_of_labels(traced.image.data, traced.image.affine, settings.mask_sd_mm)
+        sd_mm = settings.mask_sd_mm if traced.sd_mm is None else traced.sd_mm
+        there = centrelines_of_labels(traced.image.data, traced.image.affine, sd_mm)
         lines = {name: line.moved(map_points(to_ct, line.points)) for name, line in there.items()}
         sources = {name: traced.source for name, index in INDEX.items() if (labels == index).any()}
         if not sources:

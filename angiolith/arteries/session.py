@@ -7,12 +7,22 @@ from collections.abc import Callable
 import SimpleITK as sitk
 
 from angiolith.arteries.centrelines import Centreline
-from angiolith.arteries.mapping import Arteries, Traced, atlas_in_ct, map_arteries, traced_from_angio, traced_from_mask
+from angiolith.arteries.mapping import (
+    TOOL,
+    Arteries,
+    Traced,
+    atlas_in_ct,
+    map_arteries,
+    traced_from_angio,
+    traced_from_mask,
+)
+from angiolith.arteries.tool import run_artery_tool
 from angiolith.core.images import Image, ImageError, map_points, matrix_ras, read_image, read_mri, read_transform
 from angiolith.core.inputs import Inputs
-from angiolith.core.settings.arteries import ArteryMapSettings, ArteryRegionSettings
+from angiolith.core.settings.arteries import ArteryMapSettings, ArteryRegionSettings, ArteryToolSettings
 from angiolith.core.settings.calcification import CalciumThresholdSettings
 from angiolith.core.tables import FAILED, join_reasons, read_json, read_tsv, was_made
+from angiolith.core.tool import ToolError
 
 
 def arteries_of(
@@ -22,10 +32,13 @@ def arteries_of(
     settings: ArteryMapSettings,
     region: ArteryRegionSettings,
     threshold: CalciumThresholdSettings,
+    tool: ArteryToolSettings | None = None,
 ) -> Arteries:
     """The arteries of one session; their reason states what could not be used.
 
-    mask_space: the column of the image that the artery mask was drawn on.
+    mask_space: the column of the image that the artery mask was drawn on; settings, region, threshold, tool: sections
+    `arteries.map`, `arteries.region`, `calcification.threshold` and `artery_tool`. A mask of the user's comes first,
+    then the tool's, the angiogram's arteries, the atlas.
     """
     tell: list[str | None] = []
     atlas: list[Centreline] = []
@@ -49,6 +62,9 @@ def arteries_of(
         lookup = read_tsv(given["mask_lookup"]) if given.get("mask_lookup") else None
         traced, told = use("artery mask", given["mask"], way, lambda image, way: traced_from_mask(image, way, lookup))
         tell.append(told)
+    if traced is None and tool is not None and tool.command:
+        traced, told = traced_by_tool(given, to_ct, tool)
+        tell.append(told)
     if traced is None and given.get("angio"):
         way = way_from_ct(to_ct, given.get("angio_to_reference"))
         traced, told = use(
@@ -60,6 +76,23 @@ def arteries_of(
         tell.append(told)
     mri = read_mri(given["mri"]).placed(matrix_ras(to_ct)) if given.get("mri") and to_ct is not None else None
     return map_arteries(ct, traced, atlas, settings, region, threshold, tell, mri)
+
+
+def traced_by_tool(
+    given: Inputs, to_ct: sitk.Transform | None, tool: ArteryToolSettings
+) -> tuple[Traced | None, str | None]:
+    """The arteries that the configured tool segments, and what to report; without the tool's image it is not run."""
+    if not given.get(tool.image):
+        return None, f"{tool.KEY} was not run: it works on the {tool.image}, which this session does not have"
+    identity = sitk.Transform(3, sitk.sitkIdentity)
+    way = identity if tool.image == "ct" else way_from_ct(to_ct, given.get("angio_to_reference"))
+    if way is None:
+        return None, f"{tool.KEY} was not run: the registration of the {tool.image} to the CT failed"
+    try:
+        mask, lookup = run_artery_tool({name: given[name] for name in ("ct", "angio") if given.get(name)}, tool)
+    except ToolError as error:
+        return None, str(error)
+    return traced_from_mask(mask, way, lookup, TOOL, tool.sd_mm)
 
 
 def use(

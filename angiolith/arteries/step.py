@@ -22,6 +22,7 @@ def _inputs(session: Session) -> InputPaths:
         "reference_to_template": session.made("register_mri_to_template", "to_template"),
         "atlas": session.study.resource("artery_atlas/centrelines.tsv"),  # control points in MNI152
         "mask": session.image("arteries"),
+        "tool_weights": session.study.config.artery_tool.weights or [],  # a change of them makes the masks anew
         "mask_lookup": session.mask_lookup(),
         "mask_to_reference": session.to_reference(space) if drawn_elsewhere else [],
         "angio": session.image("angio"),

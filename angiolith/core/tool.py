@@ -1,6 +1,6 @@
 """Masks by another tool (LST-AI, SAMSEG, SynthStrip, a container): run its command, take what it writes.
 
-A section of the configuration (`wmh_tool`, `brain_tool`) holds the command line.
+A section of the configuration (`wmh_tool`, `brain_tool`, `artery_tool`) holds the command line.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ import shlex
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,21 +20,25 @@ import numpy as np
 from angiolith.core.images import Image, ImageError, read_image, require_same_grid
 from angiolith.core.settings.tool import ToolSettings
 
+MASK = "mask.nii.gz"
+
 
 class ToolError(RuntimeError):
     """The tool gave no usable mask; the message says why."""
 
 
-def run_tool(images: Mapping[str, str | Path], grid: Image, settings: ToolSettings) -> np.ndarray:
-    """The tool's mask (bool) on the grid of an image.
+@contextmanager
+def tool_run(images: Mapping[str, str | Path], written: Mapping[str, str], settings: ToolSettings) -> Iterator[Path]:
+    """Run the command of a tool; yields its scratch folder, which is deleted afterwards.
 
     images: paths by the name that the command line has for them (FLAIR, T1w, image), copied to a scratch folder of the
-    command's own, so that a container sees one folder and cannot touch the data. settings: the tool's section. Raises
-    ToolError if the command fails, writes nothing, or writes a mask on another grid.
+    command's own, so that a container sees one folder and cannot touch the data; written: names, within the folder, of
+    what the command is to write, by the name that the command line has for each. settings: the tool's section. Raises
+    ToolError if the command names an image that is not given, cannot be started or fails.
     """
     key = settings.KEY
     with tempfile.TemporaryDirectory(prefix=f"{key}_") as folder:
-        places = {"folder": folder, "mask": f"{folder}/mask.nii.gz"}
+        places = {"folder": folder} | {word: f"{folder}/{name}" for word, name in written.items()}
         for column, path in images.items():
             places[column] = f"{folder}/{column}.nii.gz"
             shutil.copyfile(path, places[column])
@@ -49,11 +54,22 @@ def run_tool(images: Mapping[str, str | Path], grid: Image, settings: ToolSettin
         if done.returncode:
             last = (done.stderr.strip() or done.stdout.strip() or "no message").splitlines()[-1]
             raise ToolError(f"{key}: the command ended with code {done.returncode}: {last}")
+        yield Path(folder)
+
+
+def run_tool(images: Mapping[str, str | Path], grid: Image, settings: ToolSettings) -> np.ndarray:
+    """The tool's mask (bool) on the grid of an image.
+
+    images, settings: as `tool_run` has them. Raises ToolError if the command fails, writes nothing, or writes a mask on
+    another grid.
+    """
+    with tool_run(images, {"mask": MASK}, settings) as folder:
+        path = str(folder / MASK)
         try:
-            mask = read_image(places["mask"])
+            mask = read_image(path)
             require_same_grid(mask, grid, "the tool's mask and the image")
         except ImageError as error:
-            raise ToolError(f"{key}: {str(error).removeprefix(places['mask'] + ': ')}") from error
+            raise ToolError(f"{settings.KEY}: {str(error).removeprefix(path + ': ')}") from error
     return mask.data > settings.threshold
 
 

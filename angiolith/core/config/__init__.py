@@ -17,7 +17,7 @@ from angiolith.core.config.sources import ConfigError, place_of_key
 from angiolith.core.manifest_checks import IMAGE_COLUMNS
 from angiolith.core.names import nearest
 from angiolith.core.settings.analyses import Analysis
-from angiolith.core.settings.arteries import ArterySettings
+from angiolith.core.settings.arteries import ArterySettings, ArteryToolSettings
 from angiolith.core.settings.brain import BrainSettings, BrainToolSettings
 from angiolith.core.settings.burden import BurdenSettings
 from angiolith.core.settings.calcification import CalcificationSettings, SeveritySettings
@@ -67,6 +67,7 @@ class Config(Section):
     brain_tool: BrainToolSettings = BrainToolSettings()
     registration: RegistrationSettings = RegistrationSettings()
     arteries: ArterySettings = ArterySettings()
+    artery_tool: ArteryToolSettings = ArteryToolSettings()
     calcification: CalcificationSettings = CalcificationSettings()
     severity: SeveritySettings = SeveritySettings()
     wmh: WmhSettings = WmhSettings()

@@ -90,7 +90,7 @@ def _problems(config: Config, files: Sequence[str | Path]) -> Iterator[tuple[tup
         *(((key,), getattr(config, key), ()) for key in ("participants", "review")),
         *((("decisions",), path, ()) for path in config.decisions),
         (("report", "texts"), config.report.texts, ()),
-        *(((key, "weights"), getattr(config, key).weights, ()) for key in ("brain_tool", "wmh_tool")),
+        *(((key, "weights"), getattr(config, key).weights, ()) for key in ("artery_tool", "brain_tool", "wmh_tool")),
         *((("printed_tables", name), path, ()) for name, path in config.printed_tables.items()),
         *((("analyses", name, "table"), each.table, OF_IMAGES) for name, each in config.analyses.items()),
     ]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from angiolith.core.settings.section import Section, StepSettings
+from angiolith.core.settings.tool import ToolSettings
 
 
 class ArteryRegionSettings(StepSettings):
@@ -50,3 +53,24 @@ class ArterySettings(Section):
 
     region: ArteryRegionSettings = ArteryRegionSettings()
     map: ArteryMapSettings = ArteryMapSettings()
+
+
+class ArteryToolSettings(ToolSettings, StepSettings):
+    """Another tool that segments the arteries, on the CT or an angiogram; a mask of the user's goes before it.
+
+    Source: definition.
+    """
+
+    KEY = "artery_tool"
+    command: str | None = None
+    """Command line, e.g. `TotalSegmentator -i {ct} -o {masks} -ta headneck_bones_vessels`. Put in are {ct}, {angio},
+    {mask} (label map to be written), {lookup} (its dseg.tsv, columns index and name; without one the numbers are
+    TopCoW's), {masks} (folder to be filled with one mask per artery, named as the artery) and {folder} (scratch that
+    holds them all)."""
+    image: Literal["ct", "angio"] = "ct"
+    """The image in whose space the tool's masks lie."""
+    sd_mm: float = 1.0
+    """Standard deviation of the position of a centreline from the tool's mask: measure it on your own images. Calcium
+    that touches bone counts only up to 0.5 mm.
+
+    [mm] Source: choice; a tool's error is not known here."""
