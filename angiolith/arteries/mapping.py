@@ -31,8 +31,8 @@ FITTED_ON_MRI = ("ICA", "BA", "VA")
 @dataclass(frozen=True)
 class Arteries:
     """The artery region on the CT grid (label numbers of names.LABELS), centrelines in the CT's space by (artery,
-    side), for each artery where it comes from (user, tool, angio or atlas), the density of the lumen and the noise beside it
-    (HU, NaN: not seen)."""
+    side), for each artery where it comes from (user, tool, angio or atlas), the density of the lumen and the noise
+    beside it (HU, NaN: not seen)."""
 
     labels: np.ndarray
     lines: dict[tuple[str, str], Centreline]

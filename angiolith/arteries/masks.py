@@ -11,7 +11,7 @@ from skimage.filters import apply_hysteresis_threshold
 from skimage.graph import MCP_Geometric, route_through_array
 
 from angiolith.arteries.centrelines import Centreline, box_affine, region_labels, resampled
-from angiolith.arteries.names import INDEX, LABELS
+from angiolith.arteries.names import BESIDE_SMOOTH_BONE, FLUID_SDS, INDEX, LABELS
 from angiolith.core.distance import NEIGHBOURS_26
 from angiolith.core.images import Image, bounding_box, moved
 from angiolith.core.robust import SD_OF_MAD
@@ -173,5 +173,13 @@ def segment_angio(
 
 
 def search_reach(region: ArteryRegionSettings) -> Callable[[Centreline], np.ndarray]:
-    """Search radius along a centreline: lumen + wall margin + `search_sds` times the uncertainty of position, mm."""
-    return lambda line: line.radius_mm + region.wall_margin_mm + region.search_sds * line.sd_mm
+    """Search radius along a centreline: lumen + wall margin + `search_sds` times the uncertainty of position, mm.
+
+    Beside smooth bone the uncertainty counts `FLUID_SDS` times.
+    """
+
+    def reach_mm(line: Centreline) -> np.ndarray:
+        sds = region.search_sds * (FLUID_SDS if line.artery in BESIDE_SMOOTH_BONE else 1.0)
+        return np.asarray(line.radius_mm + region.wall_margin_mm + sds * line.sd_mm)
+
+    return reach_mm

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from angiolith.arteries.names import BESIDE_SMOOTH_BONE, FLUID_SDS
+
 FREE, PARTED, ATTACHED = "free", "parted", "attached"
 # [mm] SD of a confirmed line: of a mask, an angiogram, or a lumen that was followed on MRI. Source: the smallest radius
 # of a lumen at the skull base, 1.5 mm, is three times as much.
@@ -26,6 +28,12 @@ ATTACHED_SD_MM = 1.5
 # [mm3] Size of a candidate beside bone: smaller ones are its partial volume, larger ones are bone. Source: lower limit,
 # the same normal head (2 mm3 gave more than five candidates); upper limit, clinoid processes have up to 200 mm3.
 CANDIDATE_MM3 = (4.0, 200.0)
+# [1] Level at which a mark parts from bone, as a share of its height above tissue, at which it is no process of that
+# bone. Source: physics, two equal peaks one and a half FWHM of the blur apart leave 0.4 of their height between them;
+# implants in one head of development, where no bone of either head parts below 0.48.
+DEEP_VALLEY_SHARE = 0.4
+# [mm3] ... and it may then be this large. Source: the largest that `marks.parted_marks` looks for.
+DEEP_VALLEY_MM3_MAX = 300.0
 # [SD] Height of a peak above tissue that no noise reaches. Source: statistics, 1e5 voxels lie about the arteries.
 PEAK_SDS_MIN = 6.0
 # [1] Shares of air around a mark: a sure one has soft tissue around it; a candidate may lie on the thin wall of the
@@ -37,30 +45,44 @@ SURE_AIR_MAX, CANDIDATE_AIR_MAX = 0.1, 0.2
 BESIDE_LIGAMENTS = ("ACA", "PCA")
 # The siphon runs along bone and most of its calcium touches it. In the petrous canal, walls and septa look the same.
 IN_BONE, CANAL = ("ICA",), "petrous"
-# Basilar and vertebral arteries run in fluid: what a valley parts from clivus, tubercle or condyle outside their wall
-# is a ridge of it.
-IN_FLUID = ("BA", "VA")
+# Basilar and vertebral arteries (BESIDE_SMOOTH_BONE) run in fluid, in which nothing else calcifies. Beside them, a
+# ridge of clivus, tubercle or condyle parts from bone by a notch in its outline, not as the threshold rises.
 
 
 @dataclass(frozen=True)
 class Evidence:
     """What the image says of one mark.
 
-    artery, segment: whose it is; bone: free, parted (a valley lies between) or attached; bone_gap_mm: to the nearest
-    bone, 0 where it is not free; outside_lumen_mm: median distance of its voxels outside the lumen, negative within;
-    line_sd_mm: standard deviation of the line beside it; air_share: of the voxels around it; peak_sds: height above
-    tissue in standard deviations of the noise; volume_mm3.
+    artery, side, segment: whose it is; bone: free, parted (a valley lies between) or attached; bone_gap_mm: to the nearest
+    bone, 0 where it is not free; valley_share: level at which it parts from bone as the threshold rises, as a share of
+    its height above tissue, 0 where it is free and 1 where it never parts; outside_lumen_mm: median distance of its
+    voxels outside the lumen, negative within; line_sd_mm: standard deviation of the line beside it; air_share: of the
+    voxels around it; peak_sds: height above tissue in standard deviations of the noise; volume_mm3; image_ends: the
+    image ends beside it.
     """
 
     artery: str
     segment: str
     bone: str
     bone_gap_mm: float
+    valley_share: float
     outside_lumen_mm: float
     line_sd_mm: float
     air_share: float
     peak_sds: float
     volume_mm3: float
+    side: str = ""
+    image_ends: bool = False
+
+    @property
+    def in_fluid(self) -> bool:
+        """Of an artery that runs in fluid."""
+        return self.artery in BESIDE_SMOOTH_BONE
+
+    @property
+    def is_deep(self) -> bool:
+        """A deep valley parts it from bone."""
+        return self.bone == PARTED and self.valley_share <= DEEP_VALLEY_SHARE
 
 
 def doubts_of(evidence: Evidence, wall_margin_mm: float) -> list[str]:
@@ -69,19 +91,24 @@ def doubts_of(evidence: Evidence, wall_margin_mm: float) -> list[str]:
     if evidence.line_sd_mm <= CONFIRMED_SD_MM:
         return noise
     off_mm = evidence.outside_lumen_mm - wall_margin_mm
+    reach_mm = evidence.line_sd_mm * (FLUID_SDS if evidence.in_fluid else 1.0)
     return noise + [
         told
         for holds, told in (
             (evidence.bone == ATTACHED, "continuous with bone"),
-            (evidence.bone == PARTED, "parted from bone only by a valley"),
+            (
+                evidence.bone == PARTED and not (evidence.in_fluid and evidence.is_deep),
+                "parted from bone only by a valley",
+            ),
             (evidence.bone == FREE and evidence.bone_gap_mm < BONE_GAP_MM, "bone lies beside it or in the next slice"),
             (evidence.air_share > SURE_AIR_MAX, "air lies beside it"),
+            (evidence.image_ends, "the image ends beside it: bone may follow"),
             (evidence.artery in BESIDE_LIGAMENTS, "ligaments and dura beside this artery ossify"),
             (
-                evidence.line_sd_mm > FREE_SD_MM,
+                evidence.line_sd_mm > FREE_SD_MM and not evidence.in_fluid,
                 f"the artery's place is known to {evidence.line_sd_mm:.1f} mm (SD) only",
             ),
-            (off_mm > evidence.line_sd_mm, "further from the artery's line than its uncertainty"),
+            (off_mm > reach_mm, "further from the artery's line than its uncertainty"),
         )
         if holds
     ]
@@ -95,9 +122,11 @@ def is_plausible(evidence: Evidence, wall_margin_mm: float) -> bool:
         return False
     if evidence.bone == FREE:
         return True
-    if evidence.artery in BESIDE_LIGAMENTS or not CANDIDATE_MM3[0] <= evidence.volume_mm3 <= CANDIDATE_MM3[1]:
+    largest_mm3 = DEEP_VALLEY_MM3_MAX if evidence.is_deep else CANDIDATE_MM3[1]
+    if evidence.artery in BESIDE_LIGAMENTS or not CANDIDATE_MM3[0] <= evidence.volume_mm3 <= largest_mm3:
         return False
     if evidence.bone == PARTED:
-        return evidence.artery not in IN_FLUID or evidence.outside_lumen_mm <= wall_margin_mm
+        in_wall = evidence.outside_lumen_mm <= wall_margin_mm
+        return not evidence.in_fluid or in_wall or evidence.valley_share < 1
     siphon = evidence.artery in IN_BONE and evidence.segment != CANAL
     return siphon or evidence.line_sd_mm <= ATTACHED_SD_MM

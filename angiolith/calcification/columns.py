@@ -51,10 +51,13 @@ LESIONS = {
     "thickness_uncertain": "true within half a voxel of the limit between thin and thick; missing where thickness is",
     "bone": "free of bone, parted from it by a valley, or attached to it",
     "bone_gap_mm": "distance to the nearest bone; 0 where it is not free, missing where no bone is near",
+    "valley_share": "level at which it parts from bone, as a share of its height above tissue; 0 where it is free, 1 "
+    "where it does not",
     "outside_lumen_mm": "median distance of its voxels outside the lumen, negative within",
     "line_sd_mm": "standard deviation of the artery's line beside it",
     "air_share": "share of air among the voxels around it",
     "peak_sds": "height above tissue, in standard deviations of the noise",
+    "image_ends": "true where the image ends beside it, so that bone may follow",
     "bone_contact_share": "share of the lesion's voxels that lie beside bone",
     "radius_voxels": "radius of the lumen in voxels of the cross-section",
     "VoxelVolume": "PyRadiomics, mm3",
@@ -79,7 +82,7 @@ ARTERIES = {
     "severity_group": "none_or_mild, moderate or severe; missing where a missing grade could change it",
     **CANDIDATES,
     "covered_share": "share of the artery's centreline within the CT's field of view",
-    "artery_source": "user (mask), angio or atlas",
+    "artery_source": "user (mask), tool, angio or atlas",
 }
 
 PATIENTS = {

@@ -13,7 +13,15 @@ from skimage.segmentation import watershed
 
 from angiolith.arteries.centrelines import Centreline
 from angiolith.arteries.names import INDEX, LABELS
-from angiolith.calcification.certainty import ATTACHED, FREE, PARTED, Evidence, doubts_of, is_plausible
+from angiolith.calcification.certainty import (
+    ATTACHED,
+    BESIDE_LIGAMENTS,
+    FREE,
+    PARTED,
+    Evidence,
+    doubts_of,
+    is_plausible,
+)
 from angiolith.core.distance import NEIGHBOURS_26
 from angiolith.core.images import Image, moved
 from angiolith.core.robust import sd_about
@@ -37,6 +45,8 @@ PARTED_MM3_MIN, PARTED_MM3_MAX = 1.0, 300.0
 GROWTH_MM = 1.2
 # [voxels] Window of the mean that is subtracted to measure noise. Source: physics, wider than a soft kernel's grain.
 NOISE_WINDOW = 5
+# [SD] A mark that touches bone is the carotid's so far from its uncertain line. Source: statistics, 95 % of a Gaussian.
+TOUCHING_SDS = 2.0
 # [HU] Noise of an image that has none, as drawn ones. Source: rounding to whole HU.
 LEAST_NOISE_HU = 0.3
 # [HU] Soft tissue, fluid to muscle. Source: physics.
@@ -61,10 +71,21 @@ class Marks:
     left_out: list[dict[str, Any]] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class Parted:
+    """A mark that parts from bone as the threshold rises.
+
+    index: its voxels (n, 3); share: the level at which it lies free, as a share of its height above tissue.
+    """
+
+    index: np.ndarray
+    share: float
+
+
 def sort_marks(
     ct: Image,
     labels: np.ndarray,
-    parted: Sequence[np.ndarray],
+    parted: Sequence[Parted],
     touches_bone: Mapping[int, float],
     of_bone: np.ndarray,
     region: np.ndarray,
@@ -86,29 +107,34 @@ def sort_marks(
     for label, share in touches_bone.items():
         index = np.argwhere(labels == label)
         kind = FREE if share == 0 else PARTED if by_valley[tuple(index.T)].mean() > 0.5 else ATTACHED
-        found.append((index, kind, share))
-    for index in parted:
-        met = set(labels[tuple(index.T)].tolist()) - {0}
-        found = [(at, PARTED if n in met and kind == ATTACHED else kind, s) for n, (at, kind, s) in enumerate(found, 1)]
+        found.append((index, kind, share, float(kind != FREE)))
+    for mark in parted:
+        met = set(labels[tuple(mark.index.T)].tolist()) - {0}
+        for n, (at, kind, contact, valley) in enumerate(found):
+            if n + 1 in met:
+                found[n] = (at, PARTED if kind == ATTACHED else kind, contact, min(valley, mark.share))
         if not met:
-            found.append((index, PARTED, 1.0))
+            found.append((mark.index, PARTED, 1.0, mark.share))
     sorted_marks = Marks(np.zeros(labels.shape, np.uint16))
-    for index, bone, share in found:
+    for index, bone, share, valley in found:
         at = tuple(index.T)
-        artery = int(np.bincount(region[at][region[at] > 0]).argmax())
+        artery = artery_beside(moved(ct.affine, index), region[at], lines, wall_margin_mm, bone)
         line = by_label.get(artery)
         # a mask's artery that is too short for a line is where the mask says
         outside_lumen_mm, sd_mm, segment = beside_line(moved(ct.affine, index), line) if line else (np.nan, 0.0, "")
         evidence = Evidence(
             artery=LABELS[artery][0],
+            side=LABELS[artery][1],
             segment=segment,
             bone=bone,
             bone_gap_mm=float(gap[at].min()) if bone == FREE else 0.0,
+            valley_share=valley,
             outside_lumen_mm=outside_lumen_mm,
             line_sd_mm=sd_mm,
             air_share=air_share(ct, index),
             peak_sds=(float(ct.data[at].max()) - TISSUE_HU) / max(noise_sd, LEAST_NOISE_HU),
             volume_mm3=len(index) * ct.voxel_volume_mm3,
+            image_ends=bool((index == 0).any() or (index == np.array(labels.shape) - 1).any()),
         )
         doubts = doubts_of(evidence, wall_margin_mm)
         if doubts and not is_plausible(evidence, wall_margin_mm):
@@ -121,6 +147,28 @@ def sort_marks(
         if doubts:
             sorted_marks.doubts[label] = "; ".join(doubts)
     return sorted_marks
+
+
+def artery_beside(
+    points: np.ndarray, labels: np.ndarray, lines: Sequence[Centreline], margin_mm: float, bone: str
+) -> int:
+    """Number of the artery that a mark belongs to: of the region most of its voxels lie in, or of a carotid beside it.
+
+    points: of the mark, (n, 3); labels: of the region there, (n,). The regions of anterior and posterior cerebral
+    artery reach over the siphon, whose calcium is the common one: a mark there is the carotid's where it lies no
+    further from its wall than that line is uncertain (one that touches bone and cannot count: twice as far). Not a free
+    one beside the posterior cerebral artery, where ligaments of the clinoids ossify.
+    """
+    first = int(np.bincount(labels[labels > 0]).argmax())
+    if LABELS[first][0] not in BESIDE_LIGAMENTS or (LABELS[first][0] == "PCA" and bone == FREE):
+        return first
+    found = {}
+    for line in lines:
+        if line.artery == "ICA":
+            outside_mm, sd_mm, _ = beside_line(points, line)
+            found[INDEX[line.name]] = (outside_mm - margin_mm) / sd_mm
+    nearest = min(found, key=lambda label: found[label], default=0)
+    return nearest if found.get(nearest, np.inf) <= (1.0 if bone == FREE else TOUCHING_SDS) else first
 
 
 def _left_out(ct: Image, index: np.ndarray, artery: int, evidence: Evidence) -> dict[str, Any]:
@@ -168,14 +216,14 @@ def beside_line(points: np.ndarray, line: Centreline) -> tuple[float, float, str
     return float(outside_mm), float(sd_mm), str(names[counts.argmax()])
 
 
-def parted_marks(ct: Image, of_bone: np.ndarray, near: np.ndarray, hu_min: float) -> list[np.ndarray]:
-    """Marks that hang together with bone at `hu_min` and part from it as the threshold rises: index arrays (n, 3).
+def parted_marks(ct: Image, of_bone: np.ndarray, near: np.ndarray, hu_min: float) -> list[Parted]:
+    """Marks that hang together with bone at `hu_min` and part from it as the threshold rises.
 
     ct: HU; of_bone: the dense voxels that hang together with bone; near: where marks are looked for. A mark is a
     component of at most `PARTED_MM3_MAX` that lies free at a level below `PARTED_SHARE` of its own height above tissue.
     Its voxels are those that lie downhill from it, not from bone, at `hu_min` or above (watershed).
     """
-    found: list[np.ndarray] = []
+    found: list[Parted] = []
     taken = np.zeros(near.shape, bool)
     for level in PARTED_LEVELS_HU[hu_min < PARTED_LEVELS_HU]:
         above = of_bone & (ct.data >= level)
@@ -195,5 +243,6 @@ def parted_marks(ct: Image, of_bone: np.ndarray, near: np.ndarray, hu_min: float
             basins = watershed(-ct.data[wide], seeds, connectivity=NEIGHBOURS_26, mask=of_bone[wide])
             mark = (basins == 1) & reach
             taken[wide] |= mark
-            found.append(np.argwhere(mark) + [s.start for s in wide])
+            index = np.argwhere(mark) + [s.start for s in wide]
+            found.append(Parted(index, (float(level) - TISSUE_HU) / height))
     return found

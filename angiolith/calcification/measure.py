@@ -80,9 +80,11 @@ def measure_lesions(
         part, affine = ct.data[box], box_affine(ct.affine, box)
         lesion = labels[box] == label
         verdict = (verdicts or {}).get(label, Verdict())
-        name = verdict.artery or LABELS.get(artery_of(lesion, region[box]), ("", ""))
+        given = (evidence or {}).get(label, {})
+        held = (str(given["artery"]), str(given["side"])) if {"artery", "side"} <= given.keys() else None
+        name = verdict.artery or held or LABELS.get(artery_of(lesion, region[box]), ("", ""))
         row = _lesion_row(label, name, part, affine, lesion, lines, bone_contact, hu_min, settings, grades, slice_mm)
-        told = {key: value for key, value in (evidence or {}).get(label, {}).items() if key not in row}
+        told = {key: value for key, value in given.items() if key not in row}
         rows.append(row | told | verdict_columns(verdict, row) | {"mark": (names or {}).get(label)})
     return pd.DataFrame(rows, columns=list(LESIONS)[2:])
 

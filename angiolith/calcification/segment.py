@@ -18,7 +18,7 @@ from skimage.filters import apply_hysteresis_threshold
 
 from angiolith.arteries.centrelines import Centreline, box_affine
 from angiolith.arteries.density import calcium_hu_min, is_enhanced
-from angiolith.arteries.names import BESIDE_SMOOTH_BONE, INDEX
+from angiolith.arteries.names import BESIDE_SMOOTH_BONE, FLUID_SDS, INDEX
 from angiolith.calcification.bone import (
     CALCIFIED_WALL_MM,
     LUMEN_SHARE_MIN,
@@ -112,7 +112,8 @@ def find_lesions(
     pieces, count = ndimage.label(candidates, NEIGHBOURS_26)
     outside = outside_lumen(part, candidates & (inside > 0), inside, lines)
     outside[parted] = -np.inf  # judged already, with the line's uncertainty
-    sd_mm = {INDEX[line.name]: float(np.median(line.sd_mm)) for line in lines}
+    sds = {line.name: FLUID_SDS if line.artery in BESIDE_SMOOTH_BONE else 1.0 for line in lines}
+    sd_mm = {INDEX[line.name]: sds[line.name] * float(np.median(line.sd_mm)) for line in lines}
     labels, touches, left_out = _judge(pieces, count, bone, depth, outside, part, inside, sd_mm, settings)
     unclear = np.isin(inside, [INDEX[line.name] for line in lines if line.sd_mm.max() > CONFIRMED_SD_MM])
     parted_off = parted_marks(part, of_bone, unclear, hu_min) if unclear.any() else []

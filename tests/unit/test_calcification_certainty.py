@@ -7,16 +7,30 @@ import pytest
 from scipy import ndimage
 
 from angiolith.arteries.centrelines import Centreline, region_labels, resampled, voxel_centres
-from angiolith.calcification.certainty import Evidence, doubts_of, is_plausible
-from angiolith.calcification.marks import air_share, bone_gap_mm, noise_sd_hu, parted_marks
+from angiolith.arteries.masks import search_reach
+from angiolith.arteries.names import INDEX, LABELS
+from angiolith.calcification.certainty import DEEP_VALLEY_SHARE, Evidence, doubts_of, is_plausible
+from angiolith.calcification.marks import air_share, artery_beside, bone_gap_mm, noise_sd_hu, parted_marks
 from angiolith.calcification.segment import find_lesions
 from angiolith.core.images import Image
+from angiolith.core.settings.arteries import ArteryRegionSettings
 from angiolith.core.settings.calcification import CalcificationSegmentSettings, CalciumThresholdSettings
 
 MARGIN_MM = 1.2
 AFFINE = np.array([[0.5, 0, 0, -15], [0, 0.5, 0, -15], [0, 0, 1.25, -15], [0, 0, 0, 1]])
 SHAPE = (61, 61, 25)
-FREE = Evidence("ICA", "cavernous", "free", 3.0, 0.2, 2.0, 0.0, 40.0, 12.0)
+FREE = Evidence(
+    artery="ICA",
+    segment="cavernous",
+    bone="free",
+    bone_gap_mm=3.0,
+    valley_share=0.0,
+    outside_lumen_mm=0.2,
+    line_sd_mm=2.0,
+    air_share=0.0,
+    peak_sds=40.0,
+    volume_mm3=12.0,
+)
 
 
 @pytest.mark.parametrize(
@@ -30,6 +44,13 @@ FREE = Evidence("ICA", "cavernous", "free", 3.0, 0.2, 2.0, 0.0, 40.0, 12.0)
         ({"outside_lumen_mm": 3.5}, "further from"),
         ({"artery": "PCA"}, "ligaments"),
         ({"air_share": 0.2}, "air"),
+        ({"image_ends": True}, "image ends"),  # a tip of the condyle in the last slice
+        ({"artery": "VA", "line_sd_mm": 3.5}, None),  # in fluid nothing else calcifies
+        ({"artery": "VA", "line_sd_mm": 3.5, "outside_lumen_mm": 5.0}, None),
+        ({"artery": "VA", "line_sd_mm": 3.5, "outside_lumen_mm": 7.0}, "further from"),
+        ({"artery": "BA", "bone": "parted", "bone_gap_mm": 0.0, "valley_share": 0.35}, None),
+        ({"artery": "BA", "bone": "parted", "bone_gap_mm": 0.0, "valley_share": 0.6}, "valley"),
+        ({"bone": "parted", "bone_gap_mm": 0.0, "valley_share": 0.2}, "valley"),  # at the siphon: processes, ligaments
         ({"peak_sds": 4.0}, "noise"),
         ({"peak_sds": 4.0, "line_sd_mm": 0.3}, "noise"),
         ({"bone": "attached", "bone_gap_mm": 0.0, "line_sd_mm": 0.4}, None),  # the artery's place is confirmed
@@ -52,22 +73,25 @@ def test_only_what_the_image_decides_is_sure(changes, doubt):
         ({"bone": "attached", "line_sd_mm": 2.5}, True),
         ({"bone": "attached", "line_sd_mm": 2.5, "artery": "VA"}, False),
         ({"bone": "attached", "line_sd_mm": 2.5, "segment": "petrous"}, False),  # a septum of the carotid canal
-        ({"bone": "parted", "artery": "BA", "outside_lumen_mm": 2.0}, False),
-        ({"bone": "parted", "volume_mm3": 250.0}, False),
+        ({"bone": "parted", "valley_share": 1.0, "artery": "BA", "outside_lumen_mm": 2.0}, False),  # a ridge
+        ({"bone": "parted", "valley_share": 0.6, "artery": "BA", "outside_lumen_mm": 2.0}, True),
+        ({"bone": "parted", "valley_share": 0.6, "volume_mm3": 250.0}, False),
+        ({"bone": "parted", "valley_share": 0.3, "volume_mm3": 250.0}, True),
     ],
 )
 def test_what_cannot_be_calcium_is_no_candidate(changes, plausible):
     assert is_plausible(replace(FREE, **changes), MARGIN_MM) is plausible
 
 
-def carotid(sd_mm: float) -> Centreline:
-    points = np.array([[0.0, 0, -14], [0, 0, 14]])
-    return resampled(Centreline("ICA", "R", points, np.full(2, 2.5), np.full(2, sd_mm), np.array(["", ""])))
+def upright(artery: str, sd_mm: float, x_mm: float = 0.0, radius_mm: float = 2.5) -> Centreline:
+    points = np.array([[x_mm, 0.0, -14], [x_mm, 0, 14]])
+    side = "M" if artery == "BA" else "R"
+    return resampled(Centreline(artery, side, points, np.full(2, radius_mm), np.full(2, sd_mm), np.array(["", ""])))
 
 
-def found(ct: np.ndarray, sd_mm: float):
-    line = carotid(sd_mm)
-    region = region_labels(SHAPE, AFFINE, [line], lambda each: each.radius_mm + MARGIN_MM + each.sd_mm)
+def found(ct: np.ndarray, sd_mm: float, artery: str = "ICA"):
+    line = upright(artery, sd_mm, radius_mm=2.5 if artery == "ICA" else 1.6)
+    region = region_labels(SHAPE, AFFINE, [line], search_reach(ArteryRegionSettings(wall_margin_mm=MARGIN_MM)))
     noisy = ct + np.random.default_rng(3).normal(0, 5, SHAPE)
     return find_lesions(
         Image(noisy.astype(np.float32), AFFINE),
@@ -113,6 +137,45 @@ def test_bone_alone_gives_nothing_and_calcium_that_a_valley_parts_from_it_is_a_c
     assert list(marks.doubts) == [1]
     assert marks.evidence[1].bone == "parted"
     assert 0.5 < (marks.labels == 1).sum() / (blurred(ct)[ball(at, 2.2, 2.2)] >= 130).sum() < 2.0
+
+
+def test_a_free_plaque_counts_where_the_line_of_a_vertebral_artery_lies_beside_it():
+    """In fluid nothing else calcifies: the plaque shows where the artery is, the line need not."""
+    ct, at = skull_base()
+    ct[ball(at, -5.5, 1.5)] = 700
+    ct = blurred(ct)
+    marks = found(ct, 3.5, "VA")
+    assert (len(marks.touches_bone), marks.doubts) == (1, {})
+    assert (marks.labels == 1).sum() == pytest.approx((ct[ball(at, -5.5, 3.0)] >= 130).sum(), rel=0.05)
+    assert found(ct, 3.5).doubts  # the same beside a carotid: a process may lie there
+
+
+@pytest.mark.parametrize(("x_mm", "counts"), [(2.2, True), (2.7, False)])
+def test_a_basilar_plaque_counts_where_a_deep_valley_parts_it_from_the_clivus(x_mm, counts):
+    ct, at = skull_base()
+    ct[ball(at, x_mm, 1.3)] = 900
+    marks = found(blurred(ct), 2.0, "BA")
+    assert len(marks.touches_bone) == 1
+    assert (marks.evidence[1].bone, marks.doubts == {}) == ("parted", counts)
+    assert (marks.evidence[1].valley_share <= DEEP_VALLEY_SHARE) is counts
+
+
+@pytest.mark.parametrize(
+    ("other", "bone", "x_mm", "expected"),
+    [
+        ("ACA", "free", 3.5, "ICA"),  # the region of A1 reaches over the end of the carotid
+        ("ACA", "free", 7.5, "ACA"),
+        ("ACA", "parted", 7.0, "ICA"),
+        ("PCA", "parted", 3.5, "ICA"),
+        ("PCA", "free", 3.5, "PCA"),  # an ossified petroclinoid ligament
+        ("MCA", "free", 3.5, "MCA"),
+    ],
+)
+def test_a_mark_of_the_siphon_is_the_carotids_where_another_region_reaches_over_it(other, bone, x_mm, expected):
+    lines = [upright("ICA", 2.0), upright(other, 2.0, 6.0, 1.2)]
+    points = np.array([[x_mm, 0.0, 0.0], [x_mm, 0.5, 0.0]])
+    labels = np.full(2, INDEX[other, "R"])
+    assert LABELS[artery_beside(points, labels, lines, MARGIN_MM, bone)] == (expected, "R")
 
 
 def test_a_tip_of_bone_whose_stalk_lies_in_the_next_slice_is_not_free():
