@@ -53,12 +53,12 @@ IN_BONE, CANAL = ("ICA",), "petrous"
 class Evidence:
     """What the image says of one mark.
 
-    artery, side, segment: whose it is; bone: free, parted (a valley lies between) or attached; bone_gap_mm: to the nearest
-    bone, 0 where it is not free; valley_share: level at which it parts from bone as the threshold rises, as a share of
-    its height above tissue, 0 where it is free and 1 where it never parts; outside_lumen_mm: median distance of its
-    voxels outside the lumen, negative within; line_sd_mm: standard deviation of the line beside it; air_share: of the
-    voxels around it; peak_sds: height above tissue in standard deviations of the noise; volume_mm3; image_ends: the
-    image ends beside it.
+    artery, side, segment: whose it is; bone: free, parted (a valley lies between) or attached; bone_gap_mm: to the
+    nearest bone, 0 where it is not free; valley_share: level at which it parts from bone as the threshold rises, as a
+    share of its height above tissue, 0 where it is free and 1 where it never parts; outside_lumen_mm: median distance
+    of its voxels outside the lumen, negative within; line_sd_mm: standard deviation of the line beside it; air_share:
+    of the voxels around it; peak_sds: height above tissue in standard deviations of the noise; volume_mm3; image_ends:
+    the image ends beside it.
     """
 
     artery: str
