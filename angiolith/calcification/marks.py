@@ -110,9 +110,9 @@ def sort_marks(
         found.append((index, kind, share, float(kind != FREE)))
     for mark in parted:
         met = set(labels[tuple(mark.index.T)].tolist()) - {0}
-        for n, (at, kind, contact, valley) in enumerate(found):
+        for n, (voxels, kind, contact, valley) in enumerate(found):
             if n + 1 in met:
-                found[n] = (at, PARTED if kind == ATTACHED else kind, contact, min(valley, mark.share))
+                found[n] = (voxels, PARTED if kind == ATTACHED else kind, contact, min(valley, mark.share))
         if not met:
             found.append((mark.index, PARTED, 1.0, mark.share))
     sorted_marks = Marks(np.zeros(labels.shape, np.uint16))
