@@ -7,6 +7,7 @@ import typer
 
 from angiolith.cli.audit import deidentify_check, status, trace, verify, withdraw
 from angiolith.cli.check import check
+from angiolith.cli.compare import compare
 from angiolith.cli.doctor import doctor
 from angiolith.cli.export_dicom import export_dicom
 from angiolith.cli.import_dicom import import_dicom
@@ -36,6 +37,7 @@ for panel, command in (
     (RUNNING, doctor),
     (RESULTS, trace),
     (RESULTS, review),
+    (RESULTS, compare),
     (RESULTS, audit_table),
     (KEEPING, verify),
     (KEEPING, withdraw),

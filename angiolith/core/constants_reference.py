@@ -24,6 +24,7 @@ from angiolith.core.config import Config
 PACKAGE = Path(__file__).parents[1]
 ROOMS = (
     *("registration", "brain", "arteries", "calcification", "small_vessel", "vessel_wall", "change", "cohort"),
+    "compare",
     *(
         "core/image_checks.py",
         "core/images.py",
@@ -36,7 +37,7 @@ ROOMS = (
 PENDING: tuple[str, ...] = ()
 """Rooms whose methods are being replaced: their numbers get unit and source with the replacement."""
 PENDING_SECTIONS: tuple[str, ...] = ()
-LAYOUT = ("picture.py", "_picture.py", "flow.py", "layout.py", "publish.py")
+LAYOUT = ("picture.py", "_picture.py", "flow.py", "layout.py", "publish.py", "page.py")
 """Ends of the names of modules that draw or print: sizes and line widths in them measure nothing."""
 COMMENT = re.compile(r"^\[(?P<unit>[^\]]+)\] (?P<meaning>.+?) Source: (?P<source>.+?)\.?$")
 SAID = re.compile(r"^(?:\[(?P<unit>[^\]]+)\])? ?(?:Source: (?P<source>.+)\.)?$")

@@ -235,17 +235,22 @@ def crop(image: Image, box: tuple[slice, ...]) -> Image:
     return Image(image.data[box], image.affine @ shift)
 
 
+def is_same_grid(first: Image, second: Image) -> bool:
+    """Whether both images have the same shape and (to 1e-3 mm at every corner) the same affine."""
+    if first.data.shape != second.data.shape:
+        return False
+    corners = np.array(np.meshgrid(*[(0, n - 1) for n in first.data.shape], indexing="ij")).reshape(3, -1)
+    gap = (first.affine - second.affine)[:3] @ np.vstack([corners, np.ones(8)])
+    return bool(np.abs(gap).max() < 1e-3)
+
+
 def require_same_grid(first: Image, second: Image, what: str) -> None:
-    """Raise ImageError unless both images have the same shape and (to 1e-3 mm at every corner) the same affine."""
-    if first.data.shape == second.data.shape:
-        corners = np.array(np.meshgrid(*[(0, n - 1) for n in first.data.shape], indexing="ij")).reshape(3, -1)
-        gap = (first.affine - second.affine)[:3] @ np.vstack([corners, np.ones(8)])
-        if np.abs(gap).max() < 1e-3:
-            return
-    raise ImageError(
-        f"{what}: the grids differ (shapes {first.data.shape} and {second.data.shape}, or their affines); "
-        "resample one onto the other's grid, masks with nearest neighbour"
-    )
+    """Raise ImageError unless both images have one grid (`is_same_grid`)."""
+    if not is_same_grid(first, second):
+        raise ImageError(
+            f"{what}: the grids differ (shapes {first.data.shape} and {second.data.shape}, or their affines); "
+            "resample one onto the other's grid, masks with nearest neighbour"
+        )
 
 
 def to_sitk(image: Image) -> sitk.Image:

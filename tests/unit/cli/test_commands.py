@@ -25,7 +25,7 @@ def made(tmp_path):
 
 def test_the_commands():
     running = ["check", "doctor", "import-dicom", "import-redcap", "new-study", "plan", "run", "status"]
-    results = ["audit-table", "review", "trace"]
+    results = ["audit-table", "compare", "review", "trace"]
     keeping = ["deidentify-check", "export-dicom", "verify", "withdraw"]
     assert sorted(running + results + keeping) == COMMANDS
 
