@@ -68,11 +68,10 @@ rule build_attrition:
 rule describe_cohort:
     input:
         data=analysed_rows(STUDY, "{analysis}"),
+        dictionaries=dictionaries(STUDY),
     output:
         table1=cohort_file(STUDY, "{analysis}_table1.tsv"),
-        printed=cohort_file(STUDY, "{analysis}_table1_printed.tsv"),
-        markdown=cohort_file(STUDY, "{analysis}_table1.md"),
-        docx=cohort_file(STUDY, "{analysis}_table1.docx"),
+        printed=printed_files(STUDY, "{analysis}_table1"),
     log:
         log("describe_cohort", "analysis"),
     benchmark:
@@ -95,9 +94,11 @@ rule describe_cohort:
 rule fit_associations:
     input:
         data=analysed_rows(STUDY, "{analysis}"),
+        dictionaries=dictionaries(STUDY),
     output:
         associations=cohort_file(STUDY, "{analysis}_associations.tsv"),
         diagnostics=cohort_file(STUDY, "{analysis}_diagnostics.tsv"),
+        printed=printed_files(STUDY, "{analysis}_models"),
     log:
         log("fit_associations", "analysis"),
     benchmark:
@@ -115,6 +116,34 @@ rule fit_associations:
         "fit associations: {wildcards.analysis}"
     script:
         "../scripts/fit_associations.py"
+
+
+rule fit_outcomes:
+    input:
+        data=analysed_rows(STUDY, "{analysis}"),
+        dictionaries=dictionaries(STUDY),
+    output:
+        curves=cohort_file(STUDY, "{analysis}_curves.tsv"),
+        risks=cohort_file(STUDY, "{analysis}_risks.tsv"),
+        hazards=cohort_file(STUDY, "{analysis}_hazards.tsv"),
+        figure=cohort_file(STUDY, "{analysis}_curves.svg"),
+    log:
+        log("fit_outcomes", "analysis"),
+    benchmark:
+        benchmark_path("fit_outcomes", "analysis")
+    conda:
+        "../envs/environment.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=15,
+    params:
+        settings=lambda wildcards: {"analysis": plain(STUDY.config.analyses[wildcards.analysis])},
+        code=code("fit_outcomes"),
+    message:
+        "fit outcomes over time: {wildcards.analysis}"
+    script:
+        "../scripts/fit_outcomes.py"
 
 
 rule correlate_severity:

@@ -30,6 +30,7 @@ from angiolith.cohort.files import (
     flow_picture,
     participants,
     plain_analyses,
+    printed_files,
     rating_tables,
     review_table,
 )

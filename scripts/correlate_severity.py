@@ -4,6 +4,7 @@ from typing import Any
 
 from angiolith.cohort.correlations import correlations
 from angiolith.cohort.dataset import measures_of, read_analysed, severities_of
+from angiolith.cohort.enough import independent_rows
 from angiolith.cohort.marker_models import marker_models
 from angiolith.core.settings.analyses import Analysis
 from angiolith.core.tables import write_not_made, write_tsv
@@ -17,6 +18,7 @@ def main(snakemake: Any) -> None:
         write_not_made(*snakemake.output)
         return
     data, analysis = found
+    data, _ = independent_rows(data, analysis.kind)
     severities = severities_of(data, analysis)
     table = correlations(data, severities, measures_of(analysis), analysis.correlations, analysis.partial_for)
     models = marker_models(data, severities, analysis.marker_models, analysis.marker_covariates, analysis.references)

@@ -2,12 +2,14 @@
 
 from typing import Any
 
-from angiolith.cohort.dataset import read_analysed
+from angiolith.cohort.dataset import applies_of, read_analysed
 from angiolith.cohort.describe import describe
+from angiolith.cohort.enough import independent_rows
 from angiolith.cohort.layout import printed_characteristics
-from angiolith.cohort.publish import characteristics_notes, markdown, write_docx
+from angiolith.cohort.printed_labels import printed_labels
+from angiolith.cohort.publish import characteristics_notes, write_printed
 from angiolith.core.settings.analyses import Analysis
-from angiolith.core.tables import atomic_path, write_not_made, write_tsv
+from angiolith.core.tables import write_not_made, write_tsv
 from angiolith.runtime.job import run
 
 
@@ -16,24 +18,24 @@ def main(snakemake: Any) -> None:
     analysis = Analysis.model_validate(snakemake.params.settings["analysis"])
     found = read_analysed(snakemake.input.data, analysis)
     if found is None:
-        write_not_made(*output)
+        write_not_made(output.table1, *output.printed)
         return
     data, analysis = found
+    rows, note = independent_rows(data, analysis.kind)
     table = describe(
-        data,
+        rows,
         analysis.describe,
         analysis.group or analysis.outcome or "",
         analysis.group_levels,
         analysis.number_test,
         analysis.count_test,
+        applies_of(rows, analysis),
     )
-    printed, notes = printed_characteristics(table), characteristics_notes(table)
-    title = f"Characteristics: {snakemake.wildcards.analysis}"
+    labels = printed_labels(analysis.labels, analysis.columns, snakemake.input.get("dictionaries", []))
+    notes = [*characteristics_notes(table), *([note] if note else [])]
     write_tsv(table, output.table1)
-    write_tsv(printed, output.printed)
-    with atomic_path(output.markdown) as temporary:
-        temporary.write_text(markdown(printed, title, notes), encoding="utf-8")
-    write_docx(printed, title, notes, output.docx)
+    title = f"Characteristics: {snakemake.wildcards.analysis}"
+    write_printed(printed_characteristics(table, labels), title, notes, output.printed)
 
 
 if __name__ == "__main__":

@@ -4,21 +4,29 @@ from typing import Any
 
 from angiolith.cohort.associations import associations, plan_of
 from angiolith.cohort.dataset import read_analysed
+from angiolith.cohort.layout import printed_models
+from angiolith.cohort.printed_labels import printed_labels
+from angiolith.cohort.publish import models_notes, write_printed
 from angiolith.core.settings.analyses import Analysis
 from angiolith.core.tables import write_not_made, write_tsv
 from angiolith.runtime.job import run
 
 
 def main(snakemake: Any) -> None:
+    output = snakemake.output
     analysis = Analysis.model_validate(snakemake.params.settings["analysis"])
     found = read_analysed(snakemake.input.data, analysis)
     if found is None:
-        write_not_made(*snakemake.output)
+        write_not_made(output.associations, output.diagnostics, *output.printed)
         return
     data, analysis = found
     table, diagnostics = associations(data, plan_of(analysis))
-    write_tsv(table, snakemake.output.associations)
-    write_tsv(diagnostics, snakemake.output.diagnostics)
+    labels = printed_labels(analysis.labels, analysis.columns, snakemake.input.get("dictionaries", []))
+    write_tsv(table, output.associations)
+    write_tsv(diagnostics, output.diagnostics)
+    title = f"Models: {snakemake.wildcards.analysis}"
+    printed = printed_models(table, analysis.primary, labels)
+    write_printed(printed, title, models_notes(table, analysis.primary), output.printed)
 
 
 if __name__ == "__main__":

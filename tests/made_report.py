@@ -104,6 +104,7 @@ def associations(**columns):
         "ci_low": [1.0, 0.2, np.nan],
         "ci_high": [4.0, 1.25, np.nan],
         "p": [0.05, 0.14, np.nan],
+        "q": [0.1, 0.14, np.nan],
         "note": [None, None, "complete separation"],
     }
     return pd.DataFrame(rows | columns)

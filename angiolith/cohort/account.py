@@ -14,7 +14,7 @@ from angiolith.cohort.dataset import check_groups, group_column, read_dataset, u
 from angiolith.cohort.external import MissingColumnError, StudyTableError
 from angiolith.cohort.outcome import check_outcome
 from angiolith.cohort.plausibility import COLUMNS as DOUBTFUL_COLUMNS
-from angiolith.cohort.plausibility import implausible
+from angiolith.cohort.plausibility import DOUBTFUL, doubtful_columns, implausible
 from angiolith.cohort.review import left_out
 from angiolith.cohort.variables import levels_of
 from angiolith.core.settings.analyses import Analysis
@@ -63,6 +63,7 @@ def analysed(
     gone |= available(asked, rows)[1]  # of a column, only those who are left out may have a value
     steps = attrition_table(name, table["subject"], account, waits_for_reader(table))
     doubtful = implausible(table, asked, name, path)
+    rows = rows.assign(**{DOUBTFUL: doubtful_columns(rows, doubtful, asked)})
     missing = missing_table(name, gone, table.columns)
     return Analysed(rows, steps, doubtful, analysed_by_group(rows, asked), missing)
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from angiolith.cohort import diagnostics
+from angiolith.cohort.correlations import false_discovery_rate
 from angiolith.cohort.external import category_text
 from angiolith.cohort.imputation import imputable, imputed_tables, pool
 from angiolith.cohort.outcome import event_of
@@ -34,6 +35,7 @@ COLUMNS = [
     "ci_low",
     "ci_high",
     "p",
+    "q",
     "profile_low",
     "profile_high",
     "p_lr",
@@ -94,7 +96,8 @@ def associations(table: pd.DataFrame, plan: Plan) -> tuple[pd.DataFrame, pd.Data
     Returns the table of associations (`COLUMNS`) and that of diagnostics, one row per model (`diagnostics.COLUMNS`).
     Complete cases of the columns of each fit: n says how many. Where covariates are missing and the plan asks for it,
     the same model follows on multiply imputed covariates (`data`). estimate, and for a linear model the intervals too,
-    are on the scale of the model; odds_ratio = exp(estimate) and its intervals belong to a logistic model. Of a model
+    are on the scale of the model; q: Benjamini-Hochberg over the terms of one model; odds_ratio =
+    exp(estimate) and its intervals belong to a logistic model. Of a model
     with covariates only the predictor's own terms are given, since the covariates' coefficients answer no question that
     the model was made for. A model that cannot be fitted (a predictor with one level, no event, a reference that no
     row has) is a row without numbers whose note says why. Raises OutcomeError for an outcome that is not yes or
@@ -127,7 +130,9 @@ def associations(table: pd.DataFrame, plan: Plan) -> tuple[pd.DataFrame, pd.Data
             if model.predictor not in imputed:
                 imputed[model.predictor] = _imputed(known, model, response, plan)
             rows += _imputed_rows(model, plan, imputed[model.predictor], response, clusters)
-    return pd.DataFrame(rows, columns=COLUMNS), pd.DataFrame(checks, columns=diagnostics.COLUMNS)
+    table = pd.DataFrame(rows, columns=COLUMNS)
+    table["q"] = table.groupby(["model", "data"])["p"].transform(false_discovery_rate).astype(float)
+    return table, pd.DataFrame(checks, columns=diagnostics.COLUMNS)
 
 
 def _response(values: pd.Series, event: str | None) -> pd.Series:

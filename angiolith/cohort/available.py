@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from angiolith.cohort.variables import expand_models, formula_variables
+from angiolith.cohort.variables import expand_models, follow_up_columns, formula_variables
 from angiolith.core.settings.analyses import Analysis, ChangeColumns
 
 COLUMNS = ["analysis", "column", "problem", "left_out"]
@@ -45,6 +45,7 @@ def available(analysis: Analysis, table: pd.DataFrame) -> tuple[Analysis, dict[s
     found: dict[str, Any] = {
         "include": [each for each in analysis.include if there([each.column], f"criterion ({each.reason})")],
         "describe": [name for name in analysis.describe if there([name], "characteristics")],
+        "applies": {name: column for name, column in analysis.applies.items() if column in filled},
         "predictors": kept,
         "models": {name: models[name] for name in models if there(models[name], name) and kept},
         "formulas": _kept(analysis.formulas, lambda name, text: there(formula_variables(text), name)),
@@ -64,8 +65,11 @@ def available(analysis: Analysis, table: pd.DataFrame) -> tuple[Analysis, dict[s
             if there(_ends(each), f"change of {name}")
         },
         "change_covariates": whole(analysis.change_covariates, "covariates of the follow-up models"),
+        "follow_up": _kept(analysis.follow_up, lambda name, each: there(follow_up_columns(each), f"outcome {name}")),
         "agreement": _kept(analysis.agreement, lambda name, raters: there(raters, f"agreement on {name}")),
     }
+    if analysis.primary not in {None, "univariable", *found["models"], *found["formulas"]}:
+        found["primary"] = None
     dates = (analysis.baseline_date, analysis.followup_date)
     if not there(dates, "interval between the visits"):
         found |= {"baseline_date": None, "followup_date": None}

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from angiolith.cohort.enough import PAIRS_MIN
+
 # [number] Fisher's z interval needs more than 3 pairs. Source: Fisher 1921.
 N_MIN = 4
-# [number] Below this the p values, from the t or the normal distribution, are approximate. Source: definition.
-N_EXACT = 10
 METHODS = ("spearman", "pearson", "kendall", "jonckheere-terpstra")
 COLUMNS = ["group", "measure", "method", "n", "r", "ci_low", "ci_high", "statistic", "p", "q", "adjusted_for", "note"]
 
@@ -53,7 +53,7 @@ def correlate(
     the t distribution, of Kendall from the normal one with its correction for ties. jonckheere-terpstra: see
     `jonckheere_terpstra`; it has no r. others: columns to adjust for; r is then the partial correlation of the values
     or of their ranks, and n - 3 above is less by the number of columns. NaN, with a note, for fewer than 4 rows or a
-    side that does not vary.
+    side that does not vary; below `PAIRS_MIN` pairs r stands alone.
     """
     known = first.notna() & second.notna()
     if others is not None:
@@ -69,7 +69,9 @@ def correlate(
     for side, values in (("severity", x), ("the marker", y)):
         if np.ptp(values) == 0:
             return row | {"note": f"{side} does not vary"}
-    note = f"n < {N_EXACT}: p is approximate" if n < N_EXACT and method != "pearson" else ""
+    note = f"{n} pairs are too few for an interval and a test" if n - k < PAIRS_MIN else ""
+    if method == "jonckheere-terpstra" and note:
+        return row | {"note": note}
     if method == "jonckheere-terpstra":
         statistic, p = jonckheere_terpstra(x, y)
         return row | {"statistic": statistic, "p": p, "note": note}
@@ -87,6 +89,8 @@ def correlate(
         row["statistic"] = statistic
         if not np.isfinite(r):
             return row | {"note": "nothing is left to correlate after the adjustment"}
+    if note:
+        return row | {"r": r, "statistic": np.nan, "note": note}
     low, high = correlation_interval(r, n - k, method)
     return row | {"r": r, "ci_low": low, "ci_high": high, "p": p, "note": note}
 

@@ -26,11 +26,14 @@ from angiolith.cohort.external import (
 )
 from angiolith.cohort.missing_codes import is_code, suspected_codes
 from angiolith.cohort.plausibility import UnitError, conversion
-from angiolith.cohort.variables import expand_models, formula_variables
+from angiolith.cohort.variables import expand_models, follow_up_columns, formula_variables
 from angiolith.core.bids.dates import DAYS_PER_YEAR
 from angiolith.core.names import nearest
 from angiolith.core.settings.analyses import Analysis, ChangeColumns
 from angiolith.core.tables import was_made
+
+DENSITY = "calcification_mean_hu"
+VOLUME = "calcification_volume_mm3"
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,7 @@ def used_columns(analysis: Analysis) -> UsedColumns:
     changes = analysis.changes.values()
     names = [
         *analysis.describe,
+        *analysis.applies.values(),
         *analysis.predictors,
         *(name for covariates in expand_models(analysis.models).values() for name in covariates),
         *(name for formula in analysis.formulas.values() for name in formula_variables(formula)),
@@ -63,6 +67,7 @@ def used_columns(analysis: Analysis) -> UsedColumns:
         *(name for each in changes for name in (each.baseline, each.followup, each.change) if name),
         *(name for columns in changes for name in columns.repeats),
         *analysis.change_covariates,
+        *(name for each in analysis.follow_up.values() for name in follow_up_columns(each)),
         *(name for raters in analysis.agreement.values() for name in raters),
         *([analysis.severity] if analysis.severity else []),
         *([analysis.outcome] if analysis.outcome else []),
@@ -70,6 +75,8 @@ def used_columns(analysis: Analysis) -> UsedColumns:
     ]
     dates = [name for name in (analysis.baseline_date, analysis.followup_date) if name]
     text = {*analysis.categorical, analysis.group}
+    for each in analysis.follow_up.values():
+        text |= {each.event, *each.strata}
     if analysis.regression == "logistic":
         text.add(analysis.outcome)
     used = list(dict.fromkeys(names))
@@ -78,6 +85,23 @@ def used_columns(analysis: Analysis) -> UsedColumns:
         categories=[name for name in used if name in text],
         dates=dates,
     )
+
+
+def applies_of(table: pd.DataFrame, analysis: Analysis) -> dict[str, pd.Series]:
+    """Variable -> by row whether it can have a value: the column of `applies` is above zero.
+
+    The density of calcium (`calcification_mean_hu`, also of one artery) goes by its volume unless that is said
+    otherwise. A row whose condition is missing is taken to apply.
+    """
+    conditions = {
+        str(name): str(name).replace(DENSITY, VOLUME) for name in table.columns if str(name).startswith(DENSITY)
+    }
+    conditions |= analysis.applies
+    return {
+        name: ~(pd.to_numeric(table[column], errors="coerce") <= 0)
+        for name, column in conditions.items()
+        if column in table.columns
+    }
 
 
 def key_columns(table: pd.DataFrame, analysis: Analysis) -> list[str]:

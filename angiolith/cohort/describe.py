@@ -10,7 +10,7 @@ tables larger than 2 x 2 its Freeman-Halton extension by Monte Carlo, 20,000 tab
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,12 +18,12 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from angiolith.cohort.enough import GROUP_MIN
+from angiolith.cohort.plausibility import DOUBTFUL
 from angiolith.cohort.variables import is_number, is_yes_no, levels_of
 
 # [1] Level of the tests that choose a test. Source: definition.
 ALPHA = 0.05
-# [number] Fewest values per group for a test of numbers. Source: definition.
-N_MIN = 3
 # [1] Quartiles and median. Source: definition.
 QUARTILES = (0.25, 0.5, 0.75)
 # [number] Expected count of a cell that is not sparse . Source: Cochran 1954.
@@ -41,6 +41,8 @@ COLUMNS = [
     "group",
     "n",
     "missing",
+    "does_not_apply",
+    "doubtful",
     "mean",
     "sd",
     "median",
@@ -73,17 +75,24 @@ def describe(
     group_levels: Sequence[str] = (),
     number_test: str = "auto",
     count_test: str = "auto",
+    applies: Mapping[str, pd.Series] | None = None,
 ) -> pd.DataFrame:
     """Characteristics of `variables` by `group`: a long table with the columns `COLUMNS`.
 
+    applies: variable -> whether it can have a value in a row at all (density needs calcium); default: it can.
+
     One row per variable, level and group (`all` first); `level` is missing for numbers, and a yes/no variable has the
-    level 1 only. n: rows with a value; missing: rows without; percent: of n. The test, its p and the standardised
+    level 1 only. n: rows with a value; missing: rows without one that could have one; does_not_apply: rows that cannot
+    have one; doubtful: values that `plausibility` doubts (named in the table's column of that name); percent: of n. The
+    test, its p and the standardised
     difference belong to the variable and stand in each of its rows. Rows without a group count under `all` only.
     """
     names = levels_of(table[group], group_levels)
-    rows: list[dict[str, object]] = []
+    rows: list[dict[str, Any]] = []
     for variable in variables:
         values = table[variable]
+        does_not_apply = _does_not_apply(table, variable, applies or {})
+        doubtful = _doubted(table, variable)
         by_group = {ALL: values} | {name: values[table[group] == name] for name in names}
         samples = [by_group[name].dropna() for name in names]
         if is_number(values) and not is_yes_no(values):
@@ -102,9 +111,29 @@ def describe(
                 for level in shown
                 for name, part in by_group.items()
             ]
+        for row in found:
+            inside = by_group[row["group"]].index
+            row["does_not_apply"] = int(does_not_apply[inside].sum())
+            row["missing"] = len(inside) - row["n"] - int(does_not_apply[inside].sum())
+            row["doubtful"] = int(doubtful[inside].sum())
         shared = {"test": test.name, "statistic": test.statistic, "p": test.p, "note": test.note}
         rows += [row | shared | {"standardised_difference": difference} for row in found]
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _does_not_apply(table: pd.DataFrame, variable: str, applies: Mapping[str, pd.Series]) -> pd.Series:
+    """By row whether the variable has no value because it cannot have one."""
+    if variable not in applies:
+        return pd.Series(False, index=table.index)
+    return table[variable].isna() & ~applies[variable].reindex(table.index).astype(bool)
+
+
+def _doubted(table: pd.DataFrame, variable: str) -> pd.Series:
+    """By row whether the value was found hard to believe."""
+    if DOUBTFUL not in table:
+        return pd.Series(False, index=table.index)
+    named = table[DOUBTFUL].map(lambda names: variable in str(names).split(", "))
+    return named & table[variable].notna()
 
 
 def _level_text(level: object) -> str:
@@ -116,7 +145,6 @@ def _number_summary(values: pd.Series) -> dict[str, float]:
     q1, median, q3 = known.quantile(list(QUARTILES)) if len(known) else (np.nan,) * 3
     return {
         "n": len(known),
-        "missing": len(values) - len(known),
         "mean": known.mean(),
         "sd": known.std(ddof=1),
         "median": median,
@@ -130,7 +158,6 @@ def _count_summary(values: pd.Series, level: object) -> dict[str, float]:
     count = int((known == level).sum())
     return {
         "n": len(known),
-        "missing": len(values) - len(known),
         "count": count,
         "percent": 100 * count / len(known) if len(known) else np.nan,
     }
@@ -143,8 +170,8 @@ def compare_numbers(samples: Sequence[np.ndarray], choice: str = "auto") -> Comp
     """
     if len(samples) < 2:
         return Comparison("", np.nan, np.nan, "one group only")
-    if min(map(len, samples)) < N_MIN:
-        return Comparison("", np.nan, np.nan, f"a group has fewer than {N_MIN} values")
+    if min(map(len, samples)) < GROUP_MIN:
+        return Comparison("", np.nan, np.nan, f"a group has fewer than {GROUP_MIN} values")
     if np.ptp(np.concatenate(samples)) == 0:
         return Comparison("", np.nan, np.nan, "all values are the same")
     if choice == "auto":

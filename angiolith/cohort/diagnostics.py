@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from angiolith.cohort.enough import HOSMER_ROWS_MIN
 from angiolith.cohort.regression import Fit, finite_maximum, standardised
 
 # [number] Folds of the cross-validation. Source: definition.
@@ -68,7 +69,8 @@ def diagnose(
         return row | {"r_squared": np.corrcoef(outcome, fit.fitted)[0, 1] ** 2}
     auc, low, high = area_under_curve(outcome, fit.fitted)
     row |= {"auc": auc, "auc_low": low, "auc_high": high, "brier": np.mean((outcome - fit.fitted) ** 2)}
-    row["hosmer_lemeshow_p"] = hosmer_lemeshow(outcome, fit.fitted)[1]
+    if n >= HOSMER_ROWS_MIN:
+        row["hosmer_lemeshow_p"] = hosmer_lemeshow(outcome, fit.fitted)[1]
     return row | cross_validated(outcome, design)
 
 

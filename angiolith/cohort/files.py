@@ -12,9 +12,14 @@ from angiolith.core.study import Paths, Study
 
 COLLECTED = ("patients", "lesions", "change", "ratings", "marks", "clinical_tables", "burden")
 PIPELINE_TABLES = ("patients", "lesions")
+PRINTED_ENDINGS = ("_printed.tsv", ".md", ".docx", ".tex", ".html")  # forms of one printed table
 OF_QUESTIONS = (  # the tables of an analysis, by the questions of which it asks one
-    (("describe",), ("table1.tsv", "table1_printed.tsv", "table1.md", "table1.docx")),
-    (("predictors", "formulas"), ("associations.tsv", "diagnostics.tsv")),
+    (("describe",), ("table1.tsv", *(f"table1{ending}" for ending in PRINTED_ENDINGS))),
+    (
+        ("predictors", "formulas"),
+        ("associations.tsv", "diagnostics.tsv", *(f"models{ending}" for ending in PRINTED_ENDINGS)),
+    ),
+    (("follow_up",), ("curves.tsv", "risks.tsv", "hazards.tsv", "curves.svg")),
     (("markers", "changes", "marker_models"), ("correlations.tsv", "markers.tsv")),
     (("changes",), ("change.tsv", "power.tsv")),
 )
@@ -50,6 +55,11 @@ def dictionaries(study: Study) -> list[str]:
     tables = [*([given] if isinstance(given, str) else []), *rating_tables(study)]
     files = [Path(table).with_suffix(".json") for table in tables]
     return [str(file) for file in files if file.is_file()]
+
+
+def printed_files(study: Study, table: str) -> list[str]:
+    """Every form of a printed table (`{analysis}_table1`, `{analysis}_models`)."""
+    return [cohort_file(study, f"{table}{ending}") for ending in PRINTED_ENDINGS]
 
 
 def review_table(study: Study) -> Paths:

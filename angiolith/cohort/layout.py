@@ -1,11 +1,18 @@
-"""The table of characteristics as it is printed: one row per variable or level, one column per group."""
+"""Tables as they are printed: characteristics by group, and the models of an analysis side by side."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from angiolith.cohort.describe import ALL
+
+DOUBT_MARK = "†"
+PRIMARY_MARK = "*"
+RANK_TESTS = ("Mann-Whitney U", "Kruskal-Wallis")
 
 
 def p_text(p: float) -> str:
@@ -17,35 +24,45 @@ def p_text(p: float) -> str:
     return f"{p:.3f}" if p < 0.0995 else f"{p:.2f}"
 
 
-def printed_characteristics(table: pd.DataFrame) -> pd.DataFrame:
+def printed_characteristics(table: pd.DataFrame, labels: Mapping[str, str] | None = None) -> pd.DataFrame:
     """Lay out the long table of `describe` for print; all cells text.
 
-    Columns: variable (with level or unit of the summary), one per group, missing, p, test, standardised difference. A
-    number is given as mean (SD), or as median [quartiles] where a rank test was used; a count as n (%).
+    labels: of variables, groups and levels. Columns: variable (with level or unit of the summary), one per group with
+    its size, missing, does not apply (where anything does not), p, test, standardised difference. What belongs to the
+    variable stands in its first row alone. A number is given as mean (SD), or as median [quartiles] where a rank test
+    was used; a count as n (%). A variable with doubtful values has `DOUBT_MARK`.
     """
-    groups = list(dict.fromkeys(table["group"]))
+    named = labels or {}
+    sizes = {
+        group: int(part.iloc[0][["n", "missing", "does_not_apply"]].sum()) for group, part in table.groupby("group")
+    }
+    heads = {group: f"{named.get(group, group)} (N = {sizes[group]})" for group in dict.fromkeys(table["group"])}
     n_levels = table.groupby("variable")["level"].nunique()
-    rows = []
+    rows: list[dict[str, str]] = []
+    printed: set[str] = set()
     for (variable, level), part in table.groupby(["variable", "level"], sort=False, dropna=False):
-        first = part.iloc[0]
-        ranked = first["test"] in ("Mann-Whitney U", "Kruskal-Wallis")
-        counted = pd.notna(first["count"])
-        how = "n (%)" if counted else "median [IQR]" if ranked else "mean (SD)"
-        name = str(variable) if n_levels[variable] <= 1 else f"{variable}: {level}"
-        cells = {row["group"]: _cell(row, how) for _, row in part.iterrows()}
-        rows.append(
-            {"variable": f"{name}, {how}"}
-            | {group: cells.get(group, "") for group in groups}
-            | {
-                "missing": str(int(part.loc[part["group"] == ALL, "missing"].sum())),
+        first, every = part.iloc[0], part[part["group"] == ALL]
+        how = "n (%)" if pd.notna(first["count"]) else "median [IQR]" if first["test"] in RANK_TESTS else "mean (SD)"
+        name = named.get(variable, str(variable)) + (DOUBT_MARK if every["doubtful"].sum() else "")
+        name += f": {named.get(level, level)}" if n_levels[variable] > 1 else ""
+        row = {"variable": f"{name}, {how}"}
+        row |= {heads[group]: _cell(cells.iloc[0], how) for group, cells in part.groupby("group", sort=False)}
+        if variable not in printed:
+            row |= {
+                "missing": str(int(every["missing"].sum())),
+                "does not apply": str(int(every["does_not_apply"].sum())),
                 "p": p_text(first["p"]),
                 "test": first["test"] if isinstance(first["test"], str) else "",
                 "standardised difference": ""
                 if pd.isna(first["standardised_difference"])
                 else f"{first['standardised_difference']:.2f}",
             }
-        )
-    return pd.DataFrame(rows, columns=["variable", *groups, "missing", "p", "test", "standardised difference"])
+        printed.add(variable)
+        rows.append(row)
+    columns = ["variable", *heads.values(), "missing", "does not apply", "p", "test", "standardised difference"]
+    if not table["does_not_apply"].any():
+        columns.remove("does not apply")
+    return pd.DataFrame(rows, columns=columns).fillna("")
 
 
 def _cell(row: pd.Series, how: str) -> str:
@@ -67,3 +84,49 @@ def number_text(value: float) -> str:
     if size >= 10:
         return f"{value:.1f}"
     return f"{value:.2f}" if size >= 0.1 or value == 0 else f"{value:.2g}"
+
+
+def printed_models(
+    table: pd.DataFrame,
+    primary: str | None = None,
+    labels: Mapping[str, str] | None = None,
+    estimates: tuple[str, str] = ("odds_ratio", "estimate"),
+) -> pd.DataFrame:
+    """The models of an analysis side by side: one row per term, and for each model its estimate and p; all cells text.
+
+    table: of `associations` (or of the outcomes over time: ratio, interval, p by model, data and term). A model's head
+    holds its name and its number of rows; the primary one has `PRIMARY_MARK`. Models on imputed data have columns of
+    their own. estimates: the column that is printed, the first that has values.
+    """
+    named = labels or {}
+    column = next((name for name in estimates if name in table and table[name].notna().any()), estimates[-1])
+    keys = ["model", "data"] if "data" in table else ["model"]
+    terms = list(dict.fromkeys(table["term"]))
+    printed = pd.DataFrame({"term": [_term(term, table, named) for term in terms]}, dtype=str)
+    for key, part in table.groupby(keys, sort=False):
+        model, *data = key
+        head = f"{model}{PRIMARY_MARK if model == primary else ''}" + (", imputed" if "imputation" in str(data) else "")
+        sizes = sorted({int(n) for n in part["n"].dropna()})
+        size = "" if not sizes else f" (n = {sizes[0]})" if len(sizes) == 1 else f" (n = {sizes[0]} to {sizes[-1]})"
+        by_term = part.drop_duplicates("term").set_index("term")
+
+        def cells(text: Callable[[Mapping[Any, Any]], str], found: pd.DataFrame = by_term) -> list[str]:
+            return [text(found.loc[term].to_dict()) if term in found.index else "" for term in terms]
+
+        printed[head + size] = cells(lambda row: _interval(row, column))
+        printed[f"{head}: p"] = cells(lambda row: p_text(float(row["p"])))
+    return printed
+
+
+def _term(term: str, table: pd.DataFrame, labels: Mapping[str, str]) -> str:
+    """A term with its label, and the step that its estimate is for."""
+    name, bracket, level = term.partition("[")
+    text = labels.get(name, name) + (f": {labels.get(level[:-1], level[:-1])}" if bracket else "")
+    steps = table.loc[table["term"] == term, "per"].dropna() if "per" in table else pd.Series(dtype=float)
+    return text + (f", per {steps.iloc[0]:g}" if len(steps) and steps.iloc[0] != 1 else "")
+
+
+def _interval(row: Mapping[Any, Any], column: str) -> str:
+    if pd.isna(row[column]):
+        return "–"
+    return f"{number_text(row[column])} ({number_text(row['ci_low'])} to {number_text(row['ci_high'])})"

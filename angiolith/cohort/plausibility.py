@@ -16,6 +16,8 @@ import pandas as pd
 from angiolith.core.names import nearest
 from angiolith.core.settings.analyses import Analysis
 
+# Column of the analysed rows that names the columns whose value is doubted.
+DOUBTFUL = "doubtful_columns"
 COLUMNS = ["analysis", "file", "row", "column", "value", "problem"]
 # [number] Fewer values have no median that says a unit. Source: definition.
 MIN_FOR_MEDIAN = 5
@@ -116,6 +118,21 @@ def implausible(table: pd.DataFrame, analysis: Analysis, name: str, path: str | 
             problem = f"hardly possible: {ends} {unit.replace('_', '/')}; check the value and its unit"
             rows.append(base | {"row": row, "value": f"{table.at[row, column]:g}", "problem": problem})
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def doubtful_columns(table: pd.DataFrame, doubts: pd.DataFrame, analysis: Analysis) -> pd.Series:
+    """By row the columns whose value is doubted, joined by ", "; missing where there is none.
+
+    doubts: of `implausible`, whose columns have the names of the file; a doubt of a whole column is every row's.
+    """
+    ours = {theirs: own for own, theirs in analysis.columns.items()}
+    named: dict[object, list[str]] = {row: [] for row in table.index}
+    for doubt in doubts.to_dict("records"):
+        column = ours.get(doubt["column"], doubt["column"])
+        for row in table.index if pd.isna(doubt["row"]) else [doubt["row"]]:
+            if row in named:
+                named[row].append(column)
+    return pd.Series({row: ", ".join(columns) or None for row, columns in named.items()}, dtype=object)
 
 
 def unit_doubt(median: float, quantity: Quantity, unit: str) -> str:

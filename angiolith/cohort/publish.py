@@ -1,16 +1,23 @@
-"""A printed table ready to paste: Markdown and DOCX, the same bytes on every run."""
+"""A printed table ready for a paper: Markdown, DOCX, LaTeX and HTML of one source, the same bytes on every run."""
 
 from __future__ import annotations
 
+import html
 import io
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pandas as pd
 
-from angiolith.core.tables import atomic_path
+from angiolith.cohort.layout import DOUBT_MARK, PRIMARY_MARK
+from angiolith.core.tables import atomic_path, write_tsv
 
+TEX = str.maketrans(
+    {"&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}",
+     "^": r"\textasciicircum{}", "\\": r"\textbackslash{}", "<": r"\textless{}", ">": r"\textgreater{}", "–": "--",
+     "†": r"\dag{}"}
+)  # fmt: skip
 # [date] The first that a zip archive can hold. Source: definition.
 NO_DATE = (1980, 1, 1, 0, 0, 0)
 
@@ -22,7 +29,78 @@ def characteristics_notes(table: pd.DataFrame) -> list[str]:
     if tests:
         lines.append(f"Tests, two-sided: {', '.join(tests)}; each row names its own.")
     lines.append("Standardised difference: of more than two groups, the largest of any pair.")
+    if "does_not_apply" in table and table["does_not_apply"].any():
+        lines.append("Does not apply: rows that cannot have a value (density without calcium); they are not missing.")
+    if "doubtful" in table and table["doubtful"].any():
+        lines.append(f"{DOUBT_MARK} holds values that are hard to believe; cohort/doubtful_values.tsv names them.")
     return lines
+
+
+def models_notes(table: pd.DataFrame, primary: str | None) -> list[str]:
+    """What a reader of the models side by side must know: from the table of `associations`."""
+    logistic = "odds_ratio" in table and table["odds_ratio"].notna().any()
+    lines = [f"Values are {'odds ratios' if logistic else 'estimates'} (95 % interval)."]
+    adjusted = table.drop_duplicates("model").set_index("model")["adjusted_for"].dropna()
+    lines += [f"{model}: adjusted for {names}." for model, names in adjusted.items() if names]
+    lines.append(f"Methods: {'; '.join(sorted(set(table['method'].dropna()) - {''}))}.")
+    return lines + ([f"{PRIMARY_MARK} primary model; all others are secondary."] if primary else [])
+
+
+def write_printed(printed: pd.DataFrame, title: str, notes: Sequence[str], paths: Sequence[str | Path]) -> None:
+    """Write one printed table as every file of `paths`; the ending says which: .tsv, .md, .docx, .tex, .html."""
+    for path in map(Path, paths):
+        if path.suffix == ".tsv":
+            write_tsv(printed, path)
+        elif path.suffix == ".docx":
+            write_docx(printed, title, notes, path)
+        else:
+            with atomic_path(path) as temporary:
+                temporary.write_text(TEXTS[path.suffix](printed, title, notes), encoding="utf-8")
+
+
+def latex(printed: pd.DataFrame, title: str, notes: Sequence[str] = ()) -> str:
+    """A table of texts as LaTeX (booktabs), with its title as caption and its notes below."""
+
+    def line(cells: Sequence[str]) -> str:
+        return " & ".join(str(cell).translate(TEX) for cell in cells) + r" \\"
+
+    return "\n".join(
+        [
+            r"\begin{table}",
+            rf"\caption{{{title.translate(TEX)}}}",
+            rf"\begin{{tabular}}{{{'l' * printed.shape[1]}}}",
+            r"\toprule",
+            line(list(printed.columns)),
+            r"\midrule",
+            *map(line, printed.to_numpy().tolist()),
+            r"\bottomrule",
+            r"\end{tabular}",
+            *(rf"\par {note.translate(TEX)}" for note in notes),
+            r"\end{table}",
+            "",
+        ]
+    )
+
+
+def html_table(printed: pd.DataFrame, title: str, notes: Sequence[str] = ()) -> str:
+    """A table of texts as a page of HTML without script or outside file."""
+
+    def line(cells: Sequence[str], kind: str) -> str:
+        return "<tr>" + "".join(f"<{kind}>{html.escape(str(cell))}</{kind}>" for cell in cells) + "</tr>"
+
+    return "\n".join(
+        [
+            '<!DOCTYPE html><html lang="en">',
+            f'<head><meta charset="utf-8"><title>{html.escape(title)}</title></head><body>',
+            f"<table><caption>{html.escape(title)}</caption>",
+            f"<thead>{line(list(printed.columns), 'th')}</thead><tbody>",
+            *(line(row, "td") for row in printed.to_numpy().tolist()),
+            "</tbody></table>",
+            *(f"<p>{html.escape(note)}</p>" for note in notes),
+            "</body></html>",
+            "",
+        ]
+    )
 
 
 def markdown(printed: pd.DataFrame, title: str, notes: Sequence[str] = ()) -> str:
@@ -76,3 +154,10 @@ def _without_dates(archive: io.BytesIO, path: Path) -> None:
             member = zipfile.ZipInfo(name, NO_DATE)
             member.compress_type = zipfile.ZIP_DEFLATED
             target.writestr(member, source.read(name))
+
+
+TEXTS: dict[str, Callable[[pd.DataFrame, str, Sequence[str]], str]] = {
+    ".md": markdown,
+    ".tex": latex,
+    ".html": html_table,
+}

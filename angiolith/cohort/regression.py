@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from angiolith.cohort.enough import CLUSTERS_NEEDED, RARER_MIN, ROWS_MIN
 from angiolith.core.tables import join_reasons
 
 # [number] Fewer rows of the rarer outcome per term are noted. Source: Peduzzi, J Clin Epidemiol 1996;49:1373.
@@ -80,6 +81,8 @@ def fit_logistic(outcome: np.ndarray, design: pd.DataFrame, profiled: Sequence[s
     if fewer == 0:
         return _without_estimates(design.columns, n, events, method, "the outcome does not vary")
     problem = f"{n} rows are too few for {design.shape[1]} terms" if n < design.shape[1] + 3 else design_problem(design)
+    if not problem and fewer < RARER_MIN:
+        problem = f"{fewer} row(s) of the rarer outcome are too few (at least {RARER_MIN})"
     if problem:
         return _without_estimates(design.columns, n, events, method, problem)
     scaled, spread = standardised(design)
@@ -171,11 +174,11 @@ def fit_linear(outcome: np.ndarray, design: pd.DataFrame, profiled: Sequence[str
     """
     method = "linear regression, HC3 errors, t interval"
     n, k = len(outcome), design.shape[1]
-    if n <= k + 2:
+    if n < k + 3:
         return _without_estimates(design.columns, n, np.nan, method, f"{n} rows are too few for {k} terms")
     if np.ptp(outcome) == 0:
         return _without_estimates(design.columns, n, np.nan, method, "the outcome does not vary")
-    problem = design_problem(design)
+    problem = design_problem(design) or (f"{n} rows are too few (at least {ROWS_MIN})" if n < ROWS_MIN else "")
     if problem:
         return _without_estimates(design.columns, n, np.nan, method, problem)
     from statsmodels.regression.linear_model import OLS
@@ -200,6 +203,10 @@ def fit_clustered(
     model has no finite fit, that of the single rows comes back and its note says that clusters were not minded.
     """
     alone = FITS[regression](outcome, design, [])
+    n_clusters = len(np.unique(clusters))
+    if alone.exists and n_clusters < CLUSTERS_NEEDED:
+        few = f"{n_clusters} cluster(s) are too few (at least {CLUSTERS_NEEDED})"
+        return _without_estimates(design.columns, alone.n, alone.events, alone.method, few)
     if not alone.exists or alone.method.startswith("Firth"):
         full = FITS[regression](outcome, design, None)
         lost = "rows of one cluster taken as independent" if full.exists else ""
@@ -214,7 +221,6 @@ def fit_clustered(
     columns = np.column_stack([np.ones(len(outcome)), scaled])
     model = GEE(outcome[order], columns[order], groups=clusters[order], family=family, cov_struct=working)
     result = model.fit(maxiter=ITERATIONS_MAX, ctol=TOLERANCE)
-    n_clusters = len(np.unique(clusters))
     name = f"{regression} GEE, {correlation} working correlation, cluster-robust errors, Wald interval"
     if not np.isfinite(result.bse).all():
         return _without_estimates(design.columns, alone.n, alone.events, name, "the fit did not converge")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
+
+from angiolith.core.settings.analyses import FollowUp
 
 
 def is_number(values: pd.Series) -> bool:
@@ -93,3 +96,10 @@ def formula_columns(table: pd.DataFrame, formula: str, references: Mapping[str, 
     columns = matrix.drop(columns="Intercept", errors="ignore").astype(float)
     plain_names = {column: re.sub(r"\[T\.([^]]*)\]", r"[\1]", str(column)) for column in columns}
     return columns.rename(columns=plain_names).reindex(table.index)
+
+
+def follow_up_columns(settings: FollowUp) -> list[str]:
+    """The columns of an outcome over time."""
+    models = expand_models(settings.models).values()
+    entry = [settings.entry] if settings.entry else []
+    return [settings.time, settings.event, *entry, *settings.predictors, *itertools.chain(*models), *settings.strata]

@@ -71,6 +71,7 @@ class AnalysisView:
     attrition: list[AttritionStep]
     characteristics: Printed | None
     forest: Forest | None
+    models: Printed | None  # side by side
     correlations: Printed | None
     change: Printed | None
     more: list[tuple[str, str, Printed]]  # name, title and table
@@ -80,7 +81,7 @@ class AnalysisView:
     problem: str | None  # why it was not made
 
 
-MORE = ("missing", "diagnostics", "markers", "power")
+MORE = ("missing", "diagnostics", "risks", "hazards", "markers", "power")
 
 
 def analysis_view(
@@ -105,6 +106,7 @@ def analysis_view(
         attrition_steps(steps),
         _printed(tables["table1_printed"]) if "table1_printed" in tables else None,
         forest(_told_apart(tables["associations"]), texts) if "associations" in tables else None,
+        _printed(tables["models_printed"]) if "models_printed" in tables else None,
         _statistics(tables["correlations"]) if "correlations" in tables else None,
         _statistics(tables["change"]) if "change" in tables else None,
         [(part, texts[part], _statistics(tables[part])) for part in MORE if part in tables and len(tables[part])],

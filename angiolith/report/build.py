@@ -296,7 +296,7 @@ def read_part(part: str, path: str, root: Path) -> pd.DataFrame:
     """A table of an analysis: the analysed rows as they are, what is printed as text, all but these with addresses."""
     if part == "data":
         return read_tsv(path)
-    return addressed(path, root, dtype=str).fillna("") if part == "table1_printed" else addressed(path, root)
+    return addressed(path, root, dtype=str).fillna("") if part.endswith("_printed") else addressed(path, root)
 
 
 def read_verdicts(files: Inputs, manifest: pd.DataFrame, pairs: Mapping[str, Sequence[str]]) -> Verdicts:
@@ -322,6 +322,7 @@ def facts_of(
     has = {name: name in images for name in VIEWER_FIRST} | {
         "associations": any(analysis.predictors or analysis.formulas for analysis in asked),
         "correlations": any(analysis.markers or analysis.changes for analysis in asked),
+        "follow_up": any(analysis.follow_up for analysis in asked),
         "change": any(analysis.changes for analysis in asked),
         "agreement": agreement is not None,
     }

@@ -67,7 +67,7 @@ def text(value: Any) -> str:
 
 
 def of_overview(patients: pd.DataFrame) -> Export:
-    """Every measure over the sessions that have it: median and quartiles of numbers, counts of categories."""
+    """Every measure over the subjects that have it, at the first visit: median and quartiles, or counts."""
     rows = []
     for measure, values in measured(patients):
         if pd.api.types.is_numeric_dtype(values):
@@ -75,7 +75,7 @@ def of_overview(patients: pd.DataFrame) -> Export:
         else:
             cells = [*[NA] * len(QUARTILES), counts_of(values)]
         rows.append([measure.column, measure.unit or NA, *cells, str(len(values))])
-    return Export(["measure", "unit", *QUARTILES, "counts", "n_sessions"], rows)
+    return Export(["measure", "unit", *QUARTILES, "counts", "n_subjects"], rows)
 
 
 def of_changes(change: pd.DataFrame) -> Export:

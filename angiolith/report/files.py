@@ -12,7 +12,10 @@ from angiolith.core.study import Study
 
 HERE = Path(__file__).parent
 NIIVUE = ("niivue.umd.js", "LICENSE")
-OF_ANALYSIS = ("data", "table1_printed", "associations", "diagnostics", "correlations", "markers", "change", "power")
+OF_ANALYSIS = (
+    *("data", "table1_printed", "associations", "models_printed", "diagnostics"),
+    *("risks", "hazards", "correlations", "markers", "change", "power"),
+)
 OF_COHORT = (
     *("patients", "lesions", "change", "marks", "clinical_tables", "attrition"),
     *("doubtful_values", "missing_columns", "agreement"),

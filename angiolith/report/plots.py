@@ -24,6 +24,7 @@ class ForestRow:
     n: str
     text: str
     p: str
+    q: str
     mark: str
     address: str
     x: float | None = None
@@ -108,6 +109,7 @@ def _forest_row(
         n="" if pd.isna(row["n"]) else f"{row['n']:.0f}",
         text=not_estimated,
         p=p_text(float(row["p"])),
+        q=p_text(float(row.get("q", math.nan))),
         mark=marks.get(row["note"], ""),
         address=address,
     )

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from angiolith.cohort.collect import VISIT_NUMBER
 from angiolith.cohort.layout import number_text
 from angiolith.core.manifest import IMAGE_COLUMNS
 from angiolith.core.tables import FAILED, MISSING, REVIEW, STATUSES, join_reasons, worst_status
@@ -307,20 +308,22 @@ def missing_stages(sessions: Sequence[Session]) -> list[tuple[str, str, int]]:
 
 
 def measured(patients: pd.DataFrame) -> Iterator[tuple[Measure, pd.Series]]:
-    """Every measure that a session has, with its values."""
+    """Every measure that a subject has, with its value at the first visit that has one: visits are not pooled."""
+    rows = patients.sort_values(VISIT_NUMBER, kind="stable") if VISIT_NUMBER in patients else patients
     for measure in MEASURES:
-        values = patients[measure.column].dropna() if measure.column in patients else pd.Series(dtype=float)
+        known = rows[rows[measure.column].notna()] if measure.column in rows else rows.iloc[:0]
+        values = known.drop_duplicates("subject")[measure.column] if len(known) else pd.Series(dtype=float)
         if len(values):
             yield measure, values
 
 
 def counts_of(values: pd.Series) -> str:
-    """The categories, the most frequent first, each with its number of sessions."""
+    """The categories, the most frequent first, each with its number of subjects."""
     return ", ".join(f"{name} {count}" for name, count in values.value_counts().items())
 
 
 def cohort_numbers(patients: pd.DataFrame, labels: Mapping[str, str]) -> list[tuple[str, str, str, int]]:
-    """Each measure over the sessions that have it: label, summary, unit, number of sessions.
+    """Each measure over the subjects that have it: label, summary, unit, number of subjects.
 
     A number as median [quartiles]; a category as counts.
     """

@@ -271,7 +271,11 @@ def test_methods_are_written_from_the_settings():
     settings = made_report.settings_of()
     settings["calcification"]["threshold"]["hu_min"] = 145.0
     has = dict.fromkeys(
-        ["ct", "FLAIR", "T1w", "vwi", "swi", "T2starw", "associations", "correlations", "change", "agreement"], False
+        [
+            *("ct", "FLAIR", "T1w", "vwi", "swi", "T2starw"),
+            *("associations", "correlations", "follow_up", "change", "agreement"),
+        ],
+        False,
     )
     counts = dict.fromkeys(["sessions", "subjects", "pairs", "analyses", "reviewed", "review_failed"], 0)
     versions = dict.fromkeys(

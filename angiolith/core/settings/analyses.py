@@ -63,6 +63,43 @@ class LongTable(Section):
     """Columns that hold the values. A wide column is called `<names>`; of several, `<value>_<names>`, joined by `_`."""
 
 
+class FollowUp(Section):
+    """An outcome over time (stroke, death): when it came or was last known not to have come, and its models."""
+
+    time: str
+    """Column of the time from the baseline to the event, or to the last time that the patient was known without it."""
+    event: str
+    """Column that says what ended the time: the event, a competing event, or nothing (censored)."""
+    event_values: list[str | float] = [1]
+    """Values of `event` that are the event."""
+    competing_values: list[str | float] = []
+    """Values of `event` after which the event cannot come any more (death). All other values are censored."""
+    entry: str | None = None
+    """Column of the time from which a patient was watched, where that is later; not with competing events."""
+    unit: str = "years"
+    """Unit of the times, for the tables' and figures' text."""
+    times: list[float] = [1.0, 2.0, 3.0, 5.0]
+    """Times at which risk and number at risk are given."""
+    predictors: list[str] = []
+    """Predictors of the hazard, each alone and in every model."""
+    models: dict[str, list[str]] = {}
+    """Covariates by model; the name of an earlier model stands for its covariates."""
+    strata: list[str] = []
+    """Columns whose levels have baseline hazards of their own (site)."""
+    competing_model: Literal["fine-gray", "cause-specific"] = "fine-gray"
+    """With competing events: hazard of the cumulative incidence (prognosis), or of the cause alone (aetiology)."""
+
+    @model_validator(mode="after")
+    def possible(self) -> FollowUp:
+        if self.entry and self.competing_values:
+            raise ValueError("a late entry and competing events together are not supported")
+        if {*map(str, self.event_values)} & {*map(str, self.competing_values)}:
+            raise ValueError("a value is either the event or a competing event")
+        if self.models and not self.predictors:
+            raise ValueError("models without predictors test nothing; name the predictors")
+        return self
+
+
 class PowerSettings(Section):
     """Sample size of a follow-up study, from the change that this cohort shows."""
 
@@ -122,6 +159,12 @@ class Analysis(Section):
     """Columns that hold categories; every other column used must hold numbers (0/1 for no/yes)."""
     describe: list[str] = []
     """Variables of the table of characteristics."""
+    applies: dict[str, str] = {}
+    """Variable: the column that must be above zero for it to have a value at all (density: any calcification). What
+    does not apply is counted apart from what is missing. The density of calcium follows its volume by itself."""
+    labels: dict[str, str] = {}
+    """Column, group or level: how the printed tables call it, e.g. `age_years: Age, years`. A column without a label
+    takes LongName (or Description) and Units of the BIDS data dictionary (participants.json, phenotype/*.json)."""
     number_test: Literal["auto", "student", "welch", "rank"] = "auto"
     """Test of numbers across groups. student: t or ANOVA. auto: by normality, then by equality of variances."""
     count_test: Literal["auto", "chi-square", "fisher"] = "auto"
@@ -136,6 +179,8 @@ class Analysis(Section):
     """Predictors, each tested alone and in every model."""
     models: dict[str, list[str]] = {}
     """Covariates by model; the name of an earlier model stands for its covariates."""
+    primary: str | None = None
+    """The model that answers the question; the printed table of models marks it. The others are secondary."""
     formulas: dict[str, str] = {}
     """Further models by the right-hand side of a formula, e.g. `stenosis_percent * male + poly(age_years, 2)`."""
     cluster: str | None = None
@@ -175,6 +220,8 @@ class Analysis(Section):
     change_covariates: list[str] = []
     """Covariates of the follow-up model and of the mixed model, besides baseline, visit and severity."""
     power: PowerSettings = PowerSettings()
+    follow_up: dict[str, FollowUp] = {}
+    """Outcome over time: its columns and models."""
     agreement: dict[str, list[str]] = {}
     """Measure: the columns of its raters, two or more, that are compared."""
 
@@ -197,6 +244,8 @@ class Analysis(Section):
     def complete(self) -> Analysis:
         if (self.predictors or self.models or self.formulas) and self.outcome is None:
             raise ValueError("predictors, models and formulas need an outcome")
+        if self.primary is not None and self.primary not in {"univariable", *self.models, *self.formulas}:
+            raise ValueError(f"primary: there is no model {self.primary!r}")
         if self.models and not self.predictors:
             raise ValueError("models without predictors test nothing; name the predictors")
         if self.describe and self.group is None and (self.outcome is None or self.regression == "linear"):

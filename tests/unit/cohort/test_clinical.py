@@ -160,13 +160,13 @@ def test_jobs_of_an_analysis_that_was_not_made_leave_empty_files(cohort):
     folder = cohort(COMMA)
     asked = about("age", group="age", describe=["age"])
     _, files = account(folder, ages=asked)
-    output = [folder / f"table1.{kind}" for kind in ("tsv", "md", "docx")]
+    output = Given(table1=folder / "table1.tsv", printed=[folder / f"table1.{kind}" for kind in ("md", "docx")])
     describe_cohort(
         SimpleNamespace(
             input=Given(data=files["ages"]["data"]), output=output, params=Given(settings={"analysis": plain(asked)})
         )
     )
-    assert [path.stat().st_size for path in output] == [0, 0, 0]
+    assert [path.stat().st_size for path in (output.table1, *output.printed)] == [0, 0, 0]
 
 
 def test_text_in_one_column_stops_the_analyses_of_this_column_alone(cohort):

@@ -5,8 +5,11 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from angiolith.cohort.dataset import applies_of
 from angiolith.cohort.describe import compare_counts, compare_numbers, counts_difference, describe, numbers_difference
+from angiolith.cohort.enough import independent_rows
 from angiolith.cohort.layout import number_text, p_text, printed_characteristics
+from angiolith.core.config import Analysis
 
 # Vertebrobasilar calcification, vessel-wall MRI and CT, 124 culprit and 120 non-culprit lesions (Chinese J CT and MRI):
 # number with the feature among culprit and non-culprit, printed p.
@@ -130,7 +133,7 @@ def test_sparse_counts_go_to_fisher_and_its_extension_agrees_with_full_enumerati
 @pytest.mark.parametrize(
     ("samples", "note"),
     [
-        ([np.array([1.0, 2.0]), np.arange(9.0)], "fewer than 3"),
+        ([np.arange(4.0), np.arange(9.0)], "fewer than 5"),
         ([np.ones(5), np.ones(5)], "all values are the same"),
         ([np.arange(5.0)], "one group only"),
     ],
@@ -184,12 +187,12 @@ def test_rows_hold_what_was_counted(cohort):
 
 def test_printed_layout(cohort):
     printed = printed_characteristics(describe(cohort, ["wmh", "smoker", "site"], "group"))
-    assert list(printed.columns[:4]) == ["variable", "all", "a", "b"]
+    assert list(printed.columns[:4]) == ["variable", "all (N = 7)", "a (N = 3)", "b (N = 3)"]
     assert printed["variable"].tolist() == [
         "wmh, mean (SD)", "smoker, n (%)", "site: x, n (%)", "site: y, n (%)", "site: z, n (%)",
     ]  # fmt: skip
-    assert printed.loc[0, "a"] == "4.00 (2.00)"
-    assert printed.loc[1, "b"] == "2 (66.7)"
+    assert printed.loc[0, "a (N = 3)"] == "4.00 (2.00)"
+    assert printed.loc[1, "b (N = 3)"] == "2 (66.7)"
 
 
 def test_numbers_in_print():
@@ -202,3 +205,45 @@ def test_an_analysis_that_nobody_is_left_in_has_a_table_without_tests():
     table = describe(nobody, ["sex", "age"], "group", [])
     assert table["p"].isna().all()
     assert not (table["n"] > 0).any()
+
+
+def test_a_variable_has_one_p_and_its_levels_follow(cohort):
+    five = pd.concat([cohort] * 5, ignore_index=True)
+    printed = printed_characteristics(describe(five, ["site"], "group"))
+    assert (printed["p"] != "").tolist() == [True, False, False]
+    assert printed["missing"].tolist() == ["5", "", ""]
+
+
+def test_what_does_not_apply_is_not_missing(cohort):
+    calcified = pd.Series([1, 1, 1, 0, 1, 1, 1]) > 0
+    table = describe(cohort, ["wmh"], "group", applies={"wmh": calcified}).set_index("group")
+    assert table.loc["b", ["n", "missing", "does_not_apply"]].tolist() == [2, 0, 1]
+    plain = describe(cohort, ["wmh"], "group").set_index("group")
+    assert plain.loc["b", ["n", "missing", "does_not_apply"]].tolist() == [2, 1, 0]
+    assert "does not apply" in printed_characteristics(table.reset_index()).columns
+    assert "does not apply" not in printed_characteristics(plain.reset_index()).columns
+
+
+def test_density_applies_where_there_is_calcium_without_being_told():
+    rows = pd.DataFrame({"calcification_volume_mm3": [0.0, 5.0, np.nan], "calcification_mean_hu": [np.nan, 3, np.nan]})
+    analysis = Analysis(kind="severity", table="t.tsv")
+    assert applies_of(rows, analysis)["calcification_mean_hu"].tolist() == [False, True, True]
+
+
+def test_labels_and_doubtful_values_stand_in_the_printed_table(cohort):
+    doubted = cohort.assign(doubtful_columns=["wmh", None, None, "site, wmh", None, None, None])
+    table = describe(doubted, ["wmh", "site"], "group")
+    assert table.set_index(["variable", "group"]).loc[("wmh", "b"), "doubtful"].max() == 1  # none where missing
+    printed = printed_characteristics(table, {"wmh": "WMH, cm³", "b": "Culprit", "x": "basilar"})
+    assert printed["variable"].tolist()[:2] == ["WMH, cm³†, mean (SD)", "site†: basilar, n (%)"]
+    assert "Culprit (N = 3)" in printed.columns
+
+
+def test_visits_of_one_subject_are_not_pooled():
+    rows = pd.DataFrame({"subject": ["A", "A", "B"], "session": ["1", "2", "1"], "x": [1.0, 2.0, 3.0]})
+    kept, note = independent_rows(rows, "severity")
+    assert kept["x"].tolist() == [1.0, 3.0]
+    assert note.startswith("1 row(s)")
+    lesions = pd.DataFrame({"subject": ["A", "A", "A"], "session": ["1", "1", "2"], "lesion": [1, 2, 1]})
+    assert independent_rows(lesions, "lesion")[0]["session"].tolist() == ["1", "1"]
+    assert independent_rows(kept, "severity")[1] == ""

@@ -1,0 +1,1 @@
+"""Outcomes over time: curves, risks, hazards."""

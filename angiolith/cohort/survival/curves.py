@@ -1,0 +1,111 @@
+"""Curves over time: Kaplan-Meier, cumulative incidence with competing events, numbers at risk, log-rank test."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+CURVE = ["time", "at_risk", "events", "estimate", "se", "ci_low", "ci_high"]
+
+
+def kaplan_meier(time: np.ndarray, event: np.ndarray, entry: np.ndarray | None = None) -> pd.DataFrame:
+    """Survival at each event time (Kaplan and Meier 1958): a table with the columns `CURVE`.
+
+    time: (n,); event: (n,) bool; entry: (n,) time from which a row is at risk. se: Greenwood's. Interval: on the scale
+    of log(-log), which stays within 0 and 1.
+    """
+    times, at_risk, events = _counts(time, event, entry)
+    survival = np.cumprod(1 - events / at_risk)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        error = survival * np.sqrt(np.cumsum(events / (at_risk * (at_risk - events))))
+    return _curve(times, at_risk, events, survival, np.where(survival > 0, error, np.nan))
+
+
+def cumulative_incidence(time: np.ndarray, state: np.ndarray, cause: int) -> pd.DataFrame:
+    """Probability to have had `cause` by each event time, other causes competing (Aalen and Johansen 1978).
+
+    time: (n,); state: (n,) 0 where censored, else the number of the cause. se: from Aalen's variance with the
+    correction for ties of R's cmprsk. Interval: on the scale of log(-log). Columns: `CURVE`.
+    """
+    times, at_risk, events = _counts(time, state > 0, None)
+    _, _, own = _counts(time, state == cause, None, times)
+    others = events - own
+    before = np.concatenate([[1.0], np.cumprod(1 - events / at_risk)])
+    after, before = before[1:], before[:-1]
+    incidence = np.cumsum(before * own / at_risk)
+    turned = np.divide(1.0, after, out=np.zeros_like(after), where=after > 0)
+
+    def share(counts: np.ndarray) -> np.ndarray:
+        tied = np.where(counts > 1, 1 - (counts - 1) / np.maximum(at_risk - 1, 1), 1.0)
+        return before**2 * tied * counts / at_risk**2
+
+    mine, rest = share(own), np.where(after > 0, share(others), 0.0)
+    at_own, at_rest = 1 + turned * incidence, turned * incidence
+    first = np.cumsum(at_own**2 * mine + at_rest**2 * rest)
+    second = np.cumsum(turned * (at_own * mine + at_rest * rest))
+    third = np.cumsum(turned**2 * (mine + rest))
+    variance = first + incidence**2 * third - 2 * incidence * second
+    return _curve(times, at_risk, own, incidence, np.sqrt(np.maximum(variance, 0)))
+
+
+def _counts(
+    time: np.ndarray, event: np.ndarray, entry: np.ndarray | None, times: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Event times, and at each the number at risk and of events."""
+    times = np.unique(time[event]) if times is None else times
+    at_risk = len(time) - np.searchsorted(np.sort(time), times, side="left")
+    if entry is not None:
+        at_risk = at_risk - (len(entry) - np.searchsorted(np.sort(entry), times, side="left"))
+    ends = np.sort(time[event])
+    events = np.searchsorted(ends, times, side="right") - np.searchsorted(ends, times, side="left")
+    return times, at_risk.astype(float), events.astype(float)
+
+
+def _curve(
+    times: np.ndarray, at_risk: np.ndarray, events: np.ndarray, estimate: np.ndarray, error: np.ndarray
+) -> pd.DataFrame:
+    with np.errstate(all="ignore"):
+        reach = stats.norm.ppf(0.975) * error / (estimate * np.log(estimate))
+        low, high = estimate ** np.exp(-reach), estimate ** np.exp(reach)
+    return pd.DataFrame(dict(zip(CURVE, (times, at_risk, events, estimate, error, low, high), strict=True)))
+
+
+def at_times(curve: pd.DataFrame, times: Sequence[float], start: float) -> pd.DataFrame:
+    """The curve at given times (its value at the last event before); `start`: its value before the first event."""
+    place = np.searchsorted(curve["time"], np.asarray(times, float), side="right")
+    before = pd.DataFrame({"estimate": [start], "se": [0.0], "ci_low": [start], "ci_high": [start]})
+    values = pd.concat([before, curve[["estimate", "se", "ci_low", "ci_high"]]], ignore_index=True)
+    return values.iloc[place].reset_index(drop=True).assign(time=list(times))
+
+
+def numbers_at_risk(time: np.ndarray, times: Sequence[float], entry: np.ndarray | None = None) -> list[int]:
+    """How many are at risk just before each of the times."""
+    began = np.zeros_like(time) if entry is None else entry
+    return [int(((time >= at) & ((began < at) | (began == 0))).sum()) for at in times]
+
+
+def median_time(curve: pd.DataFrame) -> tuple[float, float, float]:
+    """The first time at which survival is one half or less, and its interval (Brookmeyer and Crowley 1982)."""
+    return tuple(  # type: ignore[return-value]
+        float(below.iloc[0]) if len(below := curve.loc[curve[name] <= 0.5, "time"]) else np.nan
+        for name in ("estimate", "ci_low", "ci_high")
+    )
+
+
+def log_rank(time: np.ndarray, event: np.ndarray, group: np.ndarray) -> tuple[float, float]:
+    """Chi-square and p of the log-rank test of two or more groups (Mantel 1966). group: (n,) labels."""
+    labels = np.unique(group)
+    times, at_risk, events = _counts(time, event, None)
+    score, information = np.zeros(len(labels)), np.zeros((len(labels), len(labels)))
+    shares = np.stack([_counts(time[group == one], event[group == one], None, times)[1] for one in labels]) / at_risk
+    observed = np.array([(event & (group == one)).sum() for one in labels], float)
+    score = observed - shares @ events
+    spread = events * (at_risk - events) / np.maximum(at_risk - 1, 1)
+    information = np.diag(shares @ spread) - (shares * spread) @ shares.T
+    if len(labels) < 2 or np.linalg.matrix_rank(information[1:, 1:]) < len(labels) - 1:
+        return np.nan, np.nan
+    statistic = float(score[1:] @ np.linalg.solve(information[1:, 1:], score[1:]))
+    return statistic, float(stats.chi2.sf(statistic, len(labels) - 1))

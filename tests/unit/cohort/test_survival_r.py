@@ -1,0 +1,133 @@
+"""Outcomes over time against R's survival and cmprsk, to 1e-6 where the method is the same."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from angiolith.cohort.survival.competing import subdistribution_rows
+from angiolith.cohort.survival.cox import Episodes, NoFitError, firth_profile, fit_cox, proportional_hazards
+from angiolith.cohort.survival.curves import at_times, cumulative_incidence, kaplan_meier, log_rank, median_time
+from tests.unit.cohort.r import agree, numbers_of_r
+
+N = 300
+
+
+def drawn():
+    """Times in whole months, so that many are tied; a competing cause; late entry; few of a second event."""
+    rng = np.random.default_rng(11)
+    table = pd.DataFrame({"x": rng.normal(size=N), "age": rng.normal(63, 9, N), "male": rng.integers(0, 2, N)})
+    hazard = np.exp(0.6 * table["x"] + 0.02 * (table["age"] - 63))
+    one, two = rng.exponential(30 / hazard), rng.exponential(50, N)
+    lost = rng.uniform(5, 60, N)
+    end = np.minimum(np.minimum(one, two), lost)
+    table["exact"] = end
+    table["time"] = np.ceil(end).clip(1)
+    table["state"] = np.select([end == one, end == two], [1, 2], 0)
+    table["event"] = (table["state"] == 1).astype(int)
+    table["entry"] = np.floor(rng.uniform(0, table["time"]))
+    table["site"] = rng.integers(0, 3, N)
+    table["cluster"] = rng.integers(0, 60, N)
+    table["weight"] = rng.uniform(0.5, 2, N)
+    table["few"] = ((table["event"] == 1) & (rng.random(N) < 0.1)).astype(int)
+    table["subject"] = range(N)
+    return table
+
+
+TABLE = drawn()
+
+
+@pytest.fixture(scope="module")
+def r(tmp_path_factory):
+    return numbers_of_r("reference_outcomes.R", {"outcomes": TABLE}, tmp_path_factory.mktemp("r"))
+
+
+def rows_of(table, names=("x", "age", "male"), event="event", start=None, weight=None, stratum=None):
+    n = len(table)
+    return Episodes(
+        np.full(n, -1.0) if start is None else table[start].to_numpy(float),
+        table["time"].to_numpy(float),
+        table[event].to_numpy() == 1,
+        table[list(names)].to_numpy(float),
+        np.ones(n) if weight is None else table[weight].to_numpy(float),
+        np.zeros(n, int) if stratum is None else table[stratum].to_numpy(int),
+    )
+
+
+def both(fit, robust=False):
+    return [*fit.beta, *np.sqrt(np.diag(fit.robust if robust else fit.covariance))]
+
+
+def test_kaplan_meier_with_greenwoods_errors(r):
+    time, event = TABLE["time"].to_numpy(float), TABLE["event"].to_numpy() == 1
+    curve = kaplan_meier(time, event)
+    agree(r, "km", curve[["estimate", "se", "ci_low", "ci_high"]].iloc[:20].to_numpy().T.ravel())
+    agree(r, "median", median_time(curve)[0])
+    agree(r, "entered", kaplan_meier(time, event, TABLE["entry"].to_numpy(float))["estimate"])
+    agree(r, "log_rank", log_rank(time, event, TABLE["site"].to_numpy())[0])
+
+
+def test_cox_with_efrons_and_breslows_ties(r):
+    fit = fit_cox(rows_of(TABLE))
+    agree(r, "cox", [*both(fit), fit.log_likelihood_null, fit.log_likelihood])
+    agree(r, "breslow", both(fit_cox(rows_of(TABLE), "breslow")))
+
+
+def test_strata_and_late_entry(r):
+    agree(r, "stratified", both(fit_cox(rows_of(TABLE, start="entry", stratum="site"))))
+
+
+def test_weights_and_robust_errors_of_clusters(r):
+    fit = fit_cox(rows_of(TABLE, weight="weight"), clusters=TABLE["cluster"].to_numpy())
+    agree(r, "robust", both(fit, robust=True))
+
+
+def test_proportional_hazards(r):
+    rows = rows_of(TABLE)
+    found = proportional_hazards(rows, fit_cox(rows).beta, [[0], [1], [2]])
+    agree(r, "zph", [*(one[0] for one in found), *(one[1] for one in found)])
+
+
+def test_firths_penalty_maximises_the_penalised_likelihood(r):
+    """R's survival gives likelihood and information at fixed coefficients; its own optimiser finds the maximum."""
+    rows = rows_of(TABLE, ("x", "male"), "few")
+    fit = fit_cox(rows, firth=True)
+    agree(r, "firth", fit.beta, rel=1e-5)  # a search without a gradient stops earlier
+    low, high, p = firth_profile(rows, fit, 0)
+    assert low < fit.beta[0] < high
+    assert 0 < p < 1
+
+
+def test_firths_estimate_is_finite_where_the_likelihoods_is_not():
+    rng = np.random.default_rng(1)
+    x = np.r_[np.ones(20), np.zeros(20)]
+    time = rng.exponential(10, 40)
+    rows = Episodes(np.full(40, -1.0), time, x == 1, x[:, None], np.ones(40), np.zeros(40, int))
+    with pytest.raises(NoFitError):
+        fit_cox(rows)
+    fit = fit_cox(rows, firth=True)
+    low, _, p = firth_profile(rows, fit, 0)
+    assert np.isfinite([fit.beta[0], low]).all()
+    assert p < 0.001
+
+
+def test_cumulative_incidence_with_a_competing_cause(r):
+    curve = cumulative_incidence(TABLE["time"].to_numpy(float), TABLE["state"].to_numpy(), 1)
+    found = at_times(curve, np.quantile(TABLE["time"], [0.2, 0.4, 0.6]), 0.0)
+    agree(r, "incidence", [*found["estimate"], *found["se"] ** 2])
+
+
+def test_fine_and_gray(r):
+    time, state = TABLE["time"].to_numpy(float), TABLE["state"].to_numpy()
+    rows, who = subdistribution_rows(time, state, TABLE[["x", "age", "male"]].to_numpy(float), np.zeros(N, int), 1)
+    agree(r, "fine_gray", both(fit_cox(rows, clusters=who), robust=True))
+    exact, _ = subdistribution_rows(  # without ties: cmprsk takes a censoring that is tied with an event otherwise
+        TABLE["exact"].to_numpy(float), state, TABLE[["x", "age", "male"]].to_numpy(float), np.zeros(N, int), 1
+    )
+    agree(r, "crr", fit_cox(exact, "breslow").beta, rel=1e-5)  # cmprsk stops its iterations earlier
+
+
+def test_cox_on_a_public_data_set(r):
+    """Survival in advanced lung cancer (Loprinzi 1994), which R's survival carries."""
+    lung = pd.DataFrame(np.reshape(r["lung"], (-1, 5)), columns=["time", "status", "age", "sex", "ecog"])
+    rows = rows_of(lung.assign(event=lung["status"] - 1), ("age", "sex", "ecog"))
+    agree(r, "lung_cox", fit_cox(rows).beta)
