@@ -8,12 +8,14 @@ import typer
 from angiolith.cli.audit import deidentify_check, status, trace, verify, withdraw
 from angiolith.cli.check import check
 from angiolith.cli.compare import compare
+from angiolith.cli.deface import deface
 from angiolith.cli.doctor import doctor
 from angiolith.cli.export_dicom import export_dicom
 from angiolith.cli.import_dicom import import_dicom
 from angiolith.cli.lists import spread
 from angiolith.cli.new_study import import_redcap, new_study
 from angiolith.cli.plan import plan
+from angiolith.cli.publish import publish
 from angiolith.cli.review import review
 from angiolith.cli.run import run
 from angiolith.cli.tables import audit_table
@@ -41,6 +43,8 @@ for panel, command in (
     (RESULTS, audit_table),
     (KEEPING, verify),
     (KEEPING, withdraw),
+    (KEEPING, deface),
+    (KEEPING, publish),
     (KEEPING, deidentify_check),
     (KEEPING, export_dicom),
 ):

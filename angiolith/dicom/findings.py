@@ -1,6 +1,8 @@
 """What goes back to a PACS: the masks of a session, the tables of their measures, and the codes that both bear.
 
-Codes of SNOMED CT where they are sure; else the project's own scheme, whose meaning says what it is.
+Codes of SNOMED CT and UCUM are those of DICOM's own context groups, as pydicom lists them. What these do not hold
+(white matter hyperintensity, microbleed, lacune, the columns of tables) has a code of the project's own scheme, whose
+meaning says what it is.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
 
 from angiolith.core.manifest_checks import table_rows
@@ -18,28 +21,28 @@ from angiolith.core.tables import USABLE, was_made
 
 SCHEME = "99ANGIOLITH"
 RESEARCH_USE = "Research use only"
-ABNORMAL = Code("49755003", "SCT", "Morphologically abnormal structure")
-STRUCTURE = Code("91723000", "SCT", "Anatomical structure")
-SIDES = {"L": Code("7771000", "SCT", "Left"), "R": Code("24028007", "SCT", "Right")}
-ARTERIES = {
-    "ICA": Code("86117002", "SCT", "Internal carotid artery"),
-    "MCA": Code("17232002", "SCT", "Middle cerebral artery"),
-    "ACA": Code("60176003", "SCT", "Anterior cerebral artery"),
-    "PCA": Code("70382005", "SCT", "Posterior cerebral artery"),
-    "BA": Code("59011009", "SCT", "Basilar artery"),
-    "VA": Code("85234005", "SCT", "Vertebral artery"),
+ABNORMAL: Code = codes.SCT.MorphologicallyAbnormalStructure
+STRUCTURE: Code = codes.SCT.AnatomicalStructure
+SIDES: Mapping[str, Code] = {"L": codes.SCT.Left, "R": codes.SCT.Right}
+ARTERIES: Mapping[str, Code] = {
+    "ICA": codes.SCT.InternalCarotidArtery,
+    "MCA": codes.SCT.MiddleCerebralArtery,
+    "ACA": codes.SCT.AnteriorCerebralArtery,
+    "PCA": codes.SCT.PosteriorCerebralArtery,
+    "BA": codes.SCT.BasilarArtery,
+    "VA": codes.SCT.VertebralArtery,
 }
 UNITS: Mapping[str, Code] = {
-    "_mm3": Code("mm3", "UCUM", "cubic millimeter"),
-    "_cm3": Code("cm3", "UCUM", "cubic centimeter"),
-    "_mm2": Code("mm2", "UCUM", "square millimeter"),
-    "_mm": Code("mm", "UCUM", "millimeter"),
-    "_hu": Code("[hnsf'U]", "UCUM", "Hounsfield unit"),
-    "_deg": Code("deg", "UCUM", "degree"),
-    "_percent": Code("%", "UCUM", "percent"),
-    "_icv": Code("%", "UCUM", "percent"),
+    "_mm3": codes.UCUM.CubicMillimeter,
+    "_cm3": codes.UCUM.CubicCentimeter,
+    "_mm2": codes.UCUM.SquareMillimeter,
+    "_mm": codes.UCUM.Millimeter,
+    "_hu": codes.UCUM.HounsfieldUnit,
+    "_deg": codes.UCUM.Degree,
+    "_percent": codes.UCUM.Percent,
+    "_icv": codes.UCUM.Percent,
 }
-NO_UNIT = Code("1", "UCUM", "no units")
+NO_UNIT: Code = codes.UCUM.NoUnits
 
 
 def own(name: str) -> Code:
@@ -59,7 +62,7 @@ class Kind:
     type: Code
 
 
-CALCIFICATION = Code("18115005", "SCT", "Pathologic calcification, calcified structure")
+CALCIFICATION: Code = codes.SCT.PathologicCalcification
 KINDS = (
     Kind(
         "calcification",
@@ -75,7 +78,7 @@ KINDS = (
         "ct/{stem}_space-ct_desc-arteries_dseg.tsv",
         "index",
         STRUCTURE,
-        Code("51114001", "SCT", "Artery"),
+        codes.SCT.Artery,
     ),
     Kind(
         "white matter hyperintensity",

@@ -1,0 +1,153 @@
+"""A BIDS folder copied without faces, for those who are to see the images and not the persons.
+
+Images that the workflow reads lose their faces; tables, sidecars and the masks that are read are copied. What cannot be
+defaced is not copied, so that no face gets into the copy.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from angiolith.brain.deface import SessionFaces, without_face
+from angiolith.brain.face import FaceError
+from angiolith.brain.network import BrainModel
+from angiolith.core.bids.names import column_of, mask_of
+from angiolith.core.images import ImageError
+from angiolith.core.manifest_checks import NIFTI
+from angiolith.core.names import beside
+from angiolith.core.tables import atomic_path, write_text_if_changed
+
+Say = Callable[[str], None]
+REC = re.compile(r"_rec-([A-Za-z0-9]+)")
+BEFORE_REC = re.compile(r"^(.*?(?:_(?:sub|ses|task|acq|ce|trc|stain)-[A-Za-z0-9]+)*)(_.*)$")
+ORDER = ("T1w", "FLAIR", "T2w", "ct", "T2starw", "swi", "vwi", "vwi_ce", "angio")  # whole heads before slabs
+PLAIN = (".tsv", ".json", ".bval", ".bvec", ".md", ".csv")
+OF_DATASET = ("README", "CHANGES", "LICENSE", ".bidsignore", "CITATION.cff")
+
+
+@dataclass
+class Defaced:
+    """What became of a folder's images: written (with the fraction of voxels set to air), as they were, left out."""
+
+    written: dict[str, float] = field(default_factory=dict)
+    kept: list[str] = field(default_factory=list)
+    """Brains without a head around them, copied as they are."""
+    left_out: dict[str, str] = field(default_factory=dict)
+    """File -> why it is not in the copy."""
+    present: int = 0
+    """Images that an earlier run wrote."""
+
+
+def deface(bids_dir: Path, copy: Path, model: BrainModel, say: Say) -> Defaced:
+    """Copy a BIDS folder without faces; images that the copy holds already are not made again.
+
+    Raises FileExistsError where the copy lies in the folder or is it.
+    """
+    if copy.resolve() == bids_dir.resolve() or bids_dir.resolve() in copy.resolve().parents:
+        raise FileExistsError(f"{copy}: the copy must lie outside of {bids_dir}")
+    done, images, names = Defaced(), [], {}
+    for path in sorted(path for path in bids_dir.rglob("*") if path.is_file()):
+        name = path.relative_to(bids_dir).as_posix()
+        column = None if name.startswith(("derivatives/", "sourcedata/")) else column_of(name)
+        if name.endswith(NIFTI) and column:
+            images.append((path, name, column))
+            names[name] = renamed(name)
+        elif name.endswith(NIFTI) and not _is_mask(name):
+            done.left_out[name] = "no image that the workflow reads: it may show a face"
+    sessions: dict[Path, list[tuple[Path, str, str]]] = {}
+    for one in images:
+        sessions.setdefault(one[0].parent.parent, []).append(one)
+    for theirs in sessions.values():
+        waiting = sorted(theirs, key=lambda one: (ORDER.index(one[2]), "part-phase" in one[1]))
+        done.present += sum((copy / names[name]).is_file() for _, name, _ in waiting)
+        waiting = [one for one in waiting if not (copy / names[one[1]]).is_file()]
+        faces = SessionFaces(model)
+        for last in (False, True):  # what shows no whole brain waits for an image that does
+            waiting = [one for one in waiting if not _image(one, copy / names[one[1]], faces, last, done, say)]
+    gone = set(done.left_out)
+    for path in sorted(path for path in bids_dir.rglob("*") if path.is_file()):
+        _other(path, path.relative_to(bids_dir).as_posix(), copy, names, gone)
+    return done
+
+
+def _image(one: tuple[Path, str, str], to: Path, faces: SessionFaces, last: bool, done: Defaced, say: Say) -> bool:
+    """Write an image without its face; False where that has to wait for another image of the session."""
+    path, name, column = one
+    try:
+        plane = faces.plane(path, column, last)
+        content, fraction = (path.read_bytes(), 0.0) if plane is None else without_face(path, plane, column == "ct")
+    except FaceError as problem:
+        if last:
+            done.left_out[name] = str(problem)
+            say(f"{name}: left out: {problem}")
+        return False
+    except ImageError as problem:
+        done.left_out[name] = str(problem)
+        say(f"{name}: left out: {problem}")
+        return True
+    with atomic_path(to) as temporary:
+        temporary.write_bytes(content)
+    if plane is None:
+        done.kept.append(name)
+        say(f"{name}: a brain without a head, copied")
+    else:
+        done.written[name] = fraction
+        say(f"{name}: {100 * fraction:.0f} % of the voxels set to air")
+    return True
+
+
+def _is_mask(name: str) -> bool:
+    return name.startswith("derivatives/") and mask_of(name).column is not None
+
+
+def _other(path: Path, name: str, copy: Path, names: dict[str, str], gone: set[str]) -> None:
+    """Copy what is no image: tables and sidecars, with the images' new names, and masks that are read."""
+    if name in names or name in gone or name.startswith("sourcedata/"):
+        return
+    if name.endswith(NIFTI):  # a mask: labels have no face
+        _copied(path.read_bytes(), copy / name)
+    elif path.suffix == ".json" and (image := _image_of(name, names)):
+        if image not in gone:
+            content = json.loads(path.read_text(encoding="utf-8")) | {"Defaced": True}
+            write_text_if_changed(json.dumps(content, indent=2) + "\n", copy / beside(names[image], ".json"))
+    elif name.endswith("_scans.tsv"):
+        write_text_if_changed("".join(_scans(path, name, names, gone)), copy / name)
+    elif path.suffix in PLAIN or path.name in OF_DATASET:
+        _copied(path.read_bytes(), copy / name)
+
+
+def _image_of(sidecar: str, names: dict[str, str]) -> str | None:
+    return next((name for ending in NIFTI if (name := sidecar.removesuffix(".json") + ending) in names), None)
+
+
+def _scans(path: Path, name: str, names: dict[str, str], gone: set[str]) -> Iterator[str]:
+    """The lines of a table of scans with the images' new names, without those that are not in the copy."""
+    folder = name.rpartition("/")[0]
+    for line in path.read_text(encoding="utf-8").splitlines(keepends=True):
+        image, tab, rest = line.partition("\t")
+        full = f"{folder}/{image}"
+        if full not in gone:
+            yield names.get(full, full).removeprefix(f"{folder}/") + tab + rest
+
+
+def _copied(content: bytes, to: Path) -> None:
+    if not (to.is_file() and to.read_bytes() == content):
+        with atomic_path(to) as temporary:
+            temporary.write_bytes(content)
+
+
+def renamed(name: str) -> str:
+    """The name of a defaced image: `rec-defaced` where BIDS has `rec-`, behind acq- and ce-; `rec-x` is `rec-xdefaced`.
+
+    >>> renamed("sub-1/ses-1/vwi/sub-1_ses-1_ce-gd_run-1_vwi.nii.gz")
+    'sub-1/ses-1/vwi/sub-1_ses-1_ce-gd_rec-defaced_run-1_vwi.nii.gz'
+    """
+    folder, slash, file = name.rpartition("/")
+    if REC.search(file):
+        return folder + slash + REC.sub(r"_rec-\1defaced", file)
+    match = BEFORE_REC.match(file)
+    return folder + slash + (f"{match[1]}_rec-defaced{match[2]}" if match else file)

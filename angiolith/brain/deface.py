@@ -1,0 +1,96 @@
+"""The images of one session without their faces: the same plane of the head in CT and MRI."""
+
+from __future__ import annotations
+
+import gzip
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+
+from angiolith.brain.face import FaceError, FacePlane, face_plane
+from angiolith.brain.network import BrainModel
+from angiolith.brain.segment import segment_brain
+from angiolith.core.image_checks import SLAB_COLUMNS, is_brain_extracted
+from angiolith.core.images import HU_AIR, Image, ImageError, read_ct, read_image, read_mri
+from angiolith.core.nifti import packed
+from angiolith.core.settings.brain import BrainSettings
+from angiolith.core.settings.registration import RigidSettings
+from angiolith.core.tables import FAILED
+from angiolith.registration.rigid import register_rigid
+
+# [mm] Two grids whose affines differ by less are one. Source: numerics.
+SAME_GRID_MM = 1e-3
+
+
+@dataclass
+class SessionFaces:
+    """Finds the face in each image of a session; what one image shows serves those that show it worse."""
+
+    model: BrainModel
+    settings: BrainSettings = field(default_factory=BrainSettings)
+    rigid: RigidSettings = field(default_factory=RigidSettings)
+    found: list[tuple[Image, bool, FacePlane]] = field(default_factory=list)
+    """Images in which a whole brain was found: image, whether it is a CT, plane."""
+
+    def plane(self, path: Path, column: str, last: bool = False) -> FacePlane | None:
+        """The plane in front of which the image shows a face; None for a brain without a head around it.
+
+        column: the manifest's, such as ct or T1w. By the image's own brain where that is whole; else by that of an
+        image on the same grid, or of one that a rigid registration joins it to. Where no image of the session shows a
+        whole brain, the part in the image serves if this is the `last` try. Raises FaceError where no way leads there,
+        and ImageError for an image that cannot be read.
+        """
+        is_ct = column == "ct"
+        image = (read_ct if is_ct else read_mri)(path)
+        if not is_ct and is_brain_extracted(image):
+            return None
+        for other, other_is_ct, plane in self.found:
+            if other_is_ct == is_ct and _same_grid(image, other):
+                return plane
+        brain = None if column in SLAB_COLUMNS else segment_brain(image, is_ct, self.model, self.settings)
+        usable = brain is not None and brain.status != FAILED
+        if brain is not None and usable and (brain.complete or (last and not self.found)):
+            plane = face_plane(brain.brain, image.affine)
+            self.found.append((image, is_ct, plane))
+            return plane
+        reason = "a slab" if brain is None else brain.reason or "the image cuts the brain"
+        if not self.found:
+            raise FaceError(f"no whole brain ({reason}), and no other image of the session shows one")
+        fixed, fixed_is_ct, plane = self.found[0]
+        way = register_rigid(fixed, image, self.rigid, fixed_is_ct, is_ct)
+        if way.status == FAILED:
+            raise FaceError(f"no whole brain ({reason}), and it joins no other image: {way.reason}")
+        return plane.placed(way.matrix_ras)
+
+
+def _same_grid(first: Image, second: Image) -> bool:
+    same = first.data.shape == second.data.shape
+    return same and bool(np.allclose(first.affine, second.affine, atol=SAME_GRID_MM))
+
+
+def without_face(path: Path, plane: FacePlane, is_ct: bool) -> tuple[bytes, float]:
+    """A NIfTI file's content with the face set to air, and the fraction of its voxels that were.
+
+    Air is -1024 HU in CT and 0 in MRI, or the nearest value that the file can hold. Every other byte is as it was.
+    Raises ImageError for a file that holds more than one volume.
+    """
+    read_image(path)  # complains with a remedy about what cannot be read
+    stored: Any = nib.load(path)
+    proxy = stored.dataobj
+    shape = tuple(n for n in stored.shape if n > 1) if len(stored.shape) > 3 else stored.shape
+    if len(shape) != 3:
+        raise ImageError(f"{path}: holds several volumes; take it out")
+    content = bytearray(gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes())
+    kind = np.dtype(proxy.dtype)
+    voxels = np.frombuffer(content, kind, int(np.prod(shape)), int(proxy.offset)).reshape(shape, order="F")
+    value = ((HU_AIR if is_ct else 0.0) - float(proxy.inter)) / float(proxy.slope)
+    if kind.kind in "iu":
+        limits = np.iinfo(kind)
+        value = float(np.clip(round(value), limits.min, limits.max))
+    face = plane.face(shape, np.asarray(stored.affine, float))
+    voxels[face] = value
+    whole = bytes(content)
+    return (packed(whole) if path.suffix == ".gz" else whole), float(face.mean())
