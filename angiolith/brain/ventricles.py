@@ -15,8 +15,11 @@ from angiolith.brain.network import CLASSES
 from angiolith.core.distance import dilate_mm
 from angiolith.core.images import Image, bounding_box, moved
 from angiolith.core.robust import sd_about
+from angiolith.registration.head import largest_component
 
-WHITE, CSF, VENTRICLES, DEEP_GREY = (CLASSES.index(name) for name in ("white", "csf", "ventricles", "deep_grey"))
+WHITE, CSF, VENTRICLES, DEEP_GREY, INFRATENTORIAL = (
+    CLASSES.index(name) for name in ("white", "csf", "ventricles", "deep_grey", "infratentorial")
+)
 # [mm] Tissue within this distance whose grey level is compared. Source: anatomy.
 AROUND_MM = 12.0
 # [1] Probability below which nothing becomes ventricle, and nothing is taken for it in the tissue around. Source:
@@ -32,6 +35,13 @@ PULL = 3.0
 CSF_SHARE = 0.5
 # [SD] Fluid and tissue differ by so many of tissue's SDs, or grey levels say nothing. Source: choice.
 CONTRAST_SDS = 2.0
+# [mm] The fourth ventricle lies deeper than this within cerebellum and brainstem. Source: development scans
+# (older_adults' T1w 01 to 08).
+FOURTH_DEPTH_MM = 10.0
+# [1] From tissue (-1) to fluid (1), its grey levels lie above this. Source: as FOURTH_DEPTH_MM.
+FOURTH_PULL = 0.2
+# [cm3] What is larger is no fourth ventricle. Source: anatomy.
+FOURTH_CM3_MAX = 10.0
 # [voxels] Fewer voxels tell no grey level. Source: numerics.
 VOXELS_MIN = 50
 
@@ -61,6 +71,27 @@ def refined_tissues(image: Image, working: Image, tissues: np.ndarray) -> np.nda
     part = found[box]
     part[part == VENTRICLES] = likely.argmax(axis=0)[part == VENTRICLES]
     part[fluid] = VENTRICLES
+    return found
+
+
+def fourth_ventricle(image: Image, tissues: np.ndarray) -> np.ndarray:
+    """The fourth ventricle (mask): the largest piece of fluid deep within cerebellum and brainstem.
+
+    The networks take it for what lies around it. Empty where the ventricles' fluid and the tissue there do not differ.
+    """
+    found = np.zeros(tissues.shape, bool)
+    if (tissues == INFRATENTORIAL).sum() < VOXELS_MIN:
+        return found
+    box = bounding_box(tissues == INFRATENTORIAL, 1)
+    depth = ndimage.distance_transform_edt(tissues[box] == INFRATENTORIAL, sampling=image.voxel_mm)
+    values = image.data[box].astype(np.float32)
+    deep = depth > FOURTH_DEPTH_MM
+    pull = _pull(values, image.data[tissues == VENTRICLES].astype(np.float32), values[deep])
+    if pull is None:
+        return found
+    piece = largest_component(deep & (pull > FOURTH_PULL))
+    if piece.sum() * image.voxel_volume_mm3 <= 1000 * FOURTH_CM3_MAX:
+        found[box] = piece
     return found
 
 

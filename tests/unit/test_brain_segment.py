@@ -14,7 +14,7 @@ from scipy import ndimage
 from angiolith.brain.network import BrainModel, _starts, probabilities
 from angiolith.brain.plausible import shallow_fraction, side_ratio, skin_fraction
 from angiolith.brain.segment import TISSUES, extracted_brain, segment_brain
-from angiolith.brain.ventricles import refined_tissues
+from angiolith.brain.ventricles import fourth_ventricle, refined_tissues
 from angiolith.core.images import Image
 from angiolith.core.settings.brain import BrainSettings
 from angiolith.core.tables import FAILED, OK
@@ -231,6 +231,25 @@ def test_ventricles_follow_the_images_own_levels(fluid: float, kept: bool) -> No
     assert ((found == 4) == (ball(16) if kept else ball(24))).mean() > 0.999
     assert (found[ball(24) & (found != 4)] == 2).all()
     assert ((found > 0) == (tissues > 0)).all()
+
+
+@pytest.mark.parametrize(("fluid", "found"), [(20.0, True), (180.0, True), (104.0, False)])
+def test_the_fourth_ventricle_is_fluid_deep_within_what_the_networks_call_infratentorial(
+    fluid: float, found: bool
+) -> None:
+    """A ball of 10 mm in a ball of 44 mm; a fissure that opens to the surface and a large cyst are none."""
+    noise = np.random.default_rng(3).normal(0, 4, (90, 90, 90))
+    tissues = np.where(ball(70), 1, 0).astype(np.uint8)
+    tissues[ball(44)] = TISSUES["infratentorial"]
+    tissues[:20][ball(70)[:20]] = TISSUES["ventricles"]
+    fissure = np.zeros((90, 90, 90), bool)
+    fissure[60:70, 40:50, 40:50] = True
+    wet = ball(10) | fissure | (tissues == TISSUES["ventricles"])
+    image = Image((np.where(wet, fluid, 100.0) + noise).astype(np.float32), np.diag([2.0, 2.0, 2.0, 1]))
+    mask = fourth_ventricle(image, tissues)
+    assert (mask == (ball(10) if found else np.zeros_like(mask))).mean() > 0.9999
+    cyst = Image((np.where(wet | ball(20), fluid, 100.0) + noise).astype(np.float32), image.affine)
+    assert not fourth_ventricle(cyst, tissues).any()
 
 
 def test_parts_cover_the_brain() -> None:
