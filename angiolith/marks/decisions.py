@@ -26,6 +26,7 @@ COLUMNS = (*REQUIRED, "file", "role", "kind")
 READER, ADJUDICATOR = ROLES = ("reader", "adjudicator")
 MARK = re.compile(r"\d+-[0-9a-f]{8}")
 EMPTY = ("", "n/a")
+UNUSED = ("seconds",)  # how long the reader looked at the mark: for the reader, no part of the decision
 MARK_COLUMN = "mark"  # of a table of marks
 Decision = dict[str, str]
 """A row of the table: its cells by column (empty text where missing), `file` as seen from the working folder."""
@@ -72,7 +73,7 @@ def _rows(path: str | Path, problems: list[str]) -> Iterable[tuple[str, Decision
         problems.append(f"{path}: no such file" if isinstance(error, FileNotFoundError) else str(error))
         return
     header = [name.strip() for name in cells[0]] if cells else []
-    unknown = [name for name in header if name not in COLUMNS]
+    unknown = [name for name in header if name not in (*COLUMNS, *UNUSED)]
     missing = [name for name in REQUIRED if name not in header]
     problems += [f"{path}, row 1: unknown column {name!r}; {nearest(name, COLUMNS)}" for name in unknown]
     if missing:

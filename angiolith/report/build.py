@@ -22,8 +22,8 @@ from angiolith.core.manifest_table import is_told, read_report
 from angiolith.core.tables import FAILED, REVIEW, atomic_path, copy_file, read_json, read_tsv, was_made
 from angiolith.core.versions import DISTRIBUTIONS, versions
 from angiolith.marks.kinds import CALCIFICATION, KINDS
-from angiolith.marks.verdicts import CANDIDATE
-from angiolith.pictures.marks import HEAD_PX, ROW_PX, TEXT_PX
+from angiolith.marks.verdicts import CANDIDATE, TOOL
+from angiolith.pictures.marks import GAP_PX, HEAD_PX, PANEL_PX, ROW_PX, TEXT_PX, WIDTH_PX
 from angiolith.report.analyses import (
     AnalysisView,
     Printed,
@@ -74,6 +74,8 @@ class Cohort:
     sessions: list[Session]
     subjects: list[Subject]
     numbers: list[Any]
+    patients: pd.DataFrame | None
+    change: pd.DataFrame | None
     changes: Printed | None
     verdicts: Verdicts
     agreement: Printed | None
@@ -112,7 +114,7 @@ def build_report(
     texts = read_texts(settings.report.texts)
     found = read_cohort(files, settings, pairs, texts, written.folder.parent)
     pages = Pages(settings.report.title, texts, bool(found.sessions), settings.output_dir)
-    made = cohort_pages(pages, found, files, written)
+    made = cohort_pages(pages, found, files, written, settings.report.viewer)
     versions_found = installed_versions(project_version)
     facts = facts_of(
         settings, found.sessions, pairs, found.verdicts, len(found.analyses), found.agreement, versions_found
@@ -157,7 +159,7 @@ def read_cohort(
     sessions: list[Session] = []
     subjects: list[Subject] = []
     numbers: list[Any] = []
-    changes, verdicts = None, {}
+    patients, change, changes, verdicts = None, None, None, {}
     if files["sessions"]:
         manifest = read_tsv(files["manifest"])
         patients, change = (addressed(files[name], root) for name in ("patients", "change"))
@@ -169,10 +171,10 @@ def read_cohort(
     agreement = printed_rows(addressed(files["agreement"], root)) if files["agreement"] else None
     analyses = read_analyses(files, root, settings, texts)
     unused = unused_tables(read_tsv(files["clinical_tables"]) if sessions else None, analyses)
-    return Cohort(sessions, subjects, numbers, changes, verdicts, agreement, analyses, unused)
+    return Cohort(sessions, subjects, numbers, patients, change, changes, verdicts, agreement, analyses, unused)
 
 
-def cohort_pages(pages: Pages, found: Cohort, files: Inputs, written: Written) -> dict[Path, str]:
+def cohort_pages(pages: Pages, found: Cohort, files: Inputs, written: Written, has_viewer: bool) -> dict[Path, str]:
     """The page of the cohort, and where there are images those of what went wrong and of the review."""
     root, wrong = written.folder.parent, problems(found.sessions)
     made = {
@@ -213,7 +215,13 @@ def cohort_pages(pages: Pages, found: Cohort, files: Inputs, written: Written) -
             n_files=len(told),
         )
         made[written.review] = pages.render("review", review=review_items(found.subjects))
-        made[written.marks] = pages.render("marks", review=mark_items(found.sessions), artery_names=artery_names())
+        made[written.marks] = pages.render(
+            "marks",
+            review=mark_items(found.sessions),
+            artery_names=artery_names(),
+            kinds=list(KINDS),
+            has_viewer=has_viewer,
+        )
     return made
 
 
@@ -229,11 +237,8 @@ def cohort_exports(found: Cohort, files: Inputs) -> dict[str, Export]:
         for part, path in (("attrition", files["attrition"]), ("missing", files["missing_columns"])):
             rows = texts_of(path)
             exports |= {f"{name}_{part}": of_frame(rows[rows["analysis"] == name]) for name in files["analyses"]}
-    if found.sessions:
-        exports |= {
-            "measures": of_overview(read_tsv(files["patients"])),
-            "change": of_changes(read_tsv(files["change"])),
-        }
+    if found.patients is not None and found.change is not None:
+        exports |= {"measures": of_overview(found.patients), "change": of_changes(found.change)}
         exports["sessions"] = of_sessions(found.sessions)
     return exports
 
@@ -356,7 +361,8 @@ def mark_items(sessions: Iterable[Session]) -> dict[str, Any]:
     """The marks of the page of decisions (subject, session, kind, mark, its row in the picture, whether it waits,
     what it is), and where they lie in that picture. Those that wait come first, then by number.
 
-    What readers decided is left out, and cut off the picture: each decides without knowing of others.
+    What readers decided is left out, and cut off the picture: each decides without knowing of others. What the tool
+    doubts of an undecided mark is said.
     """
     items = []
     for session in sessions:
@@ -364,7 +370,8 @@ def mark_items(sessions: Iterable[Session]) -> dict[str, Any]:
             found = []
             for row, (_, mark) in enumerate(marks):
                 flagged = mark["certainty"] == CANDIDATE
-                item = [session.subject, session.session, kind, mark["mark"], row, flagged, described(mark)]
+                item = [session.subject, session.session, kind, mark["mark"], row, flagged]
+                item += [described(mark), mark["reason"] if mark["decided_by"] == TOOL else ""]
                 found.append((not flagged, int(mark["lesion"]), item))
             items += [item for _, _, item in sorted(found, key=lambda each: each[:2])]
     return {
@@ -375,6 +382,9 @@ def mark_items(sessions: Iterable[Session]) -> dict[str, Any]:
         "head_px": HEAD_PX,
         "row_px": ROW_PX,
         "text_px": TEXT_PX,
+        "panel_px": PANEL_PX,
+        "gap_px": GAP_PX,
+        "width_px": WIDTH_PX,
     }
 
 

@@ -283,7 +283,7 @@ def status_counts(sessions: Sequence[Session]) -> list[tuple[str, dict[str, int]
 
 
 def problems(sessions: Sequence[Session]) -> list[tuple[Session, Stage]]:
-    """Every stage that failed or wants a look, failed ones first."""
+    """Every stage that failed or needs review, failed ones first."""
     found = [(session, stage) for session in sessions for stage in session.stages]
     order = {status: at for at, status in enumerate((FAILED, REVIEW))}
     wanted = [pair for pair in found if pair[1].status in order]

@@ -13,7 +13,7 @@ from angiolith.audit.trace import find_cell
 from angiolith.cohort.review import picture_keys, read_review
 from angiolith.core.tables import read_tsv, write_tsv
 from angiolith.marks.decisions import read_decisions
-from angiolith.pictures.marks import HEAD_PX, ROW_PX, TEXT_PX
+from angiolith.pictures.marks import GAP_PX, HEAD_PX, PANEL_PX, ROW_PX, TEXT_PX
 from tests import made_report
 from tests.browser.conftest import saved
 
@@ -335,6 +335,12 @@ def test_marks_go_from_the_keyboard_into_a_table_into_the_workflow_and_back(open
     made_report.build(files, folder)
 
 
+def with_initials(page, initials="AB"):
+    page.locator("#reviewer").fill(initials)
+    page.locator("#reviewer").press("Enter")
+    return page
+
+
 def test_decisions_go_from_the_page_of_marks_into_a_table_that_the_workflow_takes(opened, run, tmp_path):
     _, files, home = run
     page = opened(home / "marks.html", "#001/01/calcification/2-00000002")
@@ -342,9 +348,9 @@ def test_decisions_go_from_the_page_of_marks_into_a_table_that_the_workflow_take
     page.keyboard.press("k")
     assert page.locator("#message").inner_text() == "Write your initials first."
     assert "0 of" in page.locator("#progress").inner_text()
-    page.locator("#reviewer").fill("AB")
-    page.locator("#reviewer").press("Enter")
-    page.get_by_role("button", name="keep").click()
+    with_initials(page)
+    page.locator("#onward").uncheck()
+    page.get_by_role("button", name="keep", exact=True).click()
     page.keyboard.press("ArrowRight")
     page.keyboard.press("n")
     page.keyboard.type("dens")
@@ -352,23 +358,30 @@ def test_decisions_go_from_the_page_of_marks_into_a_table_that_the_workflow_take
     page.keyboard.press("r")
     page.keyboard.press("ArrowRight")
     page.locator("#artery").select_option("L-PCA")
+    page.locator("#kinds").select_option("microbleed")
+    page.keyboard.press("1")
     with saved(page, tmp_path) as file:
         page.click("#save")
     assert file.name == "marks.tsv"
     manifest = read_tsv(files["manifest"])
     decisions = read_decisions([tmp_path / file.name], set(zip(manifest["subject"], manifest["session"], strict=True)))
     (of_session,) = decisions.values()
-    assert [[row[name] for name in ("mark", "decision", "artery", "reader", "note")] for row in of_session] == [
-        ["1-00000001", "reject", "", "AB", "dens"],
-        ["2-00000002", "keep", "", "AB", ""],
-        ["3-00000003", "move", "L-PCA", "AB", ""],
+    names = ("kind", "mark", "decision", "artery", "reader", "note")
+    assert sorted([row[name] for name in names] for row in of_session) == [
+        ["calcification", "1-00000001", "reject", "", "AB", "dens"],
+        ["calcification", "2-00000002", "keep", "", "AB", ""],
+        ["calcification", "3-00000003", "move", "L-PCA", "AB", ""],
+        ["microbleed", "1-0000000a", "keep", "", "AB", ""],
     ]
+    seconds = [row.split("\t")[-1] for row in file.text.splitlines()]
+    assert seconds[0] == "seconds"
+    assert all(text.isdigit() for text in seconds[1:])
     page.reload()
-    assert "3 of" in page.locator("#progress").inner_text()  # kept in the browser
+    assert "4 of" in page.locator("#progress").inner_text()  # kept in the browser
     fresh = opened(home / "marks.html")  # another reader's browser: nothing of the first
     assert "0 of" in fresh.locator("#progress").inner_text()
     fresh.set_input_files("#load", tmp_path / file.name)
-    fresh.wait_for_function("document.getElementById('message').textContent.includes('3 decisions')")
+    fresh.wait_for_function("document.getElementById('message').textContent.includes('4 decisions')")
     stale = (tmp_path / file.name).read_text().replace("2-00000002", "2-0000beef")
     (tmp_path / "stale.tsv").write_text(stale)
     fresh.set_input_files("#load", tmp_path / "stale.tsv")
@@ -376,13 +389,96 @@ def test_decisions_go_from_the_page_of_marks_into_a_table_that_the_workflow_take
 
 
 def test_the_page_of_marks_shows_the_marks_own_row(opened, home):
-    page = opened(
-        home / "marks.html", "#001/01/calcification/1-00000001"
-    )  # the second row: one that waits stands before it
-    assert page.locator("#frame").evaluate("frame => frame.clientHeight") == ROW_PX
-    place = page.locator("#picture").evaluate("picture => [picture.style.marginTop, picture.style.marginLeft]")
-    assert place == [f"-{HEAD_PX + ROW_PX}px", f"-{TEXT_PX}px"]  # and what was decided is cut off
-    assert "AB" not in page.locator("main").inner_text()
+    # the second row: one that waits stands before it
+    page = opened(home / "marks.html", "#001/01/calcification/1-00000001")
+    placed = page.evaluate(
+        "[...document.querySelectorAll('.tile')].map((tile) => [tile.clientWidth, tile.style.backgroundPosition])"
+    )
+    assert len(placed) == 6
+    for number, (width, position) in enumerate(placed):
+        scale = width / PANEL_PX
+        left, top = (-float(part.removesuffix("px")) for part in position.split())
+        assert left / scale == pytest.approx(TEXT_PX + number * (PANEL_PX + GAP_PX), abs=0.1)  # no text of the row
+        assert top / scale == pytest.approx(HEAD_PX + ROW_PX, abs=0.1)
+    assert "AB" not in page.locator("main").inner_text()  # nor what another reader decided
+    assert "rejected" not in page.locator(".work").inner_text()
+    page.keyboard.press("o")
+    assert page.locator(".tile:visible").count() == 3
+    page.keyboard.press("o")
+    assert page.locator(".tile:visible").count() == 6
+
+
+def test_the_list_the_filters_and_the_way_to_the_next_undecided_mark(opened, home):
+    page = with_initials(opened(home / "marks.html"))
+    entries = page.locator("#list button")
+    assert entries.count() == 5  # of this session: three calcifications, a microbleed, a lacune
+    assert "waits for a reader" in entries.first.get_attribute("aria-label")
+    assert "clinoid" in page.locator("#said").inner_text()  # why the tool does not count it
+    page.keyboard.press("k")  # and on by itself
+    assert entries.nth(1).get_attribute("aria-current") == "true"
+    assert entries.first.get_attribute("data-state") == "keep"
+    entries.nth(3).click()
+    assert "Microbleed 1 · 4.50 mm" in page.locator("#which-picture").inner_text()
+    assert page.locator("#of-artery").is_hidden()
+    assert page.locator("[data-criteria=microbleed]").is_visible()
+    assert page.locator("[data-criteria=lacune]").is_hidden()
+    page.locator("#which").select_option("flagged")
+    page.locator("#who").fill("sub-002")
+    assert page.locator("#which-picture").inner_text().startswith("sub-002 ses-01: Calcification 2")
+    page.locator("#who").press("Enter")
+    page.locator("#kinds").select_option("lacune")
+    assert page.locator("#which-picture").inner_text() == "No mark to show."
+    page.keyboard.press("k")  # nothing to decide on, nothing happens
+    assert "1 of" in page.locator("#progress").inner_text()
+    assert page.locator("#bar").evaluate("bar => bar.value") == 1
+
+
+def test_a_note_is_kept_though_nothing_is_decided_and_is_no_decision(opened, home, tmp_path):
+    page = with_initials(opened(home / "marks.html"))
+    page.keyboard.press("n")
+    page.keyboard.type("ask the neuroradiologist")
+    page.keyboard.press("Enter")
+    page.keyboard.press("ArrowRight")
+    assert page.locator("#note").input_value() == ""
+    page.reload()
+    assert page.locator("#note").input_value() == "ask the neuroradiologist"
+    assert "0 of" in page.locator("#progress").inner_text()
+    page.keyboard.press("r")
+    with saved(page, tmp_path) as file:
+        page.click("#save")
+    assert len(file.text.splitlines()) == 2
+    assert "\tAB\t" in file.text
+    assert "ask the neuroradiologist" in file.text
+
+
+def test_a_mark_opens_in_the_viewer_with_the_crosshair_on_it(opened, home):
+    page = opened(home / "marks.html", "#001/01/calcification/1-00000001")
+    page.keyboard.press("v")
+    page.wait_for_selector("section.viewer[data-ready=yes]")
+    page.wait_for_function("checks.panes()[0].viewer.at?.[0] > 5")
+    where = page.evaluate("checks.crosshairs()")
+    np.testing.assert_allclose(where[0], [14, 0, 0], atol=2.5)  # the ball of label 1; voxels of 4 mm
+    np.testing.assert_allclose(where[0], where[1], atol=0.01)
+
+
+def test_an_overlay_that_is_switched_keeps_window_and_place(opened, home):
+    page = opened(home / "sub-001.html")
+    viewer = page.locator("section.viewer").first
+    viewer.get_by_role("button").click()
+    page.wait_for_selector("section.viewer[data-ready=yes]")
+    viewer.locator(".pane").first.locator("select").nth(1).select_option(label="brain (0 … 80 HU)")
+    viewer.locator("canvas").first.click(position={"x": 120, "y": 120})
+    page.wait_for_timeout(300)
+    where = page.evaluate("checks.crosshairs()")
+    np.testing.assert_allclose(where[0], where[1], atol=0.01)
+    page.evaluate("checks.panes()[0].nv.scene.pan2Dxyzmm = [3, 4, 5, 1.5]")
+    viewer.locator("input[value=calcification]").uncheck()
+    page.wait_for_timeout(1000)
+    page.wait_for_selector("section.viewer[data-ready=yes]")
+    assert page.evaluate("checks.window()") == [0, 80]
+    assert viewer.locator(".pane").first.locator("select").nth(1).evaluate("list => list.selectedIndex") == 1
+    np.testing.assert_allclose(page.evaluate("checks.crosshairs()"), where, atol=0.01)
+    assert page.evaluate("[...checks.panes()[0].nv.scene.pan2Dxyzmm]") == [3, 4, 5, 1.5]
 
 
 def test_a_table_that_does_not_fit_is_refused_by_row(opened, run, tmp_path):

@@ -1,5 +1,6 @@
 "use strict";
 // Pictures to be judged, or marks to be decided on: one at a time, by key, kept in the browser, saved and loaded as TSV.
+// A page has the elements of what it offers: a list, filters, a select of arteries, tiles instead of a whole picture.
 (() => {
   const texts = window.angiolithTexts.desk;
   const { pictures: names, alternatives, montage } = window.angiolithTexts;
@@ -17,15 +18,17 @@
     },
     marks: {
       place: "angiolith-marks", file: "marks.tsv", thing: "mark", choice: "decision", who: "reader", signed: true,
-      columns: ["subject", "session", "mark", "decision", "artery", "reader", "date", "note", "kind"], choices: ["keep", "reject", "move"],
+      columns: ["subject", "session", "mark", "decision", "artery", "reader", "date", "note", "kind", "seconds"], choices: ["keep", "reject", "move"],
       keys: { keep: ["1", "k"], reject: ["2", "r"] },
-      item: ([subject, session, of, mark, row, flagged, title]) => {
+      item: ([subject, session, of, mark, row, flagged, title, said]) => {
         const who = `sub-${subject}_ses-${session}`;
-        return { subject, session, of, thing: mark, group: flagged ? "flagged" : "", title: `${texts.kinds[of]} ${title}`, row,
+        return { subject, session, of, thing: mark, group: flagged ? "flagged" : "", title: `${texts.kinds[of]} ${title}`, row, said,
           source: `pictures/${who}_desc-${given.montages[of]}_qc.png`, alt: montage.replace("{who}", who) };
       },
     },
   };
+  const LONGEST_S = 300; // a reader who was away did not look at the mark
+  const OPTIONAL = ["kind", "seconds"];
   const kind = KINDS[given.kind];
   const { columns: COLUMNS, choices: VERDICTS } = kind;
   const place = `${kind.place}:${location.pathname.replace(/[^/]*$/, "")}`;
@@ -40,39 +43,92 @@
   const marks = new Map(Object.entries(kept() ?? given.marks).filter(([key]) => known.has(key)));
   const keep = () => { try { localStorage.setItem(place, JSON.stringify(Object.fromEntries(marks))); } catch { /* private window: until the page is left */ } };
 
+  const decided = (item) => Boolean(marks.get(item.key)?.verdict); // a note alone is no decision
+
   let shown = all;
   let at = 0;
+  let since = Date.now(); // when the reader came to the current one
   const current = () => shown[at];
 
   const choose = () => {
-    const which = get("which").value;
-    shown = all.filter((item) => !which || (which === "open" ? !marks.has(item.key) : item.group === which));
-    at = Math.min(at, Math.max(shown.length - 1, 0));
+    const before = current();
+    const [which, of, who] = ["which", "kinds", "who"].map((id) => get(id)?.value.trim() ?? "");
+    shown = all.filter((item) => (!which || (which === "open" ? !decided(item) : item.group === which))
+      && (!of || item.of === of) && (!who || `sub-${item.subject} ses-${item.session}`.includes(who)));
+    at = Math.max(0, shown.indexOf(before));
+    if (get("list")) get("list").dataset.of = "";
+  };
+
+  // The list has the marks of the session at hand: a cohort's would be thousands.
+  const list = () => {
+    const [whole, item] = [get("list"), current()];
+    const who = item ? `${item.subject}/${item.session}` : "none";
+    if (whole.dataset.of !== who) {
+      whole.dataset.of = who;
+      whole.replaceChildren(...shown.filter((one) => `${one.subject}/${one.session}` === who).map((one) => {
+        const button = Object.assign(document.createElement("button"), { type: "button", textContent: one.title });
+        button.dataset.key = one.key;
+        button.addEventListener("click", () => { at = shown.indexOf(one); come(); });
+        const entry = document.createElement("li");
+        entry.append(button);
+        return entry;
+      }));
+      get("list-of").textContent = item ? `sub-${item.subject} ses-${item.session}` : "";
+    }
+    for (const button of whole.querySelectorAll("button")) {
+      const one = known.get(button.dataset.key);
+      const state = marks.get(one.key)?.verdict || (one.group === "flagged" ? "waits" : "open");
+      button.dataset.state = state;
+      button.setAttribute("aria-label", `${one.title}: ${texts.states[state]}`);
+      if (one === item) button.setAttribute("aria-current", "true"); else button.removeAttribute("aria-current");
+      if (one === item) button.scrollIntoView({ block: "nearest" });
+    }
+  };
+
+  // A mark's own row of the picture of all marks, panel by panel: above without, below with its outline.
+  const tiles = (item) => {
+    for (const [number, tile] of [...get("tiles").children].entries()) {
+      const scale = tile.clientWidth / given.panel_px;
+      const left = given.text_px + number * (given.panel_px + given.gap_px); // what is held of it is not shown
+      const top = given.head_px + item.row * given.row_px;
+      tile.style.backgroundImage = `url("${item.source}")`;
+      tile.style.backgroundSize = `${given.width_px * scale}px auto`;
+      tile.style.backgroundPosition = `${-left * scale}px ${-top * scale}px`;
+    }
+    get("tiles").setAttribute("aria-label", item.alt);
   };
 
   const draw = () => {
     const item = current();
-    const counts = Object.fromEntries(VERDICTS.map((verdict) => [verdict, [...marks.values()].filter((mark) => mark.verdict === verdict).length]));
-    get("progress").textContent = Object.entries({ marked: marks.size, all: all.length, ...counts })
+    const made = [...marks.values()].filter((mark) => mark.verdict);
+    const counts = Object.fromEntries(VERDICTS.map((verdict) => [verdict, made.filter((mark) => mark.verdict === verdict).length]));
+    get("progress").textContent = Object.entries({ marked: made.length, all: all.length, ...counts })
       .reduce((text, [name, value]) => text.replace(`{${name}}`, value), texts.progress);
-    get("picture").hidden = !item;
+    if (get("bar")) Object.assign(get("bar"), { max: Math.max(all.length, 1), value: made.length });
+    const view = get("tiles") ?? get("picture");
+    view.hidden = !item;
+    if (get("list")) list();
     if (!item) { get("which-picture").textContent = texts.nothing; return; }
     get("which-picture").textContent = `sub-${item.subject} ses-${item.session}: ${item.title} (${texts.position.replace("{at}", at + 1).replace("{all}", shown.length)})`;
-    if (get("picture").getAttribute("src") !== item.source) Object.assign(get("picture"), { src: item.source, alt: item.alt });
-    if (item.row !== undefined) { // the mark's own row of the picture of all marks
-      get("frame").style.height = `${given.row_px}px`;
-      get("picture").style.marginTop = `${-(given.head_px + item.row * given.row_px)}px`;
-      get("picture").style.marginLeft = `${-given.text_px}px`; // what is held of it is not shown
-    }
+    if (get("tiles")) tiles(item);
+    else if (view.getAttribute("src") !== item.source) Object.assign(view, { src: item.source, alt: item.alt });
+    if (get("said")) get("said").textContent = item.said ? texts.said.replace("{said}", item.said) : "";
+    if (get("view")) get("view").href = `sub-${item.subject}.html#view/sub-${item.subject}_ses-${item.session}/${item.of}/${item.thing.split("-")[0]}`;
+    for (const part of document.querySelectorAll("[data-criteria]")) part.hidden = part.dataset.criteria !== item.of;
     const mark = marks.get(item.key);
-    if (get("artery")) Object.assign(get("artery"), { value: mark?.artery ?? "", disabled: item.of !== "calcification" });
+    if (get("artery")) {
+      get("artery").value = mark?.artery ?? "";
+      get("of-artery").hidden = item.of !== "calcification";
+    }
     for (const button of document.querySelectorAll("[data-verdict]"))
       button.setAttribute("aria-pressed", String(mark?.verdict === button.dataset.verdict));
     if (document.activeElement !== get("note")) get("note").value = mark?.note ?? "";
-    if (shown[at + 1]) new Image().src = shown[at + 1].source; // the next one is there when its turn comes
+    const next = shown[at + 1];
+    if (next && next.source !== item.source) new Image().src = next.source; // the next one is there when its turn comes
   };
 
-  const go = (step) => { at = Math.max(0, Math.min(shown.length - 1, at + step)); get("note").blur(); say(""); draw(); };
+  const come = () => { since = Date.now(); get("note").blur(); say(""); draw(); };
+  const go = (step) => { noted(); at = Math.max(0, Math.min(shown.length - 1, at + step)); come(); };
   const unsigned = () => {
     if (!kind.signed || clean(get("reviewer").value)) return false;
     say(texts.sign);
@@ -84,17 +140,28 @@
     const item = current();
     if (!item || unsigned()) return;
     say("");
-    marks.set(item.key, { verdict, artery, date: today(), reviewer: clean(get("reviewer").value), note: clean(get("note").value) });
+    const seconds = (Number(marks.get(item.key)?.seconds) || 0) + Math.min(Math.round((Date.now() - since) / 1000), LONGEST_S);
+    since = Date.now();
+    marks.set(item.key, { verdict, artery, date: today(), reviewer: clean(get("reviewer").value), note: clean(get("note").value), seconds: String(seconds) });
     keep();
     draw();
+    if (get("onward")?.checked) nextOpen();
+  };
+  // A note is kept from the moment that it is written, decided or not.
+  const noted = () => {
+    const [item, note] = [current(), clean(get("note").value)];
+    const old = item && marks.get(item.key);
+    if (!item || (old?.note ?? "") === note) return;
+    if (note || old?.verdict) marks.set(item.key, { ...old, note }); else marks.delete(item.key);
+    keep();
   };
   const clear = () => { if (current()) { marks.delete(current().key); get("note").value = ""; keep(); draw(); } };
   const nextOpen = () => {
-    const ahead = [...shown.slice(at + 1), ...shown.slice(0, at + 1)].find((item) => !marks.has(item.key));
-    if (ahead) { at = shown.indexOf(ahead); draw(); }
+    const ahead = [...shown.slice(at + 1), ...shown.slice(0, at + 1)].find((item) => !decided(item));
+    if (ahead) { at = shown.indexOf(ahead); come(); } else say(texts.all_done ?? "");
   };
 
-  const asTable = () => [COLUMNS.join("\t"), ...all.filter((item) => marks.has(item.key)).map((item) => {
+  const asTable = () => [COLUMNS.join("\t"), ...all.filter(decided).map((item) => {
     const mark = marks.get(item.key);
     const cells = { ...mark, subject: item.subject, session: item.session, kind: item.of, [kind.thing]: item.thing, [kind.choice]: mark.verdict, [kind.who]: mark.reviewer };
     return COLUMNS.map((name) => cells[name] || "n/a").join("\t");
@@ -102,7 +169,7 @@
 
   const load = (text) => {
     const [head, ...rows] = text.replace(/^\uFEFF/, "").split(/\r?\n/).filter((line) => line).map((line) => line.split("\t"));
-    if (!head || COLUMNS.some((name) => name !== "kind" && !head.includes(name))) return say(texts.wrong_columns.replace("{columns}", COLUMNS.join(", ")));
+    if (!head || COLUMNS.some((name) => !OPTIONAL.includes(name) && !head.includes(name))) return say(texts.wrong_columns.replace("{columns}", COLUMNS.join(", ")));
     const read = new Map();
     for (const [number, row] of rows.entries()) {
       const cells = Object.fromEntries(head.map((name, column) => [name, row[column] === "n/a" ? "" : row[column] ?? ""]));
@@ -111,8 +178,8 @@
       const problem = !known.has(key) ? texts.unknown_row : !VERDICTS.includes(cells[kind.choice]) ? texts.unknown_verdict : null;
       if (problem) return say(texts.refused.replace("{row}", number + 2).replace("{problem}",
         Object.entries(cells).reduce((said, [name, value]) => said.replace(`{${name}}`, value), problem)));
-      const { artery, date, note } = cells;
-      read.set(key, { verdict: cells[kind.choice], reviewer: cells[kind.who], artery, date, note });
+      const { artery, date, note, seconds } = cells;
+      read.set(key, { verdict: cells[kind.choice], reviewer: cells[kind.who], artery, date, note, seconds });
     }
     for (const [key, value] of read) marks.set(key, value);
     keep();
@@ -124,14 +191,18 @@
   get("previous").addEventListener("click", () => go(-1));
   get("next").addEventListener("click", () => go(1));
   get("clear").addEventListener("click", clear);
-  get("which").addEventListener("change", () => { choose(); draw(); get("which").blur(); });
-  get("note").addEventListener("change", () => { const old = marks.get(current()?.key); if (old) { marks.set(current().key, { ...old, note: clean(get("note").value) }); keep(); } });
+  for (const id of ["which", "kinds"]) get(id)?.addEventListener("change", () => { choose(); come(); get(id).blur(); });
+  get("who")?.addEventListener("input", () => { choose(); draw(); });
+  get("note").addEventListener("input", noted);
+  window.addEventListener("resize", () => { if (get("tiles") && current()) tiles(current()); });
   get("reviewer").addEventListener("change", () => { try { localStorage.setItem(`${place}:reviewer`, get("reviewer").value); } catch { /* as above */ } });
   get("artery")?.addEventListener("change", () => { const to = get("artery").value; get("artery").blur(); if (to) mark("move", to); });
-  get("save").addEventListener("click", () => { if (unsigned()) return; window.angiolithSave(asTable(), kind.file); say(texts.saved.replace("{count}", marks.size)); });
+  get("save").addEventListener("click", () => { if (unsigned()) return; window.angiolithSave(asTable(), kind.file); say(texts.saved.replace("{count}", all.filter(decided).length)); });
   get("load").addEventListener("change", async () => { const [file] = get("load").files; if (file) load(await file.text()); get("load").value = ""; });
 
-  const KEYS = { n: () => get("note").focus(), u: nextOpen, ArrowLeft: () => go(-1), ArrowRight: () => go(1), Backspace: clear };
+  const outline = () => get("tiles")?.classList.toggle("plain");
+  get("outline")?.addEventListener("click", outline);
+  const KEYS = { j: () => go(1), o: outline, v: () => get("view")?.click(), n: () => get("note").focus(), u: nextOpen, ArrowLeft: () => go(-1), ArrowRight: () => go(1), Backspace: clear };
   for (const [verdict, keys] of Object.entries(kind.keys)) for (const key of keys) KEYS[key] = () => mark(verdict);
   document.addEventListener("keydown", (event) => {
     const typing = event.target.matches("input, select, textarea");
@@ -145,5 +216,6 @@
   const asked = decodeURIComponent(location.hash.slice(1));
   at = Math.max(0, all.findIndex((item) => item.key === asked));
   get("review").hidden = false;
+  if (get("tiles")) choose();
   draw();
 })();

@@ -5,6 +5,7 @@
   const texts = window.angiolithTexts.viewer;
   const COLOURS = [[213, 94, 0], [86, 180, 233], [0, 158, 115], [240, 228, 66], [230, 159, 0], [0, 114, 178], [204, 121, 167]];
   const PLAIN = { arteries: 1, wmh: 0, calcium: 0 };
+  const SAME_MM = 0.001; // two panes at one point of the patient
   const volumes = new Map();
 
   const script = (source) => new Promise((resolve, reject) => {
@@ -47,6 +48,8 @@
       [this.low, this.high] = [0, 1].map(() => element("input", { type: "number", step: "any" }));
       this.canvas = element("canvas", { tabIndex: 0 });
       this.canvas.setAttribute("role", "img");
+      for (const event of ["wheel", "pointerdown"]) // niivue hands a pane's place on only while it has the focus
+        this.canvas.addEventListener(event, () => this.canvas.focus({ preventScroll: true }), { capture: true, passive: true });
       const labelled = (text, control) => element("label", {}, `${text} `, control);
       const bar = element("div", { className: "controls" }, labelled(texts.image, this.columns), labelled(texts.window, this.windows),
         labelled(texts.low, this.low), labelled(texts.high, this.high));
@@ -64,17 +67,30 @@
         crosshairColor: [0.94, 0.89, 0.26, 1], loadingText: "", isColorbar: false, show3Dcrosshair: false, isResizeCanvas: true });
       await this.nv.attachToCanvas(this.canvas, false);
       this.nv.onLocationChange = (place) => this.viewer.say(this, place);
+      this.nv.onIntensityChange = () => this.tellWindow(); // dragged with the right button
     }
 
     setWindow(low, high) {
       const base = this.nv.volumes[0];
       if (!base || !(high > low)) return;
-      [base.cal_min, base.cal_max, this.low.value, this.high.value] = [low, high, low, high];
+      [base.cal_min, base.cal_max] = [low, high];
       this.nv.updateGLVolume();
+      this.tellWindow();
+    }
+
+    // Boxes and list always say the window that is shown.
+    tellWindow() {
+      const [base] = this.nv.volumes;
+      if (!base) return;
+      const window = [base.cal_min, base.cal_max].map((value) => Number(value.toPrecision(4)));
+      [this.low.value, this.high.value] = window;
+      this.windows.selectedIndex = [...this.windows.options].findIndex((option) => option.value === JSON.stringify(window));
     }
 
     async show(overlays) {
       const column = this.columns.value;
+      const before = column === this.shown ? this.nv.volumes[0] : undefined; // the window is kept, and the place of the slices
+      this.shown = column;
       const [grey] = await volume(this.viewer.key(column));
       this.canvas.setAttribute("aria-label", `${texts.images[column] ?? column}`);
       // Set together and drawn once: niivue's addVolume would draw all layers again for each of them.
@@ -83,17 +99,19 @@
         this.nv.updateGLVolume();
         return this.viewer.note(texts.unusable.replace("{image}", texts.images[column] ?? column));
       }
-      const shown = [await image(grey, { low: grey.window[0], high: grey.window[1] })];
+      const shown = [await image(grey, { low: before?.cal_min ?? grey.window[0], high: before?.cal_max ?? grey.window[1] })];
       for (const [layer, options] of overlays) {
         const added = await image(layer, options);
         if (layer.labels) added.setColormapLabel(colormap(layer));
         shown.push(added);
       }
+      const pan = [...this.nv.scene.pan2Dxyzmm];
       this.nv.volumes = shown;
       this.nv.setVolume(shown[0], 0);
+      this.nv.scene.pan2Dxyzmm = pan;
       this.windows.replaceChildren(...[[texts.as_pictures, ...grey.window], ...(texts.windows[column] ?? [])]
         .map(([name, low, high]) => new Option(`${name} (${low} … ${high}${grey.unit ? ` ${grey.unit}` : ""})`, JSON.stringify([low, high]))));
-      [this.low.value, this.high.value] = grey.window;
+      this.tellWindow();
     }
   }
 
@@ -174,9 +192,32 @@
       const image = named(base);
       pane.said = `${texts.images[image] ?? image} ${Math.round(base.value)}`;
       this.at = Array.from(place.mm).slice(0, 3);
+      for (const { nv } of this.panes.filter((one) => one !== pane && one.nv.volumes.length)) {
+        const away = Math.max(...this.at.map((value, axis) => Math.abs(value - nv.frac2mm(nv.scene.crosshairPos)[axis])));
+        if (away > SAME_MM) nv.scene.crosshairPos = nv.mm2frac(this.at); // drawn when niivue hands the place on
+      }
       const found = labels.filter((one) => one.value > 0 && named(one) in texts.layers).map((one) => texts.layers[named(one)].name);
       const parts = [...new Set([...this.panes.map((one) => one.said).filter(Boolean), ...found])];
       this.place.textContent = `${texts.place} ${this.at.map((value) => value.toFixed(1)).join(", ")} mm: ${parts.join(", ")}`;
+    }
+
+    // To the middle of a mark: its image in the first pane, its label shown, the crosshair on it.
+    async jump(name, label) {
+      const column = texts.layers[name]?.on.find((one) => this.columns.includes(one));
+      const [box] = this.checks.find(([one]) => one.value === name) ?? [];
+      if (!column || !box) return;
+      this.panes[0].columns.value = column;
+      box.checked = true;
+      await this.refresh();
+      const layer = this.panes[0].nv.volumes.find((one) => one.name === `${name}.nii.gz`);
+      const [nx, ny] = layer ? layer.hdr.dims.slice(1, 3) : [];
+      const [sum, count] = [[0, 0, 0], layer ? layer.img.reduce((all, value) => all + (value === label), 0) : 0];
+      if (!count) return this.note(texts.no_mark.replace("{mark}", label));
+      layer.img.forEach((value, at) => {
+        if (value === label) [at % nx, Math.floor(at / nx) % ny, Math.floor(at / nx / ny)].forEach((index, axis) => { sum[axis] += index / count; });
+      });
+      this.at = layer.hdr.affine.slice(0, 3).map((row) => row[0] * sum[0] + row[1] * sum[1] + row[2] * sum[2] + row[3]);
+      this.meet();
     }
 
     // All panes at one place of the patient: that of the crosshair, at first the middle of the first pane's image.
@@ -195,8 +236,13 @@
   for (const section of document.querySelectorAll("section.viewer")) {
     const button = element("button", { type: "button", textContent: texts.open });
     const viewer = new Viewer(section);
-    button.addEventListener("click", () => { button.remove(); viewer.open(); });
+    const open = async () => { button.remove(); await viewer.open(); };
+    button.addEventListener("click", open);
     section.append(button, viewer.status);
     section.angiolith = viewer;
+    const [, session, kind, label] = decodeURIComponent(location.hash).match(/^#view\/([^/]+)\/([^/]+)\/(\d+)$/) ?? [];
+    if (session !== section.dataset.session) continue;
+    section.scrollIntoView();
+    open().then(() => viewer.jump(kind in texts.layers ? kind : `${kind}s`, Number(label)));
   }
 })();
