@@ -146,6 +146,56 @@ rule fit_outcomes:
         "../scripts/fit_outcomes.py"
 
 
+rule vary_models:
+    input:
+        data=analysed_rows(STUDY, "{analysis}"),
+    output:
+        specifications=cohort_file(STUDY, "{analysis}_specifications.tsv"),
+        summary=cohort_file(STUDY, "{analysis}_specifications_summary.tsv"),
+        figure=cohort_file(STUDY, "{analysis}_specifications.svg"),
+    log:
+        log("vary_models", "analysis"),
+    benchmark:
+        benchmark_path("vary_models", "analysis")
+    conda:
+        "../envs/environment.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        settings=lambda wildcards: {"analysis": plain(STUDY.config.analyses[wildcards.analysis])},
+        code=code("vary_models"),
+    message:
+        "vary models: {wildcards.analysis}"
+    script:
+        "../scripts/vary_models.py"
+
+
+rule correct_error:
+    input:
+        data=analysed_rows(STUDY, "{analysis}"),
+    output:
+        corrected=cohort_file(STUDY, "{analysis}_error_corrected.tsv"),
+    log:
+        log("correct_error", "analysis"),
+    benchmark:
+        benchmark_path("correct_error", "analysis")
+    conda:
+        "../envs/environment.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    params:
+        settings=lambda wildcards: {"analysis": plain(STUDY.config.analyses[wildcards.analysis])},
+        code=code("correct_error"),
+    message:
+        "correct error of measurement: {wildcards.analysis}"
+    script:
+        "../scripts/correct_error.py"
+
+
 rule correlate_severity:
     input:
         data=analysed_rows(STUDY, "{analysis}"),

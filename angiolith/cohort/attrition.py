@@ -74,7 +74,7 @@ def exclusions(
         if criterion.missing == "exclude":
             unknown = f"{criterion.reason}: {criterion.column} not known" if bounded else criterion.reason
             leave_out(values.isna(), step, _with_own_reason(table, unknown, criterion.reason_column))
-        leave_out(values.notna() & ~_meets(values, criterion), step, criterion.reason)
+        leave_out(values.notna() & ~meets(values, criterion), step, criterion.reason)
     for step, column in enumerate(known, start=len(criteria) + 1):
         leave_out(table[column].isna(), step, f"{column} not known")
     return account
@@ -121,7 +121,8 @@ def _date_of(rows: pd.DataFrame, session: str) -> str | None:
     return None
 
 
-def _meets(values: pd.Series, criterion: Criterion) -> pd.Series:
+def meets(values: pd.Series, criterion: Criterion) -> pd.Series:
+    """By row whether a value meets a criterion; with no bound every one does, and a missing one meets no bound."""
     meets = pd.Series(True, index=values.index)
     if criterion.minimum is not None:
         meets &= values >= criterion.minimum

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from angiolith.cohort.variables import expand_models, follow_up_columns, formula_variables
+from angiolith.cohort.variables import expand_models, follow_up_columns, formula_variables, specification_columns
 from angiolith.core.settings.analyses import Analysis, ChangeColumns
 
 COLUMNS = ["analysis", "column", "problem", "left_out"]
@@ -65,9 +65,16 @@ def available(analysis: Analysis, table: pd.DataFrame) -> tuple[Analysis, dict[s
             if there(_ends(each), f"change of {name}")
         },
         "change_covariates": whole(analysis.change_covariates, "covariates of the follow-up models"),
+        "measurement_error": _kept(
+            analysis.measurement_error,
+            lambda name, each: name in kept and there(each.repeats, f"measurement error of {name}"),
+        ),
         "follow_up": _kept(analysis.follow_up, lambda name, each: there(follow_up_columns(each), f"outcome {name}")),
         "agreement": _kept(analysis.agreement, lambda name, raters: there(raters, f"agreement on {name}")),
     }
+    grid = analysis.specifications
+    if grid and not there(specification_columns(grid), "specifications"):
+        found["specifications"] = None
     if analysis.primary not in {None, "univariable", *found["models"], *found["formulas"]}:
         found["primary"] = None
     dates = (analysis.baseline_date, analysis.followup_date)

@@ -26,7 +26,7 @@ from angiolith.cohort.external import (
 )
 from angiolith.cohort.missing_codes import is_code, suspected_codes
 from angiolith.cohort.plausibility import UnitError, conversion
-from angiolith.cohort.variables import expand_models, follow_up_columns, formula_variables
+from angiolith.cohort.variables import expand_models, follow_up_columns, formula_variables, specification_columns
 from angiolith.core.bids.dates import DAYS_PER_YEAR
 from angiolith.core.names import nearest
 from angiolith.core.settings.analyses import Analysis, ChangeColumns
@@ -67,6 +67,8 @@ def used_columns(analysis: Analysis) -> UsedColumns:
         *(name for each in changes for name in (each.baseline, each.followup, each.change) if name),
         *(name for columns in changes for name in columns.repeats),
         *analysis.change_covariates,
+        *(specification_columns(analysis.specifications) if analysis.specifications else []),
+        *(name for each in analysis.measurement_error.values() for name in each.repeats),
         *(name for each in analysis.follow_up.values() for name in follow_up_columns(each)),
         *(name for raters in analysis.agreement.values() for name in raters),
         *([analysis.severity] if analysis.severity else []),
@@ -78,7 +80,7 @@ def used_columns(analysis: Analysis) -> UsedColumns:
     for each in analysis.follow_up.values():
         text |= {each.event, *each.strata}
     if analysis.regression == "logistic":
-        text.add(analysis.outcome)
+        text |= {analysis.outcome, *(analysis.specifications.outcomes.values() if analysis.specifications else [])}
     used = list(dict.fromkeys(names))
     return UsedColumns(
         numbers=[name for name in used if name not in text],

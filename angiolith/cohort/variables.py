@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from angiolith.core.settings.analyses import FollowUp
+from angiolith.core.settings.analyses import FollowUp, Specifications
 
 
 def is_number(values: pd.Series) -> bool:
@@ -96,6 +96,18 @@ def formula_columns(table: pd.DataFrame, formula: str, references: Mapping[str, 
     columns = matrix.drop(columns="Intercept", errors="ignore").astype(float)
     plain_names = {column: re.sub(r"\[T\.([^]]*)\]", r"[\1]", str(column)) for column in columns}
     return columns.rename(columns=plain_names).reindex(table.index)
+
+
+def specification_columns(settings: Specifications) -> list[str]:
+    """The columns of a grid of variants."""
+    criteria = itertools.chain(*settings.subsets.values())
+    covariates = itertools.chain(*settings.covariates.values())
+    return [
+        *settings.outcomes.values(),
+        *settings.predictors.values(),
+        *covariates,
+        *(each.column for each in criteria),
+    ]
 
 
 def follow_up_columns(settings: FollowUp) -> list[str]:

@@ -81,7 +81,10 @@ class AnalysisView:
     problem: str | None  # why it was not made
 
 
-MORE = ("missing", "diagnostics", "risks", "hazards", "markers", "power")
+MORE = (
+    *("missing", "diagnostics", "specifications_summary", "error_corrected", "risks", "hazards"),
+    *("markers", "power"),
+)
 
 
 def analysis_view(

@@ -65,6 +65,7 @@ Verdicts = dict[tuple[str, str, str], dict[str, Any]]
 VIEWER_FIRST = ("ct", "FLAIR", "T1w", "vwi", "vwi_ce", "swi", "T2starw", "T2w")
 FILES_MAX = 500  # rows of the manifest's report that the page of errors shows
 PICTURE_KINDS = {".png": "png", ".svg": "svg+xml"}
+ASKED_ALONE = ("specifications", "measurement_error", "follow_up")  # questions that the methods have a sentence on
 
 
 @dataclass(frozen=True)
@@ -327,7 +328,7 @@ def facts_of(
     has = {name: name in images for name in VIEWER_FIRST} | {
         "associations": any(analysis.predictors or analysis.formulas for analysis in asked),
         "correlations": any(analysis.markers or analysis.changes for analysis in asked),
-        "follow_up": any(analysis.follow_up for analysis in asked),
+        **{name: any(getattr(analysis, name) for analysis in asked) for name in ASKED_ALONE},
         "change": any(analysis.changes for analysis in asked),
         "agreement": agreement is not None,
     }

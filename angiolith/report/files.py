@@ -14,7 +14,7 @@ HERE = Path(__file__).parent
 NIIVUE = ("niivue.umd.js", "LICENSE")
 OF_ANALYSIS = (
     *("data", "table1_printed", "associations", "models_printed", "diagnostics"),
-    *("risks", "hazards", "correlations", "markers", "change", "power"),
+    *("specifications_summary", "error_corrected", "risks", "hazards", "correlations", "markers", "change", "power"),
 )
 OF_COHORT = (
     *("patients", "lesions", "change", "marks", "clinical_tables", "attrition"),

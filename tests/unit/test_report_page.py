@@ -273,7 +273,15 @@ def test_methods_are_written_from_the_settings():
     has = dict.fromkeys(
         [
             *("ct", "FLAIR", "T1w", "vwi", "swi", "T2starw"),
-            *("associations", "correlations", "follow_up", "change", "agreement"),
+            *(
+                "associations",
+                "correlations",
+                "specifications",
+                "measurement_error",
+                "follow_up",
+                "change",
+                "agreement",
+            ),
         ],
         False,
     )

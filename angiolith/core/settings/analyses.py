@@ -100,6 +100,38 @@ class FollowUp(Section):
         return self
 
 
+class Specifications(Section):
+    """The grid of variants that one association is looked at in; the first of each is the primary one."""
+
+    predictors: dict[str, str]
+    """Option: column. The same thing measured otherwise (volume, Agatston equivalent, Woodcock grade, reader 2)."""
+    outcomes: dict[str, str] = {}
+    """Option: column; default: the analysis' outcome."""
+    covariates: dict[str, list[str]] = {}
+    """Option: covariates; default: none."""
+    subsets: dict[str, list[Criterion]] = {}
+    """Option: further criteria; default: all rows."""
+    missing_covariates: list[Literal["complete cases", "imputed"]] = ["complete cases"]
+    """Ways with missing covariates; imputed: as `imputations` says."""
+
+
+class MeasurementError(Section):
+    """What is known of a predictor's error of measurement."""
+
+    repeats: list[str] = []
+    """Columns that measure the same thing at the same visit, two or more (repeats, readers)."""
+    standard_error: float | None = None
+    """SD of the error in the predictor's unit, where it is known from elsewhere instead of `repeats`."""
+    averaged: int = 1
+    """How many such measurements the predictor is the mean of."""
+
+    @model_validator(mode="after")
+    def one_way(self) -> MeasurementError:
+        if (len(self.repeats) < 2) == (self.standard_error is None) or self.averaged < 1:
+            raise ValueError("give two or more repeats, or the standard_error alone; averaged is 1 or more")
+        return self
+
+
 class PowerSettings(Section):
     """Sample size of a follow-up study, from the change that this cohort shows."""
 
@@ -220,6 +252,10 @@ class Analysis(Section):
     change_covariates: list[str] = []
     """Covariates of the follow-up model and of the mixed model, besides baseline, visit and severity."""
     power: PowerSettings = PowerSettings()
+    specifications: Specifications | None = None
+    """Does the finding hold: the grid of variants of one association, which makes a specification curve."""
+    measurement_error: dict[str, MeasurementError] = {}
+    """Predictor: its error; its models are given as measured and corrected (regression calibration, SIMEX)."""
     follow_up: dict[str, FollowUp] = {}
     """Outcome over time: its columns and models."""
     agreement: dict[str, list[str]] = {}
@@ -244,6 +280,11 @@ class Analysis(Section):
     def complete(self) -> Analysis:
         if (self.predictors or self.models or self.formulas) and self.outcome is None:
             raise ValueError("predictors, models and formulas need an outcome")
+        if self.specifications and self.outcome is None and not self.specifications.outcomes:
+            raise ValueError("specifications need an outcome")
+        strange = sorted(set(self.measurement_error) - set(self.predictors))
+        if strange:
+            raise ValueError(f"measurement_error: {strange[0]} is not among the predictors")
         if self.primary is not None and self.primary not in {"univariable", *self.models, *self.formulas}:
             raise ValueError(f"primary: there is no model {self.primary!r}")
         if self.models and not self.predictors:

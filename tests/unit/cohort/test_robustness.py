@@ -1,0 +1,127 @@
+"""Specification curves and the correction for error of measurement: planted effects, and each point redone by hand."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from angiolith.cohort.associations import Plan
+from angiolith.cohort.robustness.curve_picture import draw_specifications
+from angiolith.cohort.robustness.measurement_error import (
+    CALIBRATED,
+    NAIVE,
+    SIMEX,
+    calibrate,
+    error_corrected,
+    error_sd_of,
+)
+from angiolith.cohort.robustness.specifications import specification_summary, specifications
+from angiolith.core.config import Analysis
+from angiolith.core.settings.analyses import MeasurementError
+
+SLOPE, ERROR = 0.8, 0.7
+
+
+def cohort(n=4000, seed=2):
+    """wmh rises by 0.8 per unit of true calcification, which two readers measure with an SD of error of 0.7."""
+    rng = np.random.default_rng(seed)
+    age = rng.normal(size=n)
+    true = 0.5 * age + rng.normal(size=n)
+    table = pd.DataFrame({"age": age, "true": true, "subject": [f"{at:05d}" for at in range(n)]})
+    table["reader1"], table["reader2"] = (true + rng.normal(0, ERROR, n) for _ in range(2))
+    table["wmh"] = SLOPE * true + 0.3 * age + rng.normal(size=n)
+    table["high"] = (rng.random(n) < stats.logistic.cdf(-2 + SLOPE * true + 0.3 * age)).astype(int).astype(str)
+    table["site"] = rng.choice(["a", "b"], n)
+    table["age"] = table["age"].where(rng.random(n) > 0.1)
+    return table.astype({"high": object, "site": object})
+
+
+TABLE = cohort()
+GRID = {
+    "predictors": {"reader 1": "reader1", "reader 2": "reader2"},
+    "covariates": {"none": [], "age": ["age"]},
+    "subsets": {"all rows": [], "site a": [{"column": "site", "values": ["a"], "reason": "other site"}]},
+    "missing_covariates": ["complete cases", "imputed"],
+}
+
+
+def analysis(**given):
+    settings = {"kind": "severity", "table": "t.tsv", "outcome": "wmh", "regression": "linear", "imputations": 2}
+    return Analysis(**(settings | {"specifications": GRID, "categorical": ["site"]} | given))
+
+
+def test_every_point_of_the_curve_is_a_row_that_can_be_fitted_again():
+    asked = analysis()
+    made = specifications(TABLE, asked, asked.specifications)
+    assert len(made) == 16
+    assert made["primary"].tolist() == [True] + [False] * 15
+    row = made[(made["predictor"] == "reader 2") & (made["covariates"] == "age") & (made["subset"] == "site a")].iloc[0]
+    rows = TABLE[(TABLE["site"] == "a") & TABLE["age"].notna()]
+    spread = TABLE.loc[TABLE["site"] == "a", "reader2"].std()
+    columns = np.column_stack([np.ones(len(rows)), rows["reader2"] / spread, rows["age"]])
+    by_hand = np.linalg.lstsq(columns, rows["wmh"], rcond=None)[0][1]
+    assert row["estimate"] == pytest.approx(by_hand, rel=1e-9)
+    assert row["n"] == len(rows)
+    imputed = made[made["data"] == "imputed"]
+    assert imputed["n"].nunique() == 2  # no row of a subset is lost
+
+
+def test_the_summary_counts_the_variants_that_agree_with_the_primary_one(tmp_path):
+    asked = analysis()
+    made = specifications(TABLE, asked, asked.specifications)
+    summary = specification_summary(made).set_index(["choice", "option"])
+    assert summary.loc[("all", "all"), ["n_specifications", "percent_same_sign"]].tolist() == [16, 100.0]
+    assert summary.loc[("covariates", "age"), "n_specifications"] == 8
+    assert made["rank"].sort_values().tolist() == list(range(1, 17))
+    for name in ("a.svg", "b.svg"):
+        draw_specifications(made, tmp_path / name)
+    assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
+    assert "subset: site a" in (tmp_path / "a.svg").read_text()
+
+
+def test_a_variant_that_cannot_be_fitted_is_a_row_with_a_note():
+    asked = analysis(outcome="high", regression="logistic")
+    made = specifications(TABLE.iloc[:12], asked, asked.specifications)
+    assert len(made) == 16
+    assert made.loc[made["estimate"].isna(), "note"].str.len().min() > 0
+
+
+def corrected(**plan):
+    settings = {"reader1": MeasurementError(repeats=["reader1", "reader2"])}
+    plan = Plan(**({"predictors": ["reader1"], "models": {"m": ["age"]}} | plan))
+    return error_corrected(TABLE, plan, settings).set_index(["model", "correction"])
+
+
+def test_a_planted_effect_is_recovered_from_repeats_in_a_linear_model():
+    found = corrected(outcome="wmh", regression="linear")
+    naive, calibrated, simex = (found.loc[("m", name)] for name in (NAIVE, CALIBRATED, SIMEX))
+    assert naive["ci_high"] < SLOPE  # attenuated, and sure of it
+    assert calibrated["ci_low"] < SLOPE < calibrated["ci_high"]
+    assert calibrated["estimate"] == pytest.approx(SLOPE, rel=0.06)
+    assert abs(simex["estimate"] - SLOPE) < abs(naive["estimate"] - SLOPE) / 2  # a parabola undercorrects
+    assert calibrated["error_sd"] == pytest.approx(ERROR, rel=0.03)
+    assert calibrated["se"] > naive["se"]
+
+
+def test_a_planted_odds_ratio_is_nearer_after_correction():
+    found = corrected(outcome="high", event="1", models={"m": ["age"]})
+    naive, calibrated = (found.loc[("m", name), "estimate"] for name in (NAIVE, CALIBRATED))
+    assert abs(calibrated - SLOPE) < abs(naive - SLOPE) / 2
+
+
+def test_calibration_is_division_by_the_reliability_given_the_covariates():
+    rows = TABLE.dropna()[["reader1", "age"]].astype(float)
+    matrix, reliability = calibrate(rows, ERROR)
+    left = rows["reader1"] - np.polyval(np.polyfit(rows["age"], rows["reader1"], 1), rows["age"])
+    assert reliability == pytest.approx(1 - ERROR**2 / left.var(ddof=1), rel=1e-9)
+    assert matrix[0] == pytest.approx([1 / reliability, 0], abs=1e-9)
+
+
+def test_an_error_as_large_as_the_measure_is_not_corrected_for():
+    settings = {"reader1": MeasurementError(standard_error=5.0)}
+    plan = Plan("wmh", predictors=["reader1"], regression="linear")
+    found = error_corrected(TABLE, plan, settings).set_index("correction")
+    assert np.isnan(found.loc[CALIBRATED, "estimate"])
+    assert "too little" in found.loc[CALIBRATED, "note"]
+    mean = error_sd_of(TABLE, "reader1", MeasurementError(standard_error=1.0, averaged=4))[0]
+    assert mean == pytest.approx(0.5)
