@@ -93,8 +93,8 @@ def _fitted(
         response = _response(known[outcome], analysis)
         own = _predictor_columns(known, predictor, analysis)
         designs = [model_columns(known, name, analysis.references, {}) for name in covariates]
-    except (OutcomeError, ValueError) as error:
-        return {"n": len(known), "note": str(error)}
+    except (OutcomeError, ValueError) as why:
+        return {"n": len(known), "note": str(why)}
     scale = "per SD" if is_number(known[predictor]) and not is_yes_no(known[predictor]) else "per step"
     design = pd.concat([own, *designs], axis=1)
     complete = design.notna().all(axis=1)
