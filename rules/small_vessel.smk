@@ -111,7 +111,9 @@ rule measure_wmh:
         mem_mb=1500,
         runtime=5,
     params:
-        settings=settings("wmh.measure", "wmh.grade", "wmh.review", "microbleeds.review", "lacunes.review"),
+        settings=settings(
+            "wmh.measure", "wmh.grade", "wmh.review", "microbleeds.review", "lacunes.review", "location.place"
+        ),
         code=code("measure_wmh"),
     message:
         "measure white matter hyperintensities: sub-{wildcards.subject} ses-{wildcards.session}"

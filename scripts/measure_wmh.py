@@ -5,6 +5,7 @@ from typing import Any
 import pandas as pd
 
 from angiolith.core.settings.lacunes import LacuneReviewSettings
+from angiolith.core.settings.location import PlaceSettings
 from angiolith.core.settings.microbleeds import MicrobleedReviewSettings
 from angiolith.core.settings.section import step_settings
 from angiolith.core.settings.wmh import WmhGradeSettings, WmhMeasureSettings, WmhReviewSettings
@@ -21,7 +22,11 @@ def main(snakemake: Any) -> None:
         step_settings(settings, LacuneReviewSettings),
     )
     row = markers_row(
-        snakemake.input, step_settings(settings, WmhMeasureSettings), step_settings(settings, WmhGradeSettings), limits
+        snakemake.input,
+        step_settings(settings, WmhMeasureSettings),
+        step_settings(settings, WmhGradeSettings),
+        limits,
+        step_settings(settings, PlaceSettings),
     )
     keys = {"subject": snakemake.wildcards.subject, "session": snakemake.wildcards.session}
     write_tsv(pd.DataFrame([keys | row]), snakemake.output.metrics)

@@ -21,6 +21,7 @@ from angiolith.small_vessel.wmh.fazekas import FAZEKAS
 from angiolith.small_vessel.wmh.network import WmhModel
 
 CALCIUM = {"calcification_volume_mm3": "total_volume_mm3", "agatston_equivalent": "agatston_equivalent"}
+ATROPHY = ("brain_percent_icv", "ventricle_percent_icv")
 KEYS = ("subject", "from_session", "to_session")
 COLUMNS = (*KEYS, "interval_days", "measure", "baseline", "followup", "change", "change_per_year", "status", "reason")
 
@@ -53,6 +54,7 @@ def measure_change(
     else:
         rows, labels = mri_change(visits, model, half, days, settings)
     rows += fazekas_change(visits, days)
+    rows += atrophy_change(visits, days)
     rows += calcium_change(visits, days)
     return Change(rows, labels, motion)
 
@@ -83,6 +85,17 @@ def fazekas_change(visits: Sequence[VisitInputs], days: float) -> list[ChangeRow
         return not_measured(FAZEKAS, days, NotMeasured(FAILED, "a visit's WMH were not measured"))
     first, last = tables
     return [change_row(measure, first[measure], last[measure], days) for measure in FAZEKAS]
+
+
+def atrophy_change(visits: Sequence[VisitInputs], days: float) -> list[ChangeRow]:
+    """Rows of brain and ventricles as parts of the intracranial volume: the difference of the visits' own values."""
+    tables = own_rows(visits, "smallvessel")
+    if len(tables) < 2 or any(measure not in table for table in tables for measure in ATROPHY):
+        return not_measured(ATROPHY, days, NotMeasured(MISSING, "a visit has no FLAIR"))
+    first, last = tables
+    if any(pd.isna(table[measure]) for table in tables for measure in ATROPHY):
+        return not_measured(ATROPHY, days, NotMeasured(FAILED, "a visit's brain was not found as a whole"))
+    return [change_row(measure, first[measure], last[measure], days) for measure in ATROPHY]
 
 
 def calcium_change(visits: Sequence[VisitInputs], days: float) -> list[ChangeRow]:

@@ -54,7 +54,8 @@ SMALL_VESSEL = (
     "wmh_volume_cm3 wmh_volume_low_cm3 wmh_volume_high_cm3 wmh_percent_icv wmh_periventricular_cm3 wmh_deep_cm3"
     " n_wmh_lesions fazekas_periventricular fazekas_deep fazekas_total n_microbleeds"
     " n_microbleed_candidates n_lacunes n_lacune_candidates icv_cm3"
-    " svd_score caa_score"
+    " n_microbleeds_lobar n_microbleeds_deep n_microbleeds_infratentorial"
+    " brain_percent_icv ventricle_percent_icv svd_score caa_score"
 )
 MEASURES = tuple(
     Measure(column, stage)

@@ -11,9 +11,12 @@ import numpy as np
 from angiolith.core.images import read_image
 from angiolith.core.inputs import Inputs
 from angiolith.core.settings.lacunes import LacuneReviewSettings
+from angiolith.core.settings.location import PlaceSettings
 from angiolith.core.settings.microbleeds import MicrobleedReviewSettings
 from angiolith.core.settings.wmh import WmhGradeSettings, WmhMeasureSettings, WmhReviewSettings
 from angiolith.core.tables import FAILED, MISSING, OK, REVIEW, USABLE, join_reasons, read_json, was_made
+from angiolith.small_vessel.atrophy.fractions import atrophy
+from angiolith.small_vessel.location.session import places_row
 from angiolith.small_vessel.tissues import VENTRICLES
 from angiolith.small_vessel.wmh.fazekas import MEASURES, measure_wmh
 from angiolith.small_vessel.wmh.session import reviewed
@@ -33,7 +36,11 @@ class ReviewLimits:
 
 
 def markers_row(
-    given: Inputs, settings: WmhMeasureSettings, cut_points: WmhGradeSettings, limits: ReviewLimits
+    given: Inputs,
+    settings: WmhMeasureSettings,
+    cut_points: WmhGradeSettings,
+    limits: ReviewLimits,
+    place: PlaceSettings,
 ) -> dict[str, Any]:
     """The row of the session, without subject and session: measures (missing: None or NaN), statuses and reasons."""
     found = {
@@ -68,6 +75,8 @@ def markers_row(
         "n_microbleed_candidates": found["microbleeds"].get("n_microbleed_candidates"),
         "n_lacune_candidates": found["lacunes"].get("n_lacune_candidates"),
         "icv_cm3": icv_cm3,
+        **places_row(given, place),
+        **atrophy(read_json(given["brain_facts"]) if given.get("brain_facts") else {}),
         "wmh_status": found["WMH"]["status"],
         "microbleed_status": found["microbleeds"]["status"],
         "lacune_status": found["lacunes"]["status"],

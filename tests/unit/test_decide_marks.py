@@ -11,6 +11,7 @@ from scipy.spatial.transform import Rotation
 from angiolith.cohort.gather import marks_table
 from angiolith.core.images import Image, linear_transform, moved, read_image, write_image, write_transform
 from angiolith.core.settings.lacunes import LacuneReviewSettings
+from angiolith.core.settings.location import PlaceSettings
 from angiolith.core.settings.microbleeds import MicrobleedReviewSettings
 from angiolith.core.settings.wmh import WmhGradeSettings, WmhMeasureSettings, WmhReviewSettings
 from angiolith.core.tables import read_json, read_tsv, write_not_made, write_tsv
@@ -165,7 +166,7 @@ def test_decisions_that_fit_no_spot_fail_the_kind_and_count_nothing(session):
     assert facts["microbleed"]["n_microbleeds"] == 2  # the other kind is not touched
     given = {"lacune_facts": out["lacune_facts"], "microbleed_facts": out["microbleed_facts"]}
     limits = ReviewLimits(WmhReviewSettings(), MicrobleedReviewSettings(), LacuneReviewSettings())
-    row = markers_row(given, WmhMeasureSettings(), WmhGradeSettings(), limits)
+    row = markers_row(given, WmhMeasureSettings(), WmhGradeSettings(), limits, PlaceSettings())
     assert (row["n_lacunes"], row["lacune_status"], row["n_microbleeds"]) == (None, "failed", 2)
 
 

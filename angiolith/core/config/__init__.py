@@ -25,6 +25,7 @@ from angiolith.core.settings.change import ChangeSettings
 from angiolith.core.settings.check_images import CheckImagesSettings
 from angiolith.core.settings.image_choice import ImageChoice
 from angiolith.core.settings.lacunes import LacuneSettings
+from angiolith.core.settings.location import LocationSettings
 from angiolith.core.settings.microbleeds import MicrobleedSettings
 from angiolith.core.settings.registration import RegistrationSettings
 from angiolith.core.settings.report import ReportSettings
@@ -74,6 +75,7 @@ class Config(Section):
     wmh_tool: WmhToolSettings = WmhToolSettings()
     microbleeds: MicrobleedSettings = MicrobleedSettings()
     lacunes: LacuneSettings = LacuneSettings()
+    location: LocationSettings = LocationSettings()
     burden: BurdenSettings = BurdenSettings()
     vessel_wall: VesselWallSettings = VesselWallSettings()
     change: ChangeSettings = ChangeSettings()

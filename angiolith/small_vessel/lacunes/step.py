@@ -28,7 +28,10 @@ STEPS = (
         runs_for=lambda session: session.has("FLAIR"),
         session_inputs=_inputs,
         behind={
-            "measure_wmh": {"lacune": r"_desc-lacunemarks\."},
+            "measure_wmh": {
+                "n_lacunes_": r"_desc-(lacunemarks|braintissues)[._]|_from-T1w_",
+                "lacune": r"_desc-lacunemarks\.",
+            },
             "measure_change": {"lacune": rf"^(?!.*({OF_OTHERS}))"},
         },
     ),

@@ -28,7 +28,10 @@ STEPS = (
         runs_for=lambda session: session.has(*IMAGES),
         session_inputs=_inputs,
         behind={
-            "measure_wmh": {"microbleed": r"_desc-microbleedmarks\."},
+            "measure_wmh": {
+                "n_microbleeds_": r"_desc-(microbleedmarks|braintissues)[._]|_from-(swi|T2starw)_",
+                "microbleed": r"_desc-microbleedmarks\.",
+            },
             "measure_change": {"microbleed": r"^(?!.*(_desc-calcification|_desc-smallvessel|_desc-lacune|wmh))"},
         },
     ),

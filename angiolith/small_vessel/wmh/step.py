@@ -54,6 +54,11 @@ def _measure(session: Session) -> InputPaths:
         "tissues": session.made("segment_wmh", "tissues"),
         "wmh_facts": session.made("segment_wmh", "facts"),
         "brain": session.made("register_mri_to_template", "brain"),
+        "brain_tissues": session.made("register_mri_to_template", "tissues"),
+        "brain_facts": session.made("register_mri_to_template", "facts"),
+        **session.on_reference("swi", "T2starw", "T1w"),
+        "microbleed_table": spots_of(session, MICROBLEED, "table"),
+        "lacune_table": spots_of(session, LACUNE, "table"),
         "microbleed_facts": spots_of(session, MICROBLEED, "facts"),
         "lacune_facts": spots_of(session, LACUNE, "facts"),
     }
@@ -73,7 +78,11 @@ STEPS = (
         session_inputs=_segment,
         pictures=(PICTURE,),
         behind={
-            "measure_wmh": {"wmh|fazekas": r"_desc-(wmh|tissues|brain)[_.]", "icv": r"_desc-brain_"},
+            "measure_wmh": {
+                "brain_|ventricle_|sulcal_": r"_to-MNI152_mode-image_xfm\.json",
+                "wmh|fazekas": r"_desc-(wmh|tissues|brain)[_.]",
+                "icv": r"_desc-brain_",
+            },
             "measure_change": {
                 "fazekas": r"_desc-smallvessel_",
                 "wmh": r"^(?!.*_(desc-(calcification|smallvessel|microbleed|lacune)|(from-)?(swi|T2starw)[_.]))",

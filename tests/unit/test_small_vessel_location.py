@@ -1,0 +1,92 @@
+"""Where spots lie, on a drawn brain; atrophy from volumes."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from angiolith.brain.segment import TISSUES
+from angiolith.core.images import Image, write_image
+from angiolith.core.settings.location import PlaceSettings
+from angiolith.core.tables import write_tsv
+from angiolith.small_vessel.atrophy.fractions import atrophy
+from angiolith.small_vessel.location.places import counts, place_of
+from angiolith.small_vessel.location.session import places_row
+
+AFFINE = np.array([[-0.9, 0.1, 0, 60], [0.1, 0.9, 0, -70], [0, 0, 1.5, -50], [0, 0, 0, 1.0]])
+
+
+@pytest.fixture(scope="module")
+def brain():
+    """Boxes in mm: white matter with a ventricle and deep grey in it, cortex on top, brainstem below."""
+    shape = (120, 140, 70)
+    x, y, z = np.moveaxis(np.moveaxis(np.indices(shape), 0, -1) @ AFFINE[:3, :3].T + AFFINE[:3, 3], -1, 0)
+    data = np.zeros(shape, np.uint8)
+    inside = (abs(x) < 45) & (abs(y) < 50) & (z > -20) & (z < 45)
+    data[inside] = TISSUES["white"]
+    data[inside & (z > 40)] = TISSUES["grey"]
+    data[(abs(x) < 6) & (abs(y) < 30) & (z > 0) & (z < 15)] = TISSUES["ventricles"]
+    data[(abs(x) > 20) & (abs(x) < 30) & (abs(y) < 15) & (z > -5) & (z < 10)] = TISSUES["deep_grey"]
+    data[(abs(x) < 12) & (abs(y) < 12) & (z < -20) & (z > -45)] = TISSUES["infratentorial"]
+    return Image(data, AFFINE)
+
+
+@pytest.mark.parametrize(
+    ("point", "expected"),
+    [
+        ((0, 0, -35), ("infratentorial", "infratentorial")),
+        ((25, 0, 2), ("deep", "deep_grey")),
+        ((32, 0, 2), ("deep", "deep_grey")),  # capsule: 2 mm from the deep grey matter
+        ((12, 0, 8), ("deep", "white_matter")),  # 6 mm from the ventricle
+        ((40, 0, 30), ("lobar", "white_matter")),
+        ((0, 0, 43), ("lobar", "white_matter")),
+        ((0, 0, 300), ("", "")),
+    ],
+)
+def test_a_spots_place_follows_from_the_tissues_around_it(brain, point, expected):
+    assert place_of(np.array(point, float), brain, PlaceSettings()) == expected
+
+
+def test_only_counted_spots_are_placed_and_a_missing_count_has_no_places(brain, tmp_path):
+    write_image(brain.data, brain.affine, tmp_path / "tissues.nii.gz")
+    table = pd.DataFrame(
+        {
+            "microbleed": [1, 2, 3],
+            "kind": ["microbleed", "microbleed", "calcification"],
+            "counted": [True, False, False],
+            "x_mm": [0.0, 40.0, 25.0],
+            "y_mm": [0.0, 0.0, 0.0],
+            "z_mm": [-35.0, 30.0, 2.0],
+        }
+    )
+    write_tsv(table, tmp_path / "microbleeds.tsv")
+    (tmp_path / "facts.json").write_text(json.dumps({"image": "swi", "n_microbleeds": 1}))
+    given = {"brain_tissues": tmp_path / "tissues.nii.gz", "microbleed_facts": tmp_path / "facts.json"}
+    given |= {"microbleed_table": tmp_path / "microbleeds.tsv"}
+    row = places_row(given, PlaceSettings())
+    places = [row[f"n_microbleeds_{name}"] for name in ("lobar", "deep", "infratentorial")]
+    assert places == [0, 0, 1]
+    assert row["n_lacunes_deep_grey"] is None
+    (tmp_path / "facts.json").write_text(json.dumps({"image": "swi", "n_microbleeds": None}))
+    assert places_row(given, PlaceSettings())["n_microbleeds_lobar"] is None
+
+
+def test_places_and_sites_add_up(brain):
+    points = [np.array(point, float) for point in ((0, 0, -35), (25, 0, 2), (40, 0, 30), (0, 0, 300))]
+    places, sites = counts(points, brain, PlaceSettings())
+    assert places == {"lobar": 1, "deep": 1, "infratentorial": 1}
+    assert sites == {"deep_grey": 1, "white_matter": 1, "infratentorial": 1}
+
+
+def test_atrophy_is_missing_where_the_brain_is_cut_or_failed():
+    volumes = {"brain": 1400.0, "grey": 500.0, "white": 450.0, "csf": 200.0, "ventricles": 70.0}
+    volumes |= {"deep_grey": 40.0, "infratentorial": 140.0}
+    whole = atrophy({"status": "ok", "complete": True, "volumes_cm3": volumes})
+    assert whole["brain_volume_cm3"] == 1130.0
+    assert whole["ventricle_percent_icv"] == pytest.approx(5.0)
+    parts = [whole[f"{name}_percent_icv"] for name in ("brain", "ventricle", "sulcal_csf")]
+    assert sum(parts) == pytest.approx(100.0, abs=0.02)
+    for facts in ({}, {"status": "failed", "complete": True, "volumes_cm3": volumes}):
+        assert set(atrophy(facts).values()) == {None}
+    assert set(atrophy({"status": "ok", "complete": False, "volumes_cm3": volumes}).values()) == {None}
