@@ -22,7 +22,7 @@ from angiolith.core.manifest_table import is_told, read_report
 from angiolith.core.tables import FAILED, REVIEW, atomic_path, copy_file, read_json, read_tsv, was_made
 from angiolith.core.versions import DISTRIBUTIONS, versions
 from angiolith.marks.kinds import CALCIFICATION, KINDS
-from angiolith.marks.verdicts import CANDIDATE, TOOL
+from angiolith.marks.verdicts import CANDIDATE, TOOL, waiting
 from angiolith.pictures.marks import GAP_PX, HEAD_PX, PANEL_PX, ROW_PX, TEXT_PX, WIDTH_PX
 from angiolith.report.analyses import (
     AnalysisView,
@@ -75,6 +75,7 @@ class Cohort:
     sessions: list[Session]
     subjects: list[Subject]
     numbers: list[Any]
+    waits: Mapping[str, int]
     patients: pd.DataFrame | None
     change: pd.DataFrame | None
     changes: Printed | None
@@ -160,19 +161,22 @@ def read_cohort(
     sessions: list[Session] = []
     subjects: list[Subject] = []
     numbers: list[Any] = []
+    waits: dict[str, int] = {}
     patients, change, changes, verdicts = None, None, None, {}
     if files["sessions"]:
         manifest = read_tsv(files["manifest"])
         patients, change = (addressed(files[name], root) for name in ("patients", "change"))
         verdicts = read_verdicts(files, manifest, pairs)
-        sessions = read_sessions(files, root, manifest, patients, verdicts, texts)
+        marks = addressed(files["marks"], root)
+        waits = waiting(marks)["kind"].value_counts().to_dict()
+        sessions = read_sessions(files, root, manifest, patients, marks, verdicts, texts)
         subjects = collect_subjects(sessions, change, change_pictures(pairs, verdicts), texts["measures"])
         numbers = cohort_numbers(patients, texts["measures"])
         changes = printed_changes(change, texts["cohort"]["change_header"])
     agreement = printed_rows(addressed(files["agreement"], root)) if files["agreement"] else None
     analyses = read_analyses(files, root, settings, texts)
     unused = unused_tables(read_tsv(files["clinical_tables"]) if sessions else None, analyses)
-    return Cohort(sessions, subjects, numbers, patients, change, changes, verdicts, agreement, analyses, unused)
+    return Cohort(sessions, subjects, numbers, waits, patients, change, changes, verdicts, agreement, analyses, unused)
 
 
 def cohort_pages(pages: Pages, found: Cohort, files: Inputs, written: Written, has_viewer: bool) -> dict[Path, str]:
@@ -189,6 +193,7 @@ def cohort_pages(pages: Pages, found: Cohort, files: Inputs, written: Written, h
             unused=found.unused,
             status_counts=status_counts(found.sessions),
             cohort=found.numbers,
+            waits={KINDS[name].plural: count for name, count in found.waits.items()},
             analyses=found.analyses,
             changes=found.changes,
             audits={name: printed_rows(addressed(path, root)) for name, path in files["audits"].items()},
@@ -255,6 +260,7 @@ def read_sessions(
     root: Path,
     manifest: pd.DataFrame,
     patients: pd.DataFrame,
+    marks: pd.DataFrame,
     verdicts: Verdicts,
     texts: Mapping[str, Any],
 ) -> list[Session]:
@@ -274,7 +280,7 @@ def read_sessions(
         of_sessions(files["registration"], compress(keys, has_ct)),
         verdicts,
         texts,
-        addressed(files["marks"], root),
+        marks,
     )
 
 

@@ -451,6 +451,39 @@ def test_a_note_is_kept_though_nothing_is_decided_and_is_no_decision(opened, hom
     assert "ask the neuroradiologist" in file.text
 
 
+def test_an_adjudicator_settles_what_two_readers_differ_on(opened, run, tmp_path):
+    _, files, home = run
+    for initials, keys in (("AB", "krk"), ("CD", "kkk")):
+        page = with_initials(opened(home / "marks.html"), initials)
+        for key in keys:
+            page.keyboard.press(key)
+        with saved(page, tmp_path) as file:
+            page.click("#save")
+        (tmp_path / f"{initials}.tsv").write_text(file.text)
+    page = with_initials(opened(home / "marks.html"), "EF")
+    page.set_input_files("#others", [tmp_path / "AB.tsv"])
+    page.wait_for_function("document.getElementById('message').textContent.includes('two readers or more')")
+    page.set_input_files("#others", [tmp_path / "AB.tsv", tmp_path / "CD.tsv"])
+    page.wait_for_function("document.getElementById('message').textContent.includes('3 marks decided')")
+    assert "(1 of 1)" in page.locator("#which-picture").inner_text()
+    assert "AB: rejected · CD: kept" in page.locator("#said").inner_text()
+    page.keyboard.press("r")
+    with saved(page, tmp_path) as file:
+        page.click("#save")
+    (tmp_path / "EF.tsv").write_text(file.text)
+    manifest = read_tsv(files["manifest"])
+    known = set(zip(manifest["subject"], manifest["session"], strict=True))
+    (of_session,) = read_decisions([tmp_path / f"{name}.tsv" for name in ("AB", "CD", "EF")], known).values()
+    assert sorted((row["reader"], row["role"]) for row in of_session) == [
+        *[("AB", "reader")] * 3, *[("CD", "reader")] * 3, ("EF", "adjudicator")
+    ]  # fmt: skip
+
+
+def test_the_cohorts_page_says_what_waits_for_a_reader(opened, home):
+    page = opened(home / "index.html")
+    assert "Marks that wait for a reader: 4 microbleeds, 3 calcifications" in page.locator("#overview").inner_text()
+
+
 def test_a_mark_opens_in_the_viewer_with_the_crosshair_on_it(opened, home):
     page = opened(home / "marks.html", "#001/01/calcification/1-00000001")
     page.keyboard.press("v")

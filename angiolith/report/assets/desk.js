@@ -18,7 +18,7 @@
     },
     marks: {
       place: "angiolith-marks", file: "marks.tsv", thing: "mark", choice: "decision", who: "reader", signed: true,
-      columns: ["subject", "session", "mark", "decision", "artery", "reader", "date", "note", "kind", "seconds"], choices: ["keep", "reject", "move"],
+      columns: ["subject", "session", "mark", "decision", "artery", "reader", "date", "note", "kind", "role", "seconds"], choices: ["keep", "reject", "move"],
       keys: { keep: ["1", "k"], reject: ["2", "r"] },
       item: ([subject, session, of, mark, row, flagged, title, said]) => {
         const who = `sub-${subject}_ses-${session}`;
@@ -28,7 +28,7 @@
     },
   };
   const LONGEST_S = 300; // a reader who was away did not look at the mark
-  const OPTIONAL = ["kind", "seconds"];
+  const OPTIONAL = ["kind", "role", "seconds"];
   const kind = KINDS[given.kind];
   const { columns: COLUMNS, choices: VERDICTS } = kind;
   const place = `${kind.place}:${location.pathname.replace(/[^/]*$/, "")}`;
@@ -45,6 +45,9 @@
 
   const decided = (item) => Boolean(marks.get(item.key)?.verdict); // a note alone is no decision
 
+  const others = new Map(); // what the readers said whom an adjudicator settles: key -> decisions
+  const differ = (item) => new Set((others.get(item.key) ?? []).map((one) => (one.verdict === "move" ? `move ${one.artery}` : one.verdict))).size > 1;
+
   let shown = all;
   let at = 0;
   let since = Date.now(); // when the reader came to the current one
@@ -53,7 +56,7 @@
   const choose = () => {
     const before = current();
     const [which, of, who] = ["which", "kinds", "who"].map((id) => get(id)?.value.trim() ?? "");
-    shown = all.filter((item) => (!which || (which === "open" ? !decided(item) : item.group === which))
+    shown = all.filter((item) => (!which || (which === "open" ? !decided(item) : which === "differ" ? differ(item) : item.group === which))
       && (!of || item.of === of) && (!who || `sub-${item.subject} ses-${item.session}`.includes(who)));
     at = Math.max(0, shown.indexOf(before));
     if (get("list")) get("list").dataset.of = "";
@@ -112,7 +115,11 @@
     get("which-picture").textContent = `sub-${item.subject} ses-${item.session}: ${item.title} (${texts.position.replace("{at}", at + 1).replace("{all}", shown.length)})`;
     if (get("tiles")) tiles(item);
     else if (view.getAttribute("src") !== item.source) Object.assign(view, { src: item.source, alt: item.alt });
-    if (get("said")) get("said").textContent = item.said ? texts.said.replace("{said}", item.said) : "";
+    if (get("said")) get("said").textContent = [
+      ...(item.said ? [texts.said.replace("{said}", item.said)] : []),
+      ...(others.get(item.key) ?? []).map((one) => texts.by_reader.replace("{reader}", one.reviewer)
+        .replace("{verdict}", [texts.states[one.verdict], one.artery, one.note && `(${one.note})`].filter(Boolean).join(" "))),
+    ].join(" · ");
     if (get("view")) get("view").href = `sub-${item.subject}.html#view/sub-${item.subject}_ses-${item.session}/${item.of}/${item.thing.split("-")[0]}`;
     for (const part of document.querySelectorAll("[data-criteria]")) part.hidden = part.dataset.criteria !== item.of;
     const mark = marks.get(item.key);
@@ -142,7 +149,8 @@
     say("");
     const seconds = (Number(marks.get(item.key)?.seconds) || 0) + Math.min(Math.round((Date.now() - since) / 1000), LONGEST_S);
     since = Date.now();
-    marks.set(item.key, { verdict, artery, date: today(), reviewer: clean(get("reviewer").value), note: clean(get("note").value), seconds: String(seconds) });
+    marks.set(item.key, { verdict, artery, date: today(), reviewer: clean(get("reviewer").value), note: clean(get("note").value),
+      role: others.size ? "adjudicator" : "", seconds: String(seconds) });
     keep();
     draw();
     if (get("onward")?.checked) nextOpen();
@@ -167,20 +175,28 @@
     return COLUMNS.map((name) => cells[name] || "n/a").join("\t");
   })].join("\n") + "\n";
 
-  const load = (text) => {
+  // The decisions of a saved table by key; null, with what is wrong said, where it does not fit.
+  const parsed = (text) => {
+    const wrong = (problem) => { say(problem); return null; };
     const [head, ...rows] = text.replace(/^\uFEFF/, "").split(/\r?\n/).filter((line) => line).map((line) => line.split("\t"));
-    if (!head || COLUMNS.some((name) => !OPTIONAL.includes(name) && !head.includes(name))) return say(texts.wrong_columns.replace("{columns}", COLUMNS.join(", ")));
+    if (!head || COLUMNS.some((name) => !OPTIONAL.includes(name) && !head.includes(name))) return wrong(texts.wrong_columns.replace("{columns}", COLUMNS.join(", ")));
     const read = new Map();
     for (const [number, row] of rows.entries()) {
       const cells = Object.fromEntries(head.map((name, column) => [name, row[column] === "n/a" ? "" : row[column] ?? ""]));
       const of = kind.signed ? cells.kind || "calcification" : "";
       const key = keyOf({ subject: cells.subject, session: cells.session, of, thing: cells[kind.thing] });
       const problem = !known.has(key) ? texts.unknown_row : !VERDICTS.includes(cells[kind.choice]) ? texts.unknown_verdict : null;
-      if (problem) return say(texts.refused.replace("{row}", number + 2).replace("{problem}",
+      if (problem) return wrong(texts.refused.replace("{row}", number + 2).replace("{problem}",
         Object.entries(cells).reduce((said, [name, value]) => said.replace(`{${name}}`, value), problem)));
-      const { artery, date, note, seconds } = cells;
-      read.set(key, { verdict: cells[kind.choice], reviewer: cells[kind.who], artery, date, note, seconds });
+      const { artery, date, note, role, seconds } = cells;
+      read.set(key, { verdict: cells[kind.choice], reviewer: cells[kind.who], artery, date, note, role, seconds });
     }
+    return read;
+  };
+
+  const load = (text) => {
+    const read = parsed(text);
+    if (!read) return;
     for (const [key, value] of read) marks.set(key, value);
     keep();
     draw();
@@ -188,6 +204,21 @@
   };
 
   for (const button of document.querySelectorAll("[data-verdict]")) button.addEventListener("click", () => mark(button.dataset.verdict));
+  get("others")?.addEventListener("change", async () => {
+    const tables = (await Promise.all([...get("others").files].map((file) => file.text()))).map(parsed);
+    get("others").value = "";
+    if (tables.includes(null)) return;
+    const names = new Set(tables.flatMap((table) => [...table.values()].map((one) => one.reviewer)));
+    if (names.size < 2) { say(texts.settle_one); return; }
+    others.clear();
+    for (const table of tables) for (const [key, one] of table) others.set(key, [...(others.get(key) ?? []), one]);
+    get("which").querySelector("[value=differ]").hidden = false;
+    get("which").value = "differ";
+    choose();
+    come();
+    say(Object.entries({ readers: [...names].join(", "), both: [...others.values()].filter((said) => said.length > 1).length, differ: all.filter(differ).length })
+      .reduce((told, [name, value]) => told.replace(`{${name}}`, value), texts.settle));
+  });
   get("previous").addEventListener("click", () => go(-1));
   get("next").addEventListener("click", () => go(1));
   get("clear").addEventListener("click", clear);
