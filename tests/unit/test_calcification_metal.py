@@ -151,7 +151,7 @@ def test_dense_calcium_is_no_metal_and_what_is_denser_than_bone_is_a_candidate()
 def test_lesions_keep_their_own_evidence_where_metal_takes_one_before_them():
     labels = np.zeros((12, 6, 6), np.uint16)
     labels[1:3, 1:3, 1:3], labels[6:8, 1:3, 1:3], labels[9:11, 1:3, 1:3] = 1, 2, 3
-    said = {label: Evidence("ICA", "", "free", float(label), 0.0, 0.4, 0.0, 20.0, 8.0) for label in (1, 2, 3)}
+    said = {label: Evidence("ICA", "", "free", float(label), 0.0, 0.0, 0.4, 0.0, 20.0, 8.0) for label in (1, 2, 3)}
     found = Found(labels, dict.fromkeys((1, 2, 3), 0.1), [], 130.0, 40.0, False, doubts={3: "bone"}, evidence=said)
     metal = Metal(np.arange(12)[:, None, None] < np.full(labels.shape, 4), 1, 5.0, False)
     left = without_spoiled(found, Image(np.full(labels.shape, 500, np.float32), np.eye(4)), metal)
