@@ -60,6 +60,7 @@ def measure_lesions(
     verdicts: Mapping[int, Verdict] | None = None,
     names: Mapping[int, str] | None = None,
     evidence: Mapping[int, Mapping[str, Any]] | None = None,
+    kvp_scale: float = 1.0,
 ) -> pd.DataFrame:
     """One row per lesion (columns.LESIONS without subject and session), in the order of their numbers.
 
@@ -67,9 +68,9 @@ def measure_lesions(
     bone_contact: {lesion: share of its voxels beside bone}; hu_min: threshold that was used; settings, grades: sections
     `calcification.measure` and `.grade`; slice_mm: thickness of the slices, if it is known (it may differ from their
     step); verdicts: what is held of a lesion (sure and counted where none is given); names: of the marks; evidence:
-    what the tool's verdict rests on, by column (certainty.Evidence). Density and volume are those of the mask; arc,
-    length and thickness are taken at half maximum. What cannot be measured is NaN, and the reason says why; status is
-    review where a person should look.
+    what the tool's verdict rests on, by column (certainty.Evidence); kvp_scale: of the Agatston steps. Density and
+    volume are those of the mask; arc, length and thickness are taken at half maximum. What cannot be measured is NaN,
+    and the reason says why; status is review where a person should look.
     """
     margin = np.ceil(CROP_MARGIN_MM / ct.voxel_mm).astype(int)
     rows = []
@@ -84,6 +85,7 @@ def measure_lesions(
         held = (str(given["artery"]), str(given["side"])) if {"artery", "side"} <= given.keys() else None
         name = verdict.artery or held or LABELS.get(artery_of(lesion, region[box]), ("", ""))
         row = _lesion_row(label, name, part, affine, lesion, lines, bone_contact, hu_min, settings, grades, slice_mm)
+        row["agatston_equivalent"] = agatston_equivalent(part, lesion, affine, kvp_scale)
         told = {key: value for key, value in given.items() if key not in row}
         rows.append(row | told | verdict_columns(verdict, row) | {"mark": (names or {}).get(label)})
     return pd.DataFrame(rows, columns=list(LESIONS)[2:])
@@ -133,7 +135,6 @@ def _lesion_row(
         "median_hu": float(np.median(hu)),
         "p10_hu": float(np.percentile(hu, DENSITY_PERCENTILES[0])),
         "p90_hu": float(np.percentile(hu, DENSITY_PERCENTILES[1])),
-        "agatston_equivalent": agatston_equivalent(ct, lesion, affine),
         "kockelkoren_score": score,
         "pattern": pattern,
         "spotty": spotty(geometry.length_mm, geometry.arc_deg, grades),

@@ -33,15 +33,17 @@ def slice_step_mm(affine: np.ndarray) -> float:
     return float(abs(affine[:3, axis] @ normal) / np.linalg.norm(normal))
 
 
-def agatston_equivalent(ct: np.ndarray, lesion: np.ndarray, affine: np.ndarray) -> float:
+def agatston_equivalent(ct: np.ndarray, lesion: np.ndarray, affine: np.ndarray, kvp_scale: float = 1.0) -> float:
     """Agatston score of a lesion, scaled by slice step / 3 mm since it is defined on contiguous 3 mm slices.
 
     Sum over slices and over the lesion's pieces in the slice (8-connected) of area in mm2 times the weight of the
     piece's peak HU: 1 (130-199), 2 (200-299), 3 (300-399), 4 (400 and more); a peak under 130 weighs 0.
+    kvp_scale: factor of these steps at the CT's tube voltage.
     """
     axis = slice_axis(affine)
     first, second = (affine[:3, i] for i in range(3) if i != axis)
     pixel_mm2 = float(np.linalg.norm(np.cross(first, second)))
+    steps_hu = kvp_scale * np.array(AGATSTON_HU)
     total = 0.0
     for values, mask in zip(np.moveaxis(ct, axis, 0), np.moveaxis(lesion, axis, 0), strict=True):
         if not mask.any():
@@ -49,7 +51,7 @@ def agatston_equivalent(ct: np.ndarray, lesion: np.ndarray, affine: np.ndarray) 
         pieces, count = ndimage.label(mask, CONNECTED)
         peaks = ndimage.maximum(values, pieces, np.arange(1, count + 1))
         pixels = np.bincount(pieces.ravel())[1:]
-        total += float((pixels * np.searchsorted(AGATSTON_HU, peaks, side="right")).sum()) * pixel_mm2
+        total += float((pixels * np.searchsorted(steps_hu, peaks, side="right")).sum()) * pixel_mm2
     return total * slice_step_mm(affine) / AGATSTON_SLICE_MM
 
 

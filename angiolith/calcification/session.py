@@ -24,6 +24,7 @@ from angiolith.calcification.measure import (
 from angiolith.calcification.metal import find_metal, spoiled_arteries, without_spoiled
 from angiolith.calcification.scoring import slice_step_mm
 from angiolith.calcification.segment import find_lesions
+from angiolith.calcification.tube_voltage import kvp_scale
 from angiolith.core.images import Image, read_ct, read_image, require_same_grid
 from angiolith.core.inputs import Inputs
 from angiolith.core.settings.calcification import (
@@ -45,7 +46,10 @@ def segment_session(
 ) -> tuple[Image | None, dict[str, Any]]:
     """Label map of the lesions on the CT's grid (None if not made), and the facts about it."""
     arteries, ct_check = read_json(given["arteries_facts"]), read_json(given["checks"])["images"]["ct"]
+    scale, told = kvp_scale(ct_check.get("kvp"), threshold)
+    threshold = threshold.model_copy(update={"hu_min": scale * threshold.hu_min})
     facts = {"status": FAILED, "reason": arteries["reason"], "hu_min": threshold.hu_min, "lesions": {}}
+    facts |= {"kvp": ct_check.get("kvp"), "kvp_scale": scale}
     if not was_made(given["arteries"]):
         return None, facts
     ct, region = read_ct(given["ct"]), read_image(given["arteries"])
@@ -81,7 +85,7 @@ def segment_session(
         return None, facts
     if noise:
         found.findings.append(noise.text)
-    notes = [*found.findings, arteries["reason"], ct_check["reason"] if ct_check["status"] == REVIEW else None]
+    notes = [*found.findings, told, arteries["reason"], ct_check["reason"] if ct_check["status"] == REVIEW else None]
     facts |= {
         "status": REVIEW if found.findings or REVIEW in (arteries["status"], ct_check["status"]) else OK,
         "reason": join_reasons(*notes),
@@ -159,6 +163,7 @@ def measure_session(
         decided.verdicts,
         decided.names,
         {int(label): fact["evidence"] for label, fact in facts["lesions"].items()},
+        facts["kvp_scale"],
     )
     if problem:
         lesions = lesions.assign(counted=False, status=FAILED, reason=problem)

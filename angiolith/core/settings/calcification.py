@@ -24,6 +24,9 @@ class CalciumThresholdSettings(StepSettings):
     """What to do with a contrast-enhanced CT: refuse it, or raise the threshold above the lumen."""
     adaptive_hu_above_lumen: float = 150.0
     """With `on_contrast: adaptive`, calcium begins this far above the lumen's HU."""
+    at_other_kvp: Literal["keep", "published"] = "keep"
+    """At another tube voltage than 120 kVp: keep `hu_min` (and mark the CT for review), or scale it and the Agatston
+    steps by published thresholds (70, 80 and 100 kVp). An unknown voltage is never scaled."""
 
 
 class CalcificationSegmentSettings(StepSettings):
