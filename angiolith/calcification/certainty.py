@@ -19,9 +19,12 @@ CONFIRMED_SD_MM = 0.5
 # [mm] Free calcium counts up to this SD of the line; the atlas's own SD is 3 to 4 mm at siphon and vertebral artery.
 # Source: one normal head CT of development, on which 3.0 mm counted a false mark.
 FREE_SD_MM = 2.5
-# [mm] A free mark is further from bone: a tip of clinoid or condyle whose stalk lies in the next slice is not free.
-# Source: physics, twice the blur of a head CT (SD 0.5 mm) and a voxel.
-BONE_GAP_MM = 1.5
+# [mm] A free mark is further from bone: a tip of clinoid or condyle whose stalk lies in the next slice is not free, nor
+# is an ossified ligament of clinoids or dens. Source: physics, two and a half times the blur of a head CT (SD 0.5 mm)
+# and a voxel; digital skull bases, where a clinoid's tip lies 1.6 mm from its bone.
+BONE_GAP_MM = 2.0
+# [mm] ... and beside the clivus, which has no processes. Source: physics, the blur twice and a voxel.
+CLIVUS_GAP_MM = 1.5
 # [mm] A mark that is attached to bone is a candidate up to this SD: beside a worse line all bone would be. Source:
 # anatomy, the wall of a canal lies less than that from a lumen's wall.
 ATTACHED_SD_MM = 1.5
@@ -73,6 +76,7 @@ class Evidence:
     volume_mm3: float
     side: str = ""
     image_ends: bool = False
+    has_twin: bool = False
 
     @property
     def in_fluid(self) -> bool:
@@ -91,6 +95,7 @@ def doubts_of(evidence: Evidence, wall_margin_mm: float) -> list[str]:
     if evidence.line_sd_mm <= CONFIRMED_SD_MM:
         return noise
     off_mm = evidence.outside_lumen_mm - wall_margin_mm
+    gap_mm = CLIVUS_GAP_MM if evidence.artery == "BA" else BONE_GAP_MM
     reach_mm = evidence.line_sd_mm * (FLUID_SDS if evidence.in_fluid else 1.0)
     return noise + [
         told
@@ -100,8 +105,12 @@ def doubts_of(evidence: Evidence, wall_margin_mm: float) -> list[str]:
                 evidence.bone == PARTED and not (evidence.in_fluid and evidence.is_deep),
                 "parted from bone only by a valley",
             ),
-            (evidence.bone == FREE and evidence.bone_gap_mm < BONE_GAP_MM, "bone lies beside it or in the next slice"),
+            (evidence.bone == FREE and evidence.bone_gap_mm < gap_mm, "bone lies beside it or in the next slice"),
             (evidence.air_share > SURE_AIR_MAX, "air lies beside it"),
+            (
+                evidence.has_twin and evidence.bone == FREE and evidence.artery in IN_BONE,
+                "something as dense lies at its place on the other side: clinoid processes are a pair",
+            ),
             (evidence.image_ends, "the image ends beside it: bone may follow"),
             (evidence.artery in BESIDE_LIGAMENTS, "ligaments and dura beside this artery ossify"),
             (

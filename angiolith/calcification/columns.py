@@ -58,6 +58,7 @@ LESIONS = {
     "air_share": "share of air among the voxels around it",
     "peak_sds": "height above tissue, in standard deviations of the noise",
     "image_ends": "true where the image ends beside it, so that bone may follow",
+    "has_twin": "true where something dense lies at its place mirrored to the other side",
     "bone_contact_share": "share of the lesion's voxels that lie beside bone",
     "radius_voxels": "radius of the lumen in voxels of the cross-section",
     "VoxelVolume": "PyRadiomics, mm3",

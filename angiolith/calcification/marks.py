@@ -23,7 +23,7 @@ from angiolith.calcification.certainty import (
     is_plausible,
 )
 from angiolith.core.distance import NEIGHBOURS_26
-from angiolith.core.images import Image, moved
+from angiolith.core.images import Image, mask_points, moved
 from angiolith.core.robust import sd_about
 
 # [HU] Blood and brain. Source: physics.
@@ -45,6 +45,11 @@ PARTED_MM3_MIN, PARTED_MM3_MAX = 1.0, 300.0
 GROWTH_MM = 1.2
 # [voxels] Window of the mean that is subtracted to measure noise. Source: physics, wider than a soft kernel's grain.
 NOISE_WINDOW = 5
+# [mm] Something dense so near to a mark's mirrored place is its twin. Source: anatomy, the two sides of a skull base
+# differ by 1 to 2 mm.
+TWIN_MM = 2.5
+# [number] Points of a pair of arteries from which their mirror is taken. Source: numerics.
+MIRROR_POINTS = 20
 # [SD] A mark that touches bone is the carotid's so far from its uncertain line. Source: statistics, 95 % of a Gaussian.
 TOUCHING_SDS = 2.0
 # [HU] Noise of an image that has none, as drawn ones. Source: rounding to whole HU.
@@ -103,6 +108,7 @@ def sort_marks(
     by_label = {INDEX[line.name]: line for line in lines}
     noise_sd = noise_sd_hu(ct.data)
     gap = bone_gap_mm(of_bone & (labels == 0), ct.voxel_mm)
+    dense_at = cKDTree(mask_points(ct.affine, of_bone | (labels > 0)))
     found = []
     for label, share in touches_bone.items():
         index = np.argwhere(labels == label)
@@ -134,6 +140,7 @@ def sort_marks(
             air_share=air_share(ct, index),
             peak_sds=(float(ct.data[at].max()) - TISSUE_HU) / max(noise_sd, LEAST_NOISE_HU),
             volume_mm3=len(index) * ct.voxel_volume_mm3,
+            has_twin=has_twin(moved(ct.affine, index).mean(axis=0), dense_at, by_label, artery),
             image_ends=bool((index == 0).any() or (index == np.array(labels.shape) - 1).any()),
         )
         doubts = doubts_of(evidence, wall_margin_mm)
@@ -169,6 +176,23 @@ def artery_beside(
             found[INDEX[line.name]] = (outside_mm - margin_mm) / sd_mm
     nearest = min(found, key=lambda label: found[label], default=0)
     return nearest if found.get(nearest, np.inf) <= (1.0 if bone == FREE else TOUCHING_SDS) else first
+
+
+def has_twin(point: np.ndarray, dense: cKDTree, lines: Mapping[int, Centreline], artery: int) -> bool:
+    """Whether something dense lies within `TWIN_MM` of a point (RAS mm) mirrored to the other side.
+
+    dense: places of dense voxels; lines: centrelines by artery number. The mirror is the plane midway between the
+    artery and its fellow of the other side; without that one there is no twin.
+    """
+    pair = [line.points for each in "LR" if (line := lines.get(INDEX.get((LABELS[artery][0], each), 0)))]
+    if len(pair) < 2:
+        return False
+    left, right = (points[np.linspace(0, len(points) - 1, MIRROR_POINTS).astype(int)] for points in pair)
+    normal = (right - left).mean(axis=0)
+    normal /= np.linalg.norm(normal)
+    middle = (left + right).mean(axis=0) / 2
+    mirrored = point - 2 * ((point - middle) @ normal) * normal
+    return bool(dense.query(mirrored)[0] <= TWIN_MM)
 
 
 def _left_out(ct: Image, index: np.ndarray, artery: int, evidence: Evidence) -> dict[str, Any]:

@@ -112,9 +112,11 @@ def find_lesions(
     pieces, count = ndimage.label(candidates, NEIGHBOURS_26)
     outside = outside_lumen(part, candidates & (inside > 0), inside, lines)
     outside[parted] = -np.inf  # judged already, with the line's uncertainty
-    sds = {line.name: FLUID_SDS if line.artery in BESIDE_SMOOTH_BONE else 1.0 for line in lines}
-    sd_mm = {INDEX[line.name]: sds[line.name] * float(np.median(line.sd_mm)) for line in lines}
-    labels, touches, left_out = _judge(pieces, count, bone, depth, outside, part, inside, sd_mm, settings)
+    unsure_mm = {INDEX[line.name]: float(np.median(line.sd_mm)) for line in lines}
+    for line in lines:
+        if line.artery in BESIDE_SMOOTH_BONE:
+            unsure_mm[INDEX[line.name]] = FLUID_SDS * float(np.median(line.sd_mm)) + wall_margin_mm
+    labels, touches, left_out = _judge(pieces, count, bone, depth, outside, part, inside, unsure_mm, settings)
     unclear = np.isin(inside, [INDEX[line.name] for line in lines if line.sd_mm.max() > CONFIRMED_SD_MM])
     parted_off = parted_marks(part, of_bone, unclear, hu_min) if unclear.any() else []
     marks = sort_marks(part, labels, parted_off, touches, of_bone, inside, lines, wall_margin_mm, parted)
@@ -205,10 +207,13 @@ def _judge(
     outside: np.ndarray,
     part: Image,
     region: np.ndarray,
-    sd_mm: Mapping[int, float],
+    unsure_mm: Mapping[int, float],
     settings: CalcificationSegmentSettings,
 ) -> tuple[np.ndarray, dict[int, float], list[dict[str, Any]]]:
-    """Number the pieces that are lesions from 1; tell which touch bone and which are bone reaching in."""
+    """Number the pieces that are lesions from 1; tell which touch bone and which are bone reaching in.
+
+    unsure_mm: {artery: distance from its lumen's wall up to which a piece that is free of bone may be its calcium}.
+    """
     labels = np.zeros(pieces.shape, np.uint16)
     touches: dict[int, float] = {}
     left_out = []
@@ -221,14 +226,14 @@ def _judge(
         if piece.sum() < settings.lesion_voxels_min:
             continue
         contact = float(beside_bone[box][piece].mean())
-        unsure_mm = sd_mm.get(artery_of(piece, region[box]), 0.0)
+        beyond_mm = unsure_mm.get(artery_of(piece, region[box]), 0.0)
         deepest = float(depth[box][piece].max())
         if contact > 0:
             in_lumen = float((outside[box][piece & (region[box] > 0)] < 0).mean())
             faint = part.data[box][piece].max() < settings.bone_hu_min  # bone's partial volume looks like this
             is_bone = faint or deepest < settings.protrusion_mm_min or in_lumen < LUMEN_SHARE_MIN
         else:  # beside the artery, not of it, however its line may be off
-            is_bone = float((outside[box][piece & (region[box] > 0)] < unsure_mm).mean()) < LUMEN_SHARE_MIN
+            is_bone = float((outside[box][piece & (region[box] > 0)] < beyond_mm).mean()) < LUMEN_SHARE_MIN
         if is_bone:
             centre = np.argwhere(piece).mean(axis=0) + [s.start for s in box]
             centre_mm = part.affine[:3, :3] @ centre + part.affine[:3, 3]

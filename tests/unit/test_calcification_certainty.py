@@ -5,12 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scipy import ndimage
+from scipy.spatial import cKDTree
 
 from angiolith.arteries.centrelines import Centreline, region_labels, resampled, voxel_centres
 from angiolith.arteries.masks import search_reach
 from angiolith.arteries.names import INDEX, LABELS
 from angiolith.calcification.certainty import DEEP_VALLEY_SHARE, Evidence, doubts_of, is_plausible
-from angiolith.calcification.marks import air_share, artery_beside, bone_gap_mm, noise_sd_hu, parted_marks
+from angiolith.calcification.marks import air_share, artery_beside, bone_gap_mm, has_twin, noise_sd_hu, parted_marks
 from angiolith.calcification.segment import find_lesions
 from angiolith.core.images import Image
 from angiolith.core.settings.arteries import ArteryRegionSettings
@@ -48,6 +49,11 @@ FREE = Evidence(
         ({"artery": "VA", "line_sd_mm": 3.5}, None),  # in fluid nothing else calcifies
         ({"artery": "VA", "line_sd_mm": 3.5, "outside_lumen_mm": 5.0}, None),
         ({"artery": "VA", "line_sd_mm": 3.5, "outside_lumen_mm": 7.0}, "further from"),
+        ({"bone_gap_mm": 1.8}, "bone lies beside it"),  # a clinoid's tip
+        ({"has_twin": True}, "a pair"),
+        ({"has_twin": True, "artery": "VA"}, None),
+        ({"artery": "VA", "bone_gap_mm": 1.8}, "bone lies beside it"),  # a ligament of the dens
+        ({"artery": "BA", "bone_gap_mm": 1.8}, None),
         ({"artery": "BA", "bone": "parted", "bone_gap_mm": 0.0, "valley_share": 0.35}, None),
         ({"artery": "BA", "bone": "parted", "bone_gap_mm": 0.0, "valley_share": 0.6}, "valley"),
         ({"bone": "parted", "bone_gap_mm": 0.0, "valley_share": 0.2}, "valley"),  # at the siphon: processes, ligaments
@@ -176,6 +182,16 @@ def test_a_mark_of_the_siphon_is_the_carotids_where_another_region_reaches_over_
     points = np.array([[x_mm, 0.0, 0.0], [x_mm, 0.5, 0.0]])
     labels = np.full(2, INDEX[other, "R"])
     assert LABELS[artery_beside(points, labels, lines, MARGIN_MM, bone)] == (expected, "R")
+
+
+@pytest.mark.parametrize(("twin_mm", "expected"), [((13.5, 1.0, 0.0), True), ((17.0, 1.0, 0.0), False)])
+def test_a_mark_at_the_mirrored_place_is_its_twin(twin_mm, expected):
+    """The carotids lie at x = 0 and 10 mm: their mirror is the plane at 5 mm."""
+    right, left = upright("ICA", 2.0), replace(upright("ICA", 2.0, 10.0), side="L")
+    lines = {INDEX[line.name]: line for line in (right, left)}
+    dense = cKDTree(np.array([twin_mm]))
+    assert has_twin(np.array([-2.0, 0.0, 0.0]), dense, lines, INDEX["ICA", "R"]) is expected
+    assert not has_twin(np.array([-2.0, 0.0, 0.0]), dense, {INDEX["ICA", "R"]: right}, INDEX["ICA", "R"])
 
 
 def test_a_tip_of_bone_whose_stalk_lies_in_the_next_slice_is_not_free():
