@@ -196,6 +196,54 @@ rule correct_error:
         "../scripts/correct_error.py"
 
 
+rule compare_sites:
+    input:
+        data=analysed_rows(STUDY, "{analysis}"),
+    output:
+        sites=cohort_file(STUDY, "{analysis}_sites.tsv"),
+    log:
+        log("compare_sites", "analysis"),
+    benchmark:
+        benchmark_path("compare_sites", "analysis")
+    conda:
+        "../envs/environment.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=15,
+    params:
+        settings=lambda wildcards: {"analysis": plain(STUDY.config.analyses[wildcards.analysis])},
+        code=code("compare_sites"),
+    message:
+        "compare sites: {wildcards.analysis}"
+    script:
+        "../scripts/compare_sites.py"
+
+
+rule export_aggregates:
+    input:
+        data=analysed_rows(STUDY, "{analysis}"),
+    output:
+        bundle=cohort_file(STUDY, "{analysis}_bundle.json"),
+    log:
+        log("export_aggregates", "analysis"),
+    benchmark:
+        benchmark_path("export_aggregates", "analysis")
+    conda:
+        "../envs/environment.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=15,
+    params:
+        settings=lambda wildcards: {"analysis": plain(STUDY.config.analyses[wildcards.analysis])},
+        code=code("export_aggregates"),
+    message:
+        "export aggregates: {wildcards.analysis}"
+    script:
+        "../scripts/export_aggregates.py"
+
+
 rule correlate_severity:
     input:
         data=analysed_rows(STUDY, "{analysis}"),

@@ -24,7 +24,7 @@ def main(snakemake: Any) -> None:
     rows, note = independent_rows(data, analysis.kind)
     table = describe(
         rows,
-        analysis.describe,
+        [*analysis.describe, *([analysis.site] if analysis.site and analysis.site not in analysis.describe else [])],
         analysis.group or analysis.outcome or "",
         analysis.group_levels,
         analysis.number_test,

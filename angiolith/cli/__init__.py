@@ -18,7 +18,7 @@ from angiolith.cli.plan import plan
 from angiolith.cli.publish import publish
 from angiolith.cli.review import review
 from angiolith.cli.run import run
-from angiolith.cli.tables import audit_table
+from angiolith.cli.tables import audit_table, pool
 
 RUNNING, RESULTS, KEEPING = "Run", "Look at results", "Keep and share"
 
@@ -41,6 +41,7 @@ for panel, command in (
     (RESULTS, review),
     (RESULTS, compare),
     (RESULTS, audit_table),
+    (RESULTS, pool),
     (KEEPING, verify),
     (KEEPING, withdraw),
     (KEEPING, deface),

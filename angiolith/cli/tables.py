@@ -1,4 +1,4 @@
-"""`angiolith audit-table`: a printed table checked against itself."""
+"""`angiolith audit-table`: a printed table checked against itself; `angiolith pool`: bundles of several sites."""
 
 from __future__ import annotations
 
@@ -27,3 +27,23 @@ def audit_table(
             print(f"{path}: {content.get('source', '')}\n")
             print(table.to_string(index=False, max_colwidth=100))
             print()
+
+
+def pool(
+    bundles: Annotated[list[Path], typer.Argument(metavar="BUNDLE.json ...", help="One bundle of each site.")],
+    table: Annotated[Path, typer.Option("--table", help="Where the pooled table is written.")] = Path("pooled.tsv"),
+) -> None:
+    """Pool the bundles that sites exported (`federation` in the configuration): no rows, sums and estimates alone.
+
+    Example: angiolith pool north_bundle.json south_bundle.json --table pooled.tsv
+    """
+    import json
+
+    from angiolith.cohort.federation import BundleError, check_bundles, pooled_table
+    from angiolith.core.tables import write_tsv
+
+    with told_in_a_line(BundleError, OSError, json.JSONDecodeError):
+        read = {str(path): json.loads(path.read_text(encoding="utf-8")) for path in bundles}
+        check_bundles(read)
+        write_tsv(pooled_table(list(read.values())), table)
+        print(f"{len(read)} sites pooled: {table}")

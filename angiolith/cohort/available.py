@@ -72,6 +72,8 @@ def available(analysis: Analysis, table: pd.DataFrame) -> tuple[Analysis, dict[s
         "follow_up": _kept(analysis.follow_up, lambda name, each: there(follow_up_columns(each), f"outcome {name}")),
         "agreement": _kept(analysis.agreement, lambda name, raters: there(raters, f"agreement on {name}")),
     }
+    if not there([analysis.site], "sites"):
+        found["site"] = None
     grid = analysis.specifications
     if grid and not there(specification_columns(grid), "specifications"):
         found["specifications"] = None

@@ -74,9 +74,10 @@ def used_columns(analysis: Analysis) -> UsedColumns:
         *([analysis.severity] if analysis.severity else []),
         *([analysis.outcome] if analysis.outcome else []),
         *([analysis.group] if analysis.group else []),
+        *([analysis.site] if analysis.site else []),
     ]
     dates = [name for name in (analysis.baseline_date, analysis.followup_date) if name]
-    text = {*analysis.categorical, analysis.group}
+    text = {*analysis.categorical, analysis.group, analysis.site}
     for each in analysis.follow_up.values():
         text |= {each.event, *each.strata}
     if analysis.regression == "logistic":

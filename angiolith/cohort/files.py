@@ -20,6 +20,8 @@ OF_QUESTIONS = (  # the tables of an analysis, by the questions of which it asks
         ("associations.tsv", "diagnostics.tsv", *(f"models{ending}" for ending in PRINTED_ENDINGS)),
     ),
     (("specifications",), ("specifications.tsv", "specifications_summary.tsv", "specifications.svg")),
+    (("site",), ("sites.tsv",)),
+    (("federation",), ("bundle.json",)),
     (("measurement_error",), ("error_corrected.tsv",)),
     (("follow_up",), ("curves.tsv", "risks.tsv", "hazards.tsv", "curves.svg")),
     (("markers", "changes", "marker_models"), ("correlations.tsv", "markers.tsv")),

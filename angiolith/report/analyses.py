@@ -82,7 +82,7 @@ class AnalysisView:
 
 
 MORE = (
-    *("missing", "diagnostics", "specifications_summary", "error_corrected", "risks", "hazards"),
+    *("missing", "diagnostics", "sites", "specifications_summary", "error_corrected", "risks", "hazards"),
     *("markers", "power"),
 )
 

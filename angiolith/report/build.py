@@ -65,7 +65,12 @@ Verdicts = dict[tuple[str, str, str], dict[str, Any]]
 VIEWER_FIRST = ("ct", "FLAIR", "T1w", "vwi", "vwi_ce", "swi", "T2starw", "T2w")
 FILES_MAX = 500  # rows of the manifest's report that the page of errors shows
 PICTURE_KINDS = {".png": "png", ".svg": "svg+xml"}
-ASKED_ALONE = ("specifications", "measurement_error", "follow_up")  # questions that the methods have a sentence on
+ASKED_ALONE = (
+    "site",
+    "specifications",
+    "measurement_error",
+    "follow_up",
+)  # questions that the methods have a sentence on
 
 
 @dataclass(frozen=True)

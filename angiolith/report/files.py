@@ -14,7 +14,17 @@ HERE = Path(__file__).parent
 NIIVUE = ("niivue.umd.js", "LICENSE")
 OF_ANALYSIS = (
     *("data", "table1_printed", "associations", "models_printed", "diagnostics"),
-    *("specifications_summary", "error_corrected", "risks", "hazards", "correlations", "markers", "change", "power"),
+    *(
+        "sites",
+        "specifications_summary",
+        "error_corrected",
+        "risks",
+        "hazards",
+        "correlations",
+        "markers",
+        "change",
+        "power",
+    ),
 )
 OF_COHORT = (
     *("patients", "lesions", "change", "marks", "clinical_tables", "attrition"),

@@ -276,6 +276,7 @@ def test_methods_are_written_from_the_settings():
             *(
                 "associations",
                 "correlations",
+                "site",
                 "specifications",
                 "measurement_error",
                 "follow_up",

@@ -115,6 +115,15 @@ class Specifications(Section):
     """Ways with missing covariates; imputed: as `imputations` says."""
 
 
+class Federation(Section):
+    """What this site hands over to be pooled with others: sums and estimates, never rows."""
+
+    site: str
+    """Name of this site in the pooled tables."""
+    cell_min: int = 10
+    """No count of rows from 1 to below this leaves the site; a model with such a cell is refused."""
+
+
 class MeasurementError(Section):
     """What is known of a predictor's error of measurement."""
 
@@ -252,6 +261,11 @@ class Analysis(Section):
     change_covariates: list[str] = []
     """Covariates of the follow-up model and of the mixed model, besides baseline, visit and severity."""
     power: PowerSettings = PowerSettings()
+    site: str | None = None
+    """Column of the site or scanner. It joins the table of characteristics, and the models are given for each site,
+    pooled over the sites, and without each of them."""
+    federation: Federation | None = None
+    """Writes a sealed bundle of this site's sums and estimates, which `angiolith pool` joins with other sites'."""
     specifications: Specifications | None = None
     """Does the finding hold: the grid of variants of one association, which makes a specification curve."""
     measurement_error: dict[str, MeasurementError] = {}
@@ -282,6 +296,8 @@ class Analysis(Section):
             raise ValueError("predictors, models and formulas need an outcome")
         if self.specifications and self.outcome is None and not self.specifications.outcomes:
             raise ValueError("specifications need an outcome")
+        if (self.site or self.federation) and not self.predictors:
+            raise ValueError("site and federation need predictors and an outcome")
         strange = sorted(set(self.measurement_error) - set(self.predictors))
         if strange:
             raise ValueError(f"measurement_error: {strange[0]} is not among the predictors")
