@@ -132,9 +132,8 @@ def power(facts: Facts) -> Iterator[Answer]:
 
 def quantities(facts: Facts) -> Iterator[Answer]:
     for name in facts.analyses:
-        if steps := facts.of(name, "per"):
-            text = ", ".join(f"{column} per {step:g}" for column, step in steps.items())
-            yield Answer(f"{name}: effects of {text}", _setting(name, "per"))
+        for column, step in (facts.of(name, "per") or {}).items():
+            yield Answer(f"{name}: effects of {column} per {step:g}", _setting(name, f"per.{column}"))
         if categories := facts.of(name, "categorical"):
             yield Answer(f"{name}: categories: {listed(categories)}", _setting(name, "categorical"))
 
@@ -292,6 +291,12 @@ def networks(facts: Facts) -> Iterator[Answer]:
         yield Answer(f"network {name}, SHA-256 {entry.sha256[:12]}...", f"data.tsv: {entry.sha256}")
 
 
+def model_cards(facts: Facts) -> Iterator[Answer]:
+    for file in facts.published:
+        if file.startswith("models/"):
+            yield Answer("model card of a network of the run: data, training, tests, limits", file)
+
+
 def deidentified(facts: Facts) -> Iterator[Answer]:
     text = "no row of a person is in this folder"
     yield Answer(f"{text}; deidentify-check found {facts.findings} in it", "angiolith deidentify-check FOLDER")
@@ -312,6 +317,6 @@ ANSWERS: Mapping[str, Callable[[Facts], Iterator[Answer]]] = {
     for one in (
         *(eligibility, variables, methods_text, agreement, power, quantities, models, interactions, missing),
         *(missing_counts, sensitivity, numbers, reasons, flow, characteristics, events, groups, estimates),
-        *(correlations, boundaries, software, inputs, networks, deidentified, trace, crate),
+        *(correlations, boundaries, software, inputs, networks, model_cards, deidentified, trace, crate),
     )
 }

@@ -27,6 +27,7 @@ from angiolith.audit.deidentify import Finding, findings
 from angiolith.audit.inventory import INVENTORY, Entry, read_inventory
 from angiolith.core.delimited import DelimitedError, read_cells, tsv_line, tsv_lines
 from angiolith.core.tables import read_tsv
+from angiolith.runtime.records import path_of
 
 CHECKLISTS = Path(__file__).with_name("checklists.yaml")
 OF_PERSONS = ("patients", "lesions", "change", "ratings", "marks", "clinical_tables", "burden", "doubtful_values")
@@ -81,6 +82,10 @@ def write_folder(root: Path, entries: Sequence[Entry], work: Path) -> None:
         _write(work / "methods.md", methods_markdown(methods.read_text(encoding="utf-8")))
     if (root / "audit/methods.md").is_file():
         _copy(root / "audit/methods.md", work / "formulas.md")
+    for entry in entries:  # of the networks that the run used: how they were fitted and tested
+        card = path_of(root, entry.name).parent / "README.md"
+        if entry.kind == "input" and entry.name.endswith(".onnx") and card.is_file():
+            _copy(card, work / f"models/{card.parent.name}.md")
     _rows(work / "settings.tsv", ("setting", "value"), settings_of(entries))
     kinds = ("version", "runtime", "code")
     software = [(entry.kind, entry.name, entry.value) for entry in entries if entry.kind in kinds]
@@ -178,7 +183,7 @@ def filled(checklist: Mapping[str, Any], facts: Facts) -> Iterator[tuple[str, st
             yield one["item"], one["topic"], "run", answer.text, answer.trace
         if "author" in one or not answers:
             rest = one.get("author", "the run holds nothing on it; say so, or what was done elsewhere")
-            yield one["item"], one["topic"], "author", f"{AUTHOR}: {rest}", ""
+            yield one["item"], one["topic"], "author", AUTHOR + (f": {rest}" if rest else ""), ""
 
 
 def write_checklists(facts: Facts, work: Path) -> None:

@@ -21,7 +21,7 @@ SETTINGS = {
     "analyses.vba.event": "yes",
     "analyses.vba.predictors": ["calcium"],
     "analyses.vba.models.model1": ["age_years"],
-    "analyses.vba.per": {"calcium": 10.0},
+    "analyses.vba.per.calcium": 10.0,
     "analyses.vba.imputations": 20,
     "analyses.vba.formulas.site": "calcium * site / age_years",
 }
@@ -55,6 +55,8 @@ def root(tmp_path):
         Entry("input", "../resources/brain_model/whole.onnx", "cd" * 32, "8"),
     ]
     (out / "audit/inventory.tsv").write_text(inventory_text(entries))
+    (tmp_path / "resources/brain_model").mkdir(parents=True)
+    (tmp_path / "resources/brain_model/README.md").write_text("# A model card\n")
     (out / "audit/methods.md").write_text("# Formulas\n")
     (out / "audit/Snakefile").write_text("rule all:\n")
     (out / "report/methods.html").write_text(PAGE)
@@ -119,6 +121,7 @@ def test_no_person_is_in_it(root, tmp_path):
     ]
     data = {tuple(line) for line in tsv_lines((folder / "data.tsv").read_text())}
     assert ("ab" * 32, "7", "ct.nii.gz") in data
+    assert (folder / "models/brain_model.md").read_text() == "# A model card\n"
 
 
 @pytest.mark.parametrize(
@@ -133,7 +136,7 @@ def test_where_a_person_is_found_nothing_is_made(root, tmp_path, where, text, ki
     (root / where).write_text(text)
     found = publish(root, tmp_path / "reviewers")
     assert {one.kind for one in found} == {kind}
-    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    assert {path.name for path in tmp_path.iterdir()} == {"out", "resources"}
 
 
 def test_two_runs_give_the_same_bytes_and_no_folder_is_written_over(root, tmp_path):
