@@ -14,13 +14,15 @@ from angiolith.brain.face import FaceError, FacePlane, face_plane
 from angiolith.brain.network import BrainModel
 from angiolith.brain.segment import segment_brain
 from angiolith.core.image_checks import SLAB_COLUMNS, is_brain_extracted
-from angiolith.core.images import HU_AIR, Image, ImageError, read_ct, read_image, read_mri
+from angiolith.core.images import HU_AIR, Image, ImageError, mask_points, read_ct, read_image, read_mri
 from angiolith.core.nifti import packed
 from angiolith.core.settings.brain import BrainSettings
 from angiolith.core.settings.registration import RigidSettings
 from angiolith.core.tables import FAILED
 from angiolith.registration.rigid import register_rigid
 
+# [mm] A plane that was found in another image keeps at least this far from the brain. Source: half of MARGIN_MM.
+NEAREST_MM = 5.0
 # [mm] Two grids whose affines differ by less are one. Source: numerics.
 SAME_GRID_MM = 1e-3
 
@@ -38,10 +40,11 @@ class SessionFaces:
     def plane(self, path: Path, column: str, last: bool = False) -> FacePlane | None:
         """The plane in front of which the image shows a face; None for a brain without a head around it.
 
-        column: the manifest's, such as ct or T1w. By the image's own brain where that is whole; else by that of an
-        image on the same grid, or of one that a rigid registration joins it to. Where no image of the session shows a
-        whole brain, the part in the image serves if this is the `last` try. Raises FaceError where no way leads there,
-        and ImageError for an image that cannot be read.
+        column: the manifest's, such as ct or T1w. The first image of a session that shows a whole brain has the plane
+        of its own brain. The others take that plane, by their grid or by a rigid registration, unless it would come
+        near to their own brain: then, and where no registration is found, their own brain decides. Where no image
+        shows a whole brain, the part in the image serves if this is the `last` try. Raises FaceError where no way
+        leads there, and ImageError for an image that cannot be read.
         """
         is_ct = column == "ct"
         image = (read_ct if is_ct else read_mri)(path)
@@ -51,19 +54,31 @@ class SessionFaces:
             if other_is_ct == is_ct and _same_grid(image, other):
                 return plane
         brain = None if column in SLAB_COLUMNS else segment_brain(image, is_ct, self.model, self.settings)
-        usable = brain is not None and brain.status != FAILED
-        if brain is not None and usable and (brain.complete or (last and not self.found)):
-            plane = face_plane(brain.brain, image.affine)
-            self.found.append((image, is_ct, plane))
-            return plane
-        reason = "a slab" if brain is None else brain.reason or "the image cuts the brain"
+        whole = brain is not None and brain.status != FAILED and (brain.complete or (last and not self.found))
+        shown = mask_points(image.affine, brain.brain) if brain is not None and whole else None
+        chosen = self._joined(image, is_ct, shown)
+        if chosen is None and brain is not None and whole:
+            chosen = face_plane(brain.brain, image.affine)
+        if chosen is None:
+            reason = "a slab" if brain is None else brain.reason or "the image cuts the brain"
+            raise FaceError(f"no whole brain ({reason}), and it joins no image of the session that shows one")
+        self.found.append((image, is_ct, chosen))
+        return chosen
+
+    def _joined(self, image: Image, is_ct: bool, shown: np.ndarray | None) -> FacePlane | None:
+        """The plane of the session's first image, moved to this one; None where that is not sure.
+
+        shown: points (n, 3) of the image's own brain, RAS mm, which the plane must keep off.
+        """
         if not self.found:
-            raise FaceError(f"no whole brain ({reason}), and no other image of the session shows one")
+            return None
         fixed, fixed_is_ct, plane = self.found[0]
         way = register_rigid(fixed, image, self.rigid, fixed_is_ct, is_ct)
         if way.status == FAILED:
-            raise FaceError(f"no whole brain ({reason}), and it joins no other image: {way.reason}")
-        return plane.placed(way.matrix_ras)
+            return None
+        moved = plane.placed(way.matrix_ras)
+        near = shown is not None and float((shown @ moved.normal).max()) > moved.offset_mm - NEAREST_MM
+        return None if near else moved
 
 
 def _same_grid(first: Image, second: Image) -> bool:

@@ -11,10 +11,11 @@ import pytest
 
 from angiolith.audit.deface import deface, renamed
 from angiolith.brain import deface as session_faces
-from angiolith.brain.deface import without_face
+from angiolith.brain.deface import SessionFaces, without_face
 from angiolith.brain.face import MARGIN_MM, FaceError, FacePlane, face_plane
 from angiolith.brain.segment import BrainSegmentation
-from angiolith.core.images import mask_points, read_image
+from angiolith.core.images import linear_transform, mask_points, read_image
+from angiolith.registration.rigid import RigidResult
 
 REAL = Path(os.environ.get("ANGIOLITH_REAL_DATA", "../shared/real"))
 NOSE, BROW, EYE = [0.0, 105.0, -55.0], [0.0, 78.0, -2.0], [32.0, 68.0, -40.0]  # near MNI152, mm
@@ -146,6 +147,26 @@ def test_a_folder_is_copied_without_faces_and_without_what_it_cannot_vouch_for(f
     assert scans == "filename\tacq_time\nanat/sub-1_ses-1_rec-defaced_FLAIR.nii.gz\tn/a\n"
     cut = [read_image(copy / f"{stem}_{suffix}.nii.gz").data == 0 for suffix in ("T1w", "FLAIR")]
     np.testing.assert_array_equal(*cut)  # the T1w, which shows no whole brain, by the FLAIR's
+
+
+@pytest.mark.parametrize(
+    ("shift_mm", "status", "joined"), [(3.0, "ok", True), (-20.0, "ok", False), (3.0, "failed", False)]
+)
+def test_one_plane_serves_a_session_unless_it_comes_near_to_a_brain(folder, monkeypatch, shift_mm, status, joined):
+    bids, _ = folder
+    anat = bids / "sub-1/ses-1/anat"
+    other, shape = grid_of((9.0, 9.0, 9.0))
+    nib.Nifti1Image(np.full(shape, 900, np.int16), other).to_filename(anat / "sub-1_ses-1_T2w.nii.gz")
+    way = np.eye(4)
+    way[1, 3] = shift_mm
+    found = RigidResult(linear_transform(way), 0.1, -1.0, status, None)
+    monkeypatch.setattr(session_faces, "register_rigid", lambda *given: found)
+    faces = SessionFaces(None)
+    first, second = (faces.plane(anat / f"sub-1_ses-1_{suffix}.nii.gz", suffix) for suffix in ("FLAIR", "T2w"))
+    own = face_plane(ellipsoid(other, shape, turned(0)), other)
+    expected = first.placed(way) if joined else own
+    assert second.offset_mm == pytest.approx(expected.offset_mm)
+    np.testing.assert_allclose(second.normal, expected.normal)
 
 
 def test_a_second_run_makes_only_what_is_new(folder):
