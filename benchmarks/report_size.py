@@ -22,7 +22,18 @@ from tests.browser.conftest import CANDIDATES, FLAGS
 TIMES = (
     """() => { const [own] = performance.getEntriesByType("navigation"); return own.loadEventEnd - own.startTime; }"""
 )
-PAGES = ("index", "errors", "review", "sub-0001")
+NEXT = """async () => {
+  const frame = () => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+  const times = [];
+  for (let at = 0; at < 20; at += 1) {
+    const start = performance.now();
+    document.dispatchEvent(new KeyboardEvent("keydown", { key: "k", bubbles: true }));
+    await frame();
+    times.push(performance.now() - start);
+  }
+  return times;
+}"""  # keep a mark, which goes on to the next: until that one is drawn
+PAGES = ("index", "errors", "review", "marks", "sub-0001")
 
 
 def load_ms(browser: Browser, page_file: Path) -> float:
@@ -55,6 +66,13 @@ def main() -> None:
         for name in PAGES:
             page = home / f"{name}.html"
             print(f"| {name}.html | {page.stat().st_size / 1000:.0f} | {load_ms(browser, page):.0f} |", flush=True)
+        page = browser.new_page()
+        page.goto(f"file://{home / 'marks.html'}")
+        page.fill("#reviewer", "AB")
+        page.locator("#reviewer").press("Enter")
+        times = page.evaluate(NEXT)
+        print(f"\nnext mark: median {statistics.median(times):.0f} ms, longest {max(times):.0f} ms")
+        print(page.inner_text("#progress"))
         browser.close()
 
 

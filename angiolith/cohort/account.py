@@ -9,7 +9,7 @@ import pandas as pd
 
 from angiolith.cohort.attrition import attrition_table, exclusions, not_made
 from angiolith.cohort.available import LEAVE_OUT, available, missing_table
-from angiolith.cohort.collect import N_CANDIDATES
+from angiolith.cohort.collect import N_OF_CANDIDATES
 from angiolith.cohort.dataset import check_groups, group_column, read_dataset, used_columns
 from angiolith.cohort.external import MissingColumnError, StudyTableError
 from angiolith.cohort.outcome import check_outcome
@@ -70,9 +70,10 @@ def analysed(
 
 def waits_for_reader(table: pd.DataFrame) -> pd.Series:
     """By row whether the session has candidates that wait for a reader; none in a table that does not say."""
-    if N_CANDIDATES not in table:
+    counts = [name for name in N_OF_CANDIDATES if name in table]
+    if not counts:
         return pd.Series(False, index=table.index)
-    return pd.to_numeric(table[N_CANDIDATES], errors="coerce") > 0
+    return table[counts].apply(pd.to_numeric, errors="coerce").gt(0).any(axis=1)
 
 
 def unit_of(analysis: Analysis) -> str:

@@ -12,6 +12,7 @@ import pandas as pd
 
 from angiolith.core.settings.vessel_wall import CulpritSettings
 from angiolith.core.tables import FAILED, MISSING, USABLE
+from angiolith.marks.kinds import KINDS
 from angiolith.small_vessel.burden.scores import INPUTS
 from angiolith.vessel_wall.culprit import judge_culprits
 from angiolith.vessel_wall.parts import TOOL
@@ -21,6 +22,7 @@ SHOWN = 5
 KEYS = ["subject", "session"]
 PARTICIPANTS = "participants.tsv"
 N_CANDIDATES = "n_calcification_candidates"  # marks that wait for a reader
+N_OF_CANDIDATES = tuple(f"n_{kind}_candidates" for kind in KINDS)
 VISIT = ["subject", "session", "acq_time", "ct_acq_time"]
 VISIT_NUMBER = "visit_number"  # 1 for the first of several visits, missing where their order is not known
 PER_VESSEL = [*KEYS, "artery", "side"]

@@ -547,6 +547,15 @@ def test_contrast_meets_wcag_aa_and_controls_have_names(opened, home, name):
     assert page.evaluate("document.documentElement.lang") == "en"
 
 
+@pytest.mark.parametrize("name", PAGES)
+def test_contrast_meets_wcag_aa_on_a_dark_screen(opened, home, name):
+    page = opened(home / f"{name}.html", color_scheme="dark")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(20, 24, 29)"
+    assert page.evaluate("checks.faint()") == []
+    page.emulate_media(media="print")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+
+
 def test_a_reader_reaches_everything_by_keyboard(opened, home):
     page = opened(home / "index.html")
     page.keyboard.press("Tab")

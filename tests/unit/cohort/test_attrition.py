@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from angiolith.cohort.account import waits_for_reader
 from angiolith.cohort.attrition import AttritionError, attrition_table, check_account, exclusions
 from angiolith.cohort.external import StudyTableError
 from angiolith.core.settings.analyses import Criterion
@@ -178,3 +179,16 @@ def test_an_account_that_does_not_add_up_is_refused():
         check_account(steps.assign(n_excluded=0), ["A", "B"], ["A"])
     with pytest.raises(AttritionError, match="unaccounted"):
         check_account(steps, ["A", "B", "C"], ["A"])
+
+
+def test_a_session_waits_for_a_reader_with_candidates_of_any_kind():
+    table = pd.DataFrame(
+        {
+            "n_calcification_candidates": [0, 2, 0, None],
+            "n_microbleed_candidates": [0, 0, None, None],
+            "n_lacune_candidates": [0, 0, 1, None],
+        }
+    )
+    assert waits_for_reader(table).tolist() == [False, True, True, False]
+    assert waits_for_reader(table[["n_lacune_candidates"]]).tolist() == [False, False, True, False]
+    assert waits_for_reader(pd.DataFrame(index=[0])).tolist() == [False]
