@@ -51,9 +51,9 @@ def class_table() -> np.ndarray:
 class Mix:
     """How often what is drawn; what is neither T1w, FLAIR nor CT-like has a random contrast."""
 
-    t1w: float = 0.22
-    flair: float = 0.3
-    ct: float = 0.15
+    t1w: float = 0.28
+    flair: float = 0.34
+    ct: float = 0.13
     stripped: float = 0.12
     defaced: float = 0.1
     cropped: float = 0.35

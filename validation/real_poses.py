@@ -1,6 +1,6 @@
 """Registration of CT to MRI from random poses of real heads: `make validate-real-poses`.
 
-    python -m validation.real_poses --cases 40 --out docs/registration_real_heads.md
+    python -m validation.real_poses --out docs/registration_real_heads.md
 
 The MRI is a real T1w. The CT of `pseudo_ct` comes with it; those of older adults are made here of the T1w's own labels
 (MUSE within the dura, grey levels outside), in HU, with noise. So their anatomy is real and their grey levels are not.
@@ -249,9 +249,11 @@ run (else n/a)."""
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cases", type=int, default=40)
+    parser.add_argument("--cases", type=int, default=22)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--ants", type=int, nargs="*", default=[], help="numbers of the cases that ANTs runs, too")
+    parser.add_argument(
+        "--ants", type=int, nargs="*", default=range(8, 22), help="numbers of the cases that ANTs runs, too"
+    )
     parser.add_argument("--rows", type=Path, default=ROOT / "build/real_poses.tsv")
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()

@@ -1,4 +1,4 @@
-"""The fitted networks on images that took no part in their fit: the template's brain, and people's heads."""
+"""The fitted networks: the template's brain and people's heads; of these the older adults took part in the fit."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_the_templates_brain_is_found_in_either_contrast(model: BrainModel, inve
 
 @real
 @pytest.mark.parametrize(("subject", "least"), [("03", 0.945), ("09", 0.955)])
-def test_a_held_out_older_adults_brain_is_found(model: BrainModel, subject: str, least: float) -> None:
+def test_an_older_adults_brain_is_found(model: BrainModel, subject: str, least: float) -> None:
     folder = REAL / "older_adults"
     image = read_image(folder / f"sub-{subject}_T1w.nii.gz")
     truth = read_image(folder / f"sub-{subject}_space-T1w_desc-muse_dseg.nii.gz").data > 0

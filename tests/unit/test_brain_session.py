@@ -15,6 +15,9 @@ from angiolith.brain.session import BrainAndWay, brain_and_way
 from angiolith.core.images import Image, write_image
 from angiolith.core.settings.brain import BrainSettings, BrainToolSettings
 from angiolith.core.settings.registration import RigidSettings, TemplateReviewSettings
+from angiolith.core.tables import write_not_made
+from angiolith.small_vessel.session import NotMeasured
+from angiolith.small_vessel.wmh.session import made_brain
 from tests.unit.test_brain_segment import sphere, stand_in, turned
 
 
@@ -94,3 +97,17 @@ def test_a_brain_mask_on_another_grid_and_a_tool_that_fails_are_refused(
     failing = found_in(given, BrainToolSettings(command=f'{sys.executable} -c "raise SystemExit(3)"'))
     assert failing.tissues is None
     assert "brain_tool: the command ended with code 3" in failing.facts["reason"]
+
+
+def test_a_flairs_brain_is_read_where_the_registration_step_made_it(tmp_path: Path) -> None:
+    tissues = np.zeros((6, 6, 6), np.uint8)
+    tissues[2:4, 2:4, 2:4] = 4
+    write_image(tissues, np.eye(4), tmp_path / "tissues.nii.gz")
+    (tmp_path / "facts.json").write_text(json.dumps({"reason": "no brain is seen in the image"}))
+    given: Any = {"brain_tissues": str(tmp_path / "tissues.nii.gz"), "brain_facts": str(tmp_path / "facts.json")}
+    brain, found = made_brain(given)
+    assert (found == tissues).all()
+    assert (brain == (tissues > 0)).all()
+    write_not_made(tmp_path / "none.nii.gz")
+    with pytest.raises(NotMeasured, match="the brain on the FLAIR: no brain is seen"):
+        made_brain(given | {"brain_tissues": str(tmp_path / "none.nii.gz")})

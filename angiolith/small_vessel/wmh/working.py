@@ -32,7 +32,7 @@ WHITE_VOXELS_MIN = 500
 # numerics.
 PIXEL_SIGMA = 0.4
 # [1] Grey matter's mode on a FLAIR, of the way from fluid (0) to white matter (1), is at least this. Source: real
-# scans: FLAIRs from 0.98 to 1.17, T1w from 0.61 to 0.86.
+# scans: FLAIRs from 0.98 to 1.17, T1w from 0.58 to 0.86.
 GREY_MIN = 0.92
 # [%] Of the ventricles' voxels: plexus, edges and flow are brighter. Source: anatomy.
 FLUID_PERCENTILE = 5
