@@ -15,6 +15,7 @@ import pandas as pd
 from scipy import stats
 
 from angiolith.cohort.external import category_text
+from angiolith.cohort.krippendorff import Level, alpha, alpha_interval
 from angiolith.vessel_wall.parts import TOOL
 
 COLUMNS = ["source", "measure", "raters", "n", "method", "estimate", "ci_low", "ci_high", "p", "grade", "note"]
@@ -35,14 +36,17 @@ def agreement(source: str, ratings: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     and of each with the tool; then for each pair the bias (second minus first) and the limits of agreement (Bland and
     Altman 1986) with their intervals, the standard error of measurement and the smallest detectable change.
     Whole-number grades: besides, a quadratically weighted kappa of each pair. Text: Cohen's kappa of each pair, and
-    Fleiss' kappa of the readers if they are more than two. Things that a rater left out are dropped from the statistic;
-    n says what remains. NaN with a note where there is no statistic.
+    Fleiss' kappa of the readers if they are more than two. More than two readers also have Krippendorff's alpha, which
+    takes things that a reader left out. From all other statistics these are dropped; n says what remains. NaN with a
+    note where there is no statistic.
     """
     rows = []
     for measure, table in ratings.items():
         numeric = all(pd.api.types.is_numeric_dtype(values) for _, values in table.items())
         found = _number_rows(table) if numeric else []
         readers = table[[name for name in table.columns if name != TOOL]]
+        if readers.shape[1] > 2:
+            found.append({"raters": ", ".join(readers.columns)} | krippendorff_alpha(readers, numeric))
         if not numeric and readers.shape[1] > 2:
             found.append({"raters": ", ".join(readers.columns)} | fleiss_kappa(readers))
         if not numeric or _is_grade(table):
@@ -51,6 +55,28 @@ def agreement(source: str, ratings: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
         rows += [{"source": source, "measure": measure, **row} for row in found]
     numbers = dict.fromkeys(["estimate", "ci_low", "ci_high", "p"], float)
     return pd.DataFrame(rows, columns=COLUMNS).astype(numbers)
+
+
+def krippendorff_alpha(table: pd.DataFrame, numeric: bool) -> dict[str, object]:
+    """Krippendorff's alpha of all raters (columns), each of whom may have left things out: a row of `agreement`.
+
+    Text: nominal; whole-number grades: ordinal; other numbers: interval. Interval of the estimate: bootstrap of things.
+    """
+    level: Level = "nominal" if not numeric else "ordinal" if _is_grade(table) else "interval"
+    rated = table[table.notna().sum(axis=1) > 1]
+    row: dict[str, object] = {"n": len(rated), "method": f"Krippendorff's alpha, {level}"}
+    if len(rated) < N_MIN:
+        return row | {"note": f"{len(rated)} things rated by two or more are too few"}
+    cells = rated.to_numpy(float) if numeric else rated.map(category_text, na_action="ignore").to_numpy(object)
+    known = pd.notna(cells)
+    values, codes = np.unique(cells[known].astype(float if numeric else str), return_inverse=True)
+    coded = np.full(cells.shape, -1)
+    coded[known] = codes
+    if len(values) < 2:
+        return row | {"note": "all ratings are the same"}
+    estimate = alpha(coded, values, level)
+    low, high = alpha_interval(coded, values, level)
+    return row | {"estimate": estimate, "ci_low": low, "ci_high": high, "grade": grade(estimate)}
 
 
 def _is_grade(table: pd.DataFrame) -> bool:

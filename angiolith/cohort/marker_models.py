@@ -14,12 +14,15 @@ import pandas as pd
 from scipy import stats
 
 from angiolith.cohort.correlations import false_discovery_rate
+from angiolith.cohort.proportional_odds import brant
 from angiolith.cohort.regression import design_problem, fit_linear, rows_left_out, standardised, wald
 from angiolith.cohort.variables import model_columns
 from angiolith.core.tables import join_reasons
 
 # [number] Most Newton steps of the ordinal fit. Source: numerics.
 NEWTON_STEPS_MAX = 25
+# [1] Below this p the odds are noted as not proportional. Source: definition.
+PROPORTIONAL_P_MIN = 0.05
 # [number] Most quasi-Newton steps of the negative binomial fit. Source: numerics.
 STEPS_MAX = 500
 # [1] A larger condition number of the information says that a cut is separated. Source: numerics.
@@ -37,6 +40,8 @@ COLUMNS = [
     "ci_high",
     "p",
     "q",
+    "proportional_odds_p",
+    "proportional_odds_p_all",
     "adjusted_for",
     "note",
 ]
@@ -92,7 +97,7 @@ def fit_ordinal(grades: np.ndarray, design: pd.DataFrame) -> dict[str, object]:
 
     grades: (n,) ordered numbers. statsmodels' quasi-Newton fit, brought to the maximum by Newton's method on the
     analytic gradient: its standard errors come from numeric differences of a numeric gradient. Proportional odds are
-    assumed, not tested.
+    tested after Brant, for the first term and for all; where they fail for it, the note says so.
     """
     method = "proportional-odds regression, Wald interval"
     problem = _checked(grades, design)
@@ -120,7 +125,10 @@ def fit_ordinal(grades: np.ndarray, design: pd.DataFrame) -> dict[str, object]:
         else:
             return separated
     error = np.sqrt(np.linalg.inv(information)[0, 0])
-    return _ratio_row(method, float(params[0] / spread.iloc[0]), float(error / spread.iloc[0]))
+    own, every = brant(codes, scaled)
+    note = "odds are not proportional: the ratio is a mean over the cuts" if own < PROPORTIONAL_P_MIN else ""
+    found = _ratio_row(method, float(params[0] / spread.iloc[0]), float(error / spread.iloc[0]), note)
+    return found | {"proportional_odds_p": own, "proportional_odds_p_all": every}
 
 
 def _ordinal_score(params: np.ndarray, codes: np.ndarray, x: np.ndarray) -> np.ndarray:

@@ -74,6 +74,23 @@ grades$grade <- factor(grades$fazekas, ordered = TRUE)
 proportional <- clm(grade ~ group3 + age + male, data = grades, control = clm.control(gradTol = 1e-10))
 out$ordinal <- summary(proportional)$coefficients["group3", 1:2]
 out$ordinal_polr <- coef(polr(grade ~ group3 + age + male, grades, control = list(reltol = 1e-15, maxit = 1000)))["group3"]
+# Brant's test: a logistic model of each cut, and the covariance of their coefficients (Brant 1990)
+cuts <- sort(unique(grades$fazekas)); cuts <- cuts[-length(cuts)]
+columns <- model.matrix(~ group3 + age + male, grades)
+each <- lapply(cuts, function(cut) suppressWarnings(glm(as.numeric(grades$fazekas > cut) ~ group3 + age + male, binomial, grades, control = tight)))
+finite <- all(sapply(each, function(m) max(abs(coef(m)))) < 50)
+if (finite) {
+p <- sapply(each, fitted)
+part <- function(a, b) { hessian <- function(q) solve(t(columns) %*% (columns * (q * (1 - q))))
+  (hessian(p[, a]) %*% t(columns) %*% (columns * (p[, max(a, b)] * (1 - p[, min(a, b)]))) %*% hessian(p[, b]))[-1, -1] }
+size <- length(cuts)
+whole <- do.call(rbind, lapply(1:size, function(a) do.call(cbind, lapply(1:size, function(b) part(a, b)))))
+betas <- unlist(lapply(each, function(m) coef(m)[-1]))
+wald <- function(chosen) { D <- do.call(rbind, lapply(2:size, function(cut) t(sapply(chosen, function(v) {
+  row <- rep(0, 3 * size); row[v] <- 1; row[3 * (cut - 1) + v] <- -1; row }))))
+  pchisq(drop(t(D %*% betas) %*% solve(D %*% whole %*% t(D)) %*% (D %*% betas)), nrow(D), lower.tail = FALSE) }
+}
+out$brant <- if (finite) c(wald(1), wald(1:3)) else c(-1, -1)
 negative <- glm.nb(count ~ group3 + age + male, wide, control = glm.control(epsilon = 1e-14, maxit = 200))
 out$negative_binomial <- summary(negative)$coefficients["group3", 1:2]
 
