@@ -37,6 +37,9 @@ PRIVATE_SETTINGS = ("subjects", "sessions", "report.title")
 AUTHOR = "the author must write"
 # [characters] Of a subject's label that is looked for in the folder; shorter ones stand in any text. Source: choice.
 LABEL_MIN = 4
+# [digits] Of such a label that is a number: shorter ones are counts, too. Source: choice.
+NUMBER_MIN = 6
+WORD = re.compile(r"(?<![\w.])\w+(?!\w|\.\d)")
 SUBJECT_COLUMN = re.compile(r"(?<!n_)subjects?$|^subject_")
 
 
@@ -151,13 +154,13 @@ def subject_labels(root: Path) -> set[str]:
             continue
         if "subject" in header:
             labels |= {row[header.index("subject")] for row in rows}
-    return {label for label in labels if len(label) >= LABEL_MIN}
+    return {label for label in labels if len(label) >= (NUMBER_MIN if label.isdigit() else LABEL_MIN)}
 
 
 def _named(work: Path, labels: set[str]) -> Iterator[Finding]:
     """Files of the folder that hold a subject's label as a word."""
     for path in sorted(path for path in work.rglob("*") if path.suffix in (".tsv", ".md", ".json", ".svg")):
-        words = set(re.findall(r"\w+", path.read_text(encoding="utf-8")))
+        words = set(WORD.findall(path.read_text(encoding="utf-8")))
         for label in sorted(labels & words):
             yield Finding("label", path.relative_to(work).as_posix(), f"names the subject {label}")
 

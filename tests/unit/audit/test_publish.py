@@ -139,6 +139,14 @@ def test_where_a_person_is_found_nothing_is_made(root, tmp_path, where, text, ki
     assert {path.name for path in tmp_path.iterdir()} == {"out", "resources"}
 
 
+def test_a_number_of_a_table_is_no_label(root, tmp_path):
+    (root / "manifest.tsv").write_text("subject\tsession\n0001\t01\n123456\t01\n")
+    (root / "cohort/vba_markers.tsv").write_text("n\tp\n0001\t0.0001\n7\t0.123456\n")
+    assert publish(root, tmp_path / "reviewers") == []
+    (root / "cohort/vba_markers.tsv").write_text("note\nwithout 123456\n")
+    assert {one.kind for one in publish(root, tmp_path / "again")} == {"label"}
+
+
 def test_two_runs_give_the_same_bytes_and_no_folder_is_written_over(root, tmp_path):
     for name in ("a", "b"):
         publish(root, tmp_path / name)
