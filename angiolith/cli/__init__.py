@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from angiolith.cli.analysis_plan import check_plan, seal_plan
 from angiolith.cli.audit import deidentify_check, status, trace, verify, withdraw
 from angiolith.cli.check import check
 from angiolith.cli.compare import compare
@@ -42,6 +43,8 @@ for panel, command in (
     (RESULTS, compare),
     (RESULTS, audit_table),
     (RESULTS, pool),
+    (RESULTS, seal_plan),
+    (RESULTS, check_plan),
     (KEEPING, verify),
     (KEEPING, withdraw),
     (KEEPING, deface),

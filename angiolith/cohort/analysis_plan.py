@@ -1,0 +1,62 @@
+"""The analysis plan: the analyses' settings, dated and sealed before outcomes are read, and every later deviation."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+FORMAT = 1
+ABSENT = "not there"
+
+
+class PlanError(ValueError):
+    """A plan that cannot be read, or was changed after it was sealed."""
+
+
+def sealed_plan(analyses: Mapping[str, Any], date: str) -> dict[str, Any]:
+    """The plan as it is kept. analyses: name -> plain settings; date: when it is sealed (ISO 8601)."""
+    content = {"format": FORMAT, "sealed": date, "analyses": dict(analyses)}
+    return content | {"sha256": digest(content)}
+
+
+def digest(plan: Mapping[str, Any]) -> str:
+    """SHA-256 of a plan without its seal."""
+    plain = {name: value for name, value in plan.items() if name != "sha256"}
+    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
+
+
+def check_plan(plan: Mapping[str, Any]) -> None:
+    """Raise PlanError for what is no plan, or is not as it was sealed."""
+    if plan.get("format") != FORMAT or "analyses" not in plan:
+        raise PlanError(f"is no analysis plan of format {FORMAT}")
+    if digest(plan) != plan.get("sha256"):
+        raise PlanError("was changed after it was sealed")
+
+
+def deviations(plan: Mapping[str, Any], analyses: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """Where the analyses differ from the plan: (key, as planned, as it is), in the order of the plan, then of the rest.
+
+    A whole analysis that was added or left out is one deviation. Raises PlanError as `check_plan`.
+    """
+    check_plan(plan)
+    return list(_differences(plan["analyses"], analyses, ()))
+
+
+def _differences(planned: Any, found: Any, place: tuple[str, ...]) -> Iterator[tuple[str, str, str]]:
+    if planned == found:
+        return
+    if isinstance(planned, Mapping) and isinstance(found, Mapping):
+        for key in dict.fromkeys([*planned, *found]):
+            yield from _differences(planned.get(key, ABSENT), found.get(key, ABSENT), (*place, str(key)))
+        return
+    whole = len(place) == 1
+    yield ".".join(place), _text(planned, whole), _text(found, whole)
+
+
+def _text(value: Any, whole: bool) -> str:
+    """A value of the configuration on one line; of a whole analysis only that it is there."""
+    if value == ABSENT:
+        return ABSENT
+    return "an analysis" if whole else json.dumps(value, ensure_ascii=False)
