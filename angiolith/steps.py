@@ -17,6 +17,7 @@ from angiolith.registration import step as registration
 from angiolith.small_vessel import step as small_vessel
 from angiolith.small_vessel.lacunes import step as lacunes
 from angiolith.small_vessel.microbleeds import step as microbleeds
+from angiolith.small_vessel.perivascular import step as perivascular
 from angiolith.small_vessel.wmh import step as wmh
 from angiolith.vessel_wall import step as vessel_wall
 
@@ -41,6 +42,7 @@ STEPS = {
         *microbleeds.STEPS,
         *lacunes.STEPS,
         *small_vessel.STEPS,
+        *perivascular.STEPS,
         *wmh.STEPS,
         *vessel_wall.STEPS,
         *change.STEPS,

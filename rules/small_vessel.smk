@@ -95,6 +95,30 @@ rule decide_marks:
         "../scripts/decide_marks.py"
 
 
+rule detect_perivascular:
+    input:
+        unpack(inputs_of("detect_perivascular")),
+    output:
+        **outputs_of("detect_perivascular"),
+    log:
+        log("detect_perivascular"),
+    benchmark:
+        benchmark_path("detect_perivascular")
+    conda:
+        "../envs/environment.yaml"
+    threads: 1
+    resources:
+        mem_mb=2500,
+        runtime=10,
+    params:
+        settings=settings("perivascular.detect", "perivascular.grade", "lacunes.detect"),
+        code=code("detect_perivascular"),
+    message:
+        "detect perivascular spaces: sub-{wildcards.subject} ses-{wildcards.session}"
+    script:
+        "../scripts/detect_perivascular.py"
+
+
 rule measure_wmh:
     input:
         unpack(inputs_of("measure_wmh")),

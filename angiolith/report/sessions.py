@@ -55,6 +55,7 @@ SMALL_VESSEL = (
     " n_wmh_lesions fazekas_periventricular fazekas_deep fazekas_total n_microbleeds"
     " n_microbleed_candidates n_lacunes n_lacune_candidates icv_cm3"
     " n_microbleeds_lobar n_microbleeds_deep n_microbleeds_infratentorial"
+    " pvs_basal_ganglia_count pvs_basal_ganglia_grade pvs_centrum_semiovale_count pvs_centrum_semiovale_grade"
     " brain_percent_icv ventricle_percent_icv svd_score caa_score"
 )
 MEASURES = tuple(

@@ -17,6 +17,7 @@ from angiolith.core.settings.wmh import WmhGradeSettings, WmhMeasureSettings, Wm
 from angiolith.core.tables import FAILED, MISSING, OK, REVIEW, USABLE, join_reasons, read_json, was_made
 from angiolith.small_vessel.atrophy.fractions import atrophy
 from angiolith.small_vessel.location.session import places_row
+from angiolith.small_vessel.perivascular.detect import pvs_row
 from angiolith.small_vessel.tissues import VENTRICLES
 from angiolith.small_vessel.wmh.fazekas import MEASURES, measure_wmh
 from angiolith.small_vessel.wmh.session import reviewed
@@ -76,6 +77,7 @@ def markers_row(
         "n_lacune_candidates": found["lacunes"].get("n_lacune_candidates"),
         "icv_cm3": icv_cm3,
         **places_row(given, place),
+        **pvs_row(read_json(given["pvs_facts"]) if given.get("pvs_facts") else {}),
         **atrophy(read_json(given["brain_facts"]) if given.get("brain_facts") else {}),
         "wmh_status": found["WMH"]["status"],
         "microbleed_status": found["microbleeds"]["status"],

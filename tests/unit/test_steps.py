@@ -69,7 +69,7 @@ def test_measures_and_pictures_that_the_cohort_knows():
 def test_a_column_that_two_markers_could_claim_is_the_first_ones():
     assert list(behind("measure_wmh")) == [
         *("n_microbleeds_", "microbleed", "n_lacunes_", "lacune"),
-        *("brain_|ventricle_|sulcal_", "wmh|fazekas", "icv"),
+        *("pvs", "brain_|ventricle_|sulcal_", "wmh|fazekas", "icv"),
     ]
     assert behind("detect_lacunes") == {}
 

@@ -32,6 +32,7 @@ PLANNED = {  # which jobs there are, not how they work: files, folders, subjects
         "analyses",
     ),
     *("report.title", "report.texts", "report.viewer", "masks_dirs", "images", "session_order", "sessions"),
+    "perivascular.run",
 }
 OTHER_VALUE: dict[Any, Any] = {bool: lambda value: not value, int: lambda value: value + 1, str: lambda _: "other"}
 OTHER_VALUE |= {float: lambda value: (value or 1.0) * 0.9, list: lambda value: [*reversed(value)] if value else ["01"]}

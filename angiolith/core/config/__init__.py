@@ -27,6 +27,7 @@ from angiolith.core.settings.image_choice import ImageChoice
 from angiolith.core.settings.lacunes import LacuneSettings
 from angiolith.core.settings.location import LocationSettings
 from angiolith.core.settings.microbleeds import MicrobleedSettings
+from angiolith.core.settings.perivascular import PerivascularSettings
 from angiolith.core.settings.registration import RegistrationSettings
 from angiolith.core.settings.report import ReportSettings
 from angiolith.core.settings.section import Section
@@ -75,6 +76,7 @@ class Config(Section):
     wmh_tool: WmhToolSettings = WmhToolSettings()
     microbleeds: MicrobleedSettings = MicrobleedSettings()
     lacunes: LacuneSettings = LacuneSettings()
+    perivascular: PerivascularSettings = PerivascularSettings()
     location: LocationSettings = LocationSettings()
     burden: BurdenSettings = BurdenSettings()
     vessel_wall: VesselWallSettings = VesselWallSettings()

@@ -69,8 +69,8 @@ class CaaScoreSettings(StepSettings):
     @field_validator("lobar_microbleeds")
     @classmethod
     def two_steps(cls, given: list[int]) -> list[int]:
-        if len(given) != 2 or given[0] >= given[1]:
-            raise ValueError("give two numbers, the smaller first")
+        if len(set(given)) != 2:
+            raise ValueError("give two different numbers")
         return given
 
 

@@ -17,6 +17,7 @@ from angiolith.core.distance import dilate_mm, distance_mm
 from angiolith.core.images import Image, bounding_box, crop, moved
 from angiolith.core.settings.lacunes import LacuneDetectSettings
 from angiolith.small_vessel.blobs import Blob, find_dark_blobs
+from angiolith.small_vessel.cavities import is_perivascular
 from angiolith.small_vessel.grid import closed, depth_mm, paste
 from angiolith.small_vessel.tissues import correct_bias, grey_levels, mode_of
 
@@ -107,7 +108,7 @@ def detect_lacunes(
     rows: list[tuple[Any, ...]] = []
     dark = np.where(inside, np.maximum(t1, 1e-3), 0)
     for blob in find_dark_blobs(dark, where, voxel_mm, size_mm, DEPTH_MIN):
-        if blob.open or blob.elongation > settings.elongation_max:
+        if blob.open or is_perivascular(blob.diameter_mm, blob.elongation, settings):
             continue
         water_level, rim, among = _surroundings(water, tissue, blob, voxel_mm)
         if among < settings.tissue_around_min:

@@ -59,6 +59,7 @@ def _measure(session: Session) -> InputPaths:
         **session.on_reference("swi", "T2starw", "T1w"),
         "microbleed_table": spots_of(session, MICROBLEED, "table"),
         "lacune_table": spots_of(session, LACUNE, "table"),
+        "pvs_facts": session.made("detect_perivascular", "facts"),
         "microbleed_facts": spots_of(session, MICROBLEED, "facts"),
         "lacune_facts": spots_of(session, LACUNE, "facts"),
     }

@@ -12,6 +12,7 @@ from angiolith.cohort.redcap import RedcapError, phenotype_of, read_dictionary
 from angiolith.core.config import validate
 from angiolith.core.settings.presets import presets
 from angiolith.core.tables import read_tsv
+from angiolith.small_vessel.perivascular.detect import REGIONS
 from tests.unit.cli.command import angiolith
 
 HEADER = ("Variable / Field Name", "Form Name", "Section Header", "Field Type", "Field Label")
@@ -65,7 +66,7 @@ def test_the_tables_hold_what_the_presets_ask_of_the_clinic():
     of_wall = ("lumen_", "outer_", "max_", "min_", "plaque_", "calcium_")
     measured = {name for name in asked - held if name.startswith(of_wall)}
     measured |= {"eccentricity_index", "remodeling_index", "enhancement_grade", "n_spotty_calcium"}
-    measured |= {"wmh_volume_cm3", "fazekas_total", "svd_score"}
+    measured |= {"wmh_volume_cm3", "fazekas_total", "svd_score", *(f"pvs_{name}_count" for name in REGIONS)}
     assert asked - held <= images | measured
 
 

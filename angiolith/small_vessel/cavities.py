@@ -1,0 +1,17 @@
+"""Lacune or perivascular space: one rule, used by both.
+
+STRIVE-2 (Duering 2023): a lacune is round or ovoid and 3 to 15 mm across; a perivascular space is under 3 mm across, or
+elongated along its vessel.
+"""
+
+from __future__ import annotations
+
+from angiolith.core.settings.lacunes import LacuneDetectSettings
+
+
+def is_perivascular(diameter_mm: float, elongation: float, settings: LacuneDetectSettings) -> bool:
+    """Whether a fluid-like spot in tissue is a perivascular space, not a lacune.
+
+    diameter_mm: of the ball of the same volume; elongation: longest over middle axis.
+    """
+    return elongation > settings.elongation_max or diameter_mm < settings.diameter_mm_min

@@ -1,0 +1,78 @@
+"""The perivascular spaces of one session: its T2w, else its T1w, with the brain's tissues and what is masked out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import SimpleITK as sitk
+
+from angiolith.core.images import Image, read_image, resample
+from angiolith.core.inputs import Inputs
+from angiolith.core.settings.lacunes import LacuneDetectSettings
+from angiolith.core.settings.perivascular import PvsDetectSettings, PvsGradeSettings
+from angiolith.core.tables import FAILED, MISSING, OK, was_made
+from angiolith.small_vessel.perivascular.detect import COLUMNS, PvsError, detect_pvs, pvs_measures
+from angiolith.small_vessel.session import NotMeasured, read_checked, to_reference
+from angiolith.small_vessel.tissues import INFARCT
+
+IMAGES = ("T2w", "T1w")  # the first whose voxels are thin enough
+
+
+@dataclass(frozen=True)
+class PerivascularSpaces:
+    """Table of spaces, their label map on the image's grid (None if nothing was measured), and the facts."""
+
+    table: pd.DataFrame
+    labels: Image | None
+    facts: dict[str, Any]
+
+
+def pvs_of(
+    given: Inputs, settings: PvsDetectSettings, grades: PvsGradeSettings, lacunes: LacuneDetectSettings
+) -> PerivascularSpaces:
+    """Perivascular spaces of the session's T2w or T1w; none, with the reason, where neither can be used."""
+    reasons: dict[str, str] = {}
+    status = MISSING
+    for column in (column for column in IMAGES if given.get(column)):
+        try:
+            image = read_checked(given, column)
+            tissues, way = _tissues_on(given, image, column)
+            found, labels, _ = detect_pvs(image, tissues, _excluded(given, image, way), settings, lacunes)
+        except (NotMeasured, PvsError) as problem:
+            reasons[column] = getattr(problem, "reason", str(problem))
+            status = FAILED
+            continue
+        facts = {"status": OK, "reason": "", "image": column} | pvs_measures(labels, found, image, settings, grades)
+        return PerivascularSpaces(found, image.with_data(labels), facts)
+    reason = "; ".join(f"{column}: {reason}" for column, reason in reasons.items()) or "no T2w or T1w"
+    facts = {"status": status, "reason": reason, "image": None}
+    return PerivascularSpaces(pd.DataFrame(columns=list(COLUMNS)), None, facts)
+
+
+def _tissues_on(given: Inputs, image: Image, column: str) -> tuple[np.ndarray, sitk.Transform]:
+    """The brain's tissues on the grid of an image, and the way from its points to the reference's."""
+    if not given.get("brain_tissues") or not was_made(given["brain_tissues"]):
+        raise NotMeasured(FAILED, "the brain was not found")
+    way = to_reference(given, column)
+    tissues = read_image(given["brain_tissues"])
+    same = tissues.data.shape == image.data.shape and np.allclose(tissues.affine, image.affine, atol=1e-4)
+    on_image = tissues if same else resample(tissues, image, way, interpolation="nearest")
+    return on_image.data.astype(np.uint8), way
+
+
+def _excluded(given: Inputs, image: Image, way: sitk.Transform) -> np.ndarray | None:
+    """WMH, lacunes and infarcts, which lie on the FLAIR's grid, on the grid of an image; None where there are none."""
+    parts = [(given.get("wmh"), 0), (given.get("lacunes"), 0), (given.get("tissues"), INFARCT - 1)]
+    masks = [(read_image(path), least) for path, least in parts if path and was_made(path)]
+    if not masks:
+        return None
+    try:
+        to_flair = sitk.CompositeTransform([to_reference(given, "FLAIR").GetInverse(), way])
+    except NotMeasured:
+        return None
+    first = masks[0][0]
+    mask = np.logical_or.reduce([each.data > least for each, least in masks])
+    return resample(first.with_data(mask.astype(np.float32)), image, to_flair, interpolation="nearest").data > 0.5

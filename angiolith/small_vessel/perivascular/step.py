@@ -1,0 +1,39 @@
+"""Perivascular spaces in the workflow: what they read and make, and what is behind their numbers."""
+
+from __future__ import annotations
+
+from angiolith.core.study import InputPaths, Session, Step
+from angiolith.marks.kinds import LACUNE, spots_of
+
+IMAGES = ("T2w", "T1w")
+
+
+def _inputs(session: Session) -> InputPaths:
+    return {
+        **{name: session.image(name) for name in IMAGES},
+        "checks": session.checks,
+        "brain_tissues": session.made("register_mri_to_template", "tissues"),
+        **session.on_reference(*IMAGES, "FLAIR"),
+        "wmh": session.made("segment_wmh", "mask"),
+        "tissues": session.made("segment_wmh", "tissues"),
+        "lacunes": spots_of(session, LACUNE, "labels"),
+    }
+
+
+def _wanted(session: Session) -> bool:
+    return session.study.config.perivascular.run and session.has_mri and session.has(*IMAGES)
+
+
+STEPS = (
+    Step(
+        "detect_perivascular",
+        outputs={
+            "table": "anat/desc-perivascular.tsv",
+            "labels": "anat/desc-perivascular_dseg.nii.gz",
+            "facts": "anat/desc-perivascular.json",
+        },
+        runs_for=_wanted,
+        session_inputs=_inputs,
+        behind={"measure_wmh": {"pvs": r"_desc-perivascular\."}},
+    ),
+)

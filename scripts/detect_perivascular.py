@@ -1,0 +1,33 @@
+"""Detect perivascular spaces on T2w or T1w; table and label map lie in the space of that image."""
+
+from typing import Any
+
+from angiolith.core.images import write_image
+from angiolith.core.settings.lacunes import LacuneDetectSettings
+from angiolith.core.settings.perivascular import PvsDetectSettings, PvsGradeSettings
+from angiolith.core.settings.section import step_settings
+from angiolith.core.tables import write_json, write_not_made, write_tsv
+from angiolith.runtime.job import run
+from angiolith.small_vessel.perivascular.detect import COLUMNS
+from angiolith.small_vessel.perivascular.session import pvs_of
+
+
+def main(snakemake: Any) -> None:
+    out, settings = snakemake.output, snakemake.params.settings
+    keys = {"subject": snakemake.wildcards.subject, "session": snakemake.wildcards.session}
+    found = pvs_of(
+        snakemake.input,
+        step_settings(settings, PvsDetectSettings),
+        step_settings(settings, PvsGradeSettings),
+        step_settings(settings, LacuneDetectSettings),
+    )
+    write_tsv(found.table.assign(**keys)[[*keys, *COLUMNS]], out.table)
+    if found.labels is None:
+        write_not_made(out.labels)
+    else:
+        write_image(found.labels.data, found.labels.affine, out.labels)
+    write_json(keys | found.facts, out.facts)
+
+
+if __name__ == "__main__":
+    run(main, snakemake)
