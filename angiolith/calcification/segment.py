@@ -114,8 +114,9 @@ def find_lesions(
     outside[parted] = -np.inf  # judged already, with the line's uncertainty
     unsure_mm = {INDEX[line.name]: float(np.median(line.sd_mm)) for line in lines}
     for line in lines:
-        if line.artery in BESIDE_SMOOTH_BONE:
-            unsure_mm[INDEX[line.name]] = FLUID_SDS * float(np.median(line.sd_mm)) + wall_margin_mm
+        sd_mm = unsure_mm[INDEX[line.name]]
+        if line.artery in BESIDE_SMOOTH_BONE and sd_mm > CONFIRMED_SD_MM:
+            unsure_mm[INDEX[line.name]] = FLUID_SDS * sd_mm + wall_margin_mm
     labels, touches, left_out = _judge(pieces, count, bone, depth, outside, part, inside, unsure_mm, settings)
     unclear = np.isin(inside, [INDEX[line.name] for line in lines if line.sd_mm.max() > CONFIRMED_SD_MM])
     parted_off = parted_marks(part, of_bone, unclear, hu_min) if unclear.any() else []
