@@ -54,7 +54,7 @@ def decided_spots(given: Inputs, kind: MarkKind, decisions: Sequence[Decision], 
     decisions do not fit the spots there is no count: the spots are listed, none is counted, the status is failed.
     """
     facts = facts_of(given, f"{kind.name}_facts", kind.plural) | {"count_rule": count}
-    columns = [*COLUMNS[kind.name], *VERDICT]
+    columns = list(dict.fromkeys([*COLUMNS[kind.name], *VERDICT]))
     own = [row for row in decisions if row["kind"] == kind.name]
     path = given.get(f"{kind.name}_labels")
     if not path or not was_made(path):
@@ -111,7 +111,7 @@ def _rows(
             row = {kind.number: number, "status": OK, "reason": None} | _drawn(voxels, before, to_table)
             row |= {"kind": kind.name}
         elif row.get("certainty") == CANDIDATE:
-            row["reason"] = None  # the verdict says it, where it holds
+            row |= {"status": OK, "reason": None}  # the verdict says it, where it holds
         said = verdict_columns(verdict, row | {"reason": row["reason"] if isinstance(row["reason"], str) else None})
         rows.append(row | said | {"mark": decided.names[number]})
     return pd.DataFrame(rows, columns=list(dict.fromkeys([*table.columns, *VERDICT])))

@@ -174,6 +174,18 @@ def test_lacunes_are_found_and_ventricle_and_sulcus_are_not():
         assert found["from_ventricles_mm"][nearest] == pytest.approx(away_mm, abs=1.5)
 
 
+def test_a_lacune_that_the_voxels_do_not_resolve_is_a_candidate():
+    case = t1_and_flair({(20.0, 0.0, 8.0): 3.0, (0.0, -24.0, 5.0): 2.0})
+    settings = LACUNES.model_copy(update={"sure_voxels_min": 5.0})  # voxels of 1 mm: sure from 5 mm on
+    found, _ = detect_lacunes(case.t1w, case.flair, case.brain, case.priors, settings)
+    found = found.sort_values("diameter_mm")
+    assert found["certainty"].tolist() == ["candidate", "sure"]
+    assert found["status"].tolist() == ["review", "ok"]
+    assert "resolved from 5.0 mm" in found["reason"].iloc[0]
+    sure, _ = detect_lacunes(case.t1w, case.flair, case.brain, case.priors, LACUNES)
+    assert sure["certainty"].tolist() == ["sure", "sure"]
+
+
 def test_too_small_too_large_and_flair_bright_spots_are_no_lacunes():
     case = t1_and_flair({(20.0, 0.0, 8.0): 1.2, (-20.0, 0.0, 0.0): 8.5})
     found, _ = detect_lacunes(case.t1w, case.flair, case.brain, case.priors, LACUNES)

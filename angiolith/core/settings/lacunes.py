@@ -49,6 +49,11 @@ class LacuneDetectSettings(StepSettings):
     """Least share of white matter, deep grey matter or hyperintensity 1 to 3 mm around: sulci end among cortex.
 
     [1] Source: digital heads."""
+    sure_voxels_min: float = 2.0
+    """A spot whose diameter is less than this many times the longest edge of the T1w's voxels is a candidate: it is not
+    resolved, and a sulcus or a perivascular space looks the same.
+
+    [voxels] Source: physics, the sampling theorem."""
     surface_mm: float = 6.0
     """Nothing is looked for nearer than this to the surface of the brain."""
     ventricle_margin_mm: float = 3.0

@@ -16,6 +16,8 @@ from scipy import ndimage
 from angiolith.core.distance import dilate_mm, distance_mm
 from angiolith.core.images import Image, bounding_box, crop, moved
 from angiolith.core.settings.lacunes import LacuneDetectSettings
+from angiolith.core.tables import OK, REVIEW
+from angiolith.marks.verdicts import CANDIDATE, SURE
 from angiolith.small_vessel.blobs import Blob, find_dark_blobs
 from angiolith.small_vessel.cavities import is_perivascular
 from angiolith.small_vessel.grid import closed, depth_mm, paste
@@ -70,7 +72,7 @@ RIM_LEVEL_MIN = 1.35
 DARK_PERCENTILE = 10
 COLUMNS = (
     *("lacune", "x_mm", "y_mm", "z_mm", "diameter_mm", "volume_mm3", "t1w_level", "flair_level"),
-    *("flair_rim", "from_ventricles_mm", "elongation", "status", "reason"),
+    *("flair_rim", "from_ventricles_mm", "elongation", "status", "reason", "certainty"),
 )
 
 
@@ -86,8 +88,8 @@ def detect_lacunes(
     Levels are 0 at CSF and 1 at white matter. A lacune is a closed dark spot on T1w, in white matter or deep grey
     matter, away from the surface, from the ventricles and from places where CSF is normal; on FLAIR it is dark, or has
     a bright rim. It lies among tissue: the end of a sulcus, which thick slices show as such a spot, lies among cortex.
-    Returns the table (centre in RAS mm of the T1w) and the label map (int32). Raises TissueError where the FLAIR has
-    no FLAIR contrast.
+    A spot that the voxels do not resolve is a candidate (column `certainty`). Returns the table (centre in RAS mm of
+    the T1w) and the label map (int32). Raises TissueError where the FLAIR has no FLAIR contrast.
     """
     box = bounding_box(brain)
     part, inside = crop(t1w, box), brain[box] & (t1w.data[box] > 0)
@@ -121,7 +123,11 @@ def detect_lacunes(
         labels[blob.voxels] = len(rows) + 1
         numbers = (blob.diameter_mm, blob.volume_mm3, float(np.median(t1[blob.voxels])), water_level, rim, away_mm)
         point = moved(part.affine, blob.centre[None])[0]
-        rows.append((len(rows) + 1, *point, *numbers, blob.elongation, "ok", ""))
+        resolved_mm = settings.sure_voxels_min * float(voxel_mm.max())
+        sure = blob.diameter_mm >= resolved_mm
+        why = "" if sure else f"{blob.diameter_mm:.1f} mm, resolved from {resolved_mm:.1f} mm on this T1w"
+        verdict = (OK, "", SURE) if sure else (REVIEW, why, CANDIDATE)
+        rows.append((len(rows) + 1, *point, *numbers, blob.elongation, *verdict))
     return pd.DataFrame(rows, columns=list(COLUMNS)), paste(labels, box, t1w.data.shape)
 
 
