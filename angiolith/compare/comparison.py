@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
+from angiolith.cohort.agreement import N_MIN
 from angiolith.cohort.agreement_picture import bland_altman_figure
 from angiolith.compare.images import Images, image_of, images_in
 from angiolith.compare.kinds import KINDS, words_of_kinds
@@ -119,8 +120,8 @@ def section(
     """What the page says of one kind; pairs: those of this kind, in the order of the tools."""
     mine, short = scans[scans["kind"] == kind], summary[summary["kind"] == kind]
     known = mine[mine["found_mm3"].notna()]
-    tables = {str(tool): {"": volume_table(part, kind)} for tool, part in known.groupby("tool", sort=False)}
-    enough = any(len(table[""]) > 2 for table in tables.values())
+    tables = {str(tool): volume_table(part, kind) for tool, part in known.groupby("tool", sort=False)}
+    enough = any(len(table) >= N_MIN for table in tables.values())
     lead = f"{mine.drop_duplicates(['subject', 'session']).shape[0]} scans of {mine['subject'].nunique()} subjects."
     first = worst_first(mine[mine["tool"] == mine["tool"].iloc[0]]).head(pictures_max)
     return Section(
@@ -130,7 +131,7 @@ def section(
         lead,
         overlaps_table(short, mine, kind),
         agreement_table(short, kind),
-        data_uri(bland_altman_figure(tables)) if enough else None,
+        data_uri(bland_altman_figure({"": tables})) if enough else None,
         classes_table(short, kind),
         paired_table(against[against["kind"] == kind]),
         scans_table(mine, kind),

@@ -25,7 +25,7 @@ MEASURES = (  # of the table of a kind: heading, measure, statistic
     ("false lesions per scan", "false_lesions", "mean"),
     ("volume ratio, median", "volume_ratio", "median"),
     ("mean surface distance, mm", "mean_surface_mm", "mean"),
-    ("95th percentile, mm", "hausdorff95_mm", "mean"),
+    ("its 95th percentile, mm", "hausdorff95_mm", "mean"),
 )
 AGREEMENT = (
     ("ICC(2,1)", "ICC(2,1)"),
@@ -164,7 +164,7 @@ def scans_table(scans: pd.DataFrame, kind: str) -> Table:
         if counts:
             cells += ["" if pd.isna(row[name]) else f"{row[name]:.0f}" for name in ("n_true", "n_found")]
         rows.append(cells)
-    return Table([*header, *[]], rows, 3)
+    return Table(header, rows, 3)
 
 
 def worst_first(scans: pd.DataFrame) -> pd.DataFrame:

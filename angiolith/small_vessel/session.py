@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import SimpleITK as sitk
 
-from angiolith.core.images import Image, ImageError, read_image, read_mri, read_transform, resample
+from angiolith.core.images import Image, ImageError, read_image, read_mri, read_transform, require_same_grid, resample
 from angiolith.core.inputs import Inputs
 from angiolith.core.tables import FAILED, MISSING, read_json, was_made
 from angiolith.small_vessel.tissues import onto, template_prior
@@ -71,3 +71,13 @@ def priors_on(
     """The template's priors of these names on the grid of an image, within its brain mask."""
     to_template = sitk.CompositeTransform([read_transform(given["from_template"]), grid_to_reference])
     return dict(zip(names, onto([template_prior(name) for name in names], grid, to_template, brain), strict=True))
+
+
+def read_user_mask(path: str, flair: Image, what: str = "WMH mask") -> np.ndarray:
+    """A mask that the user gave; NotMeasured if it is not on the FLAIR's grid."""
+    try:
+        mask = read_image(path)
+        require_same_grid(mask, flair, f"{what} and FLAIR")
+    except ImageError as error:
+        raise NotMeasured(FAILED, str(error).removeprefix(f"{path}: ")) from error
+    return np.asarray(mask.data > 0.5)

@@ -11,8 +11,7 @@ import SimpleITK as sitk
 from angiolith.arteries.mapping import traced_from_mask
 from angiolith.core.images import Image, read_image
 from angiolith.core.settings.vessel_wall import WallGradeSettings, WallMeasureSettings
-from angiolith.small_vessel.session import NotMeasured
-from angiolith.small_vessel.wmh.session import read_user_mask
+from angiolith.small_vessel.session import NotMeasured, read_user_mask
 from angiolith.vessel_wall.inputs import drawing_of
 from angiolith.vessel_wall.session import CtSide, measure_session
 from tests.hostile.case import FAILED, TOLD, Answer, Case

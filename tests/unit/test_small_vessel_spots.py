@@ -197,6 +197,19 @@ def test_too_small_too_large_and_flair_bright_spots_are_no_lacunes():
     assert found.empty
 
 
+def test_what_touches_a_lesion_that_a_reader_drew_is_no_lacune():
+    first, second = (20.0, 0.0, 8.0), (-18.0, 10.0, -6.0)
+    case = t1_and_flair({first: 3.0, second: 4.0})
+    points = np.moveaxis(np.indices(case.flair.shape), 0, -1) @ case.t1w.affine[:3, :3].T + case.t1w.affine[:3, 3]
+    beside = ball(points, (first[0] + 4.0, *first[1:]), 2.5)  # an infarct whose edge lies in the first
+    found, labels = detect_lacunes(case.t1w, case.flair, case.brain, case.priors, LACUNES, beside)
+    assert len(found) == 1
+    assert np.linalg.norm(found[["x_mm", "y_mm", "z_mm"]].to_numpy()[0] - second) < 0.7
+    assert not labels[beside].any()
+    without, _ = detect_lacunes(case.t1w, case.flair, case.brain, case.priors, LACUNES)
+    assert len(without) == 2
+
+
 @pytest.mark.parametrize(("flair_around", "lacunes"), [(120.0, 0), (170.0, 1)], ids=["cortex", "a lesion's rim"])
 def test_a_spot_lies_among_tissue_and_the_end_of_a_sulcus_among_cortex(flair_around, lacunes):
     """Both surroundings have grey matter's level on T1w; the template knows of neither."""

@@ -13,8 +13,8 @@ from scipy.spatial.transform import Rotation
 from angiolith.brain.segment import TISSUES as BRAIN
 from angiolith.change.half_way import Visit, growth_and_shrinkage_cm3, wmh_pair
 from angiolith.core.distance import distance_mm, open_to_the_edge
-from angiolith.core.images import Image, bounding_box, crop
-from angiolith.core.settings.wmh import WmhSegmentSettings
+from angiolith.core.images import Image, bounding_box, crop, write_image
+from angiolith.core.settings.wmh import WmhSegmentSettings, WmhToolSettings
 from angiolith.core.tables import OK, REVIEW
 from angiolith.small_vessel.grid import closed, depth_mm, drop_small, mean_at
 from angiolith.small_vessel.tissues import (
@@ -26,6 +26,7 @@ from angiolith.small_vessel.tissues import (
     onto,
     template_prior,
 )
+from angiolith.small_vessel.wmh import session
 from angiolith.small_vessel.wmh.network import read_wmh_model
 from angiolith.small_vessel.wmh.segment import high_enough, mask_of, one_sided, segment_wmh, volume_interval_cm3
 from angiolith.small_vessel.wmh.working import make_working
@@ -225,6 +226,26 @@ def test_a_lesion_that_a_reader_drew_is_no_hyperintensity():
     assert not found.mask[drawn].any()
     assert (found.tissues[drawn & case.brain] == INFARCT).all()
     assert found.facts["given_lesion_cm3"] > 0
+
+
+@pytest.mark.parametrize("source", ["user", "tool"])
+def test_a_lesion_that_a_reader_drew_is_taken_out_of_a_mask_made_elsewhere(tmp_path, monkeypatch, source):
+    flair = Image(np.ones((10, 10, 10), np.float32), np.diag([1.0, 1.0, 1.0, 1.0]))
+    mask, lesion = np.zeros((2, *flair.data.shape), bool)
+    mask[2:6], lesion[5:8] = True, True  # 300 voxels of WMH mask beside the lesion, 100 within it
+    for name, data in (("FLAIR", flair.data), ("wmh", mask), ("lesion", lesion)):
+        write_image(data, flair.affine, tmp_path / f"{name}.nii.gz")
+    monkeypatch.setattr(session, "run_tool", lambda images, image, settings: mask)
+    given = {name: str(tmp_path / f"{name}.nii.gz") for name in ("FLAIR", "lesion", *(["wmh"] * (source == "user")))}
+    tool = WmhToolSettings(command="any {FLAIR} {mask}" if source == "tool" else None)
+    found, facts = session.mask_from_elsewhere(given, flair, tool)
+    assert facts["source"] == source
+    assert np.array_equal(found, mask & ~lesion)
+    assert facts["reason"] == "0.10 cm3 of the WMH mask lie in the lesion mask: not counted as WMH"
+    write_image(lesion & ~mask, flair.affine, tmp_path / "lesion.nii.gz")
+    found, facts = session.mask_from_elsewhere(given, flair, tool)
+    assert np.array_equal(found, mask)
+    assert "reason" not in facts
 
 
 @pytest.mark.parametrize(

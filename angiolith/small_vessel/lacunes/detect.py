@@ -82,22 +82,25 @@ def detect_lacunes(
     brain: np.ndarray,
     priors: Mapping[str, np.ndarray],
     settings: LacuneDetectSettings,
+    lesion: np.ndarray | None = None,
 ) -> tuple[pd.DataFrame, np.ndarray]:
     """Find lacunes on the T1w grid; `flair`, `brain` and `priors` (wm, gm, ventricles, deep_grey) are on that grid.
 
     Levels are 0 at CSF and 1 at white matter. A lacune is a closed dark spot on T1w, in white matter or deep grey
     matter, away from the surface, from the ventricles and from places where CSF is normal; on FLAIR it is dark, or has
     a bright rim. It lies among tissue: the end of a sulcus, which thick slices show as such a spot, lies among cortex.
-    A spot that the voxels do not resolve is a candidate (column `certainty`). Returns the table (centre in RAS mm of
-    the T1w) and the label map (int32). Raises TissueError where the FLAIR has no FLAIR contrast.
+    A spot that the voxels do not resolve is a candidate (column `certainty`). lesion: mask, on that grid, of an infarct
+    that a reader drew: what touches it is no lacune, and no level is taken from it. Returns the table (centre in RAS mm
+    of the T1w) and the label map (int32). Raises TissueError where the FLAIR has no FLAIR contrast.
     """
     box = bounding_box(brain)
     part, inside = crop(t1w, box), brain[box] & (t1w.data[box] > 0)
     near = {name: prior[box] for name, prior in priors.items()}
+    apart = np.zeros(inside.shape, bool) if lesion is None else lesion[box]
     voxel_mm = part.voxel_mm
     even = correct_bias(part, inside, settings.bias_voxel_mm, settings.bias_iterations)
-    t1 = _level(even.data, inside, near)
-    grey = grey_levels(flair[box], inside, near)
+    t1 = _level(even.data, inside & ~apart, near)
+    grey = grey_levels(flair[box], inside & ~apart, near)
     water = (flair[box] - grey.csf) / (grey.wm - grey.csf)
     tissue = _tissue(t1, flair[box] > grey.gm + BRIGHT_SD * grey.gm_sd, near)
     ventricles = closed(_ventricles(t1, inside, near["ventricles"], voxel_mm), GAP_MM, voxel_mm)
@@ -110,7 +113,7 @@ def detect_lacunes(
     rows: list[tuple[Any, ...]] = []
     dark = np.where(inside, np.maximum(t1, 1e-3), 0)
     for blob in find_dark_blobs(dark, where, voxel_mm, size_mm, DEPTH_MIN):
-        if blob.open or is_perivascular(blob.diameter_mm, blob.elongation, settings):
+        if blob.open or is_perivascular(blob.diameter_mm, blob.elongation, settings) or apart[blob.voxels].any():
             continue
         water_level, rim, among = _surroundings(water, tissue, blob, voxel_mm)
         if among < settings.tissue_around_min:

@@ -12,7 +12,7 @@ from angiolith.core.settings.lacunes import LacuneDetectSettings
 from angiolith.core.tables import FAILED
 from angiolith.small_vessel.grid import paste
 from angiolith.small_vessel.lacunes.detect import detect_lacunes
-from angiolith.small_vessel.session import NotMeasured, brain_on, priors_on, read_checked, to_reference
+from angiolith.small_vessel.session import NotMeasured, brain_on, priors_on, read_checked, read_user_mask, to_reference
 from angiolith.small_vessel.tissues import TissueError
 
 
@@ -28,9 +28,14 @@ def lacunes_of(given: Inputs, settings: LacuneDetectSettings) -> tuple[pd.DataFr
     box = bounding_box(brain)
     part = crop(t1w, box)
     priors = priors_on(given, part, brain[box], way, "wm", "gm", "ventricles", "deep_grey")
-    on_t1w = resample(flair, part, flair_way.GetInverse()).data  # the T1w, where there is one, is the reference
+    to_flair = flair_way.GetInverse()  # the T1w, where there is one, is the reference
+    on_t1w = resample(flair, part, to_flair).data
+    lesion = None
+    if given.get("lesion"):
+        drawn = flair.with_data(read_user_mask(given["lesion"], flair, "lesion mask"))
+        lesion = resample(drawn, part, to_flair, interpolation="nearest").data > 0
     try:
-        found, labels = detect_lacunes(part, on_t1w, brain[box], priors, settings)
+        found, labels = detect_lacunes(part, on_t1w, brain[box], priors, settings, lesion)
     except TissueError as error:
         raise NotMeasured(FAILED, str(error)) from error
     whole = t1w.with_data(paste(labels, box, t1w.data.shape))

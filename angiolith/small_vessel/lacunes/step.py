@@ -11,6 +11,7 @@ def _inputs(session: Session) -> InputPaths:
     return {
         "FLAIR": session.image("FLAIR"),
         "T1w": session.image("T1w"),
+        "lesion": session.image("lesion"),
         "checks": session.checks,
         **session.from_template(),
         **session.on_reference("FLAIR"),

@@ -11,13 +11,13 @@ import numpy as np
 from angiolith.brain.given import given_brain
 from angiolith.brain.network import read_brain_model
 from angiolith.brain.segment import BrainSegmentation, segment_brain
-from angiolith.core.images import Image, ImageError, read_image, require_same_grid
+from angiolith.core.images import Image, ImageError, read_image
 from angiolith.core.inputs import Inputs
 from angiolith.core.settings.brain import BrainSettings, BrainToolSettings
 from angiolith.core.settings.wmh import WmhReviewSettings, WmhSegmentSettings, WmhToolSettings
 from angiolith.core.tables import FAILED, OK, REVIEW, join_reasons, read_json, was_made
 from angiolith.core.tool import ToolError, run_tool, tool_facts
-from angiolith.small_vessel.session import NotMeasured, read_checked
+from angiolith.small_vessel.session import NotMeasured, read_checked, read_user_mask
 from angiolith.small_vessel.tissues import TISSUES, TissueError
 from angiolith.small_vessel.wmh.network import read_wmh_model
 from angiolith.small_vessel.wmh.segment import Wmh, segment_wmh
@@ -54,10 +54,10 @@ def wmh_of(
             if mask is None:
                 raise
             reason = f"the given mask was taken, tissues are not labelled: {problem.reason}"
-            facts |= {"status": REVIEW, "reason": reason}
+            facts |= {"status": REVIEW, "reason": join_reasons(reason, facts.get("reason"))}
         else:
             tissues = found.tissues
-            status, reason = (found.status, found.reason) if mask is None else (OK, "")
+            status, reason = (found.status, found.reason) if mask is None else (OK, str(facts.get("reason", "")))
             facts |= found.facts | {"status": status, "reason": join_reasons(reason)}
             if mask is None:
                 mask, probability = found.mask, flair.with_data(found.probability)
@@ -118,27 +118,33 @@ def flair_brain(
     return found
 
 
-def read_user_mask(path: str, flair: Image, what: str = "WMH mask") -> np.ndarray:
-    """A mask that the user gave; NotMeasured if it is not on the FLAIR's grid."""
-    try:
-        mask = read_image(path)
-        require_same_grid(mask, flair, f"{what} and FLAIR")
-    except ImageError as error:
-        raise NotMeasured(FAILED, str(error).removeprefix(f"{path}: ")) from error
-    return np.asarray(mask.data > 0.5)
-
-
 def mask_from_elsewhere(given: Inputs, flair: Image, tool: WmhToolSettings) -> tuple[np.ndarray | None, dict[str, Any]]:
-    """The user's mask, else that of the tool in the configuration, else None; and where it comes from."""
+    """The user's mask, else that of the tool in the configuration, else None; and where it comes from.
+
+    A lesion that a reader drew is taken out of either.
+    """
     if given.get("wmh"):
-        return read_user_mask(given["wmh"], flair), {"source": "user"}
+        return outside_lesion(given, flair, read_user_mask(given["wmh"], flair), {"source": "user"})
     if not tool.command:
         return None, {"source": BUILT_IN}
     images = {column: given[column] for column in ("FLAIR", "T1w") if given.get(column)}
     try:
-        return run_tool(images, flair, tool), {"source": "tool", "tool": tool_facts(tool)}
+        mask = run_tool(images, flair, tool)
     except ToolError as error:
         raise NotMeasured(FAILED, str(error)) from error
+    return outside_lesion(given, flair, mask, {"source": "tool", "tool": tool_facts(tool)})
+
+
+def outside_lesion(
+    given: Inputs, flair: Image, mask: np.ndarray, facts: dict[str, Any]
+) -> tuple[np.ndarray, dict[str, Any]]:
+    """A WMH mask without the lesion that a reader drew, and the facts with a remark where they overlapped."""
+    if not given.get("lesion"):
+        return mask, facts
+    lesion = read_user_mask(given["lesion"], flair, "lesion mask")
+    common_cm3 = float((mask & lesion).sum()) * flair.voxel_volume_mm3 / 1000
+    remark = f"{common_cm3:.2f} cm3 of the WMH mask lie in the lesion mask: not counted as WMH"
+    return mask & ~lesion, facts | ({"reason": remark} if common_cm3 else {})
 
 
 def reviewed(facts: dict[str, Any], settings: WmhReviewSettings) -> dict[str, Any]:
