@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+# [number] Version of the file's form. Source: definition.
 FORMAT = 1
 ABSENT = "not there"
 

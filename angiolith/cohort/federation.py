@@ -22,6 +22,7 @@ from angiolith.cohort.pooling import METHODS, pool_sites
 from angiolith.cohort.regression import FITS, wald
 from angiolith.cohort.variables import expand_models, is_number, model_columns
 
+# [number] Version of the file's form. Source: definition.
 FORMAT = 1
 # [number] Rows per term of a model below which its sums say too much of single rows. Source: definition.
 ROWS_PER_TERM_MIN = 5
