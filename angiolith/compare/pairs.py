@@ -20,6 +20,10 @@ from angiolith.core.manifest_checks import NIFTI, NO_SESSION
 from angiolith.core.tables import FAILED, MISSING, OK, was_made
 
 TRUTH = "truth"
+OF_A_RUN = {  # the `desc` of its map of marks, after readers' decisions -> kind; what was detected before is not taken
+    **dict.fromkeys(("calcification", "microbleeds", "lacunes"), None),
+    **{"marks": "calcification", "microbleedmarks": "microbleeds", "lacunemarks": "lacunes"},
+}
 NATIVE = ("", "orig")  # values of the `space` entity that say nothing
 
 
@@ -60,7 +64,8 @@ def masks_in(folder: Path, source: str, words: Mapping[str, str]) -> tuple[list[
     """The masks of a BIDS folder (or of a flat one: `sub-*.nii.gz`), and the masks that are not used.
 
     words: see `words_of_kinds`. A run of this project has maps of its own (tissues, arteries), which are not listed;
-    its calcifications are the marks that count. Raises ManifestError for labels that BIDS does not allow.
+    its calcifications, microbleeds and lacunes are the marks that count. Raises ManifestError for labels that BIDS does
+    not allow.
     """
     own = is_own(folder)
     masks, left = [], []
@@ -71,7 +76,7 @@ def masks_in(folder: Path, source: str, words: Mapping[str, str]) -> tuple[list[
             continue
         kind = kind_of(entities, words)
         if own:
-            kind = {"calcification": None, "marks": "calcification"}.get(entities.get("desc", ""), kind)
+            kind = OF_A_RUN.get(entities.get("desc", ""), kind)
         reason = _unused(found, suffix, kind, entities)
         if reason is None and kind is not None:
             space = entities.get("space", "")

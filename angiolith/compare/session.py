@@ -22,9 +22,10 @@ COLUMNS = (
     *("tool", "kind", "subject", "session", "status", "reason", "slice_mm", "voxel_mm3"),
     *(*OVERLAP, *LESIONS, "truth_file", "mask_file"),
 )
-COUNTED = {  # of a run: the table beside a label map, its column of labels, and which rows count
-    "calcification": ("desc-calcification_lesions.tsv", "lesion", "counted", "True"),
-    "microbleeds": ("desc-microbleeds.tsv", "microbleed", "kind", "microbleed"),
+COUNTED = {  # of a run: the table beside a map of marks, and its column of labels
+    "calcification": ("desc-calcification_lesions.tsv", "lesion"),
+    "microbleeds": ("desc-microbleedmarks.tsv", "microbleed"),
+    "lacunes": ("desc-lacunemarks.tsv", "lacune"),
 }
 
 
@@ -77,7 +78,7 @@ def on_one_grid(truth: MaskFile, mask: MaskFile) -> tuple[Image, Image, str]:
 def read_mask(file: MaskFile) -> tuple[Image, str]:
     """A mask or label map as booleans, and a remark where it holds several labels that were taken together.
 
-    Of a run's calcifications and microbleeds only those are taken that count in its tables. Raises ImageError.
+    Of a run's calcifications, microbleeds and lacunes only those are taken that count in its tables. Raises ImageError.
     """
     if not was_made(file.path):
         raise ImageError(f"{file.path}: the file is empty: no mask was made")
@@ -92,10 +93,10 @@ def read_mask(file: MaskFile) -> tuple[Image, str]:
 
 def _counted(file: MaskFile) -> Sequence[int]:
     """The labels that count, by the table beside the run's label map."""
-    ending, label, column, wanted = COUNTED[file.kind]
+    ending, label = COUNTED[file.kind]
     stem = file.path.name.split("_space-")[0].split("_desc-")[0]
     path = file.path.with_name(f"{stem}_{ending}")
     if not path.is_file():
         raise ImageError(f"{path}: the file does not exist; it says which of {file.path.name} count")
     table = read_tsv(path)
-    return table.loc[table[column].astype(str) == wanted, label].dropna().astype(int).tolist()
+    return table.loc[table["counted"].astype(str) == str(True), label].dropna().astype(int).tolist()

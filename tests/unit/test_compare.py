@@ -196,13 +196,15 @@ def test_of_a_run_only_what_counts_is_compared(tmp_path):
     put(run, "01", labels > 0, "space-ct_desc-calcification_dseg", session="01", folder="ct")
     table = pd.DataFrame({"lesion": [1, 2], "counted": [True, False]})
     write_tsv(table, path.with_name("sub-01_ses-01_desc-calcification_lesions.tsv"))
-    put(tmp_path / "truth", "01", cube((2, 2, 2), 2), "desc-microbleeds_dseg", folder="swi")
-    path = put(run, "01", labels, "desc-microbleeds_dseg", session="01")
-    table = pd.DataFrame({"microbleed": [1, 2], "kind": ["microbleed", "outside tissue"]})
-    write_tsv(table, path.with_name("sub-01_ses-01_desc-microbleeds.tsv"))
+    for spot in ("microbleed", "lacune"):
+        put(tmp_path / "truth", "01", cube((2, 2, 2), 2), f"desc-{spot}s_dseg")
+        put(run, "01", labels, f"desc-{spot}s_dseg", session="01")  # before the readers' decisions
+        path = put(run, "01", labels, f"desc-{spot}marks_dseg", session="01")
+        table = pd.DataFrame({spot: [1, 2], "counted": [True, False]})
+        write_tsv(table, path.with_name(f"sub-01_ses-01_desc-{spot}marks.tsv"))
     scans = scans_of(tmp_path).set_index("kind")
-    assert scans.loc[["calcification", "microbleeds"], "dice"].tolist() == [1, 1]
-    assert scans["n_found"].tolist() == [1, 1]
+    assert scans.loc[["calcification", "microbleeds", "lacunes"], "dice"].tolist() == [1, 1, 1]
+    assert scans["n_found"].tolist() == [1, 1, 1]
 
 
 def many(n=12, tool="tool", shift=0.0, seed=0):
