@@ -25,8 +25,8 @@ def made(tmp_path):
 
 def test_the_commands():
     running = ["check", "doctor", "import-dicom", "import-redcap", "new-study", "plan", "run", "status"]
-    results = ["audit-table", "compare", "review", "trace"]
-    keeping = ["deidentify-check", "export-dicom", "verify", "withdraw"]
+    results = ["audit-table", "check-plan", "compare", "pool", "review", "seal-plan", "trace"]
+    keeping = ["deface", "deidentify-check", "export-dicom", "publish", "verify", "withdraw"]
     assert sorted(running + results + keeping) == COMMANDS
 
 
