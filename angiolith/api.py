@@ -326,6 +326,8 @@ def segment_wmh(
     brain_tissues: np.ndarray | None = None,
     lesion: np.ndarray | None = None,
     settings: WmhSettings | None = None,
+    t1w: Image | None = None,
+    t2w: Image | None = None,
 ) -> WmhSegmentation:
     """Segment white matter hyperintensities.
 
@@ -341,6 +343,8 @@ def segment_wmh(
         An infarct or another lesion that a reader drew: never counted as hyperintensity.
     settings : WmhSettings, optional
         Section `wmh` of the configuration.
+    t1w, t2w : Image, optional
+        T1w and T2w of the session, registered to the FLAIR and resampled onto its grid.
 
     Returns
     -------
@@ -356,7 +360,9 @@ def segment_wmh(
         if found.status == FAILED:
             raise TissueError(f"the brain on the FLAIR: {found.reason}")
         brain, brain_tissues = found.brain, found.tissues
-    wmh = _segment_wmh(flair, brain, brain_tissues, _wmh_model(), (settings or WmhSettings()).segment, lesion)
+    others = {name: image for name, image in (("T1w", t1w), ("T2w", t2w)) if image is not None}
+    step_settings = (settings or WmhSettings()).segment
+    wmh = _segment_wmh(flair, brain, brain_tissues, _wmh_model(), step_settings, lesion, others)
     low, high = wmh.facts["volume_interval_cm3"]
     mask, likely, tissues = (flair.with_data(array) for array in (wmh.mask, wmh.probability, wmh.tissues))
     return WmhSegmentation(mask, likely, tissues, (low, high), wmh.status, wmh.reason)

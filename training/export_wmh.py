@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 from training.export_brain import Graph
 from training.wmh_network import CLASSES, INPUTS, NORM_EPSILON, SLOPE, WIDTHS
@@ -64,6 +64,23 @@ def network(weights: dict[str, np.ndarray], version: str) -> onnx.ModelProto:
     helper.set_model_props(model, {"version": version})
     onnx.checker.check_model(model)
     return model
+
+
+def exported_weights(path: Path) -> dict[str, np.ndarray]:
+    """Weights by name of the variable in training.wmh_network, read back; norms, folded into kernels, do nothing."""
+    held = {t.name: numpy_helper.to_array(t).astype(np.float32) for t in onnx.load(path).graph.initializer}
+    weights: dict[str, np.ndarray] = {}
+    for name, values in held.items():
+        if name.endswith("_w_16"):
+            weights[f"{name.removesuffix('_w_16')}/kernel"] = values.transpose(2, 3, 1, 0)
+        elif name == "out_b_16":
+            weights["out/bias"] = values
+        elif name.endswith("_conv_b_16"):
+            norm = f"{name.removesuffix('_conv_b_16')}_norm"
+            weights[f"{norm}/beta"], weights[f"{norm}/moving_mean"] = values, np.zeros_like(values)
+            weights[f"{norm}/gamma"] = np.ones_like(values)
+            weights[f"{norm}/moving_variance"] = np.full_like(values, 1 - NORM_EPSILON)
+    return weights
 
 
 def main() -> None:

@@ -13,11 +13,13 @@ import os
 import time
 from itertools import count, islice
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import numpy as np
 
-from training.wmh_network import CLASSES, INPUTS, unet
+from training.export_wmh import exported_weights
+from training.wmh_network import CLASSES, INPUTS, NORM_EPSILON, unet
 from training.wmh_sampler import EDGE, endless, read_sources
 
 BATCH = 6
@@ -58,6 +60,29 @@ class Pool:
         return [np.stack(part).astype(np.float32) for part in zip(*turned, strict=True)]
 
 
+def take_weights(model: Any, weights: dict[str, np.ndarray], images: np.ndarray) -> None:
+    """Give the model exported weights, whose norms do nothing, and norms that do the same on samples as they are seen.
+
+    Each norm takes the mean and variance of what reaches it on `images` (samples, x, y, channels), with gain and offset
+    that undo them: the function stays, and a fit can go on from it.
+    """
+    import tensorflow as tf
+
+    for variable in model.variables:
+        values = weights[variable.path]
+        if values.ndim == 4:  # channels that the exported network was not shown begin with nothing
+            values = np.pad(values, ((0, 0), (0, 0), (0, variable.shape[2] - values.shape[2]), (0, 0)))
+        variable.assign(values.reshape(variable.shape))
+    norms = [layer for layer in model.layers if isinstance(layer, tf.keras.layers.BatchNormalization)]
+    reached = tf.keras.Model(model.input, [layer.input for layer in norms])(images, training=False)
+    for layer, values in zip(norms, reached, strict=True):
+        mean, variance = tf.nn.moments(tf.cast(values, tf.float32), [0, 1, 2])
+        layer.beta.assign(layer.beta + mean)
+        layer.gamma.assign(tf.sqrt(variance + NORM_EPSILON))
+        layer.moving_mean.assign(mean)
+        layer.moving_variance.assign(variance)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scans", type=Path, required=True)
@@ -66,7 +91,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=3e-3)
     parser.add_argument("--seed", type=int, default=5)
     parser.add_argument("--leave-out", nargs="*", default=[], help="sets whose names start so are not used")
-    parser.add_argument("--start", type=Path, help="state from which the weights are taken")
+    parser.add_argument("--start", type=Path, help="exported network (wmh.onnx) from which the weights are taken")
     arguments = parser.parse_args()
     arguments.state.mkdir(parents=True, exist_ok=True)
     context = mp.get_context("spawn")
@@ -84,10 +109,10 @@ def main() -> None:
     weights = model.trainable_variables
     optimiser = tf.keras.optimizers.Adam(arguments.rate)
     optimiser.build(weights)
+    pool = Pool(queue, np.random.default_rng(arguments.seed))
+    batch = pool.batch()
     if arguments.start:
-        with np.load(arguments.start / "state.npz") as file:
-            for variable in model.variables:
-                variable.assign(file[variable.path])
+        take_weights(model, exported_weights(arguments.start), np.stack([s[0] for s in pool.held]).astype(np.float32))
     means = {v.path: tf.Variable(v, trainable=False) for v in model.variables}
     print("parameters", model.count_params(), "seed", arguments.seed, "without", arguments.leave_out, flush=True)
 
@@ -122,8 +147,6 @@ def main() -> None:
         np.savez(arguments.state / "new.npz", **{path: mean.numpy() for path, mean in means.items()})
         (arguments.state / "new.npz").replace(arguments.state / "state.npz")
 
-    pool = Pool(queue, np.random.default_rng(arguments.seed))
-    batch = pool.batch()
     start = last = time.time()
     step, losses = 0, []
     while (done := (time.time() - start) / (60 * arguments.minutes)) < 1:

@@ -17,8 +17,8 @@ from angiolith.small_vessel.wmh.network import probabilities, read_wmh_model
 from angiolith.small_vessel.wmh.working import Working
 
 SILVER = "older_adults"
-PROBABILITY_MIN = 0.5
-BRIGHT_MIN = 0.2  # above white matter, of its contrast to fluid
+PROBABILITY_MIN = 0.8
+BRIGHT_MIN = 0.4  # above white matter, of its contrast to fluid
 
 
 def main() -> None:
@@ -30,9 +30,11 @@ def main() -> None:
     for path in sorted(arguments.scans.glob(f"{SILVER}*.npz")):
         with np.load(path) as file:
             held = {name: file[name] for name in file.files}
-        flair, maps = held["flair"].astype(np.float32), held["maps"].astype(np.float32)
+        flair, maps, others = (held[name].astype(np.float32) for name in ("flair", "maps", "others"))
         nothing = np.eye(3)
-        working = Working(flair, held["brain"], maps, float(held["step_mm"]), (0, 0, 0), (), (), nothing, nothing[0])
+        working = Working(
+            flair, held["brain"], maps, others, float(held["step_mm"]), (0, 0, 0), (), (), nothing, nothing[0]
+        )
         likely, _ = probabilities(working, model)
         held["doubt"] = (likely > PROBABILITY_MIN) & (held["truth"] < 128) & (flair > BRIGHT_MIN)
         np.savez(path, **held)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 WIDTHS = (12, 24, 32, 48, 72)  # channels at each level, the finest first
-INPUTS = 8  # angiolith.small_vessel.wmh.shown.CHANNELS
+INPUTS = 10  # angiolith.small_vessel.wmh.shown.CHANNELS
 CLASSES = 3  # anything else, WMH, infarct
 NORM_EPSILON = 1e-3
 SLOPE = 0.1  # of the activation below zero

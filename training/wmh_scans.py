@@ -16,11 +16,12 @@ from nibabel.orientations import apply_orientation
 
 from angiolith.brain.network import BrainModel, read_brain_model
 from angiolith.brain.segment import segment_brain
-from angiolith.core.images import Image, read_image
+from angiolith.core.images import Image, read_image, resample, to_sitk
 from angiolith.core.settings.brain import BrainSettings
 from angiolith.core.settings.wmh import WmhSegmentSettings
 from angiolith.small_vessel.tissues import TissueError
 from angiolith.small_vessel.wmh.working import Working, make_working, plane
+from training.brain_labels import register_rigid
 from training.flairs import draw_head, draw_scan
 
 SEED = 11
@@ -47,13 +48,30 @@ def real_cases(root: Path) -> list[tuple[str, Path, Path, Path | None]]:
     return cases
 
 
-def ready(flair: Image, model: BrainModel) -> Working:
+def others_of(flair: Path, grid: Image) -> dict[str, Image]:
+    """T1w and T2w that lie beside a FLAIR, on its grid; moved rigidly where theirs is another."""
+    found = {}
+    for name, endings in (("T1w", ("T1w", "T1")), ("T2w", ("T2w", "T2"))):
+        paths = [flair.with_name(flair.name.replace("FLAIR", ending)) for ending in endings]
+        path = next((path for path in paths if path.is_file()), None)
+        if path is None:
+            continue
+        image = read_image(path)
+        if image.data.shape == grid.data.shape and np.allclose(image.affine, grid.affine, atol=1e-3):
+            found[name] = image
+        else:
+            to_flair = register_rigid(to_sitk(image), to_sitk(grid), SEED).GetInverse()
+            found[name] = resample(image, grid, to_flair)
+    return found
+
+
+def ready(flair: Image, model: BrainModel, others: dict[str, Image] | None = None) -> Working:
     """The working slices of a FLAIR, by the brain network and the workflow's settings."""
     found = segment_brain(flair, False, model, BrainSettings())
     if not found.brain.any():
         raise TissueError(found.reason or "no brain")
     settings = WmhSegmentSettings()
-    return make_working(flair, found.brain, found.tissues, settings.bias_voxel_mm, settings.bias_iterations)
+    return make_working(flair, found.brain, found.tissues, settings.bias_voxel_mm, settings.bias_iterations, others)
 
 
 def on_working(mask: np.ndarray, working: Working) -> np.ndarray:
@@ -70,6 +88,7 @@ def keep(path: Path, working: Working, truth: np.ndarray, rim: np.ndarray | None
         path,
         flair=working.flair.astype(np.float16),
         maps=working.maps.astype(np.float16),
+        others=working.others.astype(np.float16),
         step_mm=working.step_mm,
         **arrays,
     )
@@ -87,7 +106,8 @@ def main() -> None:
     for name, flair, truth, rim in real_cases(arguments.real):
         path = arguments.out / f"{name}.npz"
         if not path.exists():
-            working = ready(read_image(flair), model)
+            grid = read_image(flair)
+            working = ready(grid, model, others_of(flair, grid))
             keep(path, working, read_image(truth).data > 0.5, None if rim is None else read_image(rim).data > 0.5)
     for number in range(0, arguments.digital, SCANS_PER_HEAD):
         paths = [arguments.out / f"digital_{number + k:03d}.npz" for k in range(SCANS_PER_HEAD)]

@@ -27,6 +27,7 @@ from angiolith.small_vessel.wmh.fazekas import measure_wmh
 from angiolith.small_vessel.wmh.network import WmhModel, read_wmh_model
 from angiolith.small_vessel.wmh.segment import segment_wmh
 from tests.real_data import ROOT
+from training.wmh_scans import others_of
 from validation.compare import markdown
 from validation.small_vessel import Scan, real_scans
 
@@ -38,7 +39,8 @@ def grades(scan: Scan, brain_model: BrainModel, model: WmhModel) -> dict[str, An
     """Grades of a scan from the expert's mask and from the network's."""
     flair, truth = read_image(scan.flair), read_image(scan.truth).data > 0.5
     brain = segment_brain(flair, False, brain_model, BrainSettings())
-    found = segment_wmh(flair, brain.brain, brain.tissues, model, WmhSegmentSettings())
+    others = others_of(scan.flair, flair)
+    found = segment_wmh(flair, brain.brain, brain.tissues, model, WmhSegmentSettings(), others=others)
     row: dict[str, Any] = {"scan": scan.name, "set": scan.group}
     for name, mask in (("expert's mask", truth), ("network", found.mask)):
         measures = measure_wmh(

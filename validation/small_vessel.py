@@ -3,8 +3,8 @@
     python -m validation.small_vessel --heads build/heldout --scratch build/wmh --out docs/small_vessel_accuracy.md
 
 Real scans with experts' masks (tests/real_data.py), where they are at hand, and heads of the demo's generator
-(`--heads`, with bids/ and truth/). Each FLAIR goes through the brain network and the WMH network, as in the workflow.
-Rows are kept in the scratch folder, so that a run that was cut goes on.
+(`--heads`, with bids/ and truth/). Each FLAIR goes through the brain network and, with the T1w and T2w beside it, the
+WMH network, as in the workflow. Rows are kept in the scratch folder, so that a run that was cut goes on.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from angiolith.small_vessel.tissues import TissueError
 from angiolith.small_vessel.wmh.network import WmhModel, read_wmh_model
 from angiolith.small_vessel.wmh.segment import mask_of, segment_wmh
 from tests.real_data import REAL, ROOT
-from training.wmh_scans import LOW_LOAD, real_cases
+from training.wmh_scans import LOW_LOAD, others_of, real_cases
 from validation.compare import TEMPLATE_NOTE, markdown
 
 WMH = WmhSegmentSettings()
@@ -78,7 +78,7 @@ def row_of(scan: Scan, brain_model: BrainModel, model: WmhModel) -> dict[str, An
     try:
         if brain.status == FAILED:
             raise TissueError(brain.reason or "no brain")
-        found = segment_wmh(flair, brain.brain, brain.tissues, model, WMH)
+        found = segment_wmh(flair, brain.brain, brain.tissues, model, WMH, others=others_of(scan.flair, flair))
     except TissueError as problem:  # counts as nothing found
         return row | {"dice": 0.0, "found_cm3": float("nan"), "reason": str(problem)}
     low, high = found.facts["volume_interval_cm3"]

@@ -60,15 +60,17 @@ class WmhSegmentSettings(StepSettings):
     """Iterations of N4 at each of its three levels.
 
     Source: numerics."""
-    probability_min: float = 0.4
+    probability_min: float = 0.25
     """Voxels of at least this probability are WMH (docs/small_vessel_accuracy.md has the curve of Dice and volume).
 
     Source: curve of Dice and volume in docs/small_vessel_accuracy.md."""
     height_fraction_min: float = 0.4
     """WMH reach at least this fraction of the height, above white matter, of the scan's likely lesions."""
+    peak_fraction_min: float = 0.6
+    """A lesion that nowhere in its slice reaches this fraction of that height is possible, and not counted."""
     probability_sure: float = 0.9
     """The lower bound of the volume is that of the voxels of at least this probability."""
-    probability_possible: float = 0.05
+    probability_possible: float = 0.1
     """The upper bound of the volume is that of the voxels of at least this probability."""
     lesion_mm3_min: float = 5.0
     """Smaller lesions are dropped."""

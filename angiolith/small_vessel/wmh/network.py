@@ -13,6 +13,7 @@ import numpy as np
 import onnxruntime
 
 from angiolith.core.networks import open_network
+from angiolith.small_vessel.wmh.shown import CHANNELS
 from angiolith.small_vessel.wmh.working import Working, channels_of
 
 # [label] Classes of the network. Source: definition.
@@ -47,7 +48,7 @@ def probabilities(working: Working, model: WmhModel) -> tuple[np.ndarray, np.nda
     numbers = np.flatnonzero(working.brain.sum(axis=(0, 1)) >= BRAIN_PIXELS_MIN)
     for start in range(0, len(numbers), BATCH):
         some = numbers[start : start + BATCH]
-        shown = np.zeros((len(some), 8, *padded), np.float32)
+        shown = np.zeros((len(some), len(CHANNELS), *padded), np.float32)
         shown[:, :3] = working.flair.min()
         for k, number in enumerate(some):
             shown[k, :, :x, :y] = channels_of(working, int(number))

@@ -6,6 +6,7 @@ threshold; its sum over thresholds that lie lower and higher says how sure the v
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,7 @@ from angiolith.core.tables import OK, REVIEW, join_reasons
 from angiolith.small_vessel.grid import drop_small
 from angiolith.small_vessel.tissues import CORTEX, CSF, INFARCT, OTHER, VENTRICLES, WHITE_MATTER
 from angiolith.small_vessel.wmh.network import WmhModel, probabilities
+from angiolith.small_vessel.wmh.shown import OTHERS
 from angiolith.small_vessel.wmh.working import Working, make_working
 
 LABEL_OF = {
@@ -43,9 +45,13 @@ LIKE_WMH_MAX = 0.7
 # [pixels] Smoothing (SD), in the plane, of the grey values that are compared. Source: numerics.
 HEIGHT_SIGMA = 0.6
 # [1] Probability of the pixels that make a scan's height. Source: choice.
-HEIGHT_PROBABILITY = 0.7
-# [%] Their percentile that is the height. Source: choice.
-HEIGHT_PERCENTILE = 75
+HEIGHT_PROBABILITY = 0.6
+# [%] Their percentile that is the height. Source: 17 real scans of the network's fit (75 and 95 were tried).
+HEIGHT_PERCENTILE = 95
+# [1] Of the threshold: the highest probability of what is possible and not counted. Source: definition.
+UNCOUNTED = 0.99
+# Pixels of a slice that touch, corners too, are of one lesion.
+IN_THE_SLICE = np.pad(np.ones((3, 3, 1)), ((0, 0), (0, 0), (1, 1)))
 # [pixels] Fewer of them make no height. Source: numerics.
 HEIGHT_PIXELS_MIN = 10
 # [1] Fraction of the brain's largest section: a face of the image that cuts more of it is an open end. Source: digital
@@ -72,6 +78,7 @@ def segment_wmh(
     model: WmhModel,
     settings: WmhSegmentSettings,
     lesion: np.ndarray | None = None,
+    others: Mapping[str, Image] | None = None,
 ) -> Wmh:
     """Segment WMH on the FLAIR's grid.
 
@@ -82,10 +89,11 @@ def segment_wmh(
     model : WmhModel
     settings : WmhSegmentSettings
     lesion : mask of an infarct or another lesion that a reader drew, on the FLAIR's grid; never WMH
+    others : the session's images "T1w" and "T2w", as far as there are any, on the FLAIR's grid
 
     Raises TissueError if the image cannot be segmented at all.
     """
-    working = make_working(flair, brain, brain_tissues, settings.bias_voxel_mm, settings.bias_iterations)
+    working = make_working(flair, brain, brain_tissues, settings.bias_voxel_mm, settings.bias_iterations, others)
     likely, infarct = probabilities(working, model)
     wmh, infarct = working.back(high_enough(likely, working, settings)), working.back(infarct)
     voxel_mm3 = flair.voxel_volume_mm3
@@ -102,6 +110,7 @@ def segment_wmh(
     low_cm3, high_cm3 = interval = volume_interval_cm3(wmh, voxel_mm3, settings)
     facts = {
         "model": model.version,
+        "images": ["FLAIR", *(name for name, shown in zip(OTHERS, working.others, strict=True) if shown.any())],
         "grey_levels": {"wm": round(white, 3), "csf": round(fluid, 3), "wm_sd": round(spread, 3)},
         "volume_interval_cm3": interval,
         "suspected_infarct_cm3" if lesion is None else "given_lesion_cm3": round(infarct_cm3, 3),
@@ -125,16 +134,25 @@ def segment_wmh(
 
 
 def high_enough(probability: np.ndarray, working: Working, settings: WmhSegmentSettings) -> np.ndarray:
-    """The probability, 0 where the slice is too faint beside the scan's own lesions.
+    """The probability, lowered where the slice is too faint beside the scan's own lesions.
 
-    Their height is the 75th percentile of the grey values, above white matter, where WMH are likely. Normal tracts and
-    terminal zones lie where lesions lie, and are fainter.
+    Their height is the 95th percentile of the grey values, above white matter, where WMH are likely. What lies under
+    `height_fraction_min` of it, and a lesion that nowhere in its slice reaches `peak_fraction_min` of it, stay possible
+    and are not counted: normal tracts and terminal zones lie where lesions lie, and are fainter.
     """
     grey = ndimage.gaussian_filter(working.flair, (HEIGHT_SIGMA, HEIGHT_SIGMA, 0))
     core = grey[probability >= HEIGHT_PROBABILITY]
     if core.size < HEIGHT_PIXELS_MIN:
+        core = grey[probability >= settings.probability_min]
+    if core.size < HEIGHT_PIXELS_MIN:
         return probability
-    return np.where(grey >= settings.height_fraction_min * np.percentile(core, HEIGHT_PERCENTILE), probability, 0)
+    height = np.percentile(core, HEIGHT_PERCENTILE)
+    possible = np.minimum(probability, UNCOUNTED * settings.probability_min)
+    high = np.where(grey >= settings.height_fraction_min * height, probability, possible)
+    lesions, count = ndimage.label(high >= settings.probability_min, IN_THE_SLICE)
+    peaks = np.asarray(ndimage.maximum(grey, lesions, np.arange(count + 1)))
+    faint = (peaks < settings.peak_fraction_min * height)[lesions] & (lesions > 0)
+    return np.where(faint, possible, high)
 
 
 def mask_of(probability: np.ndarray, voxel_mm3: float, settings: WmhSegmentSettings) -> np.ndarray:

@@ -7,20 +7,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import SimpleITK as sitk
 
 from angiolith.brain.given import given_brain
 from angiolith.brain.network import read_brain_model
 from angiolith.brain.segment import BrainSegmentation, segment_brain
-from angiolith.core.images import Image, ImageError, read_image
+from angiolith.core.images import Image, ImageError, read_image, resample
 from angiolith.core.inputs import Inputs
 from angiolith.core.settings.brain import BrainSettings, BrainToolSettings
 from angiolith.core.settings.wmh import WmhReviewSettings, WmhSegmentSettings, WmhToolSettings
 from angiolith.core.tables import FAILED, OK, REVIEW, join_reasons, read_json, was_made
 from angiolith.core.tool import ToolError, run_tool, tool_facts
-from angiolith.small_vessel.session import NotMeasured, read_checked, read_user_mask
+from angiolith.small_vessel.session import NotMeasured, read_checked, read_user_mask, to_reference
 from angiolith.small_vessel.tissues import TISSUES, TissueError
 from angiolith.small_vessel.wmh.network import read_wmh_model
 from angiolith.small_vessel.wmh.segment import Wmh, segment_wmh
+from angiolith.small_vessel.wmh.shown import OTHERS
 
 BUILT_IN = "built-in"
 
@@ -80,9 +82,23 @@ def segment_flair(
     brain, tissues = made_brain(given) if given.get("brain_tissues") else own_brain(given, flair, limits, brain_tool)
     lesion = read_user_mask(given["lesion"], flair, "lesion mask") if given.get("lesion") else None
     try:
-        return segment_wmh(flair, brain, tissues, read_wmh_model(given["model"]), settings, lesion)
+        others = others_on(given, flair)
+        return segment_wmh(flair, brain, tissues, read_wmh_model(given["model"]), settings, lesion, others)
     except TissueError as error:
         raise NotMeasured(FAILED, str(error)) from error
+
+
+def others_on(given: Inputs, flair: Image) -> dict[str, Image]:
+    """The session's T1w and T2w on the FLAIR's grid; those that cannot be read or were not registered are left out."""
+    found = {}
+    for name in OTHERS:
+        try:
+            image = read_checked(given, name)
+            to_image = [to_reference(given, name).GetInverse(), to_reference(given, "FLAIR")]
+        except NotMeasured:
+            continue
+        found[name] = resample(image, flair, sitk.CompositeTransform(to_image))
+    return found
 
 
 def made_brain(given: Inputs) -> tuple[np.ndarray, np.ndarray]:

@@ -16,4 +16,8 @@ RANGE = (-1.5, 2.5)
 # [mm] Distances beyond are cut. Source: definition (the WMH network was fitted with it).
 FAR_MM = 30.0
 MAPS = ("from_ventricles", "depth", "white", "grey", "infratentorial")
-CHANNELS = ("flair", "below", "above", *MAPS)
+OTHERS = ("T1w", "T2w")
+# [contrast of white matter to fluid] Grey values of the other images beyond are cut; white matter is 0, as is what is
+# not there. Source: definition (the WMH network was fitted with it).
+OTHERS_RANGE = (-1.5, 1.5)
+CHANNELS = ("flair", "below", "above", *MAPS, *OTHERS)

@@ -29,12 +29,14 @@ def _segment(session: Session) -> InputPaths:
     tool = session.study.config.wmh_tool
     return {
         "FLAIR": session.image("FLAIR"),
-        "T1w": session.image("T1w") if "{T1w}" in (tool.command or "") else [],
+        "T1w": session.image("T1w"),
+        "T2w": session.image("T2w"),
         "wmh": session.image("wmh"),
         "weights": tool.weights or [],  # a change of them makes the masks anew
         **_brain(session),
         "lesion": session.image("lesion"),
         "checks": session.checks,
+        **session.on_reference("FLAIR", "T1w", "T2w"),
         **models(session.study),
     }
 

@@ -6,6 +6,7 @@ whether the skull is there, do not matter. Beside the grey values stand maps of 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,7 @@ from scipy import ndimage
 from angiolith.brain.segment import TISSUES
 from angiolith.core.distance import distance_mm
 from angiolith.core.images import CANONICAL, Image, bounding_box, crop
+from angiolith.core.robust import sd_about
 from angiolith.small_vessel.grid import depth_mm
 from angiolith.small_vessel.tissues import (
     FLUID_VOXELS_MIN,
@@ -24,7 +26,7 @@ from angiolith.small_vessel.tissues import (
     no_flair,
     white_and_fluid,
 )
-from angiolith.small_vessel.wmh.shown import FAR_MM, NEIGHBOUR_MM, OUTSIDE, PLANE_MM, RANGE
+from angiolith.small_vessel.wmh.shown import FAR_MM, NEIGHBOUR_MM, OTHERS, OTHERS_RANGE, OUTSIDE, PLANE_MM, RANGE
 
 # [voxels] Less white matter does not tell its grey level. Source: numerics.
 WHITE_VOXELS_MIN = 500
@@ -42,13 +44,15 @@ FLUID_PERCENTILE = 5
 class Working:
     """Slices along the last axis, x to the right and y to the front; pixels of PLANE_MM.
 
-    flair: normalised grey values (float32). brain: mask. maps: (5, x, y, z) of MAPS, 0-1. step_mm: between slices.
+    flair: normalised grey values (float32). brain: mask. maps: (5, x, y, z) of MAPS, 0-1. others: (2, x, y, z), grey
+    values of T1w and T2w, 0 where there is none. step_mm: between slices.
     levels: grey values of white matter and of the ventricles' fluid, and white matter's SD. The rest leads `back`.
     """
 
     flair: np.ndarray
     brain: np.ndarray
     maps: np.ndarray
+    others: np.ndarray
     step_mm: float
     levels: tuple[float, float, float]
     shape: tuple[int, ...]
@@ -74,7 +78,12 @@ class Working:
 
 
 def make_working(
-    flair: Image, brain: np.ndarray, tissues: np.ndarray, bias_voxel_mm: float, iterations: int
+    flair: Image,
+    brain: np.ndarray,
+    tissues: np.ndarray,
+    bias_voxel_mm: float,
+    iterations: int,
+    others: Mapping[str, Image] | None = None,
 ) -> Working:
     """Make a FLAIR ready for the network.
 
@@ -84,6 +93,8 @@ def make_working(
     brain : mask on its grid
     tissues : map of the brain network's tissues (`angiolith.brain.segment.TISSUES`) on its grid
     bias_voxel_mm, iterations : of the copy on which shading is estimated (N4)
+    others : T1w and T2w of the session, by these names, on the FLAIR's grid; one without the contrast of its kind is
+        not shown
 
     Raises TissueError if the image has no FLAIR's contrast (`contrast_of`), or too little brain is seen.
     """
@@ -104,10 +115,20 @@ def make_working(
     held = mask > 0.5
     spacing = np.array([PLANE_MM, PLANE_MM, step[2]])
     maps = maps_of(oriented[2], held, scale, shape, spacing)
+    beside = np.zeros((len(OTHERS), *shape), np.float32)
+    for number, name in enumerate(OTHERS):
+        if others and name in others:
+            grey = crop(others[name], box)
+            seen = inside & (grey.data > 0)
+            if seen.sum() >= WHITE_VOXELS_MIN:
+                grey = correct_bias(grey, seen, bias_voxel_mm, iterations)
+                shown = in_contrast(grey.data, seen, classes, fluid_is_dark=name == "T1w")
+                beside[number] = held * plane(apply_orientation(shown, orientation), scale, shape)
     return Working(
         np.where(held, working, OUTSIDE).astype(np.float32),
         held,
         maps,
+        beside,
         float(step[2]),
         (white, fluid, spread),
         flair.data.shape,
@@ -141,6 +162,22 @@ def contrast_of(flair: np.ndarray, brain: np.ndarray, tissues: np.ndarray) -> tu
     return level, dark, spread
 
 
+def in_contrast(grey: np.ndarray, seen: np.ndarray, tissues: np.ndarray, fluid_is_dark: bool) -> np.ndarray:
+    """A T1w or T2w in units of its contrast: white matter 0, fluid -1 if it is to be dark, else 1.
+
+    All 0 where the contrast is the opposite, or too little of either tissue is seen.
+    """
+    white, fluid = grey[seen & (tissues == TISSUES["white"])], grey[seen & (tissues == TISSUES["ventricles"])]
+    if white.size < WHITE_VOXELS_MIN or not fluid.size:
+        return np.zeros(grey.shape, np.float32)
+    level, contrast = float(np.median(white)), float(np.median(white) - np.median(fluid))
+    if not fluid_is_dark:
+        contrast = -contrast
+    if contrast <= sd_about(white, level):
+        return np.zeros(grey.shape, np.float32)
+    return np.where(seen, np.clip((grey - level) / contrast, *OTHERS_RANGE), 0).astype(np.float32)
+
+
 def maps_of(
     tissues: np.ndarray, brain: np.ndarray, scale: np.ndarray, shape: tuple[int, ...], spacing: np.ndarray
 ) -> np.ndarray:
@@ -169,11 +206,11 @@ def plane(values: np.ndarray, scale: np.ndarray, shape: tuple[int, ...]) -> np.n
 
 
 def channels_of(working: Working, number: int) -> np.ndarray:
-    """What the network is shown of one slice (8, x, y): the slice, one below, one above, the maps."""
+    """What the network is shown of one slice (10, x, y): the slice, one below, one above, the maps, T1w and T2w."""
     apart = max(1, round(NEIGHBOUR_MM / working.step_mm))
     last = working.flair.shape[2] - 1
     shown = [working.flair[..., min(max(number + k, 0), last)] for k in (0, -apart, apart)]
-    return np.concatenate([np.stack(shown), working.maps[..., number]])
+    return np.concatenate([np.stack(shown), working.maps[..., number], working.others[..., number]])
 
 
 def _oriented_shape(box: tuple[slice, ...], orientation: np.ndarray) -> tuple[int, ...]:
