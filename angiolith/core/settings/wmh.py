@@ -60,7 +60,7 @@ class WmhSegmentSettings(StepSettings):
     """Iterations of N4 at each of its three levels.
 
     Source: numerics."""
-    probability_min: float = 0.25
+    probability_min: float = 0.3
     """Voxels of at least this probability are WMH (docs/small_vessel_accuracy.md has the curve of Dice and volume).
 
     Source: curve of Dice and volume in docs/small_vessel_accuracy.md."""
