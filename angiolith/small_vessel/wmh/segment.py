@@ -31,8 +31,8 @@ LABEL_OF = {
     "deep_grey": OTHER,
     "infratentorial": OTHER,
 }
-# [1] WMH of which a larger share lies on one side may be an infarct. Source: 21 real scans without an infarct had at
-# most 0.79, the one with an infarct 0.84.
+# [1] WMH of which a larger share lies on one side may be an infarct. Source: 21 real scans without an infarct had
+# less, the one with an infarct 0.84.
 ONE_SIDED = 0.8
 # [cm3] Less WMH does not tell a side. Source: choice.
 ONE_SIDED_CM3_MIN = 3.0
@@ -51,7 +51,7 @@ HEIGHT_PROBABILITY = 0.6
 HEIGHT_PERCENTILE = 95
 # [1] Of the threshold: the highest probability of what is possible and not counted. Source: definition.
 UNCOUNTED = 0.99
-# Pixels of a slice that touch, corners too, are of one lesion.
+# [mask] Pixels of a slice that touch, corners too, are of one lesion. Source: definition.
 IN_THE_SLICE = np.pad(np.ones((3, 3, 1)), ((0, 0), (0, 0), (1, 1)))
 # [pixels] Fewer of them make no height. Source: numerics.
 HEIGHT_PIXELS_MIN = 10
