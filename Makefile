@@ -161,6 +161,7 @@ config: .venv/.installed
 lock:
 	uv pip compile --universal --generate-hashes --no-header --no-annotate pyproject.toml --group dev -o envs/requirements.lock
 	python3 envs/write_environment.py
+	python3 envs/write_sbom.py
 	(sed '/^[^#]/,$$d' envs/slurm.lock; uv pip compile --universal --no-deps --generate-hashes --no-header --no-annotate \
 		--group slurm) > envs/slurm.lock.new && mv envs/slurm.lock.new envs/slurm.lock
 	uv pip compile --universal --generate-hashes --no-header --no-annotate training/requirements.in -o training/requirements.lock
