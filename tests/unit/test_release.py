@@ -1,4 +1,4 @@
-"""What a release says of itself: one version everywhere, links that lead somewhere, a list of pages that is complete."""
+"""What a release says of itself: one version everywhere, links that lead somewhere, a complete list of pages."""
 
 import json
 import re
