@@ -9,7 +9,7 @@ FOLDER = Path(__file__).parent
 HEAD = """# Written by `make lock`: the lock's versions for conda users. Python and pip from conda, the rest from PyPI.
 #   conda env create -f envs/environment.yaml && conda activate angiolith
 # or let Snakemake make it, for every job: snakemake --software-deployment-method conda ...
-# Hashes are checked in the other ways of installing only (README).
+# Hashes are checked in the other ways of installing only (SECURITY.md).
 name: angiolith
 channels:
   - conda-forge
