@@ -1,8 +1,8 @@
 """Lint of the documentation's prose: sentence lengths and house words, page by page.
 
-`python -m tests.prose` checks README.md, CHANGELOG.md and the hand-written pages under docs/. A page that has a row in
-`prose_limits.tsv` may not get worse than its row. Every other page meets the goals below. `--tighten` lowers the rows
-to what the pages reach and drops those that meet the goals. It never raises a limit. `--table` prints the figures.
+`python -m tests.prose` checks README.md, CHANGELOG.md, CONTRIBUTING.md and the hand-written pages under docs/. A page
+that has a row in `prose_limits.tsv` may not get worse than its row. Every other page meets the goals below.
+`--tighten` lowers the rows to what the pages reach and drops those that meet the goals. It never raises a limit. `--table` prints the figures.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ def measure(markdown: str) -> Figures:
 
 
 def hand_written(root: Path = ROOT) -> list[Path]:
-    """README.md, CHANGELOG.md and the pages under docs/ that no command writes."""
+    """README.md, CHANGELOG.md, CONTRIBUTING.md and the pages under docs/ that no command writes."""
     pages = [
         page
         for page in sorted((root / "docs").rglob("*.md"))
@@ -129,7 +129,7 @@ def hand_written(root: Path = ROOT) -> list[Path]:
         and str(page.relative_to(root)) not in WRITTEN
         and not GENERATED.search(page.read_text(encoding="utf-8")[:1500])
     ]
-    return [root / "README.md", root / "CHANGELOG.md", *pages]
+    return [root / "README.md", root / "CHANGELOG.md", root / "CONTRIBUTING.md", *pages]
 
 
 def read_limits(file: Path = LIMITS) -> dict[str, tuple[float, int, int]]:
