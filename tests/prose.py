@@ -2,7 +2,8 @@
 
 `python -m tests.prose` checks README.md, CHANGELOG.md, CONTRIBUTING.md and the hand-written pages under docs/. A page
 that has a row in `prose_limits.tsv` may not get worse than its row. Every other page meets the goals below.
-`--tighten` lowers the rows to what the pages reach and drops those that meet the goals. It never raises a limit. `--table` prints the figures.
+`--tighten` lowers the rows to what the pages reach and drops those that meet the goals. It never raises a limit.
+`--table` prints the figures.
 """
 
 from __future__ import annotations
