@@ -11,7 +11,7 @@ import openpyxl
 from angiolith.cohort.attrition import why_not_made
 from angiolith.cohort.dataset import read_dataset
 from angiolith.cohort.plausibility import implausible
-from angiolith.core.config import plain
+from angiolith.core.config import Config, plain, settings_of
 from angiolith.core.manifest import Row, manifest_text
 from angiolith.core.settings.analyses import Analysis
 from angiolith.core.tables import read_tsv, was_made, write_json
@@ -19,7 +19,8 @@ from scripts import build_attrition, collect_metrics
 from scripts.seal_subject import bundle
 from tests.hostile.case import ANALYSIS_OUT, FAILED, TABLE_OUT, TAKEN, TOLD, Answer, Case, Given
 
-TABLES = ("patients", "lesions", "change", "ratings", "marks", "clinical")
+TABLES = ("patients", "lesions", "change", "ratings", "marks", "clinical", "burden")
+SETTINGS = ("subjects", "vessel_wall.culprit", "burden")
 
 
 def collected(folder: Path, voxels: tuple[str, str] = ("aa", "bb"), **tables: Path) -> Any:
@@ -32,12 +33,11 @@ def collected(folder: Path, voxels: tuple[str, str] = ("aa", "bb"), **tables: Pa
         write_json(facts, folder / f"{row.subject}.json")
     write_json(bundle({"checks": [folder / f"{row.subject}.json" for row in rows]}), folder / "measures.json")
     inputs = {"manifest": folder / "manifest.tsv", "measures": [folder / "measures.json"], **tables}
-    criteria = {"culprit_stenosis_percent_min": 50.0, "ct_mri_days_max": 28}
     collect_metrics.main(
         SimpleNamespace(
             input=Given(inputs),
             output=Given({name: folder / f"{name}.tsv" for name in TABLES}),
-            params=Given(settings={"subjects": None, "vessel_wall": {"culprit": criteria}}, pairs={}),
+            params=Given(settings=settings_of(Config(), *SETTINGS), pairs={}),
         )
     )
     return read_tsv(folder / "patients.tsv")
@@ -108,7 +108,7 @@ def analysed(folder: Path, path: Path, **settings: Any) -> Answer:
         name: {"table": asked["table"], "data": folder / f"{name}_data.tsv", "flow": folder / f"{name}_flow.svg"}
         for name, asked in analyses.items()
     }
-    output = Given(attrition=folder / "attrition.tsv", doubts=folder / "doubts.tsv")
+    output = Given({name: folder / f"{name}.tsv" for name in ("attrition", "doubts", "missing")})
     params = Given(settings={"analyses": analyses}, files=files)
     build_attrition.main(SimpleNamespace(input=Given(), output=output, params=params))
     attrition = read_tsv(folder / "attrition.tsv")
