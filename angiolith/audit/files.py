@@ -128,6 +128,7 @@ def results_that_must_stay(study: Study, sealed: frozenset[str]) -> list[str]:
 
 def spatial_sidecars(study: Study) -> list[str]:
     """Sidecars that BIDS wants of label maps, one for each space and kind (they are inherited by all subjects)."""
-    kinds = {(row.reference, "mask") for row in study.rows if row.reference}
-    kinds |= {("FLAIR", kind) for row in study.rows if row.get("FLAIR") for kind in ("dseg", "mask")}
+    spaces = {row.reference for row in study.rows if row.reference}
+    spaces |= {"FLAIR" for row in study.rows if row.get("FLAIR")}
+    kinds = {(space, kind) for space in spaces for kind in ("dseg", "mask")}
     return [study.file(f"space-{space}_{kind}.json") for space, kind in sorted(kinds)]
