@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import jinja2
+from jinja2.sandbox import SandboxedEnvironment
 
 
 def methods_section(texts: Mapping[str, Any], facts: Mapping[str, Any]) -> tuple[list[tuple[str, str]], list[str]]:
@@ -13,7 +14,7 @@ def methods_section(texts: Mapping[str, Any], facts: Mapping[str, Any]) -> tuple
 
     texts: `methods` of the texts; facts: `s` settings, `has` and `n` what there is, `v` versions.
     """
-    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False)
+    environment = SandboxedEnvironment(undefined=jinja2.StrictUndefined, autoescape=False)
     environment.filters["join"] = lambda values, between: between.join(f"{value:g}" for value in values)
     paragraphs = [
         (paragraph["title"], " ".join(environment.from_string(paragraph["text"]).render(facts).split()))

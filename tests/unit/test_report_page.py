@@ -5,6 +5,7 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 
+import jinja2
 import numpy as np
 import pandas as pd
 import pytest
@@ -265,6 +266,12 @@ def test_same_run_gives_the_same_pages(files, tmp_path):
     first = {path: path.read_bytes() for path in home.glob("*.html")}
     made_report.build(files, tmp_path)
     assert {path: path.read_bytes() for path in home.glob("*.html")} == first
+
+
+def test_a_text_of_ones_own_cannot_reach_into_the_interpreter():
+    texts = {"paragraphs": [{"title": "t", "when": "true", "text": "{{ s.__class__.__mro__ }}"}], "citations": {}}
+    with pytest.raises(jinja2.exceptions.SecurityError):
+        methods_section(texts, {"s": {}})
 
 
 def test_methods_are_written_from_the_settings():
