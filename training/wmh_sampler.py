@@ -328,7 +328,7 @@ def spoil(image: np.ndarray, brain: np.ndarray, rng: np.random.Generator) -> Non
         grey[1 + int(rng.integers(2))] = grey[0]
     if rng.random() < 0.4:
         shift = rng.normal(0, 1.2, 2)
-        for k in range(3, 8):
+        for k in range(AWAY, T1W):
             image[k] = ndimage.shift(image[k], shift, order=1, mode="nearest")
     if rng.random() < 0.3:
         maps = image[WHITE:T1W]

@@ -16,7 +16,7 @@ from nibabel.orientations import apply_orientation
 
 from angiolith.brain.network import BrainModel, read_brain_model
 from angiolith.brain.segment import segment_brain
-from angiolith.core.images import Image, read_image, resample, to_sitk
+from angiolith.core.images import Image, is_same_grid, read_image, resample, to_sitk
 from angiolith.core.settings.brain import BrainSettings
 from angiolith.core.settings.wmh import WmhSegmentSettings
 from angiolith.small_vessel.tissues import TissueError
@@ -57,11 +57,10 @@ def others_of(flair: Path, grid: Image) -> dict[str, Image]:
         if path is None:
             continue
         image = read_image(path)
-        if image.data.shape == grid.data.shape and np.allclose(image.affine, grid.affine, atol=1e-3):
-            found[name] = image
-        else:
+        if not is_same_grid(image, grid):
             to_flair = register_rigid(to_sitk(image), to_sitk(grid), SEED).GetInverse()
-            found[name] = resample(image, grid, to_flair)
+            image = resample(image, grid, to_flair)
+        found[name] = image
     return found
 
 

@@ -47,7 +47,8 @@ LIKE_WMH_MAX = 0.7
 HEIGHT_SIGMA = 0.6
 # [1] Probability of the pixels that make a scan's height. Source: choice.
 HEIGHT_PROBABILITY = 0.6
-# [%] Their percentile that is the height. Source: 17 real scans of the network's fit (75 and 95 were tried).
+# [%] Their percentile that is the height. Source: 17 real scans of the network's fit and the 4 of low_load (75 and 95
+# were tried).
 HEIGHT_PERCENTILE = 95
 # [1] Of the threshold: the highest probability of what is possible and not counted. Source: definition.
 UNCOUNTED = 0.99

@@ -116,14 +116,9 @@ def make_working(
     spacing = np.array([PLANE_MM, PLANE_MM, step[2]])
     maps = maps_of(oriented[2], held, scale, shape, spacing)
     beside = np.zeros((len(OTHERS), *shape), np.float32)
-    for number, name in enumerate(OTHERS):
-        if others and name in others:
-            grey = crop(others[name], box)
-            seen = inside & (grey.data > 0)
-            if seen.sum() >= WHITE_VOXELS_MIN:
-                grey = correct_bias(grey, seen, bias_voxel_mm, iterations)
-                shown = in_contrast(grey.data, seen, classes, fluid_is_dark=name == "T1w")
-                beside[number] = held * plane(apply_orientation(shown, orientation), scale, shape)
+    for name, image in (others or {}).items():
+        shown = in_contrast(crop(image, box), inside, classes, name == "T1w", bias_voxel_mm, iterations)
+        beside[OTHERS.index(name)] = held * plane(apply_orientation(shown, orientation), scale, shape)
     return Working(
         np.where(held, working, OUTSIDE).astype(np.float32),
         held,
@@ -162,19 +157,22 @@ def contrast_of(flair: np.ndarray, brain: np.ndarray, tissues: np.ndarray) -> tu
     return level, dark, spread
 
 
-def in_contrast(grey: np.ndarray, seen: np.ndarray, tissues: np.ndarray, fluid_is_dark: bool) -> np.ndarray:
-    """A T1w or T2w in units of its contrast: white matter 0, fluid -1 if it is to be dark, else 1.
+def in_contrast(
+    image: Image, inside: np.ndarray, tissues: np.ndarray, fluid_is_dark: bool, bias_voxel_mm: float, iterations: int
+) -> np.ndarray:
+    """A T1w or T2w, even in shading, in units of its contrast: white matter 0, fluid -1 if it is to be dark, else 1.
 
     All 0 where the contrast is the opposite, or too little of either tissue is seen.
     """
-    white, fluid = grey[seen & (tissues == TISSUES["white"])], grey[seen & (tissues == TISSUES["ventricles"])]
-    if white.size < WHITE_VOXELS_MIN or not fluid.size:
-        return np.zeros(grey.shape, np.float32)
-    level, contrast = float(np.median(white)), float(np.median(white) - np.median(fluid))
-    if not fluid_is_dark:
-        contrast = -contrast
-    if contrast <= sd_about(white, level):
-        return np.zeros(grey.shape, np.float32)
+    seen = inside & (image.data > 0)
+    white, fluid = (seen & (tissues == TISSUES[name]) for name in ("white", "ventricles"))
+    if white.sum() < WHITE_VOXELS_MIN or not fluid.any():
+        return np.zeros(image.data.shape, np.float32)
+    grey = correct_bias(image, seen, bias_voxel_mm, iterations).data
+    level = float(np.median(grey[white]))
+    contrast = (level - float(np.median(grey[fluid]))) * (1 if fluid_is_dark else -1)
+    if contrast <= sd_about(grey[white], level):
+        return np.zeros(image.data.shape, np.float32)
     return np.where(seen, np.clip((grey - level) / contrast, *OTHERS_RANGE), 0).astype(np.float32)
 
 
