@@ -14,7 +14,7 @@ from angiolith.brain.face import FaceError, FacePlane, face_plane
 from angiolith.brain.network import BrainModel
 from angiolith.brain.segment import segment_brain
 from angiolith.core.image_checks import SLAB_COLUMNS, is_brain_extracted
-from angiolith.core.images import HU_AIR, Image, ImageError, mask_points, read_ct, read_image, read_mri
+from angiolith.core.images import HU_AIR, Image, is_same_grid, mask_points, read_ct, read_image, read_mri
 from angiolith.core.nifti import packed
 from angiolith.core.settings.brain import BrainSettings
 from angiolith.core.settings.registration import RigidSettings
@@ -23,8 +23,6 @@ from angiolith.registration.rigid import register_rigid
 
 # [mm] A plane that was found in another image keeps at least this far from the brain. Source: half of MARGIN_MM.
 NEAREST_MM = 5.0
-# [mm] Two grids whose affines differ by less are one. Source: numerics.
-SAME_GRID_MM = 1e-3
 
 
 @dataclass
@@ -51,7 +49,7 @@ class SessionFaces:
         if not is_ct and is_brain_extracted(image):
             return None
         for other, other_is_ct, plane in self.found:
-            if other_is_ct == is_ct and _same_grid(image, other):
+            if other_is_ct == is_ct and is_same_grid(image, other):
                 return plane
         brain = None if column in SLAB_COLUMNS else segment_brain(image, is_ct, self.model, self.settings)
         whole = brain is not None and brain.status != FAILED and (brain.complete or (last and not self.found))
@@ -79,11 +77,6 @@ class SessionFaces:
         moved = plane.placed(way.matrix_ras)
         near = shown is not None and float((shown @ moved.normal).max()) > moved.offset_mm - NEAREST_MM
         return None if near else moved
-
-
-def _same_grid(first: Image, second: Image) -> bool:
-    same = first.data.shape == second.data.shape
-    return same and bool(np.allclose(first.affine, second.affine, atol=SAME_GRID_MM))
 
 
 def without_face(path: Path, plane: FacePlane, is_ct: bool) -> tuple[bytes, float]:
