@@ -85,12 +85,9 @@ def without_face(path: Path, plane: FacePlane, is_ct: bool) -> tuple[bytes, floa
     Air is -1024 HU in CT and 0 in MRI, or the nearest value that the file can hold. Every other byte is as it was.
     Raises ImageError for a file that holds more than one volume.
     """
-    read_image(path)  # complains with a remedy about what cannot be read
+    shape = read_image(path).data.shape  # of one volume; complains with a remedy about what cannot be read
     stored: Any = nib.load(path)
     proxy = stored.dataobj
-    shape = tuple(n for n in stored.shape if n > 1) if len(stored.shape) > 3 else stored.shape
-    if len(shape) != 3:
-        raise ImageError(f"{path}: holds several volumes; take it out")
     content = bytearray(gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes())
     kind = np.dtype(proxy.dtype)
     voxels = np.frombuffer(content, kind, int(np.prod(shape)), int(proxy.offset)).reshape(shape, order="F")

@@ -14,7 +14,7 @@ from angiolith.brain import deface as session_faces
 from angiolith.brain.deface import SessionFaces, without_face
 from angiolith.brain.face import MARGIN_MM, FaceError, FacePlane, face_plane
 from angiolith.brain.segment import BrainSegmentation
-from angiolith.core.images import linear_transform, mask_points, read_image
+from angiolith.core.images import ImageError, linear_transform, mask_points, read_image
 from angiolith.registration.rigid import RigidResult
 
 REAL = Path(os.environ.get("ANGIOLITH_REAL_DATA", "../shared/real"))
@@ -101,6 +101,19 @@ def test_only_the_face_changes_in_a_file(tmp_path, is_ct, kind, slope, inter):
     assert set(np.unique(after[face])) == {-1024.0 if is_ct else 0.0}
     assert fraction == pytest.approx(face.mean())
     assert gzip.decompress(content)[:352] == old[:352]
+
+
+def test_a_file_of_several_volumes_is_refused_and_one_with_a_fourth_axis_of_one_is_not(tmp_path):
+    affine, shape = grid_of((20.0, 20.0, 20.0))
+    plane = FacePlane(np.array([0.0, 0.6, -0.8]), 20.0)
+    for number in (1, 2):
+        path = tmp_path / f"{number}_bold.nii.gz"
+        nib.Nifti1Image(np.full((*shape, number), 7, np.int16), affine).to_filename(path)
+    path = tmp_path / "1_bold.nii.gz"
+    path.write_bytes(without_face(path, plane, False)[0])
+    np.testing.assert_array_equal(read_image(path).data == 0, plane.face(shape, affine))
+    with pytest.raises(ImageError, match="3D volume"):
+        without_face(tmp_path / "2_bold.nii.gz", plane, False)
 
 
 def test_names_say_that_a_face_was_removed():
