@@ -72,6 +72,16 @@ def test_only_counted_spots_are_placed_and_a_missing_count_has_no_places(brain, 
     assert places_row(given, PlaceSettings())["n_microbleeds_lobar"] is None
 
 
+def test_a_spot_that_a_reader_kept_is_placed_whatever_the_image_took_it_for(brain, tmp_path):
+    write_image(brain.data, brain.affine, tmp_path / "tissues.nii.gz")
+    table = pd.DataFrame({"microbleed": [1, 2], "kind": ["microbleed", "calcification"], "counted": [True, True]})
+    write_tsv(table.assign(x_mm=[0.0, 25.0], y_mm=0.0, z_mm=[-35.0, 2.0]), tmp_path / "microbleeds.tsv")
+    (tmp_path / "facts.json").write_text(json.dumps({"image": "swi", "n_microbleeds": 2}))
+    given = {"brain_tissues": tmp_path / "tissues.nii.gz", "microbleed_facts": tmp_path / "facts.json"}
+    row = places_row(given | {"microbleed_table": tmp_path / "microbleeds.tsv"}, PlaceSettings())
+    assert [row[f"n_microbleeds_{name}"] for name in ("lobar", "deep", "infratentorial")] == [0, 1, 1]
+
+
 def test_places_and_sites_add_up(brain):
     points = [np.array(point, float) for point in ((0, 0, -35), (25, 0, 2), (40, 0, 30), (0, 0, 300))]
     places, sites = counts(points, brain, PlaceSettings())

@@ -1,18 +1,17 @@
-"""Where the microbleeds and lacunes of one session lie: their tables, the way to the reference, its brain tissues."""
+"""Where the microbleeds and lacunes of one session lie: their tables, the transform to the reference, its tissues."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from angiolith.core.images import Image, map_points, read_image
 from angiolith.core.inputs import Inputs
 from angiolith.core.settings.location import PlaceSettings
 from angiolith.core.tables import read_json, read_tsv, was_made
+from angiolith.marks.verdicts import counted
 from angiolith.small_vessel.location.places import PLACES, SITES, counts
-from angiolith.small_vessel.microbleeds.detect import MICROBLEED
 from angiolith.small_vessel.session import NotMeasured, to_reference
 
 MEASURES = (*(f"n_microbleeds_{place}" for place in PLACES), *(f"n_lacunes_{site}" for site in SITES))
@@ -30,9 +29,9 @@ def places_row(given: Inputs, settings: PlaceSettings) -> dict[str, Any]:
         facts = read_json(given[f"{kind}_facts"]) if given.get(f"{kind}_facts") else {}
         if facts.get(f"n_{kind}s") is None:
             continue
-        spots = counted(read_tsv(given[f"{kind}_table"]), kind)
+        spots = counted(read_tsv(given[f"{kind}_table"]))
         try:
-            way = to_reference(given, facts.get("image", "T1w") if kind == "microbleed" else "T1w")
+            way = to_reference(given, facts.get("image", "T1w"))
         except NotMeasured:
             continue
         tissues = tissues or read_image(tissues_file)
@@ -43,13 +42,3 @@ def places_row(given: Inputs, settings: PlaceSettings) -> dict[str, Any]:
         else:
             row |= {f"n_lacunes_{site}": n for site, n in sites.items()}
     return row
-
-
-def counted(table: pd.DataFrame, kind: str) -> pd.DataFrame:
-    """The rows of a table of spots that are in its count."""
-    rows = table[table[kind].notna()]
-    if "kind" in rows:
-        rows = rows[rows["kind"] == MICROBLEED]
-    if "counted" in rows:
-        rows = rows[rows["counted"].astype(str).isin(["True", "1", "1.0"])]
-    return rows
