@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from angiolith.cohort.attrition import independent_rows
 from angiolith.cohort.correlations import correlations
 from angiolith.cohort.dataset import measures_of, read_analysed, severities_of
-from angiolith.cohort.enough import independent_rows
 from angiolith.cohort.marker_models import marker_models
 from angiolith.core.settings.analyses import Analysis
 from angiolith.core.tables import write_not_made, write_tsv

@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from angiolith.cohort.attrition import independent_rows
 from angiolith.cohort.dataset import applies_of, read_analysed
 from angiolith.cohort.describe import describe
-from angiolith.cohort.enough import independent_rows
 from angiolith.cohort.layout import printed_characteristics
 from angiolith.cohort.printed_labels import printed_labels
 from angiolith.cohort.publish import characteristics_notes, write_printed

@@ -109,6 +109,26 @@ def _later_visits(table: pd.DataFrame, session_order: Sequence[str]) -> tuple[pd
     return later & why.isna(), why
 
 
+def independent_rows(table: pd.DataFrame, kind: str) -> tuple[pd.DataFrame, str]:
+    """The rows that may stand beside each other in a table or a test, and a note on those that may not.
+
+    Visits of one subject are never pooled: of a subject with several sessions the first stays (see `_later_visits`;
+    where their order is not known, the one that the table has first). `kind`: `lesion` or `severity`; the lesions of
+    that session all stay.
+    """
+    if "subject" not in table:
+        return table, ""
+    rows = table
+    if "session" in table:
+        later, unknown = _later_visits(table, ())
+        first = table.groupby("subject")["session"].transform("first")
+        rows = table[~later.where(unknown.isna(), table["session"].notna() & (table["session"] != first))]
+    if kind != "lesion":
+        rows = rows[~rows["subject"].duplicated()]
+    n = len(table) - len(rows)
+    return rows, f"{n} row(s) of later visits left out: visits of one subject are not pooled" if n else ""
+
+
 def _date_of(rows: pd.DataFrame, session: str) -> str | None:
     """The date of a session's rows. Raises StudyTableError for a cell that is none."""
     if "acq_time" not in rows.columns:

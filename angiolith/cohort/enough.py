@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pandas as pd
-
 # [number] Values of the smallest group for a test of numbers: a rank test of two groups of 4 hardly reaches 0.05.
 # Source: definition.
 GROUP_MIN = 5
@@ -18,22 +16,3 @@ PAIRS_MIN = 10
 CLUSTERS_NEEDED = 10
 # [number] Rows for the Hosmer-Lemeshow test: 5 in each of its 10 groups. Source: Hosmer and Lemeshow 1980.
 HOSMER_ROWS_MIN = 50
-
-
-def independent_rows(table: pd.DataFrame, kind: str) -> tuple[pd.DataFrame, str]:
-    """The rows that may stand beside each other in a table or a test, and a note on those that may not.
-
-    Visits of one subject are never pooled: of a subject with several sessions the first session in the table's order
-    stays. `kind`: `lesion` or `severity`; the lesions of that session all stay.
-    """
-    if "subject" not in table:
-        return table, ""
-    if kind == "lesion":
-        if "session" not in table:
-            return table, ""
-        later = table["session"] != table.groupby("subject")["session"].transform("first")
-        later &= table["session"].notna()
-    else:
-        later = table["subject"].duplicated()
-    n = int(later.sum())
-    return table[~later], f"{n} row(s) of later visits left out: visits of one subject are not pooled" if n else ""

@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from angiolith.cohort.attrition import independent_rows
 from angiolith.cohort.dataset import applies_of
 from angiolith.cohort.describe import compare_counts, compare_numbers, counts_difference, describe, numbers_difference
-from angiolith.cohort.enough import independent_rows
 from angiolith.cohort.layout import number_text, p_text, printed_characteristics
 from angiolith.core.config import Analysis
 
@@ -247,3 +247,11 @@ def test_visits_of_one_subject_are_not_pooled():
     lesions = pd.DataFrame({"subject": ["A", "A", "A"], "session": ["1", "1", "2"], "lesion": [1, 2, 1]})
     assert independent_rows(lesions, "lesion")[0]["session"].tolist() == ["1", "1"]
     assert independent_rows(kept, "severity")[1] == ""
+
+
+def test_the_visit_that_stays_is_the_first_by_number_or_date_and_not_by_its_place():
+    rows = pd.DataFrame({"subject": ["A", "A"], "session": ["fu", "init"], "x": [2.0, 1.0]})
+    for given in ({"visit_number": [2, 1]}, {"acq_time": ["2021-05-01", "2020-05-01"]}, {"session": ["fu", "bl"]}):
+        assert independent_rows(rows.assign(**given), "severity")[0]["x"].tolist() == [1.0], given
+    lesions = pd.concat([rows, rows]).assign(lesion=[1, 1, 2, 2], visit_number=[2, 1, 2, 1]).reset_index(drop=True)
+    assert independent_rows(lesions, "lesion")[0]["session"].tolist() == ["init", "init"]
