@@ -13,9 +13,8 @@ from angiolith.runtime.job import run
 
 def main(snakemake: Any) -> None:
     output = snakemake.output
-    analysis = Analysis.model_validate(snakemake.params.settings["analysis"])
-    found = read_analysed(snakemake.input.data, analysis)
-    if found is None:
+    found = read_analysed(snakemake.input.data, Analysis.model_validate(snakemake.params.settings["analysis"]))
+    if found is None or not found[1].follow_up:
         write_not_made(*output)
         return
     data, analysis = found

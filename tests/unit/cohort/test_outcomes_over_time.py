@@ -1,5 +1,7 @@
 """The tables of outcomes over time: a planted hazard ratio, numbers at risk, and what the data do not allow."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,8 +9,11 @@ import pytest
 from angiolith.cohort.dataset import read_dataset
 from angiolith.cohort.survival.curves_picture import draw_curves
 from angiolith.cohort.survival.outcomes import KAPLAN_MEIER, outcome_tables
-from angiolith.core.config import Analysis
+from angiolith.core.config import Analysis, plain
 from angiolith.core.settings.analyses import FollowUp
+from angiolith.core.tables import write_tsv
+from scripts.fit_outcomes import main as fit_outcomes
+from tests.hostile.case import Given
 
 N = 4000
 
@@ -123,3 +128,12 @@ def test_the_configuration_names_columns_and_refuses_what_cannot_be(tmp_path):
         settings(entry="age", competing_values=["death"])
     with pytest.raises(ValueError, match="either the event or a competing"):
         settings(competing_values=["stroke"])
+
+
+def test_outcomes_whose_columns_are_missing_are_not_made(tmp_path):
+    analysis = Analysis(kind="severity", table="t.tsv", missing_columns="leave out", follow_up={"stroke": settings()})
+    write_tsv(pd.DataFrame({"subject": ["a", "b"]}), tmp_path / "data.tsv")
+    output = [tmp_path / name for name in ("curves.tsv", "risks.tsv", "hazards.tsv", "curves.svg")]
+    given, params = Given(data=tmp_path / "data.tsv"), Given(settings={"analysis": plain(analysis)})
+    fit_outcomes(SimpleNamespace(input=given, output=output, params=params))
+    assert [path.stat().st_size for path in output] == [0] * 4
