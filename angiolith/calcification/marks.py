@@ -169,13 +169,14 @@ def artery_beside(
     first = int(np.bincount(labels[labels > 0]).argmax())
     if LABELS[first][0] not in BESIDE_LIGAMENTS or (LABELS[first][0] == "PCA" and bone == FREE):
         return first
-    found = {}
+    sds = 1.0 if bone == FREE else TOUCHING_SDS
+    beyond_mm = {}
     for line in lines:
         if line.artery == "ICA":
             outside_mm, sd_mm, _ = beside_line(points, line)
-            found[INDEX[line.name]] = (outside_mm - margin_mm) / sd_mm
-    nearest = min(found, key=lambda label: found[label], default=0)
-    return nearest if found.get(nearest, np.inf) <= (1.0 if bone == FREE else TOUCHING_SDS) else first
+            beyond_mm[INDEX[line.name]] = outside_mm - margin_mm - sds * sd_mm
+    nearest = min(beyond_mm, key=lambda label: beyond_mm[label], default=first)
+    return nearest if beyond_mm.get(nearest, np.inf) <= 0 else first
 
 
 def has_twin(point: np.ndarray, dense: cKDTree, lines: Mapping[int, Centreline], artery: int) -> bool:

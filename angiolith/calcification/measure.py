@@ -199,7 +199,7 @@ def measure_arteries(
             row |= {"status": REVIEW, "reason": f"only {covered:.0%} of the artery lies in the CT's field of view"}
         elif (mine["status"] == REVIEW).any():
             row |= {"status": REVIEW, "reason": join_reasons(*mine.loc[mine["status"] == REVIEW, "reason"])}
-        if along_bone_unconfirmed(lines[name]):
+        if name in lines and along_bone_unconfirmed(lines[name]):
             row |= {"status": REVIEW, "reason": join_reasons(row["reason"], LOWER_BOUND)}
             row |= {"severity_at_least": row["severity_group"] != GROUPS[-1], "severity_group_max": GROUPS[-1]}
         rows.append(row)

@@ -183,6 +183,15 @@ def test_a_zero_along_bone_is_a_lower_bound_where_nothing_confirms_the_artery(sd
         assert (said["severity_group_max"] == "severe") == is_bound
 
 
+def test_an_artery_of_a_mask_too_short_for_a_centreline_is_measured():
+    ct, labels, region, lines = one_lesion()
+    lesions = measure_lesions(ct, labels, region, lines, {1: 0.0}, *CALCIFICATION)
+    row = measure_arteries(lesions, {}, {("BA", "M"): "user"}, ct.with_data(region), SEVERITY)
+    basilar = row.set_index(["artery", "side"]).loc["BA", "M"]
+    assert (basilar["volume_mm3"], basilar["status"]) == (lesions["volume_mm3"].sum(), lesions["status"][0])
+    assert np.isnan(basilar["covered_share"])
+
+
 def test_the_centreline_must_lie_in_the_field_of_view():
     ct, _, region, lines = one_lesion()  # the line is 30 mm long, the image 20 mm high
     sources = dict.fromkeys(lines, "atlas")
