@@ -64,8 +64,7 @@ def publish(root: Path, folder: Path) -> list[Finding]:
         work.mkdir()
         labels = subject_labels(root)
         write_folder(root, entries, work)
-        found = [*findings(work), *_named(work, labels)]
-        write_checklists(facts_of(root, entries, work, len(found)), work)
+        write_checklists(facts_of(root, entries, work), work)
         write_crate(entries, root, work)
         found = sorted({*findings(work), *_named(work, labels)})
         if not found:
@@ -165,14 +164,14 @@ def _named(work: Path, labels: set[str]) -> Iterator[Finding]:
             yield Finding("label", path.relative_to(work).as_posix(), f"names the subject {label}")
 
 
-def facts_of(root: Path, entries: Sequence[Entry], work: Path, n_found: int) -> Facts:
+def facts_of(root: Path, entries: Sequence[Entry], work: Path) -> Facts:
     """What the checklists are answered from."""
     tables: dict[str, pd.DataFrame] = {}
     for path in sorted((root / "cohort").glob("*.tsv")):
         if (work / "tables" / path.name).is_file():
             tables[path.stem] = read_tsv(path)
     published = sorted(path.relative_to(work).as_posix() for path in work.rglob("*") if path.is_file())
-    return Facts(entries, tables, published, n_found)
+    return Facts(entries, tables, published)
 
 
 def filled(checklist: Mapping[str, Any], facts: Facts) -> Iterator[tuple[str, str, str, str, str]]:

@@ -87,6 +87,8 @@ def test_every_item_is_answered_from_the_run_or_is_the_authors(root, tmp_path):
     assert ("13b", "vba: 2 left out: no stenosis") in said
     assert ("15", "vba: 3 of 7 rows have the event (yes)") in said
     assert ("14b", "vba: age_years: 1 missing") in said
+    claim = {(row["item"], row["answer"]) for row in rows_of(folder, "CLAIM")}
+    assert ("12", "no row of a person is in this folder; deidentify-check found 0 in it") in claim
     assert ("6a", "vba: kept if stenosis_percent >= 50 (else: no stenosis)") in said
 
 
