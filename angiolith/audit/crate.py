@@ -93,17 +93,7 @@ def crate_metadata(
     )
     workflow["conformsTo"] = {"@id": "https://bioschemas.org/profiles/ComputationalWorkflow/1.0-RELEASE"}
     workflow["programmingLanguage"] = crate.add(snakemake)
-    workflow["softwareRequirements"] = [
-        crate.add(
-            ContextEntity(
-                crate,
-                f"#{entry.name}-{entry.value}",
-                {"@type": "SoftwareApplication", "name": entry.name, "softwareVersion": entry.value},
-            )
-        )
-        for entry in entries
-        if entry.kind == "version"
-    ]
+    workflow["softwareRequirements"] = required_software(crate, entries)
     crate.mainEntity = workflow
     read = {hash_uri(entry.sha256): entry for entry in entries if entry.kind in ("input", "config")}
     given = [crate.add(ContextEntity(crate, uri, _facts(entry) | OUTSIDE)) for uri, entry in sorted(read.items())]
@@ -131,6 +121,21 @@ def crate_metadata(
     action["instrument"], action["object"], action["result"] = workflow, given, made
     crate.root_dataset["mentions"] = action
     return crate.metadata.generate()
+
+
+def required_software(crate: ROCrate, entries: Iterable[Entry]) -> list[ContextEntity]:
+    """The software of an inventory with its versions, added to a crate."""
+    return [
+        crate.add(
+            ContextEntity(
+                crate,
+                f"#{entry.name}-{entry.value}",
+                {"@type": "SoftwareApplication", "name": entry.name, "softwareVersion": entry.value},
+            )
+        )
+        for entry in entries
+        if entry.kind == "version"
+    ]
 
 
 def hash_uri(sha256: str) -> str:

@@ -23,6 +23,7 @@ from rocrate.model import ComputationalWorkflow, ContextEntity, File
 from rocrate.rocrate import ROCrate
 
 from angiolith.audit.answers import ANSWERS, Facts
+from angiolith.audit.crate import required_software
 from angiolith.audit.deidentify import Finding, findings
 from angiolith.audit.inventory import INVENTORY, Entry, read_inventory
 from angiolith.core.delimited import DelimitedError, read_cells, tsv_line, tsv_lines
@@ -215,7 +216,6 @@ def write_crate(entries: Sequence[Entry], root: Path, work: Path) -> None:
     crate.name = "Reviewer's folder of a run of angiolith"
     crate.description = "Tables, figures, methods, versions and checklists. No row of a person is in it."
     crate.license = "not stated"
-    versions = [entry for entry in entries if entry.kind == "version"]
     own = next((entry.value for entry in entries if entry.kind == "runtime"), "n/a")
     for path in sorted(path for path in work.rglob("*") if path.is_file()):
         name, content = path.relative_to(work).as_posix(), path.read_bytes()
@@ -224,16 +224,7 @@ def write_crate(entries: Sequence[Entry], root: Path, work: Path) -> None:
     if (root / "audit/Snakefile").is_file():
         _copy(root / "audit/Snakefile", work / "Snakefile")
         workflow = ComputationalWorkflow(crate, dest_path="Snakefile", properties={"name": "angiolith", "version": own})
-        workflow["softwareRequirements"] = [
-            crate.add(
-                ContextEntity(
-                    crate,
-                    f"#{entry.name}-{entry.value}",
-                    {"@type": "SoftwareApplication", "name": entry.name, "softwareVersion": entry.value},
-                )
-            )
-            for entry in versions
-        ]
+        workflow["softwareRequirements"] = required_software(crate, entries)
         crate.mainEntity = crate.add(workflow)
     inventory = hashlib.sha256((root / INVENTORY).read_bytes()).hexdigest()
     run = {"@type": "CreativeWork", "name": "inventory of the run", "sha256": inventory}
