@@ -52,7 +52,15 @@ class Facts:
         return {k[len(name) + 1 :]: value for k, value in self.settings.items() if k.startswith(f"{name}.")}
 
     def table(self, analysis: str, ending: str) -> pd.DataFrame | None:
-        return self.tables.get(f"{analysis}_{ending}")
+        """A table of an analysis, None where there is none or it has no rows."""
+        table = self.tables.get(f"{analysis}_{ending}")
+        return table if table is not None and len(table) else None
+
+    def each(self, ending: str) -> Iterator[tuple[str, pd.DataFrame]]:
+        """Name and table of every analysis that has a table of this ending."""
+        for name in self.analyses:
+            if (table := self.table(name, ending)) is not None:
+                yield name, table
 
 
 def listed(names: Sequence[Any]) -> str:
@@ -121,11 +129,9 @@ def agreement(facts: Facts) -> Iterator[Answer]:
 
 
 def power(facts: Facts) -> Iterator[Answer]:
-    for name in facts.analyses:
-        table = facts.table(name, "power")
-        if table is not None and len(table):
-            file = f"tables/{name}_power.tsv"
-            yield Answer(f"{name}: size of a follow-up study from this cohort's change, {len(table)} questions", file)
+    for name, table in facts.each("power"):
+        file = f"tables/{name}_power.tsv"
+        yield Answer(f"{name}: size of a follow-up study from this cohort's change, {len(table)} questions", file)
 
 
 def quantities(facts: Facts) -> Iterator[Answer]:
@@ -138,14 +144,16 @@ def quantities(facts: Facts) -> Iterator[Answer]:
 
 def models(facts: Facts) -> Iterator[Answer]:
     for name in facts.analyses:
-        table = facts.table(name, "associations")
-        if table is not None and len(table):
-            methods = sorted({str(one) for one in table["method"].dropna()})
-            yield Answer(f"{name}: {listed(methods)}", f"tables/{name}_associations.tsv: method")
-        table = facts.table(name, "correlations")
-        if table is not None and len(table):
-            methods = sorted({str(one) for one in table["method"].dropna()})
-            yield Answer(f"{name}: {listed(methods)}, false discovery rate as q", f"tables/{name}_correlations.tsv")
+        if (table := facts.table(name, "associations")) is not None:
+            yield Answer(f"{name}: {_values(table['method'])}", f"tables/{name}_associations.tsv: method")
+        if (table := facts.table(name, "correlations")) is not None:
+            text = f"{name}: {_values(table['method'])}, false discovery rate as q"
+            yield Answer(text, f"tables/{name}_correlations.tsv")
+
+
+def _values(column: pd.Series) -> str:
+    """The different values of a column."""
+    return listed(sorted({str(one) for one in column.dropna()}))
 
 
 def interactions(facts: Facts) -> Iterator[Answer]:
@@ -155,19 +163,15 @@ def interactions(facts: Facts) -> Iterator[Answer]:
 
 
 def missing(facts: Facts) -> Iterator[Answer]:
-    for name in facts.analyses:
-        table = facts.table(name, "associations")
-        if table is not None and len(table):
-            data = sorted({str(one) for one in table["data"].dropna()})
-            n = facts.of(name, "imputations")
-            text = f"{name}: {listed(data)}" + (f"; {n} imputed data sets were asked for" if n else "")
-            yield Answer(text, f"tables/{name}_associations.tsv: data")
+    for name, table in facts.each("associations"):
+        n = facts.of(name, "imputations")
+        text = f"{name}: {_values(table['data'])}" + (f"; {n} imputed data sets were asked for" if n else "")
+        yield Answer(text, f"tables/{name}_associations.tsv: data")
 
 
 def missing_counts(facts: Facts) -> Iterator[Answer]:
-    for name in facts.analyses:
-        table = facts.table(name, "table1")
-        if table is None or "missing" not in table:
+    for name, table in facts.each("table1"):
+        if "missing" not in table:
             continue
         whole = table[table["group"] == "all"].drop_duplicates("variable")
         holes = whole[whole["missing"].astype(float) > 0]
@@ -179,12 +183,10 @@ def missing_counts(facts: Facts) -> Iterator[Answer]:
 
 
 def sensitivity(facts: Facts) -> Iterator[Answer]:
-    for name in facts.analyses:
-        table = facts.table(name, "associations")
-        if table is not None and len(table):
-            kinds = table[["model", "data"]].drop_duplicates()
-            texts = [f"{row.model} ({row.data})" for row in kinds.itertuples()]
-            yield Answer(f"{name}: {listed(texts)}", f"tables/{name}_associations.tsv: model, data")
+    for name, table in facts.each("associations"):
+        kinds = table[["model", "data"]].drop_duplicates()
+        texts = [f"{row.model} ({row.data})" for row in kinds.itertuples()]
+        yield Answer(f"{name}: {listed(texts)}", f"tables/{name}_associations.tsv: model, data")
 
 
 def _steps(facts: Facts) -> Iterator[tuple[str, pd.DataFrame]]:
@@ -224,43 +226,33 @@ def characteristics(facts: Facts) -> Iterator[Answer]:
 
 
 def events(facts: Facts) -> Iterator[Answer]:
-    for name in facts.analyses:
-        table = facts.table(name, "associations")
-        if table is not None and len(table):
-            row = table.iloc[0]
-            if pd.notna(row["events"]):
-                text = f"{name}: {int(row['events'])} of {int(row['n'])} rows have the event ({row['event']})"
-                cell = f"{name}_associations:model={row['model']}:term={row['term']}:data={row['data']}:events"
-                yield Answer(text, cell)
+    for name, table in facts.each("associations"):
+        row = table.iloc[0]
+        if pd.notna(row["events"]):
+            text = f"{name}: {int(row['events'])} of {int(row['n'])} rows have the event ({row['event']})"
+            cell = f"{name}_associations:model={row['model']}:term={row['term']}:data={row['data']}:events"
+            yield Answer(text, cell)
 
 
 def groups(facts: Facts) -> Iterator[Answer]:
-    for name in facts.analyses:
-        table = facts.table(name, "table1")
-        if table is not None and len(table):
-            rows = table[table["variable"] == table["variable"].iloc[0]].drop_duplicates("group")
-            sizes = ", ".join(f"{row.group} {row.n}" for row in rows.itertuples() if row.group != "all")
-            if sizes:
-                yield Answer(
-                    f"{name}: known values of {rows.iloc[0]['variable']}: {sizes}", f"tables/{name}_table1.tsv"
-                )
+    for name, table in facts.each("table1"):
+        rows = table[table["variable"] == table["variable"].iloc[0]].drop_duplicates("group")
+        sizes = ", ".join(f"{row.group} {row.n}" for row in rows.itertuples() if row.group != "all")
+        if sizes:
+            yield Answer(f"{name}: known values of {rows.iloc[0]['variable']}: {sizes}", f"tables/{name}_table1.tsv")
 
 
 def estimates(facts: Facts) -> Iterator[Answer]:
-    for name in facts.analyses:
-        table = facts.table(name, "associations")
-        if table is not None and len(table):
-            counts = table["model"].value_counts(sort=False)
-            texts = [f"{n} of {model}" for model, n in counts.items()]
-            file = f"tables/{name}_associations.tsv"
-            yield Answer(f"{name}: {len(table)} estimates with 95 % intervals: {listed(texts)}", file)
+    for name, table in facts.each("associations"):
+        counts = table["model"].value_counts(sort=False)
+        texts = [f"{n} of {model}" for model, n in counts.items()]
+        file = f"tables/{name}_associations.tsv"
+        yield Answer(f"{name}: {len(table)} estimates with 95 % intervals: {listed(texts)}", file)
 
 
 def correlations(facts: Facts) -> Iterator[Answer]:
-    for name in facts.analyses:
-        table = facts.table(name, "correlations")
-        if table is not None and len(table):
-            yield Answer(f"{name}: {len(table)} correlations with intervals", f"tables/{name}_correlations.tsv")
+    for name, table in facts.each("correlations"):
+        yield Answer(f"{name}: {len(table)} correlations with intervals", f"tables/{name}_correlations.tsv")
 
 
 def boundaries(facts: Facts) -> Iterator[Answer]:
