@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from angiolith.core.images import write_image
-from angiolith.core.tables import write_json, write_not_made, write_tsv
+from angiolith.core.images import write_made
+from angiolith.core.tables import write_json, write_tsv
 from angiolith.marks.kinds import SPOTS
 from angiolith.runtime.job import run
 from angiolith.small_vessel.decide import decided_spots
@@ -14,12 +14,8 @@ def main(snakemake: Any) -> None:
     keys = {"subject": snakemake.wildcards.subject, "session": snakemake.wildcards.session}
     for kind in SPOTS:
         found = decided_spots(snakemake.input, kind, params.decisions, params.settings[kind.plural]["count"])
-        write_tsv(found.table.assign(**keys)[[*keys, *found.table.columns.drop([*keys], errors="ignore")]],
-                  out[f"{kind.name}_table"])  # fmt: skip
-        if found.labels is None:
-            write_not_made(out[f"{kind.name}_labels"])
-        else:
-            write_image(found.labels.data, found.labels.affine, out[f"{kind.name}_labels"])
+        write_tsv(found.table.assign(**keys)[[*keys, *found.table.columns]], out[f"{kind.name}_table"])
+        write_made(found.labels, out[f"{kind.name}_labels"])
         write_json(keys | found.facts, out[f"{kind.name}_facts"])
 
 

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from angiolith.core.images import write_image
+from angiolith.core.images import write_made
 from angiolith.core.settings.lacunes import LacuneDetectSettings
 from angiolith.core.settings.perivascular import PvsDetectSettings, PvsGradeSettings
 from angiolith.core.settings.section import step_settings
-from angiolith.core.tables import write_json, write_not_made, write_tsv
+from angiolith.core.tables import write_json, write_tsv
 from angiolith.runtime.job import run
 from angiolith.small_vessel.perivascular.detect import COLUMNS
 from angiolith.small_vessel.perivascular.session import pvs_of
@@ -22,10 +22,7 @@ def main(snakemake: Any) -> None:
         step_settings(settings, LacuneDetectSettings),
     )
     write_tsv(found.table.assign(**keys)[[*keys, *COLUMNS]], out.table)
-    if found.labels is None:
-        write_not_made(out.labels)
-    else:
-        write_image(found.labels.data, found.labels.affine, out.labels)
+    write_made(found.labels, out.labels)
     write_json(keys | found.facts, out.facts)
 
 

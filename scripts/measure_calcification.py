@@ -3,14 +3,14 @@
 from typing import Any
 
 from angiolith.calcification.session import measure_session
-from angiolith.core.images import write_image
+from angiolith.core.images import write_made
 from angiolith.core.settings.calcification import (
     CalcificationGradeSettings,
     CalcificationMeasureSettings,
     SeveritySettings,
 )
 from angiolith.core.settings.section import step_settings
-from angiolith.core.tables import write_not_made, write_tsv
+from angiolith.core.tables import write_tsv
 from angiolith.runtime.job import run
 
 
@@ -29,10 +29,7 @@ def main(snakemake: Any) -> None:
     write_tsv(found.lesions, out.lesions)
     write_tsv(found.arteries, out.arteries)
     write_tsv(found.patient, out.patient)
-    if marks is None:
-        write_not_made(out.marks)
-    else:
-        write_image(marks.data, marks.affine, out.marks)
+    write_made(marks, out.marks)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from typing import Any
 from angiolith.change.half_way import interval_days
 from angiolith.change.inputs import ChangeStepSettings, visits_of
 from angiolith.change.measure import measure_change
-from angiolith.core.images import linear_transform, write_image, write_transform
+from angiolith.core.images import linear_transform, write_made, write_transform
 from angiolith.core.tables import write_not_made, write_tsv
 from angiolith.runtime.job import run
 from angiolith.small_vessel.wmh.network import read_wmh_model
@@ -21,10 +21,7 @@ def main(snakemake: Any) -> None:
         ChangeStepSettings.of_job(params.settings),
     )
     write_tsv(found.table(snakemake.wildcards.subject, *params.sessions), output.change)
-    if found.wmh_labels is None:
-        write_not_made(output.lesions)
-    else:
-        write_image(found.wmh_labels.data, found.wmh_labels.affine, output.lesions)
+    write_made(found.wmh_labels, output.lesions)
     if found.motion is None:
         write_not_made(output.motion)
     else:

@@ -5,7 +5,7 @@ from typing import Any
 
 from angiolith.brain.network import read_brain_model
 from angiolith.brain.session import brain_and_way
-from angiolith.core.images import write_image, write_transform
+from angiolith.core.images import write_image, write_made, write_transform
 from angiolith.core.settings.brain import BrainSettings, BrainToolSettings
 from angiolith.core.settings.registration import RigidSettings, TemplateReviewSettings
 from angiolith.core.settings.section import step_settings
@@ -30,10 +30,7 @@ def main(snakemake: Any) -> None:
         write_image(found.brain.data, found.brain.affine, out.brain)
     else:
         write_not_made(out.to_template, out.from_template, out.brain)
-    if found.tissues:
-        write_image(found.tissues.data, found.tissues.affine, out.tissues)
-    else:
-        write_not_made(out.tissues)
+    write_made(found.tissues, out.tissues)
     write_json(found.facts, out.facts)
 
 

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from angiolith.core.images import write_image
+from angiolith.core.images import write_made
 from angiolith.core.settings.brain import BrainSettings, BrainToolSettings
 from angiolith.core.settings.section import step_settings
 from angiolith.core.settings.wmh import WmhSegmentSettings, WmhToolSettings
-from angiolith.core.tables import write_json, write_not_made
+from angiolith.core.tables import write_json
 from angiolith.runtime.job import run
 from angiolith.small_vessel.wmh.session import wmh_of
 
@@ -21,10 +21,7 @@ def main(snakemake: Any) -> None:
         step_settings(settings, BrainToolSettings),
     )
     for image, path in ((found.mask, out.mask), (found.probability, out.probability), (found.tissues, out.tissues)):
-        if image is None:
-            write_not_made(path)
-        else:
-            write_image(image.data, image.affine, path)
+        write_made(image, path)
     write_json(found.facts, out.facts)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from angiolith.core.nifti import affine_problem, header_problem, packed, voxels
-from angiolith.core.tables import atomic_path
+from angiolith.core.tables import atomic_path, write_not_made
 
 # [HU] Air, and what padding becomes. Source: definition.
 HU_AIR = -1024.0
@@ -201,6 +201,14 @@ def write_image(data: np.ndarray, affine: np.ndarray, path: str | Path) -> None:
     with atomic_path(path) as temporary:
         content = image.to_bytes()
         temporary.write_bytes(packed(content) if temporary.suffix == ".gz" else content)
+
+
+def write_made(image: Image | None, path: str | Path) -> None:
+    """Write an image with `write_image`; of one that could not be made (None), the empty file of `write_not_made`."""
+    if image is None:
+        write_not_made(path)
+    else:
+        write_image(image.data, image.affine, path)
 
 
 def canonical(image: Image) -> Image:
