@@ -74,28 +74,3 @@ def smooth(data: np.ndarray, inside: np.ndarray, sigma_mm: float | np.ndarray, v
     weight = ndimage.gaussian_filter(inside.astype(np.float32), sigma)
     mean = ndimage.gaussian_filter(np.where(inside, data, 0).astype(np.float32), sigma)
     return np.where(weight > 1e-3, mean / np.maximum(weight, 1e-3), 0).astype(np.float32)
-
-
-def mean_at(data: np.ndarray, sigma_mm: float, voxel_mm: np.ndarray, place: np.ndarray) -> np.ndarray:
-    """Gaussian mean (k,) of `data` at the k voxels of `place`; a wide one is taken on a coarser grid.
-
-    Blocks of up to half a sigma are averaged and read by straight lines between their middles; the spread that both add
-    (1/12 and 1/6 of the block's square) is left out of the Gaussian. The far ends are mirrored up to whole blocks.
-    """
-    voxel_mm = np.asarray(voxel_mm)
-    blocks = np.maximum(1, np.floor(sigma_mm / 2 / voxel_mm)).astype(int)
-    spread = np.where(blocks > 1, (blocks * voxel_mm) ** 2 / 4, 0)
-    sigma = np.sqrt(sigma_mm**2 - spread) / (blocks * voxel_mm)
-    missing = [(0, -n % block) for n, block in zip(data.shape, blocks, strict=True)]
-    padded = np.pad(data, missing, mode="symmetric")
-    for axis, block in enumerate(blocks):
-        shape = (*padded.shape[:axis], -1, block, *padded.shape[axis + 1 :])
-        padded = padded.reshape(shape).mean(axis=axis + 1, dtype=np.float32) if block > 1 else padded
-    mean = ndimage.gaussian_filter(padded.astype(np.float32, copy=False), sigma)
-    if (blocks == 1).all():
-        return mean[place]
-    at = [
-        (where + np.float32(0.5)) / block - np.float32(0.5)
-        for where, block in zip(np.nonzero(place), blocks, strict=True)
-    ]
-    return ndimage.map_coordinates(mean, np.array(at, np.float32), np.float32, order=1, mode="nearest")

@@ -16,7 +16,7 @@ from angiolith.core.distance import distance_mm, open_to_the_edge
 from angiolith.core.images import Image, bounding_box, crop, write_image
 from angiolith.core.settings.wmh import WmhSegmentSettings, WmhToolSettings
 from angiolith.core.tables import OK, REVIEW
-from angiolith.small_vessel.grid import closed, depth_mm, drop_small, mean_at
+from angiolith.small_vessel.grid import closed, depth_mm, drop_small
 from angiolith.small_vessel.tissues import (
     INFARCT,
     TissueError,
@@ -409,19 +409,6 @@ def test_gaps_close_up_to_their_width():
     assert closed(mask, 3.0, np.ones(3))[12:16, 3:9, 3:9].all()
     assert not closed(mask, 1.5, np.ones(3))[12:16].any()
     assert not drop_small(mask, 1e5).any()
-
-
-@pytest.mark.parametrize("voxel_mm", [(1.0, 1.0, 1.0), (0.9, 0.9, 4.0), (1.5, 1.5, 1.5)])
-def test_wide_means_on_a_coarser_grid_are_scipys(voxel_mm):
-    noise = np.random.default_rng(3).standard_normal((64, 48, 48))  # whole blocks
-    data = (ndimage.gaussian_filter(noise, 1.5) * 10 + 3).astype(np.float32)
-    middle = np.zeros(data.shape, bool)
-    middle[10:-10, 10:-10, 10:-10] = True
-    for sigma_mm in (2.0, 5.0, 8.0):
-        exact = ndimage.gaussian_filter(data, sigma_mm / np.array(voxel_mm))[middle]
-        off = mean_at(data, sigma_mm, np.array(voxel_mm), middle) - exact
-        assert np.sqrt((off**2).mean()) < 0.03 * exact.std() + 1e-5
-        assert np.abs(off).max() < 0.1 * exact.std()
 
 
 def test_open_to_the_edge_is_what_scipys_filled_holes_leave():
