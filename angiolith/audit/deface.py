@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from angiolith.brain.deface import SessionFaces, without_face
 from angiolith.brain.face import FaceError
@@ -27,6 +28,10 @@ BEFORE_REC = re.compile(r"^(.*?(?:_(?:sub|ses|task|acq|ce|trc|stain)-[A-Za-z0-9]
 ORDER = ("T1w", "FLAIR", "T2w", "ct", "T2starw", "swi", "vwi", "vwi_ce", "angio")  # whole heads before slabs
 PLAIN = (".tsv", ".json", ".bval", ".bvec", ".md", ".csv")
 OF_DATASET = ("README", "CHANGES", "LICENSE", ".bidsignore", "CITATION.cff")
+
+
+class UnreadableText(ValueError):
+    """A sidecar or a table of scans cannot be rewritten; the message says why."""
 
 
 @dataclass
@@ -50,8 +55,8 @@ def deface(bids_dir: Path, copy: Path, model: BrainModel, say: Say) -> Defaced:
     if copy.resolve() == bids_dir.resolve() or bids_dir.resolve() in copy.resolve().parents:
         raise FileExistsError(f"{copy}: the copy must lie outside of {bids_dir}")
     done, images, names = Defaced(), [], {}
-    for path in sorted(path for path in bids_dir.rglob("*") if path.is_file()):
-        name = path.relative_to(bids_dir).as_posix()
+    files = {path: path.relative_to(bids_dir).as_posix() for path in sorted(bids_dir.rglob("*")) if path.is_file()}
+    for path, name in files.items():
         column = None if name.startswith(("derivatives/", "sourcedata/")) else column_of(name)
         if name.endswith(NIFTI) and column:
             images.append((path, name, column))
@@ -69,8 +74,12 @@ def deface(bids_dir: Path, copy: Path, model: BrainModel, say: Say) -> Defaced:
         for last in (False, True):  # what shows no whole brain waits for an image that does
             waiting = [one for one in waiting if not _image(one, copy / names[one[1]], faces, last, done, say)]
     gone = set(done.left_out)
-    for path in sorted(path for path in bids_dir.rglob("*") if path.is_file()):
-        _other(path, path.relative_to(bids_dir).as_posix(), copy, names, gone)
+    for path, name in files.items():
+        try:
+            _other(path, name, copy, names, gone)
+        except UnreadableText as problem:
+            done.left_out[name] = str(problem)
+            say(f"{name}: left out: {problem}")
     return done
 
 
@@ -112,7 +121,7 @@ def _other(path: Path, name: str, copy: Path, names: dict[str, str], gone: set[s
         _copied(path.read_bytes(), copy / name)
     elif path.suffix == ".json" and (image := _image_of(name, names)):
         if image not in gone:
-            content = json.loads(path.read_text(encoding="utf-8")) | {"Defaced": True}
+            content = _sidecar(path) | {"Defaced": True}
             write_text_if_changed(json.dumps(content, indent=2) + "\n", copy / beside(names[image], ".json"))
     elif name.endswith("_scans.tsv"):
         write_text_if_changed("".join(_scans(path, name, names, gone)), copy / name)
@@ -124,10 +133,25 @@ def _image_of(sidecar: str, names: dict[str, str]) -> str | None:
     return next((name for ending in NIFTI if (name := sidecar.removesuffix(".json") + ending) in names), None)
 
 
+def _sidecar(path: Path) -> dict[str, Any]:
+    """What a sidecar says; raises UnreadableText."""
+    try:
+        content = json.loads(path.read_bytes())
+    except ValueError as problem:
+        raise UnreadableText(f"is no JSON ({problem})") from None
+    if not isinstance(content, dict):
+        raise UnreadableText("is no JSON object")
+    return content
+
+
 def _scans(path: Path, name: str, names: dict[str, str], gone: set[str]) -> Iterator[str]:
     """The lines of a table of scans with the images' new names, without those that are not in the copy."""
     folder = name.rpartition("/")[0]
-    for line in path.read_text(encoding="utf-8").splitlines(keepends=True):
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise UnreadableText("is no text in UTF-8") from None
+    for line in text.splitlines(keepends=True):
         image, tab, rest = line.partition("\t")
         full = f"{folder}/{image}"
         if full not in gone:

@@ -191,6 +191,20 @@ def test_a_second_run_makes_only_what_is_new(folder):
     assert {path: path.stat().st_mtime_ns for path in copy.rglob("*") if path.is_file()} == before
 
 
+@pytest.mark.parametrize("content", [b"{", b"[1]", b'{"a": "\xe9"}'])
+def test_a_sidecar_or_table_of_scans_that_cannot_be_read_is_left_out_and_ends_nothing(folder, content):
+    bids, copy = folder
+    sidecar, scans = "sub-1/ses-1/anat/sub-1_ses-1_FLAIR.json", "sub-1/ses-1/sub-1_ses-1_scans.tsv"
+    (bids / sidecar).write_bytes(content)
+    (bids / scans).write_bytes(b"filename\tnote\nanat/sub-1_ses-1_FLAIR.nii.gz\t\xe9\n")
+    told = []
+    done = deface(bids, copy, None, told.append)
+    assert {sidecar, scans} < set(done.left_out)
+    assert any(line.startswith(f"{sidecar}: left out: is no JSON") for line in told)
+    assert not list(copy.rglob("*.json"))
+    assert (copy / "participants.tsv").is_file()
+
+
 def test_the_copy_lies_outside_of_the_folder(folder):
     bids, _ = folder
     with pytest.raises(FileExistsError, match="outside"):
