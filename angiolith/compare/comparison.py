@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -34,6 +33,7 @@ from angiolith.compare.summary import paired, summaries, volume_table
 from angiolith.core.images import Image, ImageError, read_ct, read_image
 from angiolith.core.tables import write_text_if_changed, write_tsv
 from angiolith.pictures.canvas import write_png
+from angiolith.report.build import embedded
 
 PAGE, SCANS, SUMMARY, TOOLS, FILES = "index.html", "scans.tsv", "summary.tsv", "tools.tsv", "files.tsv"
 
@@ -177,4 +177,4 @@ def data_uri(figure: Figure) -> str:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "figure.png")
         write_png(figure, path)
-        return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode("ascii")
+        return embedded(path)

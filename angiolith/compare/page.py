@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jinja2
 import pandas as pd
 
 from angiolith.cohort.layout import number_text, p_text
 from angiolith.compare.kinds import KINDS
 from angiolith.compare.summary import ALL, MM3_PER_CM3
+from angiolith.report.page import page_templates
 
 FOLDER = Path(__file__).parent
 STYLE = FOLDER.parent / "report" / "assets" / "report.css"
@@ -182,17 +182,14 @@ def _number(value: float) -> str:
 
 def page(title: str, sources: Sequence[tuple[str, str]], sections: Sequence[Section], left: Table) -> str:
     """The HTML; sources: (name, folder) of the truth and of each tool; left: the files that were not compared."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(FOLDER),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    return environment.get_template("page.html.j2").render(
-        title=title,
-        style=STYLE.read_text(encoding="utf-8"),
-        sources=sources,
-        sections=sections,
-        left=left,
+    return (
+        page_templates(FOLDER)
+        .get_template("page.html.j2")
+        .render(
+            title=title,
+            style=STYLE.read_text(encoding="utf-8"),
+            sources=sources,
+            sections=sections,
+            left=left,
+        )
     )

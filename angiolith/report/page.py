@@ -22,17 +22,22 @@ def script_json(value: Any) -> Markup:
     return Markup(json.dumps(value, ensure_ascii=False, sort_keys=True).replace("<", "\\u003c"))
 
 
+def page_templates(folder: Path) -> jinja2.Environment:
+    """The HTML templates of a folder: every text is escaped, and a name that is not given is an error."""
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(folder),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+
+
 class Pages:
     """Renders the pages of one report; output_dir: the run's, as `angiolith trace` is to be told."""
 
     def __init__(self, title: str, texts: Mapping[str, Any], has_sessions: bool, output_dir: str) -> None:
-        environment = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(FOLDER / "templates"),
-            autoescape=True,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            undefined=jinja2.StrictUndefined,
-        )
+        environment = page_templates(FOLDER / "templates")
         environment.filters["script_json"] = script_json
         environment.globals.update(
             t=texts,
