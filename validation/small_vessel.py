@@ -18,11 +18,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import ndimage
 
 from angiolith.brain.network import BrainModel, read_brain_model
 from angiolith.brain.segment import segment_brain
-from angiolith.core.distance import NEIGHBOURS_26
+from angiolith.compare.metrics import pieces_met
 from angiolith.core.images import read_image
 from angiolith.core.settings.brain import BrainSettings
 from angiolith.core.settings.wmh import WmhSegmentSettings
@@ -97,8 +96,8 @@ def dice(first: np.ndarray, second: np.ndarray) -> float:
 
 def share_met(lesions: np.ndarray, other: np.ndarray) -> float:
     """Fraction of the 26-connected lesions of the first mask that the second overlaps; NaN without lesions."""
-    labels, count = ndimage.label(lesions, NEIGHBOURS_26)
-    return len(np.setdiff1d(np.unique(labels[other]), [0])) / count if count else float("nan")
+    count, met = pieces_met(lesions, other)
+    return met / count if count else float("nan")
 
 
 def measured(scans: Iterator[Scan], brain_model: BrainModel, model: WmhModel, scratch: Path) -> pd.DataFrame:

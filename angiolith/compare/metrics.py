@@ -48,8 +48,8 @@ def lesions(truth: np.ndarray, mask: np.ndarray) -> dict[str, float]:
     Sensitivity: true lesions met / true lesions; PPV: found lesions met / found lesions; F1 is their harmonic mean
     (Kuijf 2019). NaN where the denominator is 0; F1 is 0 where one side alone has lesions.
     """
-    n_true, true_met = _met(truth, mask)
-    n_found, found_met = _met(mask, truth)
+    n_true, true_met = pieces_met(truth, mask)
+    n_found, found_met = pieces_met(mask, truth)
     sensitivity = true_met / n_true if n_true else np.nan
     ppv = found_met / n_found if n_found else np.nan
     both = np.nansum([sensitivity, ppv])
@@ -57,7 +57,7 @@ def lesions(truth: np.ndarray, mask: np.ndarray) -> dict[str, float]:
     return dict(zip(LESIONS, (n_true, n_found, true_met, found_met, sensitivity, ppv, f1), strict=True))
 
 
-def _met(pieces: np.ndarray, other: np.ndarray) -> tuple[int, int]:
+def pieces_met(pieces: np.ndarray, other: np.ndarray) -> tuple[int, int]:
     """How many 26-connected pieces a mask has, and how many of them the other mask overlaps."""
     labels, count = ndimage.label(pieces, NEIGHBOURS_26)
     return count, len(np.setdiff1d(np.unique(labels[other]), [0]))
