@@ -324,6 +324,21 @@ def linear_transform(matrix_ras: np.ndarray) -> sitk.AffineTransform:
     return transform
 
 
+def rigid_transform(matrix_ras: np.ndarray, centre_ras: np.ndarray) -> sitk.Euler3DTransform:
+    """ITK transform, by angles about a centre (3,), of a rigid 4 x 4 matrix; both RAS mm.
+
+    A matrix whose turn is inexact, as one that was kept as text, is taken for the nearest turn.
+    """
+    lps = RAS_TO_LPS @ np.asarray(matrix_ras, float) @ RAS_TO_LPS
+    left, _, right = np.linalg.svd(lps[:3, :3])
+    centre = RAS_TO_LPS[:3, :3] @ centre_ras
+    transform = sitk.Euler3DTransform()
+    transform.SetCenter(centre.tolist())
+    transform.SetMatrix((left @ right).ravel().tolist())
+    transform.SetTranslation((moved(lps, centre[None])[0] - centre).tolist())
+    return transform
+
+
 def matrix_ras(transform: sitk.Transform) -> np.ndarray:
     """The 4 x 4 RAS -> RAS matrix of a linear ITK transform (any centre, composites of linear ones included)."""
     points = np.vstack([np.zeros(3), np.eye(3)])

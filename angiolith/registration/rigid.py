@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import numpy as np
 import SimpleITK as sitk
 
-from angiolith.core.images import RAS_TO_LPS, Image, map_points, mask_points, matrix_ras, to_sitk
+from angiolith.core.images import Image, map_points, mask_points, matrix_ras, rigid_transform, to_sitk
 from angiolith.core.settings.registration import RigidSettings
 from angiolith.core.tables import FAILED, OK
 from angiolith.registration.prepared import Prepared, is_part_of, prepare, prepare_ct_brain, sharper
@@ -38,8 +38,6 @@ LAST_SAMPLES = 80000
 SECOND_SAMPLES = 40000
 # [number] Its samples are drawn by a seed of their own, so far from the first search's. Source: choice.
 SECOND_SEED = 100
-# [1] A matrix that was kept as text is a turn within this. Source: numerics.
-ORTHOGONAL_TOLERANCE = 1e-6
 # [number] Samples of two MRIs: as exact as with twice as many (0.2 mm) in half the time. Source: digital heads,
 # 14,000 and 28,000 compared.
 MRI_SAMPLES = 14000
@@ -145,23 +143,14 @@ def second_search_mm(mri: Image, ct: Image, transform: sitk.Transform, settings:
     head = prepare(mri, False, settings.fine_mm)
     scan = prepare_ct_brain(ct) if head.is_brain else prepare(ct, True, settings.fine_mm)
     sharp = sharper(mri, head, False, settings.last_mm), sharper(ct, scan, True, settings.last_mm)
-    start = _as_euler(transform, head.centre)
+    to_ct = matrix_ras(transform)
+    start = rigid_transform(to_ct, head.centre)
     if is_part_of(scan, head):
-        head, scan, sharp, start = scan, head, sharp[::-1], _as_euler(transform.GetInverse(), scan.centre)
+        head, scan, sharp = scan, head, sharp[::-1]
+        start = rigid_transform(np.linalg.inv(to_ct), head.centre)
     matcher = Matcher(head.finish or head, scan.finish or scan, settings.fine_mm).finer(*sharp)
     end = matcher.optimise(start, SECOND_SAMPLES, settings.seed + SECOND_SEED, END_TOLERANCE)[1]
     return displacement_mm(start, end, head)
-
-
-def _as_euler(transform: sitk.Transform, centre_ras: np.ndarray) -> sitk.Euler3DTransform:
-    """A rigid transform about a centre (RAS mm)."""
-    lps = RAS_TO_LPS @ matrix_ras(transform) @ RAS_TO_LPS
-    centre = centre_ras * np.diag(RAS_TO_LPS)[:3]
-    euler = sitk.Euler3DTransform()
-    euler.SetCenter(centre.tolist())
-    euler.SetMatrix(lps[:3, :3].ravel().tolist(), ORTHOGONAL_TOLERANCE)
-    euler.SetTranslation((lps[:3, :3] @ centre + lps[:3, 3] - centre).tolist())
-    return euler
 
 
 def _search(

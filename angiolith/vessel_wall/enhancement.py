@@ -10,7 +10,7 @@ import numpy as np
 import SimpleITK as sitk
 from scipy.ndimage import distance_transform_edt
 
-from angiolith.core.images import RAS_TO_LPS, Image, mask_points, matrix_ras, moved, to_sitk
+from angiolith.core.images import Image, mask_points, matrix_ras, moved, rigid_transform, to_sitk
 from angiolith.core.settings.vessel_wall import WallGradeSettings
 from angiolith.vessel_wall.drawing import Segment
 from angiolith.vessel_wall.points import cropped, sample
@@ -54,7 +54,7 @@ def align_post(pre: Image, post: Image, centre: np.ndarray, start: np.ndarray | 
     method.SetOptimizerScalesFromPhysicalShift()
     ends: list[tuple[float, int, sitk.Transform]] = []
     for guess in (np.eye(4),) if start is None else (start, np.eye(4)):
-        rigid = _euler(guess, centre)
+        rigid = rigid_transform(guess, centre)
         moving = to_sitk(cropped(post, moved(guess, centre[None])[0], ROOM_MM))
         method.SetInitialTransform(rigid, inPlace=True)
         try:
@@ -65,18 +65,6 @@ def align_post(pre: Image, post: Image, centre: np.ndarray, start: np.ndarray | 
     if not ends:
         raise ValueError("the post-contrast image does not cover the lesion")
     return matrix_ras(min(ends)[2])
-
-
-def _euler(matrix: np.ndarray, centre: np.ndarray) -> sitk.Euler3DTransform:
-    """A rigid RAS matrix as ITK's Euler angles about a point (RAS mm)."""
-    lps = RAS_TO_LPS @ matrix @ RAS_TO_LPS
-    u, _, vt = np.linalg.svd(lps[:3, :3])
-    turning_point = RAS_TO_LPS[:3, :3] @ centre
-    euler = sitk.Euler3DTransform()
-    euler.SetCenter(turning_point.tolist())
-    euler.SetMatrix((u @ vt).ravel().tolist(), 1e-6)
-    euler.SetTranslation((moved(lps, turning_point[None])[0] - turning_point).tolist())
-    return euler
 
 
 def wall_points(segment: Segment) -> np.ndarray:

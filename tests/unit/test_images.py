@@ -22,6 +22,7 @@ from angiolith.core.images import (
     remove_shear,
     require_same_grid,
     resample,
+    rigid_transform,
     shear_deg,
     to_sitk,
     write_image,
@@ -185,3 +186,11 @@ def test_a_shear_loses_no_slice_to_rounding():
     straight = remove_shear(Image(np.full((40, 40, 6), 100, np.float32), affine), fill=-1024)
     filled = [(straight.data[:, :, index] > 0).mean() for index in range(straight.data.shape[2])]
     assert min(filled) > 0.6
+
+
+def test_a_rigid_matrix_becomes_angles_about_a_centre():
+    matrix = oblique_affine(voxel_mm=1.0)
+    kept = np.round(matrix, 7)  # as text keeps it: no longer an exact turn
+    transform = rigid_transform(kept, np.array([4.0, -9.0, 30.0]))
+    assert transform.GetCenter() == (-4.0, 9.0, 30.0)
+    np.testing.assert_allclose(matrix_ras(transform), matrix, atol=1e-5)
