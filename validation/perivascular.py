@@ -33,7 +33,7 @@ from angiolith.small_vessel.perivascular.detect import (
     pvs_measures,
     regions_of,
 )
-from validation.location import HELD_OUT, tissues_of
+from validation.location import HEADS, tissues_of
 
 VOXEL_MM = 1.0
 LEVELS = {  # grey levels by tissue, and the noise's SD
@@ -179,9 +179,9 @@ def main() -> None:
     done = pd.read_csv(given.rows, sep="\t") if given.rows.is_file() else pd.DataFrame()
     rows = done.to_dict("records")
     heads = {
-        head: fine_tissues(tissues_of(given.real / f"older_adults/{head}_T1w.nii.gz", given.kept)) for head in HELD_OUT
+        head: fine_tissues(tissues_of(given.real / f"older_adults/{head}_T1w.nii.gz", given.kept)) for head in HEADS
     }
-    for load, head, contrast in product(range(len(LOADS)), HELD_OUT, LEVELS):
+    for load, head, contrast in product(range(len(LOADS)), HEADS, LEVELS):
         if any((row["head"], row["contrast"], row["load"]) == (head, contrast, load) for row in rows):
             continue
         rows += [{"load": load} | row for row in rows_of(head, heads[head], load, contrast)]
