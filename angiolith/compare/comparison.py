@@ -61,7 +61,7 @@ def compare(
     bids : BIDS folder of the images, for the pictures; None: the masks are drawn on black
     own_words : `KIND=WORD`, see `kinds.words_of_kinds`
     pictures_max : so many scans of each kind are pictured, the worst
-    progress : is told each scan that is measured
+    progress : called with a line about each scan that is measured
 
     Returns the table of scans (`session.COLUMNS`). Raises NothingToCompare, UnknownKind and ManifestError.
     """
