@@ -24,6 +24,7 @@ from angiolith.registration.head import HEAD_HU_MIN, fill_slices, largest_compon
 
 TISSUES = {name: value for value, name in enumerate(CLASSES) if value}
 """Values of the tissue map: grey 1, white 2, csf 3, ventricles 4, deep_grey 5, infratentorial 6."""
+PARENCHYMA = ("grey", "white", "deep_grey", "infratentorial")
 # [1] Probabilities between which the network is undecided. Source: definition.
 DOUBT = (0.25, 0.75)
 # [mm] Around the brain: a head fills some of it, an extracted brain nothing. Source: anatomy.

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from angiolith.brain.segment import PARENCHYMA
 from angiolith.core.tables import USABLE
 
 MEASURES = (
     *("brain_volume_cm3", "brain_percent_icv", "ventricle_volume_cm3", "ventricle_percent_icv"),
     "sulcal_csf_percent_icv",
 )
-TISSUE = ("grey", "white", "deep_grey", "infratentorial")
 
 
 def atrophy(facts: Mapping[str, Any]) -> dict[str, float | None]:
@@ -25,7 +25,7 @@ def atrophy(facts: Mapping[str, Any]) -> dict[str, float | None]:
     icv = volumes.get("brain")
     if facts.get("status") not in USABLE or not facts.get("complete") or not icv:
         return found
-    tissue = sum(volumes[name] for name in TISSUE)
+    tissue = sum(volumes[name] for name in PARENCHYMA)
     return {
         "brain_volume_cm3": round(tissue, 1),
         "brain_percent_icv": round(100 * tissue / icv, 2),

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from angiolith.brain.segment import TISSUES
+from angiolith.brain.segment import PARENCHYMA, TISSUES
 from angiolith.core.images import Image, moved
 from angiolith.core.settings.location import PlaceSettings
 
@@ -20,7 +20,6 @@ SITES = {"deep_grey": "basal ganglia or thalamus", "white_matter": "white matter
 # [mm] Room about a spot beyond the largest distance that is asked for. Source: numerics.
 ROOM_MM = 2.0
 Counts = dict[str, int]
-PARENCHYMA = ("grey", "white", "deep_grey", "infratentorial")
 
 
 def distances_mm(point: np.ndarray, tissues: Image, reach_mm: float) -> dict[str, float]:
