@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import SimpleITK as sitk
 
-from angiolith.core.images import Image, read_image, resample
+from angiolith.core.images import Image, is_same_grid, read_image, resample
 from angiolith.core.inputs import Inputs
 from angiolith.core.settings.lacunes import LacuneDetectSettings
 from angiolith.core.settings.perivascular import PvsDetectSettings, PvsGradeSettings
@@ -58,8 +58,7 @@ def _tissues_on(given: Inputs, image: Image, column: str) -> tuple[np.ndarray, s
         raise NotMeasured(FAILED, "the brain was not found")
     way = to_reference(given, column)
     tissues = read_image(given["brain_tissues"])
-    same = tissues.data.shape == image.data.shape and np.allclose(tissues.affine, image.affine, atol=1e-4)
-    on_image = tissues if same else resample(tissues, image, way, interpolation="nearest")
+    on_image = tissues if is_same_grid(tissues, image) else resample(tissues, image, way, interpolation="nearest")
     return on_image.data.astype(np.uint8), way
 
 
