@@ -31,6 +31,11 @@ BOX_MARGIN_MM = 2
 OUTLINE_DEPTH = 0.5
 
 
+def ball_diameter_mm(volume_mm3: float) -> float:
+    """Diameter (mm) of the ball of this volume."""
+    return float((6 * volume_mm3 / np.pi) ** (1 / 3))
+
+
 @dataclass(frozen=True)
 class Blob:
     """A spot: its centre (voxel index, sub-voxel), outline (array indices of its voxels), and its form."""
@@ -46,7 +51,7 @@ class Blob:
     @property
     def diameter_mm(self) -> float:
         """Diameter of the ball of the same volume, mm."""
-        return float((6 * self.volume_mm3 / np.pi) ** (1 / 3))
+        return ball_diameter_mm(self.volume_mm3)
 
 
 def find_dark_blobs(

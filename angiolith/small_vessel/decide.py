@@ -27,6 +27,7 @@ from angiolith.marks.verdicts import (
     verdict_columns,
     waiting,
 )
+from angiolith.small_vessel.blobs import ball_diameter_mm
 from angiolith.small_vessel.lacunes.detect import COLUMNS as OF_LACUNES
 from angiolith.small_vessel.markers import facts_of
 from angiolith.small_vessel.microbleeds.detect import COLUMNS as OF_MICROBLEEDS
@@ -123,8 +124,5 @@ def _drawn(voxels: np.ndarray, grid: Image, to_table: sitk.Transform | None) -> 
     if to_table is not None:
         centre = map_points(to_table, centre)
     volume_mm3 = len(voxels) * grid.voxel_volume_mm3
-    diameter_mm = float((6 * volume_mm3 / np.pi) ** (1 / 3))
-    return dict(zip(PLACE, map(float, centre[0]), strict=True)) | {
-        "diameter_mm": diameter_mm,
-        "volume_mm3": volume_mm3,
-    }
+    place = dict(zip(PLACE, map(float, centre[0]), strict=True))
+    return place | {"diameter_mm": ball_diameter_mm(volume_mm3), "volume_mm3": volume_mm3}

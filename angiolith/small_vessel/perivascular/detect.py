@@ -21,6 +21,7 @@ from angiolith.core.images import Image, crop, moved
 from angiolith.core.robust import sd_about
 from angiolith.core.settings.lacunes import LacuneDetectSettings
 from angiolith.core.settings.perivascular import PvsDetectSettings, PvsGradeSettings
+from angiolith.small_vessel.blobs import ball_diameter_mm
 from angiolith.small_vessel.cavities import is_perivascular
 from angiolith.small_vessel.grid import paste, smooth
 
@@ -140,7 +141,7 @@ def detect_pvs(
         extent = len(voxels) * part.voxel_volume_mm3
         volume = float(np.clip(level[index], 0, 1).sum()) * part.voxel_volume_mm3
         length, elongation = _form(moved(part.affine, voxels), part.voxel_mm)
-        diameter = float((6 * volume / np.pi) ** (1 / 3))
+        diameter = ball_diameter_mm(volume)
         width = float(2 * np.sqrt(volume / (np.pi * length)))
         if extent < settings.volume_mm3_min or width > settings.width_mm_max:
             continue
