@@ -105,10 +105,12 @@ def _rows(
     """A row per spot; of one that a reader drew: number, place, diameter and volume alone."""
     rows = []
     known: Mapping[int, Mapping[str, Any]] = {int(row[kind.number]): row for row in table.to_dict("records")}
+    changed = decided.labels != before.data
+    drawn = set(np.union1d(decided.labels[changed], before.data[changed]).tolist())
     for number, verdict in decided.verdicts.items():
-        voxels = np.argwhere(decided.labels == number)
         row = dict(known.get(number, {}))
-        if not row or not np.array_equal(voxels, np.argwhere(before.data == number)):
+        if not row or number in drawn:
+            voxels = np.argwhere(decided.labels == number)
             row = {kind.number: number, "status": OK, "reason": None} | _drawn(voxels, before, to_table)
             row |= {"kind": kind.name}
         elif row.get("certainty") == CANDIDATE:
