@@ -10,15 +10,13 @@ import pandas as pd
 
 from angiolith.cohort import diagnostics
 from angiolith.cohort.correlations import false_discovery_rate
-from angiolith.cohort.external import category_text
 from angiolith.cohort.imputation import imputable, imputed_tables, pool
-from angiolith.cohort.outcome import event_of
-from angiolith.cohort.regression import FITS, NUMBERS, Fit, fit_clustered, rows_left_out
-from angiolith.cohort.variables import expand_models, formula_columns, model_columns
+from angiolith.cohort.outcome import response_of
+from angiolith.cohort.regression import NUMBERS, Fit, clusters_of, fit_rows, rows_left_out
+from angiolith.cohort.variables import formula_columns, model_columns, models_of
 from angiolith.core.settings.analyses import Analysis
 from angiolith.core.tables import join_reasons
 
-UNIVARIABLE = "univariable"
 COMPLETE = "complete cases"
 IMPUTED = "multiple imputation"
 COLUMNS = [
@@ -104,10 +102,9 @@ def associations(table: pd.DataFrame, plan: Plan) -> tuple[pd.DataFrame, pd.Data
     no, or whose event is not known.
     """
     known = table[table[plan.outcome].notna()]
-    event = event_of(known[plan.outcome], plan.event) if plan.regression == "logistic" else None
-    response = _response(known[plan.outcome], event)
+    response, event = response_of(known[plan.outcome], plan.regression, plan.event)
     plan = replace(plan, event=event)
-    clusters = _clusters(known, plan)
+    clusters = clusters_of(known, plan.cluster)
     rows: list[dict[str, object]] = []
     checks: list[dict[str, object]] = []
     imputed: dict[str, list[pd.DataFrame]] = {}
@@ -135,23 +132,8 @@ def associations(table: pd.DataFrame, plan: Plan) -> tuple[pd.DataFrame, pd.Data
     return table, pd.DataFrame(checks, columns=diagnostics.COLUMNS)
 
 
-def _response(values: pd.Series, event: str | None) -> pd.Series:
-    """1 for the event and 0 for the other value; a number as it is (no event)."""
-    return values.astype(float) if event is None else (values.map(category_text) == event).astype(float)
-
-
-def _clusters(known: pd.DataFrame, plan: Plan) -> pd.Series | None:
-    """Cluster of each row; None where every row is its own."""
-    name = plan.cluster or ("subject" if "subject" in known else None)
-    return known[name] if name is not None and known[name].duplicated().any() else None
-
-
-def _expanded(plan: Plan) -> dict[str, list[str]]:
-    return expand_models({name: list(covariates) for name, covariates in plan.models.items()})
-
-
 def _models(known: pd.DataFrame, plan: Plan) -> list[_Model]:
-    wanted: dict[str, list[str]] = {UNIVARIABLE: []} | _expanded(plan)
+    wanted = models_of(plan.models)
     used = dict.fromkeys([*plan.predictors, *(name for covariates in wanted.values() for name in covariates)])
     designs = {name: _columns(known, name, plan) for name in used}
     models = []
@@ -191,15 +173,11 @@ def _columns(known: pd.DataFrame, name: str, plan: Plan) -> pd.DataFrame | str:
 
 
 def _fit(response: pd.Series, design: pd.DataFrame, clusters: pd.Series | None, terms: pd.Index, plan: Plan) -> Fit:
-    outcome = response.to_numpy(float)
-    wanted = [term for term in terms if term in design.columns]
     if not design.shape[1]:
-        events = int(outcome.sum()) if plan.regression == "logistic" else np.nan
-        return Fit(pd.DataFrame(columns=NUMBERS), len(outcome), events, "")
-    together = None if clusters is None else clusters[design.index]
-    if together is None or not together.duplicated().any():
-        return FITS[plan.regression](outcome, design, wanted)
-    return fit_clustered(outcome, design, together.to_numpy(), plan.regression, plan.correlation)
+        events = int(response.sum()) if plan.regression == "logistic" else np.nan
+        return Fit(pd.DataFrame(columns=NUMBERS), len(response), events, "")
+    wanted = [term for term in terms if term in design.columns]
+    return fit_rows(response, design, clusters, plan.regression, plan.correlation, wanted)
 
 
 def _rows(model: _Model, plan: Plan, fit: Fit, data: str, note: str) -> list[dict[str, object]]:
@@ -238,7 +216,7 @@ def _rows(model: _Model, plan: Plan, fit: Fit, data: str, note: str) -> list[dic
 def _imputed(known: pd.DataFrame, model: _Model, response: pd.Series, plan: Plan) -> list[pd.DataFrame]:
     """Imputed copies of the rows in which the predictor is known, from every covariate of every model."""
     own = model.design[model.terms].dropna()
-    every = dict.fromkeys(name for names in _expanded(plan).values() for name in names)
+    every = dict.fromkeys(name for names in models_of(plan.models).values() for name in names)
     covariates = [name for name in every if name != model.predictor]
     seen = pd.concat([response[own.index].rename("outcome"), own], axis=1)
     return imputed_tables(known.loc[own.index], seen, covariates, plan.imputations, plan.seed)

@@ -15,12 +15,11 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from angiolith.cohort.associations import UNIVARIABLE, Plan
-from angiolith.cohort.external import category_text
-from angiolith.cohort.outcome import event_of
-from angiolith.cohort.pooling import METHODS, pool_sites
-from angiolith.cohort.regression import FITS, wald
-from angiolith.cohort.variables import expand_models, is_number, model_columns
+from angiolith.cohort.associations import Plan
+from angiolith.cohort.outcome import response_of
+from angiolith.cohort.pooling import METHODS, pool_sites, with_odds_ratios
+from angiolith.cohort.regression import Fit, clusters_of, fit_rows, wald
+from angiolith.cohort.variables import is_number, model_columns, models_of
 
 # [number] Version of the file's form. Source: definition.
 FORMAT = 1
@@ -44,14 +43,10 @@ def bundle_of(table: pd.DataFrame, plan: Plan, site: str, cell_min: int) -> dict
     their reference in the plan, so that all sites mean the same by a term.
     """
     known = table[table[plan.outcome].notna()]
-    event = event_of(known[plan.outcome], plan.event) if plan.regression == "logistic" else None
-    values = known[plan.outcome]
-    response = values.astype(float) if event is None else (values.map(category_text) == event) * 1.0
-    wanted: dict[str, list[str]] = {UNIVARIABLE: []} | expand_models(
-        {name: list(each) for name, each in plan.models.items()}
-    )
+    response, event = response_of(known[plan.outcome], plan.regression, plan.event)
+    clusters = clusters_of(known, plan.cluster)
     models = []
-    for model, covariates in wanted.items():
+    for model, covariates in models_of(plan.models).items():
         for predictor in plan.predictors:
             names = [predictor, *(name for name in covariates if name != predictor)]
             entry: dict[str, Any] = {"model": model, "predictor": predictor, "variables": names}
@@ -65,16 +60,16 @@ def bundle_of(table: pd.DataFrame, plan: Plan, site: str, cell_min: int) -> dict
                 models.append(entry | {"refused": str(error)})
                 continue
             design = pd.concat(parts, axis=1).dropna()
-            own = response[design.index].to_numpy(float)
-            problem = disclosive(design, own, event is not None, cell_min)
+            own = response[design.index]
+            problem = disclosive(design, own.to_numpy(), event is not None, cell_min)
             if problem:
                 models.append(entry | {"refused": problem})
-            elif event is None:
-                models.append(entry | {"terms": list(map(str, parts[0].columns))} | _sums(design, own))
+                continue
+            entry["terms"] = list(map(str, parts[0].columns))
+            if event is None:
+                models.append(entry | _sums(design, own.to_numpy()))
             else:
-                models.append(
-                    entry | {"terms": list(map(str, parts[0].columns))} | _estimates(design, own, plan.regression)
-                )
+                models.append(entry | _estimates(fit_rows(own, design, clusters, plan.regression, plan.correlation)))
     content = {
         "format": FORMAT,
         "site": site,
@@ -118,8 +113,7 @@ def _sums(design: pd.DataFrame, outcome: np.ndarray) -> dict[str, Any]:
     }
 
 
-def _estimates(design: pd.DataFrame, outcome: np.ndarray, regression: str) -> dict[str, Any]:
-    fit = FITS[regression](outcome, design, [])
+def _estimates(fit: Fit) -> dict[str, Any]:
     if not fit.exists:
         return {"refused": fit.note}
     table = fit.table[["estimate", "se"]]
@@ -175,10 +169,7 @@ def pooled_table(bundles: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
         else:
             rows += [base | row for row in _pooled_estimates(used)]
     made = pd.DataFrame(rows, columns=COLUMNS)
-    if bundles and bundles[0]["regression"] == "logistic":
-        made["odds_ratio"] = np.exp(made["estimate"].astype(float))
-        made[["ci_low", "ci_high"]] = np.exp(made[["ci_low", "ci_high"]].astype(float))
-    return made
+    return with_odds_ratios(made) if bundles and bundles[0]["regression"] == "logistic" else made
 
 
 def _pooled_linear(entries: Sequence[Mapping[str, Any]], by_site: bool) -> list[dict[str, Any]]:

@@ -48,6 +48,18 @@ def event_of(values: pd.Series, event: str | float | None) -> str:
     return wanted
 
 
+def response_of(values: pd.Series, regression: str, event: str | float | None) -> tuple[pd.Series, str | None]:
+    """The outcome as a model takes it, and its event as text (None of a linear model).
+
+    values: known values of the analysed rows; regression: logistic gives 1 for the event and 0 for the other value,
+    linear the numbers as they are; event: as for `event_of`, whose OutcomeError is raised.
+    """
+    if regression != "logistic":
+        return values.astype(float), None
+    named = event_of(values, event)
+    return (values.map(category_text) == named).astype(float), named
+
+
 def check_outcome(table: pd.DataFrame, analysis: Analysis, path: str) -> None:
     """Raise StudyTableError where the outcome of the rows that are analysed is no yes/no outcome with a known event."""
     asked = analysis.predictors or analysis.formulas

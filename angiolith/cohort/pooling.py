@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from scipy import stats
 from scipy.optimize import minimize_scalar
 
@@ -59,6 +60,12 @@ def pool_sites(estimates: np.ndarray, errors: np.ndarray, method: str = "REML") 
     estimate, error = float(weight @ estimates / weight.sum()), float(1 / np.sqrt(weight.sum()))
     low, high, p = wald(estimate, error)
     return PooledSites(estimate, error, low, high, float(p), tau2, q, float(stats.chi2.sf(q, k - 1)), 100 * share)
+
+
+def with_odds_ratios(table: pd.DataFrame) -> pd.DataFrame:
+    """A table of logistic models whose interval is that of the odds ratio: both from the log odds ratios."""
+    limits = np.exp(table[["estimate", "ci_low", "ci_high"]].astype(float))
+    return table.assign(odds_ratio=limits["estimate"], ci_low=limits["ci_low"], ci_high=limits["ci_high"])
 
 
 def _reml(estimates: np.ndarray, variance: np.ndarray) -> float:

@@ -233,6 +233,31 @@ def fit_clustered(
     return Fit(table, alone.n, alone.events, name, join_reasons(few, alone.note), fitted)
 
 
+def clusters_of(table: pd.DataFrame, cluster: str | None) -> pd.Series | None:
+    """Cluster of each row: the column `cluster`, else the subject; None where every row is its own."""
+    name = cluster or ("subject" if "subject" in table else None)
+    return table[name] if name is not None and table[name].duplicated().any() else None
+
+
+def fit_rows(
+    response: pd.Series,
+    design: pd.DataFrame,
+    clusters: pd.Series | None,
+    regression: str,
+    correlation: str = "independence",
+    profiled: Sequence[str] = (),
+) -> Fit:
+    """The fit of rows that may belong together: `fit_clustered` where a cluster repeats among them, else `FITS`.
+
+    response, design: by the same index, without NaN; clusters: of `clusters_of`, of these rows or more.
+    """
+    outcome = response.to_numpy(float)
+    together = None if clusters is None else clusters[design.index]
+    if together is None or not together.duplicated().any():
+        return FITS[regression](outcome, design, profiled)
+    return fit_clustered(outcome, design, together.to_numpy(), regression, correlation)
+
+
 def standardised(design: pd.DataFrame) -> tuple[np.ndarray, pd.Series]:
     """(n, k) columns with mean 0 and SD 1, for fits to full precision, and the SDs: estimates divide by them."""
     spread = design.std(ddof=0)

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 
-from angiolith.cohort.associations import UNIVARIABLE, Plan
-from angiolith.cohort.external import category_text
-from angiolith.cohort.outcome import event_of
-from angiolith.cohort.pooling import METHODS, PooledSites, pool_sites
-from angiolith.cohort.regression import FITS
-from angiolith.cohort.variables import expand_models, levels_of, model_columns
+from angiolith.cohort.associations import Plan
+from angiolith.cohort.outcome import response_of
+from angiolith.cohort.pooling import METHODS, pool_sites, with_odds_ratios
+from angiolith.cohort.regression import Fit, clusters_of, fit_rows
+from angiolith.cohort.variables import levels_of, model_columns, models_of
+from angiolith.core.tables import join_reasons
 
 COLUMNS = [
     *("model", "predictor", "term", "what", "site", "n", "events", "n_sites", "estimate", "se", "odds_ratio"),
     *("ci_low", "ci_high", "p", "tau2", "q", "q_p", "i2_percent", "method", "adjusted_for", "note"),
 ]
+Fitted = Callable[[pd.Series, pd.DataFrame], Fit]
 AT_SITE, POOLED, WITHOUT, TOGETHER = "one site", "pooled", "without the site", "all rows, intercept by site"
 
 
@@ -24,17 +27,17 @@ def compare_sites(table: pd.DataFrame, plan: Plan, site: str) -> pd.DataFrame:
 
     site: column of the site. A site whose rows allow no fit is a row with a note, and in no pool. Pooled: by all of
     `pooling.METHODS`; without a site: by REML. Together: one model of all rows with an indicator of each site.
+    Rows of one cluster have robust errors, as in `associations`.
     """
     known = table[table[plan.outcome].notna() & table[site].notna()]
-    logistic = plan.regression == "logistic"
-    event = event_of(known[plan.outcome], plan.event) if logistic else None
-    values = known[plan.outcome]
-    response = values.astype(float) if event is None else (values.map(category_text) == event) * 1.0
-    models: dict[str, list[str]] = {UNIVARIABLE: []} | expand_models(
-        {name: list(each) for name, each in plan.models.items()}
-    )
+    response, _ = response_of(known[plan.outcome], plan.regression, plan.event)
+    clusters = clusters_of(known, plan.cluster)
+
+    def fitted(values: pd.Series, design: pd.DataFrame) -> Fit:
+        return fit_rows(values, design, clusters, plan.regression, plan.correlation)
+
     rows: list[dict[str, object]] = []
-    for model, covariates in models.items():
+    for model, covariates in models_of(plan.models).items():
         for predictor in plan.predictors:
             others = [name for name in covariates if name not in (predictor, site)]
             try:
@@ -46,63 +49,52 @@ def compare_sites(table: pd.DataFrame, plan: Plan, site: str) -> pd.DataFrame:
             design = design[design.notna().all(axis=1)]
             for term in parts[0].columns:
                 base = {"model": model, "predictor": predictor, "term": str(term), "adjusted_for": ", ".join(others)}
-                found = _of_term(
-                    response[design.index], design, known.loc[design.index, site], str(term), plan.regression
-                )
+                found = _of_term(response[design.index], design, known.loc[design.index, site], str(term), fitted)
                 rows += [base | row for row in found]
     made = pd.DataFrame(rows, columns=COLUMNS)
-    if logistic:
-        made["odds_ratio"] = np.exp(made["estimate"].astype(float))
-        made[["ci_low", "ci_high"]] = np.exp(made[["ci_low", "ci_high"]].astype(float))
-    return made
+    return with_odds_ratios(made) if plan.regression == "logistic" else made
 
 
 def _of_term(
-    response: pd.Series, design: pd.DataFrame, sites: pd.Series, term: str, regression: str
+    response: pd.Series, design: pd.DataFrame, sites: pd.Series, term: str, fitted: Fitted
 ) -> list[dict[str, object]]:
     rows, estimates = [], {}
     for name in levels_of(sites):
         inside = (sites == name).to_numpy()
-        row, pair = _fit_row(response[inside], design[inside], term, regression)
+        row, pair = _fit_row(response[inside], design[inside], term, fitted)
         rows.append(row | {"what": AT_SITE, "site": str(name)})
         if pair is not None:
             estimates[str(name)] = pair
     indicators = pd.get_dummies(sites.astype(str), prefix="site", dtype=float).iloc[:, 1:]
-    together, _ = _fit_row(response, pd.concat([design, indicators], axis=1), term, regression)
+    together, _ = _fit_row(response, pd.concat([design, indicators], axis=1), term, fitted)
     rows.append(together | {"what": TOGETHER, "n_sites": sites.nunique()})
     if len(estimates) < 2:
         return [*rows, {"what": POOLED, "n_sites": len(estimates), "note": "fewer than two sites have an estimate"}]
     pairs = np.array(list(estimates.values()))
     rows += [
-        _pooled_row(pool_sites(pairs[:, 0], pairs[:, 1], method), len(pairs)) | {"what": POOLED, "method": method}
+        vars(pool_sites(pairs[:, 0], pairs[:, 1], method)) | {"n_sites": len(pairs), "what": POOLED, "method": method}
         for method in METHODS
     ]
     for at, name in enumerate(estimates):
         rest = np.delete(pairs, at, axis=0)
         if len(rest) > 1:
-            rows.append(
-                _pooled_row(pool_sites(rest[:, 0], rest[:, 1]), len(rest))
-                | {"what": WITHOUT, "site": name, "method": "REML"}
-            )
+            left = {"n_sites": len(rest), "what": WITHOUT, "site": name, "method": "REML"}
+            rows.append(vars(pool_sites(rest[:, 0], rest[:, 1])) | left)
     return rows
 
 
 def _fit_row(
-    response: pd.Series, design: pd.DataFrame, term: str, regression: str
+    response: pd.Series, design: pd.DataFrame, term: str, fitted: Fitted
 ) -> tuple[dict[str, object], tuple[float, float] | None]:
     """The row of one fit and its estimate with error. Terms that do not vary are left out: a site may lack a level."""
     varies = [name for name in design if np.ptp(design[name].to_numpy()) > 0] if len(design) else []
     lacking = sorted(set(map(str, design)) - set(map(str, varies)))
-    fit = FITS[regression](response.to_numpy(float), design[varies], []) if term in varies else None
+    fit = fitted(response, design[varies]) if term in varies else None
     if fit is None or not fit.exists:
         note = fit.note if fit else f"{term} does not vary"
         return {"n": len(response), "note": note, "method": fit.method if fit else None}, None
     found = fit.table.loc[term]
-    note = "; ".join([*([fit.note] if fit.note else []), *(f"{name} does not vary" for name in lacking)])
+    note = join_reasons(fit.note, *(f"{name} does not vary" for name in lacking))
     row: dict[str, object] = {name: found[name] for name in ("estimate", "se", "ci_low", "ci_high", "p")}
     row |= {"n": fit.n, "events": fit.events, "method": fit.method, "note": note}
     return row, (float(found["estimate"]), float(found["se"])) if np.isfinite(found["se"]) else None
-
-
-def _pooled_row(pooled: PooledSites, n_sites: int) -> dict[str, object]:
-    return {**vars(pooled), "n_sites": n_sites}

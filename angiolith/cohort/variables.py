@@ -12,6 +12,8 @@ import pandas as pd
 
 from angiolith.core.settings.analyses import FollowUp, Specifications
 
+UNIVARIABLE = "univariable"
+
 
 def is_number(values: pd.Series) -> bool:
     """True for a column of numbers; categories are text."""
@@ -55,6 +57,11 @@ def expand_models(models: Mapping[str, list[str]]) -> dict[str, list[str]]:
         names = [name for entry in entries for name in expanded.get(entry, [entry])]
         expanded[model] = list(dict.fromkeys(names))
     return expanded
+
+
+def models_of(models: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    """Covariates of every model that a predictor is in: alone (`UNIVARIABLE`), then the models, expanded."""
+    return {UNIVARIABLE: []} | expand_models({name: list(covariates) for name, covariates in models.items()})
 
 
 def formula_variables(formula: str) -> list[str]:

@@ -6,16 +6,15 @@ do with the true value or the outcome. Its SD comes from repeats, or is given.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
-from angiolith.cohort.associations import UNIVARIABLE, Plan
-from angiolith.cohort.external import category_text
-from angiolith.cohort.outcome import event_of
-from angiolith.cohort.regression import FITS, rows_left_out, wald
-from angiolith.cohort.variables import expand_models, model_columns
+from angiolith.cohort.associations import Plan
+from angiolith.cohort.outcome import response_of
+from angiolith.cohort.regression import Fit, clusters_of, fit_rows, rows_left_out, wald
+from angiolith.cohort.variables import model_columns, models_of
 from angiolith.core.settings.analyses import MeasurementError
 from angiolith.core.tables import join_reasons
 
@@ -70,17 +69,18 @@ def calibrate(design: pd.DataFrame, error_sd: float) -> tuple[np.ndarray, float]
     return np.linalg.solve(true, total), reliability
 
 
-def simex(outcome: np.ndarray, design: pd.DataFrame, error_sd: float, regression: str) -> tuple[float, float]:
+def simex(design: pd.DataFrame, error_sd: float, fitted: Callable[[pd.DataFrame], Fit]) -> tuple[float, float]:
     """Estimate and standard error of the first term by simulation and extrapolation (Cook and Stefanski, JASA 1994).
 
     Error of 1.5, 2, 2.5 and 3 times the variance is simulated; a parabola through the means is read at no error.
+    fitted: gives the model's fit of a design.
     Variance: Stefanski and Cook, JASA 1995;90:1247. NaN where a simulated data set has no fit.
     """
     rng = np.random.default_rng(SEED)
     first = design.columns[0]
 
     def once(data: pd.DataFrame) -> tuple[float, float]:
-        fit = FITS[regression](outcome, data, [])
+        fit = fitted(data)
         if not fit.exists:
             return np.nan, np.nan
         estimate, error = fit.table.loc[first, ["estimate", "se"]].to_numpy(float)
@@ -104,21 +104,20 @@ def simex(outcome: np.ndarray, design: pd.DataFrame, error_sd: float, regression
 def error_corrected(table: pd.DataFrame, plan: Plan, errors: Mapping[str, MeasurementError]) -> pd.DataFrame:
     """Each predictor with a declared error, in every model: as measured, calibrated, and by SIMEX; columns `COLUMNS`.
 
-    Errors of the estimates take the error's SD as known. Complete cases.
+    Errors of the estimates take the error's SD as known. Complete cases. Rows of one
+    cluster have robust errors, as in `associations`.
     """
     known = table[table[plan.outcome].notna()]
-    logistic = plan.regression == "logistic"
-    event = event_of(known[plan.outcome], plan.event) if logistic else None
-    response = (
-        known[plan.outcome].astype(float) if event is None else (known[plan.outcome].map(category_text) == event) * 1.0
-    )
-    models: dict[str, list[str]] = {UNIVARIABLE: []} | expand_models(
-        {name: list(each) for name, each in plan.models.items()}
-    )
+    response, _ = response_of(known[plan.outcome], plan.regression, plan.event)
+    clusters = clusters_of(known, plan.cluster)
+
+    def fitted(design: pd.DataFrame) -> Fit:
+        return fit_rows(response[design.index], design, clusters, plan.regression, plan.correlation)
+
     rows: list[dict[str, object]] = []
     for predictor, settings in errors.items():
         sd, source = error_sd_of(known, predictor, settings)
-        for model, covariates in models.items():
+        for model, covariates in models_of(plan.models).items():
             others = [name for name in covariates if name != predictor]
             base: dict[str, object] = {"model": model, "predictor": predictor, "adjusted_for": ", ".join(others)}
             base |= {"error_sd": sd, "per": plan.per.get(predictor, 1.0)}
@@ -130,24 +129,23 @@ def error_corrected(table: pd.DataFrame, plan: Plan, errors: Mapping[str, Measur
             design = pd.concat(parts, axis=1)
             complete = design.notna().all(axis=1)
             left = rows_left_out(int((~complete).sum()))
-            rows += _corrections(response[complete].to_numpy(float), design[complete], sd, plan, base, (source, left))
+            rows += _corrections(fitted, design[complete], sd, plan.regression == "logistic", base, (source, left))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def _corrections(
-    outcome: np.ndarray,
+    fitted: Callable[[pd.DataFrame], Fit],
     design: pd.DataFrame,
     sd: float,
-    plan: Plan,
+    logistic: bool,
     base: Mapping[str, object],
     notes: Sequence[str],
 ) -> list[dict[str, object]]:
-    fit = FITS[plan.regression](outcome, design, [])
+    fit = fitted(design)
     common = dict(base) | {"n": fit.n, "events": fit.events, "method": fit.method}
     if not fit.exists:
         return [common | {"correction": NAIVE, "note": join_reasons(fit.note, *notes)}]
     step, first = float(str(base["per"])), design.columns[0]
-    logistic = plan.regression == "logistic"
 
     def row(correction: str, estimate: float, error: float, **more: object) -> dict[str, object]:
         low, high, p = wald(estimate * step, error * step)
@@ -170,5 +168,5 @@ def _corrections(
     rows.append(
         row(CALIBRATED, estimate, error, reliability=reliability, note=join_reasons("error SD taken as known", *notes))
     )
-    found = simex(outcome, design, sd, plan.regression)
+    found = simex(design, sd, fitted)
     return [*rows, row(SIMEX, *found, reliability=reliability, note=join_reasons(f"{SIMULATIONS} simulations", *notes))]

@@ -14,11 +14,9 @@ import numpy as np
 import pandas as pd
 
 from angiolith.cohort.attrition import meets
-from angiolith.cohort.enough import CLUSTERS_NEEDED
-from angiolith.cohort.external import category_text
 from angiolith.cohort.imputation import imputable, imputed_tables, pool
-from angiolith.cohort.outcome import OutcomeError, event_of
-from angiolith.cohort.regression import FITS, Fit, fit_clustered, rows_left_out
+from angiolith.cohort.outcome import OutcomeError, response_of
+from angiolith.cohort.regression import Fit, clusters_of, fit_rows, rows_left_out
 from angiolith.cohort.variables import is_number, is_yes_no, model_columns
 from angiolith.core.settings.analyses import Analysis, Criterion, Specifications
 from angiolith.core.tables import join_reasons
@@ -90,7 +88,7 @@ def _fitted(
     """What one variant gives; `imputed` keeps the imputed tables of a variant's rows."""
     known = table[table[outcome].notna() & table[predictor].notna()]
     try:
-        response = _response(known[outcome], analysis)
+        response, _ = response_of(known[outcome], analysis.regression, analysis.event)
         own = _predictor_columns(known, predictor, analysis)
         designs = [model_columns(known, name, analysis.references, {}) for name in covariates]
     except (OutcomeError, ValueError) as why:
@@ -131,12 +129,6 @@ def _fitted(
     return found | {"ci_low": ends[0], "ci_high": ends[1], "note": note}
 
 
-def _response(values: pd.Series, analysis: Analysis) -> pd.Series:
-    if analysis.regression == "linear":
-        return values.astype(float)
-    return (values.map(category_text) == event_of(values, analysis.event)).astype(float)
-
-
 def _predictor_columns(table: pd.DataFrame, name: str, analysis: Analysis) -> pd.DataFrame:
     """The predictor's columns; a number that is not yes/no is divided by its SD."""
     columns = model_columns(table, name, analysis.references, {})
@@ -148,13 +140,8 @@ def _predictor_columns(table: pd.DataFrame, name: str, analysis: Analysis) -> pd
 
 def _fit(response: pd.Series, design: pd.DataFrame, table: pd.DataFrame, analysis: Analysis) -> Fit:
     """A fit without profile intervals; rows of one cluster have robust errors."""
-    name = analysis.cluster or "subject"
-    together = table.loc[design.index, name] if name in table else None
-    if together is not None and together.duplicated().any() and together.nunique() >= CLUSTERS_NEEDED:
-        return fit_clustered(
-            response.to_numpy(float), design, together.to_numpy(), analysis.regression, analysis.cluster_correlation
-        )
-    return FITS[analysis.regression](response.to_numpy(float), design, [])
+    clusters = clusters_of(table, analysis.cluster)
+    return fit_rows(response, design, clusters, analysis.regression, analysis.cluster_correlation)
 
 
 def specification_summary(made: pd.DataFrame) -> pd.DataFrame:

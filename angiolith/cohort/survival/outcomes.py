@@ -24,11 +24,10 @@ from angiolith.cohort.survival.curves import (
     median_time,
     numbers_at_risk,
 )
-from angiolith.cohort.variables import expand_models, levels_of, model_columns
+from angiolith.cohort.variables import levels_of, model_columns, models_of
 from angiolith.core.settings.analyses import FollowUp
 from angiolith.core.tables import join_reasons
 
-UNIVARIABLE = "univariable"
 KAPLAN_MEIER, INCIDENCE = "Kaplan-Meier survival", "cumulative incidence"
 # [1] Below this p the hazards are noted as not proportional. Source: definition.
 PROPORTIONAL_P_MIN = 0.05
@@ -168,8 +167,7 @@ def hazards_of(
     terms of one model.
     """
     made: list[dict[str, object]] = []
-    wanted: dict[str, list[str]] = {UNIVARIABLE: []} | expand_models(settings.models)
-    for model, covariates in wanted.items():
+    for model, covariates in models_of(settings.models).items():
         for predictor in settings.predictors:
             others = [other for other in covariates if other != predictor]
             try:

@@ -6,6 +6,7 @@ import pytest
 from scipy import stats
 
 from angiolith.cohort.associations import Plan
+from angiolith.cohort.robustness import measurement_error
 from angiolith.cohort.robustness.curve_picture import draw_specifications
 from angiolith.cohort.robustness.measurement_error import (
     CALIBRATED,
@@ -101,6 +102,26 @@ def test_a_planted_effect_is_recovered_from_repeats_in_a_linear_model():
     assert abs(simex["estimate"] - SLOPE) < abs(naive["estimate"] - SLOPE) / 2  # a parabola undercorrects
     assert calibrated["error_sd"] == pytest.approx(ERROR, rel=0.03)
     assert calibrated["se"] > naive["se"]
+
+
+def test_rows_of_one_subject_do_not_make_a_corrected_effect_surer(monkeypatch):
+    monkeypatch.setattr(measurement_error, "SIMULATIONS", 20)
+    rows = TABLE.iloc[:300]
+    plan, settings = (
+        Plan("wmh", predictors=["reader1"], regression="linear"),
+        {"reader1": MeasurementError(standard_error=ERROR)},
+    )
+    once, twice = (error_corrected(table, plan, settings) for table in (rows, pd.concat([rows] * 2, ignore_index=True)))
+    np.testing.assert_allclose(twice["se"][:2], once["se"][:2], rtol=0.05)
+    assert twice["se"].iloc[2] > 0.8 * once["se"].iloc[2]
+
+
+def test_few_clusters_are_withheld_from_a_specification_as_from_the_table_of_models():
+    rows = TABLE.iloc[:60].assign(subject=[str(at % 6) for at in range(60)])
+    asked = analysis()
+    made = specifications(rows, asked, asked.specifications)
+    assert made["estimate"].isna().all()
+    assert made["note"].str.contains("6 cluster").any()
 
 
 def test_a_planted_odds_ratio_is_nearer_after_correction():

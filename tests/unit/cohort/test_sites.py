@@ -92,6 +92,17 @@ def test_a_planted_site_effect_is_removed_and_the_biological_one_kept():
     assert len(found[found["what"] == WITHOUT]) == 3
 
 
+@pytest.mark.parametrize("plan", [LINEAR, LOGISTIC])
+def test_rows_that_stand_twice_make_no_site_surer(plan):
+    once = TABLE.assign(subject=[f"{at:03d}" for at in range(len(TABLE))])
+    twice = pd.concat([once, once], ignore_index=True)
+    single, doubled = (compare_sites(table, plan, "site").query("model == 'm'") for table in (once, twice))
+    np.testing.assert_allclose(doubled["se"].astype(float), single["se"].astype(float), rtol=0.05)
+    if plan is LOGISTIC:
+        errors = [bundle_of(table, plan, "a", 10)["models"][1]["estimates"]["x"][1] for table in (once, twice)]
+        assert errors[1] == pytest.approx(errors[0], rel=0.05)
+
+
 def test_logistic_bundles_pool_as_their_own_sites_do():
     pooled = pooled_table(bundles(LOGISTIC)).set_index(["model", "method"])
     own = compare_sites(TABLE, LOGISTIC, "site")
