@@ -18,7 +18,7 @@ COLUMNS = [
     *("model", "predictor", "term", "what", "site", "n", "events", "n_sites", "estimate", "se", "odds_ratio"),
     *("ci_low", "ci_high", "p", "tau2", "q", "q_p", "i2_percent", "method", "adjusted_for", "note"),
 ]
-Fitted = Callable[[pd.Series, pd.DataFrame], Fit]
+Fitted = Callable[[pd.Series, pd.DataFrame, str], Fit]
 AT_SITE, POOLED, WITHOUT, TOGETHER = "one site", "pooled", "without the site", "all rows, intercept by site"
 
 
@@ -33,8 +33,8 @@ def compare_sites(table: pd.DataFrame, plan: Plan, site: str) -> pd.DataFrame:
     response, _ = response_of(known[plan.outcome], plan.regression, plan.event)
     clusters = clusters_of(known, plan.cluster)
 
-    def fitted(values: pd.Series, design: pd.DataFrame) -> Fit:
-        return fit_rows(values, design, clusters, plan.regression, plan.correlation)
+    def fitted(values: pd.Series, design: pd.DataFrame, term: str) -> Fit:
+        return fit_rows(values, design, clusters, plan.regression, plan.correlation, [term])
 
     rows: list[dict[str, object]] = []
     for model, covariates in models_of(plan.models).items():
@@ -89,7 +89,7 @@ def _fit_row(
     """The row of one fit and its estimate with error. Terms that do not vary are left out: a site may lack a level."""
     varies = [name for name in design if np.ptp(design[name].to_numpy()) > 0] if len(design) else []
     lacking = sorted(set(map(str, design)) - set(map(str, varies)))
-    fit = fitted(response, design[varies]) if term in varies else None
+    fit = fitted(response, design[varies], term) if term in varies else None
     if fit is None or not fit.exists:
         note = fit.note if fit else f"{term} does not vary"
         return {"n": len(response), "note": note, "method": fit.method if fit else None}, None

@@ -26,6 +26,7 @@ SIMULATIONS = 100
 SEED = 20170
 # [1] Below this share of true variance nothing can be corrected. Source: definition.
 RELIABILITY_MIN = 0.2
+Fitted = Callable[[pd.DataFrame, Sequence[str]], Fit]
 NAIVE, CALIBRATED, SIMEX = "as measured", "regression calibration", "SIMEX"
 COLUMNS = [
     *("model", "predictor", "correction", "per", "n", "events", "error_sd", "reliability", "estimate", "se"),
@@ -69,18 +70,18 @@ def calibrate(design: pd.DataFrame, error_sd: float) -> tuple[np.ndarray, float]
     return np.linalg.solve(true, total), reliability
 
 
-def simex(design: pd.DataFrame, error_sd: float, fitted: Callable[[pd.DataFrame], Fit]) -> tuple[float, float]:
+def simex(design: pd.DataFrame, error_sd: float, fitted: Fitted) -> tuple[float, float]:
     """Estimate and standard error of the first term by simulation and extrapolation (Cook and Stefanski, JASA 1994).
 
     Error of 1.5, 2, 2.5 and 3 times the variance is simulated; a parabola through the means is read at no error.
-    fitted: gives the model's fit of a design.
+    fitted: gives the model's fit of a design and of the terms that get likelihood intervals.
     Variance: Stefanski and Cook, JASA 1995;90:1247. NaN where a simulated data set has no fit.
     """
     rng = np.random.default_rng(SEED)
     first = design.columns[0]
 
     def once(data: pd.DataFrame) -> tuple[float, float]:
-        fit = fitted(data)
+        fit = fitted(data, ())
         if not fit.exists:
             return np.nan, np.nan
         estimate, error = fit.table.loc[first, ["estimate", "se"]].to_numpy(float)
@@ -111,8 +112,8 @@ def error_corrected(table: pd.DataFrame, plan: Plan, errors: Mapping[str, Measur
     response, _ = response_of(known[plan.outcome], plan.regression, plan.event)
     clusters = clusters_of(known, plan.cluster)
 
-    def fitted(design: pd.DataFrame) -> Fit:
-        return fit_rows(response[design.index], design, clusters, plan.regression, plan.correlation)
+    def fitted(design: pd.DataFrame, profiled: Sequence[str]) -> Fit:
+        return fit_rows(response[design.index], design, clusters, plan.regression, plan.correlation, profiled)
 
     rows: list[dict[str, object]] = []
     for predictor, settings in errors.items():
@@ -134,28 +135,30 @@ def error_corrected(table: pd.DataFrame, plan: Plan, errors: Mapping[str, Measur
 
 
 def _corrections(
-    fitted: Callable[[pd.DataFrame], Fit],
+    fitted: Fitted,
     design: pd.DataFrame,
     sd: float,
     logistic: bool,
     base: Mapping[str, object],
     notes: Sequence[str],
 ) -> list[dict[str, object]]:
-    fit = fitted(design)
+    fit = fitted(design, [design.columns[0]])
     common = dict(base) | {"n": fit.n, "events": fit.events, "method": fit.method}
     if not fit.exists:
         return [common | {"correction": NAIVE, "note": join_reasons(fit.note, *notes)}]
     step, first = float(str(base["per"])), design.columns[0]
 
-    def row(correction: str, estimate: float, error: float, **more: object) -> dict[str, object]:
-        low, high, p = wald(estimate * step, error * step)
-        ends = (np.exp(low), np.exp(high)) if logistic else (low, high)
+    def row(
+        correction: str, estimate: float, error: float, interval: Sequence[float] = (), **more: object
+    ) -> dict[str, object]:
+        low, high, p = interval or wald(estimate, error)
+        ends = (np.exp(low * step), np.exp(high * step)) if logistic else (low * step, high * step)
         ratio = np.exp(estimate * step) if logistic else np.nan
         found = {"estimate": estimate * step, "se": error * step, "odds_ratio": ratio, "p": float(p)}
         return common | {"correction": correction} | found | {"ci_low": ends[0], "ci_high": ends[1]} | more
 
-    naive = fit.table.loc[first, ["estimate", "se"]].to_numpy(float)
-    rows = [row(NAIVE, float(naive[0]), float(naive[1]), note=join_reasons(fit.note, *notes))]
+    measured, error, *own = map(float, fit.table.loc[first, ["estimate", "se", "ci_low", "ci_high", "p"]])
+    rows = [row(NAIVE, measured, error, own, note=join_reasons(fit.note, *notes))]
     if not np.isfinite(sd):
         return rows
     try:
@@ -164,9 +167,9 @@ def _corrections(
         return [*rows, common | {"correction": CALIBRATED, "note": str(why)}]
     # the first row of the matrix has the factor alone: covariates are free of error
     estimate = float(matrix[0] @ fit.table["estimate"].to_numpy(float))
-    error = float(abs(matrix[0, 0]) * naive[1])
+    spread = float(abs(matrix[0, 0]) * error)
     rows.append(
-        row(CALIBRATED, estimate, error, reliability=reliability, note=join_reasons("error SD taken as known", *notes))
+        row(CALIBRATED, estimate, spread, reliability=reliability, note=join_reasons("error SD taken as known", *notes))
     )
     found = simex(design, sd, fitted)
     return [*rows, row(SIMEX, *found, reliability=reliability, note=join_reasons(f"{SIMULATIONS} simulations", *notes))]

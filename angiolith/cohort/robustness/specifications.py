@@ -96,8 +96,8 @@ def _fitted(
     scale = "per SD" if is_number(known[predictor]) and not is_yes_no(known[predictor]) else "per step"
     design = pd.concat([own, *designs], axis=1)
     complete = design.notna().all(axis=1)
-    fit = _fit(response[complete], design[complete], known, analysis)
     term = own.columns[0]
+    fit = _fit(response[complete], design[complete], known, analysis, [term])
     found: dict[str, object] = {"n": fit.n, "events": fit.events, "method": fit.method, "scale": scale}
     note = join_reasons(fit.note, rows_left_out(int((~complete).sum())))
     if own.shape[1] > 1:
@@ -116,7 +116,7 @@ def _fitted(
                 [own, *(model_columns(copy, name, analysis.references, {}) for name in covariates)], axis=1
             )
             whole = filled.notna().all(axis=1)
-            fits.append(_fit(response[whole], filled[whole], known, analysis))
+            fits.append(_fit(response[whole], filled[whole], known, analysis, ()))
         if fits and all(each.exists for each in fits):
             pairs = np.array([each.table.loc[term, ["estimate", "se"]].to_numpy(float) for each in fits])
             pooled = pool(pairs[:, 0], pairs[:, 1], fits[0].n - len(fits[0].table) - 1)
@@ -138,10 +138,12 @@ def _predictor_columns(table: pd.DataFrame, name: str, analysis: Analysis) -> pd
     return columns
 
 
-def _fit(response: pd.Series, design: pd.DataFrame, table: pd.DataFrame, analysis: Analysis) -> Fit:
-    """A fit without profile intervals; rows of one cluster have robust errors."""
+def _fit(
+    response: pd.Series, design: pd.DataFrame, table: pd.DataFrame, analysis: Analysis, profiled: Sequence[str]
+) -> Fit:
+    """A fit with likelihood intervals of the terms `profiled`; rows of one cluster have robust errors."""
     clusters = clusters_of(table, analysis.cluster)
-    return fit_rows(response, design, clusters, analysis.regression, analysis.cluster_correlation)
+    return fit_rows(response, design, clusters, analysis.regression, analysis.cluster_correlation, profiled)
 
 
 def specification_summary(made: pd.DataFrame) -> pd.DataFrame:

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from angiolith.cohort.associations import Plan
+from angiolith.cohort.associations import Plan, associations
 from angiolith.cohort.robustness import measurement_error
 from angiolith.cohort.robustness.curve_picture import draw_specifications
 from angiolith.cohort.robustness.measurement_error import (
@@ -17,6 +17,7 @@ from angiolith.cohort.robustness.measurement_error import (
     error_sd_of,
 )
 from angiolith.cohort.robustness.specifications import specification_summary, specifications
+from angiolith.cohort.sites import compare_sites
 from angiolith.core.config import Analysis
 from angiolith.core.settings.analyses import MeasurementError
 
@@ -114,6 +115,29 @@ def test_rows_of_one_subject_do_not_make_a_corrected_effect_surer(monkeypatch):
     once, twice = (error_corrected(table, plan, settings) for table in (rows, pd.concat([rows] * 2, ignore_index=True)))
     np.testing.assert_allclose(twice["se"][:2], once["se"][:2], rtol=0.05)
     assert twice["se"].iloc[2] > 0.8 * once["se"].iloc[2]
+
+
+@pytest.mark.parametrize("regression", ["linear", "logistic"])
+def test_one_model_has_one_interval_in_all_tables(regression):
+    """Of few rows t is wider than the normal; the separated outcome has Firth's profile interval."""
+    rows = TABLE.iloc[:40].dropna()
+    separated = np.where(rows["reader1"] > 0, "1", "0").astype(object)
+    rows = rows.assign(y=rows["wmh"] if regression == "linear" else separated)
+    plan = Plan("y", predictors=["reader1"], regression=regression)
+    names = ["ci_low", "ci_high", "p"]
+    expected = associations(rows, plan)[0][names].iloc[0].to_numpy(float)
+    assert np.isfinite(expected).all()
+    errors = {"reader1": MeasurementError(standard_error=0.1)}
+    naive = error_corrected(rows, plan, errors)[names].iloc[0].to_numpy(float)
+    np.testing.assert_allclose(naive, expected)
+    one = compare_sites(rows.assign(site="a"), plan, "site")[names].iloc[0].to_numpy(float)
+    np.testing.assert_allclose(one, expected)
+    grid = {"predictors": {"reader 1": "reader1"}}
+    asked = analysis(outcome="y", regression=regression, specifications=grid)
+    varied = specifications(rows, asked, asked.specifications).iloc[0]
+    spread = rows["reader1"].std()
+    ends = expected[:2] * spread if regression == "linear" else np.exp(np.log(expected[:2]) * spread)
+    np.testing.assert_allclose([*varied[names]], [*ends, expected[2]], rtol=1e-5)
 
 
 def test_few_clusters_are_withheld_from_a_specification_as_from_the_table_of_models():
