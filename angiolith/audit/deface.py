@@ -17,6 +17,7 @@ from angiolith.brain.deface import SessionFaces, without_face
 from angiolith.brain.face import FaceError
 from angiolith.brain.network import BrainModel
 from angiolith.core.bids.names import column_of, mask_of
+from angiolith.core.bids.walk import lies_in
 from angiolith.core.images import ImageError
 from angiolith.core.manifest_checks import NIFTI
 from angiolith.core.names import beside
@@ -52,7 +53,7 @@ def deface(bids_dir: Path, copy: Path, model: BrainModel, say: Say) -> Defaced:
 
     Raises FileExistsError where the copy lies in the folder or is it.
     """
-    if copy.resolve() == bids_dir.resolve() or bids_dir.resolve() in copy.resolve().parents:
+    if lies_in(copy, bids_dir):
         raise FileExistsError(f"{copy}: the copy must lie outside of {bids_dir}")
     done, images, names = Defaced(), [], {}
     files = {path: path.relative_to(bids_dir).as_posix() for path in sorted(bids_dir.rglob("*")) if path.is_file()}
