@@ -13,6 +13,7 @@ from angiolith.compare.metrics import LESIONS, OVERLAP, lesions, overlap
 from angiolith.compare.pairs import MaskFile, Pair, same_grid
 from angiolith.core.images import Image, ImageError, moved, read_image, resample
 from angiolith.core.tables import FAILED, OK, REVIEW, join_reasons, read_tsv, was_made
+from angiolith.marks.kinds import CALCIFICATION, LACUNE, MICROBLEED
 
 # [1] A mask on another grid of the truth's space is refused if more of the truth lies outside of it. Source: choice.
 OUTSIDE_MAX = 0.01
@@ -22,11 +23,7 @@ COLUMNS = (
     *("tool", "kind", "subject", "session", "status", "reason", "slice_mm", "voxel_mm3"),
     *(*OVERLAP, *LESIONS, "truth_file", "mask_file"),
 )
-COUNTED = {  # of a run: the table beside a map of marks, and its column of labels
-    "calcification": ("desc-calcification_lesions.tsv", "lesion"),
-    "microbleeds": ("desc-microbleedmarks.tsv", "microbleed"),
-    "lacunes": ("desc-lacunemarks.tsv", "lacune"),
-}
+COUNTED = {"calcification": CALCIFICATION, "microbleeds": MICROBLEED, "lacunes": LACUNE}  # of a run: maps of marks
 
 
 def measured(pair: Pair) -> dict[str, Any]:
@@ -93,10 +90,10 @@ def read_mask(file: MaskFile) -> tuple[Image, str]:
 
 def _counted(file: MaskFile) -> Sequence[int]:
     """The labels that count, by the table beside the run's label map."""
-    ending, label = COUNTED[file.kind]
+    kind = COUNTED[file.kind]
     stem = file.path.name.split("_space-")[0].split("_desc-")[0]
-    path = file.path.with_name(f"{stem}_{ending}")
+    path = file.path.with_name(stem + kind.file.removeprefix("*"))
     if not path.is_file():
         raise ImageError(f"{path}: the file does not exist; it says which of {file.path.name} count")
     table = read_tsv(path)
-    return table.loc[table["counted"].astype(str) == str(True), label].dropna().astype(int).tolist()
+    return table.loc[table["counted"].astype(str) == str(True), kind.number].dropna().astype(int).tolist()
