@@ -34,7 +34,7 @@ def tool_run(images: Mapping[str, str | Path], written: Mapping[str, str], setti
     images: paths by the name that the command line has for them (FLAIR, T1w, image), copied to a scratch folder of the
     command's own, so that a container sees one folder and cannot touch the data; written: names, within the folder, of
     what the command is to write, by the name that the command line has for each. settings: the tool's section. Raises
-    ToolError if the command names an image that is not given, cannot be started or fails.
+    ToolError if the command cannot be read, names an image that is not given, cannot be started or fails.
     """
     key = settings.KEY
     with tempfile.TemporaryDirectory(prefix=f"{key}_") as folder:
@@ -46,8 +46,12 @@ def tool_run(images: Mapping[str, str | Path], written: Mapping[str, str], setti
             command = [part.format(**places) for part in shlex.split(settings.command or "")]
         except KeyError as error:
             raise ToolError(f"{key}: the command names {error}, which this session does not have") from error
+        except (ValueError, IndexError, AttributeError) as error:  # of shlex and str.format
+            raise ToolError(f"{key}: quotes or braces of the command are wrong ({error})") from error
+        if not command:
+            raise ToolError(f"{key}: the command is empty")
         try:
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
         except OSError as error:
             raise ToolError(f"{key}: {command[0]} cannot be started ({error.strerror})") from error
         print(done.stdout, done.stderr)

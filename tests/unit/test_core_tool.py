@@ -42,6 +42,15 @@ def test_a_command_draws_the_mask(flair):
         (tool(THRESHOLD, "1"), "grids differ"),
         (tool("pass", "{T1w}"), "names 'T1w', which this session does not have"),
         (WmhToolSettings(command="/no/such/tool {FLAIR}"), "cannot be started"),
+        (WmhToolSettings(command="tool 'not closed"), "quotes or braces .* closing quotation"),
+        (WmhToolSettings(command="tool {FLAIR"), "quotes or braces"),
+        (WmhToolSettings(command="tool {}"), "quotes or braces"),
+        (WmhToolSettings(command="tool {FLAIR.name}"), "quotes or braces"),
+        (WmhToolSettings(command=" "), "the command is empty"),
+        (
+            tool("import sys; sys.stderr.buffer.write(bytes([98, 255, 100])); sys.exit(1)"),
+            "ended with code 1: b\N{REPLACEMENT CHARACTER}d",
+        ),
     ],
 )
 def test_what_goes_wrong_is_said(flair, settings, message):
