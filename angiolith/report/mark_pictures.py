@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from scipy.ndimage import center_of_mass
 from angiolith.core.images import Image, moved, read_ct, read_image
 from angiolith.core.inputs import Inputs
 from angiolith.core.tables import MISSING, REVIEW, read_json, read_tsv
-from angiolith.marks.kinds import LACUNE, MICROBLEED, MarkKind
+from angiolith.marks.kinds import CALCIFICATION, LACUNE, MICROBLEED, MarkKind
 from angiolith.marks.verdicts import in_order, waiting
 from angiolith.pictures.canvas import absent
 from angiolith.pictures.marks import Mark, montage
@@ -24,57 +24,62 @@ from angiolith.report.session_pictures import NoPicture, counted, number, requir
 CALCIFICATION_HALF_MM = 14.0  # half of a panel: the mark with its artery and the bone beside it
 SPOT_HALF_MM = 18.0
 CENTRE = ["x_mm", "y_mm", "z_mm"]
-TITLES = {
-    "calcificationmarks": "every calcification",
-    "microbleedmarks": "every microbleed",
-    "lacunemarks": "every lacune",
-}
 
 
 def session_montages(given: Inputs, title: str) -> Iterator[tuple[str, Picture | Figure]]:
     """Name and picture of every kind of mark; where there is nothing to draw, the picture says why."""
-    drawers: dict[str, Callable[[str], Picture]] = {
-        "calcificationmarks": lambda head: draw_calcifications(given, head),
-        "microbleedmarks": lambda head: draw_microbleeds(given, head),
-        "lacunemarks": lambda head: draw_lacunes(given, head),
+    drawers: dict[MarkKind, Callable[[Inputs, str], Picture]] = {
+        CALCIFICATION: draw_calcifications,
+        MICROBLEED: draw_microbleeds,
+        LACUNE: draw_lacunes,
     }
-    for name, draw in drawers.items():
-        head = f"{title}: {TITLES[name]}"
+    for kind, draw in drawers.items():
+        head = f"{title}: every {kind.name}"
         try:
-            yield name, draw(head)
+            yield kind.montage, draw(given, head)
         except NoPicture as why:
-            yield name, absent(head, why.status, why.reason)
+            yield kind.montage, absent(head, why.status, why.reason)
 
 
 def draw_calcifications(given: Inputs, title: str) -> Picture:
     require(given, ("ct", "CT", "calcification_facts"), ("calcification", "calcification map", "calcification_facts"))
-    lesions = in_order(read_tsv(given["lesions"]).dropna(subset=["lesion"]))
-    waits = set(waiting(lesions)["lesion"].astype(int))
-    marks = [
-        Mark(
-            int(row["lesion"]),
-            centre_of(row),
-            calcification_lines(row),
-            int(row["lesion"]) in waits or row["status"] == REVIEW,
-        )
-        for row in lesions.to_dict("records")
-    ]
-    said = f"{counted(len(marks), 'mark')}, {len(waits)} waiting for a reader; {window_text(CT_WINDOW_HU, 'HU')}"
+    marks, n_waiting = marks_of(given["lesions"], CALCIFICATION, calcification_lines, {})
+    said = f"{counted(len(marks), 'mark')}, {n_waiting} waiting for a reader; {window_text(CT_WINDOW_HU, 'HU')}"
     labels = read_image(given["calcification"])
     return montage(title, said, read_ct(given["ct"]), labels, marks, CT_WINDOW_HU, CALCIFICATION_HALF_MM)
 
 
-def calcification_lines(row: dict[str, object]) -> list[str]:
+def marks_of(
+    path: str,
+    kind: MarkKind,
+    lines: Callable[[dict[Hashable, Any]], list[str]],
+    centres: Mapping[int, tuple[float, float, float]],
+) -> tuple[list[Mark], int]:
+    """The marks of a table, those that wait for a reader first, and how many wait.
+
+    lines: what is said of a row; centres: of marks (RAS mm) that go before those of the table.
+    """
+    table = in_order(read_tsv(path).dropna(subset=[kind.number]), kind.number)
+    waits = set(waiting(table)[kind.number].astype(int))
+    marks = []
+    for row in table.to_dict("records"):
+        label = int(row[kind.number])
+        centre = centres[label] if label in centres else centre_of(row)
+        marks.append(Mark(label, centre, lines(row), label in waits or row["status"] == REVIEW))
+    return marks, len(waits)
+
+
+def calcification_lines(row: dict[Hashable, Any]) -> list[str]:
     """What the picture says of a calcification."""
     side = row["side"] if row["side"] in ("L", "R") else ""
     return [
         f"{side} {row['artery']}".strip() if pd.notna(row["artery"]) else "no artery",
-        f"{number(float(str(row['volume_mm3'])))} mm³, {number(float(str(row['max_hu'])), 0)} HU",
+        f"{number(row['volume_mm3'])} mm³, {number(row['max_hu'], 0)} HU",
         *verdict_lines(row),
     ]
 
 
-def verdict_lines(row: dict[str, object]) -> list[str]:
+def verdict_lines(row: dict[Hashable, Any]) -> list[str]:
     """What is held of a mark, and why."""
     state = "counted" if row["counted"] else "not counted"
     return [
@@ -99,23 +104,17 @@ def draw_lacunes(given: Inputs, title: str) -> Picture:
 
 def spots(given: Inputs, title: str, column: str, kind: MarkKind) -> Picture:
     """Every row of a table of spots on its image, those that wait for a reader first."""
-    table = in_order(read_tsv(given[f"{kind.name}_table"]).dropna(subset=[kind.number]), kind.number)
-    waits = set(waiting(table)[kind.number].astype(int))
     labels = read_image(given[kind.plural])
-    centres = centres_of(labels)
-    marks = [
-        Mark(
-            int(row[kind.number]),
-            centres.get(int(row[kind.number]), centre_of(row)),
-            [f"{number(row['diameter_mm'])} mm, {number(row['volume_mm3'])} mm³", *verdict_lines(row)],
-            int(row[kind.number]) in waits or row["status"] == REVIEW,
-        )
-        for row in table.to_dict("records")
-    ]
+    marks, n_waiting = marks_of(given[f"{kind.name}_table"], kind, spot_lines, centres_of(labels))
     image = read_image(given[column])
     window = window_of(image)
-    said = f"{counted(len(marks), 'mark')} on {column}, {len(waits)} waiting for a reader; {window_text(window)}"
+    said = f"{counted(len(marks), 'mark')} on {column}, {n_waiting} waiting for a reader; {window_text(window)}"
     return montage(title, said, image, labels, marks, window, SPOT_HALF_MM)
+
+
+def spot_lines(row: dict[Hashable, Any]) -> list[str]:
+    """What the picture says of a microbleed or lacune."""
+    return [f"{number(row['diameter_mm'])} mm, {number(row['volume_mm3'])} mm³", *verdict_lines(row)]
 
 
 def centre_of(row: dict[Hashable, Any]) -> tuple[float, float, float]:

@@ -2,12 +2,16 @@
 
 import numpy as np
 import pandas as pd
+from matplotlib.text import Text
 from PIL import ImageColor
 
-from angiolith.core.images import Image
+from angiolith.core.images import Image, write_image
+from angiolith.core.tables import write_tsv
+from angiolith.marks.kinds import LACUNE
 from angiolith.marks.verdicts import in_order
 from angiolith.pictures.canvas import SKY, VERMILLION
 from angiolith.pictures.marks import HEAD_PX, PANEL_PX, ROW_PX, TEXT_PX, WIDTH_PX, Mark, montage
+from angiolith.report.mark_pictures import marks_of, session_montages, spot_lines
 
 
 def test_every_mark_has_a_row_and_lies_in_the_middle_of_its_panels_with_its_outline_in_the_second():
@@ -47,3 +51,43 @@ def test_marks_that_wait_stand_first_and_rejected_ones_last():
         }
     )
     assert in_order(lesions)["lesion"].tolist() == [4, 2, 1, 5, 3]
+
+
+def test_every_kind_of_mark_has_a_picture_and_one_that_says_why_there_is_none(tmp_path):
+    affine = np.diag([1.0, 1.0, 1.0, 1.0])
+    labels = np.zeros((24, 24, 24), np.uint8)
+    labels[4:7, 4:7, 4:7], labels[14:18, 14:18, 14:18] = 1, 2
+    for name, data in {"image": np.where(labels > 0, 500, 20).astype(np.float32), "labels": labels}.items():
+        write_image(data, affine, tmp_path / f"{name}.nii.gz")
+    table = pd.DataFrame(
+        {"x_mm": [5.0, 16.0], "y_mm": [5.0, 16.0], "z_mm": [5.0, 16.0], "volume_mm3": [27.0, 64.0], "status": "ok"}
+        | {"reason": [None, "a candidate"], "counted": [True, False], "certainty": ["sure", "candidate"]}
+        | {"decided_by": "tool"}
+    )
+    calcium = table.assign(lesion=[1, 2], artery=["ICA", None], side=["L", None], max_hu=[500.0, 400.0])
+    write_tsv(calcium, tmp_path / "lesions.tsv")
+    write_tsv(table.assign(lacune=[1, 2], diameter_mm=[3.7, 5.0]), tmp_path / "lacunes.tsv")
+    image, mask = str(tmp_path / "image.nii.gz"), str(tmp_path / "labels.nii.gz")
+    given = {"ct": image, "calcification": mask, "lesions": str(tmp_path / "lesions.tsv")}
+    given |= {"FLAIR": image, "lacunes": mask, "lacune_table": str(tmp_path / "lacunes.tsv")}
+    found = dict(session_montages(given, "sub-01"))
+    assert list(found) == ["calcificationmarks", "microbleedmarks", "lacunemarks"]
+    for name in ("calcificationmarks", "lacunemarks"):
+        assert found[name].size == (WIDTH_PX, HEAD_PX + 2 * ROW_PX)
+    assert any("no swi" in text.get_text() for text in found["microbleedmarks"].findobj(Text))
+
+
+def test_what_is_said_of_a_mark_and_where_it_lies(tmp_path):
+    table = pd.DataFrame(
+        {"lacune": [1, 2], "x_mm": [5.0, 16.0], "y_mm": 5.0, "z_mm": 5.0, "diameter_mm": 3.0, "volume_mm3": 14.1}
+        | {"status": ["ok", "review"], "reason": [None, "small"], "counted": [True, False]}
+        | {"certainty": ["sure", "candidate"], "decided_by": "tool"}
+    )
+    write_tsv(table, tmp_path / "lacunes.tsv")
+    marks, n_waiting = marks_of(str(tmp_path / "lacunes.tsv"), LACUNE, spot_lines, {2: (1.0, 2.0, 3.0)})
+    assert [(mark.number, mark.centre_mm, mark.flagged) for mark in marks] == [
+        (2, (1.0, 2.0, 3.0), True),
+        (1, (5.0, 5.0, 5.0), False),
+    ]
+    assert list(marks[0].lines) == ["3.0 mm, 14.1 mm³", "not counted, candidate (tool)", "small"]
+    assert n_waiting == 1
