@@ -276,12 +276,23 @@ def wmh_rows(pair: WmhPair, affine: np.ndarray, days: float, settings: WmhMeasur
 
 
 def lesion_rows(
-    measure: str, first: np.ndarray, second: np.ndarray, tolerance_mm: float, days: float
+    measure: str, first: np.ndarray, second: np.ndarray, tolerance_mm: float, days: float, n_waiting: int = 0
 ) -> list[dict[str, Any]]:
-    """Rows of counted lesions (points in half-way space, mm): the count, and how many are new and resolved."""
+    """Rows of counted lesions (points in half-way space, mm): the count, and how many are new and resolved.
+
+    n_waiting: as for `waiting_status`.
+    """
     matched = len(match_points(first, second, tolerance_mm))
+    said = waiting_status(n_waiting)
     return [
-        change_row(measure, len(first), len(second), days),
-        change_row(f"{measure}_new", None, None, days, change=len(second) - matched),
-        change_row(f"{measure}_resolved", None, None, days, change=len(first) - matched),
+        change_row(measure, len(first), len(second), days, *said),
+        change_row(f"{measure}_new", None, None, days, *said, change=len(second) - matched),
+        change_row(f"{measure}_resolved", None, None, days, *said, change=len(first) - matched),
     ]
+
+
+def waiting_status(n_waiting: int) -> tuple[str, str]:
+    """Status and reason of a change of marks of which so many, at both visits together, wait for a reader."""
+    if not n_waiting:
+        return OK, ""
+    return REVIEW, f"candidates at both visits together that wait for a reader: {n_waiting}"

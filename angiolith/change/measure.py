@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from angiolith.change.half_way import change_row, half_of
+from angiolith.change.half_way import change_row, half_of, waiting_status
 from angiolith.change.inputs import ChangeRow, ChangeStepSettings, VisitInputs
 from angiolith.change.motion import motion_between
 from angiolith.change.spots import COUNTS, count_change
 from angiolith.change.wmh import WMH_MEASURES, wmh_change
 from angiolith.core.images import Image
-from angiolith.core.tables import FAILED, MISSING, OK, REVIEW, USABLE, read_tsv
+from angiolith.core.tables import FAILED, MISSING, USABLE, read_tsv
 from angiolith.small_vessel.session import NotMeasured
 from angiolith.small_vessel.tissues import TissueError
 from angiolith.small_vessel.wmh.fazekas import FAZEKAS
@@ -107,9 +107,7 @@ def calcium_change(visits: Sequence[VisitInputs], days: float) -> list[ChangeRow
         reasons = "; ".join(str(table["reason"]) for table in tables if table["status"] not in USABLE)
         return [change_row(measure, None, None, days, FAILED, reasons) for measure in CALCIUM]
     first, last = tables
-    waiting = int(sum(table["n_candidates"] for table in tables))
-    reason = f"candidates at both visits together that wait for a reader: {waiting}" if waiting else ""
-    status = REVIEW if waiting else OK
+    status, reason = waiting_status(int(sum(table["n_candidates"] for table in tables)))
     return [
         change_row(measure, first[column], last[column], days, status, reason) for measure, column in CALCIUM.items()
     ]

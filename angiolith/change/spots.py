@@ -12,7 +12,7 @@ from angiolith.change.half_way import lesion_rows, match_points, settle_points
 from angiolith.change.inputs import ChangeRow, ChangeStepSettings, VisitInputs
 from angiolith.core.images import linear_transform, map_points
 from angiolith.core.settings.microbleeds import MicrobleedDetectSettings
-from angiolith.core.tables import MISSING, REVIEW, USABLE, read_json, read_tsv
+from angiolith.core.tables import MISSING, USABLE, read_json, read_tsv
 from angiolith.marks.verdicts import EXCLUDED, TOOL
 from angiolith.small_vessel.microbleeds.detect import MICROBLEED, darkness_of
 from angiolith.small_vessel.session import NotMeasured, brain_on, read_checked, to_reference
@@ -45,12 +45,7 @@ def count_change(
         ]
         rejected = [one.points[one.decided & ~one.counted] for one in spots]
         counted = settle_points(counted, darkness, tolerance_mm, rejected)
-    waiting = sum(one.n_waiting for one in spots)
-    rows = lesion_rows(measure, counted[0], counted[1], tolerance_mm, days)
-    if not waiting:
-        return rows
-    reason = f"candidates at both visits together that wait for a reader: {waiting}"
-    return [row | {"status": REVIEW, "reason": reason} for row in rows]
+    return lesion_rows(measure, counted[0], counted[1], tolerance_mm, days, sum(one.n_waiting for one in spots))
 
 
 @dataclass(frozen=True)
