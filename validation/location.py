@@ -113,7 +113,7 @@ def main() -> None:
         "# Where spots lie, and atrophy",
         "",
         f"Measured {date.today()} by `python -m validation.location` on the T1w (2 mm) of four older adults. The brain "
-        "networks were fitted on them, among others, so heads that they do not know will do worse. Truth: 145 labels "
+        "networks were fitted on them, among others, so heads that they do not know may do worse. Truth: 145 labels "
         "(MUSE, made by a learned tool: silver). "
         f"For every place {N_POINTS // len(PLACES)} random points of brain tissue were taken from each head.",
         "",
