@@ -115,23 +115,9 @@ def register_rigid(
     starts. With a CT it goes on from there at `last_mm`, where a 2 mm copy of thin bone no longer pulls, in a grey
     scale that tells brain from fluid. Deterministic for one thread and a seed.
     """
-    fixed_ready = prepare(fixed, fixed_is_ct, settings.fine_mm)
-    moving_ready = prepare(moving, moving_is_ct, settings.fine_mm)
-    if fixed_ready.is_brain and moving_is_ct:
-        moving_ready = prepare_ct_brain(moving)
-    elif moving_ready.is_brain and fixed_is_ct:
-        fixed_ready = prepare_ct_brain(fixed)
-    last = None
-    if fixed_is_ct or moving_is_ct:
-        last = (
-            sharper(fixed, fixed_ready, fixed_is_ct, settings.last_mm),
-            sharper(moving, moving_ready, moving_is_ct, settings.last_mm),
-        )
-    # samples come from the fixed image: of a slab's, or of half a head's, all count
-    if is_part_of(moving_ready, fixed_ready):
-        result = _search(moving_ready, fixed_ready, settings, last and last[::-1])
-        return replace(result, transform=result.transform.GetInverse())
-    return _search(fixed_ready, moving_ready, settings, last)
+    first, second, last, turned = _made_ready(fixed, moving, settings, fixed_is_ct, moving_is_ct)
+    result = _search(first, second, settings, last)
+    return replace(result, transform=result.transform.GetInverse()) if turned else result
 
 
 def second_search_mm(mri: Image, ct: Image, transform: sitk.Transform, settings: RigidSettings) -> float:
@@ -140,28 +126,47 @@ def second_search_mm(mri: Image, ct: Image, transform: sitk.Transform, settings:
     transform: maps points of the MRI to points of the CT. One that lies off is drawn back by about as much as it does.
     An error that mutual information itself makes is not seen. Raises ValueError where one holds no head.
     """
-    head = prepare(mri, False, settings.fine_mm)
-    scan = prepare_ct_brain(ct) if head.is_brain else prepare(ct, True, settings.fine_mm)
-    sharp = sharper(mri, head, False, settings.last_mm), sharper(ct, scan, True, settings.last_mm)
+    first, second, last, turned = _made_ready(mri, ct, settings, False, True)
     to_ct = matrix_ras(transform)
-    start = rigid_transform(to_ct, head.centre)
-    if is_part_of(scan, head):
-        head, scan, sharp = scan, head, sharp[::-1]
-        start = rigid_transform(np.linalg.inv(to_ct), head.centre)
-    matcher = Matcher(head.finish or head, scan.finish or scan, settings.fine_mm).finer(*sharp)
+    start = rigid_transform(np.linalg.inv(to_ct) if turned else to_ct, first.centre)
+    matcher = Matcher(first.finish or first, second.finish or second, settings.fine_mm).finer(*last)
     end = matcher.optimise(start, SECOND_SAMPLES, settings.seed + SECOND_SEED, END_TOLERANCE)[1]
-    return displacement_mm(start, end, head)
+    return displacement_mm(start, end, first)
+
+
+def _made_ready(
+    fixed: Image, moving: Image, settings: RigidSettings, fixed_is_ct: bool, moving_is_ct: bool
+) -> tuple[Prepared, Prepared, tuple[Image, ...], bool]:
+    """Both images made ready; both at the last level's voxel size (none for two MRIs); whether they changed places.
+
+    Samples come from the first: of a slab's, or of half a head's, all count.
+    """
+    first = prepare(fixed, fixed_is_ct, settings.fine_mm)
+    second = prepare(moving, moving_is_ct, settings.fine_mm)
+    if first.is_brain and moving_is_ct:
+        second = prepare_ct_brain(moving)
+    elif second.is_brain and fixed_is_ct:
+        first = prepare_ct_brain(fixed)
+    last: tuple[Image, ...] = ()
+    if fixed_is_ct or moving_is_ct:
+        last = (
+            sharper(fixed, first, fixed_is_ct, settings.last_mm),
+            sharper(moving, second, moving_is_ct, settings.last_mm),
+        )
+    if is_part_of(second, first):
+        return second, first, last[::-1], True
+    return first, second, last, False
 
 
 def _search(
-    fixed_ready: Prepared, moving_ready: Prepared, settings: RigidSettings, last: tuple[Image, Image] | None
+    fixed_ready: Prepared, moving_ready: Prepared, settings: RigidSettings, last: tuple[Image, ...]
 ) -> RigidResult:
     """The search of `register_rigid` on images made ready.
 
-    last: the two at the last level's voxel size; None for two MRIs, of which the scanner's own frame may do as the only
+    last: the two at the last level's voxel size; none for two MRIs, of which the scanner's own frame may do as the only
     start and which need no such level.
     """
-    seed, near = settings.seed, last is None
+    seed, near = settings.seed, not last
     coarse = Matcher(fixed_ready, moving_ready, settings.coarse_mm)
     fine = Matcher(fixed_ready.finish or fixed_ready, moving_ready.finish or moving_ready, settings.fine_mm)
     best = (near and near_end(coarse, fixed_ready, seed)) or best_end(
