@@ -61,7 +61,7 @@ class Evidence:
     share of its height above tissue, 0 where it is free and 1 where it never parts; outside_lumen_mm: median distance
     of its voxels outside the lumen, negative within; line_sd_mm: standard deviation of the line beside it; air_share:
     of the voxels around it; peak_sds: height above tissue in standard deviations of the noise; volume_mm3; image_ends:
-    the image ends beside it.
+    the image ends beside it; has_twin: something dense lies at its place on the other side.
     """
 
     artery: str

@@ -112,11 +112,7 @@ def find_lesions(
     pieces, count = ndimage.label(candidates, NEIGHBOURS_26)
     outside = outside_lumen(part, candidates & (inside > 0), inside, lines)
     outside[parted] = -np.inf  # judged already, with the line's uncertainty
-    unsure_mm = {INDEX[line.name]: float(np.median(line.sd_mm)) for line in lines}
-    for line in lines:
-        sd_mm = unsure_mm[INDEX[line.name]]
-        if line.artery in BESIDE_SMOOTH_BONE and sd_mm > CONFIRMED_SD_MM:
-            unsure_mm[INDEX[line.name]] = FLUID_SDS * sd_mm + wall_margin_mm
+    unsure_mm = {INDEX[line.name]: _unsure_mm(line, wall_margin_mm) for line in lines}
     labels, touches, left_out = _judge(pieces, count, bone, depth, outside, part, inside, unsure_mm, settings)
     unclear = np.isin(inside, [INDEX[line.name] for line in lines if line.sd_mm.max() > CONFIRMED_SD_MM])
     parted_off = parted_marks(part, of_bone, unclear, hu_min) if unclear.any() else []
@@ -198,6 +194,13 @@ def find_bone(part: Image, dense: np.ndarray, settings: CalcificationSegmentSett
     large = volume_mm3 >= settings.bone_volume_mm3_min
     large[0] = False
     return large[cores] & dense
+
+
+def _unsure_mm(line: Centreline, wall_margin_mm: float) -> float:
+    """Distance (mm) from a line's lumen up to which what is free of bone may be its calcium; more in fluid."""
+    sd_mm = float(np.median(line.sd_mm))
+    in_fluid = line.artery in BESIDE_SMOOTH_BONE and sd_mm > CONFIRMED_SD_MM
+    return FLUID_SDS * sd_mm + wall_margin_mm if in_fluid else sd_mm
 
 
 def _judge(
