@@ -207,17 +207,11 @@ def pages(rows: list[Row], scratch: Path, out: Path) -> list[str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--real", type=Path, default=Path(os.environ.get("ANGIOLITH_REAL_DATA", ROOT.parent / "shared/real"))
-    )
-    parser.add_argument("--model", type=Path, default=ROOT / "resources/brain_model")
-    parser.add_argument("--older", nargs="*", default=(*HELD_OUT, *OTHERS))
+    parser = scan_arguments(__doc__, (*HELD_OUT, *OTHERS))
     parser.add_argument("--held-out-model", type=Path, help="a state of the fit that knew none of the held-out heads")
     parser.add_argument("--ct", type=Path, help=f"a NIfTI of {DICOM_CT}, its tilt corrected")
     parser.add_argument("--scratch", type=Path, default=ROOT / "build/brain_accuracy")
     parser.add_argument("--backwards", action="store_true", help="for a second process that meets the first")
-    parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
     arguments.scratch.mkdir(parents=True, exist_ok=True)
     model = read_brain_model(arguments.model)
@@ -233,6 +227,18 @@ def main() -> None:
         rows = [row(case) for case in scans]
         lines = [HEADING, *table(rows), "", *pages(rows, arguments.scratch, arguments.out)]
         arguments.out.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def scan_arguments(description: str | None, older: tuple[str, ...]) -> argparse.ArgumentParser:
+    """A command line that says which scans and networks are taken, and where the page goes; older: heads by default."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument(
+        "--real", type=Path, default=Path(os.environ.get("ANGIOLITH_REAL_DATA", ROOT.parent / "shared/real"))
+    )
+    parser.add_argument("--model", type=Path, default=ROOT / "resources/brain_model")
+    parser.add_argument("--older", nargs="*", default=older)
+    parser.add_argument("--out", type=Path)
+    return parser
 
 
 HEADING = """# Brain and ventricles on real scans

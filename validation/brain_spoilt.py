@@ -1,13 +1,10 @@
 """Brain masks where the field of view ends within the head or the face is gone: `python -m validation.brain_spoilt`.
 
-Made of the held-out older adults' whole-head scans, so that the truth within what is left is known.
+Made of older adults' whole-head scans, so that the truth within what is left is known. The networks know these heads;
+`--model` takes a state of the fit that does not.
 """
 
 from __future__ import annotations
-
-import argparse
-import os
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -16,7 +13,7 @@ from angiolith.brain.network import BrainModel, read_brain_model
 from angiolith.brain.segment import segment_brain
 from angiolith.core.images import Image, canonical, read_image
 from angiolith.core.settings.brain import BrainSettings
-from validation.brain import HELD_OUT, ROOT, Case, cases, regions_on
+from validation.brain import HELD_OUT, Case, cases, regions_on, scan_arguments
 from validation.compare import markdown
 from validation.small_vessel import dice
 
@@ -74,14 +71,7 @@ def rows_of(case: Case, model: BrainModel) -> list[dict[str, float | str]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--real", type=Path, default=Path(os.environ.get("ANGIOLITH_REAL_DATA", ROOT.parent / "shared/real"))
-    )
-    parser.add_argument("--model", type=Path, default=ROOT / "resources/brain_model")
-    parser.add_argument("--older", nargs="*", default=HELD_OUT)
-    parser.add_argument("--out", type=Path)
-    arguments = parser.parse_args()
+    arguments = scan_arguments(__doc__, HELD_OUT).parse_args()
     model = read_brain_model(arguments.model)
     scans = [case for case in cases(arguments.real, tuple(arguments.older), None) if case.regions]
     table = pd.DataFrame([row for case in scans for row in rows_of(case, model)]).sort_values("brain Dice")
