@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 from scipy import stats
 
-# [1] Of Newton's steps. Source: numerics.
-TOLERANCE = 1e-12
+from angiolith.cohort.regression import finite_maximum
 
 
 def brant(codes: np.ndarray, x: np.ndarray) -> tuple[float, float]:
     """p that the first column's odds are proportional, and p that all columns' are (Brant, Biometrics 1990;46:1171).
 
-    codes: (n,) 0, 1, ... of the ordered grades; x: (n, k) columns. A logistic model of each cut is fitted alone, and
-    the equality of their coefficients tested by Wald's test. NaN for two grades, and where a cut has no finite fit.
+    codes: (n,) 0, 1, ... of the ordered grades; x: (n, k) standardised columns. A logistic model of each cut is fitted
+    alone, and the equality of their coefficients tested by Wald's test. NaN for two grades, and where a cut has no
+    finite fit.
     """
     cuts = int(codes.max())
     if cuts < 2:
         return np.nan, np.nan
     columns = np.column_stack([np.ones(len(x)), x])
-    fits = [_logit((codes > cut).astype(float), columns) for cut in range(cuts)]
+    fits = [finite_maximum(x, codes > cut) for cut in range(cuts)]
     if any(fit is None for fit in fits):
         return np.nan, np.nan
     k = x.shape[1]
-    beta = np.concatenate([fit[0][1:] for fit in fits if fit is not None])
-    chances = [fit[1] for fit in fits if fit is not None]
+    beta = np.concatenate([fit.coef_ for fit in fits])
+    chances = [fit.predict_proba(x)[:, 1] for fit in fits]
     bread = [np.linalg.inv((columns * (p * (1 - p))[:, None]).T @ columns) for p in chances]
     covariance = np.zeros((cuts * k, cuts * k))
     for low in range(cuts):
@@ -45,19 +43,3 @@ def brant(codes: np.ndarray, x: np.ndarray) -> tuple[float, float]:
         return float(stats.chi2.sf(apart @ np.linalg.solve(spread, apart), len(contrast)))
 
     return equal([0]), equal(list(range(k)))
-
-
-def _logit(outcome: np.ndarray, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
-    """Coefficients and fitted probabilities; None where there is no finite fit."""
-    from statsmodels.discrete.discrete_model import Logit
-    from statsmodels.tools.sm_exceptions import PerfectSeparationError
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            result = Logit(outcome, columns).fit(disp=False, maxiter=100, tol=TOLERANCE)
-        except (np.linalg.LinAlgError, ValueError, PerfectSeparationError):
-            return None
-    if not result.mle_retvals["converged"] or not np.isfinite(result.bse).all():
-        return None
-    return np.asarray(result.params), np.asarray(result.predict())
