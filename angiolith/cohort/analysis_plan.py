@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any
+
+from angiolith.cohort.sealed import is_intact, sealed
 
 # [number] Version of the file's form. Source: definition.
 FORMAT = 1
@@ -18,21 +19,14 @@ class PlanError(ValueError):
 
 def sealed_plan(analyses: Mapping[str, Any], date: str) -> dict[str, Any]:
     """The plan as it is kept. analyses: name -> plain settings; date: when it is sealed (ISO 8601)."""
-    content = {"format": FORMAT, "sealed": date, "analyses": dict(analyses)}
-    return content | {"sha256": digest(content)}
-
-
-def digest(plan: Mapping[str, Any]) -> str:
-    """SHA-256 of a plan without its seal."""
-    plain = {name: value for name, value in plan.items() if name != "sha256"}
-    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
+    return sealed({"format": FORMAT, "sealed": date, "analyses": dict(analyses)})
 
 
 def check_plan(plan: Mapping[str, Any]) -> None:
     """Raise PlanError for what is no plan, or is not as it was sealed."""
     if plan.get("format") != FORMAT or "analyses" not in plan:
         raise PlanError(f"is no analysis plan of format {FORMAT}")
-    if digest(plan) != plan.get("sha256"):
+    if not is_intact(plan):
         raise PlanError("was changed after it was sealed")
 
 

@@ -6,8 +6,6 @@ models are pooled in two stages from each site's estimate and error. A bundle is
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,6 +17,7 @@ from angiolith.cohort.associations import Plan
 from angiolith.cohort.outcome import response_of
 from angiolith.cohort.pooling import METHODS, pool_sites, with_odds_ratios
 from angiolith.cohort.regression import Fit, clusters_of, fit_rows, wald
+from angiolith.cohort.sealed import is_intact, sealed
 from angiolith.cohort.variables import is_number, model_columns, models_of
 
 # [number] Version of the file's form. Source: definition.
@@ -81,7 +80,7 @@ def bundle_of(table: pd.DataFrame, plan: Plan, site: str, cell_min: int) -> dict
         "cell_min": cell_min,
         "models": models,
     }
-    return content | {"sha256": digest(content)}
+    return sealed(content)
 
 
 def disclosive(design: pd.DataFrame, outcome: np.ndarray, yes_no: bool, cell_min: int) -> str:
@@ -123,12 +122,6 @@ def _estimates(fit: Fit) -> dict[str, Any]:
     return {"n": fit.n, "events": float(fit.events), "estimates": found}
 
 
-def digest(content: Mapping[str, Any]) -> str:
-    """SHA-256 of a bundle's content without its seal."""
-    plain = {name: value for name, value in content.items() if name != "sha256"}
-    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
-
-
 def check_bundles(bundles: Mapping[str, Mapping[str, Any]]) -> None:
     """Raise BundleError where a bundle (by its file's name) is no bundle, was changed, or asks another question."""
     first: Mapping[str, Any] | None = None
@@ -136,7 +129,7 @@ def check_bundles(bundles: Mapping[str, Mapping[str, Any]]) -> None:
     for name, bundle in bundles.items():
         if bundle.get("format") != FORMAT:
             raise BundleError(f"{name}: is no bundle of format {FORMAT}")
-        if digest(bundle) != bundle.get("sha256"):
+        if not is_intact(bundle):
             raise BundleError(f"{name}: was changed after it was sealed")
         first = first or bundle
         for key in ("outcome", "event", "regression", "per", "references"):
