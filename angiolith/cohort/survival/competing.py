@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from angiolith.cohort.survival.cox import Episodes
+from angiolith.cohort.survival.curves import risk_counts
 
 
 def subdistribution_rows(
@@ -17,14 +18,9 @@ def subdistribution_rows(
     only where the weight changes between events, as R's survival::finegray does it.
     """
     events = np.unique(time[state == cause])
-    censored = np.unique(time[state == 0])
-    ordered = np.sort(time)
-    ends = np.sort(time[state > 0])
-    at_risk = len(time) - np.searchsorted(ordered, censored, side="left")
-    at_risk = at_risk - (np.searchsorted(ends, censored, side="right") - np.searchsorted(ends, censored, side="left"))
-    lost = np.sort(time[state == 0])
-    drops = np.searchsorted(lost, censored, side="right") - np.searchsorted(lost, censored, side="left")
-    curve = np.concatenate([[1.0], np.cumprod(1 - drops / at_risk)])
+    censored, at_risk, drops = risk_counts(time, state == 0)
+    ended = risk_counts(time, state > 0, times=censored)[2]  # who has an event at a time is not at risk of censoring
+    curve = np.concatenate([[1.0], np.cumprod(1 - drops / (at_risk - ended))])
 
     def free_of_censoring(when: np.ndarray) -> np.ndarray:
         return curve[np.searchsorted(censored, when, side="left")]

@@ -7,7 +7,7 @@ running sums over sorted times: a fit costs rows times terms squared.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -171,8 +171,7 @@ def fit_cox(
     centre, spread = rows.x.mean(axis=0), rows.x.std(axis=0)
     if (spread == 0).any():
         raise NoFitError("a term does not vary")
-    scaled = Episodes(rows.start, rows.stop, rows.event, (rows.x - centre) / spread, rows.weight, rows.stratum)
-    risk = _Risk(scaled, ties)
+    risk = _Risk(replace(rows, x=(rows.x - centre) / spread), ties)
     null = _state(risk, np.zeros(rows.x.shape[1]))
     beta, state = _maximum(risk, np.zeros(rows.x.shape[1]), firth)
     covariance = np.linalg.inv(state.information)
@@ -260,7 +259,7 @@ def proportional_hazards(rows: Episodes, beta: np.ndarray, groups: list[list[int
     Score test of a coefficient that changes with 1 - Kaplan-Meier just before the time (Grambsch and Therneau,
     Biometrika 1994;81:515, in the exact form of R's survival since 3.0). groups: column numbers of each term.
     """
-    centred = Episodes(rows.start, rows.stop, rows.event, rows.x - rows.x.mean(axis=0), rows.weight, rows.stratum)
+    centred = replace(rows, x=rows.x - rows.x.mean(axis=0))
     risk = _Risk(centred, "efron")
     state = _state(risk, beta)
     entry_time = _times_of(risk)
@@ -294,8 +293,7 @@ def _times_of(risk: _Risk) -> np.ndarray:
 
 def _survival_before(rows: Episodes, times: np.ndarray) -> np.ndarray:
     """Kaplan-Meier of all rows together just before each time."""
-    one = Episodes(rows.start, rows.stop, rows.event, rows.x, rows.weight, np.zeros(len(rows.stop), int))
-    risk = _Risk(one, "breslow")
+    risk = _Risk(replace(rows, stratum=np.zeros(len(rows.stop), int)), "breslow")
     at_risk, events = risk.over_times(rows.weight), risk.over_events(rows.weight)
     survival = np.cumprod(1 - events / at_risk)
     event_times = np.unique(rows.stop[rows.event])
@@ -309,9 +307,7 @@ def firth_profile(rows: Episodes, fit: CoxFit, column: int) -> tuple[float, floa
     An end is NaN where it is not found within `REACH_SES` standard errors.
     """
     spread = rows.x.std(axis=0)
-    scaled = Episodes(rows.start, rows.stop, rows.event, rows.x - rows.x.mean(axis=0), rows.weight, rows.stratum)
-    scaled = Episodes(scaled.start, scaled.stop, scaled.event, scaled.x / spread, scaled.weight, scaled.stratum)
-    risk = _Risk(scaled, "efron")
+    risk = _Risk(replace(rows, x=(rows.x - rows.x.mean(axis=0)) / spread), "efron")
     best, unit = fit.beta * spread, float(np.sqrt(fit.covariance[column, column])) * spread[column]
     limit = stats.chi2.ppf(LEVEL, 1)
 
@@ -324,9 +320,9 @@ def firth_profile(rows: Episodes, fit: CoxFit, column: int) -> tuple[float, floa
     ends = []
     for sign in (-1, 1):
         reach = 1.0
-        while lost(best[column] + sign * reach * unit) < limit and reach < REACH_SES:
-            reach *= 2
         try:
+            while lost(best[column] + sign * reach * unit) < limit and reach < REACH_SES:
+                reach *= 2
             far, near = best[column] + sign * reach * unit, best[column]
             ends.append(brentq(lambda value: lost(value) - limit, *sorted((near, far)), xtol=1e-9) / spread[column])
         except (ValueError, NoFitError):

@@ -17,7 +17,7 @@ def kaplan_meier(time: np.ndarray, event: np.ndarray, entry: np.ndarray | None =
     time: (n,); event: (n,) bool; entry: (n,) time from which a row is at risk. se: Greenwood's. Interval: on the scale
     of log(-log), which stays within 0 and 1.
     """
-    times, at_risk, events = _counts(time, event, entry)
+    times, at_risk, events = risk_counts(time, event, entry)
     survival = np.cumprod(1 - events / at_risk)
     with np.errstate(divide="ignore", invalid="ignore"):
         error = survival * np.sqrt(np.cumsum(events / (at_risk * (at_risk - events))))
@@ -30,8 +30,8 @@ def cumulative_incidence(time: np.ndarray, state: np.ndarray, cause: int) -> pd.
     time: (n,); state: (n,) 0 where censored, else the number of the cause. se: from Aalen's variance with the
     correction for ties of R's cmprsk. Interval: on the scale of log(-log). Columns: `CURVE`.
     """
-    times, at_risk, events = _counts(time, state > 0, None)
-    _, _, own = _counts(time, state == cause, None, times)
+    times, at_risk, events = risk_counts(time, state > 0)
+    _, _, own = risk_counts(time, state == cause, times=times)
     others = events - own
     before = np.concatenate([[1.0], np.cumprod(1 - events / at_risk)])
     after, before = before[1:], before[:-1]
@@ -51,10 +51,10 @@ def cumulative_incidence(time: np.ndarray, state: np.ndarray, cause: int) -> pd.
     return _curve(times, at_risk, own, incidence, np.sqrt(np.maximum(variance, 0)))
 
 
-def _counts(
-    time: np.ndarray, event: np.ndarray, entry: np.ndarray | None, times: np.ndarray | None = None
+def risk_counts(
+    time: np.ndarray, event: np.ndarray, entry: np.ndarray | None = None, times: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Event times, and at each the number at risk and of events."""
+    """Event times, and at each the number at risk and of events; or the same at the given times."""
     times = np.unique(time[event]) if times is None else times
     at_risk = len(time) - np.searchsorted(np.sort(time), times, side="left")
     if entry is not None:
@@ -98,10 +98,10 @@ def median_time(curve: pd.DataFrame) -> tuple[float, float, float]:
 def log_rank(time: np.ndarray, event: np.ndarray, group: np.ndarray) -> tuple[float, float]:
     """Chi-square and p of the log-rank test of two or more groups (Mantel 1966). group: (n,) labels."""
     labels = np.unique(group)
-    times, at_risk, events = _counts(time, event, None)
-    score, information = np.zeros(len(labels)), np.zeros((len(labels), len(labels)))
-    shares = np.stack([_counts(time[group == one], event[group == one], None, times)[1] for one in labels]) / at_risk
-    observed = np.array([(event & (group == one)).sum() for one in labels], float)
+    times, at_risk, events = risk_counts(time, event)
+    inside = [group == one for one in labels]
+    shares = np.stack([risk_counts(time[own], event[own], times=times)[1] for own in inside]) / at_risk
+    observed = np.array([(event & own).sum() for own in inside], float)
     score = observed - shares @ events
     spread = events * (at_risk - events) / np.maximum(at_risk - 1, 1)
     information = np.diag(shares @ spread) - (shares * spread) @ shares.T

@@ -12,13 +12,13 @@ from angiolith.cohort.describe import ALL
 from angiolith.cohort.survival.outcomes import INCIDENCE
 from angiolith.core.settings.analyses import FollowUp
 from angiolith.core.tables import atomic_path
+from angiolith.pictures.canvas import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILLION
 
 # [inch] One and a half columns of a journal, 140 mm. Source: layout.
 WIDTH_INCH = 5.5
 # [inch] Height of a panel. Source: layout.
 PANEL_INCH = 3.4
-# Colours that colour-blind readers tell apart. Source: Okabe and Ito 2008.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+COLOURS = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY)
 DASHES = ("-", "--", "-.", ":")
 
 

@@ -91,11 +91,7 @@ def curves_of(
         else:
             curve = kaplan_meier(rows.time[inside], rows.event[inside], _inside(rows.entry, inside))
         made.append(curve.assign(outcome=name, group=label, kind=kind))
-    return (
-        pd.concat([pd.DataFrame(columns=CURVES), *made], ignore_index=True)[CURVES]
-        if made
-        else pd.DataFrame(columns=CURVES)
-    )
+    return pd.concat(made, ignore_index=True)[CURVES] if made else pd.DataFrame(columns=CURVES)
 
 
 def risks_of(

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from angiolith.cohort.survival import cox
 from angiolith.cohort.survival.competing import subdistribution_rows
 from angiolith.cohort.survival.cox import Episodes, NoFitError, firth_profile, fit_cox, proportional_hazards
 from angiolith.cohort.survival.curves import at_times, cumulative_incidence, kaplan_meier, log_rank, median_time
@@ -131,3 +132,19 @@ def test_cox_on_a_public_data_set(r):
     lung = pd.DataFrame(np.reshape(r["lung"], (-1, 5)), columns=["time", "status", "age", "sex", "ecog"])
     rows = rows_of(lung.assign(event=lung["status"] - 1), ("age", "sex", "ecog"))
     agree(r, "lung_cox", fit_cox(rows).beta)
+
+
+def test_an_end_of_the_interval_without_a_fit_is_missing(monkeypatch):
+    rows = rows_of(TABLE)
+    fit = fit_cox(rows, firth=True)
+    maximum, beyond = cox._maximum, 1.01 * fit.beta[0] * rows.x.std(axis=0)[0]
+
+    def fails_above(risk, start, firth, fixed=None):
+        if start[fixed] > beyond:
+            raise NoFitError("the fit did not converge")
+        return maximum(risk, start, firth, fixed)
+
+    monkeypatch.setattr(cox, "_maximum", fails_above)
+    low, high, p = firth_profile(rows, fit, 0)
+    assert np.isfinite([low, p]).all()
+    assert np.isnan(high)
