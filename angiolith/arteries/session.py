@@ -32,7 +32,7 @@ def arteries_of(
     settings: ArteryMapSettings,
     region: ArteryRegionSettings,
     threshold: CalciumThresholdSettings,
-    tool: ArteryToolSettings | None = None,
+    tool: ArteryToolSettings,
 ) -> Arteries:
     """The arteries of one session; their reason states what could not be used.
 
@@ -62,7 +62,7 @@ def arteries_of(
         lookup = read_tsv(given["mask_lookup"]) if given.get("mask_lookup") else None
         traced, told = use("artery mask", given["mask"], way, lambda image, way: traced_from_mask(image, way, lookup))
         tell.append(told)
-    if traced is None and tool is not None and tool.command:
+    if traced is None and tool.command:
         traced, told = traced_by_tool(given, to_ct, tool)
         tell.append(told)
     if traced is None and given.get("angio"):
