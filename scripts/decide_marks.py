@@ -2,11 +2,10 @@
 
 from typing import Any
 
-from angiolith.core.images import write_made
-from angiolith.core.tables import write_json, write_tsv
 from angiolith.marks.kinds import SPOTS
 from angiolith.runtime.job import run
 from angiolith.small_vessel.decide import decided_spots
+from angiolith.small_vessel.step import PARTS
 
 
 def main(snakemake: Any) -> None:
@@ -14,9 +13,7 @@ def main(snakemake: Any) -> None:
     keys = {"subject": snakemake.wildcards.subject, "session": snakemake.wildcards.session}
     for kind in SPOTS:
         found = decided_spots(snakemake.input, kind, params.decisions, params.settings[kind.plural]["count"])
-        write_tsv(found.table.assign(**keys)[[*keys, *found.table.columns]], out[f"{kind.name}_table"])
-        write_made(found.labels, out[f"{kind.name}_labels"])
-        write_json(keys | found.facts, out[f"{kind.name}_facts"])
+        found.write(keys, *(out[f"{kind.name}_{part}"] for part in PARTS))
 
 
 if __name__ == "__main__":

@@ -2,12 +2,9 @@
 
 from typing import Any
 
-from angiolith.core.images import write_made
 from angiolith.core.settings.microbleeds import MicrobleedDetectSettings
 from angiolith.core.settings.section import step_settings
-from angiolith.core.tables import write_json, write_tsv
 from angiolith.runtime.job import run
-from angiolith.small_vessel.microbleeds.detect import COLUMNS
 from angiolith.small_vessel.microbleeds.session import microbleeds_of
 
 
@@ -15,9 +12,7 @@ def main(snakemake: Any) -> None:
     out = snakemake.output
     keys = {"subject": snakemake.wildcards.subject, "session": snakemake.wildcards.session}
     found = microbleeds_of(snakemake.input, step_settings(snakemake.params.settings, MicrobleedDetectSettings))
-    write_tsv(found.table.assign(**keys)[[*keys, *COLUMNS]], out.table)
-    write_made(found.labels, out.labels)
-    write_json(keys | found.facts, out.facts)
+    found.write(keys, out.table, out.labels, out.facts)
 
 
 if __name__ == "__main__":

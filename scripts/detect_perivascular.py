@@ -2,13 +2,10 @@
 
 from typing import Any
 
-from angiolith.core.images import write_made
 from angiolith.core.settings.lacunes import LacuneDetectSettings
 from angiolith.core.settings.perivascular import PvsDetectSettings, PvsGradeSettings
 from angiolith.core.settings.section import step_settings
-from angiolith.core.tables import write_json, write_tsv
 from angiolith.runtime.job import run
-from angiolith.small_vessel.perivascular.detect import COLUMNS
 from angiolith.small_vessel.perivascular.session import pvs_of
 
 
@@ -21,9 +18,7 @@ def main(snakemake: Any) -> None:
         step_settings(settings, PvsGradeSettings),
         step_settings(settings, LacuneDetectSettings),
     )
-    write_tsv(found.table.assign(**keys)[[*keys, *COLUMNS]], out.table)
-    write_made(found.labels, out.labels)
-    write_json(keys | found.facts, out.facts)
+    found.write(keys, out.table, out.labels, out.facts)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -32,20 +31,12 @@ from angiolith.small_vessel.lacunes.detect import COLUMNS as OF_LACUNES
 from angiolith.small_vessel.markers import facts_of
 from angiolith.small_vessel.microbleeds.detect import COLUMNS as OF_MICROBLEEDS
 from angiolith.small_vessel.session import to_reference
+from angiolith.small_vessel.spots import Spots
 
 COLUMNS = {"microbleed": OF_MICROBLEEDS, "lacune": OF_LACUNES}
 VERDICT = ("counted", "certainty", "decided_by", "mark")
 PLACE = ["x_mm", "y_mm", "z_mm"]
 LIES_ON = {"lacune": "FLAIR"}  # image of the label map, where the table's points are those of the session's reference
-
-
-@dataclass(frozen=True)
-class Spots:
-    """Table of spots after the session's readers, their label map (None if not made), and the facts about them."""
-
-    table: pd.DataFrame
-    labels: Image | None
-    facts: dict[str, Any]
 
 
 def decided_spots(given: Inputs, kind: MarkKind, decisions: Sequence[Decision], count: Count) -> Spots:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import SimpleITK as sitk
 
-from angiolith.core.images import Image, ImageError, map_points, read_ct
+from angiolith.core.images import ImageError, map_points, read_ct
 from angiolith.core.inputs import Inputs
 from angiolith.core.settings.microbleeds import MicrobleedDetectSettings
 from angiolith.core.tables import OK, was_made
@@ -23,18 +22,10 @@ from angiolith.small_vessel.microbleeds.detect import (
     hu_percentile,
 )
 from angiolith.small_vessel.session import NotMeasured, brain_on, priors_on, read_checked, to_reference
+from angiolith.small_vessel.spots import Spots
 
 
-@dataclass(frozen=True)
-class Microbleeds:
-    """Table of spots, their label map on the image's grid (None if nothing was measured), and the facts about them."""
-
-    table: pd.DataFrame
-    labels: Image | None
-    facts: dict[str, Any]
-
-
-def microbleeds_of(given: Inputs, settings: MicrobleedDetectSettings) -> Microbleeds:
+def microbleeds_of(given: Inputs, settings: MicrobleedDetectSettings) -> Spots:
     """Detect microbleeds on the session's SWI, else on its T2*; a session without either gets no count, and the
     reason."""
     column = "swi" if given.get("swi") else "T2starw"
@@ -47,7 +38,7 @@ def microbleeds_of(given: Inputs, settings: MicrobleedDetectSettings) -> Microbl
         priors = priors_on(given, image, brain, way, "wm", "gm")
     except NotMeasured as problem:
         facts |= {"status": problem.status, "reason": problem.reason}
-        return Microbleeds(pd.DataFrame(columns=list(COLUMNS)), None, facts)
+        return Spots(pd.DataFrame(columns=list(COLUMNS)), None, facts)
     hu_at, no_ct = calcium_lookup(given, way)
     table, labels = detect_microbleeds(image, brain, settings, hu_at, priors["wm"] + priors["gm"])
     kinds = table["kind"]
@@ -60,7 +51,7 @@ def microbleeds_of(given: Inputs, settings: MicrobleedDetectSettings) -> Microbl
         "n_outside_tissue": int((kinds == OUTSIDE).sum()),
         "calcium_checked": hu_at is not None,
     }
-    return Microbleeds(table.astype({"hu_p90": np.float64}), image.with_data(labels), facts)
+    return Spots(table.astype({"hu_p90": np.float64}), image.with_data(labels), facts)
 
 
 def calcium_lookup(

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
 import numpy as np
 import pandas as pd
 import SimpleITK as sitk
@@ -16,23 +13,15 @@ from angiolith.core.settings.perivascular import PvsDetectSettings, PvsGradeSett
 from angiolith.core.tables import FAILED, MISSING, OK, was_made
 from angiolith.small_vessel.perivascular.detect import COLUMNS, PvsError, detect_pvs, pvs_measures
 from angiolith.small_vessel.session import NotMeasured, read_checked, to_reference
+from angiolith.small_vessel.spots import Spots
 from angiolith.small_vessel.tissues import INFARCT
 
 IMAGES = ("T2w", "T1w")  # the first whose voxels are thin enough
 
 
-@dataclass(frozen=True)
-class PerivascularSpaces:
-    """Table of spaces, their label map on the image's grid (None if nothing was measured), and the facts."""
-
-    table: pd.DataFrame
-    labels: Image | None
-    facts: dict[str, Any]
-
-
 def pvs_of(
     given: Inputs, settings: PvsDetectSettings, grades: PvsGradeSettings, lacunes: LacuneDetectSettings
-) -> PerivascularSpaces:
+) -> Spots:
     """Perivascular spaces of the session's T2w or T1w; none, with the reason, where neither can be used."""
     reasons: dict[str, str] = {}
     status = MISSING
@@ -42,14 +31,14 @@ def pvs_of(
             tissues, way = _tissues_on(given, image, column)
             found, labels, _ = detect_pvs(image, tissues, _excluded(given, image, way), settings, lacunes)
         except (NotMeasured, PvsError) as problem:
-            reasons[column] = getattr(problem, "reason", str(problem))
+            reasons[column] = str(problem)
             status = FAILED
             continue
         facts = {"status": OK, "reason": "", "image": column} | pvs_measures(labels, found, image, settings, grades)
-        return PerivascularSpaces(found, image.with_data(labels), facts)
+        return Spots(found, image.with_data(labels), facts)
     reason = "; ".join(f"{column}: {reason}" for column, reason in reasons.items()) or "no T2w or T1w"
     facts = {"status": status, "reason": reason, "image": None}
-    return PerivascularSpaces(pd.DataFrame(columns=list(COLUMNS)), None, facts)
+    return Spots(pd.DataFrame(columns=list(COLUMNS)), None, facts)
 
 
 def _tissues_on(given: Inputs, image: Image, column: str) -> tuple[np.ndarray, sitk.Transform]:
