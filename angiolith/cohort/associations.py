@@ -10,7 +10,7 @@ import pandas as pd
 
 from angiolith.cohort import diagnostics
 from angiolith.cohort.correlations import false_discovery_rate
-from angiolith.cohort.imputation import imputable, imputed_tables, pool
+from angiolith.cohort.imputation import NO_COMMON_FIT, imputable, imputed_tables, pool_fits
 from angiolith.cohort.outcome import response_of
 from angiolith.cohort.regression import NUMBERS, Fit, clusters_of, fit_rows, rows_left_out
 from angiolith.cohort.variables import formula_columns, model_columns, models_of
@@ -234,13 +234,11 @@ def _imputed_rows(
     first = fits[0]
     method = f"{first.method}; {len(fits)} imputations (chained equations, predictive mean matching), Rubin's rules"
     pooled = pd.DataFrame(np.nan, index=first.table.index, columns=NUMBERS)
-    if any(not fit.exists or fit.method != first.method for fit in fits):
-        note = "the model has no common fit in the imputed tables"
-        return _rows(model, plan, Fit(pooled, first.n, first.events, method), IMPUTED, note)
     missing_information = 0.0
     for term in model.terms:
-        values = np.array([fit.table.loc[term, ["estimate", "se"]].to_numpy(float) for fit in fits])
-        result = pool(values[:, 0], values[:, 1], first.n - len(first.table) - 1)
+        result = pool_fits(fits, term)
+        if result is None:
+            return _rows(model, plan, Fit(pooled, first.n, first.events, method), IMPUTED, NO_COMMON_FIT)
         pooled.loc[term, ["estimate", "se"]] = result.estimate, result.se
         pooled.loc[term, ["ci_low", "ci_high", "p"]] = result.interval()
         missing_information = max(missing_information, result.missing_information)

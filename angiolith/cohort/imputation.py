@@ -15,13 +15,14 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from angiolith.cohort.regression import wald
+from angiolith.cohort.regression import Fit, wald
 from angiolith.cohort.variables import is_number, levels_of
 
 # [number] Donors of predictive mean matching. Source: van Buuren 2011, mice's default.
 DONORS = 5
 # [number] Cycles between two imputations, and before the first. Source: numerics.
 CYCLES = 10
+NO_COMMON_FIT = "the model has no common fit in the imputed tables"
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,14 @@ def pool(estimates: np.ndarray, errors: np.ndarray, df_complete: float) -> Poole
     increase = (1 + 1 / m) * between / within
     missing = (increase + 2 / (df + 3)) / (increase + 1)
     return Pooled(float(np.mean(estimates)), float(np.sqrt(total)), df, missing)
+
+
+def pool_fits(fits: Sequence[Fit], term: str) -> Pooled | None:
+    """One term of the same model in every imputed table, pooled; None where the tables have no common fit."""
+    if not fits or any(not fit.exists or fit.method != fits[0].method for fit in fits):
+        return None
+    values = np.array([fit.table.loc[term, ["estimate", "se"]].to_numpy(float) for fit in fits])
+    return pool(values[:, 0], values[:, 1], fits[0].n - len(fits[0].table) - 1)
 
 
 def imputable(table: pd.DataFrame, covariates: Sequence[str]) -> list[str]:

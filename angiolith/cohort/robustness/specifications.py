@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from angiolith.cohort.attrition import meets
-from angiolith.cohort.imputation import imputable, imputed_tables, pool
+from angiolith.cohort.imputation import NO_COMMON_FIT, imputable, imputed_tables, pool_fits
 from angiolith.cohort.outcome import OutcomeError, response_of
 from angiolith.cohort.regression import Fit, clusters_of, fit_rows, rows_left_out
 from angiolith.cohort.variables import is_number, is_yes_no, model_columns
@@ -45,7 +45,6 @@ def specifications(table: pd.DataFrame, analysis: Analysis, grid: Specifications
     outcomes = grid.outcomes or {str(analysis.outcome): str(analysis.outcome)}
     covariates = grid.covariates or {UNADJUSTED: []}
     subsets: dict[str, list[Criterion]] = grid.subsets or {ALL_ROWS: []}
-    imputed: dict[tuple[str, ...], list[pd.DataFrame]] = {}
     rows = []
     options = (outcomes, grid.predictors, covariates, subsets, grid.missing_covariates)
     for number, chosen in enumerate(itertools.product(*options), start=1):
@@ -54,10 +53,7 @@ def specifications(table: pd.DataFrame, analysis: Analysis, grid: Specifications
         inside = _subset(table, subsets[subset])
         names = [name for name in covariates[adjusted] if name != grid.predictors[predictor]]
         row |= {"primary": number == 1, "adjusted_for": ", ".join(names)}
-        rows.append(
-            row
-            | _fitted(inside, analysis, outcomes[outcome], grid.predictors[predictor], names, data, imputed, chosen[:4])
-        )
+        rows.append(row | _fitted(inside, analysis, outcomes[outcome], grid.predictors[predictor], names, data))
     made = pd.DataFrame(rows, columns=COLUMNS)
     made["rank"] = made["estimate"].astype(float).rank(method="first")
     first = made["estimate"].iloc[0] if len(made) else np.nan
@@ -82,10 +78,8 @@ def _fitted(
     predictor: str,
     covariates: Sequence[str],
     data: str,
-    imputed: dict[tuple[str, ...], list[pd.DataFrame]],
-    key: tuple[str, ...],
 ) -> dict[str, object]:
-    """What one variant gives; `imputed` keeps the imputed tables of a variant's rows."""
+    """What one variant gives."""
     known = table[table[outcome].notna() & table[predictor].notna()]
     try:
         response, _ = response_of(known[outcome], analysis.regression, analysis.event)
@@ -93,6 +87,8 @@ def _fitted(
         designs = [model_columns(known, name, analysis.references, {}) for name in covariates]
     except (OutcomeError, ValueError) as why:
         return {"n": len(known), "note": str(why)}
+    if not own.shape[1]:
+        return {"n": len(known), "note": f"{predictor} has one level only"}
     scale = "per SD" if is_number(known[predictor]) and not is_yes_no(known[predictor]) else "per step"
     design = pd.concat([own, *designs], axis=1)
     complete = design.notna().all(axis=1)
@@ -107,22 +103,20 @@ def _fitted(
     estimate, error = (float(value) for value in fit.table.loc[term, ["estimate", "se"]])
     low, high, p = (float(value) for value in fit.table.loc[term, ["ci_low", "ci_high", "p"]])
     if data == IMPUTED and imputable(known, covariates):
-        if key not in imputed:
-            seen = pd.concat([response.rename("outcome"), own], axis=1)
-            imputed[key] = imputed_tables(known, seen, list(covariates), analysis.imputations, analysis.imputation_seed)
+        seen = pd.concat([response.rename("outcome"), own], axis=1)
         fits = []
-        for copy in imputed[key]:
+        for copy in imputed_tables(known, seen, covariates, analysis.imputations, analysis.imputation_seed):
             filled = pd.concat(
                 [own, *(model_columns(copy, name, analysis.references, {}) for name in covariates)], axis=1
             )
             whole = filled.notna().all(axis=1)
             fits.append(_fit(response[whole], filled[whole], known, analysis, ()))
-        if fits and all(each.exists for each in fits):
-            pairs = np.array([each.table.loc[term, ["estimate", "se"]].to_numpy(float) for each in fits])
-            pooled = pool(pairs[:, 0], pairs[:, 1], fits[0].n - len(fits[0].table) - 1)
-            estimate, error, (low, high, p) = pooled.estimate, pooled.se, pooled.interval()
-            found |= {"n": fits[0].n, "events": fits[0].events}
-            note = join_reasons(fits[0].note, f"{len(fits)} imputed tables")
+        pooled = pool_fits(fits, term)
+        if pooled is None:
+            return found | {"note": NO_COMMON_FIT if fits else "no imputed table was asked for (imputations)"}
+        estimate, error, (low, high, p) = pooled.estimate, pooled.se, pooled.interval()
+        found |= {"n": fits[0].n, "events": fits[0].events}
+        note = join_reasons(fits[0].note, f"{len(fits)} imputed tables")
     logistic = analysis.regression == "logistic"
     ends = (np.exp(low), np.exp(high)) if logistic else (low, high)
     found |= {"estimate": estimate, "se": error, "ratio": np.exp(estimate) if logistic else np.nan, "p": p}

@@ -88,6 +88,20 @@ def test_a_variant_that_cannot_be_fitted_is_a_row_with_a_note():
     assert made.loc[made["estimate"].isna(), "note"].str.len().min() > 0
 
 
+def test_a_variant_with_imputed_covariates_never_shows_the_complete_cases():
+    asked = analysis(imputations=0)
+    made = specifications(TABLE.iloc[:300], asked, asked.specifications)
+    imputed = made[(made["data"] == "imputed") & (made["covariates"] == "age")]
+    assert imputed["estimate"].isna().all()
+    assert imputed["note"].str.contains("imputed").all()
+
+
+def test_a_predictor_of_one_level_is_a_row_with_a_note():
+    asked = analysis(specifications={"predictors": {"site": "site"}, "covariates": {"age": ["age"]}})
+    made = specifications(TABLE.iloc[:50].assign(site="a"), asked, asked.specifications)
+    assert made["note"].tolist() == ["site has one level only"]
+
+
 def corrected(**plan):
     settings = {"reader1": MeasurementError(repeats=["reader1", "reader2"])}
     plan = Plan(**({"predictors": ["reader1"], "models": {"m": ["age"]}} | plan))
