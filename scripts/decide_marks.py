@@ -5,7 +5,6 @@ from typing import Any
 from angiolith.marks.kinds import SPOTS
 from angiolith.runtime.job import run
 from angiolith.small_vessel.decide import decided_spots
-from angiolith.small_vessel.step import PARTS
 
 
 def main(snakemake: Any) -> None:
@@ -13,7 +12,7 @@ def main(snakemake: Any) -> None:
     keys = {"subject": snakemake.wildcards.subject, "session": snakemake.wildcards.session}
     for kind in SPOTS:
         found = decided_spots(snakemake.input, kind, params.decisions, params.settings[kind.plural]["count"])
-        found.write(keys, *(out[f"{kind.name}_{part}"] for part in PARTS))
+        found.write(keys, *(out[f"{kind.name}_{part}"] for part in ("table", "labels", "facts")))
 
 
 if __name__ == "__main__":
