@@ -14,7 +14,7 @@ import pandas as pd
 from angiolith.cohort.associations import Plan
 from angiolith.cohort.outcome import response_of
 from angiolith.cohort.regression import Fit, clusters_of, fit_rows, rows_left_out, wald
-from angiolith.cohort.variables import model_columns, models_of
+from angiolith.cohort.variables import is_number, model_columns, models_of
 from angiolith.core.settings.analyses import MeasurementError
 from angiolith.core.tables import join_reasons
 
@@ -122,6 +122,11 @@ def error_corrected(table: pd.DataFrame, plan: Plan, errors: Mapping[str, Measur
             others = [name for name in covariates if name != predictor]
             base: dict[str, object] = {"model": model, "predictor": predictor, "adjusted_for": ", ".join(others)}
             base |= {"error_sd": sd, "per": plan.per.get(predictor, 1.0)}
+            if not is_number(known[predictor]):
+                rows.append(
+                    base | {"correction": NAIVE, "note": f"{predictor} holds categories, which have no such error"}
+                )
+                continue
             try:
                 parts = [model_columns(known, name, plan.references, {}) for name in (predictor, *others)]
             except ValueError as error:

@@ -176,6 +176,15 @@ def test_calibration_is_division_by_the_reliability_given_the_covariates():
     assert matrix[0] == pytest.approx([1 / reliability, 0], abs=1e-9)
 
 
+@pytest.mark.parametrize("levels", [["a"], ["a", "b"]])
+def test_a_category_has_no_error_to_correct_for(levels):
+    rows = TABLE.iloc[:60].assign(site=levels * (60 // len(levels)))
+    plan = Plan("wmh", predictors=["site"], models={"m": ["age"]}, regression="linear")
+    found = error_corrected(rows, plan, {"site": MeasurementError(standard_error=1.0)})
+    assert found["note"].tolist() == ["site holds categories, which have no such error"] * 2
+    assert found["estimate"].isna().all()
+
+
 def test_an_error_as_large_as_the_measure_is_not_corrected_for():
     settings = {"reader1": MeasurementError(standard_error=5.0)}
     plan = Plan("wmh", predictors=["reader1"], regression="linear")
