@@ -177,7 +177,7 @@ lock:
 $(DEMO)/.made: .venv/.installed $(wildcard phantoms/*.py demo/*.yaml)
 	@echo "building the demo cohort in $(DEMO)"
 	@$(ONE_THREAD) $(BIN)/python -m phantoms --out $(DEMO) --jobs $(CORES)
-	@$(BIN)/python -m phantoms.study_tables --out $(DEMO)/studies --seed 1
+	@$(BIN)/python -m phantoms.preset_tables --out $(DEMO)/studies --seed 1
 	@touch $@
 
 clean:

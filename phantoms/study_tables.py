@@ -1,17 +1,16 @@
 """Two study tables drawn from a stated model, with its true effects beside them.
 
-    python -m phantoms.study_tables --out DIR [--seed S]
+They stand in for measurements; `phantoms.preset_tables` gives them the columns that the presets read. Marginal figures
+are those printed by the two studies named below; the effects are set here, so that an analysis of the tables can be
+judged by the truth.
 
-They stand in for measurements made elsewhere. Marginal figures are those printed by the two studies named below; the
-effects are set here, so that an analysis of the tables can be judged by the truth.
-
-vba_lesions.tsv (intracranial vertebrobasilar plaques; 124 culprit and 120 non-culprit lesions, one per patient)
+vba_lesions (intracranial vertebrobasilar plaques; 124 culprit and 120 non-culprit lesions, one per patient)
     Covariates are independent draws with the study's pooled means, SDs and shares (smoking, diabetes, hs-CRP and the
     plaque's own features are not printed there and are set here). A lesion of the source population is a culprit with
     logit p = a + sum of log(OR) x over `VBA_ODDS_RATIOS`, every other covariate having no effect; cases and controls
     are then drawn to their numbers, which changes a alone. Two readers measure x + e with independent normal errors, so
     that ICC(2,1) = var(x) / (var(x) + var(e)); a reader gives the true enhancement grade with probability 0.9.
-csvd_patients.tsv (60 none or mild, 35 moderate, 31 severe calcification; two visits about a year apart)
+csvd_patients (60 none or mild, 35 moderate, 31 severe calcification; two visits about a year apart)
     Given its group, a patient's markers are independent: WMH volume and its yearly growth are gamma, microbleeds
     binomial, with the printed means and SDs by group; sex, hypertension and hyperlipidaemia have the printed counts.
     Fazekas growth is binomial with the printed means (the printed SD of 0.2 at a mean of 0.5 cannot occur with whole
@@ -26,10 +25,6 @@ intracranial calcification and small vessel disease, 126 patients.
 """
 
 from __future__ import annotations
-
-import argparse
-import json
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -235,20 +230,3 @@ def truth() -> dict:
             },
         },
     }
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Write the two study tables and their truth.")
-    parser.add_argument("--out", type=Path, required=True, help="folder for the tables")
-    parser.add_argument("--seed", type=int, default=1, help="seed of the draws")
-    arguments = parser.parse_args()
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    tables = {"vba_lesions": vba_lesions(arguments.seed), "csvd_patients": csvd_patients(arguments.seed)}
-    for name, table in tables.items():
-        table.to_csv(arguments.out / f"{name}.tsv", sep="\t", index=False, na_rep="n/a", lineterminator="\n")
-    text = json.dumps(truth() | {"seed": arguments.seed}, indent=2) + "\n"
-    (arguments.out / "study_truth.json").write_text(text, encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()

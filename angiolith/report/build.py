@@ -120,7 +120,7 @@ def build_report(
     """
     texts = read_texts(settings.report.texts)
     found = read_cohort(files, settings, pairs, texts, written.folder.parent)
-    pages = Pages(settings.report.title, texts, bool(found.sessions), settings.output_dir)
+    pages = Pages(settings.report.title, texts, bool(found.sessions), settings.output_dir, settings.report.notice)
     made = cohort_pages(pages, found, files, written, settings.report.viewer)
     versions_found = installed_versions(project_version)
     facts = facts_of(

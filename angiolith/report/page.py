@@ -34,9 +34,12 @@ def page_templates(folder: Path) -> jinja2.Environment:
 
 
 class Pages:
-    """Renders the pages of one report; output_dir: the run's, as `angiolith trace` is to be told."""
+    """Renders the pages of one report; output_dir: the run's, as `angiolith trace` is to be told; notice: a line at the
+    head of every page."""
 
-    def __init__(self, title: str, texts: Mapping[str, Any], has_sessions: bool, output_dir: str) -> None:
+    def __init__(
+        self, title: str, texts: Mapping[str, Any], has_sessions: bool, output_dir: str, notice: str | None = None
+    ) -> None:
         environment = page_templates(FOLDER / "templates")
         environment.filters["script_json"] = script_json
         environment.globals.update(
@@ -53,6 +56,7 @@ class Pages:
             artery_columns=PER_ARTERY,
             has_sessions=has_sessions,
             output_dir=output_dir,
+            notice=notice,
         )
         self.environment, self.texts = environment, texts
 

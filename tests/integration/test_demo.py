@@ -85,7 +85,7 @@ def test_the_broken_ct_is_a_row_with_a_reason_and_the_cohort_is_made():
     assert arteries.status.eq("failed").all()
     assert arteries.volume_mm3.isna().all()
     attrition = read_tsv(OUT / "cohort/attrition.tsv")
-    left = attrition[attrition.analysis.eq("demo-smallvessel") & attrition.reason.str.contains("severity")]
+    left = attrition[attrition.analysis.eq("csvd-images") & attrition.reason.str.contains("severity")]
     assert broken.subject in " ".join(left.excluded_subjects.fillna("").astype(str))
 
 

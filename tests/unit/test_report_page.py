@@ -374,3 +374,14 @@ def test_every_address_in_the_report_is_one_cell_to_trace(files, tmp_path):
     }
     shown = find_cell(tmp_path, r"study_associations.tsv:model=univariable:term=a:odds_ratio")
     assert (shown.value, "2.00 (1.00 to 4.00)" in (home / "index.html").read_text(encoding="utf-8")) == ("2", True)
+
+
+def test_a_notice_stands_at_the_head_of_every_page_and_nowhere_without_one(tmp_path):
+    files = made_report.write_run(tmp_path, pictures=False)
+    notice = "Simulated data. <no patient>"
+    page = made_report.build(files, tmp_path, notice=notice)
+    pages = sorted(page.parent.glob("*.html"))
+    assert len(pages) > 5
+    for each in pages:
+        assert f'<p class="notice">{html.escape(notice)}</p>' in each.read_text(encoding="utf-8"), each.name
+    assert 'class="notice"' not in made_report.build(files, tmp_path).read_text(encoding="utf-8")

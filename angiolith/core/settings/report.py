@@ -23,6 +23,8 @@ class ReportSettings(Section):
 
     title: str = "angiolith"
     """Title of the page."""
+    notice: str | None = None
+    """A line at the head of every page, e.g. that the data are simulated."""
     texts: str | None = None
     """A translation: a copy of `angiolith/report/texts.yaml` in another language; default: English."""
     viewer: bool = True

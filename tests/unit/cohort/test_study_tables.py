@@ -8,15 +8,19 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
+from angiolith.cohort.account import analysed
 from angiolith.cohort.agreement import icc
 from angiolith.cohort.change import change_table
 from angiolith.cohort.correlations import correlate
-from angiolith.cohort.dataset import add_changes, read_dataset
+from angiolith.cohort.dataset import add_changes
 from angiolith.cohort.regression import fit_logistic
 from angiolith.cohort.variables import model_columns
 from angiolith.core.config import validate
 from angiolith.core.settings.analyses import ChangeColumns
+from angiolith.core.settings.presets import presets
+from phantoms.preset_tables import preset_patients
 from phantoms.study_tables import CSVD_COUNTS, CSVD_N, GROUPS, VBA_SHARE, csvd_patients, truth, vba_lesions
 
 ROOT = Path(__file__).parents[3]
@@ -95,21 +99,32 @@ def test_the_tables_have_the_sizes_and_margins_of_the_studies():
         assert set(worst) <= ({0, 1} if rank == 0 else {rank + 1})
 
 
-def test_the_command_writes_the_same_tables_for_the_same_seed_and_the_demo_analyses_read_them(tmp_path):
+def test_the_command_writes_the_same_tables_for_the_same_seed_and_both_presets_analyse_200_patients(tmp_path):
     for folder in ("first", "second"):
         subprocess.run(
-            [sys.executable, "-m", "phantoms.study_tables", "--out", str(tmp_path / folder)], check=True, cwd=ROOT
+            [sys.executable, "-m", "phantoms.preset_tables", "--out", str(tmp_path / folder)], check=True, cwd=ROOT
         )
     names = ["csvd_patients.tsv", "study_truth.json", "vba_lesions.tsv"]
     assert sorted(path.name for path in (tmp_path / "first").iterdir()) == names
     for name in names:
         assert (tmp_path / "first" / name).read_bytes() == (tmp_path / "second" / name).read_bytes()
     assert json.loads((tmp_path / "first/study_truth.json").read_text())["vba_lesions"]["odds_ratios"] == ODDS_RATIOS
-    import yaml
-
     config = validate(yaml.safe_load((ROOT / "demo/studies.yaml").read_text()))
-    sizes = {
-        name: len(read_dataset(tmp_path / "first" / Path(analysis.table).name, analysis))
-        for name, analysis in config.analyses.items()
-    }
-    assert sizes == {"vba": 244, "csvd": 126}
+    assert {analysis.preset for analysis in config.analyses.values()} == set(presets())
+    for name, analysis in config.analyses.items():
+        found = analysed(name, analysis, str(tmp_path / "first" / Path(analysis.table).name), [])
+        assert found.rows is not None, name
+        assert len(found.rows) == 200, name
+        assert found.steps["n_excluded"].sum() > 0, "the flow shows who was left out"
+        assert found.missing.empty, f"{name}: the simulated table lacks {list(found.missing['column'])}"
+        assert found.doubtful.empty, name
+
+
+def test_the_simulated_svd_score_counts_its_four_parts_and_is_missing_without_swi():
+    patients = preset_patients(7)
+    assert patients.loc[patients["n_microbleeds"].isna(), "svd_score"].isna().all()
+    known = patients.dropna(subset=["svd_score"])
+    wmh = (known["fazekas_periventricular"] == 3) | (known["fazekas_deep"] >= 2)
+    least = wmh.astype(int) + (known["n_lacunes"] > 0) + (known["pvs_basal_ganglia_count"] > 10)
+    assert known["svd_score"].between(least, least + (known["n_microbleeds"] > 0)).all()
+    assert (known["fazekas_total"] == known["fazekas_periventricular"] + known["fazekas_deep"]).all()
