@@ -69,7 +69,7 @@ build/training/venv/.installed: training/requirements.lock
 	@build/training/venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r training/requirements.lock
 	@touch $@
 
-# 40 heads that nothing was chosen on
+# 40 held-out heads
 validate-wmh: build/heldout/.made
 	@$(BIN)/python -m validation.small_vessel --heads build/heldout --out docs/small_vessel_accuracy.md
 
@@ -86,7 +86,7 @@ build/heldout/.made: .venv/.installed $(wildcard phantoms/*.py)
 	@$(ONE_THREAD) $(BIN)/python -m phantoms --out build/heldout --subjects 40 --seed 2026 --jobs $(CORES)
 	@touch $@
 
-# 200 random poses of eight heads; on some of them were chosen: slabs' second search (8), the last level's greys (15)
+# 200 random poses of eight heads; some of them were used to tune: slabs' second search (8), the last level's greys (15)
 validate-poses: build/poses/.made
 	@$(BIN)/python -m validation.poses --run build/poses --cases 200 --jobs $(CORES) --out docs/registration.md
 
@@ -114,7 +114,7 @@ hostile-cohort: .venv/.installed
 validate-same-bytes: $(DEMO)/.made
 	@$(BIN)/python -m validation.same_bytes --run $(DEMO) --out docs/same_bytes.md
 
-# Forty heads that no setting was chosen on; about an hour on one core
+# Forty held-out heads; about an hour on one core
 validate-calcification: build/heldout/.made
 	@$(BIN)/python -m validation.calcification --run build/heldout --work build/heldout/measured \
 		--out docs/calcification_accuracy.md

@@ -421,7 +421,7 @@ def measure_wmh(
 
 
 def measure_plaque(vwi: Image, drawing: Image, settings: VesselWallSettings | None = None) -> pd.DataFrame:
-    """Measure drawn plaques on vessel-wall MRI.
+    """Measure the plaques that a reader drew on vessel-wall MRI.
 
     Parameters
     ----------

@@ -61,7 +61,7 @@ def session_alone(run: Path, session: str, scratch: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--run", type=Path, required=True, help="folder with bids/ of made heads")
+    parser.add_argument("--run", type=Path, required=True, help="folder with bids/ of digital heads")
     parser.add_argument("--session", default="sub-001_ses-01")
     parser.add_argument("--scratch", type=Path, default=Path("build/mri_branch"))
     parser.add_argument("--out", type=Path, required=True)
@@ -81,7 +81,7 @@ def main() -> None:
     }
     text = (__doc__ or "").split("\n\n")[2].replace("\n", " ")
     rows = [f"| {name} | {wall:.0f} | {cpu:.0f} | {cpu / reference[1]:.2f} |" for name, (wall, cpu) in found.items()]
-    head = ["| what | wall s | CPU s | CPU, share of ANTs' |", "|---|---|---|---|"]
+    head = ["| what | wall s | CPU s | CPU, fraction of ANTs' |", "|---|---|---|---|"]
     page = ["# Speed of the MRI branch", "", text, "", *head, *rows]
     page += [
         "",

@@ -39,7 +39,7 @@ def ants_rigid(mri: Image, ct: Image) -> sitk.Transform:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--run", type=Path, required=True, help="folder with bids/ and truth/ of made heads")
+    parser.add_argument("--run", type=Path, required=True, help="folder with bids/ and truth/ of digital heads")
     parser.add_argument("--session", default="sub-001_ses-01")
     options = parser.parse_args()
     subject, session = options.session.split("_")

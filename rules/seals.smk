@@ -74,7 +74,7 @@ def sealed_files():
 
 
 def stamp_finished():
-    """Note the plan of every subject whose jobs have all ended; not where Snakemake was told to judge by less."""
+    """Note the plan of every subject whose jobs have all ended; not where Snakemake was asked to judge by less."""
     if NEEDED_TRIGGERS <= rerun_triggers(workflow):
         seals().stamp(job.wildcards.subject for job in ended(workflow, "seal_subject"))
 

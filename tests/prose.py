@@ -1,9 +1,9 @@
-"""Lint of the documentation's prose: sentence lengths and house words, page by page.
+"""Lint of what a user reads: sentence lengths and house words, page by page.
 
-`python -m tests.prose` checks README.md, CHANGELOG.md, CONTRIBUTING.md and the hand-written pages under docs/. A page
-that has a row in `prose_limits.tsv` may not get worse than its row. Every other page meets the goals below.
-`--tighten` lowers the rows to what the pages reach and drops those that meet the goals. It never raises a limit.
-`--table` prints the figures.
+`python -m tests.prose` checks every page of the documentation, written by hand or by a command (such as the commands'
+help), the report's texts, and the docstrings and messages of each room of the package (`prose_sources`). What has a row
+in `prose_limits.tsv` may not get worse than its row. All else meets the goals below. `--tighten` lowers the rows to
+what is reached and drops those that meet the goals. It never raises a limit. `--table` prints the figures.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+from tests.prose_sources import Source, sources
+
 LIMITS = Path(__file__).with_name("prose_limits.tsv")
 COLUMNS = ("page", "mean_words", "longest_words", "house_words")
 
@@ -38,8 +39,6 @@ HOUSE_WORDS: dict[str, str] = {
 }
 
 CODE = "§"  # stands for inline code and formulas: one word
-GENERATED = re.compile(r"(?:^|\n|[.:;] )(?:Written by `|`make [\w-]+` writes this page\.)")
-WRITTEN = {"docs/mri_speed.md", "docs/wmh_change_accuracy.md"}  # by commands, without the line that GENERATED looks for
 SENTENCE_END = re.compile(r"(?<=[.!?])[\"')*]*\s+(?=[\"'(*\[]*[A-Z0-9§])")
 NO_END = re.compile(r"(?:\b(?:e\.g|i\.e|vs|al|cf|Fig|No|approx|Dr|St)|\b[A-Z])\.$")
 LIST_ITEM = re.compile(r"^\s*(?:[-*+]|\d+\.)\s+")
@@ -97,6 +96,15 @@ def sentences(paragraph: str) -> list[str]:
     return [part for part in parts if count_words(part)]
 
 
+def house_words(text: str) -> list[tuple[str, str]]:
+    """House words of a text as they are written, each with the standard word."""
+    return [
+        (hit.group(), standard)
+        for pattern, standard in HOUSE_WORDS.items()
+        for hit in re.finditer(pattern, text, flags=re.IGNORECASE)
+    ]
+
+
 def measure(markdown: str) -> Figures:
     """Sentences and house words of a page.
 
@@ -112,25 +120,18 @@ def measure(markdown: str) -> Figures:
     """
     running = paragraphs(markdown)
     cells = [re.sub(r"(`+)[^`]+\1", CODE, line) for line in markdown.splitlines() if line.lstrip().startswith("|")]
-    house = [
-        (hit.group(), standard)
-        for text in running + cells
-        for pattern, standard in HOUSE_WORDS.items()
-        for hit in re.finditer(pattern, text, flags=re.IGNORECASE)
-    ]
+    house = [word for text in running + cells for word in house_words(text)]
     return Figures(tuple(s for text in running for s in sentences(text)), tuple(house))
 
 
-def hand_written(root: Path = ROOT) -> list[Path]:
-    """README.md, CHANGELOG.md, CONTRIBUTING.md and the pages under docs/ that no command writes."""
-    pages = [
-        page
-        for page in sorted((root / "docs").rglob("*.md"))
-        if "reference" not in page.relative_to(root).parts
-        and str(page.relative_to(root)) not in WRITTEN
-        and not GENERATED.search(page.read_text(encoding="utf-8")[:1500])
-    ]
-    return [root / "README.md", root / "CHANGELOG.md", root / "CONTRIBUTING.md", *pages]
+def measure_source(source: Source) -> Figures:
+    """Figures of texts that are judged together."""
+    pages = [measure(text) for text in source.markdown]
+    words = [word for text in source.strings for word in house_words(text)]
+    return Figures(
+        tuple(sentence for page in pages for sentence in page.sentences),
+        (*(word for page in pages for word in page.house_words), *words),
+    )
 
 
 def read_limits(file: Path = LIMITS) -> dict[str, tuple[float, int, int]]:
@@ -167,14 +168,14 @@ def reached(figures: Figures, limit: tuple[float, int, int]) -> tuple[float, int
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Check the pages; the exit status is 1 where one breaks its limits."""
-    parser = argparse.ArgumentParser(prog="python -m tests.prose", description="Lint of the documentation's prose.")
+    """Check all sources; the exit status is 1 where one breaks its limits."""
+    parser = argparse.ArgumentParser(prog="python -m tests.prose", description="Lint of what a user reads.")
     parser.add_argument("--tighten", action="store_true", help="lower the limits to what the pages reach")
     parser.add_argument("--table", action="store_true", help="print each page's figures")
     options = parser.parse_args(arguments)
     goal = (GOAL_MEAN, GOAL_LONGEST, 0)
     limits = read_limits()
-    pages = {str(page.relative_to(ROOT)): measure(page.read_text(encoding="utf-8")) for page in hand_written()}
+    pages = {name: measure_source(source) for name, source in sources().items()}
     if options.table:
         print("\t".join(("page", "sentences", *COLUMNS[1:])))
         for page, figures in pages.items():

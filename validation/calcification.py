@@ -3,7 +3,7 @@
     python -m validation.calcification --run build/heldout --work build/heldout/measured \
         --out docs/calcification_accuracy.md
 
-`--run` holds bids/ and truth/ of made heads, `--work` takes transforms and results (what is there is not made again).
+`--run` holds bids/ and truth/ of digital heads, `--work` takes transforms and results (what is there is kept).
 The jobs are the workflow's own scripts, called in its order.
 """
 
@@ -52,7 +52,7 @@ INTRODUCTION = (
     "Written by `python -m validation.calcification`. A lesion is found where its voxels at 130 HU and those "
     "of a found lesion meet, one voxel of leeway in the plane. True volumes and HU are those of the calcium alone, "
     "in blood, at 130 HU: where it touches bone they hold more than any reader could tell from bone. True patterns "
-    "are the Kockelkoren score of the true arc, length and thickness, by the same points as the measured ones. Made-up "
+    "are the Kockelkoren score of the true arc, length and thickness, by the same points as the measured ones. Digital "
     f"heads: no statement about patients. {TEMPLATE_NOTE}"
 )
 MODES = {"atlas": "Atlas (CT and T1w, no mask, no angiogram)", "mask": "With a reader's artery mask"}

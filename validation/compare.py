@@ -201,7 +201,7 @@ def blobs(run: Path, sessions: pd.DataFrame, name: str) -> dict[str, float]:
         truth = truth_table[(truth_table.subject == row.subject) & (truth_table.session == row.session)]
         found = table(path)
         found = found[found[points[0]].notna()] if len(found) else found
-        if "kind" in found:  # what was told to be calcium or to lie outside tissue is not counted
+        if "kind" in found:  # what was taken for calcium or to lie outside tissue is not counted
             found = found[found.kind == name.removesuffix("s")]
         founds += len(found)
         truths += len(truth)

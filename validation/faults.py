@@ -281,7 +281,7 @@ names `--unlock`; after that it is run on, until it is killed in the next rule.
 OTHERS = """
 Other faults, each made once in the finished run:
 
-| fault | what is said | outcome of the next run |
+| fault | what is reported | outcome of the next run |
 |---|---|---|
 """
 

@@ -22,14 +22,14 @@ What becomes of it:
 
 - **row: failed**: the session's row has this status and reason, nothing is measured on the image, all else goes on.
 - **row: review**: measured, and the row says what a person should look at.
-- **measured, told**: handled; the line stands in the row or the log.
+- **measured, reported**: handled; the line stands in the row or the log.
 - **refused before any job**: the workflow does not start until it is mended, since what it would do is not clear.
 - **table left out, all else is made**: the clinical table is not used, `cohort/clinical_tables.tsv` and the report's
-  page of errors say why; analyses that need its columns are not made, and their account says so.
+  page of errors say why; analyses that need its columns are not made, and their account states it.
 - **analysis not made, the others are**: its rows of `cohort/attrition.tsv` and the report say why.
-- **not used, and said**: `manifest_report.tsv`, the report's page of errors and, where an image is lacking by it, the
+- **not used, reported**: `manifest_report.tsv`, the report's page of errors and, where an image is lacking by it, the
   session's row say why; all else goes on.
-- **one is chosen, and said**: the same places say which, by which rule, and what was left.
+- **one is chosen, reported**: the same places say which, by which rule, and what was left.
 - **no change is measured, all else is made**: `cohort/change.tsv` has a failed row with the reason.
 - **taken as it is**: not a fault to the tool.
 

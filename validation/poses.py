@@ -2,7 +2,7 @@
 
     python -m validation.poses --run build/poses --cases 200 --out docs/registration.md
 
-`--run` holds bids/ and truth/ of made heads; with `--rows`, cases that the file holds are not run again.
+`--run` holds bids/ and truth/ of digital heads; with `--rows`, cases that the file holds are not run again.
 """
 
 from __future__ import annotations
@@ -234,8 +234,8 @@ def summary(rows: pd.DataFrame) -> pd.DataFrame:
                 "mean error (mm)": good.mean_mm.mean(),
                 "95th percentile of means (mm)": good.mean_mm.quantile(0.95) if len(good) else np.nan,
                 "largest error of a point (mm)": good.max_mm.max(),
-                "wrong and not said": int((passed & wrong).sum()),
-                "wrong and said": int((~passed & wrong).sum()),
+                "undetected failures": int((passed & wrong).sum()),
+                "detected failures": int((~passed & wrong).sum()),
                 "false alarms": int((~passed & ~wrong).sum()),
                 "CPU (s)": part.cpu_s.mean(),
             }
@@ -273,7 +273,7 @@ def main() -> None:
     parts = [
         "# Registration from random poses",
         f"Written by `make validate-poses`: the first {len(rows)} cases of seed {options.seed}. {ABOUT} Wrong: a mean "
-        f"error over {MISS_MM:g} mm. Said: the self-check refuses the registration, and the subject's CT is not "
+        f"error over {MISS_MM:g} mm. Detected: the self-check refuses the registration, and the subject's CT is not "
         f"measured. Means and largest errors are those of what passed and is right. {TEMPLATE_NOTE}",
         markdown(summary(rows)),
         "Why registrations were refused, and by how much they were off:",
@@ -290,7 +290,9 @@ def refused(rows: pd.DataFrame) -> pd.DataFrame:
     shown = rows[(rows.status == "failed") | ~(rows.mean_mm <= MISS_MM)].copy()
     wrong = ~(shown.mean_mm <= MISS_MM)
     said = shown.status == "failed"
-    shown["verdict"] = np.select([wrong & said, wrong & ~said], ["wrong and said", "WRONG AND NOT SAID"], "false alarm")
+    shown["verdict"] = np.select(
+        [wrong & said, wrong & ~said], ["detected failure", "UNDETECTED FAILURE"], "false alarm"
+    )
     shown = shown.sort_values(["verdict", "number"], ascending=[False, True])
     columns = [
         "verdict",

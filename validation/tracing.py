@@ -1,4 +1,4 @@
-"""The tool's own wall on made-up black-blood MRI, truth against measured: writes docs/tracing_accuracy.md.
+"""The tool's own wall on simulated black-blood MRI, truth against measured: writes docs/tracing_accuracy.md.
 
     python -m validation.tracing --out docs/tracing_accuracy.md
 
@@ -84,7 +84,7 @@ def main() -> None:
     options = parser.parse_args()
     held, developed = (pd.DataFrame([measured(seed) for seed in seeds]) for seeds in (HELD_OUT, DEVELOPED))
     parts = [
-        "# The wall that the tool traces, on made-up MRI",
+        "# The wall that the tool traces, on simulated MRI",
         "Written by `python -m validation.tracing`. Eccentric plaques with a narrowing, on a vessel of 30 mm "
         "bending radius: isotropic voxels of 0.5 to 0.7 mm, k-space cut to the matrix (sinc point spread), Rician "
         "noise (18 times below the wall's signal), a wall whose signal varies by 10 %, CSF and brain beside; the MRI "

@@ -43,7 +43,7 @@ SCANS = 3
 ADVICE = (
     "What the cohort's tables state is the first row: the error of repeats, each measured by itself (`repeats` in the "
     "configuration). Half-way both visits are treated together, and a voxel changes only where the two scans differ: "
-    "most pairs change by less. The three pairs of a head share their scans and its contrast: the share within is "
+    "most pairs change by less. The three pairs of a head share their scans and its contrast: the fraction within is "
     "known no better than from so many heads."
 )
 DETECTABLE = 1.96 * np.sqrt(2)  # times the standard error of measurement

@@ -180,7 +180,7 @@ def region_labels(
 ) -> np.ndarray:
     """Label map (uint8, `shape`) of all voxels within reach of a centreline, each given to the nearest artery.
 
-    reach_mm gives (n,) the search radius at each point of a centreline. Where tubes overlap, the smaller share of
+    reach_mm gives (n,) the search radius at each point of a centreline. Where tubes overlap, the smaller fraction of
     distance to reach wins.
     """
     labels = np.zeros(shape, np.uint8)

@@ -62,7 +62,7 @@ def lumen_density(ct: Image, lines: Iterable[Centreline]) -> LumenDensity:
     bone brighten a part, contrast the whole); of these the median over the arteries. The brightest voxels of noise
     are bright, too: where the noise beside the arteries exceeds NOISY_HU, the image is smoothed until it does not, and
     the brightest voxels of equal balls beside the arteries are taken off. What smoothing takes from a
-    cylinder's height is given back.
+    cylinder's peak is given back.
     """
     clear = [line for line in lines if line.artery in CLEAR_OF_BONE]
     if not clear:
@@ -83,7 +83,7 @@ def lumen_density(ct: Image, lines: Iterable[Centreline]) -> LumenDensity:
     beside = np.array([value for line in clear for value in _beside(smooth, line)])
     top, brain = np.median(beside, axis=0) if len(beside) else (BLOOD_HU, BLOOD_HU)
     radius_mm = float(np.median(np.concatenate([line.radius_mm for line in clear])))
-    kept = 1 - np.exp(-(radius_mm**2) / (2 * smoothed_mm**2))  # of a cylinder's height on its axis
+    kept = 1 - np.exp(-(radius_mm**2) / (2 * smoothed_mm**2))  # of a cylinder's peak on its axis
     return LumenDensity(brain + (_brightest(smooth, clear) - top) / kept, noise, smoothed_mm)
 
 
@@ -139,7 +139,7 @@ def is_enhanced(lumen_hu: float, threshold: CalciumThresholdSettings) -> bool:
 
 @dataclass(frozen=True)
 class Noise:
-    """What is said of an image's noise; forbids: calcium cannot be told from it."""
+    """What is reported of an image's noise; forbids: calcium cannot be distinguished from it."""
 
     text: str
     forbids: bool

@@ -41,10 +41,10 @@ RADII = np.arange(0.5, 1.25, 0.06)
 # [1] Mean coefficient along the path, from which the artery counts as seen. Source: digital heads, 16 of development
 # (methods.md); all five lines of one real T1w lay below it.
 SEEN_MIN = 0.7
-# [voxels] Of the line: a smaller artery's calibre is not told by such voxels. Source: digital heads, 16 of development
-# (methods.md).
+# [voxels] Of the line: a smaller artery's calibre does not follow from such voxels. Source: digital heads, 16 of
+# development (methods.md).
 RADIUS_VOXELS_MIN = 2.0
-# [mm] On MRI the inner part of the wall, which may be calcified, is not told from the lumen. Source: digital heads, 16
+# [mm] On MRI the inner part of the wall, which may be calcified, looks like the lumen. Source: digital heads, 16
 # of development (methods.md).
 INNER_WALL_MM = 0.15
 
@@ -53,9 +53,9 @@ def follow_lumen(image: Image, line: Centreline, sd_mm: float) -> Centreline:
     """The line led along the lumen that an MR image shows; the line itself where the image shows none.
 
     image: placed in the line's space; sd_mm: uncertainty of the position afterwards. The lumen is bright or dark along
-    its whole course, whichever fits better. Where the artery is at least two voxels in radius, its calibre is told too:
-    the radii along the line are scaled to the disc that fits best, plus what of the wall looks like it; not where the
-    best disc is the smallest or largest that was tried.
+    its whole course, whichever fits better. Where the artery is at least two voxels in radius, its calibre is found
+    too: the radii along the line are scaled to the disc that fits best, plus what of the wall looks like it; not where
+    the best disc is the smallest or largest that was tried.
     """
     planes = section_planes(line)
     reach, mean_mm = round(REACH_MM / PIXEL_MM), float(line.radius_mm.mean())

@@ -113,7 +113,7 @@ def map_arteries(
 ) -> Arteries:
     """Region and centrelines on the CT, from traced arteries where there are any, completed from the atlas.
 
-    atlas_lines: the atlas in the CT's space, empty where there is no way from the template; settings, region,
+    atlas_lines: the atlas in the CT's space, empty where there is no transform from the template; settings, region,
     threshold: sections `arteries.map`, `arteries.region`, `calcification.threshold`; tell: reasons to hand on; mri: an
     MR image placed in the CT's space, on which the atlas's lines are fitted too. Status failed without any artery.
     """

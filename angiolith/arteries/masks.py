@@ -24,9 +24,9 @@ FINEST_MM = 0.25
 # [radii] Near its ends, so far from them, a path leaves the middle: its radius is that of one further in. Source:
 # digital heads.
 END_RADII = 1.5
-# [mm] Smoothing (SD) of an angiogram before vessels are told from tissue. Source: digital heads.
+# [mm] Smoothing (SD) of an angiogram before vessels are separated from tissue. Source: digital heads.
 ANGIO_SIGMA_MM = 0.4
-# [%] Of a vessel's surest voxels: its brightness, whose half with the tissue's is its edge. Source: digital heads.
+# [%] Of a vessel's surest voxels: its intensity, whose half with the tissue's is its edge. Source: digital heads.
 VESSEL_PERCENTILE = 75
 # [points] End of a path that gives the direction in which it is prolonged. Source: numerics.
 DIRECTION_POINTS = 8

@@ -40,7 +40,7 @@ CANAL_MM = (0.4, 1.5)
 # [1] Calcium may fill this much of the lumen before more of it costs more: it must not push it away. Source: digital
 # heads.
 DENSE_SHARE_MAX = 0.5
-# [share of the radius; mm] Where calcium of the wall lies: from this share of the radius to so far outside the lumen.
+# [fraction of the radius; mm] Calcium of the wall lies from this fraction of the radius to so far outside the lumen.
 # Source: digital heads.
 CALCIUM_REACH = (0.4, 0.8)
 # [mm2] In a cross-section: less than this does not tell where the wall is. Source: digital heads.
@@ -121,8 +121,8 @@ def _free_calcium(ct: Image, line: Centreline, hu_min: float) -> Image:
 def _cost(patch: np.ndarray, calcium: np.ndarray, radius_mm: float, reach: int, hu_min: float) -> np.ndarray:
     """Cost (2 reach + 1, 2 reach + 1) of a vessel of this radius at every offset within one cross-section.
 
-    calcium: what of the patch is dense and no bone. It lies in the wall: an offset gains by the share of it there, of
-    the most that any offset would have.
+    calcium: what of the patch is dense and no bone. It lies in the wall: an offset gains by the fraction of it there,
+    of the most that any offset would have.
     """
     distance, disc, ring = _disc_and_ring(radius_mm)
     shell = (distance >= CALCIUM_REACH[0] * radius_mm) & (distance <= radius_mm + CALCIUM_REACH[1])
@@ -172,8 +172,8 @@ def _sums(values: np.ndarray, kernel: np.ndarray, reach: int) -> np.ndarray:
 def _mri_cost(patches: np.ndarray, inside: np.ndarray, radii_mm: np.ndarray, reach: int) -> tuple[np.ndarray, bool]:
     """Cost (planes, n, n) of a bright vessel at every offset on an MR image, and whether the image sees the artery.
 
-    Its contrast to the ring around it, as a share of the strongest one in the cross-section (median along the artery),
-    or of half the range of grey levels where that is more; a dark vessel costs the opposite.
+    Its contrast to the ring around it, as a fraction of the strongest one in the cross-section (median along the
+    artery), or of half the range of grey levels where that is more; a dark vessel costs the opposite.
     """
     seen = bool(inside.mean() > 0.5)
     if not seen:

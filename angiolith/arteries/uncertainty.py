@@ -12,8 +12,8 @@ import numpy as np
 # [sections] So many neighbours tell one thing, so each counts for a part. Source: geometry, they lie 1.5 mm apart and
 # see the same disc, ring and canal over about 6 mm.
 SECTIONS_THAT_AGREE = 4.0
-# [1] Share of the way a line was moved that counts as doubt. Source: digital heads (four, CT alone), where the SD then
-# covers the errors of carotid, basilar and vertebral arteries twice over.
+# [1] Fraction of the distance a line was moved that counts as doubt. Source: digital heads (four, CT alone), where the
+# SD then covers the errors of carotid, basilar and vertebral arteries twice over.
 MOVED_SHARE = 0.25
 # [1] Least probability before its logarithm. Source: floating point.
 LEAST = 1e-300

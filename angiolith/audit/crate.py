@@ -1,7 +1,7 @@
 """A finished run as an RO-Crate (Workflow Run Crate 0.5) in its own folder, and what BIDS wants of derivatives.
 
 The crate's root is the output folder. Every output is a file of the crate with its SHA-256; what the run read lies
-outside it and is named by its hash (`ni:` of RFC 6920), so that no path of the machine is told. Settings, code digests
+outside it and is named by its hash (`ni:` of RFC 6920), so that no path of the machine is shown. Settings, code digests
 and the makers of single files stand in audit/inventory.tsv, which is part of the crate.
 Profiles: https://w3id.org/ro/wfrun/process/0.5, .../workflow/0.5, https://w3id.org/workflowhub/workflow-ro-crate/1.0
 """

@@ -123,7 +123,7 @@ def in_image(path: Path) -> Iterator[tuple[str, str]]:
     try:
         header: Any = nib.load(path).header
     except Exception:
-        return  # no image: check_images says so
+        return  # no image: check_images reports it
     for field in HEADER_TEXTS:
         text = bytes(header[field].tobytes()).split(b"\0")[0].decode("latin-1").strip() if field in header else ""
         if not HARMLESS_TEXT.fullmatch(text):
@@ -137,7 +137,7 @@ def in_image(path: Path) -> Iterator[tuple[str, str]]:
         except ImageError:
             return
         if whole:
-            yield "face", "a whole head: deface it (and say so in its name, such as rec-defaced)"
+            yield "face", "a whole head: deface it (and name it so, such as rec-defaced)"
 
 
 def in_viewer(path: Path) -> Iterator[tuple[str, str]]:

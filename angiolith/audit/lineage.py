@@ -2,7 +2,7 @@
 
 A table of an analysis leads to the analysed rows and to those columns of the cohort's table that its row is about; a
 column of a cohort's table to the kind of measure, or the clinical table, that holds it; a measure to its job, and from
-there each job to all that it read. Where it cannot be told what a number is about, all is followed.
+there each job to all that it read. Where it is not known what a number is about, all is followed.
 """
 
 from __future__ import annotations

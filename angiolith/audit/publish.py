@@ -111,7 +111,7 @@ def settings_of(entries: Iterable[Entry]) -> Iterator[tuple[str, str]]:
             continue
         value = json.loads(entry.value)
         path = isinstance(value, str) and ("/" in value or "\\" in value) and ".formulas." not in entry.name
-        yield entry.name, "a path, not told" if path else entry.value
+        yield entry.name, "a path, not shown" if path else entry.value
 
 
 def _copy(path: Path, to: Path) -> None:
@@ -166,7 +166,7 @@ def _named(work: Path, labels: set[str]) -> Iterator[Finding]:
 
 
 def facts_of(root: Path, entries: Sequence[Entry], work: Path) -> Facts:
-    """What the checklists are answered from."""
+    """What the answers of the checklists rest on."""
     tables: dict[str, pd.DataFrame] = {}
     for path in sorted((root / "cohort").glob("*.tsv")):
         if (work / "tables" / path.name).is_file():
@@ -185,7 +185,7 @@ def filled(checklist: Mapping[str, Any], facts: Facts) -> Iterator[tuple[str, st
         for answer in dict.fromkeys(answers):
             yield one["item"], one["topic"], "run", answer.text, answer.trace
         if "author" in one or not answers:
-            rest = one.get("author", "the run holds nothing on it; say so, or what was done elsewhere")
+            rest = one.get("author", "the run holds nothing on it; state this, or what was done elsewhere")
             yield one["item"], one["topic"], "author", AUTHOR + (f": {rest}" if rest else ""), ""
 
 

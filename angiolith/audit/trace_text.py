@@ -26,7 +26,7 @@ def trace_text(found: Lineage, every: bool = False) -> str:
     """The way to the cell as indented text: jobs with code digest and settings, files with hashes, library versions.
 
     Jobs of a rule that ran alike stand together, many files of one kind are counted, and of the settings those are
-    told that are not the default; `every`: each job, file and setting.
+    shown that are not the default; `every`: each job, file and setting.
     """
     return "\n".join(_lines(found, every)) + "\n"
 
@@ -93,7 +93,7 @@ def _is_about(name: str, row: Mapping[str, str]) -> bool:
 
 
 def _alike(record: Record, every: bool) -> tuple[Any, ...]:
-    """Equal for jobs that are told together."""
+    """Equal for jobs that are shown together."""
     return (record.name,) if every else (record.rule, record.code, json.dumps(record.params.get("settings")))
 
 

@@ -1,7 +1,7 @@
 """The two networks behind the brain mask: what they are given, how they are run, what they return.
 
-The first sees the whole field at 4 mm, the second parts of it at 2 mm beside what the first said. Both were fitted on
-scans of random contrast (resources/brain_model/README.md), so that no sequence has to be named; a CT is shown in a
+The first sees the whole field at 4 mm, the second parts of it at 2 mm beside the first one's output. Both were fitted
+on scans of random contrast (resources/brain_model/README.md), so that no sequence has to be named; a CT is shown in a
 fixed window of HU.
 """
 
@@ -36,13 +36,13 @@ CT_WINDOW_HU = (-20.0, 100.0)
 HEAD_HEIGHT_MM = 230.0
 # [mm] From the vertex to the brain's middle. Source: anatomy.
 VERTEX_TO_CENTRE_MM = 95.0
-# [1] What is brighter than this share of the bright level is head. Source: choice.
+# [1] What is brighter than this fraction of the bright level is head. Source: choice.
 BRIGHT_SHARE = 0.1
 # [%] The bright level: 1 of the networks' grey scale. Source: definition (fitted at it).
 BRIGHT_PERCENTILE = 99
 # [%] Upper and lower end of a head: single voxels stick out. Source: numerics.
 ENDS_PERCENTILES = (99.5, 0.5)
-# [1] What is darker than this share of the highest is nothing. Source: definition (fitted at it).
+# [1] What is darker than this fraction of the highest is nothing. Source: definition (fitted at it).
 NOTHING_SHARE = 0.02
 # [%] The highest grey level. Source: definition (fitted at it).
 HIGHEST_PERCENTILE = 99.9

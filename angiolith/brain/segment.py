@@ -33,7 +33,7 @@ SHELL_MM = (12.0, 20.0)
 SHELL_FILLED_MAX = 0.15
 # [mm] Grid on which the shell is looked at. Source: numerics.
 SHELL_VOXEL_MM = 4.0
-# [1] Tissues are told apart on a grid so much finer than the working one. Source: numerics.
+# [1] Tissues are separated on a grid so much finer than the working one. Source: numerics.
 FINER = 2
 
 
@@ -128,7 +128,7 @@ def extracted_brain(image: Image, brain: np.ndarray) -> np.ndarray | None:
 
 
 def _brain_on(image: Image, working: Image, working_brain: np.ndarray) -> np.ndarray:
-    """The brain on the image's grid: where probabilities near the working grid's brain say so; one piece."""
+    """The brain on the image's grid: where probabilities near the working grid's brain are high; one piece."""
     box, turn, offset, shape = _box_on(image, working)
     near = ndimage.binary_dilation(working_brain, iterations=2)
     inside = np.where(near, 1 - working.data[0], np.float32(0))

@@ -40,7 +40,7 @@ def brain_and_way(
     rigid: RigidSettings,
     limits: TemplateReviewSettings,
 ) -> BrainAndWay:
-    """Brain and way to the template of the session's image of the column `reference`.
+    """Brain of, and transform to the template from, the session's image of the column `reference`.
 
     given: `reference` and `checks`; `given_brain`, where the user gives a mask of the brain.
     """

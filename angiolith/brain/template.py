@@ -30,7 +30,7 @@ from angiolith.registration.rigid import COARSE_SAMPLES, FINE_SAMPLES, Matcher, 
 FIELD_MM = 4.0
 # [mm] It reaches so far beyond the image. Source: numerics.
 FIELD_MARGIN_MM = 40.0
-# [1] Template's mask: this share of its brightest voxel, as nilearn takes for its brain mask. Source: definition
+# [1] Template's mask: this fraction of its brightest voxel, as nilearn takes for its brain mask. Source: definition
 # (nilearn).
 BRAIN_LEVEL = 0.2
 # [mm] Grid on which the brain is drawn and matched. Source: numerics.
@@ -45,7 +45,7 @@ SYN_MARGIN_MM = 16.0
 SYN_ITERATIONS = (40, 20)
 # [mm] Around the template's brain, where SyN compares. Source: numerics.
 WIDE_MM = 4.0
-# [mm] Sulci of the drawn brain that are closed, as the template's mask has them. Source: definition (nilearn).
+# [mm] Sulci of the extracted brain that are closed, as the template's mask has them. Source: definition (nilearn).
 CLOSED_MM = 4.0
 # [1] Grey levels in which tissues are drawn: mean of the template's T1 in each tissue as the networks tell them apart
 # there; fluid around the brain darker, as the template's own was mostly cut away, and ventricles without the tissue at
@@ -58,7 +58,7 @@ class TemplateResult:
     """The two ways, and how well they fit.
 
     template_to_reference maps template points to reference points (it resamples the reference onto the template),
-    reference_to_template the other way. match: correlation of the drawn brain with the template within its brain;
+    reference_to_template the other way. match: correlation of the extracted brain with the template within its brain;
     overlap: Dice of the brains; scales: of the affine part along its axes, template to reference. Of a failed one the
     ways must not be used.
     """

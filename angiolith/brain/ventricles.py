@@ -98,8 +98,8 @@ def fourth_ventricle(image: Image, tissues: np.ndarray) -> np.ndarray:
 def _pull(values: np.ndarray, core: np.ndarray, tissue: np.ndarray) -> np.ndarray | None:
     """From -1 (as the tissue) to 1 (as the fluid) for each voxel; None if the two do not differ.
 
-    The core holds fluid and, where the networks said too much, tissue: it is split in two, and fluid is the part whose
-    level lies farther from the tissue's.
+    The core holds fluid and, where the networks marked too much, tissue: it is split in two, and fluid is the part
+    whose level lies farther from the tissue's.
     """
     if min(core.size, tissue.size) < VOXELS_MIN or core.min() == core.max():
         return None

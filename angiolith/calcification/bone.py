@@ -32,31 +32,31 @@ BEYOND_MM = 3.0
 WINDOW_MM = 20.0
 # [directions] Directions over which it is averaged. Source: digital heads.
 WINDOW_ANGLES = 5
-# [1] Share of the radius: an opening with less room than this is no lumen. Source: digital heads.
+# [1] Fraction of the radius: an opening with less room than this is no lumen. Source: digital heads.
 OPEN_SHARE = 0.25
 # [mm] Calcium behind what stands out is followed so far. Source: digital heads.
 HIDDEN_MM = 2.0
-# [1] Share of the radius: a line of no larger standard deviation does not leave its lumen. Source: digital heads.
+# [1] Fraction of the radius: a line of no larger standard deviation does not leave its lumen. Source: digital heads.
 SURE_SHARE = 0.25
 # [mm] Pixel of the cross-sections in which an opening is looked for. Source: numerics.
 ROOM_STEP_MM = 0.25
 # [mm] A line's last millimetres leave the artery: what touches bone there is not judged to be calcium. Source: digital
 # heads.
 END_MM = 2.0
-# [1] Bone leaves its artery room: an opening under this share of the lumen's radius has calcium in it. Source: digital
-# heads.
+# [1] Bone leaves its artery room: an opening under this fraction of the lumen's radius has calcium in it. Source:
+# digital heads.
 NARROW_SHARE = 0.75
 # [HU] A valley this deep is no noise (SD of a head CT: 4 to 10 HU). Source: physics.
 VALLEY_HU = 50.0
 # [mm] Bone is followed so far outside the artery's wall, to see that it goes on. Source: digital heads.
 ZONE_MM = 2.0
-# [1] Of a calcification's voxels at most this share lies outside the artery's wall and its blooming. Source: digital
+# [1] Of a calcification's voxels at most this fraction lies outside the artery's wall and its blooming. Source: digital
 # heads.
 GOES_ON_SHARE = 0.2
 # [mm] Least thickness of a calcified wall: bone that no valley parts from it does not begin nearer to the lumen.
 # Source: digital heads.
 CALCIFIED_WALL_MM = 0.6
-# [1] Of the voxels of calcium at least this share lies within the lumen's radius: it blooms into it. Source: digital
+# [1] Of the voxels of calcium at least this fraction lies within the lumen's radius: it blooms into it. Source: digital
 # heads.
 LUMEN_SHARE_MIN = 0.25
 # [%] Calcium lies on the inner side of the wall: above the median. Source: digital heads.

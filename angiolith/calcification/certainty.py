@@ -31,15 +31,15 @@ ATTACHED_SD_MM = 1.5
 # [mm3] Size of a candidate beside bone: smaller ones are its partial volume, larger ones are bone. Source: lower limit,
 # the same normal head (2 mm3 gave more than five candidates); upper limit, clinoid processes have up to 200 mm3.
 CANDIDATE_MM3 = (4.0, 200.0)
-# [1] Level at which a mark parts from bone, as a share of its height above tissue, at which it is no process of that
-# bone. Source: physics, two equal peaks one and a half FWHM of the blur apart leave 0.4 of their height between them;
+# [1] Level at which a mark parts from bone, as a fraction of its peak above tissue, at which it is no process of that
+# bone. Source: physics, two equal peaks one and a half FWHM of the blur apart leave 0.4 of their peak between them;
 # implants in one head of development, where no bone of either head parts below 0.48.
 DEEP_VALLEY_SHARE = 0.4
 # [mm3] ... and it may then be this large. Source: the largest that `marks.parted_marks` looks for.
 DEEP_VALLEY_MM3_MAX = 300.0
-# [SD] Height of a peak above tissue that no noise reaches. Source: statistics, 1e5 voxels lie about the arteries.
+# [SD] Peak above tissue that no noise reaches. Source: statistics, 1e5 voxels lie about the arteries.
 PEAK_SDS_MIN = 6.0
-# [1] Shares of air around a mark: a sure one has soft tissue around it; a candidate may lie on the thin wall of the
+# [1] Fractions of air around a mark: a sure one has soft tissue around it; a candidate may lie on the thin wall of the
 # sphenoid sinus, which has air behind it; a septum has air on both sides. Source: the same normal head, on which 0.3
 # let more than five candidates pass.
 SURE_AIR_MAX, CANDIDATE_AIR_MAX = 0.1, 0.2
@@ -58,9 +58,9 @@ class Evidence:
 
     artery, side, segment: whose it is; bone: free, parted (a valley lies between) or attached; bone_gap_mm: to the
     nearest bone, 0 where it is not free; valley_share: level at which it parts from bone as the threshold rises, as a
-    share of its height above tissue, 0 where it is free and 1 where it never parts; outside_lumen_mm: median distance
+    fraction of its peak above tissue, 0 where it is free and 1 where it never parts; outside_lumen_mm: median distance
     of its voxels outside the lumen, negative within; line_sd_mm: standard deviation of the line beside it; air_share:
-    of the voxels around it; peak_sds: height above tissue in standard deviations of the noise; volume_mm3; image_ends:
+    of the voxels around it; peak_sds: peak above tissue in standard deviations of the noise; volume_mm3; image_ends:
     the image ends beside it; has_twin: something dense lies at its place on the other side.
     """
 

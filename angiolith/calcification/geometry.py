@@ -30,7 +30,7 @@ from angiolith.core.distance import NEIGHBOURS_26
 from angiolith.core.images import moved
 from angiolith.core.settings.calcification import CalcificationMeasureSettings
 
-# [1] Calcium within this share of the radius covers the lumen's centre. Source: digital tubes, 160 plaques
+# [1] Calcium within this fraction of the radius covers the lumen's centre. Source: digital tubes, 160 plaques
 # (methods.md).
 CENTRE_SHARE = 0.35
 # [HU] Half maximum is sought no nearer to the background than this: there it is noise. Source: digital tubes, 160
@@ -47,7 +47,7 @@ SHARPEST = 1.25
 # [mm] Calcium of an artery's wall lies no further outside the lumen than this: wall and blur. Source: digital tubes,
 # 160 plaques (methods.md).
 OUTWARD_MM = 0.8
-# [1] ... and no nearer to its centre than this share of the radius. Source: digital tubes, 160 plaques (methods.md).
+# [1] ... and no nearer to its centre than this fraction of the radius. Source: digital tubes, 160 plaques (methods.md).
 INWARD_SHARE = 0.4
 # [mm] How sharp these bounds of where calcium lies are: wall and blur vary. Source: digital tubes, 160 plaques
 # (methods.md).
@@ -59,10 +59,10 @@ class LesionGeometry:
     """Geometry of one lesion on its artery; NaN where it has no cross-section.
 
     arc_deg: largest arc over the cross-sections, 360 minus the largest gap, freed of the scanner's blur (NaN: the
-    blur alone would show as much); arc_coverage: calcified share of the arc that is seen;
+    blur alone would show as much); arc_coverage: calcified fraction of the arc that is seen;
     arc_at_hu_min_deg: the arc at the calcium threshold instead of half maximum; length_mm: along the centreline;
     thickness_mm: radial thickness, freed of the scanner's blur (NaN likewise); thickness_fwhm_mm: the width at half
-    maximum that is seen; filled_share: calcified share of angle x length; volume_half_max_mm3: volume above half
+    maximum that is seen; filled_share: calcified fraction of angle x length; volume_half_max_mm3: volume above half
     maximum, which blooms less than that above the threshold; half_max_hu: the level used; centre_covered: calcium lies
     over the lumen's centre; radius_voxels: lumen radius in voxels of the cross-section.
     """
@@ -124,7 +124,7 @@ def measure_geometry(
     hu = linear(np.where(other, background, ct), where)
     others = nearest_voxel(other, where)
 
-    # An angle is told by what lies towards the wall: near the centre, thick calcium blurs over all angles.
+    # An angle counts by what lies towards the wall: near the centre, thick calcium blurs over all angles.
     radii = np.arange(hu.shape[2]) * RAY_STEP_MM
     at_wall = mine & (radii >= WALL_SHARE * line.radius_mm[planes][:, None, None])
     on_wall = np.where(at_wall, hu, -np.inf)

@@ -36,8 +36,8 @@ AIR_MM = 1.0
 SLICE_GAP_MM = 0.75
 # [HU] Levels at which a mark may part from bone. Source: physics, from the noise of a head CT to cortical bone.
 PARTED_LEVELS_HU = np.array([150, 170, 190, 210, 230, 250, 275, 300, 325, 350, 375, 400, 450, 500, 550, 600, 700.0])
-# [1] Share of a mark's height at which it lies free. Source: physics, two peaks that are just resolved (Rayleigh) leave
-# 0.74 of their height between them.
+# [1] Fraction of a mark's peak at which it lies free. Source: physics, two peaks that are just resolved (Rayleigh)
+# leave 0.74 of their peak between them.
 PARTED_SHARE = 0.7
 # [mm3] Size of a mark where it lies free. Source: the smallest lesion; the plaques of the implants end at 300 mm3.
 PARTED_MM3_MIN, PARTED_MM3_MAX = 1.0, 300.0
@@ -64,7 +64,7 @@ NOISE_VOXELS_MIN = 100
 class Marks:
     """Sorted marks.
 
-    labels: (i, j, k), one number per mark from 1; touches_bone: {label: share of its voxels beside bone, 0 if none};
+    labels: (i, j, k), one number per mark from 1; touches_bone: {label: fraction of its voxels beside bone, 0 if none};
     doubts: {label: why the image does not decide}, of candidates only; evidence: {label: what the image says};
     left_out: marks that cannot be calcium.
     """
@@ -80,7 +80,7 @@ class Marks:
 class Parted:
     """A mark that parts from bone as the threshold rises.
 
-    index: its voxels (n, 3); share: the level at which it lies free, as a share of its height above tissue.
+    index: its voxels (n, 3); share: the level at which it lies free, as a fraction of its peak above tissue.
     """
 
     index: np.ndarray
@@ -222,7 +222,7 @@ def bone_gap_mm(bone: np.ndarray, voxel_mm: np.ndarray) -> np.ndarray:
 
 
 def air_share(ct: Image, index: np.ndarray) -> float:
-    """Share of air among the voxels within `AIR_MM` of a mark; index: its voxels (n, 3)."""
+    """Fraction of air among the voxels within `AIR_MM` of a mark; index: its voxels (n, 3)."""
     steps = np.maximum(np.round(AIR_MM / ct.voxel_mm), 1).astype(int)
     low = np.maximum(index.min(axis=0) - steps, 0)
     high = np.minimum(index.max(axis=0) + steps + 1, ct.data.shape)
@@ -245,7 +245,7 @@ def parted_marks(ct: Image, of_bone: np.ndarray, near: np.ndarray, hu_min: float
     """Marks that hang together with bone at `hu_min` and part from it as the threshold rises.
 
     ct: HU; of_bone: the dense voxels that hang together with bone; near: where marks are looked for. A mark is a
-    component of at most `PARTED_MM3_MAX` that lies free at a level below `PARTED_SHARE` of its own height above tissue.
+    component of at most `PARTED_MM3_MAX` that lies free at a level below `PARTED_SHARE` of its own peak above tissue.
     Its voxels are those that lie downhill from it, not from bone, at `hu_min` or above (watershed).
     """
     found: list[Parted] = []

@@ -65,12 +65,12 @@ def measure_lesions(
     """One row per lesion (columns.LESIONS without subject and session), in the order of their numbers.
 
     ct: HU, native grid; labels: lesions on it; region: artery labels on it; lines: centrelines by (artery, side);
-    bone_contact: {lesion: share of its voxels beside bone}; hu_min: threshold that was used; settings, grades: sections
-    `calcification.measure` and `.grade`; slice_mm: thickness of the slices, if it is known (it may differ from their
-    step); verdicts: what is held of a lesion (sure and counted where none is given); names: of the marks; evidence:
-    what the tool's verdict rests on, by column (certainty.Evidence); kvp_scale: of the Agatston steps. Density and
-    volume are those of the mask; arc, length and thickness are taken at half maximum. What cannot be measured is NaN,
-    and the reason says why; status is review where a person should look.
+    bone_contact: {lesion: fraction of its voxels beside bone}; hu_min: threshold that was used; settings, grades:
+    sections `calcification.measure` and `.grade`; slice_mm: thickness of the slices, if it is known (it may differ from
+    their step); verdicts: what is held of a lesion (sure and counted where none is given); names: of the marks;
+    evidence: what the tool's verdict rests on, by column (certainty.Evidence); kvp_scale: of the Agatston steps.
+    Density and volume are those of the mask; arc, length and thickness are taken at half maximum. What cannot be
+    measured is NaN, and the reason says why; status is review where a person should look.
     """
     margin = np.ceil(CROP_MARGIN_MM / ct.voxel_mm).astype(int)
     rows = []
@@ -261,7 +261,7 @@ def _pattern(lesions: pd.DataFrame) -> str | None:
 
 
 def _covered_share(line: Centreline, region: Image) -> float:
-    """Share of an artery's centreline that lies within the grid."""
+    """Fraction of an artery's centreline that lies within the grid."""
     inverse = np.linalg.inv(region.affine)
     index = moved(inverse, line.points)
     return float(((index > -0.5) & (index < np.array(region.data.shape) - 0.5)).all(axis=1).mean())

@@ -44,7 +44,7 @@ LIGHT_HU_MAX = 12000.0
 SATURATED_VOXELS = 3
 # [mm] Above and below its slices metal spoils this much: blur along the slices, and their overlap. Source: physics.
 ACROSS_MM = 2.5
-# [1] An artery of which more than this share is spoiled is not measured. Source: convention.
+# [1] An artery of which more than this fraction is spoiled is not measured. Source: convention.
 SPOILED_SHARE_MAX = 0.05
 
 
@@ -63,7 +63,7 @@ class Metal:
 
     @property
     def told(self) -> str:
-        """What is said of it in a row's reason."""
+        """What a row's reason reports of it."""
         count = "one piece" if self.pieces == 1 else f"{self.pieces} pieces"
         wrap = ", numbers over 3071 HU began again at -1024" if self.wrapped else ""
         return f"metal ({count}, {self.volume_mm3:.0f} mm3 from {METAL_HU_MIN:.0f} HU{wrap})"

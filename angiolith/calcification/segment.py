@@ -2,7 +2,7 @@
 
 The artery tube comes first, then the bone is cut off: bone is what is large and dense outside the tube, calcium what is
 dense within it. Where the two touch, the lesion is kept and marked; a piece of bone that only reaches into the tube is
-left out and told.
+left out and listed.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ BONE_MARGIN_MM = 8.0
 class Found:
     """Lesions on the CT grid.
 
-    labels: (i, j, k), one number per lesion from 1; touches_bone: {label: share of its voxels beside bone, 0 if none};
+    labels: (i, j, k), one number per lesion from 1; touches_bone: {label: fraction of its voxels beside bone, or 0};
     left_out: pieces of bone that reach into the tube, as {volume_mm3, centre_mm, artery}; hu_min: threshold used;
     lumen_hu: HU of the lumen (NaN if unknown); contrast_enhanced; reason: why nothing was segmented, else None;
     doubts: {label: why the image does not decide between calcium and bone}: candidates; all others are sure;

@@ -126,7 +126,7 @@ def measure_session(
     count: Count = "sure",
     decisions: Sequence[Decision] = (),
 ) -> tuple[CalcificationTables, Image | None]:
-    """The tables of a session and the label map of their marks; decisions: what readers said of them.
+    """The tables of a session and the label map of their marks; decisions: those of readers on them.
 
     Of a session whose lesions could not be found, rows that say why, and no map. Where decisions do not fit the marks
     the session is failed: its marks are listed, none is counted.

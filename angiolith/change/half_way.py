@@ -200,7 +200,7 @@ def wmh_pair(
     """Segment both visits by the same method within the brain that they share.
 
     Masks made elsewhere, where both visits have them, are taken as they are; where the tissues beside them cannot be
-    told, the ventricles are empty. Raises TissueError where a FLAIR cannot be segmented.
+    known, the ventricles are empty. Raises TissueError where a FLAIR cannot be segmented.
     """
     given = [visit.user_mask for visit in visits if visit.user_mask is not None]
     if len(given) == 2:

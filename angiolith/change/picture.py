@@ -53,7 +53,7 @@ def change_picture(
 
 
 def _frame(lesions: Image) -> tuple[np.ndarray, tuple[float, float]]:
-    """The middle of the map's grid, and half its width and height with a margin (it is cropped to the brain)."""
+    """The middle of the map's grid, and half its width and length with a margin (it is cropped to the brain)."""
     shape = np.array(lesions.data.shape)
     middle = (lesions.affine @ np.append((shape - 1) / 2, 1.0))[:3]
     width, depth = (shape * lesions.voxel_mm)[:2] / 2 + MARGIN_MM
@@ -61,7 +61,7 @@ def _frame(lesions: Image) -> tuple[np.ndarray, tuple[float, float]]:
 
 
 def _heights(lesions: Image) -> list[float]:
-    """Heights (mm) of the slices with most change, apart from each other; else evenly through the map."""
+    """Levels (mm) of the slices with most change, apart from each other; else evenly through the map."""
     changed = np.isin(lesions.data, (GREW, SHRANK)).sum(axis=(0, 1)).astype(float)
     heights = lesions.affine[2, 3] + lesions.affine[2, 2] * np.arange(len(changed))
     chosen: list[float] = []

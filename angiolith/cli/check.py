@@ -71,7 +71,7 @@ def found(ready: Prepared, shown: int | None) -> Iterator[str]:
 
 
 def left_out(ready: Prepared, shown: int | None) -> Iterator[str]:
-    """Files that are not read, and what is to be said of visits, with the reasons."""
+    """Files that are not read, and notes on visits, with the reasons."""
     from angiolith.core.manifest_table import LEFT_OUT, NOTE
 
     subjects = {*ready.subjects}
@@ -112,7 +112,7 @@ def costs(ready: Prepared, state: RunState) -> Iterator[str]:
 
 
 def busy(cores: int) -> str:
-    """How other work on this machine lengthens a run; nothing where it leaves cores free or cannot be told."""
+    """How other work on this machine lengthens a run; nothing where it leaves cores free or is not known."""
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
     if load < cores:
         return ""

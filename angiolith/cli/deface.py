@@ -19,7 +19,7 @@ def deface(
 
     All that lies in front of and below one plane of the head is set to air, in CT and MRI alike: eyes, nose, mouth and
     chin. The plane keeps 10 mm from the brain. Forehead, ears and hair stay. Images are named rec-defaced. Tables,
-    sidecars and masks are copied. What cannot be defaced is left out of the copy and listed; status 1 says so.
+    sidecars and masks are copied. What cannot be defaced is left out of the copy and listed; the exit status is then 1.
 
     Example: angiolith deface /data/stroke /data/stroke_defaced
     """

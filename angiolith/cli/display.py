@@ -20,7 +20,7 @@ LINE_EVERY_S = 60.0
 
 
 class Display(Protocol):
-    """Told of the state several times a second, and of lines that jobs print."""
+    """Receives the state several times a second, and of lines that jobs print."""
 
     def show(self, state: RunState, elapsed: float) -> None: ...
 

@@ -80,7 +80,7 @@ def machine(output_dir: Path) -> Iterator[Found]:
 
 
 def memory_gb() -> float | None:
-    """Memory of the machine, or of the container if that has less; None where it cannot be told."""
+    """Memory of the machine, or of the container if that has less; None where it is not known."""
     import os
 
     try:

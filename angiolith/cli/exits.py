@@ -1,4 +1,4 @@
-"""Exit statuses of all commands, and how a user's mistake is answered: one line, no traceback."""
+"""Exit statuses of all commands, and the message of a user's mistake: one line, no traceback."""
 
 from __future__ import annotations
 

@@ -18,9 +18,9 @@ def publish(
 ) -> None:
     """Gather what a reviewer asks for: tables, figures, methods, versions, filled STROBE and CLAIM checklists.
 
-    Each item of a checklist is answered from the run, with its trace, or says that the author must write it. Tables
-    with a row for each person stay behind. deidentify-check has to find nothing in the folder; else it is not made,
-    each finding is a line, and the status is 1.
+    Each item of a checklist has its answer from the run, with its trace, or states that the author must write it.
+    Tables with a row for each person stay behind. deidentify-check has to find nothing in the folder; else it is not
+    made, each finding is a line, and the status is 1.
 
     Example: angiolith publish /data/results /data/for_reviewers
     """

@@ -64,7 +64,7 @@ class Prepared:
 
     @property
     def cores(self) -> int | None:
-        """How many jobs' cores this machine gives; None on a cluster where it was not said."""
+        """How many jobs' cores this machine gives; None on a cluster where it was not stated."""
         given = self.request.cores
         return given or (cores_here() if self.request.profile == LOCAL else None)
 
@@ -207,7 +207,7 @@ def profile_options(name: str) -> list[str]:
 
 def own_config_text(prepared: Prepared) -> str:
     """The run's own configuration file."""
-    head = "# What the command line of `angiolith` said; the last of the run's configuration files.\n"
+    head = "# What the command line of `angiolith` stated; the last of the run's configuration files.\n"
     return head + yaml.safe_dump(prepared.own_settings, sort_keys=False, allow_unicode=True)
 
 

@@ -9,6 +9,6 @@ regression.py    single model fits with their safety checks; imputation.py  miss
 associations.py  the table of models; diagnostics.py  what a reviewer asks of each
 correlations.py  severity against markers; marker_models.py  grades and counts
 change.py        change between visits; mixed.py  random intercepts; power.py  the size of a study to come
-agreement.py     raters; ratings.py  what they said
+agreement.py     raters; ratings.py  their ratings
 audit_table.py   a printed table checked against itself; printed.py  its numbers; summaries.py  tests from summaries
 """

@@ -48,7 +48,7 @@ def exclusions(
 
     table: one row per lesion or patient. criteria: the analysis' `include`. known: columns without
     which a row cannot be analysed (the group, the outcome), judged last. visit: "first" leaves out later visits,
-    before all else, and subjects whose first visit cannot be told (`session_order`: the declared order of the labels).
+    before all else, and subjects whose first visit is not known (`session_order`: the declared order of the labels).
     reviewed: by row the reason why a reader's review took it out, judged before the criteria.
     Returns step (0 for the visit and the review, 1.. for the criteria, then the known columns) and reason, indexed as
     `table`; both missing for the rows that stay.
@@ -81,7 +81,7 @@ def exclusions(
 
 
 def _later_visits(table: pd.DataFrame, session_order: Sequence[str]) -> tuple[pd.Series, pd.Series]:
-    """Rows that do not belong to the subject's first session; and by row why it cannot be told which that is.
+    """Rows that do not belong to the subject's first session; and by row why it is not known which that is.
 
     By `visit_number` where the table has it, else by `acq_time` and the labels of the sessions (see `order_visits`).
     """

@@ -1,6 +1,6 @@
 """participants.tsv and readers' ratings as they are given: checked by file, row and column, and freed of names.
 
-Columns that by their name identify a person never reach the cohort's tables; they are told in the job's log. A table
+Columns that by their name identify a person never reach the cohort's tables; the job's log names them. A table
 with a mistake in it is left out whole, since nobody knows what else is wrong with it; the others are used.
 """
 

@@ -93,7 +93,7 @@ def used_columns(analysis: Analysis) -> UsedColumns:
 def applies_of(table: pd.DataFrame, analysis: Analysis) -> dict[str, pd.Series]:
     """Variable -> by row whether it can have a value: the column of `applies` is above zero.
 
-    The density of calcium (`calcification_mean_hu`, also of one artery) goes by its volume unless that is said
+    The density of calcium (`calcification_mean_hu`, also of one artery) goes by its volume unless that is stated
     otherwise. A row whose condition is missing is taken to apply.
     """
     conditions = {

@@ -28,7 +28,7 @@ ALPHA = 0.05
 QUARTILES = (0.25, 0.5, 0.75)
 # [number] Expected count of a cell that is not sparse . Source: Cochran 1954.
 EXPECTED_MIN = 5
-# [1] ... in at least this share of the cells, for Pearson's chi-square. Source: Cochran 1954.
+# [1] ... in at least this fraction of the cells, for Pearson's chi-square. Source: Cochran 1954.
 EXPECTED_SHARE_MIN = 0.8
 # [number] More values are too many for Shapiro-Wilk's p. Source: Royston 1995.
 SHAPIRO_N_MAX = 5000

@@ -86,7 +86,7 @@ def area_under_curve(outcome: np.ndarray, score: np.ndarray) -> tuple[float, flo
     cases, controls = score[outcome == 1], score[outcome == 0]
     m, n = len(cases), len(controls)
     together = stats.rankdata(np.concatenate([cases, controls]))
-    above = (together[:m] - stats.rankdata(cases)) / n  # share of controls below each case
+    above = (together[:m] - stats.rankdata(cases)) / n  # fraction of controls below each case
     below = 1 - (together[m:] - stats.rankdata(controls)) / m
     auc = float(above.mean())
     if min(m, n) < 2:

@@ -18,7 +18,7 @@ Dictionary = Mapping[str, Mapping[str, Any]]
 
 
 def dictionary_beside(path: str | Path) -> dict[str, dict[str, Any]]:
-    """The data dictionary beside a TSV (same name, .json): column -> what is said of it; empty where there is none.
+    """The data dictionary beside a TSV (same name, .json): column -> its description; empty where there is none.
 
     What says nothing of a column (MeasurementToolMetadata) is left out. Raises ValueError, naming the file, for a JSON
     that cannot be read.

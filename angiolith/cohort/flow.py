@@ -12,7 +12,7 @@ from angiolith.core.tables import atomic_path
 
 # [characters] Width of a box. Source: layout.
 WIDTH_CHARACTERS = 44
-# [inch] Height of a line, width of a box, gap between boxes. Source: layout.
+# [inch] Size of a line, width of a box, gap between boxes. Source: layout.
 LINE_INCH, BOX_WIDTH_INCH, GAP_INCH = 0.19, 3.4, 0.35
 
 

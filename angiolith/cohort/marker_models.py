@@ -97,7 +97,7 @@ def fit_ordinal(grades: np.ndarray, design: pd.DataFrame) -> dict[str, object]:
 
     grades: (n,) ordered numbers. statsmodels' quasi-Newton fit, brought to the maximum by Newton's method on the
     analytic gradient: its standard errors come from numeric differences of a numeric gradient. Proportional odds are
-    tested after Brant, for the first term and for all; where they fail for it, the note says so.
+    tested after Brant, for the first term and for all; where they fail for it, the note states it.
     """
     method = "proportional-odds regression, Wald interval"
     problem = _checked(grades, design)
@@ -148,7 +148,7 @@ def fit_negative_binomial(counts: np.ndarray, design: pd.DataFrame) -> dict[str,
     """Negative binomial regression with log link (NB2) by maximum likelihood; the row of the first term.
 
     counts: (n,) whole numbers. Standard errors at the dispersion that was found, as R's MASS::glm.nb gives them. Where
-    the counts vary no more than Poisson's, its regression answers, and the method says so.
+    the counts vary no more than Poisson's, its regression is used, and the method names it.
     """
     method = "negative binomial regression, log link, Wald interval"
     problem = _checked(counts, design)

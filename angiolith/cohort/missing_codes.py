@@ -25,7 +25,7 @@ NUMBERS_FOR_MISSING = ("-9999", "-999", "-99", "-9", "-8", "-7", "9", "99", "999
 COUNT = "n_"
 # [number] In a column of counts, positive codes up to this may be counts. Source: definition.
 COUNTS_UP_TO = 99
-# [number] Values that are not the code, from which it can be told. Source: definition.
+# [number] Values that are not the code, that set it apart. Source: definition.
 MIN_OTHERS = 2
 
 

@@ -20,7 +20,7 @@ METHODS = ("common effect", "DerSimonian-Laird", "REML")
 class PooledSites:
     """A pooled estimate with its interval and p, and how far the sites differ.
 
-    tau2: variance between sites; q, q_p: Cochran's test; i2_percent: share of the spread that is between sites
+    tau2: variance between sites; q, q_p: Cochran's test; i2_percent: fraction of the spread that is between sites
     (Higgins and Thompson, Stat Med 2002;21:1539).
     """
 

@@ -28,7 +28,7 @@ def power_table(
     """Sizes of a trial and of a cohort to come, for each marker that changes; a table with the columns `COLUMNS`.
 
     settings: alpha, power, slowing_percent, dropout_percent. Questions: a trial of two equal arms whose treatment slows
-    the mean change by a share (t test of the changes; beside it ANCOVA on the follow-up, whose residual SD is taken
+    the mean change by a fraction (t test of the changes; beside it ANCOVA on the follow-up, whose residual SD is taken
     from the cohort; Borm et al., J Clin Epidemiol 2007;60:1234), and a cohort that finds the correlation of severity
     with change that is seen here. Sizes are rounded up and raised by the dropout. The SD of a change has its own error:
     the note gives the size at the upper end of its one-sided 80 % interval (Browne, Stat Med 1995;14:1933).

@@ -1,4 +1,4 @@
-"""What several raters said of the same thing: readers of the vessel wall, reader ratings, the tool; one long table."""
+"""Several raters' ratings of the same thing: readers of the vessel wall, reader ratings, the tool; one long table."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from angiolith.marks.kinds import KINDS
 from angiolith.vessel_wall.parts import TOOL
 
 COLUMNS = ["source", "subject", "session", "lesion", "measure", "rater", "value"]
-MARKS = {name: f"{name}_marks" for name in KINDS}  # sources: what readers said of the marks of each kind
+MARKS = {name: f"{name}_marks" for name in KINDS}  # sources: readers' decisions on the marks of each kind
 ANSWERS = {"calcification": "calcium"}  # what the measure is called, where not like the kind of mark
 THING = ["subject", "session", "lesion"]
 PLAQUE_MEASURES = [

@@ -200,7 +200,7 @@ def fit_clustered(
 
     outcome, design: as for `fit_logistic` and `fit_linear`; clusters: (n,) label of each row's cluster; regression:
     logistic or linear; correlation: working correlation within a cluster, independence or exchangeable. Where the
-    model has no finite fit, that of the single rows comes back and its note says that clusters were not minded.
+    model has no finite fit, that of the single rows comes back and its note states that clusters were ignored.
     """
     alone = FITS[regression](outcome, design, [])
     n_clusters = len(np.unique(clusters))

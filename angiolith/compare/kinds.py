@@ -1,4 +1,4 @@
-"""What can be compared: the kinds of masks, the words of a file's name that mean them, and what is said of each."""
+"""What can be compared: the kinds of masks, the words of a file's name that mean them, and the description of each."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ class LeftOut(NamedTuple):
 
 @dataclass(frozen=True)
 class Pair:
-    """A truth and the mask of one tool (None: it has none, and reason says so)."""
+    """A truth and the mask of one tool (None: it has none, and the reason states it)."""
 
     tool: str
     subject: str

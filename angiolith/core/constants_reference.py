@@ -152,7 +152,7 @@ def _chosen(node: ast.AST, is_index: bool = False) -> Iterator[ast.Constant]:
 
 
 class Setting(NamedTuple):
-    """A setting that is a number: its key, default, unit and source (None where it is not said)."""
+    """A setting that is a number: its key, default, unit and source (None where it is not stated)."""
 
     key: str
     value: str
@@ -196,7 +196,7 @@ HEAD = """# Chosen numbers
 Every number that was chosen, with its unit and where it comes from. Made from the sources by `make config`; do not
 edit.
 Settings can be changed in a configuration file ([config/README.md](../../config/README.md) says what each means);
-constants can not. Unit 1: a ratio or a share.
+constants can not. Unit 1: a ratio or a fraction.
 
 | source | means |
 |---|---|

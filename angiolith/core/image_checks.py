@@ -25,7 +25,7 @@ COVERED_MM_MIN = 100.0
 BRAIN_CM3_MAX = 2200.0
 # [mm] A JSON that gives thicker slices is wrong. Source: physics.
 SLICE_MM_MAX = 20.0
-# [1] Share of the image's border that holds one exact value where all but a brain was erased. Source: digital heads.
+# [1] Fraction of the image's border that holds one exact value where all but a brain was erased. Source: digital heads.
 BACKGROUND_SHARE_MIN = 0.99
 # [degrees] Smaller turns of the grid and tilts of the gantry are not stated. Source: layout.
 OBLIQUE_DEG_MIN = 0.5
@@ -73,10 +73,10 @@ def check_image(
     """Judge one image of the manifest's `column`.
 
     image: as read, HU for a CT, before padding is clamped; sidecar: what its BIDS JSON files say together (may be
-    empty); settings: section `check_images`; told: findings that were made while reading. Returns status (ok, review,
+    empty); settings: section `check_images`; `told`: findings that were made while reading. Returns status (ok, review,
     failed), reason, findings (list of sentences), shape, voxel_mm, slice_thickness_mm (of the JSON, or None),
     oblique_deg, shear_deg, voxels_sha256, and of a CT `scan_facts`. A failed image is not measured; a finding is
-    handled and only told.
+    handled and only noted.
     """
     problems = _modality_problems(column, sidecar) + _geometry_problems(image, settings)
     if what := not_magnitude(column, sidecar):

@@ -31,7 +31,7 @@ NAMED = "named in the manifest"
 
 
 class FileNote(NamedTuple):
-    """What became of a file (or of `n_files` in a folder) of the BIDS folder, or what is to be said of a visit.
+    """What became of a file (or of `n_files` in a folder) of the BIDS folder, or a note on a visit.
 
     path: below the BIDS folder; subject, session, column: n/a where it has none; status: taken, left out or note;
     reason: why it was left out, how it was chosen among several, or what the note says.

@@ -87,7 +87,7 @@ class Study:
     """The folder of the files that the project ships, as seen from the working folder."""
     steps: Mapping[str, Step]
     remarks: Mapping[tuple[str, str], list[str]] = field(default_factory=dict)
-    """What is to be said of the choice of a session's images, by subject and session."""
+    """Notes on the choice of a session's images, by subject and session."""
     decisions: Mapping[tuple[str, str], list[dict[str, str]]] = field(default_factory=dict)
     """What readers decided on a session's marks, by subject and session."""
 
@@ -236,7 +236,7 @@ class Session:
         return self.study.sidecars_of(self)
 
     def notes(self) -> list[str]:
-        """What is to be said of the choice of the session's images."""
+        """Notes on the choice of the session's images."""
         return list(self.study.remarks.get(self.row.key, ()))
 
     def decisions(self, *kinds: str) -> list[dict[str, str]]:

@@ -261,7 +261,8 @@ def _part(volume: Volume, text: str) -> str:
 
 
 def _after_contrast(volume: Volume) -> bool | None:
-    """Whether an MR series was made after contrast: True or False where words or header say so and agree; else None."""
+    """Whether an MR series was made after contrast: True or False where words or header state it and agree; else
+    None."""
     agent, said = agent_of(volume), says_contrast(volume)
     if said is None:
         return agent

@@ -92,7 +92,7 @@ def plane_of(orientation: Sequence[float]) -> str:
 
 
 def geometry_of(frames: Sequence[Frame]) -> Geometry:
-    """The geometry of slices that share an orientation (n of any order)."""
+    """The geometry of slices of one orientation (n of any order)."""
     if any(not frame.position or not _is_plane(frame.orientation) for frame in frames):
         return Geometry(len(frames), 1, 0.0, 0.0, 0.0, "", {Fault.NO_POSITION: ""})
     positions = np.array([frame.position for frame in frames])

@@ -263,4 +263,4 @@ class _Patient:
 
     def _day(self, row: Listed) -> str:
         day = row.get("study_day")
-        return f"{shifted(day, self.person.shift_days)}T00:00:00" if day else "n/a"  # BIDS wants a time; it is not told
+        return f"{shifted(day, self.person.shift_days)}T00:00:00" if day else "n/a"  # BIDS wants a time; it is hidden

@@ -149,7 +149,7 @@ def unknown_marks(paths: Iterable[str | Path], marks: Mapping[tuple[str, str, st
 
 
 def stale(mark: str, known: Sequence[str]) -> str:
-    """What is said of a mark that the segmentation does not have."""
+    """The message about a mark that the segmentation does not have."""
     number = mark.partition("-")[0]
     same = next((name for name in known if name.partition("-")[0] == number), None)
     hint = f"its mark {number} is {same} now" if same else nearest(mark, known)

@@ -36,7 +36,7 @@ class Verdict:
 
     counted: it enters sums and grades; certainty: sure, candidate where neither the image nor the readers decide, or
     excluded where the image shows that it is something else (a spot that is calcium on the CT);
-    decided_by: tool, or the readers' initials; reason: why a person should look, or what the readers said; artery:
+    decided_by: tool, or the readers' initials; reason: why a person should look, or what the readers decided; artery:
     (artery, side) that a reader named.
     """
 

@@ -26,7 +26,7 @@ DPI = 100
 HEADER_INCH, FOOTER_INCH = 0.42, 0.3
 CAPTION_LETTERS_PER_INCH = 17
 GREYS_IN_FILE = 40
-NOTE_LINE = 0.048  # of a panel's height
+NOTE_LINE = 0.048  # of a panel's vertical size
 READABLE = [withStroke(linewidth=1.6, foreground="black")]  # white letters over any grey
 
 
@@ -111,7 +111,7 @@ def show(
 
 
 def _label(ax: Axes, text: str, x: float, y: float, horizontal: str, vertical: str, colour: str = "white") -> None:
-    """Text at a place of the panel, in shares of its width and height."""
+    """Text at a place of the panel, in fractions of its width and vertical size."""
     item = ax.text(x, y, text, color=colour, fontsize=8, transform=ax.transAxes, path_effects=READABLE)
     item.set(horizontalalignment=horizontal, verticalalignment=vertical)
 

@@ -17,7 +17,7 @@ VIEWS = {"axial": (TO_LEFT, FORWARD), "coronal": (TO_LEFT, UP), "sagittal": (TO_
 
 @dataclass(frozen=True)
 class Plane:
-    """A rectangle about `centre` (3,), RAS mm; right, up: unit vectors; half_mm: half width and height."""
+    """A rectangle about `centre` (3,), RAS mm; right, up: unit vectors; half_mm: half its extent along right and up."""
 
     centre: np.ndarray
     right: np.ndarray

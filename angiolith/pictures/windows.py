@@ -6,7 +6,7 @@ import numpy as np
 
 from angiolith.core.images import Image
 
-CT_WINDOW_HU = (-100.0, 900.0)  # safe for bone: calcium and bone are told apart, and neither is cut off
+CT_WINDOW_HU = (-100.0, 900.0)  # safe for bone: calcium and bone look different, and neither is cut off
 BRAIN_WINDOW_HU = (-20.0, 90.0)
 NOISE_SHARE = 0.06  # of the window: what lies below is background, shown black
 

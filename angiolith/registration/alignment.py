@@ -26,9 +26,9 @@ OUTSIDE_HU = -1000.0
 def alignment_measures(ct: Image, mri: Image, transform: sitk.Transform) -> dict[str, float]:
     """How well a CT lies on an MRI, judged without the metric that found the transform.
 
-    transform maps MRI points to CT points. Returns `head_overlap`: share of the smaller head mask, within the common
-    field of view, that lies in the other (of a brain-extracted MRI: share of its brain outside the CT's bone and within
-    the CT's brain); `bone_contrast`: mean MRI signal where the CT has bone (over 300 HU) divided
+    transform maps MRI points to CT points. Returns `head_overlap`: fraction of the smaller head mask, within the common
+    field of view, that lies in the other (of a brain-extracted MRI: fraction of its brain outside the CT's bone and
+    within the CT's brain); `bone_contrast`: mean MRI signal where the CT has bone (over 300 HU) divided
     by that in the rest of the CT's head. Bone is dark on MRI, so a good alignment lies far below 1.
     """
     grid = shrink(mri, JUDGED_MRI_MM)

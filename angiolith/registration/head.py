@@ -13,7 +13,8 @@ from angiolith.core.images import HU_AIR, Image, canonical, mask_points
 HEAD_HU_MIN = -200.0
 # [mm] Brain and skull base lie within this from the vertex down, the neck does not. Source: anatomy.
 HEAD_HEIGHT_MM = 160.0
-# [%] Height of the head's voxels that is taken for the vertex: single voxels stick out. Source: digital heads.
+# [%] Percentile of the levels of the head's voxels that is taken for the vertex: single voxels stick out. Source:
+# digital heads.
 VERTEX_PERCENTILE = 99.9
 # [1] On MRI the head is brighter than Otsu's threshold divided by this: noise lies far below, fat and brain above.
 # Source: digital heads.

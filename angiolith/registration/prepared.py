@@ -45,8 +45,8 @@ BONE_EDGE_MM = 2.0
 FORAMEN_MM = 5.0
 # [mm] What was eroded is grown back by this. Source: digital heads.
 FORAMEN_BACK_MM = 6.0
-# [1] A head of less than this share of the other one's volume is a part of it: its centre is no guide. Source: digital
-# heads.
+# [1] A head of less than this fraction of the other one's volume is a part of it: its centre is no guide. Source:
+# digital heads.
 PARTIAL_SHARE = 0.75
 # [mm] An image less high than this is a slab, not a whole head. Source: anatomy.
 SLAB_MM = 100.0

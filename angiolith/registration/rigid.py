@@ -54,15 +54,15 @@ BINS = 32
 # [number] Bins of the joint histogram at the last level. Source: 15 of 199 random poses of digital heads; looked at on
 # 46 others (methods.md).
 LAST_BINS = 64
-# [mm] Heights along the head at which a slab starts. Source: digital heads.
+# [mm] Levels along the head at which a slab starts. Source: digital heads.
 SLAB_HEIGHTS_MM = (-45.0, -15.0, 15.0, 45.0)
-# [mm] Heights of a slab's second search: the skull base too, which many slabs end above. Source: 8 slabs of random
+# [mm] Levels of a slab's second search: the skull base too, which many slabs end above. Source: 8 slabs of random
 # poses; 48 and 46 others looked at (methods.md).
 SLAB_MORE_HEIGHTS_MM = (-75.0, *SLAB_HEIGHTS_MM)
-# [1] Powell's lines end at this share of their length. Source: numerics.
+# [1] Powell's lines end at this fraction of their length. Source: numerics.
 LINE_TOLERANCE = 0.1
-# [1] Rounds of the search from the scanner's own frame end where they gain less than this share of the metric. Source:
-# numerics.
+# [1] Rounds of the search from the scanner's own frame end where they gain less than this fraction of the metric.
+# Source: numerics.
 FRAME_TOLERANCE = 0.05
 # [1] The same of a rough search. Source: numerics.
 START_TOLERANCE = 0.01

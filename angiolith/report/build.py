@@ -374,7 +374,7 @@ def mark_items(sessions: Iterable[Session]) -> dict[str, Any]:
     what it is), and where they lie in that picture. Those that wait come first, then by number.
 
     What readers decided is left out, and cut off the picture: each decides without knowing of others. What the tool
-    doubts of an undecided mark is said.
+    doubts of an undecided mark is shown.
     """
     items = []
     for session in sessions:

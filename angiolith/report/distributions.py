@@ -43,7 +43,7 @@ class GroupPlot:
 
 @dataclass(frozen=True)
 class ChangePanel:
-    """One group's subjects as lines from baseline to follow-up: heights in 0..1, median line last."""
+    """One group's subjects as lines from baseline to follow-up: levels in 0..1, median line last."""
 
     label: str
     n: int

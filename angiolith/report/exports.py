@@ -116,7 +116,7 @@ def of_problems(problems: Iterable[tuple[Session, Stage]], texts: Mapping[str, A
 
 
 def of_notes(notes: Iterable[FileNote]) -> Export:
-    """What is said of files that were not used, or chosen among several."""
+    """The notes on files that were not used, or chosen among several."""
     rows = [[note.status, note.path, str(note.n_files), note.column, note.reason] for note in notes]
     return Export(["status", "path", "n_files", "column", "reason"], rows)
 

@@ -57,7 +57,7 @@ def marks_of(
 ) -> tuple[list[Mark], int]:
     """The marks of a table, those that wait for a reader first, and how many wait.
 
-    lines: what is said of a row; centres: of marks (RAS mm) that go before those of the table.
+    lines: the text of a row; centres: of marks (RAS mm) that go before those of the table.
     """
     table = in_order(read_tsv(path).dropna(subset=[kind.number]), kind.number)
     waits = set(waiting(table)[kind.number].astype(int))

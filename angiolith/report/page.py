@@ -34,7 +34,7 @@ def page_templates(folder: Path) -> jinja2.Environment:
 
 
 class Pages:
-    """Renders the pages of one report; output_dir: the run's, as `angiolith trace` is to be told; notice: a line at the
+    """Renders the pages of one report; output_dir: the run's, as `angiolith trace` takes it; notice: a line at the
     head of every page."""
 
     def __init__(

@@ -46,7 +46,7 @@ def registration_picture(
 ) -> Figure:
     """Outline of the CT's bone, and of the template's brain mask, over the reference image in three planes.
 
-    reference: an MRI, or the CT itself (told by its values), then without `ct`.
+    reference: an MRI, or the CT itself (known by its values), then without `ct`.
 
     to_ct: 4 x 4, RAS, from points of the reference to points of the CT; brain: mask on the reference's grid.
     """

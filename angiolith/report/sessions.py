@@ -93,7 +93,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class Picture:
-    """A QC picture: its name, its file as seen from the page, and what a reader said of it, if anybody did."""
+    """A QC picture: its name, its file as seen from the page, and a reader's verdict on it, if there is one."""
 
     name: str
     source: str

@@ -98,7 +98,7 @@ class Plan:
         return [code_digest(source_path(name, self.root), self.root) for name in PLANNING]
 
     def version(self) -> str:
-        """The project's version, or n/a where it cannot be told."""
+        """The project's version, or n/a where it is not known."""
         return project_version()
 
     def methods_text(self) -> str | list[str]:

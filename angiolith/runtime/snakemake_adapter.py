@@ -43,7 +43,7 @@ def leave_out(rule: Rule, files: Callable[[], Collection[str]]) -> None:
 
 
 def rerun_triggers(workflow: Workflow) -> set[str]:
-    """Names of the reasons for which Snakemake was told to run a job again. Uses `workflow.dag_settings`."""
+    """Names of the reasons for which Snakemake was asked to run a job again. Uses `workflow.dag_settings`."""
     return {trigger.name for trigger in _settings(workflow).rerun_triggers}
 
 

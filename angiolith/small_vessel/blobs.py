@@ -17,17 +17,17 @@ SCALES = 5
 SIGMA_VOXELS_MIN = 0.5
 # [SD] Gaussians are cut off here. Source: numerics.
 SIGMAS_REACH = 3.0
-# [1] A spot is at least this share of the least contrast deep within a voxel of its peak: most peaks are noise, and are
-# left out at once. Source: numerics.
+# [1] A spot is at least this fraction of the least contrast deep within a voxel of its peak: most peaks are noise, and
+# are left out at once. Source: numerics.
 DEEP_SHARE = 0.8
-# [1] So is a peak whose response is below this share of the least contrast. Source: numerics.
+# [1] So is a peak whose response is below this fraction of the least contrast. Source: numerics.
 RESPONSE_SHARE = 0.1
-# [1] Half edge of the box in which a spot is outlined, as a share of the largest diameter: no such spot fills it.
+# [1] Half edge of the box in which a spot is outlined, as a fraction of the largest diameter: no such spot fills it.
 # Source: physics.
 BOX_SHARE = 0.75
 # [mm] Added to that half edge. Source: numerics.
 BOX_MARGIN_MM = 2
-# [1] A spot's size is that at this share of its depth: half maximum. Source: physics.
+# [1] A spot's size is that at this fraction of its depth: half maximum. Source: physics.
 OUTLINE_DEPTH = 0.5
 
 
@@ -43,9 +43,9 @@ class Blob:
     centre: np.ndarray
     voxels: tuple[np.ndarray, ...]
     volume_mm3: float
-    contrast: float  # depth below the surroundings as a share of their level, 0-1
+    contrast: float  # depth below the surroundings as a fraction of their level, 0-1
     elongation: float  # longest over middle axis: 1 for a ball or a disc cut by thick slices, high for a vessel
-    compactness: float  # volume as a share of that of the ball about its centre that holds it
+    compactness: float  # volume as a fraction of that of the ball about its centre that holds it
     open: bool  # the form runs out of the search box: a vessel, a sulcus, an edge
 
     @property

@@ -58,7 +58,7 @@ def drop_small(mask: np.ndarray, voxels_min: float) -> np.ndarray:
 
 
 def of_same_volume(share: np.ndarray) -> np.ndarray:
-    """Mask (bool) of a resampled mask's shares (0-1): the fullest voxels, as many as the shares add up to.
+    """Mask (bool) of a resampled mask's fractions (0-1): the fullest voxels, as many as the fractions add up to.
 
     Cut at one half instead, what is small and round loses volume: by 6 % at a radius of 7 mm on slices of 3 mm.
     """

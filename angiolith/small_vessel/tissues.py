@@ -71,14 +71,14 @@ HISTOGRAM_PERCENTILES = (1, 99)
 HISTOGRAM_BINS = 200
 # [bins] Its smoothing (SD). Source: numerics.
 HISTOGRAM_SIGMA = 5
-# [1] A lower peak counts if it is at least this share of the highest . Source: digital heads.
+# [1] A lower peak counts if it is at least this fraction of the highest. Source: digital heads.
 LOWER_PEAK_MIN = 0.25
-# [1] ... and the valley beyond it at most this share of it. Source: digital heads.
+# [1] ... and the valley beyond it at most this fraction of it. Source: digital heads.
 VALLEY_MAX = 0.9
 
 
 def no_flair(fluid: float, white: float) -> str:
-    """What is said of an image whose fluid is not darker than its white matter."""
+    """The message about an image whose fluid is not darker than its white matter."""
     levels = f"grey levels {fluid:.4g} and {white:.4g}"
     return f"the CSF is not darker than the white matter ({levels}): this is no FLAIR, or it is not aligned"
 
@@ -193,8 +193,8 @@ def _between(coarse: np.ndarray, shape: tuple[int, ...], step: np.ndarray, shift
 def _voxels_under(image: Image, grid: Image, transform: sitk.Transform) -> tuple[list[np.ndarray], np.ndarray]:
     """Voxel coordinates in `image` (three arrays) under a coarse grid, and its step in voxels of `grid` (3,).
 
-    The grid's first voxel lies half a step from the coarse grid's first. The way to the template is smooth and kept at
-    4 mm: between such points a straight line is as good, and quick.
+    The grid's first voxel lies half a step from the coarse grid's first. The transform to the template is smooth and
+    kept at 4 mm: between such points a straight line is as good, and quick.
     """
     step = WAY_MM / grid.voxel_mm
     shape = np.ceil(np.array(grid.data.shape) / step).astype(int) + 2

@@ -3,7 +3,7 @@
 A drawing may end at a slice or at any other plane, slices may lie along, across or oblique to the vessel, and the
 vessel may bend. So directions come from the surface between lumen and wall, which has no ends, place by place; the ends
 are where the drawing faces along the vessel and the lumen lies bare; and the axis runs through the centres of the
-drawing at equal shares of the way from one end to the other.
+drawing at equal fractions of the distance from one end to the other.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from angiolith.core.images import moved
 from angiolith.vessel_wall.drawing import Segment
 from angiolith.vessel_wall.parts import DrawingError
 
-# [1] Share of the lumen's surface that may lie bare sideways: thin walls on a coarse grid. Source: digital tubes.
+# [1] Fraction of the lumen's surface that may lie bare sideways: thin walls on a coarse grid. Source: digital tubes.
 OPEN_SHARE_MAX = 0.1
 # [1] A bare place faces sideways below this cosine with the vessel's direction. Source: digital tubes.
 SIDEWAYS = 0.5
@@ -29,7 +29,7 @@ SIDEWAYS = 0.5
 ROOM_VOXELS = 2.0
 # [voxels] A longer stretch of wall without lumen (in largest edges) is no slip of the brush. Source: digital tubes.
 GAP_VOXELS = 3.5
-# [1] A cut is clear of an end when it has passed this share of it: single voxels stick out. Source: digital tubes.
+# [1] A cut is clear of an end when it has passed this fraction of it: single voxels stick out. Source: digital tubes.
 END_SHARE = 0.95
 # [number] Centres that each degree of the axis' polynomial needs. Source: numerics.
 POINTS_PER_DEGREE = 4
@@ -122,8 +122,8 @@ def _lines(segment: Segment, first: np.ndarray, last: np.ndarray, main: np.ndarr
 def _inner_surface(segment: Segment) -> tuple[np.ndarray, np.ndarray]:
     """Places (n, 3), RAS mm, about the surface between lumen and wall, and vectors (n, 3) across it.
 
-    The share of lumen among what is drawn nearby changes at that surface alone, not at the drawing's ends; the vectors
-    are its gradient, so that the middle of a lumen of one voxel, where it has none, does not count.
+    The fraction of lumen among what is drawn nearby changes at that surface alone, not at the drawing's ends; the
+    vectors are its gradient, so that the middle of a lumen of one voxel, where it has none, does not count.
     """
     if not (segment.lumen & ndimage.binary_dilation(segment.wall)).any():
         raise DrawingError("the lumen touches no wall: draw the wall around it")

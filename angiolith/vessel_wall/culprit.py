@@ -27,8 +27,8 @@ def judge_culprits(lesions: pd.DataFrame, criteria: CulpritSettings = NO_CRITERI
     Rule of the vertebrobasilar study: in a symptomatic patient the only or the most stenotic lesion in the symptomatic
     territory is the culprit; in an asymptomatic patient that lesion is the non-culprit one; further lesions are
     "other". A reader's call is taken as it is. Lesions that miss a criterion take no part: missing, with the reason.
-    Missing, too, where it cannot be said: symptoms unknown, stenosis unknown beside others, a shared highest stenosis.
-    Raises ValueError if `symptomatic` differs among one subject's rows, or for a call that is no verdict.
+    Missing, too, where it cannot be decided: symptoms unknown, stenosis unknown beside others, a shared highest
+    stenosis. Raises ValueError if `symptomatic` differs among one subject's rows, or for a call that is no verdict.
     """
     result = pd.DataFrame({"culprit": pd.NA, "culprit_reason": pd.NA}, index=lesions.index, dtype="string")
     symptoms = lesions["symptomatic"].map(_as_bool)

@@ -13,7 +13,8 @@ from angiolith.core.images import Image, mask_points, moved, volume_of_voxel_mm3
 from angiolith.vessel_wall.parts import LABELS, LUMEN, WALL, DrawingError
 from angiolith.vessel_wall.points import index_of
 
-# [1] A piece below this share of the lumen's voxels is a slip of the brush, stated and left out. Source: digital tubes.
+# [1] A piece below this fraction of the lumen's voxels is a slip of the brush, stated and left out. Source: digital
+# tubes.
 SPECK_SHARE = 0.02
 # [voxels] Empty margin about a drawn segment. Source: numerics.
 MARGIN_VOXELS = 4

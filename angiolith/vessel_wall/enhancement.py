@@ -103,7 +103,7 @@ def enhancement_ratio(pre: Image, post: Image, to_post: np.ndarray, points: np.n
 
 
 def enhancement_grade(plaque: float, normal_wall: float, stalk: float, grades: WallGradeSettings) -> tuple[float, str]:
-    """Grade 0, 1 or 2 from three enhancement ratios; where it cannot be told, NaN and the reason.
+    """Grade 0, 1 or 2 from three enhancement ratios; where it cannot be graded, NaN and the reason.
 
     "Like normal wall" means at most `normal_wall_tolerance` (relative) above the reference segment's wall.
     """

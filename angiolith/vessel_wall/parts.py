@@ -24,7 +24,7 @@ REFERENCES = {
 }
 SEGMENTS: dict[str | None, tuple[int, int]] = {None: (LUMEN, WALL), **dict(REFERENCES.items())}
 LABELS = (LUMEN, WALL, PITUITARY_STALK, *(label for pair in REFERENCES.values() for label in pair))
-# [1] Of a lumen's voxels, this share may lie beyond the outer wall: more is a mistake, not a slip. Source: digital
+# [1] Of a lumen's voxels, this fraction may lie beyond the outer wall: more is a mistake, not a slip. Source: digital
 # tubes.
 OUTSIDE_SHARE_MAX = 0.02
 WORDS = {

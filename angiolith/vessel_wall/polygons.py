@@ -111,7 +111,7 @@ def _table(path: Path) -> tuple[list[str], list[list[str]]]:
 
 
 def _is_lps(cells: Mapping[str, Any]) -> bool:
-    """Whether coordinates are as in DICOM (`space`); they are RAS where nothing is said."""
+    """Whether coordinates are as in DICOM (`space`); they are RAS where nothing is stated."""
     return str(cells.get("space", "RAS")).strip().upper() == "LPS"
 
 

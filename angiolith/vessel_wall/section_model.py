@@ -33,7 +33,7 @@ RIDGE = 1e-3
 KEPT = 8
 # [voxels] Beyond the outer wall: what lies farther off is no longer described by its direction. Source: digital tubes.
 NEARBY_VOXELS = 1.3
-# [1] Noise and texture as a share of a section's own spread. Source: digital tubes.
+# [1] Noise and texture as a fraction of a section's own spread. Source: digital tubes.
 NOISE_SHARE = 0.1
 # [mm] Lower bounds of the parameters of lumen and outer wall: centre (x, y), radius, second harmonic (cos, sin).
 # Source: anatomy.

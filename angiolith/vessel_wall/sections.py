@@ -22,16 +22,16 @@ CONTOUR_POINTS = 128
 SMOOTHING_VOXELS = 1.0
 # [voxels] Undulations of a contour shorter than this are the staircase of the label map. Source: digital tubes.
 WAVELENGTH_VOXELS = 6.0
-# [1] A piece of a section ends where less than this share of a voxel is drawn. Source: numerics.
+# [1] A piece of a section ends where less than this fraction of a voxel is drawn. Source: numerics.
 OCCUPIED_MIN = 0.02
-# [1] A section shows a lumen, or a wall, if it meets this share of a drawn voxel somewhere. Source: digital tubes.
+# [1] A section shows a lumen, or a wall, if it meets this fraction of a drawn voxel somewhere. Source: digital tubes.
 DRAWN_MIN = 0.2
 # [mm] Where the drawn wall is thinner than a voxel its contours may touch: they are kept this far apart. Source:
 # numerics.
 THINNEST_MM = 0.02
 # [1] Width of a section: this quantile of the drawing's distance from the axis. Source: numerics.
 WIDE_QUANTILE = 0.99
-# [1] A piece of a section smaller than this share of its largest is none. Source: digital tubes.
+# [1] A piece of a section smaller than this fraction of its largest is none. Source: digital tubes.
 PIECE_SHARE_MIN = 0.1
 
 

@@ -20,7 +20,7 @@ from angiolith.vessel_wall.points import sample
 from angiolith.vessel_wall.sections import CrossSection
 
 Artery = tuple[str, str]
-# [1] Black blood, blurred with its wall, is still darker than this share of the wall. Source: digital heads.
+# [1] Black blood, blurred with its wall, is still darker than this fraction of the wall. Source: digital heads.
 DARKER = 0.9
 OUTLINE_COLUMNS = ["lesion", "reader", "section", "contour", "point", "x_mm", "y_mm", "z_mm"]
 

@@ -63,7 +63,7 @@ def artery_of(
 
 @dataclass(frozen=True)
 class Candidate:
-    """A measured reference segment, its artery and side if known, and its position if the reader said it, else ""."""
+    """A measured reference segment, its artery and side if known, and its position if the reader stated it, else ""."""
 
     measured: MeasuredSegment
     artery: tuple[str, str] | None
@@ -118,16 +118,16 @@ def calcium_in(
     settings: WallMeasureSettings,
     grades: WallGradeSettings,
 ) -> dict[str, Any]:
-    """Calcium within a plaque: volume, HU, share of the plaque, the plaque's class, and what the CT's lesions are.
+    """Calcium within a plaque: volume, HU, fraction of the plaque, the plaque's class, and what the CT's lesions are.
 
     calcification: label map of the calcified lesions, on the grid of the ct (HU); lesions: their table (lesion,
     pattern, spotty), or None. A calcified voxel belongs to the plaque if its centre lies within the outer wall or at
-    most `calcium_margin_mm` outside (registration and blooming). Share: calcium volume over drawn wall volume, which is
-    the calcified share of the plaque's area pooled over its sections. Class: non-calcified without calcium, partially
-    calcified below `calcified_percent_min`, calcified from it. Volume is that of whole native CT voxels; HU are NaN
-    without calcium. Pattern: that of the CT lesion with the most calcium in the plaque; a CT lesion is counted from
-    `calcium_lesion_voxels_min` voxels in the plaque on. The spotty ones are not counted (NaN) where it is not known of
-    one of them whether it is spotty.
+    most `calcium_margin_mm` outside (registration and blooming). Fraction: calcium volume over drawn wall volume,
+    which is the calcified fraction of the plaque's area pooled over its sections. Class: non-calcified without calcium,
+    partially calcified below `calcified_percent_min`, calcified from it. Volume is that of whole native CT voxels; HU
+    are NaN without calcium. Pattern: that of the CT lesion with the most calcium in the plaque; a CT lesion is counted
+    from `calcium_lesion_voxels_min` voxels in the plaque on. The spotty ones are not counted (NaN) where it is not
+    known of one of them whether it is spotty.
     """
     mask = calcification.data > 0
     points = moved(np.linalg.inv(to_ct), mask_points(calcification.affine, mask))

@@ -1,4 +1,4 @@
-"""CTs on which calcium cannot be told from something else: metal, noise, contrast, blur."""
+"""CTs on which calcium looks like something else: metal, noise, contrast, blur."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def measured(
         artery_row = found.arteries.set_index(["artery", "side"]).loc["MCA", "R"]
         status = worst_status(artery_row["status"], found.status)
         volume = "n/a" if np.isnan(artery_row["volume_mm3"]) else f"{artery_row['volume_mm3']:.0f} mm3"
-        reason = join_reasons(artery_row["reason"], found.reason) or "nothing was said"
+        reason = join_reasons(artery_row["reason"], found.reason) or "nothing was reported"
         return Answer({"ok": TAKEN, "review": REVIEW, "failed": FAILED}[status], f"R-MCA {volume}: {reason}")
 
     return make

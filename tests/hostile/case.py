@@ -8,19 +8,19 @@ from pathlib import Path
 from typing import NamedTuple
 
 TAKEN = "taken as it is"
-TOLD = "measured, told"
+TOLD = "measured, reported"
 REVIEW = "row: review"
 FAILED = "row: failed"
 TABLE_OUT = "table left out, all else is made"
 ANALYSIS_OUT = "analysis not made, the others are"
 REFUSED = "refused before any job"
-LEFT_OUT = "not used, and said"
-CHOSEN = "one is chosen, and said"
+LEFT_OUT = "not used, reported"
+CHOSEN = "one is chosen, reported"
 NO_CHANGE = "no change is measured, all else is made"
 
 
 class Answer(NamedTuple):
-    """What becomes of the input, and the line that says so."""
+    """What becomes of the input, and the line that states it."""
 
     outcome: str
     line: str
@@ -57,4 +57,4 @@ def refusal(kind: type[Exception], call: Callable[[], object], outcome: str = RE
         call()
     except kind as error:
         return Answer(outcome, str(error))
-    return Answer(TAKEN, "nothing was said")
+    return Answer(TAKEN, "nothing was reported")

@@ -99,13 +99,13 @@ def told(
         found = TAKEN if not line else CHOSEN if columns else LEFT_OUT
         if any("no change between visits" in note.reason for note in notes):
             found = NO_CHANGE
-        return Answer(found, line or "nothing was said")
+        return Answer(found, line or "nothing was reported")
 
     return Case(name, outcome, said, make)
 
 
 def ordered(name: str, said: str, *labels: str, texts: dict[str, str] | None = None, **settings: Any) -> Case:
-    """A subject with visits of these labels: the first and the last, if that can be told."""
+    """A subject with visits of these labels: the first and the last, if that is known."""
 
     def make(folder: Path) -> Answer:
         touch(folder, *(f"sub-01/ses-{label}/anat/sub-01_ses-{label}_T1w.nii.gz" for label in labels))

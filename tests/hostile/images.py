@@ -74,7 +74,7 @@ def checked(folder: Path, columns: Mapping[str, str], stated: bool = True) -> An
     row = read_json(out)
     outcome = OUTCOMES.get(row["status"], TOLD if row["reason"] else TAKEN)
     column, _, reason = (row["reason"] or "").partition(": ")
-    return Answer(outcome, f"{folder / columns[column]}: {reason}" if reason else "nothing was said")
+    return Answer(outcome, f"{folder / columns[column]}: {reason}" if reason else "nothing was reported")
 
 
 def one(name: str, outcome: str, said: str, write: Callable[[Path], None], column: str = "ct") -> Case:

@@ -186,7 +186,7 @@ KINDS: tuple[tuple[str, tuple[str, ...], str], ...] = (
         ),
         "",
     ),
-    ("zero for what cannot be told", (OF_CALCIUM[12],), "tests/unit/test_calcification_measure.py"),
+    ("zero for what is not known", (OF_CALCIUM[12],), "tests/unit/test_calcification_measure.py"),
     (
         "an image stored in another way",
         (),

@@ -114,7 +114,7 @@ def analysed(folder: Path, path: Path, **settings: Any) -> Answer:
     attrition = read_tsv(folder / "attrition.tsv")
     reason = why_not_made(attrition[attrition["analysis"] == "hostile"])
     made = [name for name, entry in files.items() if was_made(entry["data"])]
-    return Answer(ANALYSIS_OUT if made == ["sound"] else TAKEN, reason or "nothing was said")
+    return Answer(ANALYSIS_OUT if made == ["sound"] else TAKEN, reason or "nothing was reported")
 
 
 def formula(folder: Path) -> Answer:

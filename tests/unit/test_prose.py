@@ -1,8 +1,10 @@
 """The lint of the documentation's prose measures what a reader reads, and its limits only fall."""
 
+import inspect
+
 import pytest
 
-from tests import prose
+from tests import prose, prose_sources
 
 PAGE = """# A title of any length is no sentence and is not counted here
 
@@ -67,7 +69,39 @@ def test_limits_fall_and_never_rise():
     assert prose.reached(better, (30.0, 45, 3)) == (prose.GOAL_MEAN, prose.GOAL_LONGEST, 0)
 
 
-def test_pages_that_a_command_writes_are_left_out():
-    pages = {str(page.relative_to(prose.ROOT)) for page in prose.hand_written()}
-    assert {"README.md", "CHANGELOG.md", "docs/methods.md"} <= pages
-    assert pages.isdisjoint({"docs/hostile_inputs.md", "docs/reference/constants.md", "docs/validation.md"})
+def test_all_that_a_user_reads_is_judged():
+    names = prose_sources.sources().keys()
+    assert {"README.md", "config/README.md", "docs/methods.md"} <= names
+    assert {"docs/reference/command_line.md", "docs/reference/constants.md", "docs/hostile_inputs.md"} <= names
+    assert {"angiolith/report/texts.yaml", "docstrings of angiolith", "messages of angiolith/cohort"} <= names
+
+
+def test_a_docstring_is_judged_by_its_sentences():
+    docstring = """Find the edge.
+
+    Parameters
+    ----------
+    image, mask : ndarray of a certain and long type
+        Voxels by position.
+
+    bone.py    what is bone
+
+    >>> no sentence at all
+    """
+    text = prose_sources.prose_of_docstring(inspect.cleandoc(docstring))
+    assert prose.measure(text).sentences == ("Find the edge.", "Voxels by position.", "bone.py: what is bone")
+
+
+def test_messages_and_docstrings_of_a_module(tmp_path):
+    module = tmp_path / "module.py"
+    module.write_text(
+        '"""A page."""\nNAME = "told"\n\ndef f(n):\n    """One."""\n    raise E(f"it is told {n} times")\n'
+    )
+    source = prose_sources.texts_in(module)
+    assert source.markdown == ["A page.", "One."]
+    assert [word for word, _ in prose.measure_source(source).house_words] == ["told"]
+
+
+def test_texts_of_the_report_without_places_of_values():
+    texts = {"a": ["{who}: one {% if x %}two{% endif %}"], "citations": {"Told 1999": "told"}}
+    assert list(prose_sources.leaves(texts)) == ["`value`: one  two "]

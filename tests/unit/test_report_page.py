@@ -226,7 +226,8 @@ def test_advice_falls_back_to_the_status():
 
 def test_each_part_of_a_reason_gets_its_advice_once():
     reason = (
-        "ct: cannot be read as NIfTI (x); copy or convert it again; microbleeds: 3 spots not told from calcium: no CT"
+        "ct: cannot be read as NIfTI (x); copy or convert it again; "
+        "microbleeds: 3 spots not distinguished from calcium: no CT"
     )
     said = advice(Stage("images", "failed", reason), TEXTS["errors"])
     assert said.startswith("Copy or convert the file again")

@@ -113,8 +113,8 @@ def test_dates_come_first_whatever_their_form_and_whatever_the_labels_say():
 @pytest.mark.parametrize(
     ("dates", "declared", "why"),
     [
-        ({"a": "2020-01-01", "b": "2020-01-01"}, [], "cannot be told"),  # one day for both
-        ({"a": "2020-01-01", "b": None}, [], "cannot be told"),
+        ({"a": "2020-01-01", "b": "2020-01-01"}, [], "cannot be determined"),  # one day for both
+        ({"a": "2020-01-01", "b": None}, [], "cannot be determined"),
         ({"1": "2021-01-01", "2": "2020-01-01", "3": None}, [], "labels contradict the dates"),
         ({"pre": "2021-01-01", "post": "2020-01-01"}, ["pre", "post"], "session_order contradicts"),
         ({"pre": None, "post": None, "mid": None}, ["pre", "post"], "does not name ses-mid"),

@@ -24,7 +24,7 @@ ADDED = (0.5, 1.0, 1.5, 2.0)
 SIMULATIONS = 100
 # [seed] Seed of the simulated error. Source: definition.
 SEED = 20170
-# [1] Below this share of true variance nothing can be corrected. Source: definition.
+# [1] Below this fraction of true variance nothing can be corrected. Source: definition.
 RELIABILITY_MIN = 0.2
 Fitted = Callable[[pd.DataFrame, Sequence[str]], Fit]
 NAIVE, CALIBRATED, SIMEX = "as measured", "regression calibration", "SIMEX"

@@ -16,7 +16,7 @@ from angiolith.pictures.canvas import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILLI
 
 # [inch] One and a half columns of a journal, 140 mm. Source: layout.
 WIDTH_INCH = 5.5
-# [inch] Height of a panel. Source: layout.
+# [inch] Vertical size of a panel. Source: layout.
 PANEL_INCH = 3.4
 COLOURS = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY)
 DASHES = ("-", "--", "-.", ":")

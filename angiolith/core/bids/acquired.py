@@ -31,7 +31,7 @@ DAYS_MAX = 1  # a visit may go on over midnight
 class Acquired:
     """Dates of visits (`visits`) and of their CTs (`cts`) by session, as ISO text.
 
-    conflict: why the order of the visits cannot be told from them; notes: (file, session or None, what is to be said).
+    conflict: why the order of the visits cannot be determined from them; notes: (file, session or None, text).
     """
 
     visits: dict[str, str] = field(default_factory=dict)

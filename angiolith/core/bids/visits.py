@@ -75,7 +75,7 @@ def _later(known: Mapping[str, str], first: str, second: str) -> bool:
 
 
 def _by_date(known: Mapping[str, str]) -> tuple[str, ...] | None:
-    """By day, within a day by the time; None where two visits cannot be told apart."""
+    """By day, within a day by the time; None where two visits cannot be distinguished."""
     ordered = sorted(known, key=lambda session: known[session])  # ISO texts: a day sorts before its times
     for first, second in pairwise(ordered):
         timed = len(known[first]) > 10 and len(known[second]) > 10
@@ -101,7 +101,7 @@ def _by_label(sessions: Sequence[str]) -> tuple[tuple[str, ...] | None, str]:
         if places is not None and len(set(places)) == len(places):
             order = sorted(range(len(sessions)), key=places.__getitem__)
             return tuple(sessions[at] for at in order), f"labels ({rule})"
-    return None, f"which visit is the first cannot be told from the labels {', '.join(sessions)}"
+    return None, f"which visit is the first cannot be determined from the labels {', '.join(sessions)}"
 
 
 def _all(labels: Sequence[str], place: Callable[[str], float | None]) -> list[float] | None:

@@ -151,7 +151,7 @@ class PowerSettings(Section):
     slowing_percent: list[float] = [25.0, 50.0]
     """By how much a treatment is to slow the mean change per year, in a trial of two equal arms."""
     dropout_percent: float = 0.0
-    """Share of patients without a follow-up; the sizes are raised by it."""
+    """Fraction of patients without a follow-up; the sizes are raised by it."""
 
 
 def _preset_or_kind(schema: dict[str, Any]) -> None:

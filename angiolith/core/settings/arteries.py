@@ -39,13 +39,13 @@ class ArteryMapSettings(StepSettings):
     mask_sd_mm: float = 0.3
     """Standard deviation of the position of a centreline that comes from a mask or an angiogram."""
     complete_from_atlas: bool = True
-    """Arteries that a mask or an angiogram does not show are taken from the atlas (and the lookup table says so)."""
+    """Arteries that a mask or an angiogram does not show are taken from the atlas (the lookup table states which)."""
     angio_mads: float = 6.0
     """Angiogram: a vessel stands at least this many median absolute deviations above the tissue.
 
     [MAD] Source: digital heads."""
     angio_share_min: float = 0.3
-    """An artery of which a smaller share of the volume expected from the atlas shows on the angiogram is not taken."""
+    """An artery of which less than this fraction of the atlas' expected volume shows on the angiogram is not taken."""
 
 
 class ArterySettings(Section):

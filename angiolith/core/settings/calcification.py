@@ -98,7 +98,7 @@ class KockelkorenSettings(Section):
     thick_mm_min: float = 1.5
     """A calcification this thick, mm at half maximum, is thick."""
     indistinguishable: float = 0.0
-    """Points of a morphology that cannot be told (a dot).
+    """Points of a morphology that is indeterminate (a dot).
 
     [points] Source: Kockelkoren 2017."""
     irregular: float = 1.0
@@ -114,7 +114,7 @@ class KockelkorenSettings(Section):
 
     Source: digital tubes, 160 plaques (methods.md)."""
     filled_share_min: float = 0.7
-    """Share of a lesion's angles and length that must be calcified to count as evenly filled.
+    """Fraction of a lesion's angles and length that must be calcified to count as evenly filled.
 
     Source: digital tubes, 160 plaques (methods.md)."""
     layer_width_min: float = 4.0

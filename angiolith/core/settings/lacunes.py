@@ -46,7 +46,7 @@ class LacuneDetectSettings(StepSettings):
     elongation_max: float = 2.0
     """Largest ratio of the longest to the middle axis: longer spots are perivascular spaces."""
     tissue_around_min: float = 0.5
-    """Least share of white matter, deep grey matter or hyperintensity 1 to 3 mm around: sulci end among cortex.
+    """Least fraction of white matter, deep grey matter or hyperintensity 1 to 3 mm around: sulci end among cortex.
 
     [1] Source: digital heads."""
     sure_voxels_min: float = 2.0

@@ -32,11 +32,11 @@ class MicrobleedDetectSettings(StepSettings):
 
     Source: STRIVE-2 (Duering 2023)."""
     contrast_min: float = 0.5
-    """Least depth below the surroundings, as a share of their level."""
+    """Least depth below the surroundings, as a fraction of their level."""
     elongation_max: float = 2.5
     """Largest ratio of the longest to the middle axis: longer spots are vessels."""
     compactness_min: float = 0.6
-    """Least volume as a share of that of the ball that holds it: branched or bent spots are vessels."""
+    """Least volume as a fraction of that of the ball that holds it: branched or bent spots are vessels."""
     background_mm: float = 10.0
     """Sigma of the Gaussian mean that is the surroundings' level."""
     surface_mm: float = 3.0
@@ -48,7 +48,7 @@ class MicrobleedDetectSettings(StepSettings):
     calcium_radius_mm_min: float = 1.5
     """Least radius of the ball in which the CT is looked up."""
     tissue_share_min: float = 0.5
-    """A spot where the template's share of grey and white matter is less is choroid plexus, falx or pineal."""
+    """A spot where the template's fraction of grey and white matter is less is choroid plexus, falx or pineal."""
 
 
 class MicrobleedSettings(Section):

@@ -57,7 +57,7 @@ class RegistrationReviewSettings(StepSettings):
 
     KEY = "registration.review"
     overlap_min: float = 0.6
-    """Smallest share of the smaller head mask that must lie inside the other one after registration."""
+    """Smallest fraction of the smaller head mask that must lie inside the other one after registration."""
     bone_contrast_max: float = 0.9
     """Largest ratio of the MRI's signal inside CT bone to that of the soft tissue around it (bone is dark on MRI)."""
     second_search_mm_max: float = 0.8

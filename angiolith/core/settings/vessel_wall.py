@@ -39,9 +39,9 @@ class WallGradeSettings(StepSettings):
 
     [1] Source: convention."""
     calcified_percent_min: float = 50.0
-    """Share of calcium from which a plaque is calcified; below it, partially calcified."""
+    """Fraction of calcium from which a plaque is calcified; below it, partially calcified."""
     normal_wall_tolerance: float = 0.1
-    """A wall that enhances at most this share more than the reference wall has enhancement grade 0."""
+    """A wall that enhances at most this fraction more than the reference wall has enhancement grade 0."""
 
 
 class WallConsensusSettings(StepSettings):

@@ -18,7 +18,7 @@ class WmhMeasureSettings(StepSettings):
 
 
 class WmhGradeSettings(StepSettings):
-    """Cut-points of the Fazekas grades, chosen on 21 real scans that a developer read (docs/fazekas.md).
+    """Cut-points of the Fazekas grades, tuned on 21 real scans that a developer read (docs/fazekas.md).
 
     Source: 21 real scans that a developer read (docs/fazekas.md).
     """
@@ -65,9 +65,9 @@ class WmhSegmentSettings(StepSettings):
 
     Source: curve of Dice and volume in docs/small_vessel_accuracy.md."""
     height_fraction_min: float = 0.4
-    """WMH reach at least this fraction of the height, above white matter, of the scan's likely lesions."""
+    """WMH reach at least this fraction of the intensity, above white matter, of the scan's likely lesions."""
     peak_fraction_min: float = 0.6
-    """A lesion that nowhere in its slice reaches this fraction of that height is possible, and not counted."""
+    """A lesion that nowhere in its slice reaches this fraction of that intensity is possible, and not counted."""
     probability_sure: float = 0.9
     """The lower bound of the volume is that of the voxels of at least this probability."""
     probability_possible: float = 0.1

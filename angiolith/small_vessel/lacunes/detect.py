@@ -25,10 +25,10 @@ from angiolith.small_vessel.tissues import correct_bias, grey_levels, mode_of
 
 # [SD] Hyperintense: so far above grey matter's level on FLAIR, which cortex is not. Source: digital heads.
 BRIGHT_SD = 3.0
-# [1] On T1w, where its contrast is poor, grey and white matter are not told apart by less (0 CSF, 1 white matter).
+# [1] On T1w, where its contrast is poor, grey and white matter are not separated by less (0 CSF, 1 white matter).
 # Source: digital heads.
 GREY_LEVEL_MAX = 0.9
-# [1] Least depth of a dark spot on T1w below its surroundings, as a share of their level. Source: digital heads.
+# [1] Least depth of a dark spot on T1w below its surroundings, as a fraction of their level. Source: digital heads.
 DEPTH_MIN = 0.4
 # [mm] The ventricles are closed by a ball of this radius. Source: digital heads.
 GAP_MM = 3.0
@@ -177,7 +177,7 @@ def _tissue(t1: np.ndarray, bright: np.ndarray, priors: Mapping[str, np.ndarray]
 
 def _surroundings(water: np.ndarray, tissue: np.ndarray, blob: Blob, voxel_mm: np.ndarray) -> tuple[float, bool, float]:
     """Of a spot: the darkest tenth of its FLAIR level, whether a rim (2.5 mm around) is brighter than tissue, and the
-    share of tissue 1 to 3 mm around it."""
+    fraction of tissue 1 to 3 mm around it."""
     spot = np.zeros(water.shape, bool)
     spot[blob.voxels] = True
     box = bounding_box(spot, margin=np.ceil(AROUND_MM / voxel_mm).astype(int))

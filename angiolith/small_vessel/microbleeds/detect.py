@@ -1,4 +1,4 @@
-"""Cerebral microbleeds on T2*-weighted or susceptibility-weighted MRI, told from calcium by the registered CT.
+"""Cerebral microbleeds on T2*-weighted or susceptibility-weighted MRI, distinguished from calcium by the registered CT.
 
 STRIVE-2 (Duering 2023): round or ovoid, dark on T2*/SWI, 2-10 mm, within the brain, not a vessel, not calcium.
 """
@@ -27,11 +27,11 @@ DARKNESS_SIGMA_MM = 0.5
 DARKEST_WITHIN_MM = 1.5
 # [mm] Grid on which that place is searched. Source: numerics.
 DARKEST_STEP_MM = 0.5
-# [1] A vein that a dark spot is a part of shows above this share of the spot's depth. Source: digital heads.
+# [1] A vein that a dark spot is a part of shows above this fraction of the spot's depth. Source: digital heads.
 FORM_DEPTH = 0.3
 # [%] The darkest part of the brain that is left out of the surroundings' level. Source: digital heads.
 DARK_PERCENTILE = 20
-# [1] A wide signal void holds a ball of this share of the largest diameter as its radius. Source: digital heads.
+# [1] A wide signal void holds a ball of this fraction of the largest diameter as its radius. Source: digital heads.
 VOID_SHARE = 0.6
 # [%] HU of a spot on the CT: near its highest, since blur and registration mix it with brain. Source: digital heads.
 CALCIUM_PERCENTILE = 90.0
@@ -50,9 +50,9 @@ def detect_microbleeds(
 ) -> tuple[pd.DataFrame, np.ndarray]:
     """Find microbleeds on a T2*/SWI image; `brain` is a mask on its grid.
 
-    hu_at(point RAS in the image's world, radius mm) gives the HU on the registered CT; without a CT nothing is told to
-    be calcium and `hu_p90` is NaN. `tissue` is the template's share of grey and white matter on the image's grid: a
-    spot where it is low lies in a ventricle (choroid plexus), at the falx, in a cistern or the pineal, and is no
+    hu_at(point RAS in the image's world, radius mm) gives the HU on the registered CT; without a CT nothing is known
+    to be calcium and `hu_p90` is NaN. `tissue` is the template's fraction of grey and white matter on the image's grid:
+    a spot where it is low lies in a ventricle (choroid plexus), at the falx, in a cistern or the pineal, and is no
     microbleed. Returns the table (one row per spot; `kind` microbleed, calcification or outside tissue; centre in RAS
     mm of the image) and the label map (int32, label = column `microbleed`; spots of every kind).
     """
@@ -90,11 +90,11 @@ def relative_to_surroundings(data: np.ndarray, inside: np.ndarray, sigma_mm: flo
 def darkness_of(
     image: Image, brain: np.ndarray, settings: MicrobleedDetectSettings
 ) -> Callable[[np.ndarray], np.ndarray]:
-    """How dark an image is at points: a function of (n, 3) points (RAS mm) to (n,) shares of the level around.
+    """How dark an image is at points: a function of (n, 3) points (RAS mm) to (n,) fractions of the level around.
 
-    It gives the darkest place within `DARKEST_WITHIN_MM`, smoothed a little, as 1 less its share of the surroundings'
-    level (0: as bright as these); NaN where no brain is near. Two visits' images can be compared by it: it asks neither
-    for a form nor for a least depth.
+    It gives the darkest place within `DARKEST_WITHIN_MM`, smoothed a little, as 1 less its fraction of the level of the
+    surroundings (0: as bright as these); NaN where no brain is near. Two visits' images can be compared by it: it asks
+    neither for a form nor for a least depth.
     """
     box = bounding_box(brain)
     part, inside = crop(image, box), brain[box]

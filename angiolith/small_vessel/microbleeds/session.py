@@ -45,7 +45,7 @@ def microbleeds_of(given: Inputs, settings: MicrobleedDetectSettings) -> Spots:
     count = int((kinds == MICROBLEED).sum())
     facts |= {
         "status": OK,
-        "reason": f"{count} spots not told from calcium: {no_ct}" if count and hu_at is None else "",
+        "reason": f"{count} spots not distinguished from calcium: {no_ct}" if count and hu_at is None else "",
         "n_microbleeds": count,
         "n_calcifications": int((kinds == CALCIUM).sum()),
         "n_outside_tissue": int((kinds == OUTSIDE).sum()),

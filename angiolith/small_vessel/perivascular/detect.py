@@ -50,7 +50,7 @@ WITHIN_MIN = 0.75
 FLUID_LEVEL = 0.5
 # [1] Least part of the surroundings that is no fluid, in the basal ganglia. Source: digital heads.
 DRY_MIN = 0.9
-# [1] A space reaches to where its ridge is this share of the least one. Source: digital heads.
+# [1] A space reaches to where its ridge is this fraction of the least one. Source: digital heads.
 GROW_SHARE = 0.5
 # [SD] Fluid and white matter differ by so many of white matter's SDs, or the image shows no spaces. Source: choice.
 CONTRAST_SDS = 3.0
@@ -58,7 +58,7 @@ CONTRAST_SDS = 3.0
 VOXELS_MIN = 200
 # [mm] Half width about the middle plane that belongs to neither side. Source: choice.
 MIDDLE_MM = 2.0
-# [%] Height of the lateral ventricles' roof: single voxels stick out. Source: numerics.
+# [%] Percentile of the levels of the lateral ventricles that is their roof: single voxels stick out. Source: numerics.
 ROOF_PERCENTILE = 99.5
 
 

@@ -35,7 +35,7 @@ def measure_wmh(
 ) -> dict[str, float]:
     """Volumes (cm3), count and Fazekas grades of a WMH mask; ventricles on the same grid, None or empty if unknown.
 
-    What cannot be told without ventricles, or without an intracranial volume (NaN), is NaN.
+    What cannot be graded without ventricles, or without an intracranial volume (NaN), is NaN.
     """
     measures = dict.fromkeys(MEASURES, float("nan")) | wmh_volumes(mask, ventricles, affine, icv_cm3, settings)
     if ventricles is None or not ventricles.any():

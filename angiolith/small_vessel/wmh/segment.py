@@ -31,7 +31,7 @@ LABEL_OF = {
     "deep_grey": OTHER,
     "infratentorial": OTHER,
 }
-# [1] WMH of which a larger share lies on one side may be an infarct. Source: 21 real scans without an infarct had
+# [1] WMH of which a larger fraction lies on one side may be an infarct. Source: 21 real scans without an infarct had
 # less, the one with an infarct 0.84.
 ONE_SIDED = 0.8
 # [cm3] Less WMH does not tell a side. Source: choice.
@@ -45,16 +45,16 @@ INTERVAL_CM3_MIN = 3.0
 LIKE_WMH_MAX = 0.7
 # [pixels] Smoothing (SD), in the plane, of the grey values that are compared. Source: numerics.
 HEIGHT_SIGMA = 0.6
-# [1] Probability of the pixels that make a scan's height. Source: choice.
+# [1] Probability of the pixels that make a scan's lesion intensity. Source: choice.
 HEIGHT_PROBABILITY = 0.6
-# [%] Their percentile that is the height. Source: 17 real scans of the network's fit and the 4 of low_load (75 and 95
-# were tried).
+# [%] Their percentile that is this intensity. Source: 17 real scans of the network's fit and the 4 of low_load (75 and
+# 95 were tried).
 HEIGHT_PERCENTILE = 95
 # [1] Of the threshold: the highest probability of what is possible and not counted. Source: definition.
 UNCOUNTED = 0.99
 # [mask] Pixels of a slice that touch, corners too, are of one lesion. Source: definition.
 IN_THE_SLICE = np.pad(np.ones((3, 3, 1)), ((0, 0), (0, 0), (1, 1)))
-# [pixels] Fewer of them make no height. Source: numerics.
+# [pixels] Fewer of them make no such intensity. Source: numerics.
 HEIGHT_PIXELS_MIN = 10
 # [1] Fraction of the brain's largest section: a face of the image that cuts more of it is an open end. Source: digital
 # heads.
@@ -138,7 +138,7 @@ def segment_wmh(
 def high_enough(probability: np.ndarray, working: Working, settings: WmhSegmentSettings) -> np.ndarray:
     """The probability, lowered where the slice is too faint beside the scan's own lesions.
 
-    Their height is the 95th percentile of the grey values, above white matter, where WMH are likely. What lies under
+    Their intensity is the 95th percentile of the grey values, above white matter, where WMH are likely. What lies under
     `height_fraction_min` of it, and a lesion that nowhere in its slice reaches `peak_fraction_min` of it, stay possible
     and are not counted: normal tracts and terminal zones lie where lesions lie, and are fainter.
     """

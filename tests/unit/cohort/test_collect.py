@@ -252,8 +252,8 @@ def test_flags_read_as_numbers_even_beside_missing_cells():
 def test_visits_in_no_known_order_have_a_failed_row_of_change_with_the_reason():
     manifest = table(
         "subject session visit_number visit_order",
-        ("A", "a", None, "which visit is the first cannot be told from the labels a, b"),
-        ("A", "b", None, "which visit is the first cannot be told from the labels a, b"),
+        ("A", "a", None, "which visit is the first cannot be determined from the labels a, b"),
+        ("A", "b", None, "which visit is the first cannot be determined from the labels a, b"),
         ("B", "1", "1", "labels (numbers)"),
         ("B", "2", "2", "labels (numbers)"),
         ("C", "1", None, None),
