@@ -149,7 +149,7 @@ lint: .venv/.installed
 	@$(BIN)/snakefmt --check --line-length 120 Snakefile rules
 	@$(BIN)/mypy && $(BIN)/lint-imports
 	@$(BIN)/python -m angiolith.core.config_files --check
-	@$(BIN)/python -m tests.prose
+	@$(BIN)/python -m tests.prose && $(BIN)/python -m tests.docstrings
 	@$(BIN)/snakemake --lint --configfile tests/lint.yaml
 
 # what is made from the configuration model (config/config.yaml, schema.json, the key reference) and from the commands

@@ -190,6 +190,7 @@ def carry(
     Parameters
     ----------
     image : Image
+        What is resampled.
     grid : Image
         Its affine and shape are taken.
     grid_to_image : ndarray, shape (4, 4)
@@ -222,7 +223,7 @@ def segment_calcification(
         Label map of the arteries (lumen) on the CT's grid.
     names : dict of int to str, optional
         What the labels are called ("R-ICA", "Left MCA", "BA", ...); default: the numbers of TopCoW.
-    settings, severity : optional
+    settings, severity : CalcificationSettings and SeveritySettings, optional
         Sections `calcification` and `severity` of the configuration.
 
     Returns
@@ -336,6 +337,7 @@ def segment_wmh(
     flair : Image
         FLAIR of the head, or of an extracted brain.
     brain : ndarray of bool, shape of the FLAIR, optional
+        Tissue, ventricles and the fluid within the dura.
     brain_tissues : ndarray of int, shape of the FLAIR, optional
         1 grey matter, 2 white matter, 3 CSF, 4 ventricles, 5 deep grey matter, 6 infratentorial. Brain and tissues are
         found by the project's network if they are not given.

@@ -55,15 +55,30 @@ def compare(
 
     Parameters
     ----------
-    truth : BIDS folder of the experts' masks
-    tools : name -> BIDS folder of masks; the first is the one whose worst scans come first
-    out : folder that is written
-    bids : BIDS folder of the images, for the pictures; None: the masks are drawn on black
-    own_words : `KIND=WORD`, see `kinds.words_of_kinds`
-    pictures_max : so many scans of each kind are pictured, the worst
-    progress : called with a line about each scan that is measured
+    truth : Path
+        BIDS folder of the experts' masks.
+    tools : mapping of str to Path
+        BIDS folders of masks by name. The worst scans of the first come first.
+    out : Path
+        Folder that is written.
+    bids : Path, optional
+        BIDS folder of the images, for the pictures. Without it the masks are drawn on black.
+    own_words : sequence of str
+        `KIND=WORD`, see `kinds.words_of_kinds`.
+    pictures_max : int
+        So many scans of each kind are pictured, the worst.
+    progress : callable
+        Called with a line about each scan that is measured.
 
-    Returns the table of scans (`session.COLUMNS`). Raises NothingToCompare, UnknownKind and ManifestError.
+    Returns
+    -------
+    DataFrame
+        A row per scan (`session.COLUMNS`).
+
+    Raises
+    ------
+    NothingToCompare
+        If no mask has a truth. Unknown words and folders are refused by UnknownKind and ManifestError.
     """
     words = words_of_kinds(own_words)
     truths, left = masks_in(truth, TRUTH, words)

@@ -56,13 +56,40 @@ class Image:
         return volume_of_voxel_mm3(self.affine)
 
     def with_data(self, data: np.ndarray) -> Image:
-        """The same grid with other data; raises ValueError if the shape differs."""
+        """The same grid with other data.
+
+        Parameters
+        ----------
+        data : ndarray, shape of the image
+            The new values.
+
+        Returns
+        -------
+        Image
+            With this image's affine.
+
+        Raises
+        ------
+        ValueError
+            If the shape differs.
+        """
         if data.shape != self.data.shape:
             raise ValueError(f"shape {data.shape} does not fit the grid {self.data.shape}")
         return Image(data, self.affine)
 
     def placed(self, matrix: np.ndarray) -> Image:
-        """The same voxels in another world; matrix: 4 x 4, from this image's points to those of that world, RAS mm."""
+        """The same voxels in another world.
+
+        Parameters
+        ----------
+        matrix : ndarray, shape (4, 4)
+            Maps this image's points to those of that world, RAS mm.
+
+        Returns
+        -------
+        Image
+            With the same array.
+        """
         return Image(self.data, matrix @ self.affine)
 
 
@@ -96,8 +123,21 @@ def shear_deg(affine: np.ndarray) -> float:
 def read_image(path: str | Path) -> Image:
     """Read a NIfTI image as float32 with its scaling applied.
 
-    A fourth dimension of length 1 is dropped. Raises ImageError, naming the file and the remedy, for a file that
-    cannot be read, has no usable geometry, more than three dimensions, colour voxels, or values that are not finite.
+    Parameters
+    ----------
+    path : str or Path
+        A `.nii` or `.nii.gz` file of one 3D volume. A fourth dimension of length 1 is dropped.
+
+    Returns
+    -------
+    Image
+        Voxels in the file's unit, affine to RAS mm.
+
+    Raises
+    ------
+    ImageError
+        For a file that cannot be read, has no usable geometry, more than three dimensions, colour voxels, or values
+        that are not finite. The message names the file and the remedy.
     """
     path = Path(path)
     if not path.is_file():
@@ -145,6 +185,16 @@ def read_ct(path: str | Path) -> Image:
 
     Every stage that touches the CT reads it here, so that all share one native grid. The shear is that of a gantry
     tilt kept in the affine; where there is none the voxels are untouched.
+
+    Parameters
+    ----------
+    path : str or Path
+        A CT as NIfTI, in HU. `read_image` refuses it with an ImageError where it cannot be used.
+
+    Returns
+    -------
+    Image
+        HU (float32), affine to RAS mm, axes at right angles.
     """
     image = read_image(path)
     np.maximum(image.data, np.float32(HU_AIR), out=image.data)

@@ -15,10 +15,18 @@ MEASURES = (
 
 
 def atrophy(facts: Mapping[str, Any]) -> dict[str, float | None]:
-    """Volumes (cm3) and parts (%) of a session's brain (MEASURES); all missing where the brain is not whole.
+    """Volumes and percentages of a session's brain.
 
-    facts: of the job that found the brain: `status`, `complete`, and `volumes_cm3` of the mask (`brain`) and of every
-    tissue.
+    Parameters
+    ----------
+    facts : mapping
+        Of the job that found the brain: `status`, `complete`, and `volumes_cm3` of the mask (`brain`) and of every
+        tissue.
+
+    Returns
+    -------
+    dict of str to float or None
+        MEASURES, in cm3 and %. All are missing where the brain is not whole.
     """
     found: dict[str, float | None] = dict.fromkeys(MEASURES)
     volumes = facts.get("volumes_cm3") or {}

@@ -47,7 +47,24 @@ class Score:
 
 
 def svd_score(values: Values, settings: SvdScoreSettings) -> Score:
-    """Total SVD score of a session; values: those of INPUTS that there are, missing ones None or absent."""
+    """Total SVD score of a session (0 to 4).
+
+    Parameters
+    ----------
+    values : mapping of str to number
+        Those of INPUTS that there are; missing ones are None or absent.
+    settings : SvdScoreSettings
+        Cut-points: section `burden.svd_score` of the configuration.
+
+    Returns
+    -------
+    Score
+        Points and their sum, or why there is none.
+
+    Notes
+    -----
+    Staals 2014, Neurology 83:1228.
+    """
     bleeds = _deep(values) if settings.microbleeds == "deep" else _number(values, "n_microbleeds")
     grade = _number(values, "pvs_basal_ganglia_grade")
     points = {
@@ -60,7 +77,24 @@ def svd_score(values: Values, settings: SvdScoreSettings) -> Score:
 
 
 def caa_score(values: Values, settings: CaaScoreSettings) -> Score:
-    """CAA score of a session; values as for `svd_score`; siderosis: 0 none, 1 focal, 2 disseminated."""
+    """CAA score of a session (0 to 6).
+
+    Parameters
+    ----------
+    values : mapping of str to number
+        As for `svd_score`; siderosis: 0 none, 1 focal, 2 disseminated.
+    settings : CaaScoreSettings
+        Cut-points: section `burden.caa_score` of the configuration.
+
+    Returns
+    -------
+    Score
+        Points and their sum, or why there is none.
+
+    Notes
+    -----
+    Charidimou 2016, JAMA Neurol 73:994.
+    """
     lobar = _of_none(values, "n_microbleeds_lobar")
     siderosis = _number(values, SIDEROSIS)
     grade = _number(values, "pvs_centrum_semiovale_grade")
@@ -118,10 +152,26 @@ BURDEN_COLUMNS = [
 def burden_table(
     patients: pd.DataFrame, readers: Sequence[str], svd: SvdScoreSettings, caa: CaaScoreSettings, tool: str = "tool"
 ) -> pd.DataFrame:
-    """One row per session and rater with the points and scores (columns BURDEN_COLUMNS).
+    """The points and scores of each session and rater.
 
-    patients: the patients' table; a reader's values stand in `<name>_<reader>`. The tool sees no siderosis: it takes
-    that of a table without readers, or the value that all readers who gave one have in common.
+    The tool sees no siderosis: it takes that of a table without readers, or the value that all readers who gave one
+    have in common.
+
+    Parameters
+    ----------
+    patients : DataFrame
+        The patients' table; a reader's values stand in `<name>_<reader>`.
+    readers : sequence of str
+        Names of the readers.
+    svd, caa : SvdScoreSettings and CaaScoreSettings
+        Cut-points: section `burden` of the configuration.
+    tool : str
+        The tool's name among the raters.
+
+    Returns
+    -------
+    DataFrame
+        One row per session and rater (columns BURDEN_COLUMNS).
     """
     rows: list[dict[str, Any]] = []
     for record in patients.to_dict("records"):
@@ -143,7 +193,22 @@ def burden_table(
 
 
 def with_scores(patients: pd.DataFrame, burden: pd.DataFrame, tool: str = "tool") -> pd.DataFrame:
-    """The patients' table with `svd_score`, `caa_score` and why they are missing, and each reader's beside them."""
+    """The patients' table with the scores.
+
+    Parameters
+    ----------
+    patients : DataFrame
+        A row per session.
+    burden : DataFrame
+        `burden_table` of these patients.
+    tool : str
+        The tool's name among the raters.
+
+    Returns
+    -------
+    DataFrame
+        With `svd_score`, `caa_score`, why they are missing, and each reader's beside them.
+    """
     table = patients
     for rater, rows in burden.groupby("rater", sort=False):
         names = ["svd_score", "svd_score_reason", "caa_score", "caa_score_reason"]

@@ -23,7 +23,22 @@ Counts = dict[str, int]
 
 
 def distances_mm(point: np.ndarray, tissues: Image, reach_mm: float) -> dict[str, float]:
-    """Distance (mm) of a point (RAS mm) from the nearest voxel of every tissue, infinite beyond `reach_mm`."""
+    """Distance of a point from the nearest voxel of every tissue.
+
+    Parameters
+    ----------
+    point : ndarray, shape (3,)
+        RAS mm.
+    tissues : Image
+        Map of `angiolith.brain.segment.TISSUES`.
+    reach_mm : float
+        How far is looked, mm.
+
+    Returns
+    -------
+    dict of str to float
+        mm by tissue; infinite beyond `reach_mm`.
+    """
     to_voxel = np.linalg.inv(tissues.affine)
     middle = moved(to_voxel, point[None])[0]
     reach = np.ceil(reach_mm / tissues.voxel_mm).astype(int)
@@ -42,9 +57,21 @@ def distances_mm(point: np.ndarray, tissues: Image, reach_mm: float) -> dict[str
 
 
 def place_of(point: np.ndarray, tissues: Image, settings: PlaceSettings) -> tuple[str, str]:
-    """MARS' place of a spot (PLACES), and its site among SITES; both UNKNOWN where no brain is near.
+    """MARS' place of a spot, and its site (Gregoire 2009).
 
-    point: RAS mm in the world of `tissues`, the map of `angiolith.brain.segment.TISSUES`.
+    Parameters
+    ----------
+    point : ndarray, shape (3,)
+        RAS mm, in the world of `tissues`.
+    tissues : Image
+        Map of `angiolith.brain.segment.TISSUES`.
+    settings : PlaceSettings
+        Margins in mm.
+
+    Returns
+    -------
+    tuple of str
+        One of PLACES and one of SITES; both UNKNOWN where no brain is near.
     """
     reach_mm = max(settings.deep_grey_margin_mm, settings.periventricular_mm) + ROOM_MM
     away = distances_mm(point, tissues, reach_mm)
@@ -60,7 +87,22 @@ def place_of(point: np.ndarray, tissues: Image, settings: PlaceSettings) -> tupl
 
 
 def counts(points: Iterable[np.ndarray], tissues: Image, settings: PlaceSettings) -> tuple[Counts, Counts]:
-    """How many spots lie in each place, and at each site; spots that lie nowhere are in neither."""
+    """How many spots lie in each place, and at each site.
+
+    Parameters
+    ----------
+    points : iterable of ndarray, shape (3,)
+        RAS mm, in the world of `tissues`.
+    tissues : Image
+        Map of `angiolith.brain.segment.TISSUES`.
+    settings : PlaceSettings
+        Margins in mm.
+
+    Returns
+    -------
+    tuple of dict
+        Counts by PLACES and by SITES. Spots far from the brain are in neither.
+    """
     places, sites = dict.fromkeys(PLACES, 0), dict.fromkeys(SITES, 0)
     for point in points:
         place, site = place_of(np.asarray(point, float), tissues, settings)

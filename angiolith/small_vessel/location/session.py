@@ -19,7 +19,20 @@ AXES = ["x_mm", "y_mm", "z_mm"]
 
 
 def places_row(given: Inputs, settings: PlaceSettings) -> dict[str, Any]:
-    """Counts of counted microbleeds and lacunes by place (MEASURES); missing where the spots or the brain are."""
+    """Counts of counted microbleeds and lacunes by place, for one session.
+
+    Parameters
+    ----------
+    given : Inputs
+        Paths of the tissue map, of the tables and facts of each kind of spot, and of the transforms.
+    settings : PlaceSettings
+        Margins in mm.
+
+    Returns
+    -------
+    dict
+        MEASURES; missing where the spots or the brain are.
+    """
     row: dict[str, Any] = dict.fromkeys(MEASURES)
     tissues_file = given.get("brain_tissues")
     if not tissues_file or not was_made(tissues_file):

@@ -117,10 +117,19 @@ def fazekas_extents(
 
     Parameters
     ----------
-    mask, ventricles : bool, one grid
-    affine : (4, 4), voxels to RAS mm
-    periventricular_mm : the zone about the ventricles; what lies beyond is deep
-    contact_mm : a piece that comes this near to them lies beside them
+    mask, ventricles : ndarray of bool
+        On one grid.
+    affine : ndarray, shape (4, 4)
+        Voxels to RAS mm.
+    periventricular_mm : float
+        The zone about the ventricles; what lies beyond is deep.
+    contact_mm : float
+        A piece that comes this near to them lies beside them.
+
+    Returns
+    -------
+    Extents
+        Thickness (mm), reach (cm3) and areas that the grades compare with their cut-points.
     """
     axis = int(np.abs(affine[2, :3]).argmax())
     edges = np.linalg.norm(affine[:3, :3], axis=0)

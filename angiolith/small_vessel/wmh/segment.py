@@ -87,13 +87,20 @@ def segment_wmh(
     Parameters
     ----------
     flair : Image
-    brain, brain_tissues : its brain mask and tissue map (`angiolith.brain.segment`), on its grid
+    brain, brain_tissues : ndarray, shape of the FLAIR
+        Its brain mask and tissue map (`angiolith.brain.segment`).
     model : WmhModel
     settings : WmhSegmentSettings
-    lesion : mask of an infarct or another lesion that a reader drew, on the FLAIR's grid; never WMH
-    others : the session's images "T1w" and "T2w", as far as there are any, on the FLAIR's grid
+    lesion : ndarray of bool, shape of the FLAIR, optional
+        An infarct or another lesion that a reader drew; never WMH.
+    others : mapping of str to Image, optional
+        The session's "T1w" and "T2w", as far as there are any, on the FLAIR's grid.
 
-    Raises TissueError if the image cannot be segmented at all.
+    Returns
+    -------
+    Wmh
+        Mask, probability and tissues on the FLAIR's grid. `make_working` refuses an image that cannot be segmented at
+        all with a TissueError.
     """
     working = make_working(flair, brain, brain_tissues, settings.bias_voxel_mm, settings.bias_iterations, others)
     likely, infarct = probabilities(working, model)

@@ -90,13 +90,24 @@ def make_working(
     Parameters
     ----------
     flair : Image
-    brain : mask on its grid
-    tissues : map of the brain network's tissues (`angiolith.brain.segment.TISSUES`) on its grid
-    bias_voxel_mm, iterations : of the copy on which shading is estimated (N4)
-    others : T1w and T2w of the session, by these names, on the FLAIR's grid; one without the contrast of its kind is
-        not shown
+    brain : ndarray of bool, shape of the FLAIR
+    tissues : ndarray of int, shape of the FLAIR
+        Map of the brain network's tissues (`angiolith.brain.segment.TISSUES`).
+    bias_voxel_mm, iterations : float, int
+        Voxel edge (mm) of the copy on which shading is estimated, and iterations of N4.
+    others : mapping of str to Image, optional
+        T1w and T2w of the session, by these names, on the FLAIR's grid. One without the contrast of its kind is not
+        used.
 
-    Raises TissueError if the image has no FLAIR's contrast (`contrast_of`), or too little brain is seen.
+    Returns
+    -------
+    Working
+        What the network sees, and the grid back.
+
+    Raises
+    ------
+    TissueError
+        If the image has no FLAIR's contrast (`contrast_of`), or too little brain is seen.
     """
     box = bounding_box(brain, 2)
     part = crop(flair, box)
