@@ -118,6 +118,33 @@ rule fit_associations:
         "../scripts/fit_associations.py"
 
 
+rule fit_splines:
+    input:
+        data=analysed_rows(STUDY, "{analysis}"),
+        dictionaries=dictionaries(STUDY),
+    output:
+        tests=cohort_file(STUDY, "{analysis}_splines.tsv"),
+        curves=cohort_file(STUDY, "{analysis}_splines_curves.tsv"),
+        figure=cohort_file(STUDY, "{analysis}_splines.svg"),
+    log:
+        log("fit_splines", "analysis"),
+    benchmark:
+        benchmark_path("fit_splines", "analysis")
+    conda:
+        "../envs/environment.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=15,
+    params:
+        settings=lambda wildcards: {"analysis": plain(STUDY.config.analyses[wildcards.analysis])},
+        code=code("fit_splines"),
+    message:
+        "fit splines: {wildcards.analysis}"
+    script:
+        "../scripts/fit_splines.py"
+
+
 rule fit_outcomes:
     input:
         data=analysed_rows(STUDY, "{analysis}"),

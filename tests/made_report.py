@@ -200,6 +200,7 @@ def write_run(folder, subjects=("001", "002", "003"), pictures=True):
     for name, table in tables.items():
         write_tsv(table, folder / f"{name}.tsv")
     (folder / "study_flow.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg' width='40' height='20'/>")
+    (folder / "study_splines.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg' width='41' height='20'/>")
     write_json({"status": "ok", "reason": None}, folder / "checks.json")
     if pictures:
         for row in rows.to_dict("records"):
@@ -233,6 +234,7 @@ def write_run(folder, subjects=("001", "002", "003"), pictures=True):
         "analyses": {
             "study": {
                 "tables": {part: folder / f"study_{part}.tsv" for part in parts},
+                "figures": {"splines": folder / "study_splines.svg"},
                 "flow": folder / "study_flow.svg",
             }
         },

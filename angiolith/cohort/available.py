@@ -49,6 +49,7 @@ def available(analysis: Analysis, table: pd.DataFrame) -> tuple[Analysis, dict[s
         "predictors": kept,
         "models": {name: models[name] for name in models if there(models[name], name) and kept},
         "formulas": _kept(analysis.formulas, lambda name, text: there(formula_variables(text), name)),
+        "splines": _kept(analysis.splines, lambda name, _: name in filled),
         "severity": severity,
         "artery_severity": _kept(
             analysis.artery_severity, lambda artery, name: there([name], f"severity of the {artery}")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -47,7 +47,8 @@ class Fit:
 
     ci_low, ci_high, p: Wald (Firth: profile penalised likelihood); profile_*, p_lr: by the likelihood, for the terms
     asked for. n: rows used; events: rows with the event (NaN for a numeric outcome); method: model and interval; note:
-    what to know about the numbers, or why there are none; fitted: (n,) fitted values, empty where there is no fit.
+    what to know about the numbers, or why there are none; fitted: (n,) fitted values, empty where there is no fit;
+    covariance: (k, k) of the terms' estimates, by the errors that the table has.
     """
 
     table: pd.DataFrame
@@ -56,6 +57,7 @@ class Fit:
     method: str
     note: str = ""
     fitted: np.ndarray = field(default_factory=lambda: np.empty(0))
+    covariance: np.ndarray = field(default_factory=lambda: np.empty((0, 0)))
 
     @property
     def exists(self) -> bool:
@@ -109,7 +111,10 @@ def fit_logistic(outcome: np.ndarray, design: pd.DataFrame, profiled: Sequence[s
         table[["ci_low", "ci_high", "p"]] = table[["profile_low", "profile_high", "p_lr"]].to_numpy()
     else:
         table[["ci_low", "ci_high", "p"]] = np.column_stack(wald(table["estimate"], table["se"]))
-    return Fit(table, n, events, method, note, model.predict_proba(scaled)[:, 1])
+    fitted = model.predict_proba(scaled)[:, 1]
+    weighted = np.column_stack([np.ones(n), scaled]) * np.sqrt(fitted * (1 - fitted))[:, None]
+    covariance = _unscaled(np.linalg.inv(weighted.T @ weighted), spread)
+    return Fit(table, n, events, method, note, fitted, covariance)
 
 
 def finite_maximum(scaled: np.ndarray, outcome: np.ndarray, penalty: float = 0.0) -> Any:
@@ -190,7 +195,8 @@ def fit_linear(outcome: np.ndarray, design: pd.DataFrame, profiled: Sequence[str
     if not np.isfinite(table["se"]).all():
         return _without_estimates(design.columns, n, np.nan, method, "a row has leverage 1; HC3 errors do not exist")
     table[["ci_low", "ci_high", "p"]] = np.column_stack(wald(table["estimate"], table["se"], stats.t(result.df_resid)))
-    return Fit(table, n, np.nan, method, fitted=result.fittedvalues)
+    covariance = _unscaled(result.cov_params(), spread)
+    return Fit(table, n, np.nan, method, fitted=result.fittedvalues, covariance=covariance)
 
 
 def fit_clustered(
@@ -210,7 +216,7 @@ def fit_clustered(
     if not alone.exists or alone.method.startswith("Firth"):
         full = FITS[regression](outcome, design, None)
         lost = "rows of one cluster taken as independent" if full.exists else ""
-        return Fit(full.table, full.n, full.events, full.method, join_reasons(full.note, lost), full.fitted)
+        return replace(full, note=join_reasons(full.note, lost))
     from statsmodels.genmod import cov_struct, families
     from statsmodels.genmod.generalized_estimating_equations import GEE
 
@@ -230,7 +236,8 @@ def fit_clustered(
     few = f"{n_clusters} clusters" + (": errors may be too small" if n_clusters < CLUSTERS_MIN else "")
     fitted = np.empty(len(outcome))
     fitted[order] = result.fittedvalues
-    return Fit(table, alone.n, alone.events, name, join_reasons(few, alone.note), fitted)
+    covariance = _unscaled(result.cov_params(), spread)
+    return Fit(table, alone.n, alone.events, name, join_reasons(few, alone.note), fitted, covariance)
 
 
 def clusters_of(table: pd.DataFrame, cluster: str | None) -> pd.Series | None:
@@ -262,6 +269,12 @@ def standardised(design: pd.DataFrame) -> tuple[np.ndarray, pd.Series]:
     """(n, k) columns with mean 0 and SD 1, for fits to full precision, and the SDs: estimates divide by them."""
     spread = design.std(ddof=0)
     return ((design - design.mean()) / spread).to_numpy(), spread
+
+
+def _unscaled(covariance: np.ndarray, spread: pd.Series) -> np.ndarray:
+    """(k, k) covariance of the terms, of that of intercept and standardised columns."""
+    scale = spread.to_numpy()
+    return np.asarray(covariance[1:, 1:] / np.outer(scale, scale))
 
 
 def wald(estimate: Any, error: Any, distribution: Any = stats.norm) -> tuple[Any, Any, Any]:

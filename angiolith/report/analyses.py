@@ -78,11 +78,12 @@ class AnalysisView:
     group_plots: list[GroupPlot]
     change_plots: list[ChangePlot]
     flow: str | None  # source of the flow picture
+    figures: list[tuple[str, str]]  # text and source of each
     problem: str | None  # why it was not made
 
 
 MORE = (
-    *("missing", "diagnostics", "sites", "specifications_summary", "error_corrected", "risks", "hazards"),
+    *("missing", "diagnostics", "splines", "sites", "specifications_summary", "error_corrected", "risks", "hazards"),
     *("markers", "power"),
 )
 
@@ -94,8 +95,9 @@ def analysis_view(
     tables: Mapping[str, pd.DataFrame],
     texts: Mapping[str, Any],
     flow: str | None = None,
+    figures: Mapping[str, str] | None = None,
 ) -> AnalysisView:
-    """One analysis: its settings, its rows of the attrition table, its tables by name, its flow.
+    """One analysis: its settings, its rows of the attrition table, its tables by name, its flow, its figures by name.
 
     texts: `cohort` of the texts. tables: those of the analysis by name, `data` the analysed rows; the index of tables
     (and of the attrition) may be the rows' addresses.
@@ -116,6 +118,7 @@ def analysis_view(
         groups,
         changes,
         flow,
+        [(texts["figures"][part].replace("{name}", name), source) for part, source in (figures or {}).items()],
         why_not_made(steps),
     )
 

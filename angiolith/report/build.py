@@ -66,6 +66,7 @@ VIEWER_FIRST = ("ct", "FLAIR", "T1w", "vwi", "vwi_ce", "swi", "T2starw", "T2w")
 FILES_MAX = 500  # rows of the manifest's report that the page of errors shows
 PICTURE_KINDS = {".png": "png", ".svg": "svg+xml"}
 ASKED_ALONE = (
+    "splines",
     "site",
     "specifications",
     "measurement_error",
@@ -304,6 +305,7 @@ def read_analyses(files: Inputs, root: Path, settings: Config, texts: Mapping[st
             | {"missing": missing[missing["analysis"] == name].drop(columns="analysis")},
             texts["cohort"],
             embedded(entry["flow"]),
+            {part: embedded(path) for part, path in entry["figures"].items() if was_made(path)},
         )
         for name, entry in files["analyses"].items()
     ]

@@ -15,6 +15,7 @@ NIIVUE = ("niivue.umd.js", "LICENSE")
 OF_ANALYSIS = (
     *("data", "table1_printed", "associations", "models_printed", "diagnostics"),
     *(
+        "splines",
         "sites",
         "specifications_summary",
         "error_corrected",
@@ -26,6 +27,7 @@ OF_ANALYSIS = (
         "power",
     ),
 )
+FIGURES_OF_ANALYSIS = ("splines", "specifications", "curves")
 OF_COHORT = (
     *("patients", "lesions", "change", "marks", "clinical_tables", "attrition"),
     *("doubtful_values", "missing_columns", "agreement"),
@@ -101,8 +103,10 @@ def _of_analysis(study: Study, name: str, tables: set[str]) -> dict[str, Any]:
     """Tables of one analysis, of those that the cohort has, and its flow picture."""
     paths = {part: cohort_file(study, f"{name}_{part}.tsv") for part in OF_ANALYSIS}
     paths["data"] = analysed_rows(study, name)
+    figures = {part: cohort_file(study, f"{name}_{part}.svg") for part in FIGURES_OF_ANALYSIS}
     return {
         "tables": {part: path for part, path in paths.items() if path in tables or part == "data"},
+        "figures": {part: path for part, path in figures.items() if path in tables},
         "flow": flow_picture(study, name),
     }
 

@@ -284,6 +284,7 @@ def test_methods_are_written_from_the_settings():
             *(
                 "associations",
                 "correlations",
+                "splines",
                 "site",
                 "specifications",
                 "measurement_error",

@@ -10,6 +10,9 @@ from pydantic import ConfigDict, field_validator, model_validator
 from angiolith.core.settings.presets import with_preset
 from angiolith.core.settings.section import Section
 
+# [number] Knots of a restricted cubic spline. Source: Harrell, Regression Modeling Strategies, 2nd ed., 2015.
+KNOTS_MIN, KNOTS_MAX = 3, 7
+
 
 class Criterion(Section):
     """A row stays in an analysis if it meets this; the attrition table lists who does not, with the reason."""
@@ -220,6 +223,9 @@ class Analysis(Section):
     """Predictors, each tested alone and in every model."""
     models: dict[str, list[str]] = {}
     """Covariates by model; the name of an earlier model stands for its covariates."""
+    splines: dict[str, int] = {}
+    """Number: knots (3 to 7) of its restricted cubic spline. Of predictors: test of non-linearity and curve; of
+    covariates: how these curves are adjusted for them. The table of models stays linear."""
     primary: str | None = None
     """The model that answers the question; the printed table of models marks it. The others are secondary."""
     formulas: dict[str, str] = {}
@@ -298,6 +304,12 @@ class Analysis(Section):
             raise ValueError("specifications need an outcome")
         if (self.site or self.federation) and not self.predictors:
             raise ValueError("site and federation need predictors and an outcome")
+        inside = {*self.predictors, *(name for names in self.models.values() for name in names)}
+        strange = sorted(set(self.splines) - inside)
+        if strange:
+            raise ValueError(f"splines: {strange[0]} is neither a predictor nor a covariate of a model")
+        if any(not KNOTS_MIN <= knots <= KNOTS_MAX for knots in self.splines.values()):
+            raise ValueError(f"splines: give {KNOTS_MIN} to {KNOTS_MAX} knots")
         strange = sorted(set(self.measurement_error) - set(self.predictors))
         if strange:
             raise ValueError(f"measurement_error: {strange[0]} is not among the predictors")

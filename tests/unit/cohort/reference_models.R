@@ -1,0 +1,43 @@
+# Splines by R's own functions. Arguments: folder of the tables, output (JSON, all digits).
+suppressMessages({library(splines); library(geepack)})
+a <- commandArgs(TRUE)
+out <- list()
+t <- read.csv(file.path(a[1], "rows.csv"))
+tight <- glm.control(epsilon = 1e-14, maxit = 100)
+
+# Harrell's knots; the basis is that of the package splines (B-splines), which spans the same curves as the truncated
+# powers: the tests and the curves have to agree, the coefficients do not
+outer <- c(0.1, 0.05, 0.05, 0.05, 0.025)
+knots <- lapply(3:7, function(k) unname(quantile(t$x, seq(outer[k - 2], 1 - outer[k - 2], length = k))))
+out$knots <- unlist(knots)
+few <- sort(t$x[1:60])
+inner <- quantile(few, seq(0.05, 0.95, length = 4))
+out$knots_few <- c(few[5], inner[2:3], few[56])
+above <- sort(t$volume[t$volume > min(t$volume[t$volume > 0])])
+out$knots_tied <- c(min(t$volume[t$volume > 0]), quantile(above, seq(0.05, 0.95, length = 3)))
+
+four <- knots[[2]]
+natural <- function(v) ns(v, knots = four[2:3], Boundary.knots = four[c(1, 4)])
+at <- c(-2, -1, 0.3, 1, 2.5)
+apart <- cbind(natural(at) - natural(rep(median(t$x), 5)))
+# columns whose first is x itself: a test of the others is that of a deviation from a straight line
+straight <- function(beta, v) { N <- natural(t$x)
+  turn <- cbind(coef(lm(t$x ~ N))[-1], c(1, 0, 0), c(0, 1, 0)); inner <- solve(turn)
+  list(beta = drop(inner %*% beta), v = inner %*% v %*% t(inner)) }
+wald <- function(b, v) drop(t(b) %*% solve(v, b))
+both <- function(beta, v) { own <- straight(beta, v)
+  c(wald(beta, v), wald(own$beta[-1], own$v[-1, -1]), apart %*% beta, sqrt(diag(apart %*% v %*% t(apart)))) }
+
+logistic <- glm(event ~ natural(x) + age, binomial, t, control = tight)
+logistic <- glm(event ~ natural(x) + age, binomial, t, start = coef(logistic), control = tight)
+out$logistic <- both(coef(logistic)[2:4], vcov(logistic)[2:4, 2:4])
+linear <- lm(y ~ natural(x) + age, t)
+columns <- model.matrix(linear)
+bread <- solve(crossprod(columns))
+meat <- crossprod(columns * (residuals(linear) / (1 - hatvalues(linear))))
+out$linear <- both(coef(linear)[2:4], (bread %*% meat %*% bread)[2:4, 2:4])
+gee <- geeglm(event ~ natural(x) + age, id = subject, data = t, family = binomial, corstr = "independence",
+              control = geese.control(epsilon = 1e-12, maxit = 200))
+out$gee <- both(coef(gee)[2:4], vcov(gee)[2:4, 2:4])
+
+cat(jsonlite::toJSON(lapply(out, as.numeric), digits = NA), file = a[2])
