@@ -38,7 +38,7 @@ rule detect_microbleeds:
         mem_mb=2500,
         runtime=10,
     params:
-        settings=settings("microbleeds.detect"),
+        settings=settings("microbleeds.detect", "cmb_tool"),
         code=code("detect_microbleeds"),
     message:
         "detect microbleeds: sub-{wildcards.subject} ses-{wildcards.session}"
@@ -62,7 +62,7 @@ rule detect_lacunes:
         mem_mb=2500,
         runtime=10,
     params:
-        settings=settings("lacunes.detect"),
+        settings=settings("lacunes.detect", "lacune_tool"),
         code=code("detect_lacunes"),
     message:
         "detect lacunes: sub-{wildcards.subject} ses-{wildcards.session}"
@@ -111,7 +111,7 @@ rule detect_perivascular:
         mem_mb=2500,
         runtime=10,
     params:
-        settings=settings("perivascular.detect", "perivascular.grade", "lacunes.detect"),
+        settings=settings("perivascular.detect", "perivascular.grade", "lacunes.detect", "pvs_tool"),
         code=code("detect_perivascular"),
     message:
         "detect perivascular spaces: sub-{wildcards.subject} ses-{wildcards.session}"

@@ -3,7 +3,7 @@
 from typing import Any
 
 from angiolith.core.settings.lacunes import LacuneDetectSettings
-from angiolith.core.settings.perivascular import PvsDetectSettings, PvsGradeSettings
+from angiolith.core.settings.perivascular import PvsDetectSettings, PvsGradeSettings, PvsToolSettings
 from angiolith.core.settings.section import step_settings
 from angiolith.runtime.job import run
 from angiolith.small_vessel.perivascular.session import pvs_of
@@ -17,6 +17,7 @@ def main(snakemake: Any) -> None:
         step_settings(settings, PvsDetectSettings),
         step_settings(settings, PvsGradeSettings),
         step_settings(settings, LacuneDetectSettings),
+        step_settings(settings, PvsToolSettings),
     )
     found.write(keys, out.table, out.labels, out.facts)
 

@@ -1,6 +1,7 @@
 """Masks by another tool (LST-AI, SAMSEG, SynthStrip, a container): run its command, take what it writes.
 
-A section of the configuration (`wmh_tool`, `brain_tool`, `artery_tool`) holds the command line.
+A section of the configuration (`wmh_tool`, `brain_tool`, `artery_tool`, `cmb_tool`, `lacune_tool`,
+`pvs_tool`) holds the command line.
 """
 
 from __future__ import annotations

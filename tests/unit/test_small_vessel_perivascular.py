@@ -9,7 +9,7 @@ from scipy import ndimage
 from angiolith.brain.segment import TISSUES
 from angiolith.core.images import Image, write_image
 from angiolith.core.settings.lacunes import LacuneDetectSettings
-from angiolith.core.settings.perivascular import PvsDetectSettings, PvsGradeSettings
+from angiolith.core.settings.perivascular import PvsDetectSettings, PvsGradeSettings, PvsToolSettings
 from angiolith.core.tables import write_json
 from angiolith.small_vessel.cavities import is_perivascular
 from angiolith.small_vessel.perivascular.detect import PvsError, detect_pvs, potter_grade, pvs_measures, pvs_row
@@ -119,11 +119,11 @@ def test_a_session_takes_its_thin_t1w_where_the_t2w_is_thick(tissues, tmp_path):
     write_json({"images": {}}, tmp_path / "checks.json")
     given = {name: tmp_path / f"{name}.nii.gz" for name in ("T1w", "T2w")}
     given |= {"checks": tmp_path / "checks.json", "brain_tissues": tmp_path / "tissues.nii.gz"}
-    found = pvs_of(given, DETECT, GRADE, LACUNES)
+    found = pvs_of(given, DETECT, GRADE, LACUNES, PvsToolSettings())
     assert (found.facts["status"], found.facts["image"]) == ("ok", "T1w")
     assert pvs_row(found.facts)["n_pvs_centrum_semiovale"] == 9
     only_thick = {name: path for name, path in given.items() if name != "T1w"}
-    failed = pvs_of(only_thick, DETECT, GRADE, LACUNES)
+    failed = pvs_of(only_thick, DETECT, GRADE, LACUNES, PvsToolSettings())
     assert failed.labels is None
     assert failed.facts["status"] == "failed"
     assert "T2w: voxels of 4.0 mm" in failed.facts["reason"]

@@ -31,7 +31,16 @@ PLANNED = {  # which jobs there are, not how they work: files, folders, subjects
         "printed_tables",
         "analyses",
     ),
-    *("report.title", "report.texts", "report.viewer", "masks_dirs", "images", "session_order", "sessions"),
+    *(
+        "report.title",
+        "report.notice",
+        "report.texts",
+        "report.viewer",
+        "masks_dirs",
+        "images",
+        "session_order",
+        "sessions",
+    ),
     "perivascular.run",
 }
 OTHER_VALUE: dict[Any, Any] = {bool: lambda value: not value, int: lambda value: value + 1, str: lambda _: "other"}

@@ -24,10 +24,10 @@ from angiolith.core.settings.calcification import CalcificationSettings, Severit
 from angiolith.core.settings.change import ChangeSettings
 from angiolith.core.settings.check_images import CheckImagesSettings
 from angiolith.core.settings.image_choice import ImageChoice
-from angiolith.core.settings.lacunes import LacuneSettings
+from angiolith.core.settings.lacunes import LacuneSettings, LacuneToolSettings
 from angiolith.core.settings.location import LocationSettings
-from angiolith.core.settings.microbleeds import MicrobleedSettings
-from angiolith.core.settings.perivascular import PerivascularSettings
+from angiolith.core.settings.microbleeds import MicrobleedSettings, MicrobleedToolSettings
+from angiolith.core.settings.perivascular import PerivascularSettings, PvsToolSettings
 from angiolith.core.settings.registration import RegistrationSettings
 from angiolith.core.settings.report import ReportSettings
 from angiolith.core.settings.section import Section
@@ -75,8 +75,11 @@ class Config(Section):
     wmh: WmhSettings = WmhSettings()
     wmh_tool: WmhToolSettings = WmhToolSettings()
     microbleeds: MicrobleedSettings = MicrobleedSettings()
+    cmb_tool: MicrobleedToolSettings = MicrobleedToolSettings()
     lacunes: LacuneSettings = LacuneSettings()
+    lacune_tool: LacuneToolSettings = LacuneToolSettings()
     perivascular: PerivascularSettings = PerivascularSettings()
+    pvs_tool: PvsToolSettings = PvsToolSettings()
     location: LocationSettings = LocationSettings()
     burden: BurdenSettings = BurdenSettings()
     vessel_wall: VesselWallSettings = VesselWallSettings()

@@ -86,11 +86,12 @@ def _problems(config: Config, files: Sequence[str | Path]) -> Iterator[tuple[tup
         for key in ("images", "masks_dirs"):
             if getattr(config, key):
                 yield (key,), f"{key}: is for bids_dir; a manifest names its images and masks itself; delete one"
+    tools = [key for key in type(config).model_fields if key.endswith("_tool")]
     named = [
         *(((key,), getattr(config, key), ()) for key in ("participants", "review")),
         *((("decisions",), path, ()) for path in config.decisions),
         (("report", "texts"), config.report.texts, ()),
-        *(((key, "weights"), getattr(config, key).weights, ()) for key in ("artery_tool", "brain_tool", "wmh_tool")),
+        *(((key, "weights"), getattr(config, key).weights, ()) for key in tools),
         *((("printed_tables", name), path, ()) for name, path in config.printed_tables.items()),
         *((("analyses", name, "table"), each.table, OF_IMAGES) for name, each in config.analyses.items()),
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from angiolith.core.settings.section import Count, Section, StepSettings
+from angiolith.core.settings.tool import ToolSettings
 
 
 class LacuneReviewSettings(StepSettings):
@@ -68,3 +69,15 @@ class LacuneSettings(Section):
     that a reader kept or added), all (the candidates, too). What a reader rejected is in none."""
     detect: LacuneDetectSettings = LacuneDetectSettings()
     review: LacuneReviewSettings = LacuneReviewSettings()
+
+
+class LacuneToolSettings(ToolSettings, StepSettings):
+    """Another tool that finds lacunes in place of the built-in detector.
+
+    Source: definition.
+    """
+
+    KEY = "lacune_tool"
+    command: str | None = None
+    """Command line. Put in are {FLAIR}, {T1w}, {mask} (NIfTI to be written on the FLAIR's grid; connected voxels are
+    one lacune) and {folder} (scratch that holds them all)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from angiolith.core.settings.section import Count, Section, StepSettings
+from angiolith.core.settings.tool import ToolSettings
 
 
 class MicrobleedReviewSettings(StepSettings):
@@ -59,3 +60,16 @@ class MicrobleedSettings(Section):
     that a reader kept or added), all (the candidates, too). What a reader rejected is in none."""
     detect: MicrobleedDetectSettings = MicrobleedDetectSettings()
     review: MicrobleedReviewSettings = MicrobleedReviewSettings()
+
+
+class MicrobleedToolSettings(ToolSettings, StepSettings):
+    """Another tool that finds microbleeds in place of the built-in detector.
+
+    Source: definition.
+    """
+
+    KEY = "cmb_tool"
+    command: str | None = None
+    """Command line, e.g. `docker run --rm -v {folder}:{folder} IMAGE --swi {image} --output {mask}`. Put in are {image}
+    (the SWI, else the T2*), {mask} (NIfTI to be written on its grid; connected voxels are one microbleed) and {folder}
+    (scratch that holds them). A spot that is calcium on the registered CT is excluded here, too."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import field_validator
 
 from angiolith.core.settings.section import Section, StepSettings
+from angiolith.core.settings.tool import ToolSettings
 
 
 class PvsDetectSettings(StepSettings):
@@ -81,3 +84,17 @@ class PerivascularSettings(Section):
     [choice] Source: choice."""
     detect: PvsDetectSettings = PvsDetectSettings()
     grade: PvsGradeSettings = PvsGradeSettings()
+
+
+class PvsToolSettings(ToolSettings, StepSettings):
+    """Another tool that finds perivascular spaces in place of the built-in detector; with it they are looked for.
+
+    Source: definition.
+    """
+
+    KEY = "pvs_tool"
+    command: str | None = None
+    """Command line. Put in are {image} (as `image` says), {T1w}, {T2w}, {FLAIR}, {mask} (NIfTI to be written on the
+    grid of {image}; connected voxels are one space) and {folder} (scratch that holds them all)."""
+    image: Literal["T1w", "T2w"] = "T1w"
+    """The image on whose grid the mask lies."""

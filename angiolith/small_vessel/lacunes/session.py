@@ -1,27 +1,55 @@
-"""The lacunes of one session: its images are read, detection runs on the T1w grid, labels go to the FLAIR's."""
+"""The lacunes of one session: by the built-in detector on the T1w grid, or by another tool; labels on the FLAIR's."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import SimpleITK as sitk
 
-from angiolith.core.images import Image, bounding_box, crop, resample
+from angiolith.core.images import Image, bounding_box, crop, map_points, resample
 from angiolith.core.inputs import Inputs
-from angiolith.core.settings.lacunes import LacuneDetectSettings
-from angiolith.core.tables import FAILED
+from angiolith.core.settings.lacunes import LacuneDetectSettings, LacuneToolSettings
+from angiolith.core.tables import FAILED, OK
+from angiolith.marks.verdicts import SURE
 from angiolith.small_vessel.grid import paste
-from angiolith.small_vessel.lacunes.detect import detect_lacunes
+from angiolith.small_vessel.lacunes.detect import COLUMNS, detect_lacunes
 from angiolith.small_vessel.session import NotMeasured, brain_on, priors_on, read_checked, read_user_mask, to_reference
+from angiolith.small_vessel.spot_tool import BUILT_IN, spots_by_tool
+from angiolith.small_vessel.spots import Spots
 from angiolith.small_vessel.tissues import TissueError
 
+AXES = ["x_mm", "y_mm", "z_mm"]
 
-def lacunes_of(given: Inputs, settings: LacuneDetectSettings) -> tuple[pd.DataFrame, Image]:
-    """The table of lacunes (points in T1w space), and their label map on the native FLAIR grid.
 
-    Raises NotMeasured where the session has no usable FLAIR and T1w.
-    """
-    flair = read_checked(given, "FLAIR")
+def lacunes_of(given: Inputs, settings: LacuneDetectSettings, tool: LacuneToolSettings) -> Spots:
+    """Lacunes by the built-in detector or a tool: points of the table in the reference's space, labels on the native
+    FLAIR grid; no count, and the reason, where the images cannot be used."""
+    try:
+        flair = read_checked(given, "FLAIR")
+        table, labels, source = (_by_tool if tool.command else _built_in)(given, flair, tool, settings)
+    except NotMeasured as problem:
+        facts = {"status": problem.status, "reason": problem.reason, "n_lacunes": None}
+        return Spots(pd.DataFrame(columns=list(COLUMNS)), None, facts)
+    return Spots(table, flair.with_data(labels), source | {"status": OK, "reason": "", "n_lacunes": len(table)})
+
+
+def _by_tool(
+    given: Inputs, flair: Image, tool: LacuneToolSettings, _: LacuneDetectSettings
+) -> tuple[pd.DataFrame, np.ndarray, dict[str, Any]]:
+    images = {column: given[column] for column in ("FLAIR", "T1w") if given.get(column)}
+    found, labels, source = spots_by_tool(images, flair, tool)
+    points = found[AXES].to_numpy(float)
+    if len(found):
+        found[AXES] = map_points(to_reference(given, "FLAIR"), points)
+    found = found.rename(columns={"number": "lacune"}).assign(status=OK, reason="", certainty=SURE)
+    return found.reindex(columns=list(COLUMNS)), labels, source
+
+
+def _built_in(
+    given: Inputs, flair: Image, _: LacuneToolSettings, settings: LacuneDetectSettings
+) -> tuple[pd.DataFrame, np.ndarray, dict[str, Any]]:
     t1w = read_checked(given, "T1w")
     way, flair_way = to_reference(given, "T1w"), to_reference(given, "FLAIR")
     brain = brain_on(given, t1w, way)
@@ -39,7 +67,7 @@ def lacunes_of(given: Inputs, settings: LacuneDetectSettings) -> tuple[pd.DataFr
     except TissueError as error:
         raise NotMeasured(FAILED, str(error)) from error
     whole = t1w.with_data(paste(labels, box, t1w.data.shape))
-    return found, flair.with_data(onto_flair(whole, flair, flair_way))
+    return found[list(COLUMNS)], onto_flair(whole, flair, flair_way), BUILT_IN
 
 
 def onto_flair(labels: Image, flair: Image, flair_to_t1w: sitk.Transform) -> np.ndarray:

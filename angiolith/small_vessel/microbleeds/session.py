@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import SimpleITK as sitk
 
-from angiolith.core.images import ImageError, map_points, read_ct
+from angiolith.core.images import Image, ImageError, map_points, read_ct
 from angiolith.core.inputs import Inputs
-from angiolith.core.settings.microbleeds import MicrobleedDetectSettings
+from angiolith.core.settings.microbleeds import MicrobleedDetectSettings, MicrobleedToolSettings
 from angiolith.core.tables import OK, was_made
 from angiolith.small_vessel.microbleeds.detect import (
     CALCIUM,
@@ -22,28 +22,35 @@ from angiolith.small_vessel.microbleeds.detect import (
     hu_percentile,
 )
 from angiolith.small_vessel.session import NotMeasured, brain_on, priors_on, read_checked, to_reference
+from angiolith.small_vessel.spot_tool import BUILT_IN, spots_by_tool
 from angiolith.small_vessel.spots import Spots
 
+CalciumLookup = Callable[[np.ndarray, float], float]
 
-def microbleeds_of(given: Inputs, settings: MicrobleedDetectSettings) -> Spots:
-    """Detect microbleeds on the session's SWI, else on its T2*; a session without either gets no count, and the
-    reason."""
+
+def microbleeds_of(given: Inputs, settings: MicrobleedDetectSettings, tool: MicrobleedToolSettings) -> Spots:
+    """Microbleeds on the session's SWI, else on its T2*, by the built-in detector or a tool; a session without either
+    image gets no count, and the reason."""
     column = "swi" if given.get("swi") else "T2starw"
     facts: dict[str, Any] = {"image": column, "n_microbleeds": None, "n_calcifications": None, "n_outside_tissue": None}
     facts["calcium_checked"] = False
     try:
         image = read_checked(given, column, name="T2* or SWI" if not given.get(column) else column)
         way = to_reference(given, column)
-        brain = brain_on(given, image, way)
-        priors = priors_on(given, image, brain, way, "wm", "gm")
+        hu_at, no_ct = calcium_lookup(given, way)
+        if tool.command:
+            table, labels, source = _by_tool(given[column], image, hu_at, settings, tool)
+        else:
+            brain = brain_on(given, image, way)
+            priors = priors_on(given, image, brain, way, "wm", "gm")
+            table, labels = detect_microbleeds(image, brain, settings, hu_at, priors["wm"] + priors["gm"])
+            source = BUILT_IN
     except NotMeasured as problem:
         facts |= {"status": problem.status, "reason": problem.reason}
         return Spots(pd.DataFrame(columns=list(COLUMNS)), None, facts)
-    hu_at, no_ct = calcium_lookup(given, way)
-    table, labels = detect_microbleeds(image, brain, settings, hu_at, priors["wm"] + priors["gm"])
     kinds = table["kind"]
     count = int((kinds == MICROBLEED).sum())
-    facts |= {
+    facts |= source | {
         "status": OK,
         "reason": f"{count} spots not distinguished from calcium: {no_ct}" if count and hu_at is None else "",
         "n_microbleeds": count,
@@ -54,9 +61,25 @@ def microbleeds_of(given: Inputs, settings: MicrobleedDetectSettings) -> Spots:
     return Spots(table.astype({"hu_p90": np.float64}), image.with_data(labels), facts)
 
 
-def calcium_lookup(
-    given: Inputs, image_to_reference: sitk.Transform
-) -> tuple[Callable[[np.ndarray, float], float] | None, str]:
+def _by_tool(
+    path: str,
+    image: Image,
+    hu_at: CalciumLookup | None,
+    settings: MicrobleedDetectSettings,
+    tool: MicrobleedToolSettings,
+) -> tuple[pd.DataFrame, np.ndarray, dict[str, Any]]:
+    """Table, label map and source of a tool's spots; what the CT shows to be calcium is of that kind."""
+    found, labels, source = spots_by_tool({"image": path}, image, tool)
+    rows = found.rename(columns={"number": "microbleed"})
+    points, radii = rows[["x_mm", "y_mm", "z_mm"]].to_numpy(float), rows["diameter_mm"].to_numpy(float) / 2
+    least = settings.calcium_radius_mm_min
+    hu = [hu_at(point, max(radius, least)) if hu_at else np.nan for point, radius in zip(points, radii, strict=True)]
+    rows["hu_p90"] = np.array(hu, float)
+    rows["kind"] = np.where(rows["hu_p90"] >= settings.calcium_hu_min, CALCIUM, MICROBLEED)
+    return rows.assign(status=OK, reason="").reindex(columns=list(COLUMNS)), labels, source
+
+
+def calcium_lookup(given: Inputs, image_to_reference: sitk.Transform) -> tuple[CalciumLookup | None, str]:
     """HU about a point of the image on the registered CT, and why there is none (then the lookup is None)."""
     if not given.get("ct"):
         return None, "no CT"

@@ -149,11 +149,45 @@ def detect_pvs(
             continue
         middle = moved(part.affine, voxels.mean(axis=0)[None])[0]
         region = BASAL_GANGLIA if found.masks[BASAL_GANGLIA][index].mean() > 0.5 else CENTRUM
-        side = "" if abs(middle[0] - found.middle_mm) < MIDDLE_MM else "R" if middle[0] > found.middle_mm else "L"
+        side = _side(middle[0], found)
         labels[index] = len(rows) + 1
         rows.append((len(rows) + 1, region, side, *middle, volume, length, width, float(level[index].max())))
     whole = Regions({name: paste(mask, box, tissues.shape) for name, mask in found.masks.items()}, found.middle_mm)
     return pd.DataFrame(rows, columns=list(COLUMNS)), paste(labels, box, tissues.shape), whole
+
+
+def placed_spaces(
+    spots: pd.DataFrame, labels: np.ndarray, image: Image, tissues: np.ndarray, settings: PvsDetectSettings
+) -> tuple[pd.DataFrame, np.ndarray]:
+    """Spots of another tool as a table of spaces (COLUMNS) with their label map; those outside both regions are left
+    out.
+
+    spots: number, middle, volume and diameter of each label; tissues: the brain's tissues on the image's grid. A spot
+    is in the region that holds most of its voxels. Raises PvsError where ventricles or deep grey matter are not seen.
+    """
+    regions = regions_of(tissues, image, settings)
+    kept = np.zeros(labels.shape, np.int32)
+    rows: list[tuple[Any, ...]] = []
+    for spot in spots.itertuples(index=False):
+        index = np.nonzero(labels == spot.number)
+        shares = {name: float(mask[index].mean()) for name, mask in regions.masks.items()}
+        region = max(shares, key=lambda name: shares[name])
+        if shares[region] <= 0.5:
+            continue
+        kept[index] = len(rows) + 1
+        length, _ = _form(moved(image.affine, np.argwhere(labels == spot.number)), image.voxel_mm)
+        width = float(2 * np.sqrt(spot.volume_mm3 / (np.pi * length)))
+        middle = (spot.x_mm, spot.y_mm, spot.z_mm)
+        side = _side(spot.x_mm, regions)
+        rows.append((len(rows) + 1, region, side, *middle, spot.volume_mm3, length, width, np.nan))
+    return pd.DataFrame(rows, columns=list(COLUMNS)), kept
+
+
+def _side(x_mm: float, regions: Regions) -> str:
+    """R, L, or neither about the middle plane."""
+    if abs(x_mm - regions.middle_mm) < MIDDLE_MM:
+        return ""
+    return "R" if x_mm > regions.middle_mm else "L"
 
 
 def pure(

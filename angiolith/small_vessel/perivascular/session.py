@@ -9,10 +9,11 @@ import SimpleITK as sitk
 from angiolith.core.images import Image, is_same_grid, read_image, resample
 from angiolith.core.inputs import Inputs
 from angiolith.core.settings.lacunes import LacuneDetectSettings
-from angiolith.core.settings.perivascular import PvsDetectSettings, PvsGradeSettings
+from angiolith.core.settings.perivascular import PvsDetectSettings, PvsGradeSettings, PvsToolSettings
 from angiolith.core.tables import FAILED, MISSING, OK, was_made
-from angiolith.small_vessel.perivascular.detect import COLUMNS, PvsError, detect_pvs, pvs_measures
+from angiolith.small_vessel.perivascular.detect import COLUMNS, PvsError, detect_pvs, placed_spaces, pvs_measures
 from angiolith.small_vessel.session import NotMeasured, read_checked, to_reference
+from angiolith.small_vessel.spot_tool import BUILT_IN, spots_by_tool
 from angiolith.small_vessel.spots import Spots
 from angiolith.small_vessel.tissues import INFARCT
 
@@ -20,23 +21,36 @@ IMAGES = ("T2w", "T1w")  # the first whose voxels are thin enough
 
 
 def pvs_of(
-    given: Inputs, settings: PvsDetectSettings, grades: PvsGradeSettings, lacunes: LacuneDetectSettings
+    given: Inputs,
+    settings: PvsDetectSettings,
+    grades: PvsGradeSettings,
+    lacunes: LacuneDetectSettings,
+    tool: PvsToolSettings,
 ) -> Spots:
-    """Perivascular spaces of the session's T2w or T1w; none, with the reason, where neither can be used."""
+    """Perivascular spaces of the session's T2w or T1w, or those of a tool on its image; none, with the reason, where no
+    image can be used."""
     reasons: dict[str, str] = {}
     status = MISSING
-    for column in (column for column in IMAGES if given.get(column)):
+    wanted = [tool.image] if tool.command else IMAGES
+    for column in (column for column in wanted if given.get(column)):
         try:
             image = read_checked(given, column)
             tissues, way = _tissues_on(given, image, column)
-            found, labels, _ = detect_pvs(image, tissues, _excluded(given, image, way), settings, lacunes)
+            source = BUILT_IN
+            if tool.command:
+                images = {name: given[name] for name in (*IMAGES, "FLAIR") if given.get(name)}
+                spots, labels, source = spots_by_tool(images | {"image": given[column]}, image, tool)
+                found, labels = placed_spaces(spots, labels, image, tissues, settings)
+            else:
+                found, labels, _ = detect_pvs(image, tissues, _excluded(given, image, way), settings, lacunes)
         except (NotMeasured, PvsError) as problem:
             reasons[column] = str(problem)
             status = FAILED
             continue
-        facts = {"status": OK, "reason": "", "image": column} | pvs_measures(labels, found, image, settings, grades)
+        facts = source | {"status": OK, "reason": "", "image": column}
+        facts |= pvs_measures(labels, found, image, settings, grades)
         return Spots(found, image.with_data(labels), facts)
-    reason = "; ".join(f"{column}: {reason}" for column, reason in reasons.items()) or "no T2w or T1w"
+    reason = "; ".join(f"{column}: {reason}" for column, reason in reasons.items()) or f"no {' or '.join(wanted)}"
     facts = {"status": status, "reason": reason, "image": None}
     return Spots(pd.DataFrame(columns=list(COLUMNS)), None, facts)
 

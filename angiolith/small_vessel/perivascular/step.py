@@ -17,11 +17,15 @@ def _inputs(session: Session) -> InputPaths:
         "wmh": session.made("segment_wmh", "mask"),
         "tissues": session.made("segment_wmh", "tissues"),
         "lacunes": spots_of(session, LACUNE, "labels"),
+        "FLAIR": session.image("FLAIR"),
+        "weights": session.study.config.pvs_tool.weights or [],  # a change of them finds the spaces anew
     }
 
 
 def _wanted(session: Session) -> bool:
-    return session.study.config.perivascular.run and session.has_mri and session.has(*IMAGES)
+    config = session.study.config
+    wanted = config.perivascular.run or bool(config.pvs_tool.command)
+    return wanted and session.has_mri and session.has(*IMAGES)
 
 
 STEPS = (

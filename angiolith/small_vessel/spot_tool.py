@@ -1,0 +1,50 @@
+"""Spots by another tool (`cmb_tool`, `lacune_tool`, `pvs_tool`): its mask, cut into connected spots that are measured.
+
+The command is run as that of the other tools (`angiolith.core.tool`). What it draws is taken as it is: the criteria of
+the built-in detector do not apply, those of the readers' decisions do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import ndimage
+
+from angiolith.core.distance import NEIGHBOURS_26
+from angiolith.core.images import Image, moved
+from angiolith.core.settings.tool import ToolSettings
+from angiolith.core.tables import FAILED
+from angiolith.core.tool import ToolError, run_tool, tool_facts
+from angiolith.small_vessel.blobs import ball_diameter_mm
+from angiolith.small_vessel.session import NotMeasured
+
+BUILT_IN: dict[str, Any] = {"source": "built-in"}
+
+
+def spots_by_tool(
+    images: Mapping[str, str | Path], grid: Image, settings: ToolSettings
+) -> tuple[pd.DataFrame, np.ndarray, dict[str, Any]]:
+    """A tool's spots on the grid of an image: table (`number` and `spot_sizes`' columns), label map (int32), facts.
+
+    images: paths by the name that the command line has for them. Raises NotMeasured (failed) with what went wrong.
+    """
+    try:
+        mask = run_tool(images, grid, settings)
+    except ToolError as error:
+        raise NotMeasured(FAILED, str(error)) from error
+    labels = np.asarray(ndimage.label(mask, NEIGHBOURS_26)[0], np.int32)
+    return spot_sizes(labels, grid), labels, {"source": "tool", "tool": tool_facts(settings)}
+
+
+def spot_sizes(labels: np.ndarray, grid: Image) -> pd.DataFrame:
+    """Number, middle (RAS mm of the image), volume (mm3) and diameter (mm, of the ball of that volume) of each spot."""
+    rows = []
+    for number, place in enumerate(ndimage.find_objects(labels), start=1):
+        voxels = np.argwhere(labels[place] == number) + [s.start for s in place]
+        volume = len(voxels) * grid.voxel_volume_mm3
+        rows.append((number, *moved(grid.affine, voxels.mean(axis=0)[None])[0], ball_diameter_mm(volume), volume))
+    return pd.DataFrame(rows, columns=["number", "x_mm", "y_mm", "z_mm", "diameter_mm", "volume_mm3"])
