@@ -199,6 +199,30 @@ rule vary_models:
         "../scripts/vary_models.py"
 
 
+rule estimate_mediation:
+    input:
+        data=analysed_rows(STUDY, "{analysis}"),
+    output:
+        mediation=cohort_file(STUDY, "{analysis}_mediation.tsv"),
+    log:
+        log("estimate_mediation", "analysis"),
+    benchmark:
+        benchmark_path("estimate_mediation", "analysis")
+    conda:
+        "../envs/environment.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    params:
+        settings=lambda wildcards: {"analysis": plain(STUDY.config.analyses[wildcards.analysis])},
+        code=code("estimate_mediation"),
+    message:
+        "estimate mediation: {wildcards.analysis}"
+    script:
+        "../scripts/estimate_mediation.py"
+
+
 rule correct_error:
     input:
         data=analysed_rows(STUDY, "{analysis}"),

@@ -7,7 +7,13 @@ from typing import Any
 
 import pandas as pd
 
-from angiolith.cohort.variables import expand_models, follow_up_columns, formula_variables, specification_columns
+from angiolith.cohort.variables import (
+    expand_models,
+    follow_up_columns,
+    formula_variables,
+    mediation_columns,
+    specification_columns,
+)
 from angiolith.core.settings.analyses import Analysis, ChangeColumns
 
 COLUMNS = ["analysis", "column", "problem", "left_out"]
@@ -70,6 +76,7 @@ def available(analysis: Analysis, table: pd.DataFrame) -> tuple[Analysis, dict[s
             analysis.measurement_error,
             lambda name, each: name in kept and there(each.repeats, f"measurement error of {name}"),
         ),
+        "mediation": _kept(analysis.mediation, lambda name, each: there(mediation_columns(each), f"mediation {name}")),
         "follow_up": _kept(analysis.follow_up, lambda name, each: there(follow_up_columns(each), f"outcome {name}")),
         "agreement": _kept(analysis.agreement, lambda name, raters: there(raters, f"agreement on {name}")),
     }

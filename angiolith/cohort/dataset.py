@@ -26,7 +26,13 @@ from angiolith.cohort.external import (
 )
 from angiolith.cohort.missing_codes import is_code, suspected_codes
 from angiolith.cohort.plausibility import UnitError, conversion
-from angiolith.cohort.variables import expand_models, follow_up_columns, formula_variables, specification_columns
+from angiolith.cohort.variables import (
+    expand_models,
+    follow_up_columns,
+    formula_variables,
+    mediation_columns,
+    specification_columns,
+)
 from angiolith.core.bids.dates import DAYS_PER_YEAR
 from angiolith.core.names import nearest
 from angiolith.core.settings.analyses import Analysis, ChangeColumns
@@ -69,6 +75,7 @@ def used_columns(analysis: Analysis) -> UsedColumns:
         *analysis.change_covariates,
         *(specification_columns(analysis.specifications) if analysis.specifications else []),
         *(name for each in analysis.measurement_error.values() for name in each.repeats),
+        *(name for each in analysis.mediation.values() for name in mediation_columns(each)),
         *(name for each in analysis.follow_up.values() for name in follow_up_columns(each)),
         *(name for raters in analysis.agreement.values() for name in raters),
         *([analysis.severity] if analysis.severity else []),

@@ -62,7 +62,7 @@ def response_of(values: pd.Series, regression: str, event: str | float | None) -
 
 def check_outcome(table: pd.DataFrame, analysis: Analysis, path: str) -> None:
     """Raise StudyTableError where the outcome of the rows that are analysed is no yes/no outcome with a known event."""
-    asked = analysis.predictors or analysis.formulas
+    asked = analysis.predictors or analysis.formulas or analysis.mediation
     if analysis.outcome is None or analysis.regression != "logistic" or not asked:
         return
     try:

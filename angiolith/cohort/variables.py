@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from angiolith.core.settings.analyses import FollowUp, Specifications
+from angiolith.core.settings.analyses import FollowUp, Mediation, Specifications
 
 UNIVARIABLE = "univariable"
 
@@ -115,6 +115,11 @@ def specification_columns(settings: Specifications) -> list[str]:
         *covariates,
         *(each.column for each in criteria),
     ]
+
+
+def mediation_columns(settings: Mediation) -> list[str]:
+    """The columns of a mediation, the outcome left out."""
+    return [settings.exposure, settings.mediator, *settings.covariates]
 
 
 def follow_up_columns(settings: FollowUp) -> list[str]:

@@ -83,8 +83,8 @@ class AnalysisView:
 
 
 MORE = (
-    *("missing", "diagnostics", "splines", "sites", "specifications_summary", "error_corrected", "risks", "hazards"),
-    *("markers", "power"),
+    *("missing", "diagnostics", "splines", "sites", "specifications_summary", "error_corrected", "mediation"),
+    *("risks", "hazards", "markers", "power"),
 )
 
 

@@ -70,6 +70,7 @@ ASKED_ALONE = (
     "site",
     "specifications",
     "measurement_error",
+    "mediation",
     "follow_up",
 )  # questions that the methods have a sentence on
 

@@ -19,6 +19,7 @@ OF_ANALYSIS = (
         "sites",
         "specifications_summary",
         "error_corrected",
+        "mediation",
         "risks",
         "hazards",
         "correlations",

@@ -288,6 +288,7 @@ def test_methods_are_written_from_the_settings():
                 "site",
                 "specifications",
                 "measurement_error",
+                "mediation",
                 "follow_up",
                 "change",
                 "agreement",

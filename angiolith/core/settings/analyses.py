@@ -144,6 +144,33 @@ class MeasurementError(Section):
         return self
 
 
+class Mediation(Section):
+    """An exposure, the mediator that it may act through, and their covariates; the outcome is the analysis'."""
+
+    exposure: str
+    """Column of the exposure (calcification), a number or yes/no."""
+    mediator: str
+    """Column of the mediator (WMH volume), a number or yes/no."""
+    covariates: list[str] = []
+    """Covariates of both models: what may confound exposure, mediator and outcome."""
+    contrast: list[float] = []
+    """The two values of the exposure that are compared; default: 0 and 1 of yes/no, else the quartiles."""
+    interaction: bool = False
+    """Whether the mediator's effect may differ with the exposure."""
+    resamples: int = 1000
+    """Bootstrap samples for the intervals."""
+    seed: int = 20170
+    """Seed of the bootstrap."""
+
+    @model_validator(mode="after")
+    def possible(self) -> Mediation:
+        if self.contrast and (len(self.contrast) != 2 or self.contrast[0] == self.contrast[1]):
+            raise ValueError("contrast: give two different values of the exposure")
+        if self.exposure == self.mediator or {self.exposure, self.mediator} & set(self.covariates):
+            raise ValueError("exposure, mediator and covariates are different columns")
+        return self
+
+
 class PowerSettings(Section):
     """Sample size of a follow-up study, from the change that this cohort shows."""
 
@@ -276,6 +303,8 @@ class Analysis(Section):
     """Does the finding hold: the grid of variants of one association, which makes a specification curve."""
     measurement_error: dict[str, MeasurementError] = {}
     """Predictor: its error; its models are given as measured and corrected (regression calibration, SIMEX)."""
+    mediation: dict[str, Mediation] = {}
+    """Question: how much of an exposure's effect on the outcome goes through a mediator."""
     follow_up: dict[str, FollowUp] = {}
     """Outcome over time: its columns and models."""
     agreement: dict[str, list[str]] = {}
@@ -300,6 +329,8 @@ class Analysis(Section):
     def complete(self) -> Analysis:
         if (self.predictors or self.models or self.formulas) and self.outcome is None:
             raise ValueError("predictors, models and formulas need an outcome")
+        if self.mediation and self.outcome is None:
+            raise ValueError("mediation needs an outcome")
         if self.specifications and self.outcome is None and not self.specifications.outcomes:
             raise ValueError("specifications need an outcome")
         if (self.site or self.federation) and not self.predictors:

@@ -1,4 +1,4 @@
-# Splines by R's own functions. Arguments: folder of the tables, output (JSON, all digits).
+# Splines and mediation by R's own functions. Arguments: folder of the tables, output (JSON, all digits).
 suppressMessages({library(splines); library(geepack)})
 a <- commandArgs(TRUE)
 out <- list()
@@ -39,5 +39,23 @@ out$linear <- both(coef(linear)[2:4], (bread %*% meat %*% bread)[2:4, 2:4])
 gee <- geeglm(event ~ natural(x) + age, id = subject, data = t, family = binomial, corstr = "independence",
               control = geese.control(epsilon = 1e-12, maxit = 200))
 out$gee <- both(coef(gee)[2:4], vcov(gee)[2:4, 2:4])
+
+# mediation: exposure x (-1 to 1), mediator volume or a yes/no one, covariate age; by the product of coefficients, and
+# by an integral over the mediator of every row
+m <- lm(volume ~ x + age, t); o <- lm(y ~ x + volume + age, t)
+out$mediation_linear <- 2 * c(coef(o)["x"], coef(m)["x"] * coef(o)["volume"])
+o <- lm(y ~ x * volume + age, t)
+expected <- function(a) mean(predict(m, transform(t, x = a)))
+out$mediation_interaction <- c(2 * (coef(o)["x"] + coef(o)["x:volume"] * expected(-1)),
+  (expected(1) - expected(-1)) * (coef(o)["volume"] + coef(o)["x:volume"]))
+fitted_glm <- function(f) { g <- glm(f, binomial, t, control = tight); glm(f, binomial, t, start = coef(g), control = tight) }
+o <- fitted_glm(event ~ x + volume + age); b <- coef(o)
+risk <- function(a, at) mean(mapply(function(mu, age) integrate(function(z) plogis(b[1] + b[2] * a + b[3] * (mu + sigma(m) * z) +
+  b[4] * age) * dnorm(z), -12, 12, rel.tol = 1e-11)$value, predict(m, transform(t, x = at)), t$age))
+out$mediation_logistic <- c(risk(1, -1) - risk(-1, -1), risk(1, 1) - risk(1, -1))
+m <- fitted_glm(calcified ~ x + age); o <- fitted_glm(event ~ x + calcified + age)
+part <- function(a, yes) predict(o, transform(t, x = a, calcified = yes), type = "response")
+risk <- function(a, at) { p <- predict(m, transform(t, x = at), type = "response"); mean(p * part(a, 1) + (1 - p) * part(a, 0)) }
+out$mediation_yes_no <- c(risk(1, -1) - risk(-1, -1), risk(1, 1) - risk(1, -1))
 
 cat(jsonlite::toJSON(lapply(out, as.numeric), digits = NA), file = a[2])

@@ -3,12 +3,6 @@
 Where R's method is the same, the numbers agree to 1e-6; where a tolerance is wider, a comment says why.
 """
 
-import json
-import os
-import shutil
-import subprocess
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -24,10 +18,11 @@ from angiolith.cohort.marker_models import fit_negative_binomial, fit_ordinal
 from angiolith.cohort.mixed import fit_random_intercept
 from angiolith.cohort.power import size_for_correlation, size_per_arm
 from angiolith.cohort.regression import fit_linear, fit_logistic
+from tests.unit.cohort.r import agree as compared
+from tests.unit.cohort.r import numbers_of_sets
 
-SCRIPT = Path(__file__).with_name("reference.R")
+pytestmark = pytest.mark.xdist_group("r")
 DATASETS = {"small, few gaps": (70, 0.02, 1), "as the lesion study": (244, 0.05, 2), "large, many gaps": (1500, 0.2, 3)}
-REASON_TO_SKIP = "R or a package of it is not installed (apt-get install those named in .ci/run)"
 
 
 def drawn(n, gaps, seed):
@@ -66,33 +61,27 @@ def shared_of(seed, n):
     return np.random.default_rng([seed, 9]).normal(0, 2, n)
 
 
-@pytest.fixture(scope="module", params=DATASETS)
-def both(request, tmp_path_factory):
-    """The tables of one data set and R's numbers of them."""
-    rscript = shutil.which("Rscript")
-    if rscript is None and os.environ.get("ANGIOLITH_REQUIRE_R"):
-        pytest.fail(REASON_TO_SKIP)
-    if rscript is None:
-        pytest.skip(REASON_TO_SKIP)
+@pytest.fixture(scope="module")
+def every(tmp_path_factory):
+    """The tables of every data set as R reads them, and R's numbers of each."""
     folder = tmp_path_factory.mktemp("r")
-    tables = drawn(*DATASETS[request.param])
-    for name, table in tables.items():
-        table.to_csv(folder / f"{name}.csv", index=False)
-    done = subprocess.run(
-        [rscript, "--vanilla", str(SCRIPT), str(folder), str(folder / "r.json")],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if "there is no package called" in done.stderr and not os.environ.get("ANGIOLITH_REQUIRE_R"):
-        pytest.skip(f"{done.stderr.strip().splitlines()[0]}; {REASON_TO_SKIP}")
-    assert done.returncode == 0, done.stderr
-    tables = {name: pd.read_csv(folder / f"{name}.csv") for name in tables}
-    return tables, json.loads((folder / "r.json").read_text())
+    sets = {name: drawn(*settings) for name, settings in DATASETS.items()}
+    numbers = numbers_of_sets("reference.R", sets, folder)
+    read = {
+        name: {table: pd.read_csv(folder / str(at) / f"{table}.csv") for table in tables}
+        for at, (name, tables) in enumerate(sets.items())
+    }
+    return {name: (read[name], numbers[name]) for name in sets}
+
+
+@pytest.fixture(params=DATASETS)
+def both(request, every):
+    """The tables of one data set and R's numbers of them."""
+    return every[request.param]
 
 
 def agree(r, name, found, rel=1e-6):
-    np.testing.assert_allclose(np.atleast_1d(np.asarray(found, float)), r[name], rtol=rel, atol=0, err_msg=name)
+    compared(r, name, found, rel, atol=0)
 
 
 def test_logistic_regression(both):

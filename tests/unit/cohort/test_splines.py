@@ -10,48 +10,31 @@ from angiolith.cohort.regression import fit_rows
 from angiolith.cohort.splines import curve_of, knots_of, spline_columns, spline_tables
 from angiolith.cohort.splines_picture import draw_splines
 from angiolith.core.settings.analyses import Analysis
-from tests.unit.cohort.r import agree, numbers_of_r
+from tests.unit.cohort.modelled import TABLE, N
+from tests.unit.cohort.r import agree
 
-N = 400
+pytestmark = pytest.mark.xdist_group("r-models")
 AT = np.array([-2, -1, 0.3, 1, 2.5])
 
 
-def drawn():
-    """A bent association, a volume that is zero in many, and two rows of each subject."""
-    rng = np.random.default_rng(4)
-    table = pd.DataFrame({"subject": np.repeat(np.arange(N // 2), 2), "x": rng.normal(size=N).round(3)})
-    table["age"] = rng.normal(63, 9, N).round(2)
-    table["volume"] = np.where(rng.random(N) < 0.3, 0.0, rng.gamma(1.5, 40, N).round(3))
-    bent = 0.6 * table["x"] ** 2 - 0.4
-    table["event"] = (rng.random(N) < stats.logistic.cdf(bent + rng.normal(0, 0.7, N // 2).repeat(2))).astype(int)
-    table["y"] = (bent + 0.02 * table["age"] + rng.normal(0, 1, N)).round(4)
-    return table
-
-
-TABLE = drawn()
-
-
-@pytest.fixture(scope="module")
-def r(tmp_path_factory):
-    return numbers_of_r("reference_models.R", {"rows": TABLE}, tmp_path_factory.mktemp("r"))
-
-
-def test_knots_are_harrells(r):
+def test_knots_are_harrells(r_models):
     x = TABLE["x"].to_numpy()
-    agree(r, "knots", np.concatenate([knots_of(x, count) for count in range(3, 8)]))
-    agree(r, "knots_few", knots_of(x[:60], 4))  # the fifth smallest and largest where values are few
-    agree(r, "knots_tied", knots_of(TABLE["volume"].to_numpy(), 4))  # many zeros: the smallest volume is the first knot
+    agree(r_models, "knots", np.concatenate([knots_of(x, count) for count in range(3, 8)]))
+    agree(r_models, "knots_few", knots_of(x[:60], 4))  # the fifth smallest and largest where values are few
+    agree(
+        r_models, "knots_tied", knots_of(TABLE["volume"].to_numpy(), 4)
+    )  # many zeros: the smallest volume is the first knot
 
 
 @pytest.mark.parametrize(("name", "regression"), [("logistic", "logistic"), ("linear", "linear"), ("gee", "logistic")])
-def test_tests_and_curves_are_those_of_r(r, name, regression):
+def test_tests_and_curves_are_those_of_r(r_models, name, regression):
     knots = knots_of(TABLE["x"].to_numpy(), 4)
     design = pd.DataFrame(spline_columns(TABLE["x"].to_numpy(), knots), columns=["x", "x'", "x''"])
     response = TABLE["event"] if regression == "logistic" else TABLE["y"]
     clusters = TABLE["subject"] if name == "gee" else None
     fit = fit_rows(response, design.assign(age=TABLE["age"]), clusters, regression)
     curve = curve_of(fit, knots, float(TABLE["x"].median()), AT, linear=regression == "linear")
-    agree(r, name, [curve.statistic, curve.statistic_nonlinear, *curve.estimate, *curve.se])
+    agree(r_models, name, [curve.statistic, curve.statistic_nonlinear, *curve.estimate, *curve.se])
     if regression == "linear":
         assert curve.p_nonlinear == pytest.approx(stats.f.sf(curve.statistic_nonlinear / 2, 2, N - 5))
     else:

@@ -10,6 +10,7 @@ from angiolith.cohort.survival.cox import Episodes, NoFitError, firth_profile, f
 from angiolith.cohort.survival.curves import at_times, cumulative_incidence, kaplan_meier, log_rank, median_time
 from tests.unit.cohort.r import agree, numbers_of_r
 
+pytestmark = pytest.mark.xdist_group("r-survival")
 N = 300
 
 
