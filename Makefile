@@ -9,7 +9,7 @@ SNAKEMAKE := $(BIN)/snakemake --cores $(CORES) --configfile demo/studies.yaml de
 
 .PHONY: install demo demo-data demo-plan test validate validate-poses validate-calcification validate-blooming benchmark-registration benchmark-mri reproduce lint config \
 	hostile-inputs hostile-cohort validate-faults validate-same-bytes resources slurm \
-	wmh-model brain-model validate-brain validate-real-poses validate-wmh validate-change validate-template validate-dicom validate-pacs lock clean
+	wmh-model brain-model validate-brain validate-real-poses validate-wmh validate-change validate-template validate-dicom validate-pacs site lock clean
 
 install: .venv/.installed
 	@echo "Now: source .venv/bin/activate && angiolith doctor"
@@ -144,6 +144,19 @@ slurm: .venv/.installed
 reproduce: .venv/.installed
 	@$(BIN)/python -m validation.reproduce --out docs/reproduction.md
 
+# the documentation as a site that opens from disk: build/site/index.html; a link without a target is an error
+SITE_PAGES := build/site_pages
+site: build/website/venv/.installed
+	@rm -rf $(SITE_PAGES) && mkdir -p $(SITE_PAGES)
+	@cp -r --parents docs *.md LICENSE CITATION.cff config/README.md envs/sbom.cdx.json resources/anatomy_model/README.md $(SITE_PAGES)
+	@NO_MKDOCS_2_WARNING=1 build/website/venv/bin/python -m mkdocs build --strict --quiet -f website/mkdocs.yml
+	@echo "The site: build/site/index.html"
+
+build/website/venv/.installed: website/requirements.lock
+	@$(PYTHON) -m venv build/website/venv
+	@build/website/venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r website/requirements.lock
+	@touch $@
+
 lint: .venv/.installed
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	@$(BIN)/snakefmt --check --line-length 120 Snakefile rules
@@ -165,6 +178,7 @@ lock:
 	(sed '/^[^#]/,$$d' envs/slurm.lock; uv pip compile --universal --no-deps --generate-hashes --no-header --no-annotate \
 		--group slurm) > envs/slurm.lock.new && mv envs/slurm.lock.new envs/slurm.lock
 	uv pip compile --universal --generate-hashes --no-header --no-annotate training/requirements.in -o training/requirements.lock
+	uv pip compile --universal --generate-hashes --no-header --no-annotate website/requirements.in -o website/requirements.lock
 
 .venv/.installed: envs/requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; ok = (3, 11) <= sys.version_info < (3, 14); sys.exit(0 if ok else "Python 3.11 to 3.13 is needed: make PYTHON=python3.12")'

@@ -1,0 +1,69 @@
+"""The site's navigation and figures are made from what they show."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from angiolith.steps import STEPS
+from website import figures, navigation
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_navigation_is_the_index():
+    index = "# Title\n\n## Kind\n\n- [A page](a.md)\n- [Settings](../config/README.md)\n- [No page](../envs/a.json)\n"
+    home, kind, about = navigation.navigation(index)
+    assert home == {"Home": "README.md"}
+    assert kind == {"Kind": [{"A page": "docs/a.md"}, {"Settings": "config/README.md"}]}
+    assert {"All pages": "docs/README.md"} in about["About"]
+
+
+def test_every_page_of_the_navigation_exists():
+    made = navigation.navigation((ROOT / navigation.INDEX).read_text(encoding="utf-8"))
+    pages = [page for section in made[1:] for entries in section.values() for one in entries for page in one.values()]
+    assert len(pages) > 50
+    assert [page for page in pages if not (ROOT / page).is_file()] == []
+
+
+def test_the_site_opens_from_disk_and_loads_nothing():
+    settings = yaml.safe_load((ROOT / "website/mkdocs.yml").read_text(encoding="utf-8"))
+    assert settings["use_directory_urls"] is False
+    assert settings["theme"]["font"] is False
+
+    class Page:
+        url = "docs/tutorial/first_run.html"
+
+    assert navigation.on_post_page(f'src="{navigation.REMOTE}"', Page(), {}) == 'src="../../iframe-worker.js"'
+    assert (ROOT / "website" / navigation.LOCAL).is_file()
+
+
+@pytest.mark.parametrize("name", figures.FIGURES)
+def test_figures_are_those_of_the_code(name):
+    assert (ROOT / "docs/images" / name).read_text(encoding="utf-8") == figures.FIGURES[name](), (
+        "python -m website.figures"
+    )
+
+
+def test_the_figure_of_the_workflow_has_every_rule():
+    rules = {
+        rule
+        for file in (ROOT / "rules").glob("*.smk")
+        for rule in re.findall(r"^rule (\w+):", file.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+    drawn = set(re.findall(r"[a-z]+(?:_[a-z]+)+", (ROOT / "docs/images/workflow.svg").read_text(encoding="utf-8")))
+    assert rules - drawn - {"seal_subject"} == set()  # which seals what is done: no figure of what is measured
+
+
+def test_edges_that_follow_from_others_are_left_out():
+    before = {"a": set(), "b": {"a"}, "c": {"a", "b"}}
+    assert figures.reduced(before) == {"a": set(), "b": {"a"}, "c": {"b"}}
+    assert figures.layers(before) == [["a"], ["b"], ["c"]]
+
+
+def test_what_a_step_reads_is_what_another_one_makes():
+    rules, images = figures.what_steps_read(figures.planned())
+    assert set(rules) == set(STEPS)
+    assert rules["segment_calcification"] == {"check_images", "map_arteries"}
+    assert images["segment_calcification"] == {"ct"}
