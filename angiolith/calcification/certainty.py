@@ -136,6 +136,6 @@ def is_plausible(evidence: Evidence, wall_margin_mm: float) -> bool:
         return False
     if evidence.bone == PARTED:
         in_wall = evidence.outside_lumen_mm <= wall_margin_mm
-        return not evidence.in_fluid or in_wall or evidence.valley_share < 1
+        return evidence.valley_share < 1 or (in_wall and evidence.segment != CANAL)
     siphon = evidence.artery in IN_BONE and evidence.segment != CANAL
     return siphon or evidence.line_sd_mm <= ATTACHED_SD_MM

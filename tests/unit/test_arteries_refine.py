@@ -15,10 +15,10 @@ SHAPE = (70, 70, 44)
 AFFINE = np.array([[0.45, 0, 0, -15.5], [0, 0.45, 0, -15.5], [0, 0, 0.8, -17.2], [0, 0, 0, 1]])
 
 
-def curve(radius_mm: float) -> Centreline:
+def curve(radius_mm: float, artery: str = "VA") -> Centreline:
     z = np.linspace(-15, 15, 61)
     points = np.stack([2.5 * np.sin(z / 8), 1.5 * np.cos(z / 6), z], axis=1)
-    return resampled(Centreline("VA", "L", points, np.full(61, radius_mm), np.full(61, 3.0), np.full(61, "V4")))
+    return resampled(Centreline(artery, "L", points, np.full(61, radius_mm), np.full(61, 3.0), np.full(61, "")))
 
 
 def ct_of(line: Centreline, inside_hu: float, outside_hu: float, gap_mm: float = 0.0) -> np.ndarray:
@@ -46,7 +46,7 @@ def test_blood_in_csf_is_found_3_mm_away(shift):
 
 
 def test_a_canal_in_bone_is_found_and_calcium_does_not_push_the_line_aside():
-    true = curve(2.4)
+    true = curve(2.4, "ICA")
     data = ct_of(true, 40, 900, gap_mm=0.5)
     centres = voxel_centres(SHAPE, AFFINE)
     distance, nearest = cKDTree(true.points).query(centres.reshape(-1, 3))
@@ -62,6 +62,21 @@ def test_a_canal_in_bone_is_found_and_calcium_does_not_push_the_line_aside():
     assert error_mm(found, true).mean() < 0.6
     beside_calcium = np.abs(true.points[:, 2]) < 3
     assert cKDTree(found.points).query(true.points[beside_calcium])[0].max() < 1.2
+
+
+def test_a_vertebral_artery_is_not_taken_for_the_dura_on_the_foramen_magnum():
+    """Bone's blur and the dura on it have the grey of blood, and the start lies in the bone."""
+    z = np.linspace(-15, 15, 61)
+    points = np.stack([np.full(61, 4.0), np.zeros(61), z], axis=1)
+    true = Centreline("VA", "R", points, np.full(61, 1.6), np.full(61, 3.5), np.full(61, "V4"))
+    at = voxel_centres(SHAPE, AFFINE)
+    from_middle = np.hypot(at[..., 0], at[..., 1])
+    ct = np.select([from_middle > 9.0, from_middle > 8.0, from_middle < 1.8], [800.0, 75.0, 25.0], 8.0)
+    ct[np.hypot(at[..., 0] - 4.0, at[..., 1]) < 1.6] = 30.0
+    noise = ndimage.gaussian_filter(np.random.default_rng(1).normal(0, 10, SHAPE), 0.7)
+    image = Image((ndimage.gaussian_filter(ct, (1, 1, 0.5)) + noise).astype(np.float32), AFFINE)
+    found = refine(image, true.moved(true.points + np.array([6.0, 3.0, 0])), SETTINGS, 130.0)
+    assert error_mm(found, true).mean() < 1.0
 
 
 def test_featureless_tissue_leaves_the_atlas_where_it_is():

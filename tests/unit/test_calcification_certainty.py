@@ -228,3 +228,38 @@ def test_one_mark_is_parted_once():
     dense = image.data >= 130
     marks = parted_marks(image, dense, np.ones(SHAPE, bool), 130.0)
     assert len(marks) == 1
+
+
+def test_in_thick_slices_a_mark_may_part_from_bone_within_its_slice_alone():
+    """Bone of the slice below shines through: calcium that is free in its own slice hangs together with it."""
+    ct = np.full((40, 40, 6), 40.0, np.float32)
+    ct[:, :, :2] = 900.0
+    ct[10:30, 18:22, 2] = 390.0  # bone below, seen through the calcium's slice
+    ct[10:30, 18:22, 3] = 380.0
+    near = np.ones(ct.shape, bool)
+
+    def marks(slice_mm):
+        image = Image(ct, np.diag([0.5, 0.5, slice_mm, 1.0]))
+        return parted_marks(image, ct >= 130, near, 130.0)
+
+    assert marks(1.25) == []
+    thick = marks(2.5)
+    assert [mark.share for mark in thick] == [1.0]
+    assert set(thick[0].index[:, 2]) == {2, 3}
+    assert len(thick[0].index) == 160
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, True),
+        ({"outside_lumen_mm": 2.0}, False),
+        ({"outside_lumen_mm": 2.0, "valley_share": 0.6}, True),
+        ({"segment": "petrous"}, False),
+        ({"segment": "petrous", "valley_share": 0.6}, True),
+    ],
+)
+def test_a_mark_that_parts_within_its_slices_alone_is_a_candidate_in_the_wall_of_the_siphon(changes, expected):
+    within = replace(FREE, bone="parted", bone_gap_mm=0.0, **{"valley_share": 1.0} | changes)
+    assert doubts_of(within, MARGIN_MM)
+    assert is_plausible(within, MARGIN_MM) is expected
