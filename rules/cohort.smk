@@ -223,6 +223,30 @@ rule estimate_mediation:
         "../scripts/estimate_mediation.py"
 
 
+rule plan_next_study:
+    input:
+        data=analysed_rows(STUDY, "{analysis}"),
+    output:
+        sizes=cohort_file(STUDY, "{analysis}_next_study.tsv"),
+    log:
+        log("plan_next_study", "analysis"),
+    benchmark:
+        benchmark_path("plan_next_study", "analysis")
+    conda:
+        "../envs/environment.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=15,
+    params:
+        settings=lambda wildcards: {"analysis": plain(STUDY.config.analyses[wildcards.analysis])},
+        code=code("plan_next_study"),
+    message:
+        "plan the next study: {wildcards.analysis}"
+    script:
+        "../scripts/plan_next_study.py"
+
+
 rule correct_error:
     input:
         data=analysed_rows(STUDY, "{analysis}"),

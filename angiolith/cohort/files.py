@@ -27,6 +27,7 @@ OF_QUESTIONS = (  # the tables of an analysis, by the questions of which it asks
     (("mediation",), ("mediation.tsv",)),
     (("follow_up",), ("curves.tsv", "risks.tsv", "hazards.tsv", "curves.svg")),
     (("markers", "changes", "marker_models"), ("correlations.tsv", "markers.tsv")),
+    (("next_study",), ("next_study.tsv",)),
     (("changes",), ("change.tsv", "power.tsv")),
 )
 

@@ -80,7 +80,8 @@ def size_for_correlation(r: float, alpha: float, power: float) -> float:
     return float((z / np.arctanh(abs(r))) ** 2 + 3)
 
 
-def _raised(size: float, settings: PowerSettings) -> int:
+def raised(size: float, settings: PowerSettings) -> int:
+    """A size rounded up and raised by the dropout."""
     return int(np.ceil(np.ceil(size) / (1 - settings.dropout_percent / 100)))
 
 
@@ -95,10 +96,10 @@ def _two_arms(effect: float, sd: float, n: int, settings: PowerSettings) -> dict
             "sd": sd,
             "note": "the effect is so large beside its SD that no size can be solved for",
         }
-    per_arm = _raised(exact, settings)
+    per_arm = raised(exact, settings)
     wide = sd * np.sqrt((n - 1) / stats.chi2.ppf(SD_TAIL, n - 1))
     careful = size_per_arm(effect, wide, level, power)
-    upper = f"{_raised(careful, settings)} per arm" if np.isfinite(careful) else "no size can be solved for"
+    upper = f"{raised(careful, settings)} per arm" if np.isfinite(careful) else "no size can be solved for"
     note = f"{upper} if the SD is {wide:.3g}, the upper end of its 80 % interval"
     return {"effect": effect, "sd": sd, "n_per_group": per_arm, "n_total": 2 * per_arm, "note": note}
 
@@ -114,5 +115,5 @@ def _correlation(first: pd.Series, second: pd.Series, settings: PowerSettings) -
         return row | {"effect": r, "note": "no correlation to plan for"}
     return row | {
         "effect": r,
-        "n_total": _raised(size_for_correlation(r, settings.alpha, settings.power), settings),
+        "n_total": raised(size_for_correlation(r, settings.alpha, settings.power), settings),
     }

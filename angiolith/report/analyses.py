@@ -84,7 +84,7 @@ class AnalysisView:
 
 MORE = (
     *("missing", "diagnostics", "splines", "sites", "specifications_summary", "error_corrected", "mediation"),
-    *("risks", "hazards", "markers", "power"),
+    *("risks", "hazards", "markers", "power", "next_study"),
 )
 
 

@@ -26,6 +26,7 @@ OF_ANALYSIS = (
         "markers",
         "change",
         "power",
+        "next_study",
     ),
 )
 FIGURES_OF_ANALYSIS = ("splines", "specifications", "curves")

@@ -184,6 +184,19 @@ class PowerSettings(Section):
     """Fraction of patients without a follow-up; the sizes are raised by it."""
 
 
+class NextStudy(Section):
+    """Sizes of a study to come, beside those of `power`, whose alpha, power and dropout are taken."""
+
+    parameters: int | None = None
+    """Terms that a prediction model is to have; default: those of each model here."""
+    shrinkage: float = 0.9
+    """Expected shrinkage of a prediction model's effects."""
+    icc_width: float = 0.2
+    """Whole width of the interval that an ICC of readers is to have."""
+    icc_minimum: float = 0.75
+    """The ICC that readers are to be shown to pass."""
+
+
 def _preset_or_kind(schema: dict[str, Any]) -> None:
     """In the JSON schema: an analysis needs a kind and a table, or a preset that has them."""
     needed = schema.pop("required")
@@ -294,6 +307,8 @@ class Analysis(Section):
     change_covariates: list[str] = []
     """Covariates of the follow-up model and of the mixed model, besides baseline, visit and severity."""
     power: PowerSettings = PowerSettings()
+    next_study: NextStudy | None = None
+    """Sizes of a study to come, for the predictors and models of this analysis and for its readers."""
     site: str | None = None
     """Column of the site or scanner. It joins the table of characteristics, and the models are given for each site,
     pooled over the sites, and without each of them."""
