@@ -12,7 +12,7 @@ from angiolith.pictures.canvas import BLUE, GREY
 
 # [inch] Two columns of a journal, 180 mm. Source: layout.
 WIDTH_INCH = 7.1
-# [inch] Height of a panel. Source: layout.
+# [inch] Vertical size of a panel. Source: layout.
 PANEL_INCH = 2.2
 
 

@@ -84,14 +84,31 @@ def detect_lacunes(
     settings: LacuneDetectSettings,
     lesion: np.ndarray | None = None,
 ) -> tuple[pd.DataFrame, np.ndarray]:
-    """Find lacunes on the T1w grid; `flair`, `brain` and `priors` (wm, gm, ventricles, deep_grey) are on that grid.
+    """Find lacunes.
 
     Levels are 0 at CSF and 1 at white matter. A lacune is a closed dark spot on T1w, in white matter or deep grey
-    matter, away from the surface, from the ventricles and from places where CSF is normal; on FLAIR it is dark, or has
-    a bright rim. It lies among tissue: the end of a sulcus, which thick slices show as such a spot, lies among cortex.
-    A spot that the voxels do not resolve is a candidate (column `certainty`). lesion: mask, on that grid, of an infarct
-    that a reader drew: what touches it is no lacune, and no level is taken from it. Returns the table (centre in RAS mm
-    of the T1w) and the label map (int32). Raises TissueError where the FLAIR has no FLAIR contrast.
+    matter. It lies away from the surface, from the ventricles and from places where CSF is normal. On FLAIR it is dark,
+    or has a bright rim. It lies among tissue: the end of a sulcus, which thick slices show as such a spot, lies among
+    cortex. A spot that the voxels do not resolve is a candidate (column `certainty`).
+
+    Parameters
+    ----------
+    t1w : Image
+        Any unit.
+    flair : ndarray, shape of the T1w
+        Any unit. Without a FLAIR's contrast it is refused with a TissueError.
+    brain : ndarray of bool, shape of the T1w
+    priors : mapping of str to ndarray, shape of the T1w
+        Probabilities of wm, gm, ventricles and deep_grey, 0 to 1.
+    settings : LacuneDetectSettings
+        Sizes in mm.
+    lesion : ndarray of bool, shape of the T1w, optional
+        An infarct that a reader drew. What touches it is no lacune, and no level is taken from it.
+
+    Returns
+    -------
+    tuple of DataFrame and ndarray
+        A row per lacune (centre in RAS mm of the T1w), and the label map (int32).
     """
     box = bounding_box(brain)
     part, inside = crop(t1w, box), brain[box] & (t1w.data[box] > 0)

@@ -24,8 +24,23 @@ AXES = ["x_mm", "y_mm", "z_mm"]
 
 
 def lacunes_of(given: Inputs, settings: LacuneDetectSettings, tool: LacuneToolSettings) -> Spots:
-    """Lacunes by the built-in detector or a tool: points of the table in the reference's space, labels on the native
-    FLAIR grid; no count, and the reason, where the images cannot be used."""
+    """Lacunes of a session, by the built-in detector or a tool.
+
+    Parameters
+    ----------
+    given : Inputs
+        Paths of the images, the brain and the transforms.
+    settings : LacuneDetectSettings
+        Sizes in mm.
+    tool : LacuneToolSettings
+        The other tool's command, if there is one.
+
+    Returns
+    -------
+    Spots
+        Points of the table in the reference's space, labels on the native FLAIR grid. Where the images cannot be used,
+        there is no count but the reason.
+    """
     try:
         flair = read_checked(given, "FLAIR")
         table, labels, source = (_by_tool if tool.command else _built_in)(given, flair, tool, settings)

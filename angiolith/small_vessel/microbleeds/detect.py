@@ -48,13 +48,27 @@ def detect_microbleeds(
     hu_at: Callable[[np.ndarray, float], float] | None = None,
     tissue: np.ndarray | None = None,
 ) -> tuple[pd.DataFrame, np.ndarray]:
-    """Find microbleeds on a T2*/SWI image; `brain` is a mask on its grid.
+    """Find microbleeds on a T2*-weighted or susceptibility-weighted image.
 
-    hu_at(point RAS in the image's world, radius mm) gives the HU on the registered CT; without a CT nothing is known
-    to be calcium and `hu_p90` is NaN. `tissue` is the template's fraction of grey and white matter on the image's grid:
-    a spot where it is low lies in a ventricle (choroid plexus), at the falx, in a cistern or the pineal, and is no
-    microbleed. Returns the table (one row per spot; `kind` microbleed, calcification or outside tissue; centre in RAS
-    mm of the image) and the label map (int32, label = column `microbleed`; spots of every kind).
+    Parameters
+    ----------
+    image : Image
+        Any unit.
+    brain : ndarray of bool, shape of the image
+    settings : MicrobleedDetectSettings
+        Sizes in mm.
+    hu_at : callable, optional
+        Of a point (RAS mm in the image's world) and a radius (mm): the HU on the registered CT. Without a CT nothing is
+        known to be calcium.
+    tissue : ndarray, shape of the image, optional
+        The template's fraction of grey and white matter, 0 to 1. Where it is low lie ventricles (choroid plexus), falx,
+        cisterns and pineal: a spot there is no microbleed.
+
+    Returns
+    -------
+    tuple of DataFrame and ndarray
+        A row per spot: `kind` is microbleed, calcification or outside tissue, the centre is in RAS mm of the image,
+        `hu_p90` is NaN without a CT. The label map (int32) has spots of every kind, with the number `microbleed`.
     """
     box = bounding_box(brain)
     part, inside = crop(image, box), brain[box]
@@ -90,11 +104,23 @@ def relative_to_surroundings(data: np.ndarray, inside: np.ndarray, sigma_mm: flo
 def darkness_of(
     image: Image, brain: np.ndarray, settings: MicrobleedDetectSettings
 ) -> Callable[[np.ndarray], np.ndarray]:
-    """How dark an image is at points: a function of (n, 3) points (RAS mm) to (n,) fractions of the level around.
+    """How dark an image is at points.
 
-    It gives the darkest place within `DARKEST_WITHIN_MM`, smoothed a little, as 1 less its fraction of the level of the
-    surroundings (0: as bright as these); NaN where no brain is near. Two visits' images can be compared by it: it asks
-    neither for a form nor for a least depth.
+    Two visits' images can be compared by it: it asks neither for a form nor for a least depth.
+
+    Parameters
+    ----------
+    image : Image
+        Any unit.
+    brain : ndarray of bool, shape of the image
+    settings : MicrobleedDetectSettings
+        Width of the surroundings, mm.
+
+    Returns
+    -------
+    callable
+        Of points (n, 3), RAS mm, the darkness (n,): 1 less the level of the darkest place within `DARKEST_WITHIN_MM`,
+        as a fraction of the level of the surroundings. 0 is as bright as these. NaN: no brain is near.
     """
     box = bounding_box(brain)
     part, inside = crop(image, box), brain[box]

@@ -29,8 +29,9 @@ CalciumLookup = Callable[[np.ndarray, float], float]
 
 
 def microbleeds_of(given: Inputs, settings: MicrobleedDetectSettings, tool: MicrobleedToolSettings) -> Spots:
-    """Microbleeds on the session's SWI, else on its T2*, by the built-in detector or a tool; a session without either
-    image gets no count, and the reason."""
+    """Microbleeds of a session, by the built-in detector or a tool, on its SWI, else on its T2*.
+
+    A session without either image gets no count but the reason."""
     column = "swi" if given.get("swi") else "T2starw"
     facts: dict[str, Any] = {"image": column, "n_microbleeds": None, "n_calcifications": None, "n_outside_tissue": None}
     facts["calcium_checked"] = False
