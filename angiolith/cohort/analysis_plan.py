@@ -6,7 +6,11 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pydantic import ValidationError
+
 from angiolith.cohort.sealed import is_intact, sealed
+from angiolith.core.config import plain
+from angiolith.core.settings.analyses import Analysis
 
 # [number] Version of the file's form. Source: definition.
 FORMAT = 1
@@ -33,10 +37,22 @@ def check_plan(plan: Mapping[str, Any]) -> None:
 def deviations(plan: Mapping[str, Any], analyses: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     """Where the analyses differ from the plan: (key, as planned, as it is), in the order of the plan, then of the rest.
 
-    A whole analysis that was added or left out is one deviation. Raises PlanError as `check_plan`.
+    A whole analysis that was added or left out is one deviation. A key that the plan's version did not have yet is none
+    where it has its default. Raises PlanError as `check_plan`.
     """
     check_plan(plan)
-    return list(_differences(plan["analyses"], analyses, ()))
+    return list(_differences(_filled(plan["analyses"]), _filled(analyses), ()))
+
+
+def _filled(analyses: Mapping[str, Any]) -> dict[str, Any]:
+    """The analyses with every key that this version has; as they are where it refuses them."""
+    made = {}
+    for name, settings in analyses.items():
+        try:
+            made[name] = plain(Analysis.model_validate(settings))
+        except ValidationError:
+            made[name] = settings
+    return made
 
 
 def _differences(planned: Any, found: Any, place: tuple[str, ...]) -> Iterator[tuple[str, str, str]]:

@@ -32,6 +32,7 @@ from angiolith.report.analyses import (
     printed_rows,
     unused_tables,
 )
+from angiolith.report.analysis_plan import PlanView, read_plan
 from angiolith.report.exports import (
     Export,
     Tables,
@@ -90,6 +91,7 @@ class Cohort:
     agreement: Printed | None
     analyses: list[AnalysisView]
     unused: list[tuple[str, str, str]]
+    plan: PlanView | None
 
 
 @dataclass(frozen=True)
@@ -183,7 +185,10 @@ def read_cohort(
     agreement = printed_rows(addressed(files["agreement"], root)) if files["agreement"] else None
     analyses = read_analyses(files, root, settings, texts)
     unused = unused_tables(read_tsv(files["clinical_tables"]) if sessions else None, analyses)
-    return Cohort(sessions, subjects, numbers, waits, patients, change, changes, verdicts, agreement, analyses, unused)
+    plan = read_plan(files["analysis_plan"], settings.analyses)
+    return Cohort(
+        sessions, subjects, numbers, waits, patients, change, changes, verdicts, agreement, analyses, unused, plan
+    )
 
 
 def cohort_pages(pages: Pages, found: Cohort, files: Inputs, written: Written, has_viewer: bool) -> dict[Path, str]:
@@ -201,6 +206,7 @@ def cohort_pages(pages: Pages, found: Cohort, files: Inputs, written: Written, h
             status_counts=status_counts(found.sessions),
             cohort=found.numbers,
             waits={KINDS[name].plural: count for name, count in found.waits.items()},
+            plan=found.plan,
             analyses=found.analyses,
             changes=found.changes,
             audits={name: printed_rows(addressed(path, root)) for name, path in files["audits"].items()},
@@ -246,6 +252,8 @@ def cohort_exports(found: Cohort, files: Inputs) -> dict[str, Export]:
         of_analysis = {part: path for part, path in entry["tables"].items() if part != "data" and was_made(path)}
         named |= {f"{name}_{part.removesuffix('_printed')}": path for part, path in of_analysis.items()}
     exports = {name: of_frame(texts_of(path)) for name, path in named.items()}
+    if found.plan:
+        exports["plan_deviations"] = of_frame(found.plan.table)
     if files["analyses"]:
         for part, path in (("attrition", files["attrition"]), ("missing", files["missing_columns"])):
             rows = texts_of(path)

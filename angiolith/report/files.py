@@ -98,6 +98,7 @@ def report_files(study: Study) -> dict[str, Any]:
         "analyses": {name: _of_analysis(study, name, tables) for name in study.config.analyses},
         "audits": {name: cohort_file(study, f"{name}_audit.tsv") for name in study.config.printed_tables},
         "review": review_table(study) or None,
+        "analysis_plan": study.config.analysis_plan,
     }
 
 

@@ -1,6 +1,7 @@
 """The report's pages: what they must say, that the folder stands alone, and that nothing in the data can break them."""
 
 import html
+import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 import yaml
 
 from angiolith.audit.trace import find_cell
+from angiolith.cohort.analysis_plan import sealed_plan
 from angiolith.core.cells import address_parts, cell_address
 from angiolith.core.settings.analyses import Analysis, ChangeColumns
 from angiolith.core.tables import write_tsv
@@ -237,6 +239,22 @@ def test_each_part_of_a_reason_gets_its_advice_once():
 def test_data_cannot_inject_markup(files, tmp_path):
     for path in made_report.build(files, tmp_path).parent.glob("*.html"):
         assert "<script>alert" not in path.read_text(encoding="utf-8")
+
+
+def test_the_sealed_plan_stands_with_every_deviation(files, tmp_path):
+    path = tmp_path / "plan.json"
+    path.write_text(json.dumps(sealed_plan({"<b>gone</b>": {"kind": "severity", "table": "t.tsv"}}, "2026-01-01")))
+    raw = made_report.build(files | {"analysis_plan": path}, tmp_path).read_text(encoding="utf-8")
+    assert "The analyses were sealed on 2026-01-01" in raw
+    assert "&lt;b&gt;gone&lt;/b&gt;</td><td>an analysis</td><td>not there" in raw
+    path.write_text("{}")
+    raw = made_report.build(files | {"analysis_plan": path}, tmp_path).read_text(encoding="utf-8")
+    assert "plan.json is no analysis plan" in raw
+
+
+def test_figures_of_an_analysis_are_in_the_page(files, tmp_path):
+    raw = made_report.build(files, tmp_path).read_text(encoding="utf-8")
+    assert raw.count("Splines of the analysis study") == 2  # alternative text and caption
 
 
 def test_verdicts_of_a_review_stand_with_their_pictures(files, tmp_path):

@@ -89,6 +89,8 @@ class Config(Section):
     """Printed tables (YAML; config/README.md) to be audited, by name."""
     analyses: dict[str, Analysis] = {}
     """Cohort analyses by name; the name begins the names of their tables."""
+    analysis_plan: str | None = None
+    """The analyses as `angiolith seal-plan` sealed them; the report lists every later deviation."""
 
     @field_validator("subjects", "session_order")
     @classmethod

@@ -88,7 +88,7 @@ def _problems(config: Config, files: Sequence[str | Path]) -> Iterator[tuple[tup
                 yield (key,), f"{key}: is for bids_dir; a manifest names its images and masks itself; delete one"
     tools = [key for key in type(config).model_fields if key.endswith("_tool")]
     named = [
-        *(((key,), getattr(config, key), ()) for key in ("participants", "review")),
+        *(((key,), getattr(config, key), ()) for key in ("participants", "review", "analysis_plan")),
         *((("decisions",), path, ()) for path in config.decisions),
         (("report", "texts"), config.report.texts, ()),
         *(((key, "weights"), getattr(config, key).weights, ()) for key in tools),
