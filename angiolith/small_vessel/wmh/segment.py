@@ -19,6 +19,7 @@ from angiolith.core.settings.wmh import WmhSegmentSettings
 from angiolith.core.tables import OK, REVIEW, join_reasons
 from angiolith.small_vessel.grid import drop_small
 from angiolith.small_vessel.tissues import CORTEX, CSF, INFARCT, OTHER, VENTRICLES, WHITE_MATTER
+from angiolith.small_vessel.wmh.infarct import suspected_infarct
 from angiolith.small_vessel.wmh.network import WmhModel, probabilities
 from angiolith.small_vessel.wmh.shown import OTHERS
 from angiolith.small_vessel.wmh.working import Working, make_working
@@ -104,12 +105,15 @@ def segment_wmh(
     """
     working = make_working(flair, brain, brain_tissues, settings.bias_voxel_mm, settings.bias_iterations, others)
     likely, infarct = probabilities(working, model)
-    wmh, infarct = working.back(high_enough(likely, working, settings)), working.back(infarct)
+    likely = high_enough(likely, working, settings)
     voxel_mm3 = flair.voxel_volume_mm3
     if lesion is None:
+        found = suspected_infarct(working, likely >= settings.probability_min, settings.infarct_mm3_min)
+        infarct = working.back(np.maximum(infarct, found))
         apart = drop_small(infarct >= settings.infarct_probability, settings.infarct_mm3_min / voxel_mm3)
     else:
         apart = lesion & brain
+    wmh = working.back(likely)
     like_wmh = float((wmh[apart] >= settings.probability_min).mean()) if apart.any() else 0.0
     wmh[apart] = 0
     mask = mask_of(wmh, voxel_mm3, settings)

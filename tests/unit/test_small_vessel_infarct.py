@@ -1,0 +1,75 @@
+"""A suspected infarct: large, on one side alone, with tissue lost beside it."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from angiolith.small_vessel.wmh.infarct import find_mirror, suspected_infarct
+from angiolith.small_vessel.wmh.shown import MAPS, OUTSIDE
+
+SHAPE, STEP_MM = (110, 130, 40), 3.0
+LARGE_MM3 = 1000.0
+BRIGHT, FLUID = 0.7, -1.0
+
+
+def brain(tilt: float = 0.0) -> Any:
+    """A brain of white matter with a rim of cortex and two ventricles, turned by `tilt` (rad) in the slice; its x, y, z
+    in mm, from the middle, before it was turned."""
+    at = (np.indices(SHAPE) - np.array([54.0, 64.0, 20.0])[:, None, None, None]) * np.array([1, 1, STEP_MM])[
+        :, None, None, None
+    ]
+    x, y = at[0] * np.cos(tilt) + at[1] * np.sin(tilt), at[1] * np.cos(tilt) - at[0] * np.sin(tilt)
+    far = np.sqrt((x / 48) ** 2 + (y / 58) ** 2 + (at[2] / 52) ** 2)
+    inside = far < 1
+    flair = np.where(far > 0.9, 0.1, 0.0)
+    ventricles = (np.abs(np.abs(x) - 8) < 5) & (np.abs(y) < 25) & (np.abs(at[2]) < 12)
+    flair[ventricles] = FLUID
+    maps = np.zeros((len(MAPS), *SHAPE), np.float32)
+    maps[MAPS.index("from_ventricles")] = np.where(ventricles, 0, 0.3)
+    flair = np.where(inside, flair, OUTSIDE).astype(np.float32)
+    return SimpleNamespace(flair=flair, brain=inside, maps=maps, step_mm=STEP_MM), (x, y, at[2])
+
+
+def ball(points: Any, centre: tuple[float, float, float], radius_mm: float) -> np.ndarray:
+    return sum((a - c) ** 2 for a, c in zip(points, centre, strict=True)) < radius_mm**2
+
+
+@pytest.mark.parametrize("tilt", [0.0, 0.15])
+def test_a_large_lesion_of_one_side_with_lost_cortex_is_a_suspected_infarct(tilt):
+    scan, points = brain(tilt)
+    gliosis, cavity = ball(points, (28, -10, 0), 11), ball(points, (42, -10, 0), 7) & scan.brain
+    other = ball(points, (-18, 20, 0), 3)
+    scan.flair[gliosis], scan.flair[cavity], scan.flair[other] = BRIGHT, FLUID, BRIGHT
+    wmh = (gliosis | other) & ~cavity
+    found = suspected_infarct(scan, wmh, LARGE_MM3)
+    assert found[gliosis & ~cavity].mean() > 0.98
+    assert found[cavity].mean() > 0.4
+    assert not found[other].any()
+
+
+def test_hyperintensities_of_both_sides_or_without_lost_tissue_are_none():
+    scan, points = brain()
+    left, right, cavity = ball(points, (-28, -10, 0), 11), ball(points, (28, -10, 0), 11), ball(points, (42, -10, 0), 7)
+    scan.flair[right] = BRIGHT
+    assert not suspected_infarct(scan, right, LARGE_MM3).any()
+    scan.flair[left], scan.flair[cavity & scan.brain] = BRIGHT, FLUID
+    assert not suspected_infarct(scan, (left | right) & ~cavity, LARGE_MM3).any()
+    assert not suspected_infarct(scan, np.zeros(SHAPE, bool), LARGE_MM3).any()
+
+
+def test_a_large_ventricle_beside_a_lesion_is_no_lost_tissue():
+    scan, points = brain()
+    lesion, ventricle = ball(points, (24, 0, 0), 9), ball(points, (14, 0, 0), 8)
+    scan.flair[lesion], scan.flair[ventricle] = BRIGHT, FLUID
+    scan.maps[MAPS.index("from_ventricles")][ventricle] = 0
+    assert not suspected_infarct(scan, lesion & ~ventricle, LARGE_MM3).any()
+
+
+def test_the_mirror_is_the_brains_middle():
+    scan, points = brain(0.1)
+    mirror = find_mirror(scan)
+    assert np.abs(mirror.of(points[0]) + points[0])[scan.brain].mean() < 2.0
