@@ -19,18 +19,64 @@ class TextsError(ValueError):
 
 
 def read_texts(path: str | Path | None = None) -> dict[str, Any]:
-    """The texts of a file; the shipped English ones by default.
+    """The texts of the report.
 
-    Raises TextsError, with a line for each, for keys that the shipped file lacks or has in addition.
+    Parameters
+    ----------
+    path : str or Path, optional
+        A translation. What it does not have is taken from the shipped English texts, so that a translation outlives an
+        update.
+
+    Returns
+    -------
+    dict
+        As in the shipped file.
+
+    Raises
+    ------
+    TextsError
+        With a line for each key that the shipped file does not have, and for each list of another length.
     """
-    shipped = yaml.safe_load(DEFAULT.read_text(encoding="utf-8"))
+    shipped: dict[str, Any] = yaml.safe_load(DEFAULT.read_text(encoding="utf-8"))
     if path is None:
         return shipped
     given = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     problems = list(_differences(given, shipped, ""))
     if problems:
         raise TextsError("\n".join(f"{path}: {problem}" for problem in problems))
-    return given
+    return _filled(given, shipped)
+
+
+def untranslated(path: str | Path) -> list[str]:
+    """Keys that a translation does not have.
+
+    Parameters
+    ----------
+    path : str or Path
+        The translation.
+
+    Returns
+    -------
+    list of str
+        With dots, as in `methods.paragraphs`; a key without its own is not entered.
+    """
+    given = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    return list(_missing(given, yaml.safe_load(DEFAULT.read_text(encoding="utf-8")), ""))
+
+
+def _filled(given: Any, shipped: Any) -> Any:
+    if not isinstance(shipped, Mapping):
+        return given
+    return {key: _filled(given[key], shipped[key]) if key in given else shipped[key] for key in shipped} | {
+        key: given[key] for key in given.keys() - shipped.keys()
+    }
+
+
+def _missing(given: Any, shipped: Any, place: str) -> Iterator[str]:
+    if isinstance(shipped, Mapping):
+        for key in shipped:
+            name = f"{place}.{key}" if place else str(key)
+            yield from _missing(given[key], shipped[key], name) if key in given else [name]
 
 
 def _differences(given: Any, shipped: Any, place: str) -> Iterator[str]:
@@ -40,8 +86,6 @@ def _differences(given: Any, shipped: Any, place: str) -> Iterator[str]:
     elif isinstance(shipped, Mapping) and place.split(".")[-1] not in FREE:
         for key in given.keys() - shipped.keys():
             yield f"{name}: unknown key {key!r}; {nearest(str(key), map(str, shipped))}"
-        for key in sorted(shipped.keys() - given.keys()):
-            yield f"{name}: the key {key!r} is missing; copy it from {DEFAULT.name}"
         for key in sorted(shipped.keys() & given.keys()):
             yield from _differences(given[key], shipped[key], f"{place}.{key}" if place else str(key))
     elif isinstance(shipped, list) and place.split(".")[-1] not in FREE and len(given) != len(shipped):

@@ -26,7 +26,7 @@ class ReportSettings(Section):
     notice: str | None = None
     """A line at the head of every page, e.g. that the data are simulated."""
     texts: str | None = None
-    """A translation: a copy of `angiolith/report/texts.yaml` in another language; default: English."""
+    """A translation of `angiolith/report/texts.yaml`, such as `config/texts_zh.yaml` (Chinese); default: English."""
     viewer: bool = True
     """Whether volumes for the interactive viewer are written (about 12 MB a session)."""
     volumes: ReportVolumeSettings = ReportVolumeSettings()
