@@ -58,9 +58,9 @@ BEND_MM = 0.5
 # [mm] An artery in fluid runs in no canal: what lies this near to bone is its blur and dura, which have the grey of
 # blood. Source: physics and anatomy, half the blur of a head CT (FWHM 1.2 mm) and 1 mm of dura.
 HALO_MM = 1.5
-# [1] Shares of disc and ring that are seen, from which they tell of blood's contrast in full: beside bone, in fluid, an
-# arc of a ring compares blood with one side alone. Source: two real heads of development, on which 0.65 to 0.9 differ
-# little; digital heads for the other arteries.
+# [1] Fractions of disc and ring that are seen, from which they tell of blood's contrast in full: beside bone, in fluid,
+# an arc of a ring compares blood with one side alone. Source: two real heads of development, on which 0.65 to 0.9
+# differ little; digital heads for the other arteries.
 SEEN_SHARE_FLUID, SEEN_SHARE = 0.8, 0.5
 # [1] Weights of blood's contrast, of a canal's wall, of what is dense and of air, in units of the squared offset over
 # twice the variance. Source: digital heads.

@@ -250,7 +250,7 @@ def parted_marks(ct: Image, of_bone: np.ndarray, near: np.ndarray, hu_min: float
     ct: HU; of_bone: the dense voxels that hang together with bone; near: where marks are looked for. A mark is a
     component of at most `PARTED_MM3_MAX` that lies free at a level below `PARTED_SHARE` of its own peak above tissue.
     Its voxels are those that lie downhill from it, not from bone, at `hu_min` or above (watershed). Where slices are
-    thick, bone of the next slice shines through: there a mark may part within its slices alone, and its share is 1.
+    thick, bone of the next slice shines through: there a mark may part within its slices alone, and its fraction is 1.
     """
     taken = np.zeros(near.shape, bool)
     found = _parting(ct, of_bone, near, hu_min, NEIGHBOURS_26, taken)

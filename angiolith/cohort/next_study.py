@@ -37,13 +37,30 @@ Row = dict[str, object]
 
 
 def next_study(table: pd.DataFrame, analysis: Analysis, settings: NextStudy) -> pd.DataFrame:
-    """Sizes for every predictor and model of an analysis, and for its readers: a table with the columns `COLUMNS`.
+    """Sizes for every predictor and model of an analysis, and for its readers.
 
-    association: rows (of an outcome over time: events, and rows by the part that has the event here) to find the
-    predictor's effect as it is here. prediction model: rows for a model with as many terms whose R2 is this one's,
-    adjusted for optimism; one row per criterion of Riley 2020, the largest counts. agreement of readers: things to rate
-    for an interval of the ICC of the width asked for, and to show an ICC above the minimum. alpha, power and dropout
-    are those of `power`. An effect has its own error: the note gives the size at the bound that it passes with 80 %.
+    - association: rows to find the predictor's effect as it is here. Of an outcome over time: events, and rows by the
+      part that has the event here.
+    - prediction model: rows for a model with as many terms whose R2 is this one's, adjusted for optimism. There is one
+      row per criterion of Riley 2020; the largest counts.
+    - agreement of readers: things to rate for an interval of the ICC of the width asked for, and to show an ICC above
+      the minimum.
+
+    An effect has its own error: the note gives the size at the bound that it passes with 80 %.
+
+    Parameters
+    ----------
+    table : DataFrame
+        The analysed rows.
+    analysis : Analysis
+        alpha, power and dropout are those of its `power`.
+    settings : NextStudy
+        What is asked for.
+
+    Returns
+    -------
+    DataFrame
+        Columns `COLUMNS`.
     """
     rows: list[Row] = []
     if analysis.outcome is not None and analysis.predictors:

@@ -1,7 +1,7 @@
 """Formulas of sample size: for an association, for a prediction model, for a reader study.
 
-Sizes are not rounded unless a function says so. alpha is two-sided unless a function says otherwise. They agree with
-R's pmsampsize, power.t.test and published examples (`tests/unit/cohort/test_sample_size.py`).
+Sizes are not rounded unless a function states it. alpha is two-sided unless a function states otherwise. They agree
+with R's pmsampsize, power.t.test and published examples (`tests/unit/cohort/test_sample_size.py`).
 """
 
 from __future__ import annotations
