@@ -165,10 +165,11 @@ lint: .venv/.installed
 	@$(BIN)/python -m tests.prose && $(BIN)/python -m tests.docstrings
 	@$(BIN)/snakemake --lint --configfile tests/lint.yaml
 
-# what is made from the configuration model (config/config.yaml, schema.json, the key reference) and from the commands
+# what is made from the configuration model (config.yaml, schema.json, the key reference), the commands and the steps
 config: .venv/.installed
 	@$(BIN)/python -m angiolith.core.config_files
 	@$(BIN)/python -m angiolith.cli.reference
+	@$(BIN)/python -m website.figures
 
 # needs uv; the lock holds hashes and no registry's address
 lock:
