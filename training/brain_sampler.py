@@ -38,12 +38,15 @@ WHITE = ("white", "cerebellar_white", "brainstem")
 FLUID = ("csf", "ventricles")
 CT_WINDOW = (-20.0, 100.0)  # HU, mapped to 0..1
 N_LABELS = 32
+SLABS = 0.3  # of the cut fields of view
+SLAB_MM = (30.0, 90.0)
 
 
 def class_table() -> np.ndarray:
     table = np.zeros(256, np.uint8)
     for name, value in CLASS_OF.items():
         table[LABELS[name]] = value
+    table[IGNORE] = IGNORE
     return table
 
 
@@ -59,23 +62,28 @@ class Mix:
     cropped: float = 0.35
     thick: float = 0.5
     lesions: float = 0.2
+    sharp: float = 0.3
 
 
 TABLE = class_table()
 
 
 def draw(copy: np.ndarray, rng: np.random.Generator, mix: Mix) -> tuple[np.ndarray, np.ndarray]:
-    """An image and its classes from one warped head."""
+    """An image and its classes from one warped head; of a head without T1w (`training.thick_heads`) its FLAIR."""
     label = copy[0]
     kind = rng.random()
     classes = TABLE[label]
-    if kind < mix.t1w + mix.flair and copy[1].any():
-        real = copy[1] if kind < mix.t1w else copy[2]
+    thick_flair = not copy[1].any()
+    if thick_flair or kind < mix.t1w + mix.flair:
+        is_flair = thick_flair or kind >= mix.t1w
+        real = copy[2] if is_flair else copy[1]
         image = real.astype(np.float32) / 255
-        if kind >= mix.t1w:
+        if is_flair:
             classes = np.where((real == 0) & (classes > 0) & ~_seen(real), IGNORE, classes).astype(np.uint8)
         if rng.random() < 0.2:
             image = _recoloured(image, rng)
+        elif rng.random() < mix.sharp:  # thin sulci and cortex as fine pixels show them
+            image = np.maximum(image + rng.uniform(0.3, 1.5) * (image - ndimage.gaussian_filter(image, 1.0)), 0)
         ct = False
     else:
         ct = kind < mix.t1w + mix.flair + mix.ct
@@ -98,7 +106,7 @@ def draw(copy: np.ndarray, rng: np.random.Generator, mix: Mix) -> tuple[np.ndarr
         _strip(image, classes, rng)
     elif rng.random() < mix.defaced:
         _deface(image, label, rng)
-    image = _resolve(image, rng, rng.random() < mix.thick)
+    image = _resolve(image, rng, not thick_flair and rng.random() < mix.thick)
     noise = rng.uniform(0, 0.06) * rng.random()
     image += noise * rng.standard_normal(image.shape, dtype=np.float32)
     np.abs(image, out=image)
@@ -269,7 +277,18 @@ def slices(rng: np.random.Generator) -> np.ndarray:
 
 
 def _crop(image: np.ndarray, classes: np.ndarray, rng: np.random.Generator) -> None:
-    """A field of view that ends within the head."""
+    """A field of view that ends within the head, or a slab of it as vessel-wall MRI and SWI take it."""
+    if rng.random() < SLABS:
+        axis = int(rng.choice(3, p=(0.1, 0.3, 0.6)))
+        where = np.flatnonzero((classes > 0).any(tuple({0, 1, 2} - {axis})))
+        thickness = round(rng.uniform(*SLAB_MM) / VOXEL_MM)
+        if where.size > thickness:
+            start = int(rng.integers(where[0], where[-1] - thickness + 1))
+            for cut in (slice(0, start), slice(start + thickness, None)):
+                np.moveaxis(image, axis, 0)[cut] = 0
+                part = np.moveaxis(classes, axis, 0)[cut]
+                part[part > 0] = IGNORE
+        return
     for axis in (2, 2, int(rng.integers(0, 3))):
         if rng.random() < 0.5:
             image, classes = np.moveaxis(image, axis, 0), np.moveaxis(classes, axis, 0)

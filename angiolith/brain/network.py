@@ -36,6 +36,11 @@ CT_WINDOW_HU = (-20.0, 100.0)
 HEAD_HEIGHT_MM = 230.0
 # [mm] From the vertex to the brain's middle. Source: anatomy.
 VERTEX_TO_CENTRE_MM = 95.0
+# [mm] An image less high than this along an axis is a slab, mirrored at its ends. Source: simulated slabs of 40 and
+# 60 mm of older_adults 03 (docs/brain_accuracy.md).
+SLAB_MM = 50.0
+# [mm] A slab is continued by this much at each end. Source: as SLAB_MM.
+MIRRORED_MM = 30.0
 # [1] What is brighter than this fraction of the bright level is head. Source: choice.
 BRIGHT_SHARE = 0.1
 # [%] The bright level: 1 of the networks' grey scale. Source: definition (fitted at it).
@@ -81,7 +86,7 @@ def probabilities(image: Image, is_ct: bool, model: BrainModel) -> Image:
     if is_ct:
         low, high = CT_WINDOW_HU
         values = (np.clip(values, low, high) - low) / np.float32(high - low)
-    small = shrink(image.with_data(values.astype(np.float32, copy=False)), VOXEL_MM)
+    small = _mirrored(shrink(image.with_data(values.astype(np.float32, copy=False)), VOXEL_MM))
     centre = _first_centre(small)
     for _ in range(2):
         field = _field(small, centre, is_ct)
@@ -92,6 +97,24 @@ def probabilities(image: Image, is_ct: bool, model: BrainModel) -> Image:
         middle = 2 * np.array(ndimage.center_of_mass(inside)) + 0.5
         centre = moved(field.affine, middle)
     return _parts(field, first, model)
+
+
+def _mirrored(image: Image) -> Image:
+    """A slab continued beyond its two ends by its mirror image: of a thin piece of a head the networks see too little.
+
+    Other images are returned as they are.
+    """
+    edges = image.voxel_mm
+    extents = edges * image.data.shape
+    axis = int(extents.argmin())
+    if extents[axis] >= SLAB_MM or image.data.shape[axis] < 2:
+        return image
+    count = min(round(MIRRORED_MM / edges[axis]), image.data.shape[axis] - 1)
+    ends = [(count, count) if k == axis else (0, 0) for k in range(3)]
+    first = np.where(np.arange(3) == axis, -float(count), 0.0)
+    affine = image.affine.copy()
+    affine[:3, 3] = moved(image.affine, first)
+    return Image(np.pad(image.data, ends, mode="reflect"), affine)
 
 
 def _first_centre(image: Image) -> np.ndarray:

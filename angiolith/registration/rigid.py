@@ -34,6 +34,8 @@ COARSE_SAMPLES = 8000
 FINE_SAMPLES = 28000
 # [number] Samples of a CT's last level. Source: numerics.
 LAST_SAMPLES = 80000
+# [mm] Ends of a CT's restarts that lie farther apart before the last level are not followed to it. Source: choice.
+LAST_MM_MAX = 5.0
 # [number] Samples of the second search that judges a CT's registration. Source: numerics.
 SECOND_SAMPLES = 40000
 # [number] Its samples are drawn by a seed of their own, so far from the first search's. Source: choice.
@@ -113,7 +115,8 @@ def register_rigid(
     middle between the best end and the end nearest to it, whose mean distance over the head is `restart_spread_mm`;
     above the setting the status is failed, after two further restarts, and for a slab after a second search from more
     starts. With a CT it goes on from there at `last_mm`, where a 2 mm copy of thin bone no longer pulls, in a grey
-    scale that tells brain from fluid. Deterministic for one thread and a seed.
+    scale that tells brain from fluid; ends that lie up to 5 mm apart are followed there, and must agree there.
+    Deterministic for one thread and a seed.
     """
     first, second, last, turned = _made_ready(fixed, moving, settings, fixed_is_ct, moving_is_ct)
     result = _search(first, second, settings, last)
@@ -179,6 +182,16 @@ def _search(
         best = best_end(coarse, slab_starts(fixed_ready, moving_ready), seed, SLAB_START_SAMPLES)
         first, partner, spread, metric = _ends(coarse, fine, best, fixed_ready, samples, seed, limit)
     transform = _mean(first, partner) if spread <= limit else first
+    # bone in voxels of 2 mm may pull ends apart: the last level decides
+    if last and limit < spread <= LAST_MM_MAX:
+        finest = fine.finer(*last)
+        one, other = (
+            finest.optimise(end, LAST_SAMPLES, seed + number, END_TOLERANCE)[1]
+            for number, end in enumerate((first, partner))
+        )
+        spread = displacement_mm(one, other, fixed_ready)
+        if spread <= limit:
+            transform = _mean(one, other)
     status, reason = OK, None
     if spread > limit:
         status = FAILED

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from angiolith.brain.network import BrainModel, read_brain_model
 from angiolith.brain.segment import segment_brain
 from angiolith.brain.template import load_template
-from angiolith.core.images import read_ct, read_image
+from angiolith.core.images import Image, canonical, read_ct, read_image
 from angiolith.core.settings.brain import BrainSettings
 from angiolith.core.tables import OK
 from tests.real_data import REAL, SKIP_REASON
@@ -69,3 +70,19 @@ def test_a_cts_brain_lies_within_the_skull(model: BrainModel) -> None:
     within = image.data[result.brain]
     assert (within > 300).mean() < 0.05  # bone
     assert (within < -100).mean() < 0.01  # air; the forehead of this scan was cut away
+
+
+@real
+@pytest.mark.parametrize("axis", [1, 2])
+def test_a_slab_of_40_mm_has_its_brain_without_the_skull(model: BrainModel, axis: int) -> None:
+    folder = REAL / "older_adults"
+    whole = canonical(read_image(folder / "sub-03_T1w.nii.gz"))
+    truth = canonical(read_image(folder / "sub-03_space-T1w_desc-muse_dseg.nii.gz")).data > 0
+    middle = int(ndimage.center_of_mass(truth)[axis]) - 10
+    box = tuple(slice(middle, middle + 20) if k == axis else slice(None) for k in range(3))
+    affine = whole.affine.copy()
+    affine[:3, 3] += middle * affine[:3, axis]
+    result = segment_brain(Image(whole.data[box], affine), False, model, BrainSettings())
+    assert result.status == OK
+    both = np.count_nonzero(result.brain & truth[box])
+    assert 2 * both / (result.brain.sum() + truth[box].sum()) > 0.94

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from angiolith.brain.network import BrainModel, _starts, probabilities
+from angiolith.brain.network import MIRRORED_MM, BrainModel, _mirrored, _starts, probabilities
 from angiolith.brain.plausible import shallow_fraction, side_ratio, skin_fraction
 from angiolith.brain.segment import TISSUES, extracted_brain, segment_brain
 from angiolith.brain.ventricles import fourth_ventricle, refined_tissues
@@ -261,3 +261,18 @@ def test_parts_cover_the_brain() -> None:
             for start in starts:
                 seen[start : start + 64] = True
             assert seen[low:high].all()
+
+
+def test_a_slab_is_continued_by_its_mirror_image_and_keeps_its_place() -> None:
+    data = np.random.default_rng(0).random((60, 20, 70)).astype(np.float32)
+    slab = Image(data, turned(20, (2.0, 2.0, 2.0), (5.0, -7.0, 9.0)))
+    longer = _mirrored(slab)
+    count = round(MIRRORED_MM / 2)
+    assert longer.data.shape == (60, 20 + 2 * count, 70)
+    np.testing.assert_array_equal(longer.data[:, count : count + 20], data)
+    np.testing.assert_array_equal(longer.data[:, count - 1], data[:, 1])
+    np.testing.assert_allclose(longer.affine @ (3, count + 4, 5, 1), slab.affine @ (3, 4, 5, 1), atol=1e-5)
+    whole = Image(np.zeros((60, 60, 70), np.float32), slab.affine)
+    assert _mirrored(whole) is whole
+    few = Image(np.zeros((60, 60, 3), np.float32), np.diag([2.0, 2.0, 6.0, 1.0]))
+    assert _mirrored(few).data.shape == (60, 60, 7)

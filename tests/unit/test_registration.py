@@ -6,8 +6,9 @@ from scipy.ndimage import gaussian_filter
 from scipy.spatial.transform import Rotation
 
 from angiolith.core.image_checks import is_brain_extracted
-from angiolith.core.images import Image, linear_transform, map_points
+from angiolith.core.images import Image, linear_transform, map_points, rigid_transform
 from angiolith.core.settings.registration import RegistrationReviewSettings, RigidSettings
+from angiolith.registration import rigid
 from angiolith.registration.alignment import alignment_measures
 from angiolith.registration.prepared import is_part_of, prepare, prepare_ct_brain
 from angiolith.registration.rigid import displacement_mm, head_starts, register_rigid, second_search_mm, slab_starts
@@ -78,6 +79,27 @@ def test_ct_to_mri_is_found_to_half_a_millimetre(pair):
     assert result.restart_spread_mm < 1.0
     again = register_rigid(mri, ct, SETTINGS, moving_is_ct=True)
     np.testing.assert_array_equal(result.matrix_ras, again.matrix_ras)
+
+
+def test_ends_that_differ_before_the_last_level_may_agree_at_it(pair, monkeypatch):
+    mri, ct, pose = pair
+    settings = SETTINGS.model_copy(update={"restart_spread_mm_max": 0.3})
+    centre = prepare(mri, False, SETTINGS.fine_mm).centre
+    ends = []
+    for shift_mm in (-1.0, 1.0):
+        off = pose.copy()
+        off[:3, 3] += shift_mm
+        ends.append(rigid_transform(off, centre))
+    apart = displacement_mm(*ends, prepare(mri, False, SETTINGS.fine_mm))
+    monkeypatch.setattr(rigid, "_ends", lambda *_: (*ends, apart, -1.0))
+    monkeypatch.setattr(rigid, "best_end", lambda *_: ends[0])
+    result = register_rigid(mri, ct, settings, moving_is_ct=True)
+    assert apart > 3
+    assert result.status == "ok"
+    assert result.restart_spread_mm < 0.3
+    assert error_mm(result.transform, pose).mean() < 0.5
+    monkeypatch.setattr(rigid, "LAST_MM_MAX", 1.0)
+    assert register_rigid(mri, ct, settings, moving_is_ct=True).status == "failed"
 
 
 def test_a_ct_goes_to_a_brain_without_its_skull(pair):

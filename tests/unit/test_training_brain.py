@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from training import brain_sampler
 from training.brain_labels import LABELS, outside_labels
 from training.brain_sampler import IGNORE, TABLE, Mix, blur, draw, slices
 from training.brain_warps import EDGE, spread, warp
@@ -49,6 +50,27 @@ def test_cropped_brain_is_ignored_and_black(copy):
     for seed in range(8):
         image, classes = draw(copy, np.random.default_rng(seed), plain(cropped=1.0))
         assert (image[classes == IGNORE] == 0).all()
+
+
+def test_a_head_without_t1w_is_its_flair_and_nothing_beyond_the_field_of_view_is_learnt(copy):
+    thick = copy.copy()
+    thick[1] = 0
+    thick[0][:, :, :40] = IGNORE
+    thick[2][:, :, :40] = 0
+    image, classes = draw(thick, np.random.default_rng(2), plain(thick=1.0, ct=1.0))
+    beyond = classes == IGNORE
+    assert beyond[:, :, :40].all()
+    assert not beyond[:, :, 50:].any()
+    assert image[64, 64, 90] > image[64, 64, 64]  # white matter above the ventricles, as on its FLAIR
+
+
+def test_slabs_keep_30_to_90_mm_of_the_brain(copy, monkeypatch):
+    monkeypatch.setattr(brain_sampler, "SLABS", 1.0)
+    for seed in range(6):
+        _, classes = draw(copy, np.random.default_rng(seed), plain(cropped=1.0))
+        seen = (classes > 0) & (classes != IGNORE)
+        lengths = [np.count_nonzero(seen.any(tuple({0, 1, 2} - {axis}))) for axis in range(3)]
+        assert 14 <= min(lengths) <= 46
 
 
 def test_slices_and_blur_keep_a_constant():
