@@ -1,7 +1,9 @@
 """Federation without a server: a site exports sums and estimates, never rows; one command pools the sites.
 
 Linear models are pooled exactly from each site's cross products: the pooled fit is that of all rows together. Other
-models are pooled in two stages from each site's estimate and error. A bundle is sealed by a digest of its content.
+models, and linear ones of a site where rows of one subject repeat, are pooled in two stages from each site's estimate
+and error, which is cluster-robust there: sums of rows would take such rows as independent. A bundle is sealed by a
+digest of its content.
 """
 
 from __future__ import annotations
@@ -37,9 +39,9 @@ class BundleError(ValueError):
 def bundle_of(table: pd.DataFrame, plan: Plan, site: str, cell_min: int) -> dict[str, Any]:
     """What a site hands over: per model, cross products (linear) or estimates with errors (else), sealed.
 
-    cell_min: no count of rows from 1 to below it leaves the site. A model with such a cell (a level, a pair of levels,
-    an outcome), or with fewer than `ROWS_PER_TERM_MIN` rows per term, is handed over as a reason alone. Categories need
-    their reference in the plan, so that all sites mean the same by a term.
+    cell_min: no count of rows (of subjects, where these repeat) from 1 to below it leaves the site. A model with such a
+    cell (a level, a pair of levels, an outcome), or with fewer than `ROWS_PER_TERM_MIN` rows per term, is handed over
+    as a reason alone. Categories need their reference in the plan, so that all sites mean the same by a term.
     """
     known = table[table[plan.outcome].notna()]
     response, event = response_of(known[plan.outcome], plan.regression, plan.event)
@@ -60,12 +62,15 @@ def bundle_of(table: pd.DataFrame, plan: Plan, site: str, cell_min: int) -> dict
                 continue
             design = pd.concat(parts, axis=1).dropna()
             own = response[design.index]
-            problem = disclosive(design, own.to_numpy(), event is not None, cell_min)
+            together = None if clusters is None else clusters[design.index]
+            repeated = together is not None and together.duplicated().any()
+            groups = together.to_numpy() if together is not None and repeated else None
+            problem = disclosive(design, own.to_numpy(), event is not None, cell_min, groups)
             if problem:
                 models.append(entry | {"refused": problem})
                 continue
             entry["terms"] = list(map(str, parts[0].columns))
-            if event is None:
+            if event is None and not repeated:
                 models.append(entry | _sums(design, own.to_numpy()))
             else:
                 models.append(entry | _estimates(fit_rows(own, design, clusters, plan.regression, plan.correlation)))
@@ -83,22 +88,32 @@ def bundle_of(table: pd.DataFrame, plan: Plan, site: str, cell_min: int) -> dict
     return sealed(content)
 
 
-def disclosive(design: pd.DataFrame, outcome: np.ndarray, yes_no: bool, cell_min: int) -> str:
-    """Why the sums of a model would say too much of single rows; empty where they do not."""
-    n = len(design)
+def disclosive(
+    design: pd.DataFrame, outcome: np.ndarray, yes_no: bool, cell_min: int, clusters: np.ndarray | None = None
+) -> str:
+    """Why the sums of a model would say too much of single rows, or of single clusters; empty where they do not."""
+    n = len(design) if clusters is None else len(np.unique(clusters))
     if n < max(cell_min, ROWS_PER_TERM_MIN * (design.shape[1] + 1)):
-        return f"{n} row(s) are too few to be handed over"
+        return f"{n} {'row' if clusters is None else 'subject'}(s) are too few to be handed over"
     flags = {str(name): design[name].to_numpy(float) for name in design if set(design[name].unique()) <= {0.0, 1.0}}
     flags |= {"the outcome": outcome} if yes_no or set(np.unique(outcome)) <= {0.0, 1.0} else {}
     if flags:
         columns = np.column_stack([np.column_stack([flag, 1 - flag]) for flag in flags.values()])
-        counts = columns.T @ columns
+        counts = columns.T @ columns if clusters is None else _subjects_in_cells(columns, clusters)
         small = np.argwhere((counts > 0) & (counts < cell_min))
         if len(small):
             names = list(flags)
             first, second = sorted({names[at // 2] for at in small[0]} | {""})[-2:]
-            return f"a cell of {' by '.join(filter(None, (first, second)))} has fewer than {cell_min} rows"
+            what = "rows" if clusters is None else "subjects"
+            return f"a cell of {' by '.join(filter(None, (first, second)))} has fewer than {cell_min} {what}"
     return ""
+
+
+def _subjects_in_cells(columns: np.ndarray, clusters: np.ndarray) -> np.ndarray:
+    """(k, k) number of clusters with a row that is 1 in both columns. columns: (n, k) of 0 and 1."""
+    at = range(columns.shape[1])
+    pairs = [[len(np.unique(clusters[(columns[:, a] > 0) & (columns[:, b] > 0)])) for b in at] for a in at]
+    return np.array(pairs)
 
 
 def _sums(design: pd.DataFrame, outcome: np.ndarray) -> dict[str, Any]:
@@ -119,7 +134,8 @@ def _estimates(fit: Fit) -> dict[str, Any]:
     found = {
         str(term): [float(value) for value in row] for term, row in zip(table.index, table.to_numpy(float), strict=True)
     }
-    return {"n": fit.n, "events": float(fit.events), "estimates": found}
+    events = {"events": float(fit.events)} if np.isfinite(fit.events) else {}
+    return {"n": fit.n, "estimates": found} | events
 
 
 def check_bundles(bundles: Mapping[str, Mapping[str, Any]]) -> None:
@@ -144,7 +160,8 @@ def pooled_table(bundles: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """Every model pooled over the sites that have it: a table with the columns `COLUMNS`.
 
     Linear: the exact least-squares fit of all rows, with one intercept, and with one for each site; classical errors, t
-    intervals. Logistic: two stages, by all of `pooling.METHODS`.
+    intervals. Logistic, and a linear model of which one site has estimates because its subjects repeat: two stages, by
+    all of `pooling.METHODS`.
     """
     by_model: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for bundle in bundles:
@@ -157,10 +174,10 @@ def pooled_table(bundles: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
         base = {"model": model, "predictor": predictor, "n_sites": len(used), "note": "; ".join(left)}
         if len(used) < 2:
             rows.append(base | {"note": "; ".join([f"{len(used)} site(s) have this model", *left])})
-        elif "xx" in used[0]:
+        elif all("xx" in entry for entry in used):
             rows += [base | row for by_site in (False, True) for row in _pooled_linear(used, by_site)]
         else:
-            rows += [base | row for row in _pooled_estimates(used)]
+            rows += [base | row for row in _pooled_estimates([_with_estimates(entry) for entry in used])]
     made = pd.DataFrame(rows, columns=COLUMNS)
     return with_odds_ratios(made) if bundles and bundles[0]["regression"] == "logistic" else made
 
@@ -193,12 +210,21 @@ def _pooled_linear(entries: Sequence[Mapping[str, Any]], by_site: bool) -> list[
     return rows
 
 
+def _with_estimates(entry: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A site's entry with estimates: its own, else least squares of its sums."""
+    if "estimates" in entry:
+        return entry
+    found = {row["term"]: [row["estimate"], row["se"]] for row in _pooled_linear([entry], by_site=False)}
+    return {**entry, "estimates": found}
+
+
 def _pooled_estimates(entries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     rows = []
     for term in dict.fromkeys(term for entry in entries for term in entry["terms"]):
         having = [entry for entry in entries if term in entry["estimates"]]
         base = {"term": term, "n_sites": len(having)}
-        base |= {"n": sum(entry["n"] for entry in having), "events": sum(entry["events"] for entry in having)}
+        base |= {"n": sum(entry["n"] for entry in having)}
+        base |= {"events": sum(entry["events"] for entry in having)} if all("events" in each for each in having) else {}
         if len(having) < 2:
             rows.append(base | {"note": f"{len(having)} site(s) have this term"})
             continue

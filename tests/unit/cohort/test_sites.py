@@ -12,7 +12,7 @@ from angiolith.cli import app
 from angiolith.cohort.associations import Plan
 from angiolith.cohort.federation import BundleError, bundle_of, check_bundles, pooled_table
 from angiolith.cohort.pooling import pool_sites
-from angiolith.cohort.sites import AT_SITE, POOLED, TOGETHER, WITHOUT, compare_sites
+from angiolith.cohort.sites import AT_SITE, POOLED, RANDOM, TOGETHER, WITHOUT, compare_sites
 from tests.unit.cohort.r import agree, numbers_of_r
 
 SITES = pd.DataFrame({"yi": [0.3, 0.9, -0.1, 0.55, 1.4], "sei": [0.2, 0.25, 0.3, 0.15, 0.4]})
@@ -92,15 +92,56 @@ def test_a_planted_site_effect_is_removed_and_the_biological_one_kept():
     assert len(found[found["what"] == WITHOUT]) == 3
 
 
+def test_a_random_intercept_of_the_site_removes_the_site_effect():
+    found = compare_sites(TABLE, LINEAR, "site").query("model == 'm'")
+    row = found[found["what"] == RANDOM].iloc[0]
+    assert row["ci_low"] < EFFECT < row["ci_high"]
+    assert "3 sites: the variance between them is hardly known" in row["note"]
+    assert RANDOM not in set(compare_sites(TABLE, LOGISTIC, "site")["what"])
+    repeated = TABLE.assign(subject="s")
+    assert RANDOM not in set(compare_sites(repeated, LINEAR, "site")["what"])
+
+
 @pytest.mark.parametrize("plan", [LINEAR, LOGISTIC])
 def test_rows_that_stand_twice_make_no_site_surer(plan):
     once = TABLE.assign(subject=[f"{at:03d}" for at in range(len(TABLE))])
     twice = pd.concat([once, once], ignore_index=True)
-    single, doubled = (compare_sites(table, plan, "site").query("model == 'm'") for table in (once, twice))
+    asked = "model == 'm' and what != @RANDOM"  # which is not made of rows that repeat
+    single, doubled = (compare_sites(table, plan, "site").query(asked) for table in (once, twice))
     np.testing.assert_allclose(doubled["se"].astype(float), single["se"].astype(float), rtol=0.05)
     if plan is LOGISTIC:
         errors = [bundle_of(table, plan, "a", 10)["models"][1]["estimates"]["x"][1] for table in (once, twice)]
         assert errors[1] == pytest.approx(errors[0], rel=0.05)
+
+
+def test_subjects_that_repeat_are_no_independent_rows_of_a_linear_bundle():
+    once = TABLE.assign(subject=[f"{at:03d}" for at in range(len(TABLE))])
+    twice = pd.concat([once, once], ignore_index=True)
+
+    def pooled(doubled):
+        parts = [
+            bundle_of((twice if name in doubled else once).query("site == @name"), LINEAR, name, 10) for name in "abc"
+        ]
+        return parts, pooled_table(json.loads(json.dumps(parts, allow_nan=False)))
+
+    parts, found = pooled("abc")
+    assert all("xx" not in model for model in parts[0]["models"])
+    row = found[(found["model"] == "m") & (found["method"] == "two-stage, REML")].iloc[0]
+    single = compare_sites(once, LINEAR, "site")
+    single = single[(single["model"] == "m") & (single["what"] == POOLED) & (single["method"] == "REML")].iloc[0]
+    assert row["estimate"] == pytest.approx(single["estimate"], rel=0.02)
+    assert row["se"] == pytest.approx(single["se"], rel=0.05)  # and not smaller by the root of two
+    _, mixed = pooled("a")  # the others hand over sums, from which their estimates are taken
+    row = mixed[(mixed["model"] == "m") & (mixed["method"] == "two-stage, REML")].iloc[0]
+    assert row["se"] == pytest.approx(single["se"], rel=0.05)
+    assert row["n_sites"] == 3
+
+
+def test_a_small_cell_is_counted_in_subjects():
+    few = TABLE[TABLE["site"] == "a"].assign(subject=np.arange((TABLE["site"] == "a").sum()))
+    few["sex"] = ["M"] * 6 + ["F"] * (len(few) - 6)
+    thrice = pd.concat([few] * 3, ignore_index=True)  # 18 rows of men, and 6 men
+    assert "fewer than 10 subjects" in bundle_of(thrice, LINEAR, "a", 10)["models"][1]["refused"]
 
 
 def test_logistic_bundles_pool_as_their_own_sites_do():
