@@ -15,7 +15,7 @@ from angiolith.core.settings.location import PlaceSettings
 from angiolith.core.settings.microbleeds import MicrobleedReviewSettings
 from angiolith.core.settings.wmh import WmhGradeSettings, WmhMeasureSettings, WmhReviewSettings
 from angiolith.core.tables import FAILED, MISSING, OK, REVIEW, USABLE, join_reasons, read_json, was_made
-from angiolith.small_vessel.atrophy.fractions import atrophy
+from angiolith.small_vessel.atrophy.fractions import atrophy_row
 from angiolith.small_vessel.location.session import places_row
 from angiolith.small_vessel.perivascular.detect import pvs_row
 from angiolith.small_vessel.tissues import VENTRICLES
@@ -78,7 +78,7 @@ def markers_row(
         "icv_cm3": icv_cm3,
         **places_row(given, place),
         **pvs_row(read_json(given["pvs_facts"]) if given.get("pvs_facts") else {}),
-        **atrophy(read_json(given["brain_facts"]) if given.get("brain_facts") else {}),
+        **atrophy_row(given),
         "wmh_status": found["WMH"]["status"],
         "microbleed_status": found["microbleeds"]["status"],
         "lacune_status": found["lacunes"]["status"],

@@ -10,7 +10,7 @@ from angiolith.brain.segment import TISSUES
 from angiolith.core.images import Image, write_image
 from angiolith.core.settings.location import PlaceSettings
 from angiolith.core.tables import write_tsv
-from angiolith.small_vessel.atrophy.fractions import atrophy
+from angiolith.small_vessel.atrophy.fractions import atrophy, atrophy_row
 from angiolith.small_vessel.location.places import counts, place_of
 from angiolith.small_vessel.location.session import places_row
 
@@ -100,3 +100,27 @@ def test_atrophy_is_missing_where_the_brain_is_cut_or_failed():
     for facts in ({}, {"status": "failed", "complete": True, "volumes_cm3": volumes}):
         assert set(atrophy(facts).values()) == {None}
     assert set(atrophy({"status": "ok", "complete": False, "volumes_cm3": volumes}).values()) == {None}
+
+
+def test_a_lesion_that_a_reader_drew_is_neither_tissue_nor_fluid(tmp_path):
+    affine = np.diag([10.0, 10.0, 10.0, 1.0])  # voxels of 1 cm3
+    tissues, lesion = np.ones((10, 10, 10), np.uint8), np.zeros((10, 10, 10), np.uint8)
+    tissues[5:8], tissues[8:] = TISSUES["csf"], TISSUES["ventricles"]
+    lesion[4:6, :5] = 1  # 50 cm3 of grey matter and 50 cm3 of fluid
+    names = {"grey": 500.0, "csf": 300.0, "ventricles": 200.0, "white": 0.0, "deep_grey": 0.0, "infratentorial": 0.0}
+    (tmp_path / "brain.json").write_text(
+        json.dumps({"status": "ok", "complete": True, "volumes_cm3": names | {"brain": 1000.0}})
+    )
+    (tmp_path / "checks.json").write_text(json.dumps({"images": {"FLAIR": {"status": "ok"}}}))
+    for name, data in (("tissues", tissues), ("FLAIR", tissues.astype(np.float32)), ("lesion", lesion)):
+        write_image(data, affine, tmp_path / f"{name}.nii.gz")
+    files = {"brain_facts": "brain.json", "brain_tissues": "tissues.nii.gz", "checks": "checks.json"}
+    files |= {"FLAIR": "FLAIR.nii.gz", "lesion": "lesion.nii.gz"}
+    given = {name: str(tmp_path / file) for name, file in files.items()}
+    found = atrophy_row(given)
+    assert found["brain_percent_icv"] == 45.0
+    assert found["sulcal_csf_percent_icv"] == 25.0
+    assert found["ventricle_volume_cm3"] == 200.0
+    write_image(lesion[:5], affine, tmp_path / "lesion.nii.gz")  # not on the FLAIR's grid
+    assert set(atrophy_row(given).values()) == {None}
+    assert atrophy_row({name: path for name, path in given.items() if name != "lesion"})["brain_percent_icv"] == 50.0

@@ -59,12 +59,21 @@ def _measure(session: Session) -> InputPaths:
         "brain_tissues": session.made("register_mri_to_template", "tissues"),
         "brain_facts": session.made("register_mri_to_template", "facts"),
         **session.on_reference("swi", "T2starw", "T1w"),
+        **_lesion(session),
         "microbleed_table": spots_of(session, MICROBLEED, "table"),
         "lacune_table": spots_of(session, LACUNE, "table"),
         "pvs_facts": session.made("detect_perivascular", "facts"),
         "microbleed_facts": spots_of(session, MICROBLEED, "facts"),
         "lacune_facts": spots_of(session, LACUNE, "facts"),
     }
+
+
+def _lesion(session: Session) -> InputPaths:
+    """A reader's lesion mask, on the FLAIR, and what lays it onto the reference; nothing where there is none."""
+    if not session.image("lesion"):
+        return {}
+    flair = {"FLAIR": session.image("FLAIR"), "checks": session.checks}
+    return {"lesion": session.image("lesion"), **flair, **session.on_reference("FLAIR")}
 
 
 PICTURE = Picture("wmh", images=("FLAIR",), takes_out=("small vessel",))
