@@ -60,7 +60,8 @@ def found(ready: Prepared, shown: int | None) -> Iterator[str]:
     rows, columns = ready.rows, (*IMAGE_COLUMNS, *MASK_COLUMNS)
     visits = Counter(row.subject for row in rows)
     several = sum(count > 1 for count in visits.values())
-    yield f"images:   {len(visits)} subjects, {len(rows)} sessions, {several} subjects with two visits or more"
+    subjects, sessions = ("1 subject" if len(visits) == 1 else f"{len(visits)} subjects"), len(rows)
+    yield f"images:   {subjects} ({several} with two visits or more), {sessions} session{'' if sessions == 1 else 's'}"
     counts = Counter(column for row in rows for column in columns if column in row.values)
     yield "          " + (", ".join(f"{counts[name]} {name}" for name in columns if counts[name]) or "none")
     for row in rows[:shown]:

@@ -65,3 +65,17 @@ def test_every_page_stands_in_the_index():
     index = ROOT / "docs/README.md"
     named = {(index.parent / link).resolve() for link in re.findall(r"\]\(([^)]+)\)", index.read_text("utf-8"))}
     assert set((ROOT / "docs").rglob("*.md")) - {index} - named == set()
+
+
+def test_files_that_the_pages_name_exist():
+    """Paths in backticks that begin with a folder of the project."""
+    folders = "angiolith|scripts|rules|tests|validation|benchmarks|training|phantoms|config|resources|envs|demo|website"
+    named = re.compile(rf"`((?:{folders})/[\w./-]+)`")
+    gone = {
+        f"{page.name}: {path}"
+        for page in [*PAGES, ROOT / "config/README.md"]
+        if page.name != "CHANGELOG.md"
+        for path in named.findall(page.read_text(encoding="utf-8"))
+        if not (ROOT / path).exists()
+    }
+    assert gone == set()
