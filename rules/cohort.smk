@@ -247,6 +247,54 @@ rule plan_next_study:
         "../scripts/plan_next_study.py"
 
 
+rule size_effects:
+    input:
+        data=analysed_rows(STUDY, "{analysis}"),
+    output:
+        effect_sizes=cohort_file(STUDY, "{analysis}_effect_sizes.tsv"),
+    log:
+        log("size_effects", "analysis"),
+    benchmark:
+        benchmark_path("size_effects", "analysis")
+    conda:
+        "../envs/environment.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=15,
+    params:
+        settings=lambda wildcards: {"analysis": plain(STUDY.config.analyses[wildcards.analysis])},
+        code=code("size_effects"),
+    message:
+        "size effects: {wildcards.analysis}"
+    script:
+        "../scripts/size_effects.py"
+
+
+rule check_zeros:
+    input:
+        data=analysed_rows(STUDY, "{analysis}"),
+    output:
+        zeros=cohort_file(STUDY, "{analysis}_zeros.tsv"),
+    log:
+        log("check_zeros", "analysis"),
+    benchmark:
+        benchmark_path("check_zeros", "analysis")
+    conda:
+        "../envs/environment.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=15,
+    params:
+        settings=lambda wildcards: {"analysis": plain(STUDY.config.analyses[wildcards.analysis])},
+        code=code("check_zeros"),
+    message:
+        "check zeros of counts: {wildcards.analysis}"
+    script:
+        "../scripts/check_zeros.py"
+
+
 rule correct_error:
     input:
         data=analysed_rows(STUDY, "{analysis}"),

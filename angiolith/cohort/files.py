@@ -24,6 +24,8 @@ OF_QUESTIONS = (  # the tables of an analysis, by the questions of which it asks
     (("site",), ("sites.tsv",)),
     (("federation",), ("bundle.json",)),
     (("measurement_error",), ("error_corrected.tsv",)),
+    (("effect_sizes",), ("effect_sizes.tsv",)),
+    (("zero_inflation",), ("zeros.tsv",)),
     (("mediation",), ("mediation.tsv",)),
     (("follow_up",), ("curves.tsv", "risks.tsv", "hazards.tsv", "curves.svg")),
     (("markers", "changes", "marker_models"), ("correlations.tsv", "markers.tsv")),

@@ -86,6 +86,14 @@ def _checked(outcome: np.ndarray, design: pd.DataFrame) -> str:
     return "the marker does not vary" if np.ptp(outcome) == 0 else design_problem(design)
 
 
+def checked_counts(counts: np.ndarray, design: pd.DataFrame) -> str:
+    """Why there can be no fit of counts; empty if nothing speaks against it."""
+    problem = _checked(counts, design)
+    if not problem and ((counts < 0).any() or (counts != np.round(counts)).any()):
+        problem = "the marker holds numbers that are no counts"
+    return problem
+
+
 def _ratio_row(method: str, estimate: float, error: float, note: str = "") -> dict[str, object]:
     low, high, p = wald(estimate, error)
     ends = {"ci_low": np.exp(low), "ci_high": np.exp(high)}
@@ -151,9 +159,7 @@ def fit_negative_binomial(counts: np.ndarray, design: pd.DataFrame) -> dict[str,
     the counts vary no more than Poisson's, its regression is used, and the method names it.
     """
     method = "negative binomial regression, log link, Wald interval"
-    problem = _checked(counts, design)
-    if not problem and ((counts < 0).any() or (counts != np.round(counts)).any()):
-        problem = "the marker holds numbers that are no counts"
+    problem = checked_counts(counts, design)
     if problem:
         return {"method": method, "note": problem}
     from statsmodels.discrete.discrete_model import NegativeBinomial

@@ -83,8 +83,17 @@ class AnalysisView:
 
 
 MORE = (
-    *("missing", "diagnostics", "splines", "sites", "specifications_summary", "error_corrected", "mediation"),
-    *("risks", "hazards", "markers", "power", "next_study"),
+    *(
+        "missing",
+        "diagnostics",
+        "splines",
+        "effect_sizes",
+        "sites",
+        "specifications_summary",
+        "error_corrected",
+        "mediation",
+    ),
+    *("risks", "hazards", "markers", "zeros", "power", "next_study"),
 )
 
 

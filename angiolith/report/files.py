@@ -20,6 +20,8 @@ OF_ANALYSIS = (
         "specifications_summary",
         "error_corrected",
         "mediation",
+        "effect_sizes",
+        "zeros",
         "risks",
         "hazards",
         "correlations",

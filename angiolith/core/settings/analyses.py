@@ -296,6 +296,8 @@ class Analysis(Section):
     """Marker: its regression on severity. ordinal for grades (Fazekas), negative-binomial for counts (microbleeds)."""
     marker_covariates: list[str] = []
     """Covariates of the marker models."""
+    zero_inflation: bool = False
+    """Whether the counts among the markers are tested for more zeros than their negative binomial model expects."""
     changes: dict[str, ChangeColumns] = {}
     """Marker: where its values at two visits stand."""
     interval_days: str = "interval_days"
@@ -314,6 +316,8 @@ class Analysis(Section):
     pooled over the sites, and without each of them."""
     federation: Federation | None = None
     """Writes a sealed bundle of this site's sums and estimates, which `angiolith pool` joins with other sites'."""
+    effect_sizes: bool = False
+    """Whether associations are also given per SD, with E-values."""
     specifications: Specifications | None = None
     """Does the finding hold: the grid of variants of one association, which makes a specification curve."""
     measurement_error: dict[str, MeasurementError] = {}
@@ -344,6 +348,10 @@ class Analysis(Section):
     def complete(self) -> Analysis:
         if (self.predictors or self.models or self.formulas) and self.outcome is None:
             raise ValueError("predictors, models and formulas need an outcome")
+        if self.effect_sizes and not self.predictors:
+            raise ValueError("effect_sizes needs predictors and an outcome")
+        if self.zero_inflation and "negative-binomial" not in self.marker_models.values():
+            raise ValueError("zero_inflation needs a marker whose model is negative-binomial (marker_models)")
         if self.mediation and self.outcome is None:
             raise ValueError("mediation needs an outcome")
         if self.specifications and self.outcome is None and not self.specifications.outcomes:

@@ -17,6 +17,7 @@ def drawn():
     bent = 0.6 * table["x"] ** 2 - 0.4
     table["event"] = (rng.random(N) < stats.logistic.cdf(bent + rng.normal(0, 0.7, N // 2).repeat(2))).astype(int)
     table["y"] = (bent + 0.02 * table["age"] + rng.normal(0, 1, N)).round(4)
+    table["count"] = rng.poisson(np.exp(0.6 + 0.3 * table["x"]) * rng.gamma(2, 0.5, N)) * (rng.random(N) > 0.3)
     return table
 
 

@@ -58,4 +58,16 @@ part <- function(a, yes) predict(o, transform(t, x = a, calcified = yes), type =
 risk <- function(a, at) { p <- predict(m, transform(t, x = at), type = "response"); mean(p * part(a, 1) + (1 - p) * part(a, 0)) }
 out$mediation_yes_no <- c(risk(1, -1) - risk(-1, -1), risk(1, 1) - risk(1, -1))
 
+# zero inflation: the likelihoods of the negative binomial and of the zero-inflated one, and their ratio
+X <- cbind(1, t$x, t$age - 63)
+minus <- function(b, part) { f <- dnbinom(t$count, mu = exp(drop(X %*% b[1:3])), size = exp(-b[4]), log = TRUE)
+  if (part == 0) return(-sum(f))
+  pi <- plogis(b[5]); -sum(ifelse(t$count == 0, log(pi + (1 - pi) * exp(f)), log(1 - pi) + f)) }
+best <- function(start, part) { for (again in 1:4) { found <- optim(start, minus, part = part, method = "BFGS",
+  control = list(reltol = 1e-16, maxit = 5000, ndeps = rep(1e-5, length(start)))); start <- found$par }; found }
+nb <- best(c(0.5, 0, 0, 0), 0); zi <- best(c(nb$par, -1), 1)
+out$zero_inflation <- 2 * (nb$value - zi$value)
+out$zeros_expected <- sum(dnbinom(0, mu = exp(drop(X %*% nb$par[1:3])), size = exp(-nb$par[4])))
+out$zero_part <- plogis(zi$par[5])
+
 cat(jsonlite::toJSON(lapply(out, as.numeric), digits = NA), file = a[2])
