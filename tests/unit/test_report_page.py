@@ -329,6 +329,14 @@ def test_methods_are_written_from_the_settings():
     assert len(references) == len(TEXTS["methods"]["citations"])  # none stands there that no paragraph names
     named = set(re.findall(r"([A-Z]\w+|van Buuren) (\d{4})", " ".join(text for _, text in paragraphs)))
     assert {" ".join(name) for name in named} - {"ICBM 2009"} <= set(TEXTS["methods"]["citations"])
+    for tool in ("wmh_tool", "lacune_tool", "cmb_tool"):
+        settings[tool] |= {"command": "other {mask}", "version": "2.1"}
+    written = dict(methods_section(TEXTS["methods"], facts)[0])
+    for title in ("White matter hyperintensities", "Lacunes", "Microbleeds"):
+        assert "by another tool" in written[title], title
+        assert "version 2.1" in written[title], title
+    assert "U-Net" not in written["White matter hyperintensities"]
+    assert "closed cavities" not in written["Lacunes"]
 
 
 def test_a_translation_replaces_every_text_and_is_checked(tmp_path):
