@@ -13,7 +13,7 @@ from angiolith.audit.trace import find_cell
 from angiolith.cohort.review import picture_keys, read_review
 from angiolith.core.tables import read_tsv, write_tsv
 from angiolith.marks.decisions import read_decisions
-from angiolith.pictures.marks import GAP_PX, HEAD_PX, PANEL_PX, ROW_PX, TEXT_PX
+from angiolith.pictures.marks import GAP_PX, HEAD_PX, PANEL_PX, ROW_PX, TEXT_PX, WIDTH_PX
 from tests import made_report
 from tests.browser.conftest import saved
 
@@ -388,24 +388,72 @@ def test_decisions_go_from_the_page_of_marks_into_a_table_that_the_workflow_take
     fresh.wait_for_function("document.getElementById('message').textContent.includes('has no mark 2-0000beef')")
 
 
+def write_montage(home, n_rows, who="sub-001_ses-01", kind="calcification"):
+    """A picture of marks whose every panel has a grey of its own; the grey of a panel by row and number."""
+    picture = np.full((HEAD_PX + ROW_PX * n_rows, WIDTH_PX), 255, np.uint8)
+    for row in range(n_rows):
+        for number in range(6):
+            top, left = HEAD_PX + ROW_PX * row, TEXT_PX + number * (PANEL_PX + GAP_PX)
+            picture[top : top + PANEL_PX, left : left + PANEL_PX] = grey_of(row, number)
+    Pillow.fromarray(picture).save(home / f"pictures/{who}_desc-{kind}marks_qc.png")
+
+
+def grey_of(row, number):
+    return 20 + 60 * (row % 3) + 8 * number
+
+
+def shown_row(page, key):
+    page.wait_for_function("key => document.getElementById('tiles').dataset.of === key", arg=key)
+
+
 def test_the_page_of_marks_shows_the_marks_own_row(opened, home):
+    write_montage(home, 3)
     # the second row: one that waits stands before it
     page = opened(home / "marks.html", "#001/01/calcification/1-00000001")
-    placed = page.evaluate(
-        "[...document.querySelectorAll('.tile')].map((tile) => [tile.clientWidth, tile.style.backgroundPosition])"
-    )
-    assert len(placed) == 6
-    for number, (width, position) in enumerate(placed):
-        scale = width / PANEL_PX
-        left, top = (-float(part.removesuffix("px")) for part in position.split())
-        assert left / scale == pytest.approx(TEXT_PX + number * (PANEL_PX + GAP_PX), abs=0.1)  # no text of the row
-        assert top / scale == pytest.approx(HEAD_PX + ROW_PX, abs=0.1)
+    shown_row(page, "001/01/calcification/1-00000001")
+    assert page.locator(".tile").count() == 6
+    for number in range(6):
+        tile = Pillow.open(io.BytesIO(page.locator(".tile").nth(number).screenshot())).convert("L")
+        assert set(np.unique(np.asarray(tile)[2:-2, 2:-2])) == {grey_of(1, number)}  # its own panel, and no text
     assert "AB" not in page.locator("main").inner_text()  # nor what another reader decided
     assert "rejected" not in page.locator(".work").inner_text()
     page.keyboard.press("o")
     assert page.locator(".tile:visible").count() == 3
     page.keyboard.press("o")
     assert page.locator(".tile:visible").count() == 6
+
+
+def test_the_next_mark_is_there_at_once_in_a_picture_of_many(opened, tmp_path):
+    folder = tmp_path / "many"
+    folder.mkdir()
+    files = made_report.write_run(folder)
+    marks = read_tsv(files["marks"])
+    first = marks[(marks["kind"] == "calcification") & (marks["subject"] == marks["subject"].iloc[0])].iloc[[0]]
+    many = first.loc[first.index.repeat(300)].assign(lesion=range(1, 301))
+    many["mark"] = [f"{number}-{number:08x}" for number in many["lesion"]]
+    write_tsv(many, files["marks"])
+    home = made_report.build(files, folder).parent
+    write_montage(home, 300)
+    page = opened(home / "marks.html")
+    shown_row(page, "001/01/calcification/1-00000001")
+    page.wait_for_timeout(1000)  # the reader looks at it
+    waited = page.evaluate(
+        """async () => {
+          const taken = [];
+          for (let number = 2; number < 17; number++) {
+            const key = `001/01/calcification/${number}-${number.toString(16).padStart(8, "0")}`;
+            const begin = performance.now();
+            document.body.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowRight", bubbles: true }));
+            const { dataset } = document.getElementById("tiles");
+            while (dataset.of !== key && performance.now() - begin < 5000)
+              await new Promise((done) => setTimeout(done, 1));
+            taken.push(performance.now() - begin);
+            await new Promise((done) => setTimeout(done, 100));
+          }
+          return taken;
+        }"""
+    )
+    assert np.median(waited) < 200, waited
 
 
 def test_the_list_the_filters_and_the_way_to_the_next_undecided_mark(opened, home):

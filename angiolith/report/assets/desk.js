@@ -88,17 +88,35 @@
     }
   };
 
+  // Pictures of all marks are decoded once and kept: to decode and scale one at every step is slow.
+  const PICTURES_KEPT = 2; // that of the mark, and that of the next one
+  const pictures = new Map(); // source -> the picture's bitmap; null where there is none
+  const pictureOf = (source) => {
+    const decoded = pictures.get(source) ?? (async () => {
+      const picture = Object.assign(new Image(), { src: source });
+      try { await picture.decode(); return await createImageBitmap(picture); } catch { return null; }
+    })();
+    pictures.delete(source); // the latest stands last
+    pictures.set(source, decoded);
+    if (pictures.size > PICTURES_KEPT) pictures.delete(pictures.keys().next().value);
+    return decoded;
+  };
+
   // A mark's own row of the picture of all marks, panel by panel: above without, below with its outline.
-  const tiles = (item) => {
-    for (const [number, tile] of [...get("tiles").children].entries()) {
-      const scale = tile.clientWidth / given.panel_px;
-      const left = given.text_px + number * (given.panel_px + given.gap_px); // what is held of it is not shown
-      const top = given.head_px + item.row * given.row_px;
-      tile.style.backgroundImage = `url("${item.source}")`;
-      tile.style.backgroundSize = `${given.width_px * scale}px auto`;
-      tile.style.backgroundPosition = `${-left * scale}px ${-top * scale}px`;
-    }
+  const tiles = async (item) => {
     get("tiles").setAttribute("aria-label", item.alt);
+    const picture = await pictureOf(item.source);
+    if (item !== current()) return; // the reader went on
+    const [top, size] = [given.head_px + item.row * given.row_px, given.panel_px];
+    for (const [number, tile] of [...get("tiles").children].entries()) {
+      const left = given.text_px + number * (size + given.gap_px); // what is held of it is not shown
+      const pen = tile.getContext("2d", { willReadFrequently: true }); // without: a long picture is sent to the GPU whole
+      pen.clearRect(0, 0, size, size);
+      if (picture) pen.drawImage(picture, left, top, size, size, 0, 0, size, size);
+    }
+    get("tiles").dataset.of = item.key;
+    const next = shown.slice(at + 1).find((one) => one.source !== item.source);
+    if (next) pictureOf(next.source);
   };
 
   const draw = () => {
@@ -131,7 +149,7 @@
       button.setAttribute("aria-pressed", String(mark?.verdict === button.dataset.verdict));
     if (document.activeElement !== get("note")) get("note").value = mark?.note ?? "";
     const next = shown[at + 1];
-    if (next && next.source !== item.source) new Image().src = next.source; // the next one is there when its turn comes
+    if (!get("tiles") && next && next.source !== item.source) new Image().src = next.source; // is there when its turn comes
   };
 
   const come = () => { since = Date.now(); get("note").blur(); say(""); draw(); };
@@ -225,7 +243,6 @@
   for (const id of ["which", "kinds"]) get(id)?.addEventListener("change", () => { choose(); come(); get(id).blur(); });
   get("who")?.addEventListener("input", () => { choose(); draw(); });
   get("note").addEventListener("input", noted);
-  window.addEventListener("resize", () => { if (get("tiles") && current()) tiles(current()); });
   get("reviewer").addEventListener("change", () => { try { localStorage.setItem(`${place}:reviewer`, get("reviewer").value); } catch { /* as above */ } });
   get("artery")?.addEventListener("change", () => { const to = get("artery").value; get("artery").blur(); if (to) mark("move", to); });
   get("save").addEventListener("click", () => { if (unsigned()) return; window.angiolithSave(asTable(), kind.file); say(texts.saved.replace("{count}", all.filter(decided).length)); });
