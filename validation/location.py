@@ -4,7 +4,9 @@
 
 On T1w of older adults, the place (lobar, deep, infratentorial) of random points of brain tissue is found by the
 networks' tissues, and compared with that by the head's own 145 labels (MUSE). The networks were fitted on these heads,
-among others. Beside it, the atrophy of two visits of one person.
+among others. The region of points of white matter, deep structures, brainstem and cerebellum is found by the atlas of
+the lobes, which these heads took no part in, through each head's own registration to the template. Beside it, the
+atrophy of two visits of one person.
 """
 
 from __future__ import annotations
@@ -18,15 +20,19 @@ import pandas as pd
 from scipy import ndimage
 
 from angiolith.brain.network import read_brain_model
-from angiolith.brain.segment import TISSUES, segment_brain
+from angiolith.brain.segment import TISSUES, BrainSegmentation, segment_brain
+from angiolith.brain.template import register_to_template
 from angiolith.core.images import Image, moved, read_image, read_mri
 from angiolith.core.settings.brain import BrainSettings
 from angiolith.core.settings.location import PlaceSettings
+from angiolith.core.settings.registration import RigidSettings, TemplateReviewSettings
 from angiolith.core.tables import OK
 from angiolith.runtime.paths import workflow_root
 from angiolith.small_vessel.atrophy.fractions import atrophy
+from angiolith.small_vessel.location.lobes import REGIONS, regions_on
 from angiolith.small_vessel.location.places import DEEP, INFRATENTORIAL, LOBAR, PLACES, place_of
 from training.brain_labels import MUSE
+from training.lobe_atlas import region_map
 from validation import brain
 
 HEADS = tuple(f"sub-{number}" for number in brain.HELD_OUT)
@@ -36,7 +42,9 @@ DEEP_LABELS = (*CAPSULE_CALLOSUM, *(label for name in DEEP_NAMES for label in MU
 INFRATENTORIAL_LABELS = (*MUSE["cerebellar_cortex"], *MUSE["cerebellar_white"], *MUSE["brainstem"])
 FLUID_LABELS = (*MUSE["csf"], *MUSE["ventricles"])
 WHITE_LABELS = range(81, 89)  # of the lobes
+LOBES = tuple(REGIONS[name] for name in ("frontal", "parietal", "temporal", "occipital"))
 N_POINTS = 400
+N_POINTS_OF_REGION = 500
 SEED = 5
 
 
@@ -82,6 +90,68 @@ def compared(name: str, folder: Path, kept: Path) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["head", "truth", "found"])
 
 
+def regions_compared(name: str, folder: Path, kept: Path) -> pd.DataFrame:
+    """True and found region of random points of one head, and whether a point is white matter near the ventricles."""
+    path = folder / f"{name}_T1w.nii.gz"
+    tissues = tissues_of(path, kept)
+    file = kept / f"{name}_regions.npy"
+    if not file.is_file():
+        brain_mask = tissues.data > 0
+        volumes = {"brain": float(brain_mask.sum()) * tissues.voxel_volume_mm3 / 1000}
+        found = BrainSegmentation(brain_mask, tissues.data, volumes, True, 0.0, OK, None)
+        way = register_to_template(read_mri(path), found, False, RigidSettings(), TemplateReviewSettings())
+        atlas = read_image(workflow_root() / "resources/lobe_atlas/lobes.nii.gz")
+        np.save(file, regions_on(tissues, atlas, way.reference_to_template))
+    regions = np.load(file)
+    muse = read_image(folder / f"{name}_space-T1w_desc-muse_dseg.nii.gz")
+    labels = muse.data.astype(int)
+    truth = region_map(labels)
+    ventricles = np.isin(labels, MUSE["ventricles"])
+    near = ndimage.distance_transform_edt(~ventricles, sampling=muse.voxel_mm) <= PlaceSettings().periventricular_mm
+    rng = np.random.default_rng(SEED)
+    names = {value: region for region, value in REGIONS.items()} | {0: ""}
+    rows = []
+    for region, value in REGIONS.items():
+        voxels = np.argwhere(truth == value)
+        for voxel in map(tuple, voxels[rng.choice(len(voxels), N_POINTS_OF_REGION, replace=False)]):
+            rows.append((name, region, names[int(regions[voxel])], bool(near[voxel]) and value in LOBES))
+    return pd.DataFrame(rows, columns=["head", "truth", "found", "near"])
+
+
+def regions_section(table: pd.DataFrame) -> list[str]:
+    """Lines of the page on the atlas of the lobes."""
+    counts = pd.crosstab(table["truth"], table["found"]).reindex(
+        index=list(REGIONS), columns=[*REGIONS, ""], fill_value=0
+    )
+    right = table["truth"] == table["found"]
+    by_head = right.groupby(table["head"]).mean()
+    shown = [name.replace("_", " ") for name in REGIONS]
+    return [
+        "",
+        "## WMH by region",
+        "",
+        "The atlas of the lobes (`resources/lobe_atlas`) was made of eight other older adults of the same set. It is "
+        "carried onto the head by the session's own registration to the template. Truth: MUSE labels of the lobes' "
+        f"white matter, deep structures, brainstem and cerebellum; {N_POINTS_OF_REGION} random points of each region "
+        "and head.",
+        "",
+        f"| region by the labels | {' | '.join(f'found {name}' for name in shown)} | found none |",
+        f"|---|{'---|' * (len(shown) + 1)}",
+        *(
+            f"| {label} | {' | '.join(str(value) for value in counts.loc[name])} |"
+            for label, name in zip(shown, REGIONS, strict=True)
+        ),
+        "",
+        f"Right: {100 * right.mean():.1f} % of all points; by head "
+        f"{', '.join(f'{100 * value:.1f} %' for value in by_head)}. Of the lobes' white matter within "
+        f"{PlaceSettings().periventricular_mm:g} mm of the ventricles, where most WMH lie: "
+        f"{100 * right[table['near']].mean():.1f} %.",
+        "",
+        "Limits: the borders between lobes within white matter are a convention of the labels. Vascular territories "
+        "are not given: no atlas of them with a licence that allows redistribution was at hand.",
+    ]
+
+
 def visits(folder: Path, kept: Path) -> list[str]:
     """A row of a Markdown table per visit of one person: atrophy by T1w."""
     lines = []
@@ -107,6 +177,7 @@ def main() -> None:
     counts = pd.crosstab(table["truth"], table["found"]).reindex(
         index=list(PLACES), columns=[*PLACES, ""], fill_value=0
     )
+    regions = pd.concat([regions_compared(name, given.real / "older_adults", given.kept) for name in HEADS])
     right = float((table["truth"] == table["found"]).mean())
     by_head = (table["truth"] == table["found"]).groupby(table["head"]).mean()
     lines = [
@@ -126,6 +197,7 @@ def main() -> None:
         "Limits: points are of equal number in the three places, which microbleeds are not. Truth calls white matter "
         "deep by the same 10 mm from the ventricles as the tool. The external capsule has no label of its own. No real "
         "microbleeds or lacunes with a reader's place were at hand.",
+        *regions_section(regions),
         "",
         "## Atrophy of two visits",
         "",

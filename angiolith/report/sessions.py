@@ -52,6 +52,8 @@ CALCIFICATION = (
 )
 SMALL_VESSEL = (
     "wmh_volume_cm3 wmh_volume_low_cm3 wmh_volume_high_cm3 wmh_percent_icv wmh_periventricular_cm3 wmh_deep_cm3"
+    " wmh_frontal_cm3 wmh_parietal_cm3 wmh_temporal_cm3 wmh_occipital_cm3 wmh_deep_structures_cm3"
+    " wmh_infratentorial_cm3"
     " n_wmh_lesions fazekas_periventricular fazekas_deep fazekas_total n_microbleeds"
     " n_microbleed_candidates n_lacunes n_lacune_candidates icv_cm3"
     " n_microbleeds_lobar n_microbleeds_deep n_microbleeds_infratentorial"

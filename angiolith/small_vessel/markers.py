@@ -16,7 +16,7 @@ from angiolith.core.settings.microbleeds import MicrobleedReviewSettings
 from angiolith.core.settings.wmh import WmhGradeSettings, WmhMeasureSettings, WmhReviewSettings
 from angiolith.core.tables import FAILED, MISSING, OK, REVIEW, USABLE, join_reasons, read_json, was_made
 from angiolith.small_vessel.atrophy.fractions import atrophy_row
-from angiolith.small_vessel.location.session import places_row
+from angiolith.small_vessel.location.session import places_row, wmh_regions_row
 from angiolith.small_vessel.perivascular.detect import pvs_row
 from angiolith.small_vessel.tissues import VENTRICLES
 from angiolith.small_vessel.wmh.fazekas import MEASURES, measure_wmh
@@ -77,6 +77,7 @@ def markers_row(
         "n_lacune_candidates": found["lacunes"].get("n_lacune_candidates"),
         "icv_cm3": icv_cm3,
         **places_row(given, place),
+        **wmh_regions_row(given),
         **pvs_row(read_json(given["pvs_facts"]) if given.get("pvs_facts") else {}),
         **atrophy_row(given),
         "wmh_status": found["WMH"]["status"],

@@ -1,19 +1,22 @@
 """Where spots lie, on a drawn brain; atrophy from volumes."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from angiolith.brain.segment import TISSUES
-from angiolith.core.images import Image, write_image
+from angiolith.core.images import Image, linear_transform, read_image, write_image
 from angiolith.core.settings.location import PlaceSettings
 from angiolith.core.tables import write_tsv
 from angiolith.small_vessel.atrophy.fractions import atrophy, atrophy_row
+from angiolith.small_vessel.location.lobes import REGIONS, wmh_by_region
 from angiolith.small_vessel.location.places import counts, place_of
-from angiolith.small_vessel.location.session import places_row
+from angiolith.small_vessel.location.session import places_row, wmh_regions_row
 
+ATLAS = Path(__file__).parents[2] / "resources/lobe_atlas/lobes.nii.gz"
 AFFINE = np.array([[-0.9, 0.1, 0, 60], [0.1, 0.9, 0, -70], [0, 0, 1.5, -50], [0, 0, 0, 1.0]])
 
 
@@ -124,3 +127,51 @@ def test_a_lesion_that_a_reader_drew_is_neither_tissue_nor_fluid(tmp_path):
     write_image(lesion[:5], affine, tmp_path / "lesion.nii.gz")  # not on the FLAIR's grid
     assert set(atrophy_row(given).values()) == {None}
     assert atrophy_row({name: path for name, path in given.items() if name != "lesion"})["brain_percent_icv"] == 50.0
+
+
+def test_wmh_are_told_by_region_through_the_mapping_and_add_up():
+    """An atlas of two halves, frontal in front of y = 0: a mask on an oblique grid, moved by the transform."""
+    affine = np.diag([2.0, 2.0, 2.0, 1.0])
+    affine[:3, 3] = (-60, -80, -40)
+    y = np.indices((60, 80, 40))[1] * 2.0 - 80
+    atlas = Image(np.where(y >= 0, REGIONS["frontal"], REGIONS["occipital"]).astype(np.uint8), affine)
+    shape = (60, 70, 40)
+    points = np.moveaxis(np.indices(shape), 0, -1) @ AFFINE[:3, :3].T + AFFINE[:3, 3]
+    mask = Image((abs(points[..., 0]) < 10) & (abs(points[..., 1] + 20) < 10) & (abs(points[..., 2] + 20) < 8), AFFINE)
+    whole_cm3 = mask.data.sum() * mask.voxel_volume_mm3 / 1000
+    forward = linear_transform(np.array([[1.0, 0, 0, 0], [0, 1, 0, 20], [0, 0, 1, 0], [0, 0, 0, 1]]))
+    here = wmh_by_region(mask, atlas, linear_transform(np.eye(4)))
+    assert here["wmh_occipital_cm3"] == pytest.approx(whole_cm3)
+    found = wmh_by_region(mask, atlas, forward)  # 20 mm forward: its middle lies on the border
+    assert sum(found.values()) == pytest.approx(whole_cm3)
+    assert found["wmh_frontal_cm3"] == pytest.approx(whole_cm3 / 2, rel=0.12)
+    assert found["wmh_parietal_cm3"] == 0
+
+
+def test_wmh_by_region_are_missing_without_a_mask_or_a_way_to_the_template(tmp_path):
+    empty = tmp_path / "mask.nii.gz"
+    empty.touch()
+    assert set(wmh_regions_row({}).values()) == {None}
+    assert set(wmh_regions_row({"mask": empty, "from_template": empty}).values()) == {None}
+
+
+def test_the_shipped_atlas_lies_in_mni152_and_is_nearly_symmetric():
+    atlas = read_image(ATLAS)
+    assert set(np.unique(atlas.data)) == {0, *REGIONS.values()}
+    by_point = {
+        "frontal": (28, 36, 20),
+        "parietal": (30, -48, 40),
+        "temporal": (48, -20, -18),
+        "occipital": (22, -84, 4),
+        "deep_structures": (10, -18, 8),  # thalamus
+        "infratentorial": (0, -28, -32),  # pons
+    }
+    for region, (x, y, z) in by_point.items():
+        for side in (-1, 1):
+            voxel = np.linalg.inv(atlas.affine) @ [side * x, y, z, 1.0]
+            assert atlas.data[tuple(np.round(voxel[:3]).astype(int))] == REGIONS[region], (region, side)
+    volumes = []
+    for half in (-1, 1):
+        x = np.indices(atlas.data.shape)[0] * atlas.affine[0, 0] + atlas.affine[0, 3]
+        volumes.append([(atlas.data[x * half > 0] == value).sum() for value in REGIONS.values()])
+    np.testing.assert_allclose(volumes[0], volumes[1], rtol=0.12)

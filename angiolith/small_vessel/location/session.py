@@ -1,16 +1,19 @@
-"""Where the microbleeds and lacunes of one session lie: their tables, the transform to the reference, its tissues."""
+"""Where the microbleeds, lacunes and WMH of one session lie: spots by the tissues around them, WMH by an atlas."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
+import SimpleITK as sitk
 
-from angiolith.core.images import Image, map_points, read_image
+from angiolith.core.images import Image, map_points, read_image, read_transform
 from angiolith.core.inputs import Inputs
 from angiolith.core.settings.location import PlaceSettings
 from angiolith.core.tables import read_json, read_tsv, was_made
 from angiolith.marks.verdicts import counted
+from angiolith.small_vessel.location.lobes import MEASURES as OF_WMH
+from angiolith.small_vessel.location.lobes import wmh_by_region
 from angiolith.small_vessel.location.places import PLACES, SITES, counts
 from angiolith.small_vessel.session import NotMeasured, to_reference
 
@@ -55,3 +58,19 @@ def places_row(given: Inputs, settings: PlaceSettings) -> dict[str, Any]:
         else:
             row |= {f"n_lacunes_{site}": n for site, n in sites.items()}
     return row
+
+
+def wmh_regions_row(given: Inputs) -> dict[str, Any]:
+    """WMH volume by region (`lobes.MEASURES`, cm3); missing where there is no mask, or no way to the template."""
+    row: dict[str, Any] = dict.fromkeys(OF_WMH)
+    made = [given.get("mask"), given.get("from_template")]
+    if not all(path and was_made(path) for path in made):
+        return row
+    try:
+        to_template = sitk.CompositeTransform(
+            [read_transform(given["from_template"]), to_reference(given, "FLAIR")]  # the last one is applied first
+        )
+    except NotMeasured:
+        return row
+    mask = read_image(given["mask"])
+    return wmh_by_region(mask.with_data(mask.data > 0.5), read_image(given["lobes"]), to_template)

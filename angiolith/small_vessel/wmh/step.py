@@ -58,7 +58,9 @@ def _measure(session: Session) -> InputPaths:
         "brain": session.made("register_mri_to_template", "brain"),
         "brain_tissues": session.made("register_mri_to_template", "tissues"),
         "brain_facts": session.made("register_mri_to_template", "facts"),
-        **session.on_reference("swi", "T2starw", "T1w"),
+        "from_template": session.made("register_mri_to_template", "from_template"),
+        "lobes": session.study.resource("lobe_atlas/lobes.nii.gz"),
+        **session.on_reference("swi", "T2starw", "T1w", "FLAIR"),
         **_lesion(session),
         "microbleed_table": spots_of(session, MICROBLEED, "table"),
         "lacune_table": spots_of(session, LACUNE, "table"),
@@ -69,13 +71,14 @@ def _measure(session: Session) -> InputPaths:
 
 
 def _lesion(session: Session) -> InputPaths:
-    """A reader's lesion mask, on the FLAIR, and what lays it onto the reference; nothing where there is none."""
+    """A reader's lesion mask and the FLAIR that it lies on; nothing where there is none."""
     if not session.image("lesion"):
         return {}
     flair = {"FLAIR": session.image("FLAIR"), "checks": session.checks}
-    return {"lesion": session.image("lesion"), **flair, **session.on_reference("FLAIR")}
+    return {"lesion": session.image("lesion"), **flair}
 
 
+OF_REGIONS = "wmh_(frontal|parietal|temporal|occipital|deep_structures|infratentorial)_"
 PICTURE = Picture("wmh", images=("FLAIR",), takes_out=("small vessel",))
 STEPS = (
     Step(
@@ -92,6 +95,7 @@ STEPS = (
         behind={
             "measure_wmh": {
                 "brain_|ventricle_|sulcal_": r"_to-MNI152_mode-image_xfm\.json",
+                OF_REGIONS: r"_desc-wmh_|_from-(MNI152|FLAIR)_|lobe_atlas",
                 "wmh|fazekas": r"_desc-(wmh|tissues|brain)[_.]",
                 "icv": r"_desc-brain_",
             },
