@@ -50,6 +50,16 @@ def test_every_page_can_be_read_without_scripts(opened, home, name):
         assert "needs scripts" in page.locator("noscript p").first.inner_text()
 
 
+@pytest.mark.parametrize("colours", ["light", "dark"])
+@pytest.mark.parametrize("name", PAGES)
+def test_no_page_has_a_serious_finding_of_accessibility(opened, home, name, colours):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+    page = opened(home / f"{name}.html", color_scheme=colours)
+    found = axe.Axe().run(page, options={"resultTypes": ["violations"], "preload": False}).response["violations"]
+    grave = [each for each in found if each["impact"] in ("serious", "critical")]
+    assert [(each["id"], [node["html"][:200] for node in each["nodes"]]) for each in grave] == []
+
+
 def column(page, table, at):
     return page.locator(f"{table} tbody tr td:nth-child({at})").all_inner_texts()
 

@@ -13,6 +13,8 @@ from angiolith.core.config import Config
 from angiolith.core.manifest import Row
 from angiolith.core.study import Study
 from angiolith.pictures.step import DRAWN
+from angiolith.small_vessel.location.lobes import MEASURES as OF_WMH
+from angiolith.small_vessel.wmh.step import OF_REGIONS
 from angiolith.steps import MEASURES, PICTURES, STEPS, behind
 
 RULES = Path(__file__).parents[2] / "rules"
@@ -69,8 +71,10 @@ def test_measures_and_pictures_that_the_cohort_knows():
 def test_a_column_that_two_markers_could_claim_is_the_first_ones():
     assert list(behind("measure_wmh")) == [
         *("n_microbleeds_", "microbleed", "n_lacunes_", "lacune"),
-        *("pvs", "brain_|ventricle_|sulcal_", "wmh|fazekas", "icv"),
+        *("pvs", "brain_|ventricle_|sulcal_", OF_REGIONS, "wmh|fazekas", "icv"),
     ]
+    assert all(re.match(OF_REGIONS, name) for name in OF_WMH)
+    assert not re.match(OF_REGIONS, "wmh_deep_cm3")
     assert behind("detect_lacunes") == {}
 
 
