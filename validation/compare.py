@@ -117,6 +117,7 @@ def around_labels(first: np.ndarray, second: np.ndarray, *others: np.ndarray) ->
 def calcifications(run: Path, sessions: pd.DataFrame, results: Path | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
     """(matched lesions with both values, detection rates by artery); lesions match where their labels overlap.
 
+    Of the true lesions, `counted` are met by a counted mark, `candidate` by marks that wait for a reader alone.
     results: folder of the measured tables and maps; `run`'s own derivatives if None.
     """
     results = results or run / "derivatives"
@@ -130,7 +131,8 @@ def calcifications(run: Path, sessions: pd.DataFrame, results: Path | None = Non
         found = found[found.lesion.notna()]
         truth_labels, found_labels = around_labels(truth_labels, found_labels)
         near = ndimage.grey_dilation(truth_labels, size=(3, 3, 1))  # a voxel of leeway in the plane
-        hit_truth, hit_found = set(), set()
+        hit_truth, hit_found, hit_sure = set(), set(), set()
+        sure = set(found[found.counted.astype(str).eq("True")].lesion.astype(int))
         for _, lesion in found.iterrows():
             under = near[found_labels == int(lesion.lesion)]
             under = under[under > 0]
@@ -139,6 +141,7 @@ def calcifications(run: Path, sessions: pd.DataFrame, results: Path | None = Non
             hit_found.add(int(lesion.lesion))
             values, sizes = np.unique(under, return_counts=True)
             hit_truth |= set(values.tolist())
+            hit_sure |= set(values.tolist()) if int(lesion.lesion) in sure else set()
             true = truth[truth.lesion == values[sizes.argmax()]].iloc[0]
             if len(values) == 1:
                 pairs.append(
@@ -151,6 +154,11 @@ def calcifications(run: Path, sessions: pd.DataFrame, results: Path | None = Non
                 {
                     "artery": artery,
                     "true": len(of_truth),
+                    "counted": len(of_truth & hit_sure),
+                    "candidate": len(of_truth & hit_truth - hit_sure),
+                    "missed": len(of_truth - hit_truth),
+                    "false_counted": len(of_found & sure - hit_found),
+                    "false_candidates": len(of_found - sure - hit_found),
                     "true_found": len(of_truth & hit_truth),
                     "found": len(of_found),
                     "found_true": len(of_found & hit_found),

@@ -11,7 +11,15 @@ from angiolith.arteries.centrelines import Centreline, region_labels, resampled,
 from angiolith.arteries.masks import search_reach
 from angiolith.arteries.names import INDEX, LABELS
 from angiolith.calcification.certainty import DEEP_VALLEY_SHARE, Evidence, doubts_of, is_plausible
-from angiolith.calcification.marks import air_share, artery_beside, bone_gap_mm, has_twin, noise_sd_hu, parted_marks
+from angiolith.calcification.marks import (
+    air_share,
+    artery_beside,
+    bone_gap_mm,
+    drawn_on_bone,
+    has_twin,
+    noise_sd_hu,
+    parted_marks,
+)
 from angiolith.calcification.segment import find_lesions
 from angiolith.core.images import Image
 from angiolith.core.settings.arteries import ArteryRegionSettings
@@ -263,3 +271,23 @@ def test_a_mark_that_parts_within_its_slices_alone_is_a_candidate_in_the_wall_of
     within = replace(FREE, bone="parted", bone_gap_mm=0.0, **{"valley_share": 1.0} | changes)
     assert doubts_of(within, MARGIN_MM)
     assert is_plausible(within, MARGIN_MM) is expected
+
+
+def test_of_a_candidate_on_bone_the_calcium_of_the_wall_is_drawn():
+    """Of its own voxels what the wall may reach; with them what hangs together with them in lumen and wall."""
+    line = upright("ICA", 1.0)
+    at = voxel_centres(SHAPE, AFFINE)
+    across = np.hypot(at[..., 0], at[..., 1])
+    side = (at[..., 0] > 0) & (np.abs(at[..., 1]) < 2) & (np.abs(at[..., 2]) < 2.6)
+    calcium, bone = side & (across > 1.5) & (across < 3.5), side & (across >= 3.5)
+    ct = np.full(SHAPE, 40.0, np.float32)
+    ct[calcium | bone] = 600.0
+    ct[side & (across <= 1.5)] = 200.0  # its blur
+    mark = (calcium | bone) & (across > 2.8) & (across < 9)
+    drawn = drawn_on_bone(Image(ct, AFFINE), np.argwhere(mark), (ct > 130) & ~mark, line, MARGIN_MM)
+    reached = across[tuple(drawn.T)]
+    assert reached.max() == pytest.approx(2.5 + MARGIN_MM + 1.0, abs=0.3)
+    assert reached.min() == pytest.approx(1.5, abs=0.3)
+    assert (ct[tuple(drawn.T)] == 600).all()
+    far = side & (across > 6)
+    assert len(drawn_on_bone(Image(ct, AFFINE), np.argwhere(far), (ct > 130) & ~far, line, MARGIN_MM)) == far.sum()
