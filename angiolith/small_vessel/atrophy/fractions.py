@@ -48,9 +48,17 @@ def atrophy_row(given: Inputs) -> dict[str, float | None]:
 
 
 def lesion_volumes_cm3(given: Inputs) -> dict[str, float]:
-    """Volume (cm3) of every tissue of the reference within the lesion mask; inputs as in `atrophy_row`.
+    """Volume of every tissue of the reference within the lesion mask.
 
-    Raises NotMeasured if the mask or the FLAIR cannot be used.
+    Parameters
+    ----------
+    given : Inputs
+        As in `atrophy_row`. A mask or a FLAIR that cannot be used is refused with NotMeasured.
+
+    Returns
+    -------
+    dict of str to float
+        cm3 by tissue.
     """
     flair, tissues = read_checked(given, "FLAIR"), read_image(given["brain_tissues"])
     drawn = flair.with_data(read_user_mask(given["lesion"], flair, "lesion mask").astype(np.float32))

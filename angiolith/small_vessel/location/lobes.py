@@ -18,13 +18,42 @@ MEASURES = tuple(f"wmh_{name}_cm3" for name in REGIONS)
 
 
 def regions_on(grid: Image, atlas: Image, to_template: sitk.Transform) -> np.ndarray:
-    """The atlas' regions (REGIONS, 0 outside) on the grid of an image; to_template: points of the image to points of
-    the atlas."""
+    """The atlas' regions on the grid of an image.
+
+    Parameters
+    ----------
+    grid : Image
+        Its affine and shape are taken.
+    atlas : Image
+        Label map of REGIONS.
+    to_template : sitk.Transform
+        From points of the image to points of the atlas.
+
+    Returns
+    -------
+    ndarray of int, shape of the grid
+        REGIONS, 0 outside.
+    """
     return resample(atlas, grid, to_template, "nearest").data
 
 
 def wmh_by_region(mask: Image, atlas: Image, to_template: sitk.Transform) -> dict[str, float]:
-    """WMH volume in every region (MEASURES), cm3; mask: bool, on the image's own grid."""
+    """WMH volume in every region.
+
+    Parameters
+    ----------
+    mask : Image
+        WMH (bool) on the image's own grid.
+    atlas : Image
+        Label map of REGIONS.
+    to_template : sitk.Transform
+        From points of the image to points of the atlas.
+
+    Returns
+    -------
+    dict of str to float
+        MEASURES, cm3.
+    """
     regions = regions_on(mask, atlas, to_template)[mask.data]
     cm3 = mask.voxel_volume_mm3 / 1000
     return {f"wmh_{name}_cm3": float((regions == value).sum()) * cm3 for name, value in REGIONS.items()}

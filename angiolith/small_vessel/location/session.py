@@ -61,7 +61,18 @@ def places_row(given: Inputs, settings: PlaceSettings) -> dict[str, Any]:
 
 
 def wmh_regions_row(given: Inputs) -> dict[str, Any]:
-    """WMH volume by region (`lobes.MEASURES`, cm3); missing where there is no mask, or no way to the template."""
+    """WMH volume by region, for one session.
+
+    Parameters
+    ----------
+    given : Inputs
+        Paths of the mask, the atlas and the transforms.
+
+    Returns
+    -------
+    dict
+        `lobes.MEASURES`, cm3; missing where there is no mask, or no transform to the template.
+    """
     row: dict[str, Any] = dict.fromkeys(OF_WMH)
     made = [given.get("mask"), given.get("from_template")]
     if not all(path and was_made(path) for path in made):
