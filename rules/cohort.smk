@@ -124,7 +124,7 @@ rule fit_splines:
         dictionaries=dictionaries(STUDY),
     output:
         tests=cohort_file(STUDY, "{analysis}_splines.tsv"),
-        curves=cohort_file(STUDY, "{analysis}_splines_curves.tsv"),
+        curves=cohort_file(STUDY, "{analysis}_splines_course.tsv"),
         figure=cohort_file(STUDY, "{analysis}_splines.svg"),
     log:
         log("fit_splines", "analysis"),

@@ -14,6 +14,8 @@ from angiolith.pictures.canvas import BLUE, GREY
 WIDTH_INCH = 7.1
 # [inch] Vertical size of a panel. Source: layout.
 PANEL_INCH = 2.2
+# [1] Ticks within a power of ten. Source: layout.
+TICKS = (1.0, 2.0, 5.0)
 
 
 def draw_splines(tests: pd.DataFrame, curves: pd.DataFrame, labels: Mapping[str, str], path: str | Path) -> None:
@@ -25,6 +27,7 @@ def draw_splines(tests: pd.DataFrame, curves: pd.DataFrame, labels: Mapping[str,
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
+    from matplotlib.ticker import LogLocator, NullLocator
 
     predictors, models = list(dict.fromkeys(tests["predictor"])), list(dict.fromkeys(tests["model"]))
     logistic = bool(curves["odds_ratio"].notna().any())
@@ -53,7 +56,11 @@ def draw_splines(tests: pd.DataFrame, curves: pd.DataFrame, labels: Mapping[str,
             knots = [float(knot) for knot in str(test["knots"]).split(", ")]
             axes.plot(knots, [0] * len(knots), "|", color=GREY, transform=axes.get_xaxis_transform(), clip_on=False)
             axes.set_xlim(value[0], value[-1])
-            axes.set_yscale("log" if logistic else "linear")
+            if logistic:
+                axes.set_yscale("log")
+                axes.yaxis.set_major_locator(LogLocator(subs=TICKS))
+                axes.yaxis.set_major_formatter("{x:g}")
+                axes.yaxis.set_minor_locator(NullLocator())
             against = f"beside {test['reference']:.3g}"
             axes.set_ylabel(f"Odds ratio {against}" if logistic else f"Difference {against}")
         with atomic_path(path) as temporary:

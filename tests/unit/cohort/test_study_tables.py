@@ -15,6 +15,7 @@ from angiolith.cohort.agreement import icc
 from angiolith.cohort.change import change_table
 from angiolith.cohort.correlations import correlate
 from angiolith.cohort.dataset import add_changes
+from angiolith.cohort.files import OF_QUESTIONS
 from angiolith.cohort.regression import fit_logistic
 from angiolith.cohort.variables import model_columns
 from angiolith.core.config import validate
@@ -128,3 +129,9 @@ def test_the_simulated_svd_score_counts_its_four_parts_and_is_missing_without_sw
     least = wmh.astype(int) + (known["n_lacunes"] > 0) + (known["pvs_basal_ganglia_count"] > 10)
     assert known["svd_score"].between(least, least + (known["n_microbleeds"] > 0)).all()
     assert (known["fazekas_total"] == known["fazekas_periventricular"] + known["fazekas_deep"]).all()
+
+
+def test_no_table_of_an_analysis_could_be_another_ones_of_an_analysis_with_a_longer_name():
+    endings = [ending for _, each in OF_QUESTIONS for ending in each]
+    assert len(set(endings)) == len(endings)
+    assert [(one, other) for one in endings for other in endings if one.endswith(f"_{other}")] == []
