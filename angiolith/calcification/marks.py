@@ -17,6 +17,7 @@ from angiolith.calcification.certainty import (
     ATTACHED,
     BESIDE_LIGAMENTS,
     CANDIDATE_MM3,
+    CONFIRMED_SD_MM,
     FREE,
     PARTED,
     Evidence,
@@ -176,8 +177,9 @@ def artery_beside(
 
     points: of the mark, (n, 3); labels: of the region there, (n,). The regions of anterior and posterior cerebral
     artery reach over the siphon, whose calcium is the common one: a mark there is the carotid's where it lies no
-    further from its wall than that line is uncertain (one that touches bone and cannot count: twice as far). Not a free
-    one beside the posterior cerebral artery, where ligaments of the clinoids ossify.
+    further from its wall than that line is uncertain (one that touches bone and cannot count: twice as far), or in the
+    wall of a confirmed line. Not a free one beside the posterior cerebral artery, where ligaments of the clinoids
+    ossify.
     """
     first = int(np.bincount(labels[labels > 0]).argmax())
     if LABELS[first][0] not in BESIDE_LIGAMENTS or (LABELS[first][0] == "PCA" and bone == FREE):
@@ -187,7 +189,8 @@ def artery_beside(
     for line in lines:
         if line.artery == "ICA":
             outside_mm, sd_mm, _ = beside_line(points, line)
-            beyond_mm[INDEX[line.name]] = outside_mm - margin_mm - sds * sd_mm
+            unsure_mm = sds * sd_mm if sd_mm > CONFIRMED_SD_MM else 0.0
+            beyond_mm[INDEX[line.name]] = outside_mm - margin_mm - unsure_mm
     nearest = min(beyond_mm, key=lambda label: beyond_mm[label], default=first)
     return nearest if beyond_mm.get(nearest, np.inf) <= 0 else first
 

@@ -192,10 +192,12 @@ def test_a_mark_of_the_siphon_is_the_carotids_where_another_region_reaches_over_
     assert LABELS[artery_beside(points, labels, lines, MARGIN_MM, bone)] == (expected, "R")
 
 
-@pytest.mark.parametrize(("x_mm", "expected"), [(2.0, "ICA"), (7.5, "ACA")])
-def test_a_carotid_whose_place_is_exact_takes_only_the_marks_in_its_wall(x_mm, expected):
+@pytest.mark.parametrize(
+    ("sd_mm", "x_mm", "expected"), [(0.0, 2.0, "ICA"), (0.0, 7.5, "ACA"), (0.4, 3.5, "ICA"), (0.4, 3.9, "ACA")]
+)
+def test_a_carotid_whose_place_is_confirmed_takes_only_the_marks_in_its_wall(sd_mm, x_mm, expected):
     """`arteries.map.mask_sd_mm` may be 0."""
-    lines = [upright("ICA", 0.0), upright("ACA", 0.0, 6.0, 1.2)]
+    lines = [upright("ICA", sd_mm), upright("ACA", sd_mm, 6.0, 1.2)]
     points = np.array([[x_mm, 0.0, 0.0], [x_mm, 0.5, 0.0]])
     assert LABELS[artery_beside(points, np.full(2, INDEX["ACA", "R"]), lines, MARGIN_MM, "free")][0] == expected
 
