@@ -89,7 +89,7 @@ def segment_brain(
         brain = largest_component(brain & (image.data > HEAD_HU_MIN))
     elif kept is not None:
         brain = kept
-    tissues = refined_tissues(image, working, _tissues_on(image, working, brain))
+    tissues = refined_tissues(image, working, _tissues_on(image, working, brain), is_ct)
     tissues[fourth_ventricle(image, tissues)] = TISSUES["ventricles"]
     volumes = {name: _cm3(tissues == value, image) for name, value in TISSUES.items()}
     volumes["brain"] = _cm3(brain, image)

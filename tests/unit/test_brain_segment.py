@@ -14,7 +14,7 @@ from scipy import ndimage
 from angiolith.brain.network import MIRRORED_MM, BrainModel, _mirrored, _starts, probabilities
 from angiolith.brain.plausible import shallow_fraction, side_ratio, skin_fraction
 from angiolith.brain.segment import TISSUES, extracted_brain, segment_brain
-from angiolith.brain.ventricles import fourth_ventricle, refined_tissues
+from angiolith.brain.ventricles import _by_slices, _slice_axis, fourth_ventricle, refined_tissues
 from angiolith.core.images import Image
 from angiolith.core.settings.brain import BrainSettings
 from angiolith.core.tables import FAILED, OK
@@ -276,3 +276,30 @@ def test_a_slab_is_continued_by_its_mirror_image_and_keeps_its_place() -> None:
     assert _mirrored(whole) is whole
     few = Image(np.zeros((60, 60, 3), np.float32), np.diag([2.0, 2.0, 6.0, 1.0]))
     assert _mirrored(few).data.shape == (60, 60, 7)
+
+
+def test_in_thick_slices_a_piece_of_fluid_is_ventricle_as_a_whole_or_not_at_all() -> None:
+    image = Image(np.zeros((60, 60, 4), np.float32), np.diag([0.9, 0.9, 6.0, 1.0]))
+    horn, fissure = np.zeros((60, 60, 4), bool), np.zeros((60, 60, 4), bool)
+    horn[10:20, 10:30, 1:3] = True
+    fissure[40:43, 5:55, 1:3] = True
+    likely = np.zeros((7, 60, 60, 4), np.float32)
+    likely[2] = 1
+    likely[:, horn] = np.array([0, 0, 0.1, 0, 0.9, 0, 0], np.float32)[:, None]
+    likely[:, fissure] = np.array([0, 0, 0.1, 0.9, 0, 0, 0], np.float32)[:, None]
+    taken = fissure.copy()
+    taken[:, 20:] = False  # where the networks blur it into the ventricle
+    likely[:, taken] = np.array([0, 0, 0.3, 0.1, 0.6, 0, 0], np.float32)[:, None]
+    pull = np.where(horn | fissure, 1.0, -1.0).astype(np.float32)
+    pull[20, 10:30, 1:3] = -0.4  # the horn's rim, partly fluid
+    slow = _slice_axis(image)
+    assert slow == 2
+    found = _by_slices(horn | taken, pull, likely, np.ones(horn.shape, bool), slow, image.voxel_mm)
+    rim = horn.copy()
+    rim[20, 10:30, 1:3] = True
+    np.testing.assert_array_equal(found, rim)
+
+
+@pytest.mark.parametrize(("voxel_mm", "axis"), [((1, 1, 6), 2), ((6, 1, 1), 0), ((1, 1, 3), None), ((2, 2, 6), None)])
+def test_thick_slices_have_fine_pixels(voxel_mm: tuple[float, ...], axis: int | None) -> None:
+    assert _slice_axis(Image(np.zeros((4, 4, 4), np.float32), np.diag([*map(float, voxel_mm), 1.0]))) == axis
