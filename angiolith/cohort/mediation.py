@@ -17,6 +17,7 @@ import pandas as pd
 from scipy import special
 
 from angiolith.cohort.associations import Plan
+from angiolith.cohort.enough import CLUSTERS_NEEDED
 from angiolith.cohort.outcome import response_of
 from angiolith.cohort.regression import FITS, clusters_of, finite_maximum, rows_left_out, standardised
 from angiolith.cohort.variables import is_number, is_yes_no, model_columns
@@ -191,6 +192,11 @@ def _effects(
             return [base | {"note": join_reasons(f"no model of the {what}: {fit.note}", left)}]
     low, high = asked.contrast or ((0.0, 1.0) if is_yes_no(exposure) else exposure.quantile(list(CONTRAST_QUANTILES)))
     base |= {"from": float(low), "to": float(high)}
+    if low == high:
+        return [base | {"note": join_reasons("the exposure's quartiles are alike: give a contrast", left)}]
+    if clusters is not None and clusters.nunique() < CLUSTERS_NEEDED:
+        few = f"{clusters.nunique()} cluster(s) are too few (at least {CLUSTERS_NEEDED})"
+        return [base | {"note": join_reasons(few, left)}]
     point = natural_effects(rows, float(low), float(high))
     if point is None:
         return [base | {"note": join_reasons("no finite fit", left)}]

@@ -83,6 +83,11 @@ def test_what_cannot_be_estimated_says_why():
     assert "site is a category" in notes["text"]
     assert "no model of the outcome" in notes["collinear"]
     assert "too few" in notes["few"]
+    zeros = table.assign(volume=np.where(np.arange(60) < 50, 0.0, np.arange(60)))
+    row = mediation_table(zeros, plan, {"zeros": Mediation(exposure="volume", mediator="wmh")}).iloc[0]
+    assert "give a contrast" in row["note"]
+    row = mediation_table(table.assign(subject=np.arange(60) % 4), plan, {"wmh": ASKED}).iloc[0]
+    assert "4 cluster(s) are too few" in row["note"]
 
 
 def test_the_proportion_is_not_given_for_opposite_signs():
