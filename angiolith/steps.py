@@ -56,12 +56,35 @@ PICTURES = {picture.name: picture for step in STEPS.values() for picture in step
 
 
 def made_from(rule: str, output: str) -> str:
-    """For `trace`: the inputs (pattern) that an output of a rule is made from; all where the step does not say."""
+    """For `trace`: the inputs that an output of a rule is made from.
+
+    Parameters
+    ----------
+    rule : str
+        Its name.
+    output : str
+        Path of the output.
+
+    Returns
+    -------
+    str
+        Pattern of the inputs; of all where the step does not state it.
+    """
     parts = STEPS[rule].made_from if rule in STEPS else {}
     return next((inputs for of, inputs in parts.items() if re.search(of, output)), ".")
 
 
 def behind(rule: str) -> dict[str, str]:
-    """For `trace`: column (pattern) of a table that several markers share -> which inputs of its rule (pattern) are
-    behind it; empty for a rule whose inputs are behind all of its columns."""
+    """For `trace`: which inputs of a rule are behind the columns of a table that several markers share.
+
+    Parameters
+    ----------
+    rule : str
+        Its name.
+
+    Returns
+    -------
+    dict of str to str
+        Pattern of columns to pattern of inputs; empty for a rule whose inputs are behind all of its columns.
+    """
     return {column: inputs for step in STEPS.values() for column, inputs in step.behind.get(rule, {}).items()}

@@ -28,9 +28,26 @@ BUILT_IN: dict[str, Any] = {"source": "built-in"}
 def spots_by_tool(
     images: Mapping[str, str | Path], grid: Image, settings: ToolSettings
 ) -> tuple[pd.DataFrame, np.ndarray, dict[str, Any]]:
-    """A tool's spots on the grid of an image: table (`number` and `spot_sizes`' columns), label map (int32), facts.
+    """A tool's spots on the grid of an image.
 
-    images: paths by the name that the command line has for them. Raises NotMeasured (failed) with what went wrong.
+    Parameters
+    ----------
+    images : mapping of str to path
+        By the name that the command line has for them.
+    grid : Image
+        The image on whose grid the tool's mask lies.
+    settings : ToolSettings
+        The tool's command, version and threshold.
+
+    Returns
+    -------
+    tuple of DataFrame, ndarray and dict
+        The table (columns of `spot_sizes`), the label map (int32), and which tool it was.
+
+    Raises
+    ------
+    NotMeasured
+        With status failed and what went wrong.
     """
     try:
         mask = run_tool(images, grid, settings)
@@ -41,7 +58,20 @@ def spots_by_tool(
 
 
 def spot_sizes(labels: np.ndarray, grid: Image) -> pd.DataFrame:
-    """Number, middle (RAS mm of the image), volume (mm3) and diameter (mm, of the ball of that volume) of each spot."""
+    """Place and size of each spot.
+
+    Parameters
+    ----------
+    labels : ndarray of int, shape of the image
+        One number per spot from 1, none left out.
+    grid : Image
+        Its affine is taken.
+
+    Returns
+    -------
+    DataFrame
+        Number, middle (RAS mm of the image), volume (mm3) and diameter (mm, of the ball of that volume).
+    """
     rows = []
     for number, place in enumerate(ndimage.find_objects(labels), start=1):
         voxels = np.argwhere(labels[place] == number) + [s.start for s in place]

@@ -155,6 +155,17 @@ def subcortical(priors: Mapping[str, np.ndarray], voxel_mm: np.ndarray) -> np.nd
     """Where a lacune can be: white or deep grey matter by the smoothed priors, not where CSF or cortex is normal.
 
     This is what keeps the CSF of the insula and of the sulci out.
+
+    Parameters
+    ----------
+    priors : mapping of str to ndarray, shape (i, j, k)
+        Probabilities of wm, gm and deep_grey, 0 to 1.
+    voxel_mm : ndarray, shape (3,)
+        Voxel edges, mm.
+
+    Returns
+    -------
+    ndarray of bool, shape (i, j, k)
     """
     sigma = PRIOR_SIGMA_MM / voxel_mm
     tissue, cortex, free = (

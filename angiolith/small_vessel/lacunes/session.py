@@ -86,7 +86,21 @@ def _built_in(
 
 
 def onto_flair(labels: Image, flair: Image, flair_to_t1w: sitk.Transform) -> np.ndarray:
-    """Label map on the FLAIR grid (nearest); a lacune between voxel centres keeps the one nearest its middle."""
+    """Label map on the FLAIR grid (nearest); a lacune between voxel centres keeps the one nearest its middle.
+
+    Parameters
+    ----------
+    labels : Image
+        Label map on the T1w grid.
+    flair : Image
+        Its affine and shape are taken.
+    flair_to_t1w : sitk.Transform
+        From points of the FLAIR to points of the T1w.
+
+    Returns
+    -------
+    ndarray of int32, shape of the FLAIR
+    """
     carried = resample(labels, flair, flair_to_t1w, interpolation="nearest").data.astype(np.int32)
     inverse, to_voxel = flair_to_t1w.GetInverse(), np.linalg.inv(flair.affine)
     for label in np.setdiff1d(np.unique(labels.data), [*np.unique(carried), 0]):

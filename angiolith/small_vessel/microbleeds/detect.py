@@ -95,7 +95,24 @@ def detect_microbleeds(
 
 
 def relative_to_surroundings(data: np.ndarray, inside: np.ndarray, sigma_mm: float, voxel_mm: np.ndarray) -> np.ndarray:
-    """Intensities divided by the brain's level around (Gaussian mean, the dark fifth left out); 0 outside."""
+    """Intensities divided by the brain's level around (Gaussian mean, the dark fifth left out).
+
+    Parameters
+    ----------
+    data : ndarray, shape (i, j, k)
+        Any unit.
+    inside : ndarray of bool, shape (i, j, k)
+        The brain.
+    sigma_mm : float
+        SD of the Gaussian, mm.
+    voxel_mm : ndarray, shape (3,)
+        Voxel edges, mm.
+
+    Returns
+    -------
+    ndarray of float32, shape (i, j, k)
+        1 as bright as around; 0 outside.
+    """
     bright = inside & (data > np.percentile(data[inside], DARK_PERCENTILE))
     level = smooth(data, bright, sigma_mm, voxel_mm)
     return np.where(inside & (level > 0), data / np.maximum(level, 1e-6), 0).astype(np.float32)
@@ -142,13 +159,46 @@ def darkness_of(
 def voids(
     relative: np.ndarray, inside: np.ndarray, voxel_mm: np.ndarray, settings: MicrobleedDetectSettings
 ) -> np.ndarray:
-    """Wide signal voids (air and bone near the skull base, large haemorrhage): dark regions that hold a large ball."""
+    """Wide signal voids (air and bone near the skull base, large haemorrhage): dark regions that hold a large ball.
+
+    Parameters
+    ----------
+    relative : ndarray, shape (i, j, k)
+        `relative_to_surroundings` of an image.
+    inside : ndarray of bool, shape (i, j, k)
+        The brain.
+    voxel_mm : ndarray, shape (3,)
+        Voxel edges, mm.
+    settings : MicrobleedDetectSettings
+        Least contrast, and the largest diameter (mm).
+
+    Returns
+    -------
+    ndarray of bool, shape (i, j, k)
+    """
     dark = inside & (relative < 1 - settings.contrast_min)
     return opened(dark, VOID_SHARE * settings.diameter_mm_max, voxel_mm)
 
 
 def hu_percentile(ct: Image, point_ras: np.ndarray, radius_mm: float, percentile: float = CALCIUM_PERCENTILE) -> float:
-    """HU percentile within a ball about a point (RAS mm of the CT); NaN where the ball lies outside the CT."""
+    """HU of the CT about a point.
+
+    Parameters
+    ----------
+    ct : Image
+        HU.
+    point_ras : ndarray, shape (3,)
+        RAS mm in the CT's world.
+    radius_mm : float
+        How far is looked, mm.
+    percentile : float
+        0 to 100.
+
+    Returns
+    -------
+    float
+        HU; NaN outside the CT.
+    """
     middle = np.linalg.inv(ct.affine) @ [*point_ras, 1.0]
     reach = np.ceil(radius_mm / ct.voxel_mm).astype(int)
     low = np.floor(middle[:3]).astype(int) - reach

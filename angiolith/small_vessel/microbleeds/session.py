@@ -31,7 +31,20 @@ CalciumLookup = Callable[[np.ndarray, float], float]
 def microbleeds_of(given: Inputs, settings: MicrobleedDetectSettings, tool: MicrobleedToolSettings) -> Spots:
     """Microbleeds of a session, by the built-in detector or a tool, on its SWI, else on its T2*.
 
-    A session without either image gets no count but the reason."""
+    Parameters
+    ----------
+    given : Inputs
+        Paths of the images, the brain and the transforms.
+    settings : MicrobleedDetectSettings
+        Sizes in mm.
+    tool : MicrobleedToolSettings
+        The other tool's command, if there is one.
+
+    Returns
+    -------
+    Spots
+        A session without either image has no count but the reason.
+    """
     column = "swi" if given.get("swi") else "T2starw"
     facts: dict[str, Any] = {"image": column, "n_microbleeds": None, "n_calcifications": None, "n_outside_tissue": None}
     facts["calcium_checked"] = False
@@ -81,7 +94,20 @@ def _by_tool(
 
 
 def calcium_lookup(given: Inputs, image_to_reference: sitk.Transform) -> tuple[CalciumLookup | None, str]:
-    """HU about a point of the image on the registered CT, and why there is none (then the lookup is None)."""
+    """HU of the registered CT about points of an image.
+
+    Parameters
+    ----------
+    given : Inputs
+        Paths of the CT and of its transform to the reference.
+    image_to_reference : sitk.Transform
+        From points of the image to points of the reference.
+
+    Returns
+    -------
+    tuple of callable or None, and str
+        The lookup, of a point (RAS mm) and a radius (mm); or why there is none.
+    """
     if not given.get("ct"):
         return None, "no CT"
     transform = given.get("ct_to_reference")

@@ -77,8 +77,24 @@ class Regions:
 def regions_of(tissues: np.ndarray, image: Image, settings: PvsDetectSettings) -> Regions:
     """Basal ganglia with their capsules, and the white matter above the lateral ventricles.
 
-    tissues: map of `angiolith.brain.segment.TISSUES` on the image's grid. Raises PvsError where ventricles or deep grey
-    matter are not seen.
+    Parameters
+    ----------
+    tissues : ndarray of int, shape of the image
+        Map of `angiolith.brain.segment.TISSUES`.
+    image : Image
+        Its affine (RAS mm) is taken.
+    settings : PvsDetectSettings
+        Margins in mm.
+
+    Returns
+    -------
+    Regions
+        Masks on the image's grid, and the midline (RAS mm).
+
+    Raises
+    ------
+    PvsError
+        Where ventricles or deep grey matter are not seen.
     """
     ventricles, deep, white = (tissues == TISSUES[name] for name in ("ventricles", "deep_grey", "white"))
     if ventricles.sum() < VOXELS_MIN or deep.sum() < VOXELS_MIN:
@@ -108,12 +124,32 @@ def detect_pvs(
     settings: PvsDetectSettings,
     lacunes: LacuneDetectSettings,
 ) -> tuple[pd.DataFrame, np.ndarray, Regions]:
-    """Find perivascular spaces; the image may be a T2w or a T1w, since fluid's level is taken from the ventricles.
+    """Find perivascular spaces on a T2w or a T1w: fluid's level is taken from the ventricles.
 
-    tissues: the brain's tissues on the image's grid; excluded: mask of WMH, lacunes and infarcts, or None. Returns the
-    table (COLUMNS; middle in RAS mm), the label map (int32, label = `pvs`) and the regions. A space's volume is that of
-    its fluid: the sum of its voxels' levels. Raises PvsError where voxels are too thick, or fluid and white matter do
-    not differ.
+    A space's volume is that of its fluid: the sum of its voxels' levels.
+
+    Parameters
+    ----------
+    image : Image
+        Any unit.
+    tissues : ndarray of int, shape of the image
+        Map of `angiolith.brain.segment.TISSUES`.
+    excluded : ndarray of bool, shape of the image, or None
+        WMH, lacunes and infarcts.
+    settings : PvsDetectSettings
+        Sizes in mm.
+    lacunes : LacuneDetectSettings
+        The size and form that set a space apart from a lacune.
+
+    Returns
+    -------
+    tuple of DataFrame, ndarray and Regions
+        The table (COLUMNS; middle in RAS mm), the label map (int32, label = `pvs`) and the regions.
+
+    Raises
+    ------
+    PvsError
+        Where voxels are too thick, or fluid and white matter do not differ.
     """
     longest = float(image.voxel_mm.max())
     if longest > settings.voxel_mm_max:
@@ -159,11 +195,28 @@ def detect_pvs(
 def placed_spaces(
     spots: pd.DataFrame, labels: np.ndarray, image: Image, tissues: np.ndarray, settings: PvsDetectSettings
 ) -> tuple[pd.DataFrame, np.ndarray]:
-    """Spots of another tool as a table of spaces (COLUMNS) with their label map; those outside both regions are left
-    out.
+    """Spots of another tool as a table of spaces with their label map.
 
-    spots: number, middle, volume and diameter of each label; tissues: the brain's tissues on the image's grid. A spot
-    is in the region that holds most of its voxels. Raises PvsError where ventricles or deep grey matter are not seen.
+    A spot is in the region that holds most of its voxels. Spots outside both regions are left out.
+
+    Parameters
+    ----------
+    spots : DataFrame
+        Number, middle (RAS mm), volume (mm3) and diameter (mm) of each label.
+    labels : ndarray of int, shape of the image
+        The spots.
+    image : Image
+        Its affine is taken.
+    tissues : ndarray of int, shape of the image
+        Map of `angiolith.brain.segment.TISSUES`. `regions_of` refuses it with a PvsError where ventricles or deep grey
+        matter are not seen.
+    settings : PvsDetectSettings
+        Margins in mm.
+
+    Returns
+    -------
+    tuple of DataFrame and ndarray
+        COLUMNS, and the label map (int32).
     """
     regions = regions_of(tissues, image, settings)
     kept = np.zeros(labels.shape, np.int32)
@@ -195,9 +248,26 @@ def pure(
 ) -> Regions:
     """The regions without what is no tissue around: sulci and cortex that the networks, at 2 mm, took for white matter.
 
-    fluid: 0 in white matter, 1 in fluid; white matter's level reaches halfway to that of the cortex. Kept is the
-    centrum semiovale where most of what lies within some mm has white matter's level, and the basal ganglia where next
-    to nothing of it is fluid.
+    White matter's level reaches halfway to that of the cortex. Kept is the centrum semiovale where most of what lies
+    within some mm has white matter's level, and the basal ganglia where next to nothing of it is fluid.
+
+    Parameters
+    ----------
+    regions : Regions
+        Masks on one grid.
+    fluid : ndarray of float, shape of the masks
+        0 in white matter, 1 in fluid.
+    tissues : ndarray of int, shape of the masks
+        Map of `angiolith.brain.segment.TISSUES`.
+    settings : PvsDetectSettings
+        The least purity, 0 to 1.
+    voxel_mm : ndarray, shape (3,)
+        Voxel edges, mm.
+
+    Returns
+    -------
+    Regions
+        On the same grid.
     """
     sigma = PURITY_MM / voxel_mm
     grey = float(np.median(fluid[tissues == TISSUES["grey"]]))
@@ -212,9 +282,24 @@ def pure(
 
 
 def levels(image: Image, tissues: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The image twice: 0 at the tissue around each voxel, and 0 at white matter's level; both 1 at fluid.
+    """The image in levels of fluid.
 
-    Raises PvsError where fluid and white matter do not differ.
+    Parameters
+    ----------
+    image : Image
+        Any unit.
+    tissues : ndarray of int, shape of the image
+        Map of `angiolith.brain.segment.TISSUES`.
+
+    Returns
+    -------
+    tuple of ndarray, shape of the image
+        0 at the tissue around each voxel, and 0 at white matter's level; both 1 at fluid.
+
+    Raises
+    ------
+    PvsError
+        Where fluid and white matter are not seen, or do not differ.
     """
     white, fluid = image.data[tissues == TISSUES["white"]], image.data[tissues == TISSUES["ventricles"]]
     if min(white.size, fluid.size) < VOXELS_MIN:
@@ -229,7 +314,22 @@ def levels(image: Image, tissues: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def ridges(level: np.ndarray, where: np.ndarray, voxel_mm: np.ndarray) -> np.ndarray:
-    """The largest second curvature over the scales, in levels (scale-normalised); 0 outside `where`."""
+    """The largest second curvature over the scales.
+
+    Parameters
+    ----------
+    level : ndarray of float, shape (i, j, k)
+        `levels` of an image.
+    where : ndarray of bool, shape (i, j, k)
+        Voxels that are looked at.
+    voxel_mm : ndarray, shape (3,)
+        Voxel edges, mm.
+
+    Returns
+    -------
+    ndarray of float32, shape (i, j, k)
+        In levels, scale-normalised; 0 outside `where`.
+    """
     found = np.zeros(level.shape, np.float32)
     for scale in SCALES_MM:
         sigma = scale / voxel_mm
@@ -264,7 +364,26 @@ def _form(points_mm: np.ndarray, voxel_mm: np.ndarray) -> tuple[float, float]:
 def fullest(
     labels: np.ndarray, table: pd.DataFrame, image: Image, region: str, settings: PvsDetectSettings
 ) -> tuple[int, str]:
-    """The count of a region's spaces on the fuller side of the fullest axial slab, and that side ("" for none)."""
+    """The count of a region's spaces on the fuller side of the fullest axial slab.
+
+    Parameters
+    ----------
+    labels : ndarray of int, shape of the image
+        The spaces.
+    table : DataFrame
+        COLUMNS.
+    image : Image
+        Its affine is taken.
+    region : str
+        One of REGIONS.
+    settings : PvsDetectSettings
+        The slab's thickness, mm.
+
+    Returns
+    -------
+    tuple of int and str
+        The count, and that side: "L", "R", or "" for none.
+    """
     best, best_side = 0, ""
     height = _coordinate(image, 2)
     for side in ("L", "R"):
@@ -281,20 +400,63 @@ def fullest(
 
 
 def pvs_row(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """The measures (MEASURES) of a session from the facts of its perivascular spaces, with status, reason and image."""
+    """The measures of a session from the facts of its perivascular spaces.
+
+    Parameters
+    ----------
+    facts : mapping
+        Of the job that found them.
+
+    Returns
+    -------
+    dict
+        MEASURES, with status, reason and image.
+    """
     told = {f"pvs_{name}": facts.get(name) for name in ("image", "status", "reason")}
     return {name: facts.get(name) for name in MEASURES} | told
 
 
 def potter_grade(count: int, settings: PvsGradeSettings) -> int:
-    """Potter's grade 0 to 4 of a count."""
+    """Potter's grade of a count (Potter 2015).
+
+    Parameters
+    ----------
+    count : int
+        Spaces on the fuller side of the fullest slab.
+    settings : PvsGradeSettings
+        Counts from which each grade begins.
+
+    Returns
+    -------
+    int
+        0 to 4.
+    """
     return sum(count >= least for least in settings.potter)
 
 
 def pvs_measures(
     labels: np.ndarray, table: pd.DataFrame, image: Image, settings: PvsDetectSettings, grades: PvsGradeSettings
 ) -> dict[str, Any]:
-    """Of each region: number of spaces, count in the fullest slab, grade and volume (cm3)."""
+    """The measures of each region's spaces.
+
+    Parameters
+    ----------
+    labels : ndarray of int, shape of the image
+        The spaces.
+    table : DataFrame
+        COLUMNS.
+    image : Image
+        Its affine is taken.
+    settings : PvsDetectSettings
+        The slab's thickness, mm.
+    grades : PvsGradeSettings
+        Counts from which each grade begins.
+
+    Returns
+    -------
+    dict
+        Number of spaces, count in the fullest slab with its side, grade and volume (cm3), by region.
+    """
     found: dict[str, Any] = {}
     for region in REGIONS:
         own = table[table["region"] == region]

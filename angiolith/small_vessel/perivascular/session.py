@@ -27,8 +27,26 @@ def pvs_of(
     lacunes: LacuneDetectSettings,
     tool: PvsToolSettings,
 ) -> Spots:
-    """Perivascular spaces of the session's T2w or T1w, or those of a tool on its image; none, with the reason, where no
-    image can be used."""
+    """Perivascular spaces of the session's T2w or T1w, or those of a tool on its image.
+
+    Parameters
+    ----------
+    given : Inputs
+        Paths of the images, the tissues, the masks and the transforms.
+    settings : PvsDetectSettings
+        Sizes in mm.
+    grades : PvsGradeSettings
+        Counts from which each grade begins.
+    lacunes : LacuneDetectSettings
+        The size and form that set a space apart from a lacune.
+    tool : PvsToolSettings
+        The other tool's command, if there is one.
+
+    Returns
+    -------
+    Spots
+        None, with the reason, where no image can be used.
+    """
     reasons: dict[str, str] = {}
     status = MISSING
     wanted = [tool.image] if tool.command else IMAGES
