@@ -183,6 +183,7 @@ class Visit:
     brain: np.ndarray
     brain_tissues: np.ndarray
     user_mask: np.ndarray | None = None
+    lesion: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -199,11 +200,15 @@ def wmh_pair(
 ) -> WmhPair:
     """Segment both visits by the same method within the brain that they share.
 
+    A lesion that a reader drew at either visit, else an infarct suspected at either, is WMH at neither: no infarct is
+    growth of WMH.
     Masks made elsewhere, where both visits have them, are taken as they are; where the tissues beside them cannot be
     known, the ventricles are empty. Raises TissueError where a FLAIR cannot be segmented.
     """
+    lesion = either([visit.lesion for visit in visits])
     given = [visit.user_mask for visit in visits if visit.user_mask is not None]
     if len(given) == 2:
+        given = [mask if lesion is None else mask & ~lesion for mask in given]
         ventricles = [visit.brain_tissues == TISSUES["ventricles"] for visit in visits]
         if all(part.any() for part in ventricles):
             return WmhPair(given, ventricles, "")
@@ -211,7 +216,8 @@ def wmh_pair(
         return WmhPair(given, nowhere, "the given masks were taken, tissues are not labelled")
     brain = visits[0].brain & visits[1].brain
     found = [
-        segment_wmh(visit.flair, brain, np.where(brain, visit.brain_tissues, 0), model, settings) for visit in visits
+        segment_wmh(visit.flair, brain, np.where(brain, visit.brain_tissues, 0), model, settings, lesion)
+        for visit in visits
     ]
     ventricles = [one.tissues == VENTRICLES for one in found]
     masks = settle(
@@ -220,12 +226,19 @@ def wmh_pair(
         [settings.probability_min] * 2,
         difference_probability_min,
     )
-    infarct = any(bool((one.tissues == INFARCT).any()) for one in found)
+    infarct = (found[0].tissues == INFARCT) | (found[1].tissues == INFARCT)
+    masks = (masks[0] & ~infarct, masks[1] & ~infarct)
     reason = join_reasons(
-        "suspected infarct, not counted as WMH" if infarct else None,
+        "suspected infarct, not counted as WMH" if lesion is None and infarct.any() else None,
         "a given mask is not used: the other visit has none" if given else None,
     )
     return WmhPair(masks, ventricles, reason)
+
+
+def either(masks: Sequence[np.ndarray | None]) -> np.ndarray | None:
+    """What any of the masks holds; None where there is no mask."""
+    there = [mask for mask in masks if mask is not None]
+    return np.any(there, axis=0) if there else None
 
 
 def change_row(

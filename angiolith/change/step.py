@@ -33,6 +33,7 @@ def _of_visit(session: Session) -> InputPaths:
         **{name: session.image(name) if session.reference == name else [] for name in only_as_reference},
         **{name: session.image(name) for name in MEASURED_ON},
         "wmh": wmh.from_elsewhere(session),
+        "lesion": session.image("lesion"),
         "checks": session.checks,
         **wmh.models(session.study),
         "given_brain": session.image("brain_FLAIR"),

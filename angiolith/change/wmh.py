@@ -14,7 +14,7 @@ from angiolith.core.images import Image, bounding_box, crop, linear_transform, m
 from angiolith.core.settings.brain import BrainSettings
 from angiolith.core.tables import FAILED, was_made
 from angiolith.small_vessel.grid import of_same_volume
-from angiolith.small_vessel.session import NotMeasured, read_checked, to_reference
+from angiolith.small_vessel.session import NotMeasured, read_checked, read_user_mask, to_reference
 from angiolith.small_vessel.wmh.network import WmhModel
 from angiolith.small_vessel.wmh.session import flair_brain
 
@@ -47,8 +47,8 @@ def wmh_change(
 
 def cut(visit: Visit, box: tuple[slice, ...]) -> Visit:
     """The part of a visit within a box."""
-    mask = None if visit.user_mask is None else visit.user_mask[box]
-    return Visit(crop(visit.flair, box), visit.brain[box], visit.brain_tissues[box], mask)
+    mask, lesion = (None if drawn is None else drawn[box] for drawn in (visit.user_mask, visit.lesion))
+    return Visit(crop(visit.flair, box), visit.brain[box], visit.brain_tissues[box], mask, lesion)
 
 
 def read_visit(visit: VisitInputs, flair: Image, grid: Image, from_half: np.ndarray, limits: BrainSettings) -> Visit:
@@ -64,6 +64,10 @@ def read_visit(visit: VisitInputs, flair: Image, grid: Image, from_half: np.ndar
             resample(drawn.with_data((drawn.data > 0.5).astype(np.float32)), grid, half_to_flair).data
         )
     there = resample(flair, grid, half_to_flair)
+    lesion = None
+    if visit.get("lesion"):
+        drawn = flair.with_data(read_user_mask(visit["lesion"], flair, "lesion mask").astype(np.float32))
+        lesion = resample(drawn, grid, half_to_flair).data > 0.5
     given = None
     if visit.get("given_brain"):
         drawn = flair.with_data(user_brain(visit, flair).astype(np.float32))
@@ -73,5 +77,5 @@ def read_visit(visit: VisitInputs, flair: Image, grid: Image, from_half: np.ndar
     except NotMeasured:
         if mask is None:
             raise
-        return Visit(there, np.ones(grid.data.shape, bool), np.zeros(grid.data.shape, np.uint8), mask)
-    return Visit(there, found.brain, found.tissues, mask)
+        return Visit(there, np.ones(grid.data.shape, bool), np.zeros(grid.data.shape, np.uint8), mask, lesion)
+    return Visit(there, found.brain, found.tissues, mask, lesion)

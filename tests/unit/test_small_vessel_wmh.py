@@ -1,5 +1,6 @@
 """WMH on an analytic head: ellipsoids of tissue, balls of lesion, oblique and anisotropic grids."""
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,6 +12,7 @@ from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
 from angiolith.brain.segment import TISSUES as BRAIN
+from angiolith.change import half_way
 from angiolith.change.half_way import Visit, growth_and_shrinkage_cm3, wmh_pair
 from angiolith.core.distance import distance_mm, open_to_the_edge
 from angiolith.core.images import Image, bounding_box, crop, write_image
@@ -333,6 +335,35 @@ def test_users_masks_of_both_visits_are_compared_as_they_are():
     masks = wmh_pair(visits, MODEL, SETTINGS, 0.3).masks
     assert (masks[0] == case.truth).all()
     assert (masks[1] == other).all()
+
+
+def test_a_lesion_drawn_at_one_visit_is_change_of_hyperintensities_at_neither():
+    case = head(LESIONS, (2.0, 2.0, 2.0))
+    drawn = ndimage.binary_dilation(np.linalg.norm(_points(case.flair) - LESIONS[0][:3], axis=-1) < 7)
+    visits = [Visit(case.flair, case.brain, case.tissues), Visit(case.flair, case.brain, case.tissues, None, drawn)]
+    masks = wmh_pair(visits, MODEL, SETTINGS, 0.3).masks
+    assert not (masks[0] & drawn).any()
+    assert (masks[0] == masks[1]).all()
+    assert masks[0].any()
+    visits = [Visit(case.flair, case.brain, case.tissues, case.truth, mask) for mask in (None, drawn)]
+    assert all((mask == (case.truth & ~drawn)).all() for mask in wmh_pair(visits, MODEL, SETTINGS, 0.3).masks)
+
+
+def test_an_infarct_suspected_at_one_visit_is_hyperintense_at_neither(monkeypatch):
+    case = head(LESIONS, (2.0, 2.0, 2.0))
+    infarct = case.brain & (np.linalg.norm(_points(case.flair) - LESIONS[0][:3], axis=-1) < 12)
+    suspected = iter((infarct, np.zeros_like(infarct)))
+    seen = segment_wmh(case.flair, case.brain, case.tissues, MODEL, SETTINGS)
+
+    def segmented(*_: object) -> object:
+        there = next(suspected)
+        return replace(seen, mask=seen.mask & ~there, tissues=np.where(there, INFARCT, seen.tissues))
+
+    monkeypatch.setattr(half_way, "segment_wmh", segmented)
+    found = wmh_pair([Visit(case.flair, case.brain, case.tissues)] * 2, MODEL, SETTINGS, 0.3)
+    assert not any((mask & infarct).any() for mask in found.masks)
+    assert growth_and_shrinkage_cm3(*found.masks, 8.0) == (0, 0)
+    assert found.reason == "suspected infarct, not counted as WMH"
 
 
 def test_shading_is_removed():
