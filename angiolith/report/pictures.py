@@ -13,6 +13,7 @@ from scipy.ndimage import gaussian_filter
 from angiolith.core.images import Image
 from angiolith.pictures.canvas import (
     BLUE,
+    GREEN,
     GREY,
     ORANGE,
     SKY,
@@ -24,6 +25,7 @@ from angiolith.pictures.canvas import (
 )
 from angiolith.pictures.planes import VIEWS, Plane, native_slice, slice_axis
 from angiolith.pictures.windows import BRAIN_WINDOW_HU, window_of, window_text
+from angiolith.small_vessel.tissues import INFARCT, VENTRICLES
 from angiolith.vessel_wall.thickness import METHODS
 
 BONE_HU = 300.0
@@ -69,13 +71,20 @@ def registration_picture(
     return figure
 
 
-def wmh_picture(title: str, caption: str, flair: Image, wmh: Image, ventricles: Image | None) -> Figure:
-    """Eight native FLAIR slices, from the lowest to the highest with white matter lesions, with their outline."""
+def wmh_picture(title: str, caption: str, flair: Image, wmh: Image, tissues: Image | None) -> Figure:
+    """Eight native FLAIR slices, from the lowest to the highest with WMH or an infarct, with their outlines.
+
+    tissues: label map of WMH segmentation (`angiolith.small_vessel.tissues.TISSUES`), on the FLAIR's grid.
+    """
+    beside = [("ventricles", VENTRICLES, SKY, BLUE), ("infarct, no WMH", INFARCT, GREEN, GREEN)]
+    parts = [(n, tissues.with_data(tissues.data == k), on, by) for n, k, on, by in beside if tissues is not None]
+    parts = [part for part in parts if part[1].data.any()]
+    infarct = tissues is not None and tissues.data == INFARCT
     window = window_of(flair)
     figure, axes = new_figure(2, 4, (2.35, 2.35), title, f"{window_text(window)}; {caption}")
     axis = slice_axis(flair)
     others = tuple(a for a in range(3) if a != axis)
-    extent = wmh.data.any(axis=others)
+    extent = ((wmh.data > 0) | infarct).any(axis=others)
     if not extent.any():
         bright = (flair.data > window[1] / 4).sum(axis=others)
         extent = bright > 0.5 * bright.max()
@@ -86,10 +95,9 @@ def wmh_picture(title: str, caption: str, flair: Image, wmh: Image, ventricles: 
     for ax, number in zip(axes, np.linspace(low, high, len(axes)).round().astype(int), strict=True):
         plane = native_slice(flair, int(number), middle, min(half + 5, 115.0))
         outlines = [Outline(plane.values(wmh, order=0).astype(float), VERMILLION, width=0.9)]
-        if ventricles is not None:
-            outlines.append(Outline(plane.values(ventricles, order=0).astype(float), SKY, width=0.8))
+        outlines += [Outline(plane.values(part, order=0).astype(float), on, width=0.8) for _, part, on, _ in parts]
         show(ax, plane, plane.values(flair), window, outlines, f"slice {number + 1}", 50.0)
-    legend(figure, [("WMH", VERMILLION)] + ([("ventricles", BLUE)] if ventricles is not None else []))
+    legend(figure, [("WMH", VERMILLION), *((name, by) for name, _, _, by in parts)])
     return figure
 
 

@@ -10,12 +10,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from angiolith.calcification.picture import calcification_picture
-from angiolith.core.images import Image, matrix_ras, read_ct, read_image, read_transform
+from angiolith.core.images import matrix_ras, read_ct, read_image, read_transform
 from angiolith.core.inputs import Inputs, refusal
 from angiolith.core.tables import FAILED, MISSING, join_reasons, read_json, read_tsv, was_made
 from angiolith.pictures.canvas import absent
 from angiolith.report.pictures import registration_picture, wall_picture, wmh_picture
-from angiolith.small_vessel.tissues import VENTRICLES
 
 NAMES = {"wmh": "white matter hyperintensities", "wall": "vessel wall"}
 
@@ -99,8 +98,8 @@ def draw_wmh(given: Inputs, title: str) -> Figure:
     said = f"{number(row['wmh_volume_cm3'])} cm³, {counted(row['n_wmh_lesions'], 'lesion')}, Fazekas periventricular "
     said += f"{number(row['fazekas_periventricular'], 0)}, deep {number(row['fazekas_deep'], 0)}, {row['wmh_status']}"
     made = was_made(given.get("tissues") or None)
-    ventricles = Image(read_image(given["tissues"]).data == VENTRICLES, flair.affine) if made else None
-    return wmh_picture(f"{title}: white matter hyperintensities", said, flair, wmh, ventricles)
+    tissues = read_image(given["tissues"]) if made else None
+    return wmh_picture(f"{title}: white matter hyperintensities", said, flair, wmh, tissues)
 
 
 def draw_wall(given: Inputs, title: str) -> Figure:

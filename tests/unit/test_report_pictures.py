@@ -17,8 +17,11 @@ from angiolith.pictures.planes import VIEWS, Plane, direction_letter, native_sli
 from angiolith.pictures.step import MONTAGES
 from angiolith.report.pictures import registration_picture, wall_picture, wmh_picture
 from angiolith.report.session_pictures import draw_calcification
+from angiolith.small_vessel.tissues import INFARCT, VENTRICLES
 from scripts.plot_subject_qc import main
 
+VERMILLION, SKY, ORANGE, YELLOW = (213, 94, 0), (86, 180, 233), (230, 159, 0), (240, 228, 66)
+GREEN = (0, 158, 115)
 VERMILLION, SKY, ORANGE, YELLOW = (213, 94, 0), (86, 180, 233), (230, 159, 0), (240, 228, 66)
 SIZE_MAX = 150_000
 AXCODES = {"RAS": np.diag([1, 1, 1]), "LPS": np.diag([-1, -1, 1]), "PIR": np.array([[0, 0, 1], [-1, 0, 0], [0, -1, 0]])}
@@ -137,8 +140,11 @@ def test_wmh_outline_and_empty_mask(tmp_path):
     mask = ball(points, (30, 0, 0), 10).astype(np.uint8)
     pixels = drawn(wmh_picture("t", "c", flair, flair.with_data(mask), None), tmp_path / "qc.png")
     assert len(places(pixels[60:-30], VERMILLION)) > 30
-    empty = wmh_picture("t", "c", flair, flair.with_data(np.zeros_like(mask)), flair.with_data(mask))
+    nothing = flair.with_data(np.zeros_like(mask))
+    empty = wmh_picture("t", "c", flair, nothing, flair.with_data(VENTRICLES * mask))
     assert len(places(drawn(empty, tmp_path / "qc.png")[60:-30], VERMILLION)) == 0
+    infarct = drawn(wmh_picture("t", "c", flair, nothing, flair.with_data(INFARCT * mask)), tmp_path / "qc.png")
+    assert len(places(infarct[60:-30], GREEN)) > 30
     assert (tmp_path / "qc.png").stat().st_size < SIZE_MAX
 
 
