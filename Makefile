@@ -169,7 +169,7 @@ lint: .venv/.installed
 config: .venv/.installed
 	@$(BIN)/python -m angiolith.core.config_files
 	@$(BIN)/python -m angiolith.cli.reference
-	@$(BIN)/python -m website.figures
+	@$(BIN)/python -m website.figures && $(BIN)/python -m website.columns
 
 # needs uv; the lock holds hashes and no registry's address
 lock:

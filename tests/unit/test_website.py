@@ -6,8 +6,16 @@ from pathlib import Path
 import pytest
 import yaml
 
+from angiolith.change import measure as change
+from angiolith.cohort import image_status
+from angiolith.small_vessel.atrophy import fractions as atrophy
+from angiolith.small_vessel.location import lobes
+from angiolith.small_vessel.location import session as places
+from angiolith.small_vessel.perivascular import detect as perivascular
+from angiolith.small_vessel.wmh import fazekas as wmh
 from angiolith.steps import STEPS
-from website import figures, navigation
+from angiolith.vessel_wall import metrics
+from website import columns, figures, navigation
 
 ROOT = Path(__file__).parents[2]
 
@@ -67,3 +75,25 @@ def test_what_a_step_reads_is_what_another_one_makes():
     assert set(rules) == set(STEPS)
     assert rules["segment_calcification"] == {"check_images", "map_arteries"}
     assert images["segment_calcification"] == {"ct"}
+
+
+def test_the_reference_of_columns_is_that_of_the_code():
+    assert columns.PAGE.read_text(encoding="utf-8") == columns.page(), "python -m website.columns"
+
+
+@pytest.mark.parametrize(
+    ("section", "names"),
+    [
+        ("plaque", metrics.COLUMNS),
+        ("change", change.COLUMNS),
+        ("cohort", image_status.COLUMNS),
+        ("small_vessel", (*wmh.MEASURES, *atrophy.MEASURES, *places.MEASURES, *lobes.MEASURES, *perivascular.MEASURES)),
+    ],
+)
+def test_every_column_has_a_meaning(section, names):
+    assert set(names) - {*columns.WRITTEN[section], *columns.WRITTEN["every table"]} == set()
+
+
+def test_units_are_those_of_the_names():
+    units = [columns.unit_of(name) for name in ("max_wall_mm", "a_mm2", "wmh_percent_icv", "x_mm3_ICA", "n_lacunes")]
+    assert units == ["mm", "mm²", "%", "mm³", ""]
