@@ -145,6 +145,32 @@ rule fit_splines:
         "../scripts/fit_splines.py"
 
 
+rule fit_interactions:
+    input:
+        data=analysed_rows(STUDY, "{analysis}"),
+        dictionaries=dictionaries(STUDY),
+    output:
+        interactions=cohort_file(STUDY, "{analysis}_interactions.tsv"),
+        figure=cohort_file(STUDY, "{analysis}_interactions.svg"),
+    log:
+        log("fit_interactions", "analysis"),
+    benchmark:
+        benchmark_path("fit_interactions", "analysis")
+    conda:
+        "../envs/environment.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=15,
+    params:
+        settings=lambda wildcards: {"analysis": plain(STUDY.config.analyses[wildcards.analysis])},
+        code=code("fit_interactions"),
+    message:
+        "fit interactions: {wildcards.analysis}"
+    script:
+        "../scripts/fit_interactions.py"
+
+
 rule fit_outcomes:
     input:
         data=analysed_rows(STUDY, "{analysis}"),

@@ -56,6 +56,9 @@ def available(analysis: Analysis, table: pd.DataFrame) -> tuple[Analysis, dict[s
         "models": {name: models[name] for name in models if there(models[name], name) and kept},
         "formulas": _kept(analysis.formulas, lambda name, text: there(formula_variables(text), name)),
         "splines": _kept(analysis.splines, lambda name, _: name in filled),
+        "interactions": _kept(
+            analysis.interactions, lambda name, modifier: name in kept and there([modifier], f"interaction of {name}")
+        ),
         "severity": severity,
         "artery_severity": _kept(
             analysis.artery_severity, lambda artery, name: there([name], f"severity of the {artery}")

@@ -75,6 +75,7 @@ def used_columns(analysis: Analysis) -> UsedColumns:
         *analysis.change_covariates,
         *(specification_columns(analysis.specifications) if analysis.specifications else []),
         *(name for each in analysis.measurement_error.values() for name in each.repeats),
+        *analysis.interactions.values(),
         *(name for each in analysis.mediation.values() for name in mediation_columns(each)),
         *(name for each in analysis.follow_up.values() for name in follow_up_columns(each)),
         *(name for raters in analysis.agreement.values() for name in raters),

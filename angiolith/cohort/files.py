@@ -20,6 +20,7 @@ OF_QUESTIONS = (  # the tables of an analysis, by the questions of which it asks
         ("associations.tsv", "diagnostics.tsv", *(f"models{ending}" for ending in PRINTED_ENDINGS)),
     ),
     (("splines",), ("splines.tsv", "splines_course.tsv", "splines.svg")),
+    (("interactions",), ("interactions.tsv", "interactions.svg")),
     (("specifications",), ("specifications.tsv", "specifications_summary.tsv", "specifications.svg")),
     (("site",), ("sites.tsv",)),
     (("federation",), ("bundle.json",)),

@@ -87,6 +87,7 @@ MORE = (
         "missing",
         "diagnostics",
         "splines",
+        "interactions",
         "effect_sizes",
         "sites",
         "specifications_summary",

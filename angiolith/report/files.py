@@ -16,6 +16,7 @@ OF_ANALYSIS = (
     *("data", "table1_printed", "associations", "models_printed", "diagnostics"),
     *(
         "splines",
+        "interactions",
         "sites",
         "specifications_summary",
         "error_corrected",
@@ -31,7 +32,7 @@ OF_ANALYSIS = (
         "next_study",
     ),
 )
-FIGURES_OF_ANALYSIS = ("splines", "specifications", "curves")
+FIGURES_OF_ANALYSIS = ("splines", "interactions", "specifications", "curves")
 OF_COHORT = (
     *("patients", "lesions", "change", "marks", "clinical_tables", "attrition"),
     *("doubtful_values", "missing_columns", "agreement"),

@@ -266,6 +266,8 @@ class Analysis(Section):
     splines: dict[str, int] = {}
     """Number: knots (3 to 7) of its restricted cubic spline. Of predictors: test of non-linearity and curve; of
     covariates: how these curves are adjusted for them. The table of models stays linear."""
+    interactions: dict[str, str] = {}
+    """Predictor: the column that may modify its effect, which is then given at each of its levels, with the test."""
     primary: str | None = None
     """The model that answers the question; the printed table of models marks it. The others are secondary."""
     formulas: dict[str, str] = {}
@@ -358,6 +360,11 @@ class Analysis(Section):
             raise ValueError("specifications need an outcome")
         if (self.site or self.federation) and not self.predictors:
             raise ValueError("site and federation need predictors and an outcome")
+        strange = sorted(set(self.interactions) - set(self.predictors))
+        if strange:
+            raise ValueError(f"interactions: {strange[0]} is not among the predictors")
+        if any(predictor == modifier for predictor, modifier in self.interactions.items()):
+            raise ValueError("interactions: a predictor does not modify itself")
         inside = {*self.predictors, *(name for names in self.models.values() for name in names)}
         strange = sorted(set(self.splines) - inside)
         if strange:

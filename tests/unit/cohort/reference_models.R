@@ -70,4 +70,20 @@ out$zero_inflation <- 2 * (nb$value - zi$value)
 out$zeros_expected <- sum(dnbinom(0, mu = exp(drop(X %*% nb$par[1:3])), size = exp(-nb$par[4])))
 out$zero_part <- plogis(zi$par[5])
 
+# interactions: the effect at a level is the coefficient of x where the modifier is 0 there
+at <- function(level, modifier, fit) { t$m <- t[[modifier]] - level; coef(fit(t))["x"] }
+spread <- function(level, modifier, fit, v) { t$m <- t[[modifier]] - level; sqrt(diag(v(fit(t))))["x"] }
+logit <- function(t) { g <- glm(event ~ x * m + volume, binomial, t, control = tight)
+  glm(event ~ x * m + volume, binomial, t, start = coef(g), control = tight) }
+out$interaction_yes_no <- c(at(0, "calcified", logit), spread(0, "calcified", logit, vcov),
+  at(1, "calcified", logit), spread(1, "calcified", logit, vcov))
+t$m <- t$calcified; g <- logit(t); out$interaction_p <- 2 * pnorm(-abs(coef(g)["x:m"] / sqrt(vcov(g)["x:m", "x:m"])))
+straight_line <- function(t) lm(y ~ x * m, t)
+hc3 <- function(g) { X <- model.matrix(g); b <- solve(crossprod(X))
+  b %*% crossprod(X * (residuals(g) / (1 - hatvalues(g)))) %*% b }
+levels <- mean(t$age) + c(-1, 0, 1) * sd(t$age)
+out$interaction_number <- unlist(lapply(levels, function(l) c(at(l, "age", straight_line), spread(l, "age", straight_line, hc3))))
+t$m <- t$age; g <- straight_line(t)
+out$interaction_number_p <- 2 * pt(-abs(coef(g)["x:m"] / sqrt(hc3(g)["x:m", "x:m"])), g$df.residual)
+
 cat(jsonlite::toJSON(lapply(out, as.numeric), digits = NA), file = a[2])

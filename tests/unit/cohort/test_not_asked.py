@@ -22,6 +22,7 @@ ASKED = {
     "severity": "calcified",
     "marker_models": {"count": "negative-binomial"},
     "splines": {"x": 4},
+    "interactions": {"x": "calcified"},
     "effect_sizes": True,
     "zero_inflation": True,
     "next_study": {},
@@ -29,6 +30,7 @@ ASKED = {
 }
 SCRIPTS = {
     "fit_splines": ["tests", "curves", "figure"],
+    "fit_interactions": ["interactions", "figure"],
     "estimate_mediation": ["mediation"],
     "size_effects": ["effect_sizes"],
     "check_zeros": ["zeros"],
