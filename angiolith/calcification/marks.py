@@ -179,9 +179,12 @@ def artery_beside(
     artery reach over the siphon, whose calcium is the common one: a mark there is the carotid's where it lies no
     further from its wall than that line is uncertain (one that touches bone and cannot count: twice as far), or in the
     wall of a confirmed line. Not a free one beside the posterior cerebral artery, where ligaments of the clinoids
-    ossify.
+    ossify. Where basilar and vertebral arteries meet, the wide region of an uncertain line reaches over a confirmed
+    one: a mark in the wall of that one is its own.
     """
     first = int(np.bincount(labels[labels > 0]).argmax())
+    if LABELS[first][0] in BESIDE_SMOOTH_BONE:
+        return _of_confirmed(points, lines, margin_mm, first)
     if LABELS[first][0] not in BESIDE_LIGAMENTS or (LABELS[first][0] == "PCA" and bone == FREE):
         return first
     sds = 1.0 if bone == FREE else TOUCHING_SDS
@@ -193,6 +196,17 @@ def artery_beside(
             beyond_mm[INDEX[line.name]] = outside_mm - margin_mm - unsure_mm
     nearest = min(beyond_mm, key=lambda label: beyond_mm[label], default=first)
     return nearest if beyond_mm.get(nearest, np.inf) <= 0 else first
+
+
+def _of_confirmed(points: np.ndarray, lines: Sequence[Centreline], margin_mm: float, first: int) -> int:
+    """Of basilar and vertebral arteries with a confirmed line the one whose wall the points (n, 3) lie in, else
+    `first`, which a confirmed line of its own keeps."""
+    beside = {INDEX[line.name]: beside_line(points, line) for line in lines if line.artery in BESIDE_SMOOTH_BONE}
+    if first in beside and beside[first][1] <= CONFIRMED_SD_MM:
+        return first
+    outside_mm = {label: outside for label, (outside, sd_mm, _) in beside.items() if sd_mm <= CONFIRMED_SD_MM}
+    nearest = min(outside_mm, key=lambda label: outside_mm[label], default=first)
+    return nearest if outside_mm.get(nearest, np.inf) <= margin_mm else first
 
 
 def has_twin(point: np.ndarray, dense: cKDTree, lines: Mapping[int, Centreline], artery: int) -> bool:

@@ -202,6 +202,18 @@ def test_a_carotid_whose_place_is_confirmed_takes_only_the_marks_in_its_wall(sd_
     assert LABELS[artery_beside(points, np.full(2, INDEX["ACA", "R"]), lines, MARGIN_MM, "free")][0] == expected
 
 
+@pytest.mark.parametrize(
+    ("of_va_mm", "of_ba_mm", "x_mm", "expected"),
+    [(2.5, 0.4, 2.0, "BA"), (2.5, 0.4, 4.5, "VA"), (0.4, 0.4, 2.0, "VA"), (2.5, 2.0, 2.0, "VA")],
+)
+def test_a_mark_in_the_wall_of_a_confirmed_basilar_artery_is_its_own(of_va_mm, of_ba_mm, x_mm, expected):
+    """The region of an uncertain vertebral line reaches over it."""
+    lines = [upright("BA", of_ba_mm), upright("VA", of_va_mm, 6.0)]
+    points = np.array([[x_mm, 0.0, 0.0], [x_mm, 0.5, 0.0]])
+    labels = np.full(2, INDEX["VA", "R"])
+    assert LABELS[artery_beside(points, labels, lines, MARGIN_MM, "free")][0] == expected
+
+
 @pytest.mark.parametrize(("twin_mm", "expected"), [((13.5, 1.0, 0.0), True), ((17.0, 1.0, 0.0), False)])
 def test_a_mark_at_the_mirrored_place_is_its_twin(twin_mm, expected):
     """The carotids lie at x = 0 and 10 mm: their mirror is the plane at 5 mm."""
