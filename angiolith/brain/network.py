@@ -37,7 +37,7 @@ HEAD_HEIGHT_MM = 230.0
 # [mm] From the vertex to the brain's middle. Source: anatomy.
 VERTEX_TO_CENTRE_MM = 95.0
 # [mm] An image less high than this along an axis is a slab, mirrored at its ends. Source: simulated slabs of 40 and
-# 60 mm of older_adults 03 (docs/brain_accuracy.md).
+# 60 mm of older_adults 03 (docs/brain_simulated.md).
 SLAB_MM = 50.0
 # [mm] A slab is continued by this much at each end. Source: as SLAB_MM.
 MIRRORED_MM = 30.0
