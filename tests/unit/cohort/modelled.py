@@ -1,8 +1,14 @@
 """One cohort for the tests of models against `reference_models.R`."""
 
+import functools
+import tempfile
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 from scipy import stats
+
+from tests.unit.cohort.r import numbers_of_r
 
 N = 400
 
@@ -22,3 +28,10 @@ def drawn():
 
 
 TABLE = drawn()
+
+
+@functools.cache
+def numbers():
+    """name -> R's numbers of the cohort; R starts once for all files of tests."""
+    with tempfile.TemporaryDirectory() as folder:
+        return numbers_of_r("reference_models.R", {"rows": TABLE}, Path(folder))

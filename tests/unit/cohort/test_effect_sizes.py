@@ -8,11 +8,16 @@ from angiolith.cohort.associations import Plan, associations
 from angiolith.cohort.effect_sizes import e_value, effect_sizes
 from angiolith.cohort.zeros import zero_inflation, zeros_table
 from angiolith.core.settings.analyses import Analysis
-from tests.unit.cohort.modelled import TABLE
+from tests.unit.cohort.modelled import TABLE, numbers
 from tests.unit.cohort.r import agree
 
 pytestmark = pytest.mark.xdist_group("r-models")
 SINGLE = TABLE.drop(columns="subject")
+
+
+@pytest.fixture
+def r_models():
+    return numbers()
 
 
 def test_e_values_are_the_published_ones():

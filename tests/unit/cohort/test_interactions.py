@@ -8,11 +8,16 @@ from angiolith.cohort.associations import Plan
 from angiolith.cohort.interactions import interaction_table
 from angiolith.cohort.interactions_picture import draw_interactions
 from angiolith.core.settings.analyses import Analysis
-from tests.unit.cohort.modelled import TABLE
+from tests.unit.cohort.modelled import TABLE, numbers
 from tests.unit.cohort.r import agree
 
 pytestmark = pytest.mark.xdist_group("r-models")
 SINGLE = TABLE.drop(columns="subject")
+
+
+@pytest.fixture
+def r_models():
+    return numbers()
 
 
 def test_effects_at_the_levels_of_a_yes_no_modifier_are_those_of_r(r_models):

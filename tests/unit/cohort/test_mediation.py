@@ -8,11 +8,16 @@ from scipy import stats
 from angiolith.cohort.associations import Plan
 from angiolith.cohort.mediation import Rows, mediation_table, natural_effects
 from angiolith.core.settings.analyses import Analysis, Mediation
-from tests.unit.cohort.modelled import TABLE
+from tests.unit.cohort.modelled import TABLE, numbers
 from tests.unit.cohort.r import agree
 
 pytestmark = pytest.mark.xdist_group("r-models")
 BY_VOLUME = Mediation(exposure="x", mediator="volume", covariates=["age"], contrast=[-1.0, 1.0], resamples=40)
+
+
+@pytest.fixture
+def r_models():
+    return numbers()
 
 
 def rows_of(mediator, outcome, interaction=False):

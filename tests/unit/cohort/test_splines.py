@@ -10,11 +10,16 @@ from angiolith.cohort.regression import fit_rows
 from angiolith.cohort.splines import curve_of, knots_of, spline_columns, spline_tables
 from angiolith.cohort.splines_picture import draw_splines
 from angiolith.core.settings.analyses import Analysis
-from tests.unit.cohort.modelled import TABLE, N
+from tests.unit.cohort.modelled import TABLE, N, numbers
 from tests.unit.cohort.r import agree
 
 pytestmark = pytest.mark.xdist_group("r-models")
 AT = np.array([-2, -1, 0.3, 1, 2.5])
+
+
+@pytest.fixture
+def r_models():
+    return numbers()
 
 
 def test_knots_are_harrells(r_models):
