@@ -56,6 +56,7 @@ from angiolith.runtime.plan import Plan, check_python, load_study, printed_names
 from angiolith.runtime.paths import require_package_of
 from angiolith.runtime.records import name_in
 from angiolith.runtime.snakemake_adapter import drop_default_start_limit
+from angiolith.small_vessel.perivascular.step import pvs_decisions
 from angiolith.small_vessel.step import spot_decisions
 
 ROOT = Path(workflow.basedir)

@@ -111,7 +111,10 @@ rule detect_perivascular:
         mem_mb=2500,
         runtime=10,
     params:
-        settings=settings("perivascular.detect", "perivascular.grade", "lacunes.detect", "pvs_tool"),
+        settings=settings(
+            "perivascular.count", "perivascular.detect", "perivascular.grade", "lacunes.detect", "pvs_tool"
+        ),
+        decisions=of_session(pvs_decisions),
         code=code("detect_perivascular"),
     message:
         "detect perivascular spaces: sub-{wildcards.subject} ses-{wildcards.session}"

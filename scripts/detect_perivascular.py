@@ -18,6 +18,8 @@ def main(snakemake: Any) -> None:
         step_settings(settings, PvsGradeSettings),
         step_settings(settings, LacuneDetectSettings),
         step_settings(settings, PvsToolSettings),
+        settings["perivascular"]["count"],
+        snakemake.params.decisions,
     )
     found.write(keys, out.table, out.labels, out.facts)
 

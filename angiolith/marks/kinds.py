@@ -86,7 +86,19 @@ def _spot(name: str) -> MarkKind:
 
 MICROBLEED, LACUNE = _spot("microbleed"), _spot("lacune")
 SPOTS = (MICROBLEED, LACUNE)
-KINDS = {kind.name: kind for kind in (CALCIFICATION, *SPOTS)}
+PERIVASCULAR = MarkKind(
+    name="perivascular_space",
+    plural="perivascular spaces",
+    found_by="detect_perivascular",
+    decided_in="detect_perivascular",  # lacunes go before them: decided with the spots they would wait for themselves
+    table="table",
+    file="*_desc-perivascular.tsv",
+    number="pvs",
+    grid="*_desc-perivascular_dseg.nii.gz",
+    measure="perivascular_marks",
+    montage="perivascularmarks",
+)
+KINDS = {kind.name: kind for kind in (CALCIFICATION, *SPOTS, PERIVASCULAR)}
 
 
 def spots_of(session: Session, kind: MarkKind, part: str) -> Paths:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from angiolith.core.study import InputPaths, Session, Step, Study, Visits
-from angiolith.marks.kinds import CALCIFICATION, LACUNE, MICROBLEED, spots_of
+from angiolith.marks.kinds import CALCIFICATION, LACUNE, MICROBLEED, PERIVASCULAR, spots_of
 
 DRAWN = ("registration", "calcification", "wmh", "wall")  # by plot_subject_qc
 MONTAGES = {  # by the same: every mark of a kind; the images of which one at least must be there
     CALCIFICATION.montage: ("ct",),
     MICROBLEED.montage: ("swi", "T2starw"),
     LACUNE.montage: ("FLAIR",),
+    PERIVASCULAR.montage: ("T2w", "T1w"),
 }
 VIEWED = ("ct", "T1w", "T2w", "FLAIR", "swi", "T2starw", "vwi", "vwi_ce")
 
@@ -75,6 +76,11 @@ def _subject(session: Session) -> InputPaths:
         "microbleeds": spots_of(session, MICROBLEED, "labels"),
         "microbleed_table": spots_of(session, MICROBLEED, "table"),
         "microbleed_facts": spots_of(session, MICROBLEED, "facts"),
+        "T2w": session.image("T2w"),
+        "T1w": session.image("T1w"),
+        "perivascular": session.made("detect_perivascular", "labels"),
+        "perivascular_space_table": session.made("detect_perivascular", "table"),
+        "perivascular_facts": session.made("detect_perivascular", "facts"),
         "vwi": session.image("vwi"),
         "plaque": session.made("measure_plaque", "metrics"),
         "contours": session.made("measure_plaque", "contours"),

@@ -1,4 +1,4 @@
-"""Pictures of every mark of a session (calcifications, microbleeds, lacunes), those that wait for a person first."""
+"""Pictures of every mark of a session, kind by kind, those that wait for a person first."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from scipy.ndimage import center_of_mass
 from angiolith.core.images import Image, moved, read_ct, read_image
 from angiolith.core.inputs import Inputs
 from angiolith.core.tables import MISSING, REVIEW, read_json, read_tsv
-from angiolith.marks.kinds import CALCIFICATION, LACUNE, MICROBLEED, MarkKind
+from angiolith.marks.kinds import CALCIFICATION, LACUNE, MICROBLEED, PERIVASCULAR, MarkKind
 from angiolith.marks.verdicts import in_order, waiting
 from angiolith.pictures.canvas import absent
 from angiolith.pictures.marks import Mark, montage
@@ -32,9 +32,10 @@ def session_montages(given: Inputs, title: str) -> Iterator[tuple[str, Picture |
         CALCIFICATION: draw_calcifications,
         MICROBLEED: draw_microbleeds,
         LACUNE: draw_lacunes,
+        PERIVASCULAR: draw_perivascular,
     }
     for kind, draw in drawers.items():
-        head = f"{title}: every {kind.name}"
+        head = f"{title}: every {kind.name.replace('_', ' ')}"
         try:
             yield kind.montage, draw(given, head)
         except NoPicture as why:
@@ -102,9 +103,19 @@ def draw_lacunes(given: Inputs, title: str) -> Picture:
     return spots(given, title, "FLAIR", LACUNE)
 
 
-def spots(given: Inputs, title: str, column: str, kind: MarkKind) -> Picture:
-    """Every row of a table of spots on its image, those that wait for a reader first."""
-    labels = read_image(given[kind.plural])
+def draw_perivascular(given: Inputs, title: str) -> Picture:
+    facts = read_json(given["perivascular_facts"]) if given.get("perivascular_facts") else {}
+    column = facts.get("image")
+    if not column:
+        raise NoPicture(str(facts.get("status", MISSING)), str(facts.get("reason") or "not looked for"))
+    require(given, ("perivascular", "map of perivascular spaces", "perivascular_facts"))
+    return spots(given, title, str(column), PERIVASCULAR, "perivascular")
+
+
+def spots(given: Inputs, title: str, column: str, kind: MarkKind, labels_of: str | None = None) -> Picture:
+    """Every row of a table of spots on its image, those that wait for a reader first; labels_of: input of the label
+    map, where it is not called as the spots are."""
+    labels = read_image(given[labels_of or kind.plural])
     marks, n_waiting = marks_of(given[f"{kind.name}_table"], kind, spot_lines, centres_of(labels))
     image = read_image(given[column])
     window = window_of(image)
@@ -113,7 +124,7 @@ def spots(given: Inputs, title: str, column: str, kind: MarkKind) -> Picture:
 
 
 def spot_lines(row: dict[Hashable, Any]) -> list[str]:
-    """What the picture says of a microbleed or lacune."""
+    """What the picture says of a microbleed, a lacune or a perivascular space."""
     return [f"{number(row['diameter_mm'])} mm, {number(row['volume_mm3'])} mm³", *verdict_lines(row)]
 
 

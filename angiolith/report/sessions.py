@@ -13,6 +13,7 @@ from angiolith.cohort.collect import VISIT_NUMBER
 from angiolith.cohort.layout import number_text
 from angiolith.core.manifest import IMAGE_COLUMNS
 from angiolith.core.tables import FAILED, MISSING, REVIEW, STATUSES, join_reasons, worst_status
+from angiolith.marks.kinds import PERIVASCULAR
 from angiolith.pictures.step import MONTAGES
 from angiolith.report.plots import addresses_of
 from angiolith.steps import PICTURES
@@ -191,7 +192,7 @@ def collect_sessions(
                 arteries=[_artery_row(values, name) for name in names if _is_measured(values, name)],
                 lesions=_lesion_rows(plaques),
                 pictures=_pictures(key, images, verdicts),
-                montages=_montages(key, images),
+                montages=_montages(key, images, pd.notna(values.get("pvs_status"))),
                 marks=_marks(marked.get(key, marks.iloc[:0])),
                 address=addresses[key],
             )
@@ -226,9 +227,11 @@ def _pictures(
     ]
 
 
-def _montages(key: tuple[str, str], images: Sequence[str]) -> list[Picture]:
+def _montages(key: tuple[str, str], images: Sequence[str], with_pvs: bool) -> list[Picture]:
+    """with_pvs: perivascular spaces were looked for, which is off by default."""
     stem = f"pictures/sub-{key[0]}_ses-{key[1]}"
-    return [Picture(name, f"{stem}_desc-{name}_qc.png") for name, shown in MONTAGES.items() if set(shown) & set(images)]
+    wanted = {name: shown for name, shown in MONTAGES.items() if with_pvs or name != PERIVASCULAR.montage}
+    return [Picture(name, f"{stem}_desc-{name}_qc.png") for name, shown in wanted.items() if set(shown) & set(images)]
 
 
 def _marks(table: pd.DataFrame) -> list[tuple[str, Mapping[str, str]]]:

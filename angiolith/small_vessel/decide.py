@@ -54,20 +54,11 @@ def decided_spots(given: Inputs, kind: MarkKind, decisions: Sequence[Decision], 
         reason = join_reasons(facts["reason"], problem)
         return Spots(pd.DataFrame(columns=columns), None, facts | {"reason": reason, f"n_{kind.name}_candidates": None})
     labels, table = read_image(path), read_tsv(given[f"{kind.name}_table"])
-    marks, problem = labels.data.astype(np.int32), ""
-    everywhere = np.ones(marks.shape, bool)
-    doubts, excluded = _of_tool(table, kind)
-    try:
-        drawn = [str(file) for file in given.get("drawings") or [] if any(row["file"] == str(file) for row in own)]
-        decided = decide(marks, everywhere, doubts, own, read_drawings(drawn, labels), count, excluded)
-    except UndecidableError as error:
-        decided, problem = decide(marks, everywhere, doubts, (), {}, count, excluded), f"decisions do not fit: {error}"
     to_table = to_reference(given, LIES_ON[kind.name]) if kind.name in LIES_ON else None
-    found = _rows(table, labels.with_data(marks), decided, kind, to_table).reindex(columns=columns)
-    after = labels.with_data(decided.labels)
+    found, after, problem = decided_table(table, labels, kind, own, given.get("drawings") or [], count, to_table)
+    found = found.reindex(columns=columns)
     if problem:
         none = {f"n_{kind.plural}": None, f"n_{kind.name}_candidates": None}
-        found = found.assign(counted=False, status=FAILED, reason=problem)
         return Spots(found, after, facts | none | {"status": FAILED, "reason": problem})
     n_waiting = len(waiting(found))
     told = f"candidates that wait for a reader: {n_waiting}" if n_waiting else None
@@ -76,6 +67,34 @@ def decided_spots(given: Inputs, kind: MarkKind, decisions: Sequence[Decision], 
     if n_waiting and facts["status"] == OK:
         facts["status"] = REVIEW
     return Spots(found, after, facts)
+
+
+def decided_table(
+    table: pd.DataFrame,
+    labels: Image,
+    kind: MarkKind,
+    decisions: Sequence[Decision],
+    drawings: Sequence[str],
+    count: Count,
+    to_table: sitk.Transform | None = None,
+) -> tuple[pd.DataFrame, Image, str]:
+    """The rows of a table of spots with what readers decided (VERDICT), their label map, and why decisions do not fit.
+
+    decisions: rows of this session and kind; drawings: masks that readers drew of the session's spots; to_table: from
+    points of the label map to those of the table, where they differ. Where decisions do not fit no spot is counted.
+    """
+    marks, problem = labels.data.astype(np.int32), ""
+    everywhere = np.ones(marks.shape, bool)
+    doubts, excluded = _of_tool(table, kind)
+    try:
+        drawn = [str(file) for file in drawings if any(row["file"] == str(file) for row in decisions)]
+        decided = decide(marks, everywhere, doubts, decisions, read_drawings(drawn, labels), count, excluded)
+    except UndecidableError as error:
+        decided, problem = decide(marks, everywhere, doubts, (), {}, count, excluded), f"decisions do not fit: {error}"
+    found = _rows(table, labels.with_data(marks), decided, kind, to_table)
+    if problem:
+        found = found.assign(counted=False, status=FAILED, reason=problem)
+    return found, labels.with_data(decided.labels), problem
 
 
 def _of_tool(table: pd.DataFrame, kind: MarkKind) -> tuple[dict[int, str], dict[int, str]]:

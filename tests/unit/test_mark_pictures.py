@@ -71,7 +71,7 @@ def test_every_kind_of_mark_has_a_picture_and_one_that_says_why_there_is_none(tm
     given = {"ct": image, "calcification": mask, "lesions": str(tmp_path / "lesions.tsv")}
     given |= {"FLAIR": image, "lacunes": mask, "lacune_table": str(tmp_path / "lacunes.tsv")}
     found = dict(session_montages(given, "sub-01"))
-    assert list(found) == ["calcificationmarks", "microbleedmarks", "lacunemarks"]
+    assert list(found) == ["calcificationmarks", "microbleedmarks", "lacunemarks", "perivascularmarks"]
     for name in ("calcificationmarks", "lacunemarks"):
         assert found[name].size == (WIDTH_PX, HEAD_PX + 2 * ROW_PX)
     assert any("no swi" in text.get_text() for text in found["microbleedmarks"].findobj(Text))

@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import ndimage
 
@@ -11,6 +12,7 @@ from angiolith.core.images import Image, write_image
 from angiolith.core.settings.lacunes import LacuneDetectSettings
 from angiolith.core.settings.perivascular import PvsDetectSettings, PvsGradeSettings, PvsToolSettings
 from angiolith.core.tables import write_json
+from angiolith.marks.decisions import COLUMNS as DECISION_COLUMNS
 from angiolith.small_vessel.cavities import is_perivascular
 from angiolith.small_vessel.perivascular.detect import PvsError, detect_pvs, potter_grade, pvs_measures, pvs_row
 from angiolith.small_vessel.perivascular.session import pvs_of
@@ -128,3 +130,46 @@ def test_a_session_takes_its_thin_t1w_where_the_t2w_is_thick(tissues, tmp_path):
     assert failed.facts["status"] == "failed"
     assert "T2w: voxels of 4.0 mm" in failed.facts["reason"]
     assert pvs_row(json.loads(json.dumps(failed.facts)))["pvs_basal_ganglia_grade"] is None
+
+
+def decision(mark, what, **cells):
+    row = dict.fromkeys(DECISION_COLUMNS, "") | {"mark": mark, "decision": what, "reader": "AB", "role": "reader"}
+    return row | {"kind": "perivascular_space", "date": "2026-11-30"} | cells
+
+
+def test_a_readers_decision_changes_its_space_the_counts_and_nothing_else(tissues, tmp_path):
+    image = scan(tissues, IN_CENTRUM, "T1w")
+    write_image(image.data, AFFINE, tmp_path / "T1w.nii.gz")
+    write_image(tissues, AFFINE, tmp_path / "tissues.nii.gz")
+    write_json({"images": {}}, tmp_path / "checks.json")
+    given = {"T1w": tmp_path / "T1w.nii.gz", "checks": tmp_path / "checks.json"}
+    given |= {"brain_tissues": tmp_path / "tissues.nii.gz"}
+
+    def spaces(decisions=(), count="sure", **more):
+        return pvs_of(given | more, DETECT, GRADE, LACUNES, PvsToolSettings(), count, decisions)
+
+    before = spaces()
+    assert before.table["counted"].all()
+    assert before.table["mark"].is_unique
+    after = spaces([decision(before.table.loc[0, "mark"], "reject", note="sulcus")])
+    assert after.facts["n_pvs_centrum_semiovale"] == before.facts["n_pvs_centrum_semiovale"] - 1 == 8
+    volume = before.table["volume_mm3"].iloc[1:].sum() / 1000
+    assert after.facts["pvs_centrum_semiovale_volume_cm3"] == pytest.approx(volume)
+    assert after.table.loc[0, "reason"] == "rejected by AB on 2026-11-30 (sulcus)"
+    pd.testing.assert_frame_equal(after.table.iloc[1:], before.table.iloc[1:])
+    other_kind = decision(before.table.loc[0, "mark"], "reject") | {"kind": "lacune"}
+    pd.testing.assert_frame_equal(spaces([other_kind]).table, before.table)
+    confirmed = spaces(count="confirmed")
+    assert confirmed.facts["n_pvs_centrum_semiovale"] == 0
+    assert pvs_row(confirmed.facts)["n_perivascular_space_candidates"] == 9
+    drawn = np.zeros(SHAPE, np.uint8)
+    free = np.argwhere(before.labels.data == before.table.loc[0, "pvs"])
+    drawn[tuple(free.T)] = 1
+    write_image(drawn, AFFINE, tmp_path / "drawn.nii.gz")
+    path = str(tmp_path / "drawn.nii.gz")
+    redrawn = spaces([decision(before.table.loc[0, "mark"], "redraw", file=path)], drawings=[path])
+    assert redrawn.table.loc[0, "region"] == before.table.loc[0, "region"]
+    stale = spaces([decision("1-0000beef", "reject")])
+    assert stale.facts["status"] == "failed"
+    assert "decisions do not fit" in stale.facts["reason"]
+    assert pvs_row(stale.facts)["n_pvs_centrum_semiovale"] is None

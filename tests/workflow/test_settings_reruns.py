@@ -29,6 +29,7 @@ PLANNED = {  # which jobs there are, not how they work: files, folders, subjects
         "decisions",
         "output_dir",
         "printed_tables",
+        "analysis_plan",
         "analyses",
     ),
     *(

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import field_validator
 
-from angiolith.core.settings.section import Section, StepSettings
+from angiolith.core.settings.section import Count, Section, StepSettings
 from angiolith.core.settings.tool import ToolSettings
 
 
@@ -82,6 +82,9 @@ class PerivascularSettings(Section):
     """Whether they are looked for: off until their accuracy on real scans is known (docs/perivascular_accuracy.md).
 
     [choice] Source: choice."""
+    count: Count = "sure"
+    """Perivascular spaces in counts, grades and volumes: sure (those that the image or a reader decides), confirmed
+    (those that a reader kept or added), all. What a reader rejected is in none."""
     detect: PvsDetectSettings = PvsDetectSettings()
     grade: PvsGradeSettings = PvsGradeSettings()
 

@@ -32,6 +32,7 @@ MEASURES = tuple(
     for region in REGIONS
     for name in ("n_pvs_{}", "pvs_{}_count", "pvs_{}_side", "pvs_{}_grade", "pvs_{}_volume_cm3")
 )
+CANDIDATES = "n_perivascular_space_candidates"  # that wait for a reader
 COLUMNS = ("pvs", "region", "side", "x_mm", "y_mm", "z_mm", "volume_mm3", "length_mm", "diameter_mm", "level")
 # [mm] Scales (SD) of the ridge filter: spaces of 1 to 3 mm. Source: physics.
 SCALES_MM = (0.7, 1.0, 1.4)
@@ -223,9 +224,8 @@ def placed_spaces(
     rows: list[tuple[Any, ...]] = []
     for spot in spots.itertuples(index=False):
         index = np.nonzero(labels == spot.number)
-        shares = {name: float(mask[index].mean()) for name, mask in regions.masks.items()}
-        region = max(shares, key=lambda name: shares[name])
-        if shares[region] <= 0.5:
+        region = _region(index, regions)
+        if not region:
             continue
         kept[index] = len(rows) + 1
         length, _ = _form(moved(image.affine, np.argwhere(labels == spot.number)), image.voxel_mm)
@@ -234,6 +234,30 @@ def placed_spaces(
         side = _side(spot.x_mm, regions)
         rows.append((len(rows) + 1, region, side, *middle, spot.volume_mm3, length, width, np.nan))
     return pd.DataFrame(rows, columns=list(COLUMNS)), kept
+
+
+def _region(index: tuple[np.ndarray, ...], regions: Regions) -> str:
+    """The region that holds most of these voxels; "" where none does."""
+    shares = {name: float(mask[index].mean()) for name, mask in regions.masks.items()}
+    region = max(shares, key=lambda name: shares[name])
+    return region if shares[region] > 0.5 else ""
+
+
+def with_regions(
+    table: pd.DataFrame, labels: np.ndarray, image: Image, tissues: np.ndarray, settings: PvsDetectSettings
+) -> pd.DataFrame:
+    """The table with region and side of the spaces that a reader drew; outside both regions they have none.
+
+    labels: the map of the spaces, label = `pvs`; tissues: the brain's tissues on the image's grid.
+    """
+    drawn = table["region"].isna()
+    if not drawn.any():
+        return table
+    regions, table = regions_of(tissues, image, settings), table.copy()
+    for at in table.index[drawn]:
+        table.loc[at, "region"] = _region(np.nonzero(labels == table.loc[at, "pvs"]), regions)
+        table.loc[at, "side"] = _side(float(table.loc[at, "x_mm"]), regions)
+    return table
 
 
 def _side(x_mm: float, regions: Regions) -> str:
@@ -413,6 +437,7 @@ def pvs_row(facts: Mapping[str, Any]) -> dict[str, Any]:
         MEASURES, with status, reason and image.
     """
     told = {f"pvs_{name}": facts.get(name) for name in ("image", "status", "reason")}
+    told |= {CANDIDATES: facts.get(CANDIDATES)}
     return {name: facts.get(name) for name in MEASURES} | told
 
 

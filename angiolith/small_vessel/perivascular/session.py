@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 import SimpleITK as sitk
@@ -10,14 +12,28 @@ from angiolith.core.images import Image, is_same_grid, read_image, resample
 from angiolith.core.inputs import Inputs
 from angiolith.core.settings.lacunes import LacuneDetectSettings
 from angiolith.core.settings.perivascular import PvsDetectSettings, PvsGradeSettings, PvsToolSettings
-from angiolith.core.tables import FAILED, MISSING, OK, was_made
-from angiolith.small_vessel.perivascular.detect import COLUMNS, PvsError, detect_pvs, placed_spaces, pvs_measures
+from angiolith.core.settings.section import Count
+from angiolith.core.tables import FAILED, MISSING, OK, REVIEW, was_made
+from angiolith.marks.decisions import Decision
+from angiolith.marks.kinds import PERIVASCULAR
+from angiolith.marks.verdicts import counted, waiting
+from angiolith.small_vessel.decide import VERDICT, decided_table
+from angiolith.small_vessel.perivascular.detect import (
+    CANDIDATES,
+    PvsError,
+    detect_pvs,
+    placed_spaces,
+    pvs_measures,
+    with_regions,
+)
+from angiolith.small_vessel.perivascular.detect import COLUMNS as OF_SPACES
 from angiolith.small_vessel.session import NotMeasured, read_checked, to_reference
 from angiolith.small_vessel.spot_tool import BUILT_IN, spots_by_tool
 from angiolith.small_vessel.spots import Spots
 from angiolith.small_vessel.tissues import INFARCT
 
 IMAGES = ("T2w", "T1w")  # the first whose voxels are thin enough
+COLUMNS = (*OF_SPACES, "status", "reason", *VERDICT)
 
 
 def pvs_of(
@@ -26,8 +42,10 @@ def pvs_of(
     grades: PvsGradeSettings,
     lacunes: LacuneDetectSettings,
     tool: PvsToolSettings,
+    count: Count = "sure",
+    decisions: Sequence[Decision] = (),
 ) -> Spots:
-    """Perivascular spaces of the session's T2w or T1w, or those of a tool on its image.
+    """Perivascular spaces of the session's T2w or T1w, or those of a tool on its image, with what readers decided.
 
     Parameters
     ----------
@@ -41,6 +59,10 @@ def pvs_of(
         The size and form that set a space apart from a lacune.
     tool : PvsToolSettings
         The other tool's command, if there is one.
+    count : Count
+        Which spaces enter counts, grades and volumes.
+    decisions : sequence of Decision
+        Rows of this session, of every kind of mark.
 
     Returns
     -------
@@ -66,8 +88,23 @@ def pvs_of(
             status = FAILED
             continue
         facts = source | {"status": OK, "reason": "", "image": column}
-        facts |= pvs_measures(labels, found, image, settings, grades)
-        return Spots(found, image.with_data(labels), facts)
+        own = [row for row in decisions if row["kind"] == PERIVASCULAR.name]
+        rows, after, misfit = decided_table(
+            found.assign(status=OK, reason=None),
+            image.with_data(labels),
+            PERIVASCULAR,
+            own,
+            given.get("drawings") or [],
+            count,
+        )
+        rows = with_regions(rows, after.data, image, tissues, settings).reindex(columns=list(COLUMNS))
+        if misfit:
+            return Spots(rows, after, facts | {"status": FAILED, "reason": misfit})
+        n_waiting = len(waiting(rows))
+        facts |= pvs_measures(after.data, counted(rows), image, settings, grades) | {CANDIDATES: n_waiting}
+        if n_waiting:
+            facts |= {"status": REVIEW, "reason": f"candidates that wait for a reader: {n_waiting}"}
+        return Spots(rows, after, facts)
     reason = "; ".join(f"{column}: {reason}" for column, reason in reasons.items()) or f"no {' or '.join(wanted)}"
     facts = {"status": status, "reason": reason, "image": None}
     return Spots(pd.DataFrame(columns=list(COLUMNS)), None, facts)

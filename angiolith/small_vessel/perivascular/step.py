@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from angiolith.core.study import InputPaths, Session, Step
-from angiolith.marks.kinds import LACUNE, spots_of
+from angiolith.marks.kinds import LACUNE, PERIVASCULAR, spots_of
 
 IMAGES = ("T2w", "T1w")
 
@@ -18,8 +18,15 @@ def _inputs(session: Session) -> InputPaths:
         "tissues": session.made("segment_wmh", "tissues"),
         "lacunes": spots_of(session, LACUNE, "labels"),
         "FLAIR": session.image("FLAIR"),
+        "drawings": session.drawings(PERIVASCULAR.name),
         "weights": session.study.config.pvs_tool.weights or [],  # a change of them finds the spaces anew
     }
+
+
+def pvs_decisions(session: Session) -> list[dict[str, str]]:
+    """What readers decided on the session's perivascular spaces: a parameter, so that a new one runs this session's job
+    alone."""
+    return session.decisions(PERIVASCULAR.name)
 
 
 def _wanted(session: Session) -> bool:
@@ -38,6 +45,7 @@ STEPS = (
         },
         runs_for=_wanted,
         session_inputs=_inputs,
-        behind={"measure_wmh": {"pvs": r"_desc-perivascular\."}},
+        measures={PERIVASCULAR.measure: PERIVASCULAR.table},
+        behind={"measure_wmh": {"pvs|perivascular": r"_desc-perivascular\."}},
     ),
 )
