@@ -13,7 +13,7 @@ from angiolith.pictures.canvas import BLUE, GREY
 
 # [inch] Two columns of a journal, 180 mm. Source: layout.
 WIDTH_INCH = 7.1
-# [inch] Height of a panel. Source: layout.
+# [inch] Vertical size of a panel. Source: layout.
 PANEL_INCH = 1.8
 # [1] Ticks within a power of ten. Source: layout.
 TICKS = (1.0, 2.0, 5.0)
