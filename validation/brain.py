@@ -248,7 +248,8 @@ T1w (silver), moved to the FLAIR rigidly; on thick slices: ventricles drawn by h
 older adults. Rows of 03, 06, 09 and 12 that say "held out" are of the state of the fit that knew the other eight alone
 (`resources/brain_model/README.md`). Seconds: CPU, one thread; peak: memory of the process until then, which
 held other scans before. Brain-extracted scans (low_load, stroke_wmh, ms_patient) keep the brain that they came with.
-The constants of the ventricles' grey levels were tuned on the three thick slices, with version 1 of the networks.
+The constants of the ventricles' grey levels and of pieces of fluid were tuned on the three thick slices: no figure of
+theirs is held out. Slabs, T2*, infarcts and tumours: [simulated](brain_simulated.md).
 """
 
 
