@@ -248,7 +248,23 @@ def with_regions(
 ) -> pd.DataFrame:
     """The table with region and side of the spaces that a reader drew; outside both regions they have none.
 
-    labels: the map of the spaces, label = `pvs`; tissues: the brain's tissues on the image's grid.
+    Parameters
+    ----------
+    table : DataFrame
+        COLUMNS.
+    labels : ndarray of int, shape of the image
+        The spaces, label = `pvs`.
+    image : Image
+        Its affine is taken.
+    tissues : ndarray of int, shape of the image
+        Map of `angiolith.brain.segment.TISSUES`.
+    settings : PvsDetectSettings
+        Margins in mm.
+
+    Returns
+    -------
+    DataFrame
+        Region and side are "" where a space lies in none.
     """
     drawn = table["region"].isna()
     if not drawn.any():

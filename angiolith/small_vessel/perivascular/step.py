@@ -24,8 +24,20 @@ def _inputs(session: Session) -> InputPaths:
 
 
 def pvs_decisions(session: Session) -> list[dict[str, str]]:
-    """What readers decided on the session's perivascular spaces: a parameter, so that a new one runs this session's job
-    alone."""
+    """What readers decided on the session's perivascular spaces.
+
+    It is a parameter of the job, so that a new decision runs this session's job alone.
+
+    Parameters
+    ----------
+    session : Session
+        The session.
+
+    Returns
+    -------
+    list of dict
+        A row per decision.
+    """
     return session.decisions(PERIVASCULAR.name)
 
 
