@@ -182,6 +182,7 @@ def drawing(rows: Sequence[Sequence[Box]], edges: Sequence[tuple[str, str]], abo
     widths = [sum(box.width for box in row) + GAP_X * (len(row) - 1) for row in rows]
     width, y = 2 * MARGIN + max(widths), MARGIN
     place: dict[str, tuple[int, int, Box]] = {}
+    row_of = {box.name: number for number, row in enumerate(rows) for box in row}
     for row, used in zip(rows, widths, strict=True):
         x = (width - used) // 2
         for box in row:
@@ -199,7 +200,7 @@ def drawing(rows: Sequence[Sequence[Box]], edges: Sequence[tuple[str, str]], abo
     for start, end in edges:
         (x0, y0, above), (x1, y1, below) = place[start], place[end]
         x0, y0, x1 = x0 + above.width // 2, y0 + above.height, x1 + below.width // 2
-        if y1 - y0 > GAP_Y + LINE:  # past other boxes: beside their middle, where their own arrows are
+        if row_of[end] - row_of[start] > 1:  # past other boxes: beside their middle, where their own arrows are
             x0, x1 = x0 + above.width // 3, x1 + below.width // 3
         bend = max(GAP_Y // 2, (y1 - y0) // 3)
         lines.append(
