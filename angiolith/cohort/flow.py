@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from angiolith.core.tables import atomic_path
+from angiolith.cohort.vector_figure import vector_figure
 
 # [characters] Width of a box. Source: layout.
 WIDTH_CHARACTERS = 44
@@ -43,11 +43,6 @@ def flow_boxes(attrition: pd.DataFrame, unit: str, groups: pd.Series) -> list[tu
 
 def draw_flow(attrition: pd.DataFrame, unit: str, groups: pd.Series, title: str, path: str | Path) -> None:
     """Draw `flow_boxes` as SVG; the same bytes on every run."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
     wrapped = [
         tuple("\n".join(textwrap.fill(line, WIDTH_CHARACTERS) for line in text.split("\n")) for text in box)
         for box in flow_boxes(attrition, unit, groups)
@@ -56,8 +51,7 @@ def draw_flow(attrition: pd.DataFrame, unit: str, groups: pd.Series, title: str,
     gaps = [beside + GAP_INCH * (2 if beside else 1) for _, beside in tall]  # above each box; what it lost stands there
     height = sum(main for main, _ in tall) + sum(gaps) + GAP_INCH + LINE_INCH
     width = 2 * BOX_WIDTH_INCH + 3 * GAP_INCH
-    with matplotlib.rc_context({"svg.hashsalt": "angiolith", "svg.fonttype": "none", "font.size": 9}):
-        figure = pyplot.figure(figsize=(width, height))
+    with vector_figure(path, (width, height), 9, layout=None) as figure:
         axes = figure.add_axes((0, 0, 1, 1))
         axes.set(xlim=(0, width), ylim=(height, 0))
         axes.axis("off")
@@ -74,9 +68,6 @@ def draw_flow(attrition: pd.DataFrame, unit: str, groups: pd.Series, title: str,
             top += gap
             _box(axes, GAP_INCH, top, main, text)
             top += main
-        with atomic_path(path) as temporary:
-            figure.savefig(temporary, format="svg", metadata={"Date": None})
-        pyplot.close(figure)
 
 
 def _box(axes: Any, left: float, top: float, tall: float, text: str) -> None:

@@ -10,7 +10,7 @@ from scipy import stats
 
 from angiolith.cohort.associations import Plan
 from angiolith.cohort.outcome import response_of
-from angiolith.cohort.regression import clusters_of, fit_rows, rows_left_out, wald
+from angiolith.cohort.regression import clusters_of, fit_rows, joint_wald, rows_left_out, wald
 from angiolith.cohort.variables import is_number, is_yes_no, levels_of, model_columns, models_of
 from angiolith.core.tables import join_reasons
 
@@ -63,7 +63,7 @@ def interaction_table(table: pd.DataFrame, plan: Plan, interactions: Mapping[str
             linear = fit.method.startswith("linear regression")
             freedom, k = fit.n - design.shape[1] - 1, products.shape[1]
             beta, covariance = fit.table["estimate"].to_numpy(float)[: k + 1], fit.covariance[: k + 1, : k + 1]
-            statistic = float(beta[1:] @ np.linalg.solve(covariance[1:, 1:], beta[1:]))
+            statistic = joint_wald(beta[1:], covariance[1:, 1:])
             p = stats.f.sf(statistic / k, k, freedom) if linear else stats.chi2.sf(statistic, k)
             base |= {"df": k, "statistic": statistic, "p_interaction": float(p)}
             logistic = plan.regression == "logistic"

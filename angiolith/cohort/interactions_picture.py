@@ -8,32 +8,21 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from angiolith.core.tables import atomic_path
+from angiolith.cohort.vector_figure import TWO_COLUMNS_INCH, as_ratio, vector_figure
 from angiolith.pictures.canvas import BLUE, GREY
 
-# [inch] Two columns of a journal, 180 mm. Source: layout.
-WIDTH_INCH = 7.1
 # [inch] Vertical size of a panel. Source: layout.
 PANEL_INCH = 1.8
-# [1] Ticks within a power of ten. Source: layout.
-TICKS = (1.0, 2.0, 5.0)
 
 
 def draw_interactions(made: pd.DataFrame, labels: Mapping[str, str], path: str | Path) -> None:
     """Draw a table of `interaction_table` as SVG, the same bytes on every run: a row per pair, a column per model."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-    from matplotlib.ticker import LogLocator, NullLocator
-
     pairs = list(dict.fromkeys(zip(made["predictor"], made["modifier"], strict=True)))
     models = list(dict.fromkeys(made["model"]))
     logistic = bool(made["odds_ratio"].notna().any())
-    with matplotlib.rc_context({"svg.hashsalt": "angiolith", "svg.fonttype": "none", "font.size": 7}):
-        shape = (max(len(pairs), 1), max(len(models), 1))
-        size = (WIDTH_INCH, PANEL_INCH * shape[0])
-        figure, panels = pyplot.subplots(*shape, figsize=size, squeeze=False, layout="constrained")
+    shape = (max(len(pairs), 1), max(len(models), 1))
+    with vector_figure(path, (TWO_COLUMNS_INCH, PANEL_INCH * shape[0]), 7) as figure:
+        panels = figure.subplots(*shape, squeeze=False)
         for (row, (predictor, modifier)), (column, model) in (
             (one, other) for one in enumerate(pairs) for other in enumerate(models)
         ):
@@ -54,11 +43,6 @@ def draw_interactions(made: pd.DataFrame, labels: Mapping[str, str], path: str |
             axes.set_title(f"{model}: p of interaction {part['p_interaction'].iloc[0]:.3g}")
             if logistic:
                 axes.set_xscale("log")
-                axes.xaxis.set_major_locator(LogLocator(subs=TICKS))
-                axes.xaxis.set_major_formatter("{x:g}")
-                axes.xaxis.set_minor_locator(NullLocator())
+                as_ratio(axes.xaxis)
             effect = f"{'Odds ratio' if logistic else 'Difference'} of {labels.get(predictor, predictor)}"
             axes.set_xlabel(f"{effect} by {labels.get(modifier, modifier)}")
-        with atomic_path(path) as temporary:
-            figure.savefig(temporary, format="svg", metadata={"Date": None})
-        pyplot.close(figure)

@@ -283,6 +283,12 @@ def wald(estimate: Any, error: Any, distribution: Any = stats.norm) -> tuple[Any
     return estimate - reach, estimate + reach, 2 * distribution.sf(np.abs(estimate / error))
 
 
+def joint_wald(beta: np.ndarray, covariance: np.ndarray) -> float:
+    """Wald's statistic of (k,) estimates being 0 together; solved in units of their errors, which may differ widely."""
+    scale = np.sqrt(np.diag(covariance))
+    return float((beta / scale) @ np.linalg.solve(covariance / np.outer(scale, scale), beta / scale))
+
+
 def rows_left_out(n: int) -> str:
     """The note on rows that are no complete cases; empty for none."""
     return f"{n} row(s) without all values left out" if n else ""

@@ -11,7 +11,7 @@ from scipy import stats
 
 from angiolith.cohort.associations import Plan
 from angiolith.cohort.outcome import response_of
-from angiolith.cohort.regression import Fit, clusters_of, fit_rows, rows_left_out
+from angiolith.cohort.regression import Fit, clusters_of, fit_rows, joint_wald, rows_left_out
 from angiolith.cohort.variables import is_number, model_columns, models_of
 from angiolith.core.tables import join_reasons
 
@@ -120,8 +120,8 @@ def curve_of(fit: Fit, knots: np.ndarray, reference: float, values: np.ndarray, 
     k = len(knots) - 1
     beta, covariance = fit.table["estimate"].to_numpy(float)[:k], fit.covariance[:k, :k]
     freedom = fit.n - len(fit.table) - 1
-    overall = _wald(beta, covariance)
-    nonlinear = _wald(beta[1:], covariance[1:, 1:])
+    overall = joint_wald(beta, covariance)
+    nonlinear = joint_wald(beta[1:], covariance[1:, 1:])
     if linear:
         p, p_nonlinear = stats.f.sf(overall / k, k, freedom), stats.f.sf(nonlinear / (k - 1), k - 1, freedom)
     else:
@@ -133,11 +133,6 @@ def curve_of(fit: Fit, knots: np.ndarray, reference: float, values: np.ndarray, 
     return Curve(
         k, overall, float(p), nonlinear, float(p_nonlinear), estimate, error, estimate - reach, estimate + reach
     )
-
-
-def _wald(beta: np.ndarray, covariance: np.ndarray) -> float:
-    scale = np.sqrt(np.diag(covariance))
-    return float((beta / scale) @ np.linalg.solve(covariance / np.outer(scale, scale), beta / scale))
 
 
 def spline_tables(table: pd.DataFrame, plan: Plan, splines: Mapping[str, int]) -> tuple[pd.DataFrame, pd.DataFrame]:

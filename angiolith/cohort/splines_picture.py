@@ -7,15 +7,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from angiolith.core.tables import atomic_path
+from angiolith.cohort.vector_figure import TWO_COLUMNS_INCH, as_ratio, vector_figure
 from angiolith.pictures.canvas import BLUE, GREY
 
-# [inch] Two columns of a journal, 180 mm. Source: layout.
-WIDTH_INCH = 7.1
 # [inch] Vertical size of a panel. Source: layout.
 PANEL_INCH = 2.2
-# [1] Ticks within a power of ten. Source: layout.
-TICKS = (1.0, 2.0, 5.0)
 
 
 def draw_splines(tests: pd.DataFrame, curves: pd.DataFrame, labels: Mapping[str, str], path: str | Path) -> None:
@@ -23,22 +19,11 @@ def draw_splines(tests: pd.DataFrame, curves: pd.DataFrame, labels: Mapping[str,
 
     Ticks at the foot are the knots. A model without a curve has its note in place of it.
     """
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-    from matplotlib.ticker import LogLocator, NullLocator
-
     predictors, models = list(dict.fromkeys(tests["predictor"])), list(dict.fromkeys(tests["model"]))
     logistic = bool(curves["odds_ratio"].notna().any())
-    with matplotlib.rc_context({"svg.hashsalt": "angiolith", "svg.fonttype": "none", "font.size": 7}):
-        figure, panels = pyplot.subplots(
-            max(len(predictors), 1),
-            max(len(models), 1),
-            figsize=(WIDTH_INCH, PANEL_INCH * max(len(predictors), 1)),
-            squeeze=False,
-            layout="constrained",
-        )
+    shape = (max(len(predictors), 1), max(len(models), 1))
+    with vector_figure(path, (TWO_COLUMNS_INCH, PANEL_INCH * shape[0]), 7) as figure:
+        panels = figure.subplots(*shape, squeeze=False)
         for test in tests.to_dict("records"):
             predictor, model = test["predictor"], test["model"]
             axes = panels[predictors.index(predictor), models.index(model)]
@@ -58,11 +43,6 @@ def draw_splines(tests: pd.DataFrame, curves: pd.DataFrame, labels: Mapping[str,
             axes.set_xlim(value[0], value[-1])
             if logistic:
                 axes.set_yscale("log")
-                axes.yaxis.set_major_locator(LogLocator(subs=TICKS))
-                axes.yaxis.set_major_formatter("{x:g}")
-                axes.yaxis.set_minor_locator(NullLocator())
+                as_ratio(axes.yaxis)
             against = f"beside {test['reference']:.3g}"
             axes.set_ylabel(f"Odds ratio {against}" if logistic else f"Difference {against}")
-        with atomic_path(path) as temporary:
-            figure.savefig(temporary, format="svg", metadata={"Date": None})
-        pyplot.close(figure)

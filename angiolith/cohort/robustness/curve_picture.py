@@ -8,28 +8,18 @@ import numpy as np
 import pandas as pd
 
 from angiolith.cohort.robustness.specifications import CHOICES
-from angiolith.core.tables import atomic_path
+from angiolith.cohort.vector_figure import TWO_COLUMNS_INCH, vector_figure
 from angiolith.pictures.canvas import BLUE, GREY, VERMILLION
-
-# [inch] Two columns of a journal, 180 mm. Source: layout.
-WIDTH_INCH = 7.1
 
 
 def draw_specifications(made: pd.DataFrame, path: str | Path) -> None:
     """Draw a table of `specifications` as SVG, the same bytes on every run; the primary variant in another colour."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
     shown = made[made["estimate"].notna()].sort_values("rank").reset_index(drop=True)
     options = [(choice, option) for choice in CHOICES for option in dict.fromkeys(made[choice])]
     options = [(choice, option) for choice, option in options if made[choice].nunique() > 1]
-    with matplotlib.rc_context({"svg.hashsalt": "angiolith", "svg.fonttype": "none", "font.size": 7}):
-        below = 0.16 * len(options) + 0.3
-        figure, (above, grid) = pyplot.subplots(
-            2, 1, sharex=True, figsize=(WIDTH_INCH, 2.6 + below), height_ratios=(2.6, below), layout="constrained"
-        )
+    below = 0.16 * len(options) + 0.3
+    with vector_figure(path, (TWO_COLUMNS_INCH, 2.6 + below), 7) as figure:
+        above, grid = figure.subplots(2, 1, sharex=True, height_ratios=(2.6, below))
         logistic = bool(shown["ratio"].notna().any())
         columns = [shown[name].to_numpy(float) for name in ("ratio" if logistic else "estimate", "ci_low", "ci_high")]
         place, colours = np.arange(len(shown)), [VERMILLION if first else BLUE for first in shown["primary"]]
@@ -44,6 +34,3 @@ def draw_specifications(made: pd.DataFrame, path: str | Path) -> None:
         grid.set_yticks(range(len(options)), [f"{choice}: {option}" for choice, option in options])
         grid.set_ylim(len(options) - 0.5, -0.5)
         grid.set_xlabel("Specification, by its estimate")
-        with atomic_path(path) as temporary:
-            figure.savefig(temporary, format="svg", metadata={"Date": None})
-        pyplot.close(figure)

@@ -10,8 +10,8 @@ import pandas as pd
 
 from angiolith.cohort.describe import ALL
 from angiolith.cohort.survival.outcomes import INCIDENCE
+from angiolith.cohort.vector_figure import vector_figure
 from angiolith.core.settings.analyses import FollowUp
-from angiolith.core.tables import atomic_path
 from angiolith.pictures.canvas import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILLION
 
 # [inch] One and a half columns of a journal, 140 mm. Source: layout.
@@ -30,15 +30,8 @@ def draw_curves(
     path: Path | str,
 ) -> None:
     """Draw one panel per outcome as SVG, the same bytes on every run. curves, risks: of `outcome_tables`."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    with matplotlib.rc_context({"svg.hashsalt": "angiolith", "svg.fonttype": "none", "font.size": 8}):
-        figure, panels = pyplot.subplots(
-            len(outcomes), 1, figsize=(WIDTH_INCH, PANEL_INCH * len(outcomes)), squeeze=False, layout="constrained"
-        )
+    with vector_figure(path, (WIDTH_INCH, PANEL_INCH * len(outcomes)), 8) as figure:
+        panels = figure.subplots(len(outcomes), 1, squeeze=False)
         for axes, (name, settings) in zip(panels[:, 0], outcomes.items(), strict=True):
             of_outcome = curves[curves["outcome"] == name]
             groups = list(dict.fromkeys(risks.loc[risks["outcome"] == name, "group"]))
@@ -65,6 +58,3 @@ def draw_curves(
             axes.set_xlabel(f"Time, {settings.unit}\n" + "\n".join(lines), loc="left")
             if len(shown) > 1:
                 axes.legend(frameon=False)
-        with atomic_path(path) as temporary:
-            figure.savefig(temporary, format="svg", metadata={"Date": None})
-        pyplot.close(figure)
