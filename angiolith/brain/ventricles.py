@@ -127,15 +127,7 @@ def _by_slices(
     kept = np.moveaxis(kept, 0, slow)
     if not kept.any():
         return kept
-    near = np.stack(
-        [
-            ndimage.distance_transform_edt(~plane, sampling=np.delete(voxel_mm, slow)) <= RIM_MM
-            if plane.any()
-            else np.zeros_like(plane)
-            for plane in np.moveaxis(kept, slow, 0)
-        ],
-        axis=slow,
-    )
+    near = dilate_mm(kept, RIM_MM, voxel_mm)  # within the slices: the next one is THICK_MM away or more
     return kept | (near & brain & (pull > RIM_PULL) & (likely[INFRATENTORIAL] < 0.5))
 
 

@@ -253,14 +253,18 @@ def bone_gap_mm(bone: np.ndarray, voxel_mm: np.ndarray) -> np.ndarray:
 
 def air_share(ct: Image, index: np.ndarray) -> float:
     """Fraction of air among the voxels within `AIR_MM` of a mark; index: its voxels (n, 3)."""
-    steps = np.maximum(np.round(AIR_MM / ct.voxel_mm), 1).astype(int)
-    low = np.maximum(index.min(axis=0) - steps, 0)
-    high = np.minimum(index.max(axis=0) + steps + 1, ct.data.shape)
-    hu = ct.data[tuple(slice(a, b) for a, b in zip(low, high, strict=True))]
-    inner = np.zeros(hu.shape, bool)
-    inner[tuple((index - low).T)] = True
-    around = ndimage.binary_dilation(inner, np.ones(2 * steps + 1)) & ~inner
-    return float((hu[around] < AIR_HU).mean())
+    box, inner, reach = _surroundings(ct, index, AIR_MM)
+    around = ndimage.binary_dilation(inner, reach) & ~inner
+    return float((ct.data[box][around] < AIR_HU).mean())
+
+
+def _surroundings(ct: Image, index: np.ndarray, reach_mm: float) -> tuple[tuple[slice, ...], np.ndarray, np.ndarray]:
+    """A box (slices) that reaches so far beyond a mark, the mark's mask in it, and the element of that reach."""
+    steps = np.maximum(np.round(reach_mm / ct.voxel_mm), 1).astype(int)
+    low, high = np.maximum(index.min(axis=0) - steps, 0), np.minimum(index.max(axis=0) + steps + 1, ct.data.shape)
+    mark = np.zeros(tuple(high - low), bool)
+    mark[tuple((index - low).T)] = True
+    return tuple(slice(start, stop) for start, stop in zip(low, high, strict=True)), mark, np.ones(2 * steps + 1)
 
 
 def drawn_on_bone(ct: Image, index: np.ndarray, free: np.ndarray, line: Centreline, margin_mm: float) -> np.ndarray:
@@ -271,12 +275,8 @@ def drawn_on_bone(ct: Image, index: np.ndarray, free: np.ndarray, line: Centreli
     (`FLUID_SDS` in fluid): what lies beyond is bone. All of them where fewer are left than the smallest candidate has.
     To them is added what hangs together with them within `BEHIND_MM`, in lumen and wall, at half of the peak or above.
     """
-    steps = np.maximum(np.round(BEHIND_MM / ct.voxel_mm), 1).astype(int)
-    low, high = np.maximum(index.min(axis=0) - steps, 0), np.minimum(index.max(axis=0) + steps + 1, ct.data.shape)
-    box = tuple(slice(start, stop) for start, stop in zip(low, high, strict=True))
+    box, mark, reach = _surroundings(ct, index, BEHIND_MM)
     hu = ct.data[box]
-    mark = np.zeros(hu.shape, bool)
-    mark[tuple((index - low).T)] = True
     distance, nearest = cKDTree(line.points).query(mask_points(box_affine(ct.affine, box), np.ones(hu.shape, bool)))
     outside_mm = (distance - line.radius_mm[nearest] - margin_mm).reshape(hu.shape)
     sds = FLUID_SDS if line.artery in BESIDE_SMOOTH_BONE else 1.0
@@ -284,9 +284,9 @@ def drawn_on_bone(ct: Image, index: np.ndarray, free: np.ndarray, line: Centreli
     if near.sum() * ct.voxel_volume_mm3 < CANDIDATE_MM3[0]:
         return index
     half = (float(hu[near].max()) + TISSUE_HU) / 2
-    may = free[box] & (hu >= half) & (outside_mm <= 0) & ndimage.binary_dilation(near, np.ones(2 * steps + 1))
+    may = free[box] & (hu >= half) & (outside_mm <= 0) & ndimage.binary_dilation(near, reach)
     drawn = ndimage.binary_propagation(near, NEIGHBOURS_26, near | may)
-    return np.asarray(np.argwhere(drawn) + low)
+    return np.asarray(np.argwhere(drawn) + [part.start for part in box])
 
 
 def beside_line(points: np.ndarray, line: Centreline) -> tuple[float, float, str]:

@@ -284,7 +284,20 @@ def wald(estimate: Any, error: Any, distribution: Any = stats.norm) -> tuple[Any
 
 
 def joint_wald(beta: np.ndarray, covariance: np.ndarray) -> float:
-    """Wald's statistic of (k,) estimates being 0 together; solved in units of their errors, which may differ widely."""
+    """Wald's statistic of estimates being 0 together.
+
+    Parameters
+    ----------
+    beta : ndarray, shape (k,)
+        The estimates.
+    covariance : ndarray, shape (k, k)
+        Their covariance. It is solved in units of their errors, which may differ widely.
+
+    Returns
+    -------
+    float
+        Chi-square with k degrees of freedom where all are 0.
+    """
     scale = np.sqrt(np.diag(covariance))
     return float((beta / scale) @ np.linalg.solve(covariance / np.outer(scale, scale), beta / scale))
 

@@ -30,7 +30,7 @@ def vector_figure(
     path : str or Path
         The file.
     size_inch : tuple of float
-        Width and height.
+        Horizontal and vertical size.
     font_size : float
         In points.
     layout : str, optional

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import SimpleITK as sitk
 
-from angiolith.core.images import Image, map_points, moved, read_image
+from angiolith.core.images import Image, map_points, read_image
 from angiolith.core.inputs import Inputs
 from angiolith.core.settings.section import Count
 from angiolith.core.tables import FAILED, OK, REVIEW, join_reasons, read_tsv, was_made
@@ -26,16 +26,14 @@ from angiolith.marks.verdicts import (
     verdict_columns,
     waiting,
 )
-from angiolith.small_vessel.blobs import ball_diameter_mm
 from angiolith.small_vessel.lacunes.detect import COLUMNS as OF_LACUNES
 from angiolith.small_vessel.markers import facts_of
 from angiolith.small_vessel.microbleeds.detect import COLUMNS as OF_MICROBLEEDS
 from angiolith.small_vessel.session import to_reference
-from angiolith.small_vessel.spots import Spots
+from angiolith.small_vessel.spots import PLACE, Spots, place_and_size
 
 COLUMNS = {"microbleed": OF_MICROBLEEDS, "lacune": OF_LACUNES}
 VERDICT = ("counted", "certainty", "decided_by", "mark")
-PLACE = ["x_mm", "y_mm", "z_mm"]
 LIES_ON = {"lacune": "FLAIR"}  # image of the label map, where the table's points are those of the session's reference
 
 
@@ -132,9 +130,8 @@ def _rows(
 
 def _drawn(voxels: np.ndarray, grid: Image, to_table: sitk.Transform | None) -> dict[str, float]:
     """Place, diameter and volume of a drawn spot; voxels (n, 3): its indices on the grid."""
-    centre = moved(grid.affine, voxels.mean(axis=0)[None])
-    if to_table is not None:
-        centre = map_points(to_table, centre)
-    volume_mm3 = len(voxels) * grid.voxel_volume_mm3
-    place = dict(zip(PLACE, map(float, centre[0]), strict=True))
-    return place | {"diameter_mm": ball_diameter_mm(volume_mm3), "volume_mm3": volume_mm3}
+    spot = place_and_size(voxels, grid)
+    if to_table is None:
+        return spot
+    middle = map_points(to_table, np.array([[spot[axis] for axis in PLACE]]))[0]
+    return spot | dict(zip(PLACE, map(float, middle), strict=True))

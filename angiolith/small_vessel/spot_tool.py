@@ -15,12 +15,12 @@ import pandas as pd
 from scipy import ndimage
 
 from angiolith.core.distance import NEIGHBOURS_26
-from angiolith.core.images import Image, moved
+from angiolith.core.images import Image
 from angiolith.core.settings.tool import ToolSettings
 from angiolith.core.tables import FAILED
 from angiolith.core.tool import ToolError, run_tool, tool_facts
-from angiolith.small_vessel.blobs import ball_diameter_mm
 from angiolith.small_vessel.session import NotMeasured
+from angiolith.small_vessel.spots import PLACE, place_and_size
 
 BUILT_IN: dict[str, Any] = {"source": "built-in"}
 
@@ -75,6 +75,5 @@ def spot_sizes(labels: np.ndarray, grid: Image) -> pd.DataFrame:
     rows = []
     for number, place in enumerate(ndimage.find_objects(labels), start=1):
         voxels = np.argwhere(labels[place] == number) + [s.start for s in place]
-        volume = len(voxels) * grid.voxel_volume_mm3
-        rows.append((number, *moved(grid.affine, voxels.mean(axis=0)[None])[0], ball_diameter_mm(volume), volume))
-    return pd.DataFrame(rows, columns=["number", "x_mm", "y_mm", "z_mm", "diameter_mm", "volume_mm3"])
+        rows.append({"number": number} | place_and_size(voxels, grid))
+    return pd.DataFrame(rows, columns=["number", *PLACE, "diameter_mm", "volume_mm3"])

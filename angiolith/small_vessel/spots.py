@@ -7,10 +7,35 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from angiolith.core.images import Image, write_made
+from angiolith.core.images import Image, moved, write_made
 from angiolith.core.tables import write_json, write_tsv
+from angiolith.small_vessel.blobs import ball_diameter_mm
+
+PLACE = ["x_mm", "y_mm", "z_mm"]
+
+
+def place_and_size(voxels: np.ndarray, grid: Image) -> dict[str, float]:
+    """Place and size of a spot.
+
+    Parameters
+    ----------
+    voxels : ndarray of int, shape (n, 3)
+        Its indices on the grid.
+    grid : Image
+        Its affine is taken.
+
+    Returns
+    -------
+    dict
+        Middle (PLACE, RAS mm of the grid), diameter (mm, of the ball of its volume) and volume (mm3).
+    """
+    volume_mm3 = len(voxels) * grid.voxel_volume_mm3
+    middle = moved(grid.affine, voxels.mean(axis=0)[None])[0]
+    place = dict(zip(PLACE, map(float, middle), strict=True))
+    return place | {"diameter_mm": ball_diameter_mm(volume_mm3), "volume_mm3": volume_mm3}
 
 
 @dataclass(frozen=True)

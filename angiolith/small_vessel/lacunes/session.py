@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import SimpleITK as sitk
 
-from angiolith.core.images import Image, bounding_box, crop, map_points, resample
+from angiolith.core.images import Image, bounding_box, crop, map_points, moved, resample
 from angiolith.core.inputs import Inputs
 from angiolith.core.settings.lacunes import LacuneDetectSettings, LacuneToolSettings
 from angiolith.core.tables import FAILED, OK
@@ -17,10 +17,8 @@ from angiolith.small_vessel.grid import paste
 from angiolith.small_vessel.lacunes.detect import COLUMNS, detect_lacunes
 from angiolith.small_vessel.session import NotMeasured, brain_on, priors_on, read_checked, read_user_mask, to_reference
 from angiolith.small_vessel.spot_tool import BUILT_IN, spots_by_tool
-from angiolith.small_vessel.spots import Spots
+from angiolith.small_vessel.spots import PLACE, Spots
 from angiolith.small_vessel.tissues import TissueError
-
-AXES = ["x_mm", "y_mm", "z_mm"]
 
 
 def lacunes_of(given: Inputs, settings: LacuneDetectSettings, tool: LacuneToolSettings) -> Spots:
@@ -43,27 +41,24 @@ def lacunes_of(given: Inputs, settings: LacuneDetectSettings, tool: LacuneToolSe
     """
     try:
         flair = read_checked(given, "FLAIR")
-        table, labels, source = (_by_tool if tool.command else _built_in)(given, flair, tool, settings)
+        table, labels, source = _by_tool(given, flair, tool) if tool.command else _built_in(given, flair, settings)
     except NotMeasured as problem:
         facts = {"status": problem.status, "reason": problem.reason, "n_lacunes": None}
         return Spots(pd.DataFrame(columns=list(COLUMNS)), None, facts)
     return Spots(table, flair.with_data(labels), source | {"status": OK, "reason": "", "n_lacunes": len(table)})
 
 
-def _by_tool(
-    given: Inputs, flair: Image, tool: LacuneToolSettings, _: LacuneDetectSettings
-) -> tuple[pd.DataFrame, np.ndarray, dict[str, Any]]:
+def _by_tool(given: Inputs, flair: Image, tool: LacuneToolSettings) -> tuple[pd.DataFrame, np.ndarray, dict[str, Any]]:
     images = {column: given[column] for column in ("FLAIR", "T1w") if given.get(column)}
     found, labels, source = spots_by_tool(images, flair, tool)
-    points = found[AXES].to_numpy(float)
     if len(found):
-        found[AXES] = map_points(to_reference(given, "FLAIR"), points)
+        found[PLACE] = map_points(to_reference(given, "FLAIR"), found[PLACE].to_numpy(float))
     found = found.rename(columns={"number": "lacune"}).assign(status=OK, reason="", certainty=SURE)
     return found.reindex(columns=list(COLUMNS)), labels, source
 
 
 def _built_in(
-    given: Inputs, flair: Image, _: LacuneToolSettings, settings: LacuneDetectSettings
+    given: Inputs, flair: Image, settings: LacuneDetectSettings
 ) -> tuple[pd.DataFrame, np.ndarray, dict[str, Any]]:
     t1w = read_checked(given, "T1w")
     way, flair_way = to_reference(given, "T1w"), to_reference(given, "FLAIR")
@@ -104,10 +99,8 @@ def onto_flair(labels: Image, flair: Image, flair_to_t1w: sitk.Transform) -> np.
     carried = resample(labels, flair, flair_to_t1w, interpolation="nearest").data.astype(np.int32)
     inverse, to_voxel = flair_to_t1w.GetInverse(), np.linalg.inv(flair.affine)
     for label in np.setdiff1d(np.unique(labels.data), [*np.unique(carried), 0]):
-        middle = labels.affine[:3, :3] @ np.argwhere(labels.data == label).mean(axis=0) + labels.affine[:3, 3]
-        flip = np.array([-1.0, -1.0, 1.0])
-        point = np.array(inverse.TransformPoint((middle * flip).tolist())) * flip
-        voxel = np.round(to_voxel[:3, :3] @ point + to_voxel[:3, 3]).astype(int)
+        middle = moved(labels.affine, np.argwhere(labels.data == label).mean(axis=0)[None])
+        voxel = np.round(moved(to_voxel, map_points(inverse, middle))[0]).astype(int)
         if ((voxel >= 0) & (voxel < carried.shape)).all():
             carried[tuple(voxel)] = label
     return carried

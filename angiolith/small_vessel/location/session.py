@@ -16,9 +16,9 @@ from angiolith.small_vessel.location.lobes import MEASURES as OF_WMH
 from angiolith.small_vessel.location.lobes import wmh_by_region
 from angiolith.small_vessel.location.places import PLACES, SITES, counts
 from angiolith.small_vessel.session import NotMeasured, to_reference
+from angiolith.small_vessel.spots import PLACE
 
 MEASURES = (*(f"n_microbleeds_{place}" for place in PLACES), *(f"n_lacunes_{site}" for site in SITES))
-AXES = ["x_mm", "y_mm", "z_mm"]
 
 
 def places_row(given: Inputs, settings: PlaceSettings) -> dict[str, Any]:
@@ -51,7 +51,7 @@ def places_row(given: Inputs, settings: PlaceSettings) -> dict[str, Any]:
         except NotMeasured:
             continue
         tissues = tissues or read_image(tissues_file)
-        points = spots[AXES].to_numpy(float)
+        points = spots[PLACE].to_numpy(float)
         places, sites = counts(map_points(way, points) if len(points) else np.empty((0, 3)), tissues, settings)
         if kind == "microbleed":
             row |= {f"n_microbleeds_{place}": n for place, n in places.items()}

@@ -23,7 +23,7 @@ from angiolith.small_vessel.microbleeds.detect import (
 )
 from angiolith.small_vessel.session import NotMeasured, brain_on, priors_on, read_checked, to_reference
 from angiolith.small_vessel.spot_tool import BUILT_IN, spots_by_tool
-from angiolith.small_vessel.spots import Spots
+from angiolith.small_vessel.spots import PLACE, Spots
 
 CalciumLookup = Callable[[np.ndarray, float], float]
 
@@ -85,7 +85,7 @@ def _by_tool(
     """Table, label map and source of a tool's spots; what the CT shows to be calcium is of that kind."""
     found, labels, source = spots_by_tool({"image": path}, image, tool)
     rows = found.rename(columns={"number": "microbleed"})
-    points, radii = rows[["x_mm", "y_mm", "z_mm"]].to_numpy(float), rows["diameter_mm"].to_numpy(float) / 2
+    points, radii = rows[PLACE].to_numpy(float), rows["diameter_mm"].to_numpy(float) / 2
     least = settings.calcium_radius_mm_min
     hu = [hu_at(point, max(radius, least)) if hu_at else np.nan for point, radius in zip(points, radii, strict=True)]
     rows["hu_p90"] = np.array(hu, float)
