@@ -125,8 +125,6 @@ def _by_slices(
         gone &= ventricle[number] < 1 - SURE
         kept[number] &= ~gone
     kept = np.moveaxis(kept, 0, slow)
-    if not kept.any():
-        return kept
     near = dilate_mm(kept, RIM_MM, voxel_mm)  # within the slices: the next one is THICK_MM away or more
     return kept | (near & brain & (pull > RIM_PULL) & (likely[INFRATENTORIAL] < 0.5))
 
