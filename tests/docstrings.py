@@ -43,6 +43,10 @@ def entries(section: str) -> list[str]:
     return [name.strip("* ") for line in ENTRY.findall(section) for name in line.split(",")]
 
 
+def _nodes(body: list[ast.stmt]) -> list[ast.AST]:
+    return [node for statement in body for node in ast.walk(statement)]
+
+
 def arguments(function: Function) -> list[str]:
     """The signature's arguments but for self and cls."""
     every = function.args
@@ -60,14 +64,23 @@ def own_nodes(function: Function) -> Iterator[ast.AST]:
             waiting += ast.iter_child_nodes(node)
 
 
+def _caught(block: ast.Try) -> set[str]:
+    """Names of the exceptions that a block's handlers take."""
+    types = [handler.type for handler in block.handlers]
+    each = [one for kind in types for one in (kind.elts if isinstance(kind, ast.Tuple) else [kind])]
+    return {one.attr if isinstance(one, ast.Attribute) else ast.unparse(one) for one in each if one is not None}
+
+
 def raised(function: Function) -> set[str]:
-    """Names of the exceptions that the function itself raises."""
+    """Names of the exceptions that the function itself raises and does not catch."""
     found = set()
+    inside = [(node, _caught(node)) for node in own_nodes(function) if isinstance(node, ast.Try)]
     for node in own_nodes(function):
         if isinstance(node, ast.Raise) and node.exc is not None:
             what = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
             name = what.attr if isinstance(what, ast.Attribute) else what.id if isinstance(what, ast.Name) else ""
-            found |= {name} if name[:1].isupper() else set()
+            caught = any(name in names and node in _nodes(block.body) for block, names in inside)
+            found |= {name} if name[:1].isupper() and not caught else set()
     return found
 
 

@@ -35,6 +35,7 @@ class Centreline:
 
     @property
     def name(self) -> tuple[str, str]:
+        """Artery and side."""
         return self.artery, self.side
 
     @property
@@ -66,7 +67,18 @@ class Centreline:
         return first, np.cross(tangents, first)
 
     def moved(self, points: np.ndarray) -> Centreline:
-        """The same artery along other points, sampled anew every 0.5 mm."""
+        """The same artery along other points, sampled anew every 0.5 mm.
+
+        Parameters
+        ----------
+        points : np.ndarray
+            Points (n, 3), RAS mm.
+
+        Returns
+        -------
+        Centreline
+            The centreline along them.
+        """
         return resampled(replace(self, points=np.asarray(points, float)))
 
 
@@ -85,8 +97,19 @@ def from_control_points(
 ) -> list[Centreline]:
     """Smooth centrelines through the control points of each artery and side (rows ordered by `point`).
 
-    table: the columns of COLUMNS; to_ct: maps points (n, 3) RAS mm from the table's space to the CT's. Radius and
-    uncertainty are kept in mm. The curve is a cubic spline by chord length, sampled every 0.5 mm.
+    Radius and uncertainty are kept in mm. The curve is a cubic spline by chord length, sampled every 0.5 mm.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        Control points, columns of COLUMNS.
+    to_ct : Callable[[np.ndarray], np.ndarray] | None
+        Maps points (n, 3), RAS mm, to the CT's space; None to stay.
+
+    Returns
+    -------
+    list[Centreline]
+        Centrelines in the order of their label numbers.
     """
     lines = []
     for (artery, side), rows in table.groupby(["artery", "side"], sort=False):
@@ -109,7 +132,18 @@ def from_control_points(
 
 
 def resampled(line: Centreline) -> Centreline:
-    """The same polyline with points every 0.5 mm."""
+    """The same polyline with points every 0.5 mm.
+
+    Parameters
+    ----------
+    line : Centreline
+        The centreline.
+
+    Returns
+    -------
+    Centreline
+        The centreline in steps of 0.5 mm.
+    """
     arc = line.arc_mm
     at = np.linspace(0, arc[-1], max(2, round(arc[-1] / STEP_MM) + 1))
     nearest = np.abs(at[:, None] - arc[None]).argmin(axis=1)
@@ -119,7 +153,18 @@ def resampled(line: Centreline) -> Centreline:
 
 
 def to_table(lines: Iterable[Centreline]) -> pd.DataFrame:
-    """Centrelines as a table: COLUMNS, one row per point, `point` from 0."""
+    """Centrelines as a table: COLUMNS, one row per point, `point` from 0.
+
+    Parameters
+    ----------
+    lines : Iterable[Centreline]
+        Centrelines.
+
+    Returns
+    -------
+    pd.DataFrame
+        One row per point.
+    """
     parts = [
         pd.DataFrame(
             {"artery": line.artery, "side": line.side, "segment": line.segment, "point": np.arange(len(line.points))}
@@ -132,7 +177,18 @@ def to_table(lines: Iterable[Centreline]) -> pd.DataFrame:
 
 
 def from_table(table: pd.DataFrame) -> dict[tuple[str, str], Centreline]:
-    """Centrelines by (artery, side) from the table that `to_table` makes, as they are (not sampled anew)."""
+    """Centrelines by (artery, side) from the table that `to_table` makes, as they are (not sampled anew).
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        A table of `to_table`.
+
+    Returns
+    -------
+    dict[tuple[str, str], Centreline]
+        (artery, side) -> centreline.
+    """
     lines = {}
     for (artery, side), rows in table.groupby(["artery", "side"], sort=False):
         rows = rows.sort_values("point")
@@ -150,7 +206,24 @@ def from_table(table: pd.DataFrame) -> dict[tuple[str, str], Centreline]:
 def box_around_line(
     points: np.ndarray, reach_mm: float, shape: tuple[int, ...], affine: np.ndarray
 ) -> tuple[slice, ...] | None:
-    """Index box (three slices) of a grid that holds every voxel within `reach_mm` of the points; None if outside."""
+    """Index box (three slices) of a grid that holds every voxel within `reach_mm` of the points; None if outside.
+
+    Parameters
+    ----------
+    points : np.ndarray
+        Points (n, 3), RAS mm.
+    reach_mm : float
+        Margin, mm.
+    shape : tuple[int, ...]
+        Shape of the grid (i, j, k).
+    affine : np.ndarray
+        Voxel -> mm (4, 4), RAS.
+
+    Returns
+    -------
+    tuple[slice, ...] | None
+        One slice per axis, or None.
+    """
     inverse = np.linalg.inv(affine)
     index = moved(inverse, points)
     pad = reach_mm * np.linalg.norm(inverse[:3, :3], axis=1)
@@ -160,14 +233,40 @@ def box_around_line(
 
 
 def box_affine(affine: np.ndarray, box: tuple[slice, ...]) -> np.ndarray:
-    """The affine of the part of a grid that `box` cuts out."""
+    """The affine of the part of a grid that `box` cuts out.
+
+    Parameters
+    ----------
+    affine : np.ndarray
+        Voxel -> mm (4, 4), RAS.
+    box : tuple[slice, ...]
+        One slice per axis.
+
+    Returns
+    -------
+    np.ndarray
+        Affine (4, 4).
+    """
     shifted = affine.copy()
     shifted[:3, 3] += affine[:3, :3] @ np.array([part.start for part in box])
     return shifted
 
 
 def voxel_centres(shape: tuple[int, ...], affine: np.ndarray) -> np.ndarray:
-    """Centres of all voxels of a grid, (i, j, k, 3) RAS mm."""
+    """Centres of all voxels of a grid, (i, j, k, 3) RAS mm.
+
+    Parameters
+    ----------
+    shape : tuple[int, ...]
+        Shape of the grid (i, j, k).
+    affine : np.ndarray
+        Voxel -> mm (4, 4), RAS.
+
+    Returns
+    -------
+    np.ndarray
+        Points (i, j, k, 3), RAS mm.
+    """
     index = np.stack(np.meshgrid(*[np.arange(n) for n in shape], indexing="ij"), axis=-1)
     return moved(affine, index)
 
@@ -182,6 +281,22 @@ def region_labels(
 
     reach_mm gives (n,) the search radius at each point of a centreline. Where tubes overlap, the smaller fraction of
     distance to reach wins.
+
+    Parameters
+    ----------
+    shape : tuple[int, ...]
+        Shape of the grid (i, j, k).
+    affine : np.ndarray
+        Voxel -> mm (4, 4), RAS.
+    lines : Iterable[Centreline]
+        Centrelines in the grid's space.
+    reach_mm : Callable[[Centreline], np.ndarray]
+        Gives the search radius (n,), mm, along a centreline.
+
+    Returns
+    -------
+    np.ndarray
+        Labels (i, j, k), uint8.
     """
     labels = np.zeros(shape, np.uint8)
     share = np.full(shape, np.inf, np.float32)

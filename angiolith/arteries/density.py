@@ -63,6 +63,18 @@ def lumen_density(ct: Image, lines: Iterable[Centreline]) -> LumenDensity:
     are bright, too: where the noise beside the arteries exceeds NOISY_HU, the image is smoothed until it does not, and
     the brightest voxels of equal balls beside the arteries are taken off. What smoothing takes from a
     cylinder's peak is given back.
+
+    Parameters
+    ----------
+    ct : Image
+        The CT, HU.
+    lines : Iterable[Centreline]
+        Centrelines in the CT's space.
+
+    Returns
+    -------
+    LumenDensity
+        Density and noise, HU; NaN where unknown.
     """
     clear = [line for line in lines if line.artery in CLEAR_OF_BONE]
     if not clear:
@@ -133,7 +145,20 @@ def _noise_hu(ct: Image, lines: Iterable[Centreline]) -> float:
 
 
 def is_enhanced(lumen_hu: float, threshold: CalciumThresholdSettings) -> bool:
-    """Whether the CT is contrast-enhanced; False where the lumen's density (HU) is unknown (NaN)."""
+    """Whether the CT is contrast-enhanced; False where the lumen's density (HU) is unknown (NaN).
+
+    Parameters
+    ----------
+    lumen_hu : float
+        Density of the lumen, HU; NaN where unknown.
+    threshold : CalciumThresholdSettings
+        Section `calcification.threshold`.
+
+    Returns
+    -------
+    bool
+        True from `contrast_hu_min` on.
+    """
     return bool(lumen_hu >= threshold.contrast_hu_min)
 
 
@@ -150,7 +175,21 @@ def noise_told(
 ) -> Noise | None:
     """What noise of this standard deviation (HU) does to calcium; None where it is low or not known.
 
-    lumen_hu: density of the lumen (NaN: not known); kernel: what the sidecar calls the reconstruction kernel.
+    Parameters
+    ----------
+    lumen_hu : float
+        Density of the lumen, HU; NaN where unknown.
+    noise_hu : float
+        Noise beside the arteries, SD, HU.
+    threshold : CalciumThresholdSettings
+        Section `calcification.threshold`.
+    kernel : str | None
+        Reconstruction kernel, or None.
+
+    Returns
+    -------
+    Noise | None
+        The sentence and whether it forbids a measurement, or None.
     """
     if not noise_hu > NOISY_HU:
         return None
@@ -166,7 +205,20 @@ def noise_told(
 
 
 def calcium_hu_min(lumen_hu: float, threshold: CalciumThresholdSettings) -> float:
-    """Density (HU) from which a voxel is calcium: on a contrast-enhanced CT raised above the lumen's (HU)."""
+    """Density (HU) from which a voxel is calcium: on a contrast-enhanced CT raised above the lumen's (HU).
+
+    Parameters
+    ----------
+    lumen_hu : float
+        Density of the lumen, HU; NaN where unknown.
+    threshold : CalciumThresholdSettings
+        Section `calcification.threshold`.
+
+    Returns
+    -------
+    float
+        Threshold, HU.
+    """
     if not is_enhanced(lumen_hu, threshold):
         return threshold.hu_min
     return max(threshold.hu_min, lumen_hu + threshold.adaptive_hu_above_lumen)

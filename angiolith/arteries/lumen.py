@@ -52,10 +52,23 @@ INNER_WALL_MM = 0.15
 def follow_lumen(image: Image, line: Centreline, sd_mm: float) -> Centreline:
     """The line led along the lumen that an MR image shows; the line itself where the image shows none.
 
-    image: placed in the line's space; sd_mm: uncertainty of the position afterwards. The lumen is bright or dark along
-    its whole course, whichever fits better. Where the artery is at least two voxels in radius, its calibre is found
-    too: the radii along the line are scaled to the disc that fits best, plus what of the wall looks like it; not where
-    the best disc is the smallest or largest that was tried.
+    The lumen is bright or dark along its whole course, whichever fits better. Where the artery is at least two voxels
+    in radius, its calibre is found too: the radii along the line are scaled to the disc that fits best, plus what of
+    the wall looks like it; not where the best disc is the smallest or largest that was tried.
+
+    Parameters
+    ----------
+    image : Image
+        MR image in the line's space.
+    line : Centreline
+        The centreline to begin from.
+    sd_mm : float
+        Uncertainty of position of the result, mm.
+
+    Returns
+    -------
+    Centreline
+        The centreline along the lumen.
     """
     planes = section_planes(line)
     reach, mean_mm = round(REACH_MM / PIXEL_MM), float(line.radius_mm.mean())

@@ -68,7 +68,23 @@ def traced_from_mask(
 ) -> tuple[Traced | None, str | None]:
     """A label map of a user's, or of a tool's, as traced arteries, and what to tell. None if it names no artery.
 
-    from_ct, source, sd_mm: as `Traced` has them; lookup: columns index and name of its labels, None: TopCoW's numbers.
+    Parameters
+    ----------
+    mask : Image
+        The label map.
+    from_ct : sitk.Transform
+        Maps points of the CT to points of the image.
+    lookup : pd.DataFrame | None
+        Columns `index` and `name`; None for TopCoW's numbers.
+    source : str
+        Who made the mask.
+    sd_mm : float | None
+        Uncertainty of position, mm; None for the setting.
+
+    Returns
+    -------
+    tuple[Traced | None, str | None]
+        Traced arteries (None where there are none), and a sentence for the reader or None.
     """
     data = np.rint(mask.data).astype(np.int64)
     if data.min() < 0 or np.abs(mask.data - data).max() > 1e-3:
@@ -91,7 +107,26 @@ def traced_from_angio(
     settings: ArteryMapSettings,
     region: ArteryRegionSettings,
 ) -> tuple[Traced | None, str | None]:
-    """The vessels of a time-of-flight angiogram as traced arteries, and what to tell. None if none shows."""
+    """The vessels of a time-of-flight angiogram as traced arteries, and what to tell. None if none shows.
+
+    Parameters
+    ----------
+    angio : Image
+        Time-of-flight angiogram.
+    from_ct : sitk.Transform
+        Maps points of the CT to points of the image.
+    atlas_lines : list[Centreline]
+        The atlas in the CT's space.
+    settings : ArteryMapSettings
+        Section `arteries.map`.
+    region : ArteryRegionSettings
+        Section `arteries.region`.
+
+    Returns
+    -------
+    tuple[Traced | None, str | None]
+        Traced arteries (None where none shows), and a sentence for the reader or None.
+    """
     if float(angio.data.min()) < CT_MIN:
         return None, "the angiogram is a CT angiogram: its arteries are not segmented here, give a mask of them"
     there = [line.moved(map_points(from_ct, line.points)) for line in atlas_lines]
@@ -113,9 +148,31 @@ def map_arteries(
 ) -> Arteries:
     """Region and centrelines on the CT, from traced arteries where there are any, completed from the atlas.
 
-    atlas_lines: the atlas in the CT's space, empty where there is no transform from the template; settings, region,
-    threshold: sections `arteries.map`, `arteries.region`, `calcification.threshold`; tell: reasons to hand on; mri: an
-    MR image placed in the CT's space, on which the atlas's lines are fitted too. Status failed without any artery.
+    Status failed without any artery.
+
+    Parameters
+    ----------
+    ct : Image
+        The CT, HU.
+    traced : Traced | None
+        Traced arteries, or None.
+    atlas_lines : list[Centreline]
+        The atlas in the CT's space, empty where there is no transform from the template.
+    settings : ArteryMapSettings
+        Section `arteries.map`.
+    region : ArteryRegionSettings
+        Section `arteries.region`.
+    threshold : CalciumThresholdSettings
+        Section `calcification.threshold`.
+    tell : Sequence[str | None]
+        Sentences for the reader that came up before.
+    mri : Image | None
+        An MR image placed in the CT's space, on which the atlas's lines are fitted too.
+
+    Returns
+    -------
+    Arteries
+        Region, centrelines, sources, status and reason.
     """
     labels = np.zeros(ct.data.shape, np.uint8)
     lines: dict[tuple[str, str], Centreline] = {}
@@ -159,5 +216,18 @@ def _fitted(ct: Image, line: Centreline, settings: ArteryMapSettings, hu_min: fl
 
 
 def atlas_in_ct(table: pd.DataFrame, to_ct: Callable[[np.ndarray], np.ndarray]) -> list[Centreline]:
-    """The atlas's centrelines in the CT's space; table: resources/artery_atlas/centrelines.tsv."""
+    """The atlas's centrelines in the CT's space; table: resources/artery_atlas/centrelines.tsv.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        resources/artery_atlas/centrelines.tsv.
+    to_ct : Callable[[np.ndarray], np.ndarray]
+        Maps points (n, 3), RAS mm, from the template to the CT.
+
+    Returns
+    -------
+    list[Centreline]
+        Centrelines in the CT's space.
+    """
     return [line for line in from_control_points(table, to_ct) if line.artery in ARTERIES]

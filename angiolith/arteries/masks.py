@@ -36,7 +36,20 @@ PROXIMAL_AXIS = {"ICA": 2, "BA": 2, "VA": 2, "ACA": 2, "MCA": 0, "PCA": 0, "Pcom
 
 
 def canonical_labels(mask: np.ndarray, names: Mapping[int, tuple[str, str]]) -> np.ndarray:
-    """The mask with the project's label numbers; labels that `names` does not hold become 0."""
+    """The mask with the project's label numbers; labels that `names` does not hold become 0.
+
+    Parameters
+    ----------
+    mask : np.ndarray
+        Labels (i, j, k), whole numbers.
+    names : Mapping[int, tuple[str, str]]
+        Label -> (artery, side).
+
+    Returns
+    -------
+    np.ndarray
+        Labels (i, j, k), uint8.
+    """
     table = np.zeros(int(mask.max(initial=0)) + 1, np.uint8)
     for label, name in names.items():
         table[label] = INDEX[name]
@@ -44,7 +57,22 @@ def canonical_labels(mask: np.ndarray, names: Mapping[int, tuple[str, str]]) -> 
 
 
 def widened(labels: np.ndarray, affine: np.ndarray, margin_mm: float) -> np.ndarray:
-    """Every label grown by `margin_mm` (calcium lies in the wall, outside the lumen); nearest label wins."""
+    """Every label grown by `margin_mm` (calcium lies in the wall, outside the lumen); nearest label wins.
+
+    Parameters
+    ----------
+    labels : np.ndarray
+        Labels (i, j, k).
+    affine : np.ndarray
+        Voxel -> mm (4, 4), RAS.
+    margin_mm : float
+        Growth, mm.
+
+    Returns
+    -------
+    np.ndarray
+        Labels (i, j, k).
+    """
     if not labels.any():
         return labels
     voxel_mm = np.linalg.norm(affine[:3, :3], axis=0)
@@ -57,7 +85,22 @@ def widened(labels: np.ndarray, affine: np.ndarray, margin_mm: float) -> np.ndar
 
 
 def centrelines_of_labels(labels: np.ndarray, affine: np.ndarray, sd_mm: float) -> dict[tuple[str, str], Centreline]:
-    """A centreline for each label of the project's numbers that is long enough to have one (over 3 mm)."""
+    """A centreline for each label of the project's numbers that is long enough to have one (over 3 mm).
+
+    Parameters
+    ----------
+    labels : np.ndarray
+        Labels (i, j, k) of the project's numbers.
+    affine : np.ndarray
+        Voxel -> mm (4, 4), RAS.
+    sd_mm : float
+        Uncertainty of position, mm.
+
+    Returns
+    -------
+    dict[tuple[str, str], Centreline]
+        (artery, side) -> centreline.
+    """
     lines = {}
     for index, box in enumerate(ndimage.find_objects(labels), start=1):
         if box is not None and index in LABELS:
@@ -73,6 +116,22 @@ def centreline_of_mask(mask: np.ndarray, affine: np.ndarray, artery: str, side: 
     The mask is first resampled to cubic voxels of its smallest edge. The ends are the two voxels farthest apart within
     the mask; the path between them costs the less the farther it runs from the surface. Its last radius, where it turns
     to a corner of the mask's end, is replaced by a straight one. None where the path is under 3 mm.
+
+    Parameters
+    ----------
+    mask : np.ndarray
+        Mask of one artery, bool (i, j, k).
+    affine : np.ndarray
+        Voxel -> mm (4, 4), RAS.
+    artery, side : str
+        Name of the artery.
+    sd_mm : float
+        Uncertainty of position, mm.
+
+    Returns
+    -------
+    Centreline | None
+        The centreline, or None.
     """
     voxel_mm = np.linalg.norm(affine[:3, :3], axis=0)
     fine_mm = max(FINEST_MM, float(voxel_mm.min()))
@@ -144,10 +203,25 @@ def segment_angio(
 ) -> np.ndarray:
     """Label map (uint8) of the bright vessels of a time-of-flight angiogram, on its own grid.
 
-    atlas_lines: the atlas in the angiogram's space; settings: section `arteries.map`; region: `arteries.region`.
     Vessels are what stands above the tissue within the atlas tubes (median and MAD), down to half maximum, each voxel
     named by its nearest artery. An artery of which less than `angio_share_min` of the expected volume shows is left
     out.
+
+    Parameters
+    ----------
+    angio : Image
+        Time-of-flight angiogram.
+    atlas_lines : Sequence[Centreline]
+        The atlas in the angiogram's space.
+    settings : ArteryMapSettings
+        Section `arteries.map`.
+    region : ArteryRegionSettings
+        Section `arteries.region`.
+
+    Returns
+    -------
+    np.ndarray
+        Labels (i, j, k), uint8.
     """
     tubes = region_labels(angio.data.shape, angio.affine, atlas_lines, search_reach(region))
     if not tubes.any():
@@ -176,6 +250,16 @@ def search_reach(region: ArteryRegionSettings) -> Callable[[Centreline], np.ndar
     """Search radius along a centreline: lumen + wall margin + `search_sds` times the uncertainty of position, mm.
 
     Beside smooth bone the uncertainty counts `FLUID_SDS` times.
+
+    Parameters
+    ----------
+    region : ArteryRegionSettings
+        Section `arteries.region`.
+
+    Returns
+    -------
+    Callable[[Centreline], np.ndarray]
+        A function of a centreline that gives (n,), mm.
     """
 
     def reach_mm(line: Centreline) -> np.ndarray:

@@ -58,7 +58,18 @@ def artery_names() -> list[str]:
 
 
 def parse_name(name: str) -> tuple[str, str] | None:
-    """(artery, side) of a label's name such as `R-ICA`, `ICA_L`, `Left internal carotid artery`; None if unknown."""
+    """(artery, side) of a label's name such as `R-ICA`, `ICA_L`, `Left internal carotid artery`; None if unknown.
+
+    Parameters
+    ----------
+    name : str
+        Name of a label or file.
+
+    Returns
+    -------
+    tuple[str, str] | None
+        (artery, side), or None.
+    """
     words = " ".join(re.findall(r"[a-z]+", name.lower()))
     artery = next(
         (key for key, aliases in _ARTERY_WORDS.items() if any(re.search(rf"\b{alias}\b", words) for alias in aliases)),
@@ -74,6 +85,18 @@ def label_names(found: set[int], lookup: pd.DataFrame | None) -> tuple[dict[int,
     """What the numbers of a label map mean: by its BIDS lookup table (`index`, `name`), else by TopCoW numbers.
 
     Returns {label: (artery, side)} for those of `found` that are known, and the unknown ones.
+
+    Parameters
+    ----------
+    found : set[int]
+        Labels of the map.
+    lookup : pd.DataFrame | None
+        Columns `index` and `name`; None for TopCoW's numbers.
+
+    Returns
+    -------
+    tuple[dict[int, tuple[str, str]], list[int]]
+        Label -> (artery, side), and the unknown labels.
     """
     if lookup is None:
         known: dict[int, tuple[str, str] | None] = {**LABELS}
@@ -84,7 +107,18 @@ def label_names(found: set[int], lookup: pd.DataFrame | None) -> tuple[dict[int,
 
 
 def lookup_table(sources: dict[tuple[str, str], str]) -> pd.DataFrame:
-    """The lookup of a label map of arteries: index, name, artery, side, source (user, angio, atlas)."""
+    """The lookup of a label map of arteries: index, name, artery, side, source (user, angio, atlas).
+
+    Parameters
+    ----------
+    sources : dict[tuple[str, str], str]
+        (artery, side) -> source.
+
+    Returns
+    -------
+    pd.DataFrame
+        The lookup table.
+    """
     rows = [
         {"index": INDEX[name], "name": f"{name[1]}-{name[0]}" if name[1] != "M" else name[0], "artery": name[0]}
         | {"side": name[1], "source": source}

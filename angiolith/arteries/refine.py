@@ -75,8 +75,25 @@ def refine(
 ) -> Centreline:
     """The centreline moved onto the artery that the images show, with the uncertainty that their votes leave.
 
-    ct: HU on its native grid; line: in the CT's space; settings: section `arteries.map`; hu_min: what is calcium or
-    bone; mri: MR images whose affines lead into the CT's space. A line that lies outside the CT comes back as it is.
+    A line that lies outside the CT comes back as it is.
+
+    Parameters
+    ----------
+    ct : Image
+        The CT, HU.
+    line : Centreline
+        Centreline of the atlas in the CT's space.
+    settings : ArteryMapSettings
+        Section `arteries.map`.
+    hu_min : float
+        Threshold of calcium, HU.
+    mri : Sequence[Image]
+        MR images in the CT's space.
+
+    Returns
+    -------
+    Centreline
+        The centreline with its new uncertainty.
     """
     planes = section_planes(line)
     reach = int(np.ceil(2 * line.sd_mm.max() / PIXEL_MM))

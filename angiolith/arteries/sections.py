@@ -13,7 +13,18 @@ PLANE_STEP = 3
 
 
 def section_planes(line: Centreline) -> np.ndarray:
-    """Indices of the line's points that have a cross-section: every third one and the last."""
+    """Indices of the line's points that have a cross-section: every third one and the last.
+
+    Parameters
+    ----------
+    line : Centreline
+        The centreline.
+
+    Returns
+    -------
+    np.ndarray
+        Indices, sorted.
+    """
     return np.unique(np.append(np.arange(0, len(line.points), PLANE_STEP), len(line.points) - 1))
 
 
@@ -22,7 +33,25 @@ def section_samples(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Values (planes, n, n), n = 2 half + 1, of the cross-sections at points of the line; whether each is in the image.
 
-    image: its affine leads into the line's space. Sampled linearly; beyond the image its edge goes on.
+    Sampled linearly; beyond the image its edge goes on.
+
+    Parameters
+    ----------
+    image : Image
+        The image in the line's space.
+    line : Centreline
+        The centreline.
+    planes : np.ndarray
+        Indices of the line's points that have a cross-section.
+    half : int
+        Pixels on either side of the centre.
+    pixel_mm : float
+        Edge of a pixel, mm.
+
+    Returns
+    -------
+    tuple[np.ndarray, np.ndarray]
+        Values (planes, n, n) and booleans (planes,).
     """
     at = np.arange(-half, half + 1) * pixel_mm
     first, second = (normals[planes] for normals in line.frames())
@@ -38,7 +67,22 @@ def section_samples(
 
 
 def sideways(line: Centreline, planes: np.ndarray, shift_mm: np.ndarray) -> np.ndarray:
-    """The line's points (n, 3), moved in their cross-sections by shifts (planes, 2) given at some of them, smoothed."""
+    """The line's points (n, 3), moved in their cross-sections by shifts (planes, 2) given at some of them, smoothed.
+
+    Parameters
+    ----------
+    line : Centreline
+        The centreline.
+    planes : np.ndarray
+        Indices of the line's points that have a cross-section.
+    shift_mm : np.ndarray
+        Shifts (planes, 2) along the two normals, mm.
+
+    Returns
+    -------
+    np.ndarray
+        Points (n, 3), RAS mm.
+    """
     shift_mm = ndimage.gaussian_filter1d(shift_mm, 1.0, axis=0, mode="nearest")
     along = line.arc_mm
     first, second = line.frames()
@@ -50,6 +94,18 @@ def smoothest(cost: np.ndarray, bend: float) -> tuple[np.ndarray, float]:
     """Indices (planes, 2) of the cheapest path through cost (planes, n, n), by dynamic programming, and its cost.
 
     A step of `bend` pixels between planes costs 1/2, and with its square.
+
+    Parameters
+    ----------
+    cost : np.ndarray
+        Costs (planes, n, n).
+    bend : float
+        Step between planes that costs 1/2, pixels.
+
+    Returns
+    -------
+    tuple[np.ndarray, float]
+        Indices (planes, 2) and total cost.
     """
     count, size = cost.shape[:2]
     index = np.arange(size)

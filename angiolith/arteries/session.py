@@ -36,9 +36,29 @@ def arteries_of(
 ) -> Arteries:
     """The arteries of one session; their reason states what could not be used.
 
-    mask_space: the column of the image that the artery mask was drawn on; settings, region, threshold, tool: sections
-    `arteries.map`, `arteries.region`, `calcification.threshold` and `artery_tool`. A mask of the user's comes first,
-    then the tool's, the angiogram's arteries, the atlas.
+    A mask of the user's comes first, then the tool's, the angiogram's arteries, the atlas.
+
+    Parameters
+    ----------
+    given : Inputs
+        Paths of the job's inputs.
+    ct : Image
+        The CT, HU.
+    mask_space : str
+        Column of the image that the artery mask was drawn on.
+    settings : ArteryMapSettings
+        Section `arteries.map`.
+    region : ArteryRegionSettings
+        Section `arteries.region`.
+    threshold : CalciumThresholdSettings
+        Section `calcification.threshold`.
+    tool : ArteryToolSettings
+        Section `artery_tool`.
+
+    Returns
+    -------
+    Arteries
+        Region, centrelines, sources, status and reason.
     """
     tell: list[str | None] = []
     atlas: list[Centreline] = []
@@ -81,7 +101,22 @@ def arteries_of(
 def traced_by_tool(
     given: Inputs, to_ct: sitk.Transform | None, tool: ArteryToolSettings
 ) -> tuple[Traced | None, str | None]:
-    """The arteries that the configured tool segments, and what to report; without the tool's image it is not run."""
+    """The arteries that the configured tool segments, and what to report; without the tool's image it is not run.
+
+    Parameters
+    ----------
+    given : Inputs
+        Paths of the job's inputs.
+    to_ct : sitk.Transform | None
+        Maps points of the reference to the CT; None where it was not made.
+    tool : ArteryToolSettings
+        Section `artery_tool`.
+
+    Returns
+    -------
+    tuple[Traced | None, str | None]
+        Traced arteries (None where there are none), and a sentence for the reader or None.
+    """
     if not given.get(tool.image):
         return None, f"{tool.KEY} was not run: it works on the {tool.image}, which this session does not have"
     identity = sitk.Transform(3, sitk.sitkIdentity)
@@ -101,7 +136,24 @@ def use(
     way: sitk.Transform | None,
     make: Callable[[Image, sitk.Transform], tuple[Traced | None, str | None]],
 ) -> tuple[Traced | None, str | None]:
-    """The arteries traced in an image, and what to report; an image that cannot be used is reported and skipped."""
+    """The arteries traced in an image, and what to report; an image that cannot be used is reported and skipped.
+
+    Parameters
+    ----------
+    what : str
+        What the image is, for the sentence.
+    path : str
+        Path of the image.
+    way : sitk.Transform | None
+        Maps points of the CT to points of the image, or None.
+    make : Callable[[Image, sitk.Transform], tuple[Traced | None, str | None]]
+        Makes traced arteries of the image and the transform.
+
+    Returns
+    -------
+    tuple[Traced | None, str | None]
+        Traced arteries (None where there are none), and a sentence for the reader or None.
+    """
     if way is None:
         return None, f"the {what} was not used: its registration to the CT failed"
     try:
@@ -111,7 +163,18 @@ def use(
 
 
 def read_made(path: str | None) -> sitk.Transform | None:
-    """A transform; the identity where none is needed, None where it could not be made."""
+    """A transform; the identity where none is needed, None where it could not be made.
+
+    Parameters
+    ----------
+    path : str | None
+        Path of the transform; empty where none is needed.
+
+    Returns
+    -------
+    sitk.Transform | None
+        The transform, or None.
+    """
     if not path:
         return sitk.Transform(3, sitk.sitkIdentity)
     return read_transform(path) if was_made(path) else None
@@ -121,6 +184,18 @@ def way_from_ct(to_ct: sitk.Transform | None, to_reference: str | None) -> sitk.
     """The transform from points of the CT to points of an image, through the reference; None if one could not be made.
 
     to_ct maps points of the reference to the CT; `to_reference` is the file that maps them to the image.
+
+    Parameters
+    ----------
+    to_ct : sitk.Transform | None
+        Maps points of the reference to the CT; None where it was not made.
+    to_reference : str | None
+        Path of the transform from the reference to the image.
+
+    Returns
+    -------
+    sitk.Transform | None
+        The transform, or None.
     """
     to_image = read_made(to_reference)
     if to_ct is None or to_image is None:

@@ -6,7 +6,18 @@ from angiolith.core.study import InputPaths, Session, Step
 
 
 def mask_space(session: Session) -> str:
-    """The image on whose grid (or in whose space) the session's artery mask lies."""
+    """The image on whose grid (or in whose space) the session's artery mask lies.
+
+    Parameters
+    ----------
+    session : Session
+        The session.
+
+    Returns
+    -------
+    str
+        Column of the manifest.
+    """
     return session.row.get("arteries_space") or "ct"
 
 

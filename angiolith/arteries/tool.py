@@ -23,9 +23,25 @@ def run_artery_tool(
 ) -> tuple[Image, pd.DataFrame | None]:
     """The tool's label map of arteries, and the lookup (columns index, name) of its numbers, None where TopCoW's.
 
-    images: paths by column (ct, angio); settings: section `artery_tool`. A folder of masks is taken as one label map
-    of the project's numbers: of its files those count whose names name an artery (`internal_carotid_artery_left`).
-    Raises ToolError if the command fails or writes nothing that can be read.
+    A folder of masks is taken as one label map of the project's numbers: of its files those count whose names name an
+    artery (`internal_carotid_artery_left`).
+
+    Parameters
+    ----------
+    images : Mapping[str, str | Path]
+        Column -> path.
+    settings : ArteryToolSettings
+        Section `artery_tool`.
+
+    Returns
+    -------
+    tuple[Image, pd.DataFrame | None]
+        The label map, and the lookup table or None.
+
+    Raises
+    ------
+    ToolError
+        If the command fails or writes nothing that can be read.
     """
     with tool_run(images, WRITTEN, settings) as folder:
         mask, lookup, masks = (folder / name for name in WRITTEN.values())
@@ -40,7 +56,22 @@ def run_artery_tool(
 def one_label_map(folder: Path, threshold: float) -> Image:
     """One label map of the project's numbers from a folder with one mask per artery; ImageError where none is.
 
-    threshold: voxels above it are in a mask.
+    Parameters
+    ----------
+    folder : Path
+        Folder with one mask per artery.
+    threshold : float
+        Voxels above it are in a mask.
+
+    Returns
+    -------
+    Image
+        The label map.
+
+    Raises
+    ------
+    ImageError
+        Where no file names an artery, or the grids differ.
     """
     found: Image | None = None
     for path in sorted(folder.iterdir()):

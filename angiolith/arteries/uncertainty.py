@@ -24,10 +24,28 @@ def position_sd_mm(
 ) -> np.ndarray:
     """Standard deviation (planes,) of the line's place on one axis, mm.
 
-    cost: (planes, n, n), votes and prior; prior: the prior's part of it; path: (planes, 2), the offsets that were
-    taken; offsets_mm: (n,); bend: as in `sections.smoothest`; prior_mm: (planes,), standard deviation before the fit.
     It shrinks as the spread of the offsets about the path does, so it stays where nothing votes; a quarter of the way
     that the path lies off the start is added in squares. Never more than before.
+
+    Parameters
+    ----------
+    cost : np.ndarray
+        Costs (planes, n, n): votes and prior.
+    prior : np.ndarray
+        The prior's part of the cost, same shape.
+    path : np.ndarray
+        Indices (planes, 2) of the offsets taken.
+    offsets_mm : np.ndarray
+        Offsets (n,), mm.
+    bend : float
+        Step between planes that costs 1/2, pixels.
+    prior_mm : np.ndarray
+        SD before the fit (planes,), mm.
+
+    Returns
+    -------
+    np.ndarray
+        SD (planes,), mm.
     """
     taken = offsets_mm[path]
     spread, nothing = (
@@ -45,7 +63,20 @@ def _mean_square_mm2(chance: np.ndarray, middle_mm: np.ndarray, offsets_mm: np.n
 
 
 def offset_probability(cost: np.ndarray, bend: float) -> np.ndarray:
-    """Probability (planes, n, n) of every offset, given the costs of all cross-sections and of the bends between."""
+    """Probability (planes, n, n) of every offset, given the costs of all cross-sections and of the bends between.
+
+    Parameters
+    ----------
+    cost : np.ndarray
+        Costs (planes, n, n): votes and prior.
+    bend : float
+        Step between planes that costs 1/2, pixels.
+
+    Returns
+    -------
+    np.ndarray
+        Probability (planes, n, n); each plane sums to 1.
+    """
     index = np.arange(cost.shape[1])
     step = np.exp(-((index[:, None] - index[None]) ** 2) / (2 * bend**2))
 

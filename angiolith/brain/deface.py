@@ -38,11 +38,31 @@ class SessionFaces:
     def plane(self, path: Path, column: str, last: bool = False) -> FacePlane | None:
         """The plane in front of which the image shows a face; None for a brain without a head around it.
 
-        column: the manifest's, such as ct or T1w. The first image of a session that shows a whole brain has the plane
-        of its own brain. The others take that plane, by their grid or by a rigid registration, unless it would come
-        near to their own brain: then, and where no registration is found, their own brain decides. Where no image
-        shows a whole brain, the part in the image serves if this is the `last` try. Raises FaceError where no way
-        leads there, and ImageError for an image that cannot be read.
+        The first image of a session that shows a whole brain has the plane of its own brain. The others take that
+        plane, by their grid or by a rigid registration, unless it would come near to their own brain: then, and where
+        no registration is found, their own brain decides. Where no image shows a whole brain, the part in the image
+        serves if this is the `last` try.
+
+        Parameters
+        ----------
+        path : Path
+            Path of the image.
+        column : str
+            Column of the manifest, such as ct or T1w.
+        last : bool
+            True where no later try follows.
+
+        Returns
+        -------
+        FacePlane | None
+            The plane, or None for a brain without a head around it.
+
+        Raises
+        ------
+        FaceError
+            Where the image shows no whole brain and joins no image that does.
+        ImageError
+            For an image that cannot be read.
         """
         is_ct = column == "ct"
         image = (read_ct if is_ct else read_mri)(path)
@@ -84,6 +104,20 @@ def without_face(path: Path, plane: FacePlane, is_ct: bool) -> tuple[bytes, floa
 
     Air is -1024 HU in CT and 0 in MRI, or the nearest value that the file can hold. Every other byte is as it was.
     Raises ImageError for a file that holds more than one volume.
+
+    Parameters
+    ----------
+    path : Path
+        Path of the NIfTI file.
+    plane : FacePlane
+        The plane in front of which the face lies.
+    is_ct : bool
+        True for a CT.
+
+    Returns
+    -------
+    tuple[bytes, float]
+        Content of the file, and fraction of the voxels that were set to air (0 to 1).
     """
     shape = read_image(path).data.shape  # of one volume; complains with a remedy about what cannot be read
     stored: Any = nib.load(path)

@@ -36,12 +36,36 @@ class FacePlane:
     offset_mm: float
 
     def placed(self, matrix: np.ndarray) -> FacePlane:
-        """The same plane in another world; matrix: 4 x 4, rigid, from this world's points to that one's, RAS mm."""
+        """The same plane in another world; matrix: 4 x 4, rigid, from this world's points to that one's, RAS mm.
+
+        Parameters
+        ----------
+        matrix : np.ndarray
+            Rigid matrix (4, 4), RAS mm.
+
+        Returns
+        -------
+        FacePlane
+            The plane in the other world.
+        """
         normal = matrix[:3, :3] @ self.normal
         return FacePlane(normal, self.offset_mm + float(normal @ matrix[:3, 3]))
 
     def face(self, shape: tuple[int, ...], affine: np.ndarray) -> np.ndarray:
-        """Mask of the voxels of a grid whose centres are face."""
+        """Mask of the voxels of a grid whose centres are face.
+
+        Parameters
+        ----------
+        shape : tuple[int, ...]
+            Shape of the grid (i, j, k).
+        affine : np.ndarray
+            Voxel -> mm (4, 4), RAS.
+
+        Returns
+        -------
+        np.ndarray
+            Mask (i, j, k), bool.
+        """
         in_voxels = self.normal @ affine[:3, :3]
         at = sum(
             step * np.arange(n).reshape([-1 if axis == this else 1 for axis in range(3)])
@@ -53,8 +77,22 @@ class FacePlane:
 def face_plane(brain: np.ndarray, affine: np.ndarray) -> FacePlane:
     """The plane in front of a whole brain.
 
-    brain: mask (i, j, k) of the brain on a grid; affine: 4 x 4 of the grid, RAS mm. Raises FaceError for an empty mask,
-    and where the mask has no long axis from back to front.
+    Parameters
+    ----------
+    brain : np.ndarray
+        Mask of the whole brain, bool (i, j, k).
+    affine : np.ndarray
+        Voxel -> mm (4, 4), RAS.
+
+    Returns
+    -------
+    FacePlane
+        The plane.
+
+    Raises
+    ------
+    FaceError
+        For an empty mask, and for one without a long axis from back to front.
     """
     points = mask_points(affine, brain)
     if not len(points):
@@ -72,7 +110,20 @@ def face_plane(brain: np.ndarray, affine: np.ndarray) -> FacePlane:
 def long_axis(points: np.ndarray) -> np.ndarray:
     """Unit vector (3,) along the brain from back to front, by the largest spread of its points in the sagittal plane.
 
-    points: (n, 3), RAS mm. Raises FaceError where it is further than PITCH_DEG_MAX from the front.
+    Parameters
+    ----------
+    points : np.ndarray
+        Points of the brain (n, 3), RAS mm.
+
+    Returns
+    -------
+    np.ndarray
+        Unit vector (3,), RAS.
+
+    Raises
+    ------
+    FaceError
+        Where the axis is further than PITCH_DEG_MAX from the front.
     """
     away = points - points.mean(axis=0)
     spread = np.cov(away[:, 1:].T)

@@ -18,8 +18,28 @@ def given_brain(
 ) -> tuple[np.ndarray | None, Mapping[str, Any]]:
     """The user's mask (input `given_brain`), else that of the tool in the configuration, else None; and its source.
 
-    name: of the input that holds the image's path. Raises ImageError if the user's mask cannot be read or lies on
-    another grid, ToolError if the tool gives none.
+    Parameters
+    ----------
+    given : Inputs
+        Paths of the job's inputs.
+    name : str
+        Input that holds the image's path.
+    image : Image
+        The image.
+    tool : BrainToolSettings
+        Section `brain_tool`.
+
+    Returns
+    -------
+    tuple[np.ndarray | None, Mapping[str, Any]]
+        Mask (i, j, k), bool, or None; and the facts of its source.
+
+    Raises
+    ------
+    ImageError
+        If the user's mask cannot be read or lies on another grid.
+    ToolError
+        If the tool gives no mask.
     """
     if given.get("given_brain"):
         return user_brain(given, image), {"brain_source": "user"}
@@ -29,7 +49,25 @@ def given_brain(
 
 
 def user_brain(given: Inputs, image: Image) -> np.ndarray:
-    """The user's mask of the brain (input `given_brain`) on the image's grid; ImageError if it lies on another."""
+    """The user's mask of the brain (input `given_brain`) on the image's grid; ImageError if it lies on another.
+
+    Parameters
+    ----------
+    given : Inputs
+        Paths of the job's inputs.
+    image : Image
+        The image.
+
+    Returns
+    -------
+    np.ndarray
+        Mask (i, j, k), bool.
+
+    Raises
+    ------
+    ImageError
+        If the mask lies on another grid.
+    """
     mask = read_image(given["given_brain"])
     require_same_grid(mask, image, "the given brain mask and its image")
     return np.asarray(mask.data > 0.5)

@@ -11,7 +11,20 @@ from angiolith.core.images import Image, read_image
 def mni152_map(name: str) -> Image:
     """The brain-extracted T1 average ("t1") or a tissue map ("wm", "gm") at 1 mm, scaled to a maximum of 1.
 
-    Raises ModuleNotFoundError if nilearn is not installed.
+    Parameters
+    ----------
+    name : str
+        "t1", "wm" or "gm".
+
+    Returns
+    -------
+    Image
+        The map, 0 to 1, in MNI152 space.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If nilearn is not installed.
     """
     spec = find_spec("nilearn")  # only the folder: importing nilearn costs seconds
     if spec is None or spec.origin is None:

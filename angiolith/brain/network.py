@@ -72,7 +72,20 @@ class BrainModel:
 
 
 def read_brain_model(folder: Path, threads: int = 1) -> BrainModel:
-    """Read `whole.onnx` and `part.onnx` of a folder."""
+    """Read `whole.onnx` and `part.onnx` of a folder.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the two ONNX files.
+    threads : int
+        Number of threads.
+
+    Returns
+    -------
+    BrainModel
+        The two networks.
+    """
     return BrainModel(*(open_network(folder / name, threads) for name in ("whole.onnx", "part.onnx")))
 
 
@@ -80,7 +93,25 @@ def probabilities(image: Image, is_ct: bool, model: BrainModel) -> Image:
     """Probabilities (7, x, y, z) of CLASSES in a box of the working grid (2 mm, axes of the world) around the brain.
 
     Returned as an Image whose data has the classes first; its affine is that of the last three axes.
-    Raises NoBrainError if the first network sees no brain.
+
+    Parameters
+    ----------
+    image : Image
+        MRI of any contrast, or CT in HU.
+    is_ct : bool
+        True for a CT.
+    model : BrainModel
+        The two networks.
+
+    Returns
+    -------
+    Image
+        Probabilities (7, x, y, z), 0 to 1, as an Image.
+
+    Raises
+    ------
+    NoBrainError
+        If the first network sees no brain.
     """
     values = image.data
     if is_ct:

@@ -18,7 +18,20 @@ NEAR_MM = 4.0
 
 
 def cut_area_mm2(brain: np.ndarray, image: Image) -> float:
-    """Largest area of brain on a face of the image."""
+    """Largest area of brain on a face of the image.
+
+    Parameters
+    ----------
+    brain : np.ndarray
+        Mask of the brain, bool (i, j, k).
+    image : Image
+        The image, for its grid.
+
+    Returns
+    -------
+    float
+        Area, mm2.
+    """
     edges = image.voxel_mm
     areas = []
     for axis in range(3):
@@ -31,7 +44,21 @@ def cut_area_mm2(brain: np.ndarray, image: Image) -> float:
 def side_ratio(supratentorial: np.ndarray, inner: np.ndarray, image: Image) -> float:
     """Larger by smaller volume of supratentorial brain on the two sides of the plane through the inner structures.
 
-    inner: ventricles and deep grey matter; the plane is that of x through their centroid. 1.0 where there are none.
+    The plane is that of x through their centroid. 1.0 where there are none.
+
+    Parameters
+    ----------
+    supratentorial : np.ndarray
+        Mask of the supratentorial brain, bool (i, j, k).
+    inner : np.ndarray
+        Mask of ventricles and deep grey matter, bool (i, j, k).
+    image : Image
+        The image, for its grid.
+
+    Returns
+    -------
+    float
+        Ratio, 1 or more.
     """
     if not inner.any() or not supratentorial.any():
         return 1.0
@@ -48,7 +75,22 @@ def side_ratio(supratentorial: np.ndarray, inner: np.ndarray, image: Image) -> f
 
 
 def skin_fraction(image: Image, brain: np.ndarray, is_ct: bool) -> float:
-    """Part of the brain's surface that lies within 4 mm of the air around the head, on a 4 mm copy."""
+    """Part of the brain's surface that lies within 4 mm of the air around the head, on a 4 mm copy.
+
+    Parameters
+    ----------
+    image : Image
+        MRI, or CT in HU.
+    brain : np.ndarray
+        Mask of the brain, bool (i, j, k).
+    is_ct : bool
+        True for a CT.
+
+    Returns
+    -------
+    float
+        Fraction, 0 to 1.
+    """
     small = shrink(image, COARSE_MM)
     inside = shrink(image.with_data(brain.astype(np.float32)), COARSE_MM).data > 0.5
     # beyond the edge of the image there is no air, but more of the head
@@ -61,7 +103,22 @@ def skin_fraction(image: Image, brain: np.ndarray, is_ct: bool) -> float:
 
 
 def shallow_fraction(image: Image, brain: np.ndarray, ventricles: np.ndarray) -> float:
-    """Part of the ventricles that lies within 4 mm of the brain's surface, on a 2 mm copy."""
+    """Part of the ventricles that lies within 4 mm of the brain's surface, on a 2 mm copy.
+
+    Parameters
+    ----------
+    image : Image
+        The image, for its grid.
+    brain : np.ndarray
+        Mask of the brain, bool (i, j, k).
+    ventricles : np.ndarray
+        Mask of the ventricles, bool (i, j, k).
+
+    Returns
+    -------
+    float
+        Fraction, 0 to 1.
+    """
     small, inner = (shrink(image.with_data(mask.astype(np.float32)), COARSE_MM / 2) for mask in (brain, ventricles))
     if not (inner.data > 0.5).any():
         return 0.0
@@ -79,8 +136,23 @@ def problem(
 ) -> str | None:
     """Why the result is not plausible, or None.
 
-    volumes_cm3: brain and ventricles; fractions: doubtful, skin (`skin_fraction`), shallow (`shallow_fraction`);
-    sides: `side_ratio`.
+    Parameters
+    ----------
+    volumes_cm3 : dict[str, float]
+        Volumes of brain and ventricles, cm3.
+    complete : bool
+        Whether the image shows the whole brain.
+    fractions : dict[str, float]
+        `doubtful`, `skin` and `shallow`, 0 to 1.
+    sides : float
+        Ratio of the sides (`side_ratio`).
+    settings : BrainSettings
+        Section `brain`.
+
+    Returns
+    -------
+    str | None
+        The reason in one sentence, or None.
     """
     brain, ventricles = volumes_cm3["brain"], volumes_cm3["ventricles"]
     least = settings.volume_cm3_min if complete else settings.partial_cm3_min

@@ -62,6 +62,7 @@ class BrainSegmentation:
 
     @property
     def ventricles(self) -> np.ndarray:
+        """Mask of the ventricles, bool (i, j, k)."""
         return np.asarray(self.tissues == TISSUES["ventricles"])
 
 
@@ -70,10 +71,26 @@ def segment_brain(
 ) -> BrainSegmentation:
     """Segment the brain of an MRI of any contrast or of a CT (HU).
 
-    given: a mask of the brain made elsewhere, on the image's grid; the networks then tell the tissues within it alone,
-    and neither their doubt of its outline nor its nearness to the skin is judged.
-
     An image without a brain, or one whose result is not plausible (`settings`), gives status failed and the reason.
+
+    Parameters
+    ----------
+    image : Image
+        MRI of any contrast, or CT in HU.
+    is_ct : bool
+        True for a CT.
+    model : BrainModel
+        The two networks.
+    settings : BrainSettings
+        Section `brain`.
+    given : np.ndarray | None
+        A mask of the brain made elsewhere, on the image's grid; the networks then tell the tissues
+        within it alone, and neither their doubt of its outline nor its nearness to the skin is judged.
+
+    Returns
+    -------
+    BrainSegmentation
+        Mask, tissue map, volumes (cm3), whether the brain is complete, doubtful fraction, status and reason.
     """
     try:
         working = probabilities(image, is_ct, model)
@@ -110,8 +127,20 @@ def segment_brain(
 def extracted_brain(image: Image, brain: np.ndarray) -> np.ndarray | None:
     """The brain that an earlier brain extraction left in an MRI, filled; None if the head is still around it.
 
-    brain: what the networks found. The image is an extracted brain if next to nothing but one exact value lies in a
-    shell of 12 to 20 mm around it, where a head has scalp, face and neck.
+    The image is an extracted brain if next to nothing but one exact value lies in a shell of 12 to 20 mm around it,
+    where a head has scalp, face and neck.
+
+    Parameters
+    ----------
+    image : Image
+        An MRI.
+    brain : np.ndarray
+        Mask that the networks found, bool (i, j, k).
+
+    Returns
+    -------
+    np.ndarray | None
+        Mask (i, j, k), bool, or None.
     """
     kept = image.data != np.median(image.data[np.ix_(*[(0, -1)] * 3)])  # the corners
     small_kept, small_brain = (

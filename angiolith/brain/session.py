@@ -42,7 +42,27 @@ def brain_and_way(
 ) -> BrainAndWay:
     """Brain of, and transform to the template from, the session's image of the column `reference`.
 
-    given: `reference` and `checks`; `given_brain`, where the user gives a mask of the brain.
+    Parameters
+    ----------
+    given : Inputs
+        `reference` and `checks`; `given_brain`, where the user gives a mask of the brain.
+    reference : str
+        Column of the reference image.
+    model : BrainModel
+        The two networks.
+    settings : BrainSettings
+        Section `brain`.
+    tool : BrainToolSettings
+        Section `brain_tool`.
+    rigid : RigidSettings
+        Section `registration.rigid`.
+    limits : TemplateReviewSettings
+        Section `registration.template`.
+
+    Returns
+    -------
+    BrainAndWay
+        Brain, tissues and transform to the template (None where they were not made), and the facts.
     """
     facts: dict[str, Any] = {"status": FAILED, "reason": None, "reference": reference}
     if reason := refusal(read_json(given["checks"]), reference):

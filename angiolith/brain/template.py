@@ -73,7 +73,18 @@ class TemplateResult:
 
 
 def load_template(voxel_mm: int) -> tuple[Image, Image]:
-    """The MNI152 T1 brain and its mask at this voxel size, a multiple of 1 mm."""
+    """The MNI152 T1 brain and its mask at this voxel size, a multiple of 1 mm.
+
+    Parameters
+    ----------
+    voxel_mm : int
+        Voxel edge, a whole number of mm.
+
+    Returns
+    -------
+    tuple[Image, Image]
+        The T1 average and the brain's mask (bool), MNI152 space.
+    """
     template = shrink(mni152_map("t1"), voxel_mm)
     return template, template.with_data(template.data > BRAIN_LEVEL)
 
@@ -83,9 +94,26 @@ def register_to_template(
 ) -> TemplateResult:
     """Register the brain of a session's reference image (MRI, or a CT that has no MRI beside it) to the template.
 
-    found: the image's segmented brain, status ok; settings: section `registration.rigid`; limits: section
-    `registration.template`. Status failed if the affine part leaves plausible scales or the brains do not overlap,
-    review if the match within the brain is poor.
+    Status failed if the affine part leaves plausible scales or the brains do not overlap, review if the match within
+    the brain is poor.
+
+    Parameters
+    ----------
+    reference : Image
+        The session's reference image.
+    found : BrainSegmentation
+        The image's segmented brain, status ok.
+    is_ct : bool
+        True for a CT.
+    settings : RigidSettings
+        Section `registration.rigid`.
+    limits : TemplateReviewSettings
+        Section `registration.template`.
+
+    Returns
+    -------
+    TemplateResult
+        The transforms there and back, the measures of the match, status and reason.
     """
     template, template_brain = load_template(int(WORKING_MM))
     fixed = Prepared(template, template_brain.data, False, True)
@@ -200,7 +228,18 @@ def _deform(
 
 
 def to_ants(image: Image) -> Any:
-    """An ANTs image of the same voxels (float32)."""
+    """An ANTs image of the same voxels (float32).
+
+    Parameters
+    ----------
+    image : Image
+        The image.
+
+    Returns
+    -------
+    Any
+        An ANTsImage, float32, LPS.
+    """
     import ants
 
     lps = RAS_TO_LPS @ image.affine

@@ -66,8 +66,23 @@ VOXELS_MIN = 50
 def refined_tissues(image: Image, working: Image, tissues: np.ndarray, is_ct: bool = False) -> np.ndarray:
     """The tissue map with ventricles by probability and grey level together.
 
-    working: probabilities (7, x, y, z) of CLASSES on their own grid; tissues: map on the image's grid, 0 outside the
-    brain. Where fluid and tissue do not differ, the map is returned as it is.
+    Where fluid and tissue do not differ, the map is returned as it is.
+
+    Parameters
+    ----------
+    image : Image
+        MRI, or CT in HU.
+    working : Image
+        Probabilities (7, x, y, z) on their own grid.
+    tissues : np.ndarray
+        Tissue map (i, j, k), uint8, 0 outside the brain.
+    is_ct : bool
+        True for a CT.
+
+    Returns
+    -------
+    np.ndarray
+        Tissue map (i, j, k), uint8.
     """
     rough = tissues == VENTRICLES
     if rough.sum() < VOXELS_MIN:
@@ -133,6 +148,18 @@ def fourth_ventricle(image: Image, tissues: np.ndarray) -> np.ndarray:
     """The fourth ventricle (mask): the largest piece of fluid deep within cerebellum and brainstem.
 
     The networks take it for what lies around it. Empty where the ventricles' fluid and the tissue there do not differ.
+
+    Parameters
+    ----------
+    image : Image
+        MRI, or CT in HU.
+    tissues : np.ndarray
+        Tissue map (i, j, k), uint8.
+
+    Returns
+    -------
+    np.ndarray
+        Mask (i, j, k), bool.
     """
     found = np.zeros(tissues.shape, bool)
     if (tissues == INFRATENTORIAL).sum() < VOXELS_MIN:

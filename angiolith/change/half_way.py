@@ -38,7 +38,22 @@ HALF_WAY_MEASURES = tuple(name for name in MEASURES if name not in ("wmh_percent
 def half_of(matrix: np.ndarray) -> np.ndarray:
     """Square root of a rigid 4 x 4 matrix: half of the turn, about the same axis, applied twice gives the whole.
 
-    Raises ValueError if the matrix is no rigid motion. The turn must be under 180 degrees.
+    The turn must be under 180 degrees.
+
+    Parameters
+    ----------
+    matrix : np.ndarray
+        Rigid matrix (4, 4), RAS mm.
+
+    Returns
+    -------
+    np.ndarray
+        Its square root (4, 4).
+
+    Raises
+    ------
+    ValueError
+        If the matrix scales, shears or mirrors.
     """
     matrix = np.asarray(matrix, float)
     turn, _ = polar(matrix[:3, :3])
@@ -52,7 +67,18 @@ def half_of(matrix: np.ndarray) -> np.ndarray:
 
 
 def middle_of(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """The rigid matrix midway between two: from the first, half of the way to the second."""
+    """The rigid matrix midway between two: from the first, half of the way to the second.
+
+    Parameters
+    ----------
+    first, second : np.ndarray
+        Rigid matrices (4, 4), RAS mm.
+
+    Returns
+    -------
+    np.ndarray
+        Rigid matrix (4, 4).
+    """
     return np.asarray(first, float) @ half_of(np.linalg.inv(first) @ second)
 
 
@@ -61,6 +87,18 @@ def symmetric_motion(forward: np.ndarray, backward: np.ndarray) -> tuple[np.ndar
 
     Returns the matrix first -> second that lies midway between `forward` and the inverse of `backward`, and how far
     those two disagree: the largest distance (mm) at 80 mm from the origin's place along the axes.
+
+    Parameters
+    ----------
+    forward : np.ndarray
+        Matrix (4, 4), first to second visit, RAS mm.
+    backward : np.ndarray
+        Matrix (4, 4), second to first visit, RAS mm.
+
+    Returns
+    -------
+    tuple[np.ndarray, float]
+        Matrix (4, 4), first to second, and the disagreement in mm.
     """
     other = np.linalg.inv(backward)
     corners = np.vstack([np.eye(3), -np.eye(3)]) * HEAD_RADIUS_MM
@@ -72,8 +110,27 @@ def symmetric_motion(forward: np.ndarray, backward: np.ndarray) -> tuple[np.ndar
 def half_way_grid(images: Sequence[Image], to_half: Sequence[np.ndarray], voxel_mm: float) -> Image:
     """Empty image (uint8) on a cubic grid that covers what both images show in half-way space.
 
-    to_half: per image, 4 x 4 from its points to half-way points (RAS mm). The grid is no finer than `voxel_mm` and than
-    a cube of the volume of the finer image's voxel: thick slices hold no more. It depends on the pair, not its order.
+    The grid is no finer than `voxel_mm` and than a cube of the volume of the finer image's voxel: thick slices hold no
+    more. It depends on the pair, not its order.
+
+    Parameters
+    ----------
+    images : Sequence[Image]
+        The two visits' images.
+    to_half : Sequence[np.ndarray]
+        Per image a matrix (4, 4) to half-way points, RAS mm.
+    voxel_mm : float
+        Smallest voxel edge of the grid, mm.
+
+    Returns
+    -------
+    Image
+        Empty image, uint8, axes of the world.
+
+    Raises
+    ------
+    ValueError
+        Where the visits show no common part of the head.
     """
     voxel_mm = max(voxel_mm, min(image.voxel_volume_mm3 for image in images) ** (1 / 3))
     lows, highs = [], []
@@ -102,6 +159,22 @@ def settle(
 
     Where one mask has a voxel and the other has not, and the scores differ by less than `difference_min`, both get the
     same answer: lesion if the mean score lies above the mean threshold. Symmetric in the visits.
+
+    Parameters
+    ----------
+    masks : Sequence[np.ndarray]
+        Per visit a mask (i, j, k), bool.
+    scores : Sequence[np.ndarray]
+        Per visit the score (i, j, k) that its mask was thresholded from.
+    thresholds : Sequence[float]
+        Per visit the threshold.
+    difference_min : float
+        Smallest difference of the scores that counts as change.
+
+    Returns
+    -------
+    tuple[np.ndarray, np.ndarray]
+        The two masks.
     """
     first, second = masks
     low, high = (np.minimum(*scores), np.maximum(*scores))
@@ -111,7 +184,20 @@ def settle(
 
 
 def growth_and_shrinkage_cm3(first: np.ndarray, second: np.ndarray, voxel_mm3: float) -> tuple[float, float]:
-    """Volume (cm3) that is lesion at the second visit only, and at the first only; net is their difference."""
+    """Volume (cm3) that is lesion at the second visit only, and at the first only; net is their difference.
+
+    Parameters
+    ----------
+    first, second : np.ndarray
+        Masks of the visits, bool (i, j, k).
+    voxel_mm3 : float
+        Volume of a voxel, mm3.
+
+    Returns
+    -------
+    tuple[float, float]
+        Growth and shrinkage, cm3.
+    """
     return float((second & ~first).sum() * voxel_mm3 / 1000), float((first & ~second).sum() * voxel_mm3 / 1000)
 
 
@@ -120,7 +206,18 @@ STABLE, GREW, SHRANK = 1, 2, 3
 
 
 def change_labels(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Label map (uint8) of two masks: lesion at both visits, at the second only, at the first only."""
+    """Label map (uint8) of two masks: lesion at both visits, at the second only, at the first only.
+
+    Parameters
+    ----------
+    first, second : np.ndarray
+        Masks of the visits, bool (i, j, k).
+
+    Returns
+    -------
+    np.ndarray
+        Labels (i, j, k), uint8: STABLE, GREW, SHRANK.
+    """
     return (STABLE * (first & second) + GREW * (second & ~first) + SHRANK * (first & ~second)).astype(np.uint8)
 
 
@@ -128,6 +225,20 @@ def match_points(first: np.ndarray, second: np.ndarray, tolerance_mm: float) -> 
     """Pairs (index in first, index in second) of points at most `tolerance_mm` apart, as many and as near as possible.
 
     Points are (n, 3), mm, in one space; each is in one pair at most.
+
+    Parameters
+    ----------
+    first : np.ndarray
+        Points (n, 3), mm.
+    second : np.ndarray
+        Points (m, 3), mm, in the same space.
+    tolerance_mm : float
+        Largest distance of a pair, mm.
+
+    Returns
+    -------
+    list[tuple[int, int]]
+        Pairs of indices.
     """
     first, second = np.reshape(first, (-1, 3)), np.reshape(second, (-1, 3))
     if not len(first) or not len(second):
@@ -146,10 +257,25 @@ def settle_points(
 ) -> list[np.ndarray]:
     """Let the two visits' dark spots differ only where the images do, as `settle` does for masks.
 
-    A spot that is counted at one visit alone is counted at both if the other's image is at least half as dark there:
-    it was there too, and missed a limit of form, size or depth. `points`: per visit (n, 3), half-way mm; `darkness`:
-    per visit, of (n, 3) such points (`microbleeds.darkness_of`); `rejected`: per visit, points (n, 3) that a reader
-    rejected, where the other visit's spots do not count either. Symmetric in the visits.
+    A spot that is counted at one visit alone is counted at both if the other's image is at least half as dark there: it
+    was there too, and missed a limit of form, size or depth. Symmetric in the visits.
+
+    Parameters
+    ----------
+    points : Sequence[np.ndarray]
+        Per visit (n, 3), half-way mm.
+    darkness : Sequence[Callable[[np.ndarray], np.ndarray]]
+        Per visit a function of points (n, 3) that gives (n,).
+    tolerance_mm : float
+        Largest distance of a pair, mm.
+    rejected : Sequence[np.ndarray]
+        Per visit, points (n, 3) that a reader rejected, where the other visit's spots do not count
+        either.
+
+    Returns
+    -------
+    list[np.ndarray]
+        Per visit the points that count.
     """
     pairs = match_points(points[0], points[1], tolerance_mm)
     settled = list(points)
@@ -163,7 +289,18 @@ def settle_points(
 
 
 def interval_days(first: str | None, second: str | None) -> float:
-    """Days from one acquisition time (ISO text) to the other; NaN where either is missing or is no date."""
+    """Days from one acquisition time (ISO text) to the other; NaN where either is missing or is no date.
+
+    Parameters
+    ----------
+    first, second : str | None
+        Acquisition times, ISO text, or None.
+
+    Returns
+    -------
+    float
+        Days; NaN where unknown.
+    """
     try:
         days = [_day(text) for text in (first, second)]
     except (TypeError, ValueError):
@@ -204,6 +341,22 @@ def wmh_pair(
     growth of WMH.
     Masks made elsewhere, where both visits have them, are taken as they are; where the tissues beside them cannot be
     known, the ventricles are empty. Raises TissueError where a FLAIR cannot be segmented.
+
+    Parameters
+    ----------
+    visits : Sequence[Visit]
+        The two visits on the half-way grid.
+    model : WmhModel
+        The WMH network.
+    settings : WmhSegmentSettings
+        Section `wmh.segment`.
+    difference_probability_min : float
+        Smallest difference of probability that counts as change.
+
+    Returns
+    -------
+    WmhPair
+        Masks and ventricles of both visits, and a remark.
     """
     lesion = either([visit.lesion for visit in visits])
     given = [visit.user_mask for visit in visits if visit.user_mask is not None]
@@ -236,7 +389,18 @@ def wmh_pair(
 
 
 def either(masks: Sequence[np.ndarray | None]) -> np.ndarray | None:
-    """What any of the masks holds; None where there is no mask."""
+    """What any of the masks holds; None where there is no mask.
+
+    Parameters
+    ----------
+    masks : Sequence[np.ndarray | None]
+        Masks of one grid, bool (i, j, k), or None.
+
+    Returns
+    -------
+    np.ndarray | None
+        Mask (i, j, k), bool, or None.
+    """
     there = [mask for mask in masks if mask is not None]
     return np.any(there, axis=0) if there else None
 
@@ -254,6 +418,26 @@ def change_row(
 
     `change` is given for what is a change by itself (growth). Missing stays missing (NaN); per year is NaN where the
     interval is unknown or zero.
+
+    Parameters
+    ----------
+    measure : str
+        Name of the measure.
+    baseline, followup : float | None
+        Values at the visits; None where missing.
+    days : float
+        Days between the visits; NaN where unknown.
+    status : str
+        Status of the row.
+    reason : str
+        Reason for the status.
+    change : float | None
+        The change itself where it is no difference of the two values.
+
+    Returns
+    -------
+    dict[str, Any]
+        Column -> value.
     """
     start, end = (float("nan") if value is None else float(value) for value in (baseline, followup))
     change = end - start if change is None else float(change)
@@ -274,6 +458,22 @@ def wmh_rows(pair: WmhPair, affine: np.ndarray, days: float, settings: WmhMeasur
 
     Without the Fazekas grades: a width just below a cut-point in one space lies just above it in another, so that the
     change of a grade is that of the visits' own grades, which stand in their tables.
+
+    Parameters
+    ----------
+    pair : WmhPair
+        The visits' masks on the half-way grid.
+    affine : np.ndarray
+        Voxel -> mm (4, 4) of that grid.
+    days : float
+        Days between the visits; NaN where unknown.
+    settings : WmhMeasureSettings
+        Section `wmh.measure`.
+
+    Returns
+    -------
+    list[dict[str, Any]]
+        Rows of the change table.
     """
     voxel_mm3 = volume_of_voxel_mm3(affine)
     both = pair.ventricles[0] | pair.ventricles[1]
@@ -293,7 +493,23 @@ def lesion_rows(
 ) -> list[dict[str, Any]]:
     """Rows of counted lesions (points in half-way space, mm): the count, and how many are new and resolved.
 
-    n_waiting: as for `waiting_status`.
+    Parameters
+    ----------
+    measure : str
+        Name of the count.
+    first, second : np.ndarray
+        Counted lesions of the visits (n, 3), half-way mm.
+    tolerance_mm : float
+        Largest distance at which two are one lesion, mm.
+    days : float
+        Days between the visits; NaN where unknown.
+    n_waiting : int
+        Candidates at both visits together.
+
+    Returns
+    -------
+    list[dict[str, Any]]
+        Three rows of the change table.
     """
     matched = len(match_points(first, second, tolerance_mm))
     said = waiting_status(n_waiting)
@@ -305,7 +521,18 @@ def lesion_rows(
 
 
 def waiting_status(n_waiting: int) -> tuple[str, str]:
-    """Status and reason of a change of marks of which so many, at both visits together, wait for a reader."""
+    """Status and reason of a change of marks of which so many, at both visits together, wait for a reader.
+
+    Parameters
+    ----------
+    n_waiting : int
+        Number of candidates.
+
+    Returns
+    -------
+    tuple[str, str]
+        Status and reason.
+    """
     if not n_waiting:
         return OK, ""
     return REVIEW, f"candidates at both visits together that wait for a reader: {n_waiting}"

@@ -30,7 +30,18 @@ class ChangeStepSettings:
 
     @classmethod
     def of_job(cls, given: PlainSettings) -> ChangeStepSettings:
-        """From a job's settings (nested plain values)."""
+        """From a job's settings (nested plain values).
+
+        Parameters
+        ----------
+        given : PlainSettings
+            The job's settings.
+
+        Returns
+        -------
+        ChangeStepSettings
+            The typed sections.
+        """
         return cls(
             step_settings(given, ChangeSettings),
             step_settings(given, RigidSettings),
@@ -42,7 +53,18 @@ class ChangeStepSettings:
 
 
 def visits_of(given: Inputs) -> tuple[VisitInputs, VisitInputs]:
-    """The two visits' inputs, by the names that the jobs of one session use (listed as `<name>_<visit>`)."""
+    """The two visits' inputs, by the names that the jobs of one session use (listed as `<name>_<visit>`).
+
+    Parameters
+    ----------
+    given : Inputs
+        Paths of the job's inputs.
+
+    Returns
+    -------
+    tuple[VisitInputs, VisitInputs]
+        Name -> path, of the first and of the second visit.
+    """
     names = {name.rsplit("_", 1)[0] for name, _ in given.items() if name.endswith(("_first", "_second"))}
     first, second = ({name: given.get(f"{name}_{which}") for name in names} for which in ("first", "second"))
     return first, second

@@ -36,7 +36,20 @@ class Change:
     motion: np.ndarray | None
 
     def table(self, subject: str, from_session: str, to_session: str) -> pd.DataFrame:
-        """The rows with their keys, columns in their order."""
+        """The rows with their keys, columns in their order.
+
+        Parameters
+        ----------
+        subject : str
+            Label of the subject.
+        from_session, to_session : str
+            Labels of the two visits.
+
+        Returns
+        -------
+        pd.DataFrame
+            The change table.
+        """
         keys = dict(zip(KEYS, (subject, from_session, to_session), strict=True))
         return pd.DataFrame(self.rows).assign(**keys)[list(COLUMNS)]
 
@@ -44,7 +57,26 @@ class Change:
 def measure_change(
     visits: Sequence[VisitInputs], references: Sequence[str], days: float, model: WmhModel, settings: ChangeStepSettings
 ) -> Change:
-    """Compare two visits; references: the image that each visit's others are registered to; days: between them."""
+    """Compare two visits; references: the image that each visit's others are registered to; days: between them.
+
+    Parameters
+    ----------
+    visits : Sequence[VisitInputs]
+        Per visit its input paths by name.
+    references : Sequence[str]
+        Per visit the column of its reference image.
+    days : float
+        Days between the visits; NaN where unknown.
+    model : WmhModel
+        The WMH network.
+    settings : ChangeStepSettings
+        Typed settings of the step.
+
+    Returns
+    -------
+    Change
+        Rows, half-way map of WMH and motion between the visits.
+    """
     motion, labels = None, None
     try:
         motion = motion_between(visits, references, settings.rigid, settings.change.motion_gap_mm_max)
@@ -62,7 +94,26 @@ def measure_change(
 def mri_change(
     visits: Sequence[VisitInputs], model: WmhModel, half: np.ndarray, days: float, settings: ChangeStepSettings
 ) -> tuple[list[ChangeRow], Image | None]:
-    """Rows of what is measured on MRI, each with its own status, and the half-way map of WMH (None if not made)."""
+    """Rows of what is measured on MRI, each with its own status, and the half-way map of WMH (None if not made).
+
+    Parameters
+    ----------
+    visits : Sequence[VisitInputs]
+        Per visit its input paths by name.
+    model : WmhModel
+        The WMH network.
+    half : np.ndarray
+        Half of the motion between the visits (4, 4), RAS mm.
+    days : float
+        Days between the visits; NaN where unknown.
+    settings : ChangeStepSettings
+        Typed settings of the step.
+
+    Returns
+    -------
+    tuple[list[ChangeRow], Image | None]
+        Rows, and the label map (None where it was not made).
+    """
     labels = None
     try:
         rows, labels = wmh_change(visits, model, half, days, settings)
@@ -77,7 +128,20 @@ def mri_change(
 
 
 def fazekas_change(visits: Sequence[VisitInputs], days: float) -> list[ChangeRow]:
-    """Rows of the Fazekas grades: the difference of the visits' own grades, each measured on its own FLAIR."""
+    """Rows of the Fazekas grades: the difference of the visits' own grades, each measured on its own FLAIR.
+
+    Parameters
+    ----------
+    visits : Sequence[VisitInputs]
+        Per visit its input paths by name.
+    days : float
+        Days between the visits; NaN where unknown.
+
+    Returns
+    -------
+    list[ChangeRow]
+        Rows of the change table.
+    """
     tables = own_rows(visits, "smallvessel")
     if len(tables) < 2:
         return not_measured(FAZEKAS, days, NotMeasured(MISSING, "a visit has no FLAIR"))
@@ -88,7 +152,20 @@ def fazekas_change(visits: Sequence[VisitInputs], days: float) -> list[ChangeRow
 
 
 def atrophy_change(visits: Sequence[VisitInputs], days: float) -> list[ChangeRow]:
-    """Rows of brain and ventricles as parts of the intracranial volume: the difference of the visits' own values."""
+    """Rows of brain and ventricles as parts of the intracranial volume: the difference of the visits' own values.
+
+    Parameters
+    ----------
+    visits : Sequence[VisitInputs]
+        Per visit its input paths by name.
+    days : float
+        Days between the visits; NaN where unknown.
+
+    Returns
+    -------
+    list[ChangeRow]
+        Rows of the change table.
+    """
     tables = own_rows(visits, "smallvessel")
     if len(tables) < 2 or any(measure not in table for table in tables for measure in ATROPHY):
         return not_measured(ATROPHY, days, NotMeasured(MISSING, "a visit has no FLAIR"))
@@ -99,7 +176,20 @@ def atrophy_change(visits: Sequence[VisitInputs], days: float) -> list[ChangeRow
 
 
 def calcium_change(visits: Sequence[VisitInputs], days: float) -> list[ChangeRow]:
-    """Rows of calcification, of visits that both have a CT: measured in each CT's own space."""
+    """Rows of calcification, of visits that both have a CT: measured in each CT's own space.
+
+    Parameters
+    ----------
+    visits : Sequence[VisitInputs]
+        Per visit its input paths by name.
+    days : float
+        Days between the visits; NaN where unknown.
+
+    Returns
+    -------
+    list[ChangeRow]
+        Rows; none where a visit has no CT.
+    """
     tables = own_rows(visits, "calcification")
     if len(tables) < 2:
         return []
@@ -114,11 +204,39 @@ def calcium_change(visits: Sequence[VisitInputs], days: float) -> list[ChangeRow
 
 
 def own_rows(visits: Sequence[VisitInputs], table: str) -> list[pd.Series]:
-    """The row of this table that each visit that has one was given, measured in its own space."""
+    """The row of this table that each visit that has one was given, measured in its own space.
+
+    Parameters
+    ----------
+    visits : Sequence[VisitInputs]
+        Per visit its input paths by name.
+    table : str
+        Name of the input table.
+
+    Returns
+    -------
+    list[pd.Series]
+        One row per visit that has the table.
+    """
     return [read_tsv(visit[table]).iloc[0] for visit in visits if visit.get(table)]
 
 
 def not_measured(measures: Iterable[str], days: float, problem: Exception) -> list[ChangeRow]:
-    """A row per measure that says why it was not made."""
+    """A row per measure that says why it was not made.
+
+    Parameters
+    ----------
+    measures : Iterable[str]
+        Names of the measures.
+    days : float
+        Days between the visits; NaN where unknown.
+    problem : Exception
+        The error whose text is the reason.
+
+    Returns
+    -------
+    list[ChangeRow]
+        Rows without values.
+    """
     status = getattr(problem, "status", FAILED)
     return [change_row(measure, None, None, days, status, str(problem)) for measure in measures]

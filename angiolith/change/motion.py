@@ -20,9 +20,28 @@ def motion_between(
 ) -> np.ndarray:
     """4 x 4 from the first visit's reference points to the second's; NotMeasured if the two cannot be registered.
 
-    columns: each visit's reference; gap_mm_max: how far there and back may differ.
-
     One search there and one back, which must agree; where they do not, both with the restarts of any registration.
+
+    Parameters
+    ----------
+    visits : Sequence[VisitInputs]
+        Per visit its input paths by name.
+    columns : Sequence[str]
+        Per visit the column of its reference image.
+    rigid : RigidSettings
+        Section `registration.rigid`.
+    gap_mm_max : float
+        Largest disagreement of the two directions, mm.
+
+    Returns
+    -------
+    np.ndarray
+        Matrix (4, 4), RAS mm.
+
+    Raises
+    ------
+    NotMeasured
+        Where a visit has no MRI, or the registrations fail or disagree.
     """
     images: list[Image] = []
     for visit, column in zip(visits, columns, strict=True):

@@ -31,8 +31,27 @@ def change_picture(
 ) -> Figure:
     """The four axial slices of half-way space with most change, at the first visit (above) and at the last (below).
 
-    from_half_way: per visit 4 x 4 from half-way points to points of its FLAIR, RAS mm. lesions: label map of
-    `change_labels` on the half-way grid, whose axes are those of the world. Each FLAIR has its own window.
+    Each FLAIR has its own window.
+
+    Parameters
+    ----------
+    title : str
+        Heading.
+    caption : str
+        Text below the panels.
+    flairs : Sequence[Image]
+        FLAIR of each visit.
+    from_half_way : Sequence[np.ndarray]
+        Per visit a matrix (4, 4) from half-way points to its FLAIR, RAS mm.
+    lesions : Image
+        Label map of `change_labels` on the half-way grid, whose axes are those of the world.
+    visits : Sequence[str]
+        Names of the visits.
+
+    Returns
+    -------
+    Figure
+        The figure.
     """
     windows = [window_of(flair) for flair in flairs]
     said = " and ".join(window_text(window) for window in windows)

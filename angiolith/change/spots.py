@@ -27,6 +27,31 @@ def count_change(
 
     Microbleeds that only one visit counts are looked up on the other's image. What a reader decided is not overruled
     by the other visit's CT.
+
+    Parameters
+    ----------
+    visits : Sequence[VisitInputs]
+        Per visit its input paths by name.
+    measure : str
+        Name of the count.
+    name : str
+        Kind of spot, such as microbleed.
+    half : np.ndarray
+        Half of the motion between the visits (4, 4), RAS mm.
+    days : float
+        Days between the visits; NaN where unknown.
+    settings : ChangeStepSettings
+        Typed settings of the step.
+
+    Returns
+    -------
+    list[ChangeRow]
+        Rows of the change table.
+
+    Raises
+    ------
+    NotMeasured
+        Where a visit's image is missing or its spots were not measured.
     """
     steps = (half, np.linalg.inv(half))
     spots = [visit_spots(visit, name, step) for visit, step in zip(visits, steps, strict=True)]
@@ -62,7 +87,27 @@ class VisitSpots:
 
 
 def visit_spots(visit: VisitInputs, name: str, step: np.ndarray) -> VisitSpots:
-    """The spots of a visit; `step`: 4 x 4 from the visit's reference to half-way."""
+    """The spots of a visit; `step`: 4 x 4 from the visit's reference to half-way.
+
+    Parameters
+    ----------
+    visit : VisitInputs
+        Input paths of a visit by name.
+    name : str
+        Kind of spot.
+    step : np.ndarray
+        Matrix (4, 4) from the visit's reference to half-way, RAS mm.
+
+    Returns
+    -------
+    VisitSpots
+        Points (n, 3), half-way mm, and what is known of each.
+
+    Raises
+    ------
+    NotMeasured
+        Where the visit's image is missing or its spots were not measured.
+    """
     facts = visit.get(f"{name}_facts")
     if not facts:
         raise NotMeasured(MISSING, f"a visit has no image for {name}s")
@@ -85,7 +130,22 @@ def visit_spots(visit: VisitInputs, name: str, step: np.ndarray) -> VisitSpots:
 def darkness_half_way(
     visit: VisitInputs, step: np.ndarray, settings: MicrobleedDetectSettings
 ) -> Callable[[np.ndarray], np.ndarray]:
-    """How dark a visit's T2* or SWI is, as a function of half-way points; `step` as in `visit_spots`."""
+    """How dark a visit's T2* or SWI is, as a function of half-way points; `step` as in `visit_spots`.
+
+    Parameters
+    ----------
+    visit : VisitInputs
+        Input paths of a visit by name.
+    step : np.ndarray
+        Matrix (4, 4) from the visit's reference to half-way, RAS mm.
+    settings : MicrobleedDetectSettings
+        Section `microbleeds.detect`.
+
+    Returns
+    -------
+    Callable[[np.ndarray], np.ndarray]
+        A function of points (n, 3), half-way mm, that gives the darkness (n,).
+    """
     column = read_json(visit["microbleed_facts"])["image"]
     image, way = read_checked(visit, column), to_reference(visit, column)
     darkness = darkness_of(image, brain_on(visit, image, way), settings)

@@ -13,17 +13,50 @@ MEASURED_ON = ("FLAIR", "swi", "T2starw")
 
 
 def sessions_of(visits: Visits) -> list[str]:
-    """Labels of the two visits."""
+    """Labels of the two visits.
+
+    Parameters
+    ----------
+    visits : Visits
+        First and last visit of a subject.
+
+    Returns
+    -------
+    list[str]
+        Two labels.
+    """
     return [session.row.session for session in visits.both]
 
 
 def acq_times(visits: Visits) -> Sequence[str | None]:
-    """Dates of the two visits."""
+    """Dates of the two visits.
+
+    Parameters
+    ----------
+    visits : Visits
+        First and last visit of a subject.
+
+    Returns
+    -------
+    Sequence[str | None]
+        Two ISO texts, None where unknown.
+    """
     return [session.row.get("acq_time") for session in visits.both]
 
 
 def references(visits: Visits) -> Sequence[str | None]:
-    """The images that the two visits are registered by."""
+    """The images that the two visits are registered by.
+
+    Parameters
+    ----------
+    visits : Visits
+        First and last visit of a subject.
+
+    Returns
+    -------
+    Sequence[str | None]
+        Two columns of the manifest, None where a visit has no reference.
+    """
     return [session.row.reference for session in visits.both]
 
 

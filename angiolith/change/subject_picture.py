@@ -17,7 +17,22 @@ from angiolith.pictures.canvas import absent
 
 
 def draw_change(given: Inputs, sessions: Sequence[str], title: str) -> Figure:
-    """The picture of the two visits' FLAIRs with the map of change; where none was made, one that says why."""
+    """The picture of the two visits' FLAIRs with the map of change; where none was made, one that says why.
+
+    Parameters
+    ----------
+    given : Inputs
+        Paths of the job's inputs.
+    sessions : Sequence[str]
+        Labels of the two visits.
+    title : str
+        Heading.
+
+    Returns
+    -------
+    Figure
+        The figure.
+    """
     rows = read_tsv(given["change"])
     if not was_made(given["lesions"]):
         row = rows[rows["measure"] == "wmh_volume_cm3"].iloc[0]
@@ -35,12 +50,36 @@ def draw_change(given: Inputs, sessions: Sequence[str], title: str) -> Figure:
 
 
 def to_flair(transform: str | None, step: np.ndarray) -> np.ndarray:
-    """4 x 4 from half-way points to a FLAIR's; step: from half-way to the visit's reference."""
+    """4 x 4 from half-way points to a FLAIR's; step: from half-way to the visit's reference.
+
+    Parameters
+    ----------
+    transform : str | None
+        Path of the transform from the reference to the FLAIR; None where the FLAIR is the reference.
+    step : np.ndarray
+        Matrix (4, 4) from half-way to the reference, RAS mm.
+
+    Returns
+    -------
+    np.ndarray
+        Matrix (4, 4), RAS mm.
+    """
     return np.asarray((matrix_ras(read_transform(transform)) if transform else np.eye(4)) @ step)
 
 
 def caption_of(rows: pd.DataFrame) -> str:
-    """Growth, shrinkage and net change in words."""
+    """Growth, shrinkage and net change in words.
+
+    Parameters
+    ----------
+    rows : pd.DataFrame
+        The change table of one subject.
+
+    Returns
+    -------
+    str
+        One line.
+    """
     value = rows.set_index("measure")["change"]
     said = f"WMH +{value['wmh_growth_cm3']:.1f} and -{value['wmh_shrinkage_cm3']:.1f} cm³"
     days = rows["interval_days"].iloc[0]

@@ -24,7 +24,31 @@ WMH_MEASURES = (*HALF_WAY_MEASURES, "wmh_growth_cm3", "wmh_shrinkage_cm3")
 def wmh_change(
     visits: Sequence[VisitInputs], model: WmhModel, half: np.ndarray, days: float, settings: ChangeStepSettings
 ) -> tuple[list[ChangeRow], Image]:
-    """Rows of WMH, and their map on the half-way grid; `half`: square root of the motion between the references."""
+    """Rows of WMH, and their map on the half-way grid; `half`: square root of the motion between the references.
+
+    Parameters
+    ----------
+    visits : Sequence[VisitInputs]
+        Per visit its input paths by name.
+    model : WmhModel
+        The WMH network.
+    half : np.ndarray
+        Half of the motion between the visits (4, 4), RAS mm.
+    days : float
+        Days between the visits; NaN where unknown.
+    settings : ChangeStepSettings
+        Typed settings of the step.
+
+    Returns
+    -------
+    tuple[list[ChangeRow], Image]
+        Rows of the change table, and the label map on the half-way grid.
+
+    Raises
+    ------
+    NotMeasured
+        Where the visits show no common part of the brain.
+    """
     flairs = [read_checked(visit, "FLAIR") for visit in visits]
     steps = (half, np.linalg.inv(half))
     to_half = [step @ matrix_ras(to_reference(visit, "FLAIR")) for step, visit in zip(steps, visits, strict=True)]
@@ -46,13 +70,50 @@ def wmh_change(
 
 
 def cut(visit: Visit, box: tuple[slice, ...]) -> Visit:
-    """The part of a visit within a box."""
+    """The part of a visit within a box.
+
+    Parameters
+    ----------
+    visit : Visit
+        A visit on the half-way grid.
+    box : tuple[slice, ...]
+        One slice per axis.
+
+    Returns
+    -------
+    Visit
+        The visit's part within the box.
+    """
     mask, lesion = (None if drawn is None else drawn[box] for drawn in (visit.user_mask, visit.lesion))
     return Visit(crop(visit.flair, box), visit.brain[box], visit.brain_tissues[box], mask, lesion)
 
 
 def read_visit(visit: VisitInputs, flair: Image, grid: Image, from_half: np.ndarray, limits: BrainSettings) -> Visit:
-    """A visit on the half-way grid; `from_half`: 4 x 4 from half-way points to points of its reference."""
+    """A visit on the half-way grid; `from_half`: 4 x 4 from half-way points to points of its reference.
+
+    Parameters
+    ----------
+    visit : VisitInputs
+        Input paths of a visit by name.
+    flair : Image
+        The visit's FLAIR.
+    grid : Image
+        Empty image on the half-way grid.
+    from_half : np.ndarray
+        Matrix (4, 4) from half-way points to the reference, RAS mm.
+    limits : BrainSettings
+        Section `brain`.
+
+    Returns
+    -------
+    Visit
+        FLAIR, brain, tissues and masks on the half-way grid.
+
+    Raises
+    ------
+    NotMeasured
+        Where the visit has no WMH mask or no brain was found.
+    """
     half_to_reference = linear_transform(from_half)
     half_to_flair = sitk.CompositeTransform([to_reference(visit, "FLAIR").GetInverse(), half_to_reference])
     mask = None

@@ -132,7 +132,30 @@ def section(
     images: Images,
     pictures_max: int,
 ) -> Section:
-    """What the page says of one kind; pairs: those of this kind, in the order of the tools."""
+    """What the page says of one kind; pairs: those of this kind, in the order of the tools.
+
+    Parameters
+    ----------
+    kind : str
+        Kind of mask.
+    scans : pd.DataFrame
+        One row per tool, kind and scan.
+    summary : pd.DataFrame
+        Summaries of all kinds.
+    against : pd.DataFrame
+        Comparisons of two tools.
+    pairs : Sequence[Pair]
+        Pairs of this kind, in the order of the tools.
+    images : Images
+        (subject, session) -> column -> path.
+    pictures_max : int
+        Largest number of pictures.
+
+    Returns
+    -------
+    Section
+        The section of the page.
+    """
     mine, short = scans[scans["kind"] == kind], summary[summary["kind"] == kind]
     known = mine[mine["found_mm3"].notna()]
     tables = {str(tool): volume_table(part, kind) for tool, part in known.groupby("tool", sort=False)}
@@ -159,7 +182,24 @@ def _of_scan(pairs: Sequence[Pair], row: Mapping[object, object]) -> list[Pair]:
 
 
 def shown(heading: str, pairs: Sequence[Pair], scans: pd.DataFrame, images: Images) -> Shown:
-    """A scan with the masks of all tools; pairs: those of the scan."""
+    """A scan with the masks of all tools; pairs: those of the scan.
+
+    Parameters
+    ----------
+    heading : str
+        Name of the scan.
+    pairs : Sequence[Pair]
+        The scan's pairs.
+    scans : pd.DataFrame
+        One row per tool, kind and scan.
+    images : Images
+        (subject, session) -> column -> path.
+
+    Returns
+    -------
+    Shown
+        The picture with its text.
+    """
     said = []
     for pair in pairs:
         row = scans[
@@ -188,7 +228,18 @@ def shown(heading: str, pairs: Sequence[Pair], scans: pd.DataFrame, images: Imag
 
 
 def data_uri(figure: Figure) -> str:
-    """A figure as a small PNG within the page."""
+    """A figure as a small PNG within the page.
+
+    Parameters
+    ----------
+    figure : Figure
+        The figure.
+
+    Returns
+    -------
+    str
+        A `data:` address.
+    """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "figure.png")
         write_png(figure, path)

@@ -15,7 +15,18 @@ Images = dict[tuple[str, str], dict[str, Path]]  # (subject, session) -> column 
 
 
 def images_in(bids: Path | None) -> Images:
-    """The images of a BIDS folder; of several that claim one column, that with the shortest name."""
+    """The images of a BIDS folder; of several that claim one column, that with the shortest name.
+
+    Parameters
+    ----------
+    bids : Path | None
+        The BIDS folder, or None.
+
+    Returns
+    -------
+    Images
+        (subject, session) -> column -> path.
+    """
     images: Images = defaultdict(dict)
     for found in files_of_subjects(str(bids)) if bids else ():
         column = column_of(found.path) if found.path.endswith(NIFTI) and found.session is not None else None
@@ -29,7 +40,20 @@ def images_in(bids: Path | None) -> Images:
 
 def image_of(pair: Pair, images: Images) -> tuple[str, Path] | None:
     """Column and path of the image to show: that of the space in the truth's name, else one on its grid, else one of
-    the kind."""
+    the kind.
+
+    Parameters
+    ----------
+    pair : Pair
+        The pair of masks.
+    images : Images
+        (subject, session) -> column -> path.
+
+    Returns
+    -------
+    tuple[str, Path] | None
+        Column and path, or None.
+    """
     sessions = [session for subject, session in images if subject == pair.subject]
     alone = sessions[0] if len(sessions) == 1 and NO_SESSION in (pair.session, *sessions) else pair.session
     there = images.get((pair.subject, pair.session)) or images.get((pair.subject, alone), {})

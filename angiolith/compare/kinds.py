@@ -59,7 +59,20 @@ class UnknownKind(ValueError):
 def words_of_kinds(own_words: Iterable[str] = ()) -> dict[str, str]:
     """Word (lower case) -> kind; own_words: `KIND=WORD`, how the user's files name a kind.
 
-    Raises UnknownKind for a kind that does not exist and for a text of another form.
+    Parameters
+    ----------
+    own_words : Iterable[str]
+        Texts `KIND=WORD`.
+
+    Returns
+    -------
+    dict[str, str]
+        Word -> kind.
+
+    Raises
+    ------
+    UnknownKind
+        For a kind that does not exist, and for a text of another form.
     """
     words = {word: kind.name for kind in KINDS.values() for word in kind.words}
     for text in own_words:
@@ -73,6 +86,19 @@ def words_of_kinds(own_words: Iterable[str] = ()) -> dict[str, str]:
 
 
 def kind_of(entities: Mapping[str, str], words: Mapping[str, str]) -> str | None:
-    """The kind that a file's `desc` or `label` entity names, None where it names none."""
+    """The kind that a file's `desc` or `label` entity names, None where it names none.
+
+    Parameters
+    ----------
+    entities : Mapping[str, str]
+        Entities of the file's name.
+    words : Mapping[str, str]
+        Word -> kind.
+
+    Returns
+    -------
+    str | None
+        The kind, or None.
+    """
     named = (entities.get(entity, "").lower() for entity in ("desc", "label"))
     return next((words[word] for word in named if word in words), None)

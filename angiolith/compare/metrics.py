@@ -23,6 +23,22 @@ def overlap(truth: np.ndarray, mask: np.ndarray, voxel_mm: np.ndarray, voxel_mm3
     Dice = 2 |A and B| / (|A| + |B|) (Dice 1945), NaN where both are empty; volume_ratio: found over true, NaN where
     nothing is true; hausdorff95_mm: the larger of both directions' 95th percentiles, and mean_surface_mm: the mean of
     both directions' means, of the distance from each surface voxel to the other's surface, NaN where one is empty.
+
+    Parameters
+    ----------
+    truth : np.ndarray
+        Masks of one grid, bool (i, j, k).
+    mask : np.ndarray
+        Masks of one grid, bool (i, j, k).
+    voxel_mm : np.ndarray
+        Voxel edges (3,), mm.
+    voxel_mm3 : float
+        Volume of a voxel, mm3.
+
+    Returns
+    -------
+    dict[str, float]
+        Measure -> value.
     """
     sizes = float(truth.sum()), float(mask.sum())
     row = {"true_mm3": sizes[0] * voxel_mm3, "found_mm3": sizes[1] * voxel_mm3}
@@ -32,7 +48,22 @@ def overlap(truth: np.ndarray, mask: np.ndarray, voxel_mm: np.ndarray, voxel_mm3
 
 
 def surface_distances(truth: np.ndarray, mask: np.ndarray, voxel_mm: np.ndarray) -> dict[str, float]:
-    """See `overlap`; voxel_mm: (3,) voxel edges. A surface voxel has a neighbour by face outside of its mask."""
+    """See `overlap`; voxel_mm: (3,) voxel edges. A surface voxel has a neighbour by face outside of its mask.
+
+    Parameters
+    ----------
+    truth : np.ndarray
+        Masks of one grid, bool (i, j, k).
+    mask : np.ndarray
+        Masks of one grid, bool (i, j, k).
+    voxel_mm : np.ndarray
+        Voxel edges (3,), mm.
+
+    Returns
+    -------
+    dict[str, float]
+        Measure -> mm.
+    """
     if not truth.any() or not mask.any():
         return {"hausdorff95_mm": np.nan, "mean_surface_mm": np.nan}
     box = bounding_box(truth | mask, MARGIN)
@@ -47,6 +78,18 @@ def lesions(truth: np.ndarray, mask: np.ndarray) -> dict[str, float]:
 
     Sensitivity: true lesions met / true lesions; PPV: found lesions met / found lesions; F1 is their harmonic mean
     (Kuijf 2019). NaN where the denominator is 0; F1 is 0 where one side alone has lesions.
+
+    Parameters
+    ----------
+    truth : np.ndarray
+        Masks of one grid, bool (i, j, k).
+    mask : np.ndarray
+        Masks of one grid, bool (i, j, k).
+
+    Returns
+    -------
+    dict[str, float]
+        Measure -> value.
     """
     n_true, true_met = pieces_met(truth, mask)
     n_found, found_met = pieces_met(mask, truth)
@@ -58,6 +101,19 @@ def lesions(truth: np.ndarray, mask: np.ndarray) -> dict[str, float]:
 
 
 def pieces_met(pieces: np.ndarray, other: np.ndarray) -> tuple[int, int]:
-    """How many 26-connected pieces a mask has, and how many of them the other mask overlaps."""
+    """How many 26-connected pieces a mask has, and how many of them the other mask overlaps.
+
+    Parameters
+    ----------
+    pieces : np.ndarray
+        Mask whose pieces are counted, bool (i, j, k).
+    other : np.ndarray
+        The other mask, bool (i, j, k).
+
+    Returns
+    -------
+    tuple[int, int]
+        Number of pieces, and of those that are met.
+    """
     labels, count = ndimage.label(pieces, NEIGHBOURS_26)
     return count, len(np.setdiff1d(np.unique(labels[other]), [0]))

@@ -70,7 +70,18 @@ class Section(NamedTuple):
 
 
 def with_interval(row: Mapping[str, Any]) -> str:
-    """An estimate with its 95 % interval, for print."""
+    """An estimate with its 95 % interval, for print.
+
+    Parameters
+    ----------
+    row : Mapping[str, Any]
+        `estimate`, `ci_low` and `ci_high`.
+
+    Returns
+    -------
+    str
+        The text; empty where there is no estimate.
+    """
     if not pd.notna(row["estimate"]):
         return ""
     text = number_text(row["estimate"])
@@ -80,7 +91,22 @@ def with_interval(row: Mapping[str, Any]) -> str:
 
 
 def overlaps_table(summary: pd.DataFrame, scans: pd.DataFrame, kind: str) -> Table:
-    """A row per tool: scans, what could not be measured, and the means with intervals."""
+    """A row per tool: scans, what could not be measured, and the means with intervals.
+
+    Parameters
+    ----------
+    summary : pd.DataFrame
+        Summaries of one kind.
+    scans : pd.DataFrame
+        Scans of one kind.
+    kind : str
+        Kind of mask.
+
+    Returns
+    -------
+    Table
+        The table.
+    """
     measures = [m for m in MEASURES if KINDS[kind].lesions or m[1] not in UNDER_LESIONS]
     rows = []
     for tool, of_tool in scans.groupby("tool", sort=False):
@@ -91,7 +117,20 @@ def overlaps_table(summary: pd.DataFrame, scans: pd.DataFrame, kind: str) -> Tab
 
 
 def agreement_table(summary: pd.DataFrame, kind: str) -> Table:
-    """A row per tool: agreement of the volumes; bias and limits are tool minus truth."""
+    """A row per tool: agreement of the volumes; bias and limits are tool minus truth.
+
+    Parameters
+    ----------
+    summary : pd.DataFrame
+        Summaries of one kind.
+    kind : str
+        Kind of mask.
+
+    Returns
+    -------
+    Table
+        The table.
+    """
     rows = []
     for tool, of_tool in summary[summary["group"] == ALL].groupby("tool", sort=False):
         mine = {statistic: text for (measure, statistic), text in _cells(of_tool).items() if measure == "volume"}
@@ -102,7 +141,20 @@ def agreement_table(summary: pd.DataFrame, kind: str) -> Table:
 
 
 def classes_table(summary: pd.DataFrame, kind: str) -> Table | None:
-    """A row per class of load or slice thickness and tool; None where there is one class only."""
+    """A row per class of load or slice thickness and tool; None where there is one class only.
+
+    Parameters
+    ----------
+    summary : pd.DataFrame
+        Summaries of one kind.
+    kind : str
+        Kind of mask.
+
+    Returns
+    -------
+    Table | None
+        The table, or None.
+    """
     measures = [m for m in MEASURES[:8] if KINDS[kind].lesions or m[1] not in UNDER_LESIONS]
     rows = []
     for (group, tool), part in summary[summary["group"] != ALL].groupby(["group", "tool"], sort=False):
@@ -119,7 +171,18 @@ def _cells(summary: pd.DataFrame) -> dict[tuple[str, str], str]:
 
 
 def paired_table(paired: pd.DataFrame) -> Table | None:
-    """A row for each two tools and measure; None where there is one tool only."""
+    """A row for each two tools and measure; None where there is one tool only.
+
+    Parameters
+    ----------
+    paired : pd.DataFrame
+        Comparisons of two tools.
+
+    Returns
+    -------
+    Table | None
+        The table, or None.
+    """
     names = {"dice": "Dice", "lesion_f1": "lesion F1"}
     rows = [
         [
@@ -138,7 +201,20 @@ def paired_table(paired: pd.DataFrame) -> Table | None:
 
 
 def scans_table(scans: pd.DataFrame, kind: str) -> Table:
-    """A row per scan and tool, the worst Dice first; what has no mask comes before."""
+    """A row per scan and tool, the worst Dice first; what has no mask comes before.
+
+    Parameters
+    ----------
+    scans : pd.DataFrame
+        Scans of one kind.
+    kind : str
+        Kind of mask.
+
+    Returns
+    -------
+    Table
+        The table.
+    """
     unit = KINDS[kind].unit
     scale = MM3_PER_CM3 if unit == "cm3" else 1.0
     counts = KINDS[kind].lesions
@@ -168,11 +244,34 @@ def scans_table(scans: pd.DataFrame, kind: str) -> Table:
 
 
 def worst_first(scans: pd.DataFrame) -> pd.DataFrame:
-    """Scans by their Dice, the lowest first; those without one come before."""
+    """Scans by their Dice, the lowest first; those without one come before.
+
+    Parameters
+    ----------
+    scans : pd.DataFrame
+        Scans of one kind.
+
+    Returns
+    -------
+    pd.DataFrame
+        The rows in the new order.
+    """
     return scans.sort_values("dice", kind="stable", na_position="first")
 
 
 def scan_name(row: Mapping[Any, Any]) -> str:
+    """Name of a scan as tables and pictures have it.
+
+    Parameters
+    ----------
+    row : Mapping[Any, Any]
+        A row with subject and session.
+
+    Returns
+    -------
+    str
+        `sub-X ses-Y`.
+    """
     return f"sub-{row['subject']} ses-{row['session']}"
 
 
@@ -181,7 +280,24 @@ def _number(value: float) -> str:
 
 
 def page(title: str, sources: Sequence[tuple[str, str]], sections: Sequence[Section], left: Table) -> str:
-    """The HTML; sources: (name, folder) of the truth and of each tool; left: the files that were not compared."""
+    """The HTML; sources: (name, folder) of the truth and of each tool; left: the files that were not compared.
+
+    Parameters
+    ----------
+    title : str
+        Heading.
+    sources : Sequence[tuple[str, str]]
+        Pairs of name and folder.
+    sections : Sequence[Section]
+        One section per kind.
+    left : Table
+        Table of the files that were not compared.
+
+    Returns
+    -------
+    str
+        The HTML text.
+    """
     return (
         page_templates(FOLDER)
         .get_template("page.html.j2")

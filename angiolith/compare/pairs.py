@@ -63,9 +63,27 @@ class Pair:
 def masks_in(folder: Path, source: str, words: Mapping[str, str]) -> tuple[list[MaskFile], list[LeftOut]]:
     """The masks of a BIDS folder (or of a flat one: `sub-*.nii.gz`), and the masks that are not used.
 
-    words: see `words_of_kinds`. A run of this project has maps of its own (tissues, arteries), which are not listed;
-    its calcifications, microbleeds and lacunes are the marks that count. Raises ManifestError for labels that BIDS does
-    not allow.
+    A run of this project has maps of its own (tissues, arteries), which are not listed; its calcifications, microbleeds
+    and lacunes are the marks that count.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder.
+    source : str
+        Name of the source, for the account.
+    words : Mapping[str, str]
+        Word -> kind.
+
+    Returns
+    -------
+    tuple[list[MaskFile], list[LeftOut]]
+        The masks, and the files that are not used.
+
+    Raises
+    ------
+    ManifestError
+        For labels that BIDS does not allow.
     """
     own = is_own(folder)
     masks, left = [], []
@@ -114,6 +132,20 @@ def pairs_of(truths: Sequence[MaskFile], masks: Sequence[MaskFile], tool: str) -
 
     Subject, session and kind must be equal. Files without a session go with the only session that the other side has.
     Where several files fit, that on the truth's grid is taken; two that fit equally well are refused.
+
+    Parameters
+    ----------
+    truths : Sequence[MaskFile]
+        Masks of the truth.
+    masks : Sequence[MaskFile]
+        Masks of the tool.
+    tool : str
+        Name of the tool.
+
+    Returns
+    -------
+    tuple[list[Pair], list[LeftOut]]
+        The pairs, and the files without a partner.
     """
     by_key, of_truth = _by_key(masks), _by_key(truths)
     kinds = {mask.kind for mask in masks}
@@ -178,7 +210,18 @@ def _choose(truths: Sequence[MaskFile], masks: Sequence[MaskFile], tool: str) ->
 
 
 def same_grid(first: Path, second: Path) -> bool:
-    """Whether two files have one grid, by their headers; an empty or broken file has none."""
+    """Whether two files have one grid, by their headers; an empty or broken file has none.
+
+    Parameters
+    ----------
+    first, second : Path
+        Paths of NIfTI files.
+
+    Returns
+    -------
+    bool
+        True where shape and affine agree.
+    """
     try:
         one, other = _grid(first), _grid(second)
     except Exception:  # nibabel, gzip and zlib raise many kinds; reading the file says what is wrong

@@ -26,7 +26,25 @@ def compared_picture(
 ) -> Figure:
     """Rows: the image alone, then a row for each tool; columns: native slices of the truth, from the lowest.
 
-    image: on any grid of the same space, None: black; truth, masks: booleans on one grid.
+    Parameters
+    ----------
+    title : str
+        Heading.
+    caption : str
+        Text below the panels.
+    image : Image | None
+        The image, or None.
+    truth : Image
+        Mask of the truth.
+    masks : Mapping[str, Image]
+        Tool -> mask.
+    is_ct : bool
+        True for a CT.
+
+    Returns
+    -------
+    Figure
+        The figure.
     """
     numbers = shown_slices(truth, masks)
     window = (0.0, 1.0) if image is None else CT_WINDOW_HU if is_ct else window_of(image)
@@ -46,7 +64,20 @@ def compared_picture(
 
 
 def shown_slices(truth: Image, masks: Mapping[str, Image]) -> list[int]:
-    """Native slices with most voxels that one has and the other has not, then those of the truth; sorted."""
+    """Native slices with most voxels that one has and the other has not, then those of the truth; sorted.
+
+    Parameters
+    ----------
+    truth : Image
+        Mask of the truth.
+    masks : Mapping[str, Image]
+        Tool -> mask.
+
+    Returns
+    -------
+    list[int]
+        Indices of slices.
+    """
     axis = slice_axis(truth)
     others = tuple(a for a in range(3) if a != axis)
     wrong = sum((mask.data ^ truth.data).sum(axis=others) for mask in masks.values())

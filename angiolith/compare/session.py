@@ -27,7 +27,18 @@ COUNTED = {"calcification": CALCIFICATION, "microbleeds": MICROBLEED, "lacunes":
 
 
 def measured(pair: Pair) -> dict[str, Any]:
-    """The row of a pair, keys `COLUMNS`; what cannot be measured is missing, with status and reason."""
+    """The row of a pair, keys `COLUMNS`; what cannot be measured is missing, with status and reason.
+
+    Parameters
+    ----------
+    pair : Pair
+        The pair of files.
+
+    Returns
+    -------
+    dict[str, Any]
+        Column -> value.
+    """
     row: dict[str, Any] = dict.fromkeys(COLUMNS, np.nan)
     row |= {"tool": pair.tool, "kind": pair.kind, "subject": pair.subject, "session": pair.session}
     row |= {"truth_file": str(pair.truth.path), "status": pair.status, "reason": pair.reason}
@@ -55,8 +66,24 @@ def _geometry(path: Path) -> dict[str, float]:
 def on_one_grid(truth: MaskFile, mask: MaskFile) -> tuple[Image, Image, str]:
     """Truth and mask (booleans) on the truth's grid, and what should be known of it.
 
-    A mask of another grid in the truth's space is resampled, each voxel from the nearest. Raises ImageError for files
-    that cannot be read, and where the truth reaches beyond the mask's grid.
+    A mask of another grid in the truth's space is resampled, each voxel from the nearest.
+
+    Parameters
+    ----------
+    truth : MaskFile
+        File of the truth.
+    mask : MaskFile
+        File of the tool.
+
+    Returns
+    -------
+    tuple[Image, Image, str]
+        Truth and mask, and a remark.
+
+    Raises
+    ------
+    ImageError
+        For files that cannot be read, and where the truth reaches beyond the mask's grid.
     """
     first, remark = read_mask(truth)
     second, other = read_mask(mask)
@@ -75,7 +102,22 @@ def on_one_grid(truth: MaskFile, mask: MaskFile) -> tuple[Image, Image, str]:
 def read_mask(file: MaskFile) -> tuple[Image, str]:
     """A mask or label map as booleans, and a remark where it holds several labels that were taken together.
 
-    Of a run's calcifications, microbleeds and lacunes only those are taken that count in its tables. Raises ImageError.
+    Of a run's calcifications, microbleeds and lacunes only those are taken that count in its tables.
+
+    Parameters
+    ----------
+    file : MaskFile
+        The file.
+
+    Returns
+    -------
+    tuple[Image, str]
+        The mask, and a remark.
+
+    Raises
+    ------
+    ImageError
+        For a file that is empty or cannot be read.
     """
     if not was_made(file.path):
         raise ImageError(f"{file.path}: the file is empty: no mask was made")

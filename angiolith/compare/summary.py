@@ -92,9 +92,19 @@ NO_INTERVAL = {("dice", "worst")}
 def summaries(scans: pd.DataFrame) -> pd.DataFrame:
     """Summaries of every kind and tool, for all scans and by class; columns `COLUMNS`.
 
-    scans: a row per tool, kind and scan, as `session.measured` has them. Rows that could not be measured have no part
-    in the statistics; `n_scans` and `n_subjects` count those that have. Intervals: `BOOTSTRAP`; those of ICC and
-    Bland-Altman are the exact ones of `cohort.agreement`, which take each scan as a subject of its own.
+    Rows that could not be measured have no part in the statistics; `n_scans` and `n_subjects` count those that have.
+    Intervals: `BOOTSTRAP`; those of ICC and Bland-Altman are the exact ones of `cohort.agreement`, which take each scan
+    as a subject of its own.
+
+    Parameters
+    ----------
+    scans : pd.DataFrame
+        A row per tool, kind and scan, as `session.measured` has them.
+
+    Returns
+    -------
+    pd.DataFrame
+        One row per statistic.
     """
     rows: list[dict[str, Any]] = []
     for (kind, tool), part in scans[scans["found_mm3"].notna()].groupby(["kind", "tool"], sort=False):
@@ -111,7 +121,20 @@ def summaries(scans: pd.DataFrame) -> pd.DataFrame:
 
 
 def classes(scans: pd.DataFrame, kind: str) -> pd.DataFrame:
-    """The class of load and of slice thickness of each scan, as text, columns `load` and `slices`; NaN where none."""
+    """The class of load and of slice thickness of each scan, as text, columns `load` and `slices`; NaN where none.
+
+    Parameters
+    ----------
+    scans : pd.DataFrame
+        One row per tool, kind and scan.
+    kind : str
+        Kind of mask.
+
+    Returns
+    -------
+    pd.DataFrame
+        Columns `load` and `slices`.
+    """
     if kind == "wmh":
         load = _cut(scans["true_mm3"] / MM3_PER_CM3, LOAD_CM3, "true volume {} cm3")
     elif KINDS[kind].lesions:
@@ -150,6 +173,18 @@ def estimates(
 
     The interval resamples the subjects, each with all of its scans, and takes percentiles (Efron and Tibshirani, An
     Introduction to the Bootstrap, 1993). The seed is fixed: the same scans give the same interval.
+
+    Parameters
+    ----------
+    scans : pd.DataFrame
+        One row per tool, kind and scan.
+    statistics : Mapping[tuple[str, str], Statistic]
+        (measure, statistic) -> function of the scans' columns.
+
+    Returns
+    -------
+    dict[tuple[str, str], dict[str, Any]]
+        (measure, statistic) -> estimate with its interval.
     """
     values = {str(name): column.to_numpy(float) for name, column in scans.select_dtypes("number").items()}
     places = list(scans.reset_index(drop=True).groupby("subject", sort=True).indices.values())
@@ -182,7 +217,20 @@ def _resamples(
 
 
 def volume_table(scans: pd.DataFrame, kind: str) -> pd.DataFrame:
-    """True and found volume of every scan, in the kind's unit; the columns are `truth` and the tool."""
+    """True and found volume of every scan, in the kind's unit; the columns are `truth` and the tool.
+
+    Parameters
+    ----------
+    scans : pd.DataFrame
+        One row per tool, kind and scan.
+    kind : str
+        Kind of mask.
+
+    Returns
+    -------
+    pd.DataFrame
+        Columns `truth` and the tool's name.
+    """
     scale = MM3_PER_CM3 if KINDS[kind].unit == "cm3" else 1.0
     table = scans[["true_mm3", "found_mm3"]] / scale
     return table.set_axis(["truth", str(scans["tool"].iloc[0])], axis=1).reset_index(drop=True)
@@ -201,6 +249,16 @@ def paired(scans: pd.DataFrame) -> pd.DataFrame:
 
     difference: second minus first; its interval as in `estimates`; p: Wilcoxon's signed-rank test of the subjects' mean
     differences (1945), two-sided.
+
+    Parameters
+    ----------
+    scans : pd.DataFrame
+        One row per tool, kind and scan.
+
+    Returns
+    -------
+    pd.DataFrame
+        One row per two tools and measure.
     """
     rows = []
     known = scans[scans["found_mm3"].notna()]

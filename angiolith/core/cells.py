@@ -17,6 +17,18 @@ def row_addresses(file: str, texts: pd.DataFrame) -> list[str]:
     """`file:key=value:...` for every row of a table that was read as text; with `:column` behind, a cell's address.
 
     The keys are the fewest columns, KEYS first, that tell the rows apart. Rows that no column tells apart have "".
+
+    Parameters
+    ----------
+    file : str
+        Path of the table from the output folder.
+    texts : pd.DataFrame
+        The table, every cell as text.
+
+    Returns
+    -------
+    list[str]
+        One address per row.
     """
     texts = texts.fillna("n/a")
     keys = [name for name in PERSON if name in texts]
@@ -40,10 +52,32 @@ def _groups(texts: pd.DataFrame, names: list[str]) -> int:
 
 
 def cell_address(*parts: str) -> str:
-    """The parts as one address."""
+    """The parts as one address.
+
+    Parameters
+    ----------
+    *parts : str
+        File, `key=value` of each key, and the column.
+
+    Returns
+    -------
+    str
+        The address; colons within a part are escaped.
+    """
     return ":".join(part.replace(":", r"\:") for part in parts)
 
 
 def address_parts(address: str) -> list[str]:
-    """The parts of an address: the file, values that pick the row, the column."""
+    """The parts of an address: the file, values that pick the row, the column.
+
+    Parameters
+    ----------
+    address : str
+        An address of `cell_address`.
+
+    Returns
+    -------
+    list[str]
+        The parts without escapes.
+    """
     return [part.replace(r"\:", ":") for part in re.split(r"(?<!\\):", address)]

@@ -109,6 +109,18 @@ def made_files() -> dict[Path, str]:
 
 
 def main(arguments: list[str]) -> int:
+    """Write the files that are made from the sources, or with `--check` name those that differ.
+
+    Parameters
+    ----------
+    arguments : list[str]
+        Arguments of the command line.
+
+    Returns
+    -------
+    int
+        Exit status: 1 where `--check` found a stale file.
+    """
     stale = [
         path for path, text in made_files().items() if not path.exists() or path.read_text(encoding="utf-8") != text
     ]

@@ -62,7 +62,18 @@ class Constant(NamedTuple):
 
 
 def modules(rooms: tuple[str, ...] = ROOMS) -> Iterator[str]:
-    """Names (from the package's folder) of the rooms' modules."""
+    """Names (from the package's folder) of the rooms' modules.
+
+    Parameters
+    ----------
+    rooms : tuple[str, ...]
+        Folders or modules below the package's folder.
+
+    Yields
+    ------
+    str
+        One path below the package's folder.
+    """
     for room in rooms:
         place = PACKAGE / room
         for path in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
@@ -70,15 +81,52 @@ def modules(rooms: tuple[str, ...] = ROOMS) -> Iterator[str]:
 
 
 def is_pending(module: str) -> bool:
+    """Whether a module's constants have no comments yet.
+
+    Parameters
+    ----------
+    module : str
+        Path below the package's folder.
+
+    Returns
+    -------
+    bool
+        True where the module lies in PENDING.
+    """
     return lies_in(module, PENDING)
 
 
 def lies_in(module: str, rooms: tuple[str, ...]) -> bool:
+    """Whether a module lies in one of these folders, or is one of these modules.
+
+    Parameters
+    ----------
+    module : str
+        Path below the package's folder.
+    rooms : tuple[str, ...]
+        Folders or modules below the package's folder.
+
+    Returns
+    -------
+    bool
+        True where it does.
+    """
     return f"{module}/".startswith(tuple(f"{room}/" for room in rooms))
 
 
 def constants_of(module: str) -> list[Constant]:
-    """The module's constants that hold numbers."""
+    """The module's constants that hold numbers.
+
+    Parameters
+    ----------
+    module : str
+        Path below the package's folder.
+
+    Returns
+    -------
+    list[Constant]
+        Name, value, unit, meaning and source of each constant.
+    """
     text = (PACKAGE / module).read_text(encoding="utf-8")
     lines = text.splitlines()
     found = []
@@ -111,7 +159,18 @@ def _numbers(value: ast.AST) -> bool:
 
 
 def inline_numbers(module: str) -> list[str]:
-    """Numbers inside the module's functions that say nothing of themselves, each with its line."""
+    """Numbers inside the module's functions that say nothing of themselves, each with its line.
+
+    Parameters
+    ----------
+    module : str
+        Path below the package's folder.
+
+    Returns
+    -------
+    list[str]
+        `file:line: number: code` of each.
+    """
     text = (PACKAGE / module).read_text(encoding="utf-8")
     lines = text.splitlines()
     found = []

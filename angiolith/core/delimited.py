@@ -27,7 +27,23 @@ class DelimitedError(ValueError):
 
 
 def table_text(path: str | Path) -> str:
-    """The text of a table in UTF-8, a byte order mark taken off. Raises DelimitedError, naming what it is instead."""
+    """The text of a table in UTF-8, a byte order mark taken off.
+
+    Parameters
+    ----------
+    path : str | Path
+        Path of the table.
+
+    Returns
+    -------
+    str
+        The text, line ends as they are.
+
+    Raises
+    ------
+    DelimitedError
+        For UTF-16, NUL bytes and what is not UTF-8; the message names the row.
+    """
     content = Path(path).read_bytes()
     if content.startswith(WIDE_MARKS):
         raise DelimitedError(f"{path}: is not UTF-8 but UTF-16; save it as UTF-8 (a spreadsheet program: CSV UTF-8)")
@@ -45,7 +61,18 @@ def table_text(path: str | Path) -> str:
 
 
 def tsv_lines(text: str) -> list[list[str]]:
-    """The cells of a TSV, row by row, without any quoting; empty lines are rows without cells."""
+    """The cells of a TSV, row by row, without any quoting; empty lines are rows without cells.
+
+    Parameters
+    ----------
+    text : str
+        Content of a TSV file.
+
+    Returns
+    -------
+    list[list[str]]
+        Rows of cells.
+    """
     lines = LINE_END.split(text)
     if lines and not lines[-1]:
         lines.pop()
@@ -53,7 +80,27 @@ def tsv_lines(text: str) -> list[list[str]]:
 
 
 def csv_lines(path: str | Path, text: str, separator: str) -> list[list[str]]:
-    """The cells of a CSV, row by row. Raises DelimitedError for a quotation mark that does not end in its own row."""
+    """The cells of a CSV, row by row.
+
+    Parameters
+    ----------
+    path : str | Path
+        Path of the file, for messages.
+    text : str
+        Content of the file.
+    separator : str
+        One character.
+
+    Returns
+    -------
+    list[list[str]]
+        Rows of cells.
+
+    Raises
+    ------
+    DelimitedError
+        For a quotation mark that does not end in its own row.
+    """
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     rows: list[list[str]] = []
     row = 0
@@ -72,7 +119,18 @@ def csv_lines(path: str | Path, text: str, separator: str) -> list[list[str]]:
 
 
 def separator_of(text: str) -> str:
-    """The separator of a CSV: the one of comma, semicolon and tab that cuts most rows as it cuts the header."""
+    """The separator of a CSV: the one of comma, semicolon and tab that cuts most rows as it cuts the header.
+
+    Parameters
+    ----------
+    text : str
+        Content of a CSV file.
+
+    Returns
+    -------
+    str
+        One character.
+    """
     lines = [line for line in LINE_END.split(text) if line.strip()]
     header = lines[0] if lines else ""
 
@@ -86,7 +144,20 @@ def separator_of(text: str) -> str:
 def read_cells(path: str | Path) -> list[list[str]]:
     """The cells of a .tsv, or of a .csv or .txt with any separator, row by row, the header among them.
 
-    Raises DelimitedError, with the row, for what is not UTF-8, holds NUL bytes, or has an open quotation mark.
+    Parameters
+    ----------
+    path : str | Path
+        Path of a .tsv, .csv or .txt file.
+
+    Returns
+    -------
+    list[list[str]]
+        Rows of cells.
+
+    Raises
+    ------
+    DelimitedError
+        For what is not UTF-8, holds NUL bytes, or has an open quotation mark; the message names the row.
     """
     text = table_text(path)
     if str(path).lower().endswith(".tsv"):
@@ -95,7 +166,22 @@ def read_cells(path: str | Path) -> list[list[str]]:
 
 
 def uneven_rows(path: str | Path, cells: list[list[str]], columns: int) -> list[str]:
-    """One line per row with more or fewer cells than the header has columns; empty rows and empty ends do not count."""
+    """One line per row with more or fewer cells than the header has columns; empty rows and empty ends do not count.
+
+    Parameters
+    ----------
+    path : str | Path
+        Path of the file, for messages.
+    cells : list[list[str]]
+        Rows of cells, the header first.
+    columns : int
+        Number of columns of the header.
+
+    Returns
+    -------
+    list[str]
+        Messages.
+    """
     problems = []
     for number, row in enumerate(cells[1:], start=2):
         given = len(row)
@@ -108,10 +194,32 @@ def uneven_rows(path: str | Path, cells: list[list[str]], columns: int) -> list[
 
 
 def tsv_line(cells: Iterable[object]) -> str:
-    """Cells as a line of a TSV: a tab or a line break within one becomes a space, since no quoting keeps it."""
+    """Cells as a line of a TSV: a tab or a line break within one becomes a space, since no quoting keeps it.
+
+    Parameters
+    ----------
+    cells : Iterable[object]
+        Values of one row; each is turned into text.
+
+    Returns
+    -------
+    str
+        The line with its line end.
+    """
     return "\t".join(one_cell(str(cell)) for cell in cells) + "\n"
 
 
 def one_cell(text: str) -> str:
-    """A text that can stand in a cell of a TSV."""
+    """A text that can stand in a cell of a TSV.
+
+    Parameters
+    ----------
+    text : str
+        Any text.
+
+    Returns
+    -------
+    str
+        The text with tabs and line breaks as single spaces.
+    """
     return re.sub(r"[\t\r\n]+", " ", text)

@@ -20,7 +20,17 @@ ROUNDING_MM = 1e-3
 def distance_mm(mask: np.ndarray, voxel_mm: np.ndarray) -> np.ndarray:
     """Distance (float32, mm) of every voxel's centre to the nearest voxel centre of the mask; inf where it is empty.
 
-    mask: (i, j, k); voxel_mm: (3,) voxel edges.
+    Parameters
+    ----------
+    mask : np.ndarray
+        Voxels to measure from, bool (i, j, k).
+    voxel_mm : np.ndarray
+        Voxel edges (3,), mm.
+
+    Returns
+    -------
+    np.ndarray
+        Distances (i, j, k), float32, mm; inf everywhere for an empty mask.
     """
     if not mask.any():
         return np.full(mask.shape, np.inf, np.float32)
@@ -31,7 +41,22 @@ def distance_mm(mask: np.ndarray, voxel_mm: np.ndarray) -> np.ndarray:
 
 
 def dilate_mm(mask: np.ndarray, radius_mm: float, voxel_mm: np.ndarray) -> np.ndarray:
-    """Dilate by a ball in mm; a radius of 0 or less leaves the mask."""
+    """Dilate by a ball in mm; a radius of 0 or less leaves the mask.
+
+    Parameters
+    ----------
+    mask : np.ndarray
+        Mask, bool (i, j, k).
+    radius_mm : float
+        Radius of the ball, mm.
+    voxel_mm : np.ndarray
+        Voxel edges (3,), mm.
+
+    Returns
+    -------
+    np.ndarray
+        The dilated mask, bool (i, j, k).
+    """
     if radius_mm <= 0 or not mask.any():
         return mask
     box = box_around(mask, radius_mm, voxel_mm)
@@ -41,7 +66,22 @@ def dilate_mm(mask: np.ndarray, radius_mm: float, voxel_mm: np.ndarray) -> np.nd
 
 
 def erode_mm(mask: np.ndarray, radius_mm: float, voxel_mm: np.ndarray) -> np.ndarray:
-    """Erode by a ball in mm; the border of the image does not erode."""
+    """Erode by a ball in mm; the border of the image does not erode.
+
+    Parameters
+    ----------
+    mask : np.ndarray
+        Mask, bool (i, j, k).
+    radius_mm : float
+        Radius of the ball, mm.
+    voxel_mm : np.ndarray
+        Voxel edges (3,), mm.
+
+    Returns
+    -------
+    np.ndarray
+        The eroded mask, bool (i, j, k).
+    """
     return ~dilate_mm(~mask, radius_mm, voxel_mm)
 
 
@@ -49,6 +89,18 @@ def open_to_the_edge(background: np.ndarray, axes: tuple[int, ...]) -> np.ndarra
     """The background that is joined, along these axes, to the array's ends along them.
 
     What it leaves, turned round, is scipy's `binary_fill_holes`, several times as fast.
+
+    Parameters
+    ----------
+    background : np.ndarray
+        Mask of the background, bool (i, j, k).
+    axes : tuple[int, ...]
+        Axes along which voxels are neighbours.
+
+    Returns
+    -------
+    np.ndarray
+        The part of the background that reaches an end of the array, bool (i, j, k).
     """
     joined = np.zeros((3, 3, 3), bool)
     joined[1, 1, 1] = True
@@ -63,5 +115,20 @@ def open_to_the_edge(background: np.ndarray, axes: tuple[int, ...]) -> np.ndarra
 
 
 def box_around(mask: np.ndarray, margin_mm: float, voxel_mm: np.ndarray) -> tuple[slice, ...]:
-    """Slices of the box around a mask that is not empty, widened by a margin within the array."""
+    """Slices of the box around a mask that is not empty, widened by a margin within the array.
+
+    Parameters
+    ----------
+    mask : np.ndarray
+        Mask that is not empty, bool (i, j, k).
+    margin_mm : float
+        Margin on every side, mm.
+    voxel_mm : np.ndarray
+        Voxel edges (3,), mm.
+
+    Returns
+    -------
+    tuple[slice, ...]
+        One slice per axis.
+    """
     return bounding_box(mask, np.ceil(margin_mm / voxel_mm).astype(int) + 1)

@@ -38,16 +38,49 @@ LONG_NUMBER = re.compile(r"\d{6,}")
 
 
 def is_identifying_column(name: str) -> bool:
-    """Whether a column of a clinical table is, by its name, one that names a person."""
+    """Whether a column of a clinical table is, by its name, one that names a person.
+
+    Parameters
+    ----------
+    name : str
+        Name of the column.
+
+    Returns
+    -------
+    bool
+        True for names such as `patient_name` or `date of birth`.
+    """
     return IDENTIFYING_COLUMN.fullmatch(re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")) is not None
 
 
 def is_identifying_attribute(key: str) -> bool:
-    """Whether a key of a sidecar is a DICOM attribute that names a person, place or day."""
+    """Whether a key of a sidecar is a DICOM attribute that names a person, place or day.
+
+    Parameters
+    ----------
+    key : str
+        DICOM keyword.
+
+    Returns
+    -------
+    bool
+        True where the attribute names a person, place or day.
+    """
     return key in DICOM_KEYWORDS and key not in HARMLESS_ALONE
 
 
 def real_dates(text: str) -> list[str]:
-    """ISO dates in a text that were not shifted into the years that BIDS sets aside."""
+    """ISO dates in a text that were not shifted into the years that BIDS sets aside.
+
+    Parameters
+    ----------
+    text : str
+        Any text.
+
+    Returns
+    -------
+    list[str]
+        Dates as they are written, `YYYY-MM-DD`.
+    """
     found = (match for match in DATE.finditer(text))
     return [m[0] for m in found if int(m[1]) >= BIDS_SHIFTED_BEFORE and 1 <= int(m[2]) <= 12 and 1 <= int(m[3]) <= 31]

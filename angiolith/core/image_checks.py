@@ -52,7 +52,21 @@ def check_file(
 ) -> dict[str, Any]:
     """Check one file; a file that cannot be read is a row that says why.
 
-    sidecars: the JSON files that describe it, the nearest last (BIDS inheritance).
+    Parameters
+    ----------
+    column : str
+        Column of the manifest.
+    path : str
+        Path of the image.
+    settings : CheckImagesSettings
+        Section `check_images`.
+    sidecars : Sequence[str | Path]
+        JSON files that describe the image, the nearest last (BIDS inheritance).
+
+    Returns
+    -------
+    dict[str, Any]
+        Path, status, reason and findings; of an image that can be read, all that `check_image` returns.
     """
     try:
         image = read_image(path)
@@ -72,11 +86,28 @@ def check_image(
 ) -> dict[str, Any]:
     """Judge one image of the manifest's `column`.
 
-    image: as read, HU for a CT, before padding is clamped; sidecar: what its BIDS JSON files say together (may be
-    empty); settings: section `check_images`; `told`: findings that were made while reading. Returns status (ok, review,
-    failed), reason, findings (list of sentences), shape, voxel_mm, slice_thickness_mm (of the JSON, or None),
-    oblique_deg, shear_deg, voxels_sha256, and of a CT `scan_facts`. A failed image is not measured; a finding is
-    handled and only noted.
+    Returns status (ok, review, failed), reason, findings (list of sentences), shape, voxel_mm, slice_thickness_mm (of
+    the JSON, or None), oblique_deg, shear_deg, voxels_sha256, and of a CT `scan_facts`. A failed image is not measured;
+    a finding is handled and only noted.
+
+    Parameters
+    ----------
+    column : str
+        Column of the manifest.
+    image : Image
+        The image as read; HU for a CT, before padding is clamped.
+    sidecar : Mapping[str, Any]
+        What its BIDS JSON files say together; may be empty.
+    settings : CheckImagesSettings
+        Section `check_images`.
+    told : Sequence[str]
+        Findings that were made while reading.
+
+    Returns
+    -------
+    dict[str, Any]
+        Status (ok, review, failed), reason, findings, shape, voxel_mm, slice_thickness_mm (of the JSON, or None),
+        oblique_deg, shear_deg, voxels_sha256, and for a CT `scan_facts`.
     """
     problems = _modality_problems(column, sidecar) + _geometry_problems(image, settings)
     if what := not_magnitude(column, sidecar):
@@ -105,7 +136,13 @@ def check_image(
 
 
 def note_copies(images: Mapping[str, dict[str, Any]]) -> None:
-    """Mark images of one session (by column, as `check_image` returned them) that hold the same voxels for review."""
+    """Mark images of one session (by column, as `check_image` returned them) that hold the same voxels for review.
+
+    Parameters
+    ----------
+    images : Mapping[str, dict[str, Any]]
+        Column -> what `check_image` returned; changed in place.
+    """
     for column, found in images.items():
         same = [name for name in images if name != column and _voxels(images[name]) == _voxels(found) is not None]
         if same and found["status"] != FAILED:
@@ -119,7 +156,18 @@ def _voxels(found: Mapping[str, Any]) -> str | None:
 
 
 def oblique_deg(affine: np.ndarray) -> float:
-    """Largest angle between a grid axis and the nearest world axis, degrees."""
+    """Largest angle between a grid axis and the nearest world axis, degrees.
+
+    Parameters
+    ----------
+    affine : np.ndarray
+        Voxel -> mm (4, 4).
+
+    Returns
+    -------
+    float
+        Angle in degrees.
+    """
     axes = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
     return float(np.degrees(np.arccos(np.clip(np.abs(axes).max(axis=0), -1, 1))).max())
 
@@ -128,6 +176,16 @@ def is_brain_extracted(image: Image) -> bool:
     """True if all but a brain was set to one exact value.
 
     A whole head fills more (scalp, face, neck) and runs out of the field of view at the neck; a brain does neither.
+
+    Parameters
+    ----------
+    image : Image
+        An MRI.
+
+    Returns
+    -------
+    bool
+        True where the border is background and the rest is no larger than a brain.
     """
     data = image.data
     border = np.concatenate([face.ravel() for axis in range(3) for face in np.moveaxis(data, axis, 0)[[0, -1]]])
@@ -137,6 +195,18 @@ def is_brain_extracted(image: Image) -> bool:
 
 
 def needs_review(findings: Sequence[str]) -> bool:
+    """Whether a finding asks for a reader's look.
+
+    Parameters
+    ----------
+    findings : Sequence[str]
+        Sentences; those for a reader begin with `review: `.
+
+    Returns
+    -------
+    bool
+        True where one does.
+    """
     return any(finding.startswith("review: ") for finding in findings)
 
 
@@ -241,6 +311,17 @@ def scan_facts(sidecar: Mapping[str, Any]) -> dict[str, Any]:
 
     kvp: kV; contrast_agent: given or none (never its text); convolution_kernel, and whether it is a sharp one;
     gantry_tilt_deg: of DICOM's GantryDetectorTilt, or of how converters spell it.
+
+    Parameters
+    ----------
+    sidecar : Mapping[str, Any]
+        What the CT's BIDS JSON files say together.
+
+    Returns
+    -------
+    dict[str, Any]
+        kvp (kV), contrast_agent (given or none), convolution_kernel, sharp_kernel and gantry_tilt_deg; None where
+        unknown.
     """
     kvp = _number(sidecar.get("KVP"))
     tilts = (_number(sidecar.get(key)) for key in ("GantryDetectorTilt", "GantryTiltDetector", "GantryTilt"))

@@ -94,27 +94,86 @@ class Image:
 
 
 def moved(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Points (..., 3) through a 4 x 4 matrix; voxel indices through an affine."""
+    """Points (..., 3) through a 4 x 4 matrix; voxel indices through an affine.
+
+    Parameters
+    ----------
+    matrix : np.ndarray
+        Affine or transform (4, 4).
+    points : np.ndarray
+        Points (..., 3).
+
+    Returns
+    -------
+    np.ndarray
+        Mapped points (..., 3).
+    """
     return points @ matrix[:3, :3].T + matrix[:3, 3]
 
 
 def mask_points(affine: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Centres (n, 3) of a mask's voxels in the world of its affine (RAS mm), in the order of np.argwhere."""
+    """Centres (n, 3) of a mask's voxels in the world of its affine (RAS mm), in the order of np.argwhere.
+
+    Parameters
+    ----------
+    affine : np.ndarray
+        Voxel -> mm (4, 4).
+    mask : np.ndarray
+        Mask, bool (i, j, k).
+
+    Returns
+    -------
+    np.ndarray
+        Points (n, 3), RAS mm.
+    """
     return moved(affine, np.argwhere(mask))
 
 
 def voxel_edges_mm(affine: np.ndarray) -> np.ndarray:
-    """Lengths (3,) of the voxel edges of a grid, mm."""
+    """Lengths (3,) of the voxel edges of a grid, mm.
+
+    Parameters
+    ----------
+    affine : np.ndarray
+        Voxel -> mm (4, 4).
+
+    Returns
+    -------
+    np.ndarray
+        Edges (3,), mm.
+    """
     return np.linalg.norm(affine[:3, :3], axis=0)
 
 
 def volume_of_voxel_mm3(affine: np.ndarray) -> float:
-    """Volume of one voxel of a grid, mm3; right for a sheared grid too."""
+    """Volume of one voxel of a grid, mm3; right for a sheared grid too.
+
+    Parameters
+    ----------
+    affine : np.ndarray
+        Voxel -> mm (4, 4).
+
+    Returns
+    -------
+    float
+        Volume, mm3.
+    """
     return float(abs(np.linalg.det(affine[:3, :3])))
 
 
 def shear_deg(affine: np.ndarray) -> float:
-    """Largest deviation of the angles between the grid's axes from 90 degrees."""
+    """Largest deviation of the angles between the grid's axes from 90 degrees.
+
+    Parameters
+    ----------
+    affine : np.ndarray
+        Voxel -> mm (4, 4).
+
+    Returns
+    -------
+    float
+        Angle in degrees; 0 for an orthogonal grid.
+    """
     axes = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
     cosines = np.abs(axes.T @ axes - np.eye(3))
     return float(np.degrees(np.arcsin(np.clip(cosines.max(), 0, 1))))
@@ -172,6 +231,16 @@ def read_mri(path: str | Path) -> Image:
 
     MRI has no unit, and an image may be stored in any (1000, or 0.1 for the same tissue): limits that say "next to
     nothing" mean the same after this. The factor is a power of 2, which changes no digit.
+
+    Parameters
+    ----------
+    path : str | Path
+        Path of the NIfTI file.
+
+    Returns
+    -------
+    Image
+        The image, float32, scaled by a power of 2.
     """
     image = read_image(path)
     high = float(np.percentile(image.data, MRI_PERCENTILE))
@@ -207,6 +276,18 @@ def remove_shear(image: Image, fill: float) -> Image:
     """Resample a sheared grid (gantry tilt) onto an orthogonal one with the same in-plane axes and slice step.
 
     The slice normal replaces the sheared third axis; linear interpolation; the new grid covers the old one.
+
+    Parameters
+    ----------
+    image : Image
+        Image on a sheared grid.
+    fill : float
+        Value outside the old grid.
+
+    Returns
+    -------
+    Image
+        The image on an orthogonal grid, float32.
     """
     old = image.affine
     voxel_mm = image.voxel_mm
@@ -235,6 +316,15 @@ def write_image(data: np.ndarray, affine: np.ndarray, path: str | Path) -> None:
     """Write a NIfTI image (mm, scanner space), atomically, with the array's own type; booleans as uint8.
 
     Integer labels are checked against the type: uint8 where they fit, else uint16 or int32.
+
+    Parameters
+    ----------
+    data : np.ndarray
+        Voxels (i, j, k); bool, integer or float.
+    affine : np.ndarray
+        Voxel -> mm (4, 4), RAS.
+    path : str | Path
+        Path of the file to write, .nii or .nii.gz.
     """
     if data.dtype == bool:
         data = data.astype(np.uint8)
@@ -254,7 +344,15 @@ def write_image(data: np.ndarray, affine: np.ndarray, path: str | Path) -> None:
 
 
 def write_made(image: Image | None, path: str | Path) -> None:
-    """Write an image with `write_image`; of one that could not be made (None), the empty file of `write_not_made`."""
+    """Write an image with `write_image`; of one that could not be made (None), the empty file of `write_not_made`.
+
+    Parameters
+    ----------
+    image : Image | None
+        The image, or None.
+    path : str | Path
+        Path of the file to write.
+    """
     if image is None:
         write_not_made(path)
     else:
@@ -266,6 +364,16 @@ def canonical(image: Image) -> Image:
 
     No voxel changes; the affine goes along. What samples voxels in their order, or begins blocks at one end of an axis,
     gives the same for every way in which one image can be stored.
+
+    Parameters
+    ----------
+    image : Image
+        An image with axes in any order.
+
+    Returns
+    -------
+    Image
+        The image with axes nearest to RAS.
     """
     turn = nib.orientations.io_orientation(image.affine)
     if (turn == CANONICAL).all():
@@ -278,6 +386,18 @@ def bounding_box(mask: np.ndarray, margin: int | np.ndarray = 4) -> tuple[slice,
     """Slices of the box around the mask, widened by `margin` voxels (one number, or one per axis) within the array.
 
     The mask must not be empty.
+
+    Parameters
+    ----------
+    mask : np.ndarray
+        Mask that is not empty, bool (i, j, k).
+    margin : int | np.ndarray
+        Voxels on every side: one number, or one per axis (3,).
+
+    Returns
+    -------
+    tuple[slice, ...]
+        One slice per axis.
     """
     held = [np.flatnonzero(mask.any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(3)]
     return tuple(
@@ -287,14 +407,38 @@ def bounding_box(mask: np.ndarray, margin: int | np.ndarray = 4) -> tuple[slice,
 
 
 def crop(image: Image, box: tuple[slice, ...]) -> Image:
-    """The part of an image within the box; its affine moves along."""
+    """The part of an image within the box; its affine moves along.
+
+    Parameters
+    ----------
+    image : Image
+        The image.
+    box : tuple[slice, ...]
+        One slice per axis.
+
+    Returns
+    -------
+    Image
+        The part, with its own affine.
+    """
     shift = np.eye(4)
     shift[:3, 3] = [s.start for s in box]
     return Image(image.data[box], image.affine @ shift)
 
 
 def is_same_grid(first: Image, second: Image) -> bool:
-    """Whether both images have the same shape and (to 1e-3 mm at every corner) the same affine."""
+    """Whether both images have the same shape and (to 1e-3 mm at every corner) the same affine.
+
+    Parameters
+    ----------
+    first, second : Image
+        Images.
+
+    Returns
+    -------
+    bool
+        True where shape and affine agree.
+    """
     if first.data.shape != second.data.shape:
         return False
     corners = np.array(np.meshgrid(*[(0, n - 1) for n in first.data.shape], indexing="ij")).reshape(3, -1)
@@ -303,7 +447,20 @@ def is_same_grid(first: Image, second: Image) -> bool:
 
 
 def require_same_grid(first: Image, second: Image, what: str) -> None:
-    """Raise ImageError unless both images have one grid (`is_same_grid`)."""
+    """Raise ImageError unless both images have one grid (`is_same_grid`).
+
+    Parameters
+    ----------
+    first, second : Image
+        Images.
+    what : str
+        What the two are, for the message.
+
+    Raises
+    ------
+    ImageError
+        Where the grids differ.
+    """
     if not is_same_grid(first, second):
         raise ImageError(
             f"{what}: the grids differ (shapes {first.data.shape} and {second.data.shape}, or their affines); "
@@ -312,7 +469,23 @@ def require_same_grid(first: Image, second: Image, what: str) -> None:
 
 
 def to_sitk(image: Image) -> sitk.Image:
-    """SimpleITK image of the same voxels; raises ImageError for a sheared grid, which ITK cannot hold."""
+    """SimpleITK image of the same voxels; raises ImageError for a sheared grid, which ITK cannot hold.
+
+    Parameters
+    ----------
+    image : Image
+        Image on an orthogonal grid; a mask becomes uint8.
+
+    Returns
+    -------
+    sitk.Image
+        The SimpleITK image, in LPS.
+
+    Raises
+    ------
+    ImageError
+        For a sheared grid, which ITK cannot hold.
+    """
     if shear_deg(image.affine) > SHEAR_DEG_MAX:
         raise ImageError("a sheared grid must be resampled first (remove_shear)")
     data = image.data.astype(np.uint8) if image.data.dtype == bool else image.data
@@ -327,7 +500,18 @@ def to_sitk(image: Image) -> sitk.Image:
 
 
 def affine_of_sitk(image: sitk.Image) -> np.ndarray:
-    """The RAS affine (4 x 4, voxel -> mm) of a SimpleITK image."""
+    """The RAS affine (4 x 4, voxel -> mm) of a SimpleITK image.
+
+    Parameters
+    ----------
+    image : sitk.Image
+        A SimpleITK image.
+
+    Returns
+    -------
+    np.ndarray
+        Affine (4, 4), RAS mm.
+    """
     affine = np.eye(4)
     affine[:3, :3] = np.array(image.GetDirection()).reshape(3, 3) * np.array(image.GetSpacing())
     affine[:3, 3] = image.GetOrigin()
@@ -335,7 +519,18 @@ def affine_of_sitk(image: sitk.Image) -> np.ndarray:
 
 
 def from_sitk(image: sitk.Image) -> Image:
-    """Back from SimpleITK to an Image in RAS."""
+    """Back from SimpleITK to an Image in RAS.
+
+    Parameters
+    ----------
+    image : sitk.Image
+        A SimpleITK image.
+
+    Returns
+    -------
+    Image
+        The same voxels, axes (i, j, k), affine in RAS.
+    """
     return Image(sitk.GetArrayFromImage(image).transpose(2, 1, 0), affine_of_sitk(image))
 
 
@@ -344,6 +539,16 @@ def read_transform(path: str | Path) -> sitk.Transform:
 
     "from-A_to-B" resamples image A onto B's grid: it maps points of B (LPS mm, as ITK has it) to points of A.
     Use `map_points` for points in RAS.
+
+    Parameters
+    ----------
+    path : str | Path
+        Path of a .tfm, or of a displacement field .nii.gz.
+
+    Returns
+    -------
+    sitk.Transform
+        The ITK transform, which maps LPS mm to LPS mm.
     """
     if str(path).endswith(".nii.gz"):
         return sitk.DisplacementFieldTransform(sitk.ReadImage(str(path), sitk.sitkVectorFloat64))
@@ -351,7 +556,15 @@ def read_transform(path: str | Path) -> sitk.Transform:
 
 
 def write_transform(transform: sitk.Transform, path: str | Path) -> None:
-    """Write an ITK transform as .tfm, or a displacement field transform as .nii.gz (float32); atomically."""
+    """Write an ITK transform as .tfm, or a displacement field transform as .nii.gz (float32); atomically.
+
+    Parameters
+    ----------
+    transform : sitk.Transform
+        An ITK transform.
+    path : str | Path
+        Path of the file to write, .tfm or .nii.gz.
+    """
     with atomic_path(path) as temporary:
         if str(path).endswith(".nii.gz"):
             field = sitk.DisplacementFieldTransform(transform).GetDisplacementField()
@@ -366,7 +579,18 @@ def write_transform(transform: sitk.Transform, path: str | Path) -> None:
 
 
 def linear_transform(matrix_ras: np.ndarray) -> sitk.AffineTransform:
-    """ITK transform of a 4 x 4 matrix that maps RAS points to RAS points."""
+    """ITK transform of a 4 x 4 matrix that maps RAS points to RAS points.
+
+    Parameters
+    ----------
+    matrix_ras : np.ndarray
+        Matrix (4, 4), RAS mm to RAS mm.
+
+    Returns
+    -------
+    sitk.AffineTransform
+        The ITK transform, in LPS.
+    """
     lps = RAS_TO_LPS @ np.asarray(matrix_ras, float) @ RAS_TO_LPS
     transform = sitk.AffineTransform(3)
     transform.SetMatrix(lps[:3, :3].ravel().tolist())
@@ -378,6 +602,18 @@ def rigid_transform(matrix_ras: np.ndarray, centre_ras: np.ndarray) -> sitk.Eule
     """ITK transform, by angles about a centre (3,), of a rigid 4 x 4 matrix; both RAS mm.
 
     A matrix whose turn is inexact, as one that was kept as text, is taken for the nearest turn.
+
+    Parameters
+    ----------
+    matrix_ras : np.ndarray
+        Rigid matrix (4, 4), RAS mm to RAS mm.
+    centre_ras : np.ndarray
+        Centre of rotation (3,), RAS mm.
+
+    Returns
+    -------
+    sitk.Euler3DTransform
+        The ITK transform, in LPS.
     """
     lps = RAS_TO_LPS @ np.asarray(matrix_ras, float) @ RAS_TO_LPS
     left, _, right = np.linalg.svd(lps[:3, :3])
@@ -390,7 +626,18 @@ def rigid_transform(matrix_ras: np.ndarray, centre_ras: np.ndarray) -> sitk.Eule
 
 
 def matrix_ras(transform: sitk.Transform) -> np.ndarray:
-    """The 4 x 4 RAS -> RAS matrix of a linear ITK transform (any centre, composites of linear ones included)."""
+    """The 4 x 4 RAS -> RAS matrix of a linear ITK transform (any centre, composites of linear ones included).
+
+    Parameters
+    ----------
+    transform : sitk.Transform
+        A linear ITK transform.
+
+    Returns
+    -------
+    np.ndarray
+        Matrix (4, 4), RAS mm to RAS mm.
+    """
     points = np.vstack([np.zeros(3), np.eye(3)])
     image = map_points(transform, points)
     matrix = np.eye(4)
@@ -400,7 +647,20 @@ def matrix_ras(transform: sitk.Transform) -> np.ndarray:
 
 
 def map_points(transform: sitk.Transform, points_ras: np.ndarray) -> np.ndarray:
-    """Map points (n, 3), RAS mm, through an ITK transform; returns (n, 3), RAS mm."""
+    """Map points (n, 3), RAS mm, through an ITK transform; returns (n, 3), RAS mm.
+
+    Parameters
+    ----------
+    transform : sitk.Transform
+        An ITK transform.
+    points_ras : np.ndarray
+        Points (n, 3), RAS mm.
+
+    Returns
+    -------
+    np.ndarray
+        Mapped points (n, 3), RAS mm.
+    """
     flip = np.array([-1.0, -1.0, 1.0])
     points = np.asarray(points_ras, float).reshape(-1, 3) * flip
     return np.array([transform.TransformPoint(point) for point in points.tolist()]).reshape(-1, 3) * flip
@@ -416,6 +676,24 @@ def resample(
     """Resample `moving` onto the grid of `fixed`; `transform` maps points of `fixed` to points of `moving`.
 
     Label maps and masks take interpolation="nearest" and keep their integer type. Outside `moving`: `fill`.
+
+    Parameters
+    ----------
+    moving : Image
+        Image to resample.
+    fixed : Image
+        Image whose grid is taken.
+    transform : sitk.Transform | None
+        Maps points of `fixed` to points of `moving`; None for the identity.
+    interpolation : str
+        A key of INTERPOLATORS: "linear" for intensities, "nearest" for labels.
+    fill : float
+        Value outside `moving`.
+
+    Returns
+    -------
+    Image
+        The moving image on the grid of `fixed`.
     """
     resampler = sitk.ResampleImageFilter()
     resampler.SetReferenceImage(to_sitk(fixed))

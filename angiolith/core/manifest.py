@@ -110,6 +110,18 @@ class IndexSettings:
 
     @classmethod
     def of(cls, config: Config) -> IndexSettings:
+        """The settings of the index, from a configuration.
+
+        Parameters
+        ----------
+        config : Config
+            The whole configuration.
+
+        Returns
+        -------
+        IndexSettings
+            Output folder, folders of masks, choices of images and order of sessions.
+        """
         images = {column: choice.asked for column, choice in config.images.items()}
         return cls(config.output_dir, config.masks_dirs, images, config.session_order)
 
@@ -127,8 +139,25 @@ def index_bids(bids_dir: str | Path, settings: IndexSettings | None = None) -> I
 
     Returns the rows (paths below `bids_dir`) and one `FileNote` for every NIfTI file, mask and drawing: taken, or left
     out with the reason; `manifest_report.tsv` in the output folder holds them, `angiolith check` shows them. Folders
-    with results of this project are never indexed. Raises ManifestError if the folder has no image that is read, and
-    for what is not clear: two masks for one place, a name of another subject than its folder's, a bad date.
+    with results of this project are never indexed.
+
+    Parameters
+    ----------
+    bids_dir : str | Path
+        The BIDS folder.
+    settings : IndexSettings | None
+        What the configuration says of choosing; None for the defaults.
+
+    Returns
+    -------
+    Index
+        The manifest's rows (paths below `bids_dir`) and one note per file: taken, or left out with the reason.
+
+    Raises
+    ------
+    ManifestError
+        If the folder has no image that is read, and for what is not clear: two masks for one place, a
+        name of another subject than its folder's, a bad date.
     """
     settings = settings or IndexSettings()
     root = str(Path(bids_dir))
@@ -158,9 +187,26 @@ def index_bids(bids_dir: str | Path, settings: IndexSettings | None = None) -> I
 
 
 def index_manifest(path: str | Path, settings: IndexSettings | None = None) -> Index:
-    """The rows of a manifest of the user's own, with the order of the visits. Raises ManifestError.
+    """The rows of a manifest of the user's own, with the order of the visits.
 
     Its paths are below its folder; a file in the output folder of this run is none of the user's.
+
+    Parameters
+    ----------
+    path : str | Path
+        Path of the manifest; the images' paths start from its folder.
+    settings : IndexSettings | None
+        What the configuration says of choosing; None for the defaults.
+
+    Returns
+    -------
+    Index
+        The manifest's rows and one note per file.
+
+    Raises
+    ------
+    ManifestError
+        For a manifest or an image in this run's output folder, and for all that `read_manifest` refuses.
     """
     settings = settings or IndexSettings()
     images = Path(path).parent
@@ -387,7 +433,18 @@ def _one_mask_each(root: str, key: tuple[str, str], columns: Columns, files: lis
 
 
 def session_notes(files: Iterable[FileNote]) -> dict[tuple[str, str], list[str]]:
-    """What a reader of each subject-session should know of the choice of its images; `review: ` is for a look."""
+    """What a reader of each subject-session should know of the choice of its images; `review: ` is for a look.
+
+    Parameters
+    ----------
+    files : Iterable[FileNote]
+        Notes of the index.
+
+    Returns
+    -------
+    dict[tuple[str, str], list[str]]
+        (subject, session) -> sentences.
+    """
     every = list(files)
     have = {(note.subject, note.session, note.column) for note in every if note.status == TAKEN}
     notes: dict[tuple[str, str], list[str]] = {}
@@ -408,9 +465,25 @@ def with_visits(rows: Sequence[Row], declared: Sequence[str] = ()) -> list[Row]:
     """The rows with the columns `visit_number` (1, 2, ...; absent where the order is not known) and `visit_order` (how
     it is known, or why it is not).
 
-    declared: labels in their order (`session_order`). A row's own number (a manifest of the user's) goes first.
-    Raises ManifestError for a subject some of whose rows have a number, or with one number twice, and where none of the
-    declared labels is a session's.
+    A row's own number (a manifest of the user's) goes first.
+
+    Parameters
+    ----------
+    rows : Sequence[Row]
+        Rows of the manifest.
+    declared : Sequence[str]
+        Session labels in their order (`session_order`).
+
+    Returns
+    -------
+    list[Row]
+        The same rows with the two columns.
+
+    Raises
+    ------
+    ManifestError
+        For a subject with some visits numbered and others not, with one number twice, and where none of the declared
+        labels is a session's.
     """
     labels = {label.removeprefix("ses-") for label in declared}
     if rows and labels and not labels & {row.session for row in rows}:
@@ -452,7 +525,18 @@ def _order_of(subject: str, visits: Sequence[Row], declared: Sequence[str]) -> t
 
 
 def visit_pairs(rows: Iterable[Row]) -> dict[str, tuple[str, str]]:
-    """Subject -> (first, last) session of every subject with several visits in a known order (`with_visits`)."""
+    """Subject -> (first, last) session of every subject with several visits in a known order (`with_visits`).
+
+    Parameters
+    ----------
+    rows : Iterable[Row]
+        Rows of the manifest, as `with_visits` returns them.
+
+    Returns
+    -------
+    dict[str, tuple[str, str]]
+        Subject -> first and last session.
+    """
     visits: dict[str, list[Row]] = {}
     for row in rows:
         visits.setdefault(row.subject, []).append(row)

@@ -48,10 +48,23 @@ class Row:
     values: Mapping[str, str] = field(default_factory=dict)
 
     def get(self, column: str) -> str | None:
+        """The row's value of a column, None where it is missing.
+
+        Parameters
+        ----------
+        column : str
+            Column of the manifest.
+
+        Returns
+        -------
+        str | None
+            The cell's text.
+        """
         return self.values.get(column)
 
     @property
     def key(self) -> tuple[str, str]:
+        """Subject and session."""
         return self.subject, self.session
 
     @property
@@ -61,7 +74,18 @@ class Row:
 
 
 def check_exists(path: str) -> None:
-    """Raise ManifestError for a link that leads nowhere."""
+    """Raise ManifestError for a link that leads nowhere.
+
+    Parameters
+    ----------
+    path : str
+        Path of the file.
+
+    Raises
+    ------
+    ManifestError
+        Where there is no such file.
+    """
     if not os.path.isfile(path):  # also false for a circular link
         raise ManifestError(
             f"{path}: is no file, or a link that leads nowhere or to itself; fetch it (git annex get, datalad get), "
@@ -70,7 +94,20 @@ def check_exists(path: str) -> None:
 
 
 def check_name(path: str, subject: str, session: str) -> None:
-    """Raise ManifestError for a file whose name is of another subject-session than its folder."""
+    """Raise ManifestError for a file whose name is of another subject-session than its folder.
+
+    Parameters
+    ----------
+    path : str
+        Path of the file.
+    subject, session : str
+        Labels of the folder.
+
+    Raises
+    ------
+    ManifestError
+        Where the name has other labels.
+    """
     named = dict(re.findall(r"(?:^|_)(sub|ses)-([A-Za-z0-9]+)", os.path.basename(path).split(".")[0]))
     for entity, label in (("sub", subject), ("ses", session)):
         if named.get(entity, label) != label and (entity == "sub" or session != NO_SESSION):
@@ -81,7 +118,25 @@ def check_name(path: str, subject: str, session: str) -> None:
 
 
 def checked_date(text: str, where: str) -> str:
-    """The date in ISO form; raises ManifestError for what is none or could be read as two: visits are ordered by it."""
+    """The date in ISO form; raises ManifestError for what is none or could be read as two: visits are ordered by it.
+
+    Parameters
+    ----------
+    text : str
+        The cell's text.
+    where : str
+        File, row and column, for the message.
+
+    Returns
+    -------
+    str
+        The date in ISO 8601.
+
+    Raises
+    ------
+    ManifestError
+        For text that is no date or could be read as two.
+    """
     try:
         return iso_date(text)
     except DateError as error:
@@ -89,14 +144,40 @@ def checked_date(text: str, where: str) -> str:
 
 
 def table_header(path: str | Path) -> list[str]:
-    """The columns of a BIDS table; none where it does not exist."""
+    """The columns of a BIDS table; none where it does not exist.
+
+    Parameters
+    ----------
+    path : str | Path
+        Path of the table.
+
+    Returns
+    -------
+    list[str]
+        Names of the columns; empty without a file.
+    """
     return list(open_table(path).fieldnames or []) if os.path.isfile(path) else []
 
 
 def table_rows(path: str | Path, key: str) -> list[tuple[int, dict[str, str]]]:
     """Row numbers (the header is row 1) and cells of a BIDS table that may not exist; `key` is a column it must have.
 
-    Raises ManifestError for what is no such table.
+    Parameters
+    ----------
+    path : str | Path
+        Path of the table.
+    key : str
+        Column that the table must have.
+
+    Returns
+    -------
+    list[tuple[int, dict[str, str]]]
+        Pairs of the row's number and its cells by column; empty without a file.
+
+    Raises
+    ------
+    ManifestError
+        For a table without the column, with a column twice, or with rows of another length.
     """
     if not os.path.isfile(path):
         return []
@@ -115,7 +196,20 @@ def table_rows(path: str | Path, key: str) -> list[tuple[int, dict[str, str]]]:
 
 
 def check_cells(row: Mapping[str | None, str | list[str] | None], where: str) -> None:
-    """Raise ManifestError for a row of csv.DictReader with more cells than columns (key None), or fewer (None)."""
+    """Raise ManifestError for a row of csv.DictReader with more cells than columns (key None), or fewer (None).
+
+    Parameters
+    ----------
+    row : Mapping[str | None, str | list[str] | None]
+        A row of csv.DictReader.
+    where : str
+        File and row, for the message.
+
+    Raises
+    ------
+    ManifestError
+        For a row with more or fewer cells than the header.
+    """
     if any(cell.strip() for cell in row.get(None) or []):
         raise ManifestError(f"{where}: more cells than the header has columns; mend its tabs")
     if None in row.values():
@@ -123,7 +217,23 @@ def check_cells(row: Mapping[str | None, str | list[str] | None], where: str) ->
 
 
 def open_table(path: str | Path) -> csv.DictReader[str]:
-    """The rows of a BIDS table, which knows no quoting; raises ManifestError for what is no text table."""
+    """The rows of a BIDS table, which knows no quoting; raises ManifestError for what is no text table.
+
+    Parameters
+    ----------
+    path : str | Path
+        Path of the table.
+
+    Returns
+    -------
+    csv.DictReader[str]
+        A reader of its rows.
+
+    Raises
+    ------
+    ManifestError
+        For a file that is no text table.
+    """
     try:
         text = table_text(path)
     except DelimitedError as error:
@@ -132,11 +242,40 @@ def open_table(path: str | Path) -> csv.DictReader[str]:
 
 
 def separator_hint(header: list[str]) -> str:
+    """A hint for a table that was not saved with tabs.
+
+    Parameters
+    ----------
+    header : list[str]
+        Columns as read with tabs.
+
+    Returns
+    -------
+    str
+        The remedy, or an empty string.
+    """
     return "; save the table tab-separated" if len(header) == 1 and re.search("[,;]", header[0]) else ""
 
 
 def check_value(column: str, value: str, where: str, images: str | Path | None) -> None:
-    """Raise ManifestError for a date, a visit, a space or a file that is none."""
+    """Raise ManifestError for a date, a visit, a space or a file that is none.
+
+    Parameters
+    ----------
+    column : str
+        Column of the manifest.
+    value : str
+        The cell's text.
+    where : str
+        File, row and column, for the message.
+    images : str | Path | None
+        Folder that the images' paths start from; None where files are not looked for.
+
+    Raises
+    ------
+    ManifestError
+        For a date, visit, space or file that is none.
+    """
     if column in DATE_COLUMNS:
         checked_date(value, where)
     elif column == "visit_number":
@@ -153,6 +292,20 @@ def check_value(column: str, value: str, where: str, images: str | Path | None) 
 
 
 def check_space(space: str, where: str) -> None:
+    """Raise ManifestError for a space in which no mask of arteries can lie.
+
+    Parameters
+    ----------
+    space : str
+        The space that is given for the mask.
+    where : str
+        File, row and column, for the message.
+
+    Raises
+    ------
+    ManifestError
+        Where no image of the manifest has this name.
+    """
     if space not in IMAGE_COLUMNS:
         raise ManifestError(
             f"{where}: the artery mask lies in the space {space!r}; give it on one of the session's images "

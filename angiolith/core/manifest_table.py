@@ -49,8 +49,23 @@ class FileNote(NamedTuple):
 def read_manifest(path: str | Path, images: str | Path | None = None) -> list[Row]:
     """Read and check a manifest; `n/a` and empty cells are missing. With `images`, its files must exist below there.
 
-    Raises ManifestError, naming the file, the row and the column, for unknown columns (with the nearest known name),
-    labels that are not BIDS labels, a subject-session given twice, dates that are none, and files that are none.
+    Parameters
+    ----------
+    path : str | Path
+        Path of the manifest.
+    images : str | Path | None
+        Folder below which the files must exist; None where they are not looked for.
+
+    Returns
+    -------
+    list[Row]
+        The rows, in their order.
+
+    Raises
+    ------
+    ManifestError
+        For unknown columns, bad labels, a subject-session twice, bad dates and missing files; the message names file,
+        row and column.
     """
     path = Path(path)
     if not path.is_file():
@@ -93,26 +108,70 @@ def read_manifest(path: str | Path, images: str | Path | None = None) -> list[Ro
 
 
 def manifest_text(rows: Iterable[Row]) -> str:
-    """The manifest as TSV text, rows in the order given, missing as n/a."""
+    """The manifest as TSV text, rows in the order given, missing as n/a.
+
+    Parameters
+    ----------
+    rows : Iterable[Row]
+        Rows of the manifest.
+
+    Returns
+    -------
+    str
+        Content of manifest.tsv.
+    """
     every = ({"subject": row.subject, "session": row.session, **row.values} for row in rows)
     lines = (tsv_line(values.get(column, "n/a") for column in COLUMNS) for values in every)
     return "".join([tsv_line(COLUMNS), *lines])
 
 
 def report_text(files: Iterable[FileNote]) -> str:
-    """manifest_report.tsv: one row per file (or folder of files), taken or left out, with the reason."""
+    """manifest_report.tsv: one row per file (or folder of files), taken or left out, with the reason.
+
+    Parameters
+    ----------
+    files : Iterable[FileNote]
+        Notes of the index.
+
+    Returns
+    -------
+    str
+        Content of manifest_report.tsv.
+    """
     return "".join(
         [tsv_line(FileNote._fields), *(tsv_line(" ".join(str(cell).split()) for cell in note) for note in files)]
     )
 
 
 def is_told(note: FileNote) -> bool:
-    """Whether a person should know of it: left out, a note, or chosen among several."""
+    """Whether a person should know of it: left out, a note, or chosen among several.
+
+    Parameters
+    ----------
+    note : FileNote
+        A note of the index.
+
+    Returns
+    -------
+    bool
+        True where it is shown.
+    """
     return note.status != TAKEN or note.reason not in (NOT_APPLICABLE, NAMED)
 
 
 def read_report(path: str | Path) -> list[FileNote]:
-    """The rows of a manifest_report.tsv; none where there is no such file."""
+    """The rows of a manifest_report.tsv; none where there is no such file.
+
+    Parameters
+    ----------
+    path : str | Path
+        Path of manifest_report.tsv.
+
+    Returns
+    -------
+    list[FileNote]
+        Notes, in their order.
+    """
     if not Path(path).is_file():
         return []
     every = []
@@ -125,7 +184,17 @@ def read_report(path: str | Path) -> list[FileNote]:
 def write_if_changed(text: str, path: Path) -> None:
     """Write text only where it differs, so that an unchanged table keeps its time stamp and triggers nothing.
 
-    Raises ManifestError where it cannot be written.
+    Parameters
+    ----------
+    text : str
+        Content of the file.
+    path : Path
+        Path of the file to write.
+
+    Raises
+    ------
+    ManifestError
+        Where the file cannot be written.
     """
     try:
         write_text_if_changed(text, path)

@@ -11,7 +11,20 @@ ERRORS_ALONE = 3
 
 
 def open_network(path: str | Path, threads: int = 1) -> onnxruntime.InferenceSession:
-    """A session of the network in an ONNX file, on so many threads of the CPU."""
+    """A session of the network in an ONNX file, on so many threads of the CPU.
+
+    Parameters
+    ----------
+    path : str | Path
+        Path of the ONNX file.
+    threads : int
+        Number of threads.
+
+    Returns
+    -------
+    onnxruntime.InferenceSession
+        The session.
+    """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1

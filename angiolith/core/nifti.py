@@ -22,7 +22,18 @@ NOT_ORTHOGONAL = 2e-3
 
 
 def header_problem(file: Any) -> str:
-    """Why a nibabel image must not be read, with the remedy; "" if it may. Looks at the header alone."""
+    """Why a nibabel image must not be read, with the remedy; "" if it may. Looks at the header alone.
+
+    Parameters
+    ----------
+    file : Any
+        A nibabel image.
+
+    Returns
+    -------
+    str
+        The reason with its remedy, or an empty string.
+    """
     kind = file.get_data_dtype()
     if kind.fields is not None:
         return "colour (RGB) voxels; give the image with its original grey values"
@@ -44,8 +55,22 @@ def voxels(file: Any) -> np.ndarray:
     """A nibabel image's voxels as float32, scaled.
 
     A packed file is unpacked to its end: nibabel stops where the voxels end, before the checksum, so that a damaged
-    byte would be other values and no error. Raises ValueError if more than `SURPLUS_BYTES` follow the voxels, and what
-    gzip raises for a damaged file.
+    byte would be other values and no error.
+
+    Parameters
+    ----------
+    file : Any
+        A nibabel image.
+
+    Returns
+    -------
+    np.ndarray
+        Voxels (i, j, k), float32, in the header's scale.
+
+    Raises
+    ------
+    ValueError
+        If more than `SURPLUS_BYTES` follow the voxels, and what gzip raises for a damaged file.
     """
     path = Path(file.get_filename())
     if path.suffix == ".gz":
@@ -60,7 +85,18 @@ def voxels(file: Any) -> np.ndarray:
 
 
 def packed(content: bytes) -> bytes:
-    """A file's content as gzip, the same bytes on every day; as small as zlib at level 1, in a fifth of its time."""
+    """A file's content as gzip, the same bytes on every day; as small as zlib at level 1, in a fifth of its time.
+
+    Parameters
+    ----------
+    content : bytes
+        Content of a file.
+
+    Returns
+    -------
+    bytes
+        The gzip stream.
+    """
     return bytes(igzip.compress(content, 3, mtime=0))
 
 
@@ -69,6 +105,16 @@ def orientation_problem(header: Any) -> str:
 
     Where both have the same code (say, scanner) they must place the corners alike; a sheared sform (gantry tilt) is
     left out, since a qform cannot hold it. A mirrored pair is refused whatever the codes.
+
+    Parameters
+    ----------
+    header : Any
+        A nibabel header.
+
+    Returns
+    -------
+    str
+        The reason with its remedy, or an empty string.
     """
     (qform, qform_code), (sform, sform_code) = header.get_qform(coded=True), header.get_sform(coded=True)
     if qform is None and sform is None:
@@ -88,7 +134,18 @@ def orientation_problem(header: Any) -> str:
 
 
 def affine_problem(affine: np.ndarray) -> str:
-    """Why an affine (4 x 4) cannot be used; "" if it can. Judged by angles, so that a wrong unit is not called so."""
+    """Why an affine (4 x 4) cannot be used; "" if it can. Judged by angles, so that a wrong unit is not called so.
+
+    Parameters
+    ----------
+    affine : np.ndarray
+        Voxel -> mm (4, 4).
+
+    Returns
+    -------
+    str
+        The reason with its remedy, or an empty string.
+    """
     if not np.isfinite(affine).all():
         return "the affine holds values that are not finite; convert it again from DICOM"
     edges = np.linalg.norm(affine[:3, :3], axis=0)

@@ -19,6 +19,11 @@ def pin(threads: int) -> None:
 
     Functions that draw numbers take a generator or a seed of their own; this is for libraries that draw from `random`.
     Snakemake itself limits the threads of OpenMP and BLAS to those of the job. A user's MPLBACKEND is kept.
+
+    Parameters
+    ----------
+    threads : int
+        Number of threads of the job.
     """
     os.environ["ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"] = str(threads)
     if "SimpleITK" in sys.modules:  # imported before the variable was set

@@ -9,5 +9,18 @@ SD_OF_MAD = 1.4826
 
 
 def sd_about(values: np.ndarray, centre: float) -> float:
-    """Standard deviation of values about a centre, by their median absolute deviation from it."""
+    """Standard deviation of values about a centre, by their median absolute deviation from it.
+
+    Parameters
+    ----------
+    values : np.ndarray
+        Values of any shape.
+    centre : float
+        Value that deviations are taken from.
+
+    Returns
+    -------
+    float
+        1.4826 times the median absolute deviation: the standard deviation of a normal distribution.
+    """
     return SD_OF_MAD * float(np.median(np.abs(values - centre)))

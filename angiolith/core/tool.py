@@ -32,10 +32,25 @@ class ToolError(RuntimeError):
 def tool_run(images: Mapping[str, str | Path], written: Mapping[str, str], settings: ToolSettings) -> Iterator[Path]:
     """Run the command of a tool; yields its scratch folder, which is deleted afterwards.
 
-    images: paths by the name that the command line has for them (FLAIR, T1w, image), copied to a scratch folder of the
-    command's own, so that a container sees one folder and cannot touch the data; written: names, within the folder, of
-    what the command is to write, by the name that the command line has for each. settings: the tool's section. Raises
-    ToolError if the command cannot be read, names an image that is not given, cannot be started or fails.
+    Parameters
+    ----------
+    images : Mapping[str, str | Path]
+        Paths by the name that the command line has for them (FLAIR, T1w, image), copied to a scratch
+        folder of the command's own, so that a container sees one folder and cannot touch the data.
+    written : Mapping[str, str]
+        Name in the command line -> file name, within the folder, of what the command is to write.
+    settings : ToolSettings
+        The tool's section.
+
+    Yields
+    ------
+    Path
+        The scratch folder.
+
+    Raises
+    ------
+    ToolError
+        Where the command cannot be read, names an image that the session lacks, cannot be started, or fails.
     """
     key = settings.KEY
     with tempfile.TemporaryDirectory(prefix=f"{key}_") as folder:
@@ -65,8 +80,24 @@ def tool_run(images: Mapping[str, str | Path], written: Mapping[str, str], setti
 def run_tool(images: Mapping[str, str | Path], grid: Image, settings: ToolSettings) -> np.ndarray:
     """The tool's mask (bool) on the grid of an image.
 
-    images, settings: as `tool_run` has them. Raises ToolError if the command fails, writes nothing, or writes a mask on
-    another grid.
+    Parameters
+    ----------
+    images : Mapping[str, str | Path]
+        Name in the command line -> path.
+    grid : Image
+        Image whose grid the mask must have.
+    settings : ToolSettings
+        The tool's section.
+
+    Returns
+    -------
+    np.ndarray
+        Mask (i, j, k), bool: where the tool's map is above the threshold.
+
+    Raises
+    ------
+    ToolError
+        Where the command fails, writes nothing, or writes a mask on another grid.
     """
     with tool_run(images, {"mask": MASK}, settings) as folder:
         path = str(folder / MASK)
@@ -79,7 +110,18 @@ def run_tool(images: Mapping[str, str | Path], grid: Image, settings: ToolSettin
 
 
 def tool_facts(settings: ToolSettings) -> dict[str, Any]:
-    """What is recorded of the tool beside its mask: the command, its version, the SHA-256 of its weights."""
+    """What is recorded of the tool beside its mask: the command, its version, the SHA-256 of its weights.
+
+    Parameters
+    ----------
+    settings : ToolSettings
+        The tool's section.
+
+    Returns
+    -------
+    dict[str, Any]
+        command, version and weights_sha256; None where they are not known.
+    """
     weights = settings.weights
     digest = None
     if weights:

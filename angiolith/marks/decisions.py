@@ -37,7 +37,18 @@ class DecisionError(ValueError):
 
 
 def digest_of(mark: str) -> str:
-    """The part of a mark's name that its voxels decide."""
+    """The part of a mark's name that its voxels decide.
+
+    Parameters
+    ----------
+    mark : str
+        Name of the mark, `number-digest`.
+
+    Returns
+    -------
+    str
+        The digest.
+    """
     return mark.rpartition("-")[2]
 
 
@@ -46,7 +57,22 @@ def read_decisions(
 ) -> dict[tuple[str, str], list[Decision]]:
     """The decisions of all tables by (subject, session), in an order that does not depend on that of the rows.
 
-    sessions: the (subject, session) pairs that there are. Raises DecisionError, one line per problem.
+    Parameters
+    ----------
+    paths : Iterable[str | Path]
+        Paths of tables of decisions.
+    sessions : Collection[tuple[str, str]]
+        (subject, session) pairs that exist.
+
+    Returns
+    -------
+    dict[tuple[str, str], list[Decision]]
+        (subject, session) -> decisions.
+
+    Raises
+    ------
+    DecisionError
+        With one line per problem.
     """
     problems: list[str] = []
     found: dict[tuple[str, str], list[Decision]] = {}
@@ -136,7 +162,20 @@ def _problems(row: Mapping[str, str], sessions: Collection[tuple[str, str]]) -> 
 
 
 def unknown_marks(paths: Iterable[str | Path], marks: Mapping[tuple[str, str, str], Sequence[str]]) -> list[str]:
-    """One line per row that names no mark of its session; marks: by (subject, session, kind), where they are known."""
+    """One line per row that names no mark of its session; marks: by (subject, session, kind), where they are known.
+
+    Parameters
+    ----------
+    paths : Iterable[str | Path]
+        Paths of tables of decisions.
+    marks : Mapping[tuple[str, str, str], Sequence[str]]
+        (subject, session, kind) -> names of the marks.
+
+    Returns
+    -------
+    list[str]
+        Messages.
+    """
     problems: list[str] = []
     for path in paths:
         for where, row in _rows(path, []):
@@ -149,7 +188,20 @@ def unknown_marks(paths: Iterable[str | Path], marks: Mapping[tuple[str, str, st
 
 
 def stale(mark: str, known: Sequence[str]) -> str:
-    """The message about a mark that the segmentation does not have."""
+    """The message about a mark that the segmentation does not have.
+
+    Parameters
+    ----------
+    mark : str
+        Name in the decision.
+    known : Sequence[str]
+        Names of today's marks.
+
+    Returns
+    -------
+    str
+        The message.
+    """
     number = mark.partition("-")[0]
     same = next((name for name in known if name.partition("-")[0] == number), None)
     hint = f"its mark {number} is {same} now" if same else nearest(mark, known)

@@ -11,8 +11,25 @@ from angiolith.marks.verdicts import UndecidableError
 
 
 def read_drawings(paths: Sequence[str], labels: Image) -> dict[str, np.ndarray]:
-    """Path -> voxels of the masks that readers drew. Raises UndecidableError for one that is not on the grid of the
-    session's marks."""
+    """Path -> voxels of the masks that readers drew.
+
+    Parameters
+    ----------
+    paths : Sequence[str]
+        Paths of masks.
+    labels : Image
+        The session's map of marks.
+
+    Returns
+    -------
+    dict[str, np.ndarray]
+        Path -> mask (i, j, k), bool.
+
+    Raises
+    ------
+    UndecidableError
+        For a mask that cannot be read or lies on another grid.
+    """
     found = {}
     for path in paths:
         try:

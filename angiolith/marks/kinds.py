@@ -47,7 +47,18 @@ class MarkKind:
         return DECISIONS if self.has_artery else (KEEP, REJECT, ADD, REDRAW)
 
     def needs(self, decision: str) -> tuple[str, ...]:
-        """The cells that a decision cannot do without."""
+        """The cells that a decision cannot do without.
+
+        Parameters
+        ----------
+        decision : str
+            Name of the decision.
+
+        Returns
+        -------
+        tuple[str, ...]
+            Names of columns.
+        """
         needed = {MOVE: ("mark", "artery"), ADD: ("artery", "file"), REDRAW: ("mark", "file")}.get(decision, ("mark",))
         return tuple(name for name in needed if name != "artery" or self.has_artery)
 
@@ -103,6 +114,21 @@ KINDS = {kind.name: kind for kind in (CALCIFICATION, *SPOTS, PERIVASCULAR)}
 
 def spots_of(session: Session, kind: MarkKind, part: str) -> Paths:
     """What is held of a session's spots after its readers (part: table, labels or facts); nothing where the session has
-    no image for them."""
+    no image for them.
+
+    Parameters
+    ----------
+    session : Session
+        The session.
+    kind : MarkKind
+        Kind of mark.
+    part : str
+        `table`, `labels` or `facts`.
+
+    Returns
+    -------
+    Paths
+        The path, or an empty list.
+    """
     found = session.study.steps[kind.found_by].runs_for(session)
     return session.output(kind.decided_in, f"{kind.name}_{part}") if found else []

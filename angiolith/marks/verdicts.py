@@ -58,7 +58,20 @@ class Decided:
 
 def tool_verdicts(doubts: Mapping[int, str], excluded: Mapping[int, str] | None = None) -> dict[int, Verdict]:
     """The tool's verdicts on the marks that it does not count; doubts: {mark: why the image does not decide}; excluded:
-    {mark: what the image shows it to be}."""
+    {mark: what the image shows it to be}.
+
+    Parameters
+    ----------
+    doubts : Mapping[int, str]
+        Mark -> why the image does not decide.
+    excluded : Mapping[int, str] | None
+        Mark -> what the image shows it to be.
+
+    Returns
+    -------
+    dict[int, Verdict]
+        Mark -> verdict.
+    """
     return {
         mark: Verdict(counted=False, certainty=CANDIDATE, reason=f"candidate: {doubt}")
         for mark, doubt in doubts.items()
@@ -68,7 +81,17 @@ def tool_verdicts(doubts: Mapping[int, str], excluded: Mapping[int, str] | None 
 def mark_names(labels: np.ndarray) -> dict[int, str]:
     """The name of every mark: its number, and eight hex digits (SHA-256) of its voxels' places in the grid.
 
-    labels: (i, j, k). The same voxels have the same digest whatever the number; other voxels have another one.
+    The same voxels have the same digest whatever the number; other voxels have another one.
+
+    Parameters
+    ----------
+    labels : np.ndarray
+        Labels (i, j, k).
+
+    Returns
+    -------
+    dict[int, str]
+        Number -> name.
     """
     voxels = np.flatnonzero(labels)
     numbers = labels.ravel()[voxels]
@@ -93,11 +116,34 @@ def decide(
 ) -> Decided:
     """The marks of a session with what readers decided on them.
 
-    labels: the segmentation; dense: voxels that a mark may hold (of calcification, those at its threshold or above);
-    doubts: {mark: why the image does not decide}; decisions: rows of this session and kind of mark; drawings: path of
-    each drawn mask -> its voxels; all (i, j, k) on one grid. Of a drawing the dense voxels count. A mark that a reader
-    draws anew keeps its name. count: setting `count` of the kind; excluded: {mark: what the image shows it to be}.
-    Raises UndecidableError where a decision fits no mark, or a drawing holds no dense voxel.
+    Of a drawing the dense voxels count. A mark that a reader draws anew keeps its name.
+
+    Parameters
+    ----------
+    labels : np.ndarray
+        Labels (i, j, k) of the segmentation.
+    dense : np.ndarray
+        Voxels that a mark may hold (of calcification, those at its threshold or above).
+    doubts : Mapping[int, str]
+        Mark -> why the image does not decide.
+    decisions : Sequence[Decision]
+        Decisions on this session and kind.
+    drawings : Mapping[str, np.ndarray]
+        Path of each drawn mask -> its voxels; all (i, j, k) on one grid.
+    count : Count
+        Setting `count` of the kind.
+    excluded : Mapping[int, str] | None
+        Mark -> what the image shows it to be.
+
+    Returns
+    -------
+    Decided
+        The final labels, with the verdict on each mark.
+
+    Raises
+    ------
+    UndecidableError
+        Where a decision fits no mark, or a drawing holds no dense voxel.
     """
     labels, names = labels.copy(), mark_names(labels)
     said: dict[int, list[Decision]] = {}
@@ -128,7 +174,20 @@ def decide(
 
 def joint_verdict(rows: Sequence[Decision], missing: Sequence[str] = ()) -> Verdict:
     """What the readers of one mark say together; missing: readers of the session who did not add a mark that another
-    one added. Where they differ, on what it is or on the artery, the mark is a candidate."""
+    one added. Where they differ, on what it is or on the artery, the mark is a candidate.
+
+    Parameters
+    ----------
+    rows : Sequence[Decision]
+        Decisions of all readers on one mark.
+    missing : Sequence[str]
+        Readers who did not add a mark that another one added.
+
+    Returns
+    -------
+    Verdict
+        The verdict.
+    """
     final = _final(rows)
     who = ", ".join(dict.fromkeys(row["reader"] for row in final))
     told = join_reasons(*(_told(row) for row in final))
@@ -144,7 +203,18 @@ def joint_verdict(rows: Sequence[Decision], missing: Sequence[str] = ()) -> Verd
 
 
 def answer_of(row: Decision) -> str | tuple[str, str] | None:
-    """What a decision says of a mark, to be compared between readers: none, the (artery, side), or that of the tool."""
+    """What a decision says of a mark, to be compared between readers: none, the (artery, side), or that of the tool.
+
+    Parameters
+    ----------
+    row : Decision
+        A decision.
+
+    Returns
+    -------
+    str | tuple[str, str] | None
+        NO_MARK, (artery, side), or None for what the tool says.
+    """
     if row["decision"] == REJECT:
         return NO_MARK
     return parse_name(row["artery"]) if row["artery"] and row["decision"] != KEEP else None
@@ -202,20 +272,55 @@ def _redraw(labels: np.ndarray, dense: np.ndarray, number: int, row: Decision, d
 
 
 def counted(lesions: pd.DataFrame) -> pd.DataFrame:
-    """The marks that enter sums and grades."""
+    """The marks that enter sums and grades.
+
+    Parameters
+    ----------
+    lesions : pd.DataFrame
+        Table of marks.
+
+    Returns
+    -------
+    pd.DataFrame
+        Its counted rows.
+    """
     return lesions[lesions["counted"].astype(bool)]
 
 
 def waiting(lesions: pd.DataFrame) -> pd.DataFrame:
     """The marks that are in no sum and that no reader has decided on: candidates and, where only confirmed marks count,
-    the sure ones."""
+    the sure ones.
+
+    Parameters
+    ----------
+    lesions : pd.DataFrame
+        Table of marks.
+
+    Returns
+    -------
+    pd.DataFrame
+        Its rows that wait.
+    """
     undecided = (lesions["certainty"] == CANDIDATE) | ((lesions["decided_by"] == TOOL) & (lesions["certainty"] == SURE))
     return lesions[undecided & ~lesions["counted"].astype(bool)]
 
 
 def in_order(lesions: pd.DataFrame, number: str = CALCIFICATION.number) -> pd.DataFrame:
     """The marks as lists and pictures have them: first those that wait for a reader, then those for review, then the
-    others, last those that a reader rejected or the image excludes; by number within."""
+    others, last those that a reader rejected or the image excludes; by number within.
+
+    Parameters
+    ----------
+    lesions : pd.DataFrame
+        Table of marks.
+    number : str
+        Column of the mark's number.
+
+    Returns
+    -------
+    pd.DataFrame
+        The table in the new order.
+    """
     closed = (lesions["certainty"] == EXCLUDED) | ((lesions["decided_by"] != TOOL) & (lesions["certainty"] == SURE))
     rank = pd.Series(2, index=lesions.index)
     rank[lesions["status"] == REVIEW] = 1
@@ -226,7 +331,18 @@ def in_order(lesions: pd.DataFrame, number: str = CALCIFICATION.number) -> pd.Da
 
 def readings(decisions: Mapping[tuple[str, str], Iterable[Decision]]) -> pd.DataFrame:
     """Whether each reader took each mark for what the tool calls it (subject, session, kind, mark, reader, answer: yes
-    or no); adjudications left out."""
+    or no); adjudications left out.
+
+    Parameters
+    ----------
+    decisions : Mapping[tuple[str, str], Iterable[Decision]]
+        (subject, session) -> decisions.
+
+    Returns
+    -------
+    pd.DataFrame
+        One row per reader and mark.
+    """
     rows = [
         {"subject": subject, "session": session, "kind": row["kind"], "mark": f"mark-{digest_of(row['mark'])}"}
         | {"reader": row["reader"], "answer": "no" if answer_of(row) == NO_MARK else "yes"}
@@ -240,7 +356,17 @@ def readings(decisions: Mapping[tuple[str, str], Iterable[Decision]]) -> pd.Data
 def verdict_columns(verdict: Verdict, row: Mapping[str, Any]) -> dict[str, Any]:
     """What the row of a mark says of its verdict: a candidate is for review, what a reader decided is not.
 
-    row: its status and reason as measured.
+    Parameters
+    ----------
+    verdict : Verdict
+        The verdict on the mark.
+    row : Mapping[str, Any]
+        Status and reason as measured.
+
+    Returns
+    -------
+    dict[str, Any]
+        Column -> value.
     """
     decided = row["status"] if verdict.decided_by == TOOL else OK
     return {

@@ -44,7 +44,24 @@ class Outline:
 def new_figure(
     rows: int, columns: int, panel_inch: tuple[float, float], title: str, caption: str
 ) -> tuple[Figure, list[Axes]]:
-    """A white figure of black panels with a heading and a caption; returns it and its axes, row by row."""
+    """A white figure of black panels with a heading and a caption; returns it and its axes, row by row.
+
+    Parameters
+    ----------
+    rows, columns : int
+        Number of panels.
+    panel_inch : tuple[float, float]
+        Size of a panel (x, y), inches.
+    title : str
+        Heading.
+    caption : str
+        Text below the panels.
+
+    Returns
+    -------
+    tuple[Figure, list[Axes]]
+        The figure and its axes, row by row.
+    """
     width, height = columns * panel_inch[0], rows * panel_inch[1] + HEADER_INCH + FOOTER_INCH
     figure = Figure(figsize=(width, height), dpi=DPI, facecolor="white")
     FigureCanvasAgg(figure)
@@ -83,7 +100,24 @@ def show(
 ) -> None:
     """Draw grey values on a panel with outlines, side letters, a scale bar and notes in its corner.
 
-    notes: a text, or lines of (text, colour).
+    Parameters
+    ----------
+    ax : Axes
+        Axes of the panel.
+    plane : Plane
+        The plane, for its extent in mm.
+    values : np.ndarray
+        Grey values (rows, columns).
+    window : tuple[float, float]
+        Values shown black and white.
+    outlines : Sequence[Outline]
+        Outlines to draw.
+    notes : str | Sequence[tuple[str, str]]
+        A text, or lines of (text, colour).
+    scale_bar_mm : float
+        Length of the scale bar, mm; 0 for none.
+    interpolation : str
+        Matplotlib's name of an interpolation.
     """
     ax.imshow(values, cmap="gray", vmin=window[0], vmax=window[1], extent=plane.extent, interpolation=interpolation)
     left, right, bottom, top = plane.extent
@@ -132,7 +166,15 @@ def _scale_bar(ax: Axes, plane: Plane, length_mm: float) -> None:
 
 
 def legend(figure: Figure, entries: Sequence[tuple[str, str]]) -> None:
-    """Coloured names (text, colour) at the right of the heading line."""
+    """Coloured names (text, colour) at the right of the heading line.
+
+    Parameters
+    ----------
+    figure : Figure
+        The figure.
+    entries : Sequence[tuple[str, str]]
+        Pairs of text and colour.
+    """
     right = 0.992
     height = figure.get_figheight()
     for text, colour in reversed(entries):
@@ -142,14 +184,30 @@ def legend(figure: Figure, entries: Sequence[tuple[str, str]]) -> None:
 
 
 def write_png(figure: Figure, path: str | Path) -> None:
-    """Write the figure as a PNG of few colours (small, and the same bytes for the same picture); atomically."""
+    """Write the figure as a PNG of few colours (small, and the same bytes for the same picture); atomically.
+
+    Parameters
+    ----------
+    figure : Figure
+        The figure.
+    path : str | Path
+        Path of the PNG to write.
+    """
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     save_png(Pillow.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB"), path)
 
 
 def save_png(picture: Pillow.Image, path: str | Path) -> None:
-    """Write an RGB picture as `write_png` does."""
+    """Write an RGB picture as `write_png` does.
+
+    Parameters
+    ----------
+    picture : Pillow.Image
+        An RGB picture.
+    path : str | Path
+        Path of the PNG to write.
+    """
     few = picture.quantize(palette=_palette(), dither=Pillow.Dither.NONE)
     with atomic_path(path) as temporary:
         few.save(temporary, format="PNG", optimize=True)
@@ -170,7 +228,22 @@ def _palette() -> Pillow.Image:
 
 
 def absent(title: str, status: str, reason: str) -> Figure:
-    """A small picture that says why there is none."""
+    """A small picture that says why there is none.
+
+    Parameters
+    ----------
+    title : str
+        Heading.
+    status : str
+        Status of the missing picture.
+    reason : str
+        Reason for the status.
+
+    Returns
+    -------
+    Figure
+        The figure.
+    """
     figure = Figure(figsize=(6.4, 1.1), dpi=DPI, facecolor="white")
     FigureCanvasAgg(figure)
     figure.text(0.015, 0.86, title, fontsize=10.5, weight="bold", va="top")

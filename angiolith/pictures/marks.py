@@ -49,8 +49,29 @@ def montage(
 ) -> Pillow.Image:
     """All marks in the order given, one below the other.
 
-    image, labels: grey values, and the marks on a grid of the same space; window: black to white; half_mm: half of a
-    panel's width. The mark itself is outlined in vermillion, others in sky blue.
+    The mark itself is outlined in vermillion, others in sky blue.
+
+    Parameters
+    ----------
+    title : str
+        Heading.
+    caption : str
+        Text below the heading.
+    image : Image
+        Grey values.
+    labels : Image
+        Label map of the marks, in the same space.
+    marks : Sequence[Mark]
+        The marks to show.
+    window : tuple[float, float]
+        Values shown black and white.
+    half_mm : float
+        Half of a panel's width, mm.
+
+    Returns
+    -------
+    Pillow.Image
+        The picture, RGB.
     """
     picture = Pillow.new("RGB", (WIDTH_PX, HEAD_PX + ROW_PX * max(len(marks), 1)), "white")
     pen = ImageDraw.Draw(picture)

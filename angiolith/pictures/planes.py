@@ -48,32 +48,96 @@ class Plane:
         return {edge: direction_letter(vector) for edge, vector in ends.items()}
 
     def values(self, image: Image, matrix: np.ndarray | None = None, order: int = 1, fill: float = 0.0) -> np.ndarray:
-        """Values (rows, columns) of an image on the plane; matrix (4 x 4, RAS) maps its points to the image's."""
+        """Values (rows, columns) of an image on the plane; matrix (4 x 4, RAS) maps its points to the image's.
+
+        Parameters
+        ----------
+        image : Image
+            The image.
+        matrix : np.ndarray | None
+            Matrix (4, 4) from the plane's space to the image's, RAS mm; None for the identity.
+        order : int
+            Order of the interpolating spline.
+        fill : float
+            Value outside the image.
+
+        Returns
+        -------
+        np.ndarray
+            Values (rows, columns).
+        """
         to_index = np.linalg.inv(image.affine) @ (np.eye(4) if matrix is None else matrix)
         index = moved(to_index, self.points)
         data = image.data.astype(np.uint8) if image.data.dtype == bool else image.data
         return map_coordinates(data, np.moveaxis(index, -1, 0), order=order, cval=fill, prefilter=order > 1)
 
     def place(self, points: np.ndarray) -> np.ndarray:
-        """Points (n, 3), RAS mm, as picture coordinates (n, 2), mm."""
+        """Points (n, 3), RAS mm, as picture coordinates (n, 2), mm.
+
+        Parameters
+        ----------
+        points : np.ndarray
+            Points (n, 3), RAS mm.
+
+        Returns
+        -------
+        np.ndarray
+            Points (n, 2), mm.
+        """
         return (points - self.centre) @ np.stack([self.right, self.up], axis=1)
 
 
 def direction_letter(vector: np.ndarray) -> str:
-    """The anatomical letter nearest to a RAS direction."""
+    """The anatomical letter nearest to a RAS direction.
+
+    Parameters
+    ----------
+    vector : np.ndarray
+        Direction (3,), RAS.
+
+    Returns
+    -------
+    str
+        L, R, P, A, I or S.
+    """
     axis = int(np.abs(vector).argmax())
     return LETTERS[axis][int(vector[axis] > 0)]
 
 
 def slice_axis(image: Image) -> int:
-    """The grid axis that runs most from foot to head."""
+    """The grid axis that runs most from foot to head.
+
+    Parameters
+    ----------
+    image : Image
+        The image.
+
+    Returns
+    -------
+    int
+        Index of the axis, 0 to 2.
+    """
     return int(np.abs(image.affine[2, :3] / image.voxel_mm).argmax())
 
 
 def native_slice(image: Image, number: int, centre: np.ndarray | None = None, half_mm: float | None = None) -> Plane:
     """The image's own axial slice as a plane, so that nothing is interpolated across slices.
 
-    centre: voxel indices (3,) to centre on, default the middle of the slice; half_mm: default the whole slice.
+    Parameters
+    ----------
+    image : Image
+        The image.
+    number : int
+        Index of the slice.
+    centre : np.ndarray | None
+        Voxel indices (3,) to centre on; None for the middle.
+    half_mm : float | None
+        Half of the plane's edge, mm; None for the whole slice.
+
+    Returns
+    -------
+    Plane
+        The plane.
     """
     axis = slice_axis(image)
     columns = image.affine[:3, :3] / image.voxel_mm

@@ -16,34 +16,108 @@ VIEWED = ("ct", "T1w", "T2w", "FLAIR", "swi", "T2starw", "vwi", "vwi_ce")
 
 
 def reference_of(session: Session) -> str | None:
-    """The image that the session's others are registered to."""
+    """The image that the session's others are registered to.
+
+    Parameters
+    ----------
+    session : Session
+        The session.
+
+    Returns
+    -------
+    str | None
+        Column of the manifest, or None.
+    """
     return session.row.reference
 
 
 def volumes(study: Study) -> tuple[str, ...]:
-    """The images that the report's viewer loads, if it has one."""
+    """The images that the report's viewer loads, if it has one.
+
+    Parameters
+    ----------
+    study : Study
+        The run's study.
+
+    Returns
+    -------
+    tuple[str, ...]
+        Columns; empty where the report has no viewer.
+    """
     return VIEWED if study.config.report.viewer else ()
 
 
 def picture_file(stem: str, name: str) -> str:
-    """A picture as the report shows it: its name in the output folder."""
+    """A picture as the report shows it: its name in the output folder.
+
+    Parameters
+    ----------
+    stem : str
+        Subject and session as in file names.
+    name : str
+        Name of the picture.
+
+    Returns
+    -------
+    str
+        Path below the output folder.
+    """
     return f"report/pictures/{stem}_desc-{name}_qc.png"
 
 
 def volume_file(stem: str, name: str) -> str:
-    """A volume as the report's viewer loads it: its name in the output folder."""
+    """A volume as the report's viewer loads it: its name in the output folder.
+
+    Parameters
+    ----------
+    stem : str
+        Subject and session as in file names.
+    name : str
+        Column of the image.
+
+    Returns
+    -------
+    str
+        Path below the output folder.
+    """
     return f"report/volumes/{stem}_{name}.js"
 
 
 def exported(study: Study, subject: str, session: str) -> dict[str, str]:
-    """Pictures and volumes of one subject-session (or its wildcards), as the report shows them."""
+    """Pictures and volumes of one subject-session (or its wildcards), as the report shows them.
+
+    Parameters
+    ----------
+    study : Study
+        The run's study.
+    subject, session : str
+        Labels, or wildcards.
+
+    Returns
+    -------
+    dict[str, str]
+        Name -> path.
+    """
     stem = f"sub-{subject}_ses-{session}"
     shown = {name: study.file(picture_file(stem, name)) for name in (*DRAWN, *MONTAGES)}
     return shown | {name: study.file(volume_file(stem, name)) for name in volumes(study)}
 
 
 def change_pictures(study: Study, subject: str) -> dict[str, str]:
-    """The picture of a subject's change between visits, and the same as the report shows it."""
+    """The picture of a subject's change between visits, and the same as the report shows it.
+
+    Parameters
+    ----------
+    study : Study
+        The run's study.
+    subject : str
+        Label, or wildcard.
+
+    Returns
+    -------
+    dict[str, str]
+        `picture` and `shown` -> path.
+    """
     picture = study.file(f"sub-{subject}/figures/sub-{subject}_desc-change_qc.png")
     return {"picture": picture, "shown": study.file(picture_file(f"sub-{subject}", "change"))}
 

@@ -30,6 +30,20 @@ def alignment_measures(ct: Image, mri: Image, transform: sitk.Transform) -> dict
     field of view, that lies in the other (of a brain-extracted MRI: fraction of its brain outside the CT's bone and
     within the CT's brain); `bone_contrast`: mean MRI signal where the CT has bone (over 300 HU) divided
     by that in the rest of the CT's head. Bone is dark on MRI, so a good alignment lies far below 1.
+
+    Parameters
+    ----------
+    ct : Image
+        The CT, HU.
+    mri : Image
+        The MRI.
+    transform : sitk.Transform
+        Maps points of the MRI to points of the CT.
+
+    Returns
+    -------
+    dict[str, float]
+        `head_overlap` (0 to 1) and `bone_contrast` (ratio; below 1 where bone is dark).
     """
     grid = shrink(mri, JUDGED_MRI_MM)
     small_ct = shrink(ct, JUDGED_CT_MM)

@@ -30,6 +30,18 @@ def shrink(image: Image, voxel_mm: float) -> Image:
 
     Axes that are coarser already stay. The affine is that of the block centres. The axes are put in canonical order, so
     that registrations, masks and networks, which all work on such copies, do not depend on how the image was stored.
+
+    Parameters
+    ----------
+    image : Image
+        The image.
+    voxel_mm : float
+        Wanted voxel edge, mm.
+
+    Returns
+    -------
+    Image
+        The reduced image, axes in canonical order.
     """
     image = canonical(image)
     factors = np.maximum(1, np.round(voxel_mm / image.voxel_mm).astype(int))
@@ -46,7 +58,20 @@ def shrink(image: Image, voxel_mm: float) -> Image:
 
 
 def head_level(image: Image, is_ct: bool) -> float:
-    """Grey level above which a voxel is head, not air: -200 HU on CT, a third of Otsu's threshold on MRI."""
+    """Grey level above which a voxel is head, not air: -200 HU on CT, a third of Otsu's threshold on MRI.
+
+    Parameters
+    ----------
+    image : Image
+        The image.
+    is_ct : bool
+        True for a CT in HU, False for an MRI.
+
+    Returns
+    -------
+    float
+        HU, or the MRI's signal.
+    """
     return HEAD_HU_MIN if is_ct else threshold_otsu(image.data) / OTSU_PARTS
 
 
@@ -54,6 +79,18 @@ def head_mask(image: Image, is_ct: bool) -> np.ndarray:
     """Mask of the head: filled, the largest component, thin attachments (couch, holder) opened away.
 
     CT: above -200 HU; MRI: above a third of Otsu's threshold (background noise lies far below, fat and brain above).
+
+    Parameters
+    ----------
+    image : Image
+        The image.
+    is_ct : bool
+        True for a CT in HU, False for an MRI.
+
+    Returns
+    -------
+    np.ndarray
+        Mask (i, j, k), bool.
     """
     level = head_level(image, is_ct)
     mask = image.data > level
@@ -67,7 +104,18 @@ def head_mask(image: Image, is_ct: bool) -> np.ndarray:
 
 
 def largest_component(mask: np.ndarray) -> np.ndarray:
-    """The largest 6-connected component of a mask; empty stays empty."""
+    """The largest 6-connected component of a mask; empty stays empty.
+
+    Parameters
+    ----------
+    mask : np.ndarray
+        Mask, bool (i, j, k).
+
+    Returns
+    -------
+    np.ndarray
+        Mask (i, j, k), bool.
+    """
     labels, count = ndimage.label(mask)
     if count < 2:
         return mask
@@ -77,7 +125,18 @@ def largest_component(mask: np.ndarray) -> np.ndarray:
 
 
 def fill_slices(mask: np.ndarray) -> np.ndarray:
-    """Fill holes in 3D and in each slice along the three axes (open sinuses and the cut neck leave 3D leaks)."""
+    """Fill holes in 3D and in each slice along the three axes (open sinuses and the cut neck leave 3D leaks).
+
+    Parameters
+    ----------
+    mask : np.ndarray
+        Mask, bool (i, j, k).
+
+    Returns
+    -------
+    np.ndarray
+        The filled mask, bool (i, j, k).
+    """
     filled = ~open_to_the_edge(~mask, (0, 1, 2))
     for axis in range(3):
         filled = ~open_to_the_edge(~filled, tuple({0, 1, 2} - {axis}))
@@ -85,11 +144,37 @@ def fill_slices(mask: np.ndarray) -> np.ndarray:
 
 
 def head_points(mask: np.ndarray, affine: np.ndarray) -> np.ndarray:
-    """Centres (n, 3) of the voxels in the uppermost 160 mm of a head mask, RAS mm: the neck is no part of them."""
+    """Centres (n, 3) of the voxels in the uppermost 160 mm of a head mask, RAS mm: the neck is no part of them.
+
+    Parameters
+    ----------
+    mask : np.ndarray
+        Mask of the head, bool (i, j, k).
+    affine : np.ndarray
+        Voxel -> mm (4, 4).
+
+    Returns
+    -------
+    np.ndarray
+        Points (n, 3), RAS mm.
+    """
     points = mask_points(affine, mask)
     return points[points[:, 2] > np.percentile(points[:, 2], VERTEX_PERCENTILE) - HEAD_HEIGHT_MM]
 
 
 def without_surroundings(ct: Image, mask: np.ndarray) -> Image:
-    """The CT with air outside the head mask: couch and holder are gone."""
+    """The CT with air outside the head mask: couch and holder are gone.
+
+    Parameters
+    ----------
+    ct : Image
+        The CT, HU.
+    mask : np.ndarray
+        Mask of the head, bool (i, j, k).
+
+    Returns
+    -------
+    Image
+        The CT with -1024 HU outside the mask.
+    """
     return ct.with_data(np.where(mask, ct.data, np.float32(HU_AIR)))

@@ -94,7 +94,20 @@ class Prepared:
         return [points[sign * beyond[:, axis] > 0].mean(axis=0) for axis in (2, 0) for sign in (1, -1)]
 
     def level(self, voxel_mm: float, margin_mm: float) -> tuple[sitk.Image, sitk.Image]:
-        """Image and dilated metric mask at about this voxel size, as SimpleITK images."""
+        """Image and dilated metric mask at about this voxel size, as SimpleITK images.
+
+        Parameters
+        ----------
+        voxel_mm : float
+            Wanted voxel edge, mm.
+        margin_mm : float
+            Dilation of the mask, mm.
+
+        Returns
+        -------
+        tuple[sitk.Image, sitk.Image]
+            The image and its mask (uint8).
+        """
         image = shrink(self.image, voxel_mm)
         mask = shrink(self.image.with_data(self.mask.astype(np.float32)), voxel_mm)
         wide = dilate_mm(mask.data > 0.5, margin_mm, mask.voxel_mm)
@@ -104,7 +117,24 @@ class Prepared:
 def prepare(image: Image, is_ct: bool, fine_mm: float) -> Prepared:
     """Make an image ready: shrink to the finest level needed, find the head, window a CT and clear its surroundings.
 
-    Raises ValueError if there is no head in it.
+    Parameters
+    ----------
+    image : Image
+        MRI, or CT in HU.
+    is_ct : bool
+        True for a CT.
+    fine_mm : float
+        Voxel edge of the finest level, mm.
+
+    Returns
+    -------
+    Prepared
+        The shrunken image, its head mask, and whether it shows a slab or a brain without a head.
+
+    Raises
+    ------
+    ValueError
+        For an image with less than 200 cm3 of head.
     """
     brain = not is_ct and is_brain_extracted(image)
     small = shrink(image, fine_mm)
@@ -127,6 +157,16 @@ def prepare_ct_brain(ct: Image) -> Prepared:
     What a brain-extracted MRI is matched with: the skull has no counterpart in it, and in a window that shows bone,
     brain and fluid look the same. That brain's outline is good to some millimetres only: at the finest level, the CT
     in this window is compared within the outline of the MRI.
+
+    Parameters
+    ----------
+    ct : Image
+        The CT, HU.
+
+    Returns
+    -------
+    Prepared
+        The CT's brain, with the uncut CT in the same window for the finest level.
     """
     low, high = BRAIN_HU[0] - BRAIN_MARGIN_HU, BRAIN_HU[1] + BRAIN_MARGIN_HU
     small = shrink(ct, BRAIN_COPY_MM)
@@ -140,7 +180,24 @@ def prepare_ct_brain(ct: Image) -> Prepared:
 
 
 def sharper(image: Image, ready: Prepared, is_ct: bool, voxel_mm: float) -> Image:
-    """An image as `prepare` made it ready for its finest level, at a smaller voxel size; a whole CT in `LAST_GREY`."""
+    """An image as `prepare` made it ready for its finest level, at a smaller voxel size; a whole CT in `LAST_GREY`.
+
+    Parameters
+    ----------
+    image : Image
+        The image as read.
+    ready : Prepared
+        What `prepare` made of it.
+    is_ct : bool
+        True for a CT.
+    voxel_mm : float
+        Wanted voxel edge, mm.
+
+    Returns
+    -------
+    Image
+        The image at that voxel size, in the window of `ready`.
+    """
     grey = (ready.finish or ready).image.data
     small = shrink(image, voxel_mm)
     if is_ct and not ready.finish:
@@ -152,7 +209,18 @@ def sharper(image: Image, ready: Prepared, is_ct: bool, voxel_mm: float) -> Imag
 
 
 def is_part_of(first: Prepared, second: Prepared) -> bool:
-    """Whether the first image shows a slab or a part of the head that the second one shows whole."""
+    """Whether the first image shows a slab or a part of the head that the second one shows whole.
+
+    Parameters
+    ----------
+    first, second : Prepared
+        Prepared images of one head.
+
+    Returns
+    -------
+    bool
+        True where the first shows less of the head.
+    """
     if first.is_slab or second.is_slab:
         return first.is_slab and not second.is_slab
     return first.is_brain == second.is_brain and first.volume_mm3 < PARTIAL_SHARE * second.volume_mm3

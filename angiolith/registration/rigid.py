@@ -109,14 +109,29 @@ def register_rigid(
 ) -> RigidResult:
     """Find the rigid transform that maps points of `fixed` to points of `moving`.
 
-    settings: section `registration.rigid`. Many starts (head centres aligned, turns of +-20 degrees about each axis,
-    the scanner's own frame, shifts along a slab; of two MRIs fewer do where they meet, `near_end`) run on a coarse
-    grid; the best of them, and a disturbed copy of it with other samples, go on to the fine one. The result is the
-    middle between the best end and the end nearest to it, whose mean distance over the head is `restart_spread_mm`;
-    above the setting the status is failed, after two further restarts, and for a slab after a second search from more
-    starts. With a CT it goes on from there at `last_mm`, where a 2 mm copy of thin bone no longer pulls, in a grey
-    scale that tells brain from fluid; ends that lie up to 5 mm apart are followed there, and must agree there.
-    Deterministic for one thread and a seed.
+    Many starts (head centres aligned, turns of +-20 degrees about each axis, the scanner's own frame, shifts along a
+    slab; of two MRIs fewer do where they meet, `near_end`) run on a coarse grid; the best of them, and a disturbed copy
+    of it with other samples, go on to the fine one. The result is the middle between the best end and the end nearest
+    to it, whose mean distance over the head is `restart_spread_mm`; above the setting the status is failed, after two
+    further restarts, and for a slab after a second search from more starts. With a CT it goes on from there at
+    `last_mm`, where a 2 mm copy of thin bone no longer pulls, in a grey scale that tells brain from fluid; ends that
+    lie up to 5 mm apart are followed there, and must agree there. Deterministic for one thread and a seed.
+
+    Parameters
+    ----------
+    fixed : Image
+        Image whose points are mapped; CT in HU.
+    moving : Image
+        Image that they are mapped to.
+    settings : RigidSettings
+        Section `registration.rigid`.
+    fixed_is_ct, moving_is_ct : bool
+        True for a CT.
+
+    Returns
+    -------
+    RigidResult
+        The transform, the spread of the restarts (mm), the metric, status and reason.
     """
     first, second, last, turned = _made_ready(fixed, moving, settings, fixed_is_ct, moving_is_ct)
     result = _search(first, second, settings, last)
@@ -126,8 +141,29 @@ def register_rigid(
 def second_search_mm(mri: Image, ct: Image, transform: sitk.Transform, settings: RigidSettings) -> float:
     """Mean distance (mm) over the head between a transform and where a search from it ends, on samples of its own.
 
-    transform: maps points of the MRI to points of the CT. One that lies off is drawn back by about as much as it does.
-    An error that mutual information itself makes is not seen. Raises ValueError where one holds no head.
+    A transform that lies off is drawn back by about as much as it does. An error that mutual information itself makes
+    is not seen.
+
+    Parameters
+    ----------
+    mri : Image
+        The MRI.
+    ct : Image
+        The CT, HU.
+    transform : sitk.Transform
+        Maps points of the MRI to points of the CT.
+    settings : RigidSettings
+        Section `registration.rigid`.
+
+    Returns
+    -------
+    float
+        Distance, mm.
+
+    Raises
+    ------
+    ValueError
+        Where one of the two holds no head.
     """
     first, second, last, turned = _made_ready(mri, ct, settings, False, True)
     to_ct = matrix_ras(transform)
@@ -232,6 +268,20 @@ def near_end(matcher: Matcher, fixed: Prepared, seed: int) -> sitk.Euler3DTransf
 
     Images of one session mostly share the frame. That a start from 20 degrees away ends in the same place says that
     no other start would end elsewhere.
+
+    Parameters
+    ----------
+    matcher : Matcher
+        The pair at the coarse level.
+    fixed : Prepared
+        The prepared fixed image.
+    seed : int
+        Seed of the metric's samples.
+
+    Returns
+    -------
+    sitk.Euler3DTransform | None
+        The transform reached, or None where two starts end apart.
     """
     no_shift = np.zeros(3)
     angles = ((0, 0, 0), (START_ANGLES_DEG[0], START_ANGLES_DEG[2], 0))
@@ -251,6 +301,18 @@ def register_both_ways(first: Image, second: Image, settings: RigidSettings) -> 
     """Two MRIs of one head, there and back: 4 x 4 from points of the first to the second's, and the other way, RAS mm.
 
     One search each, without restarts, on samples of its own: that the two agree is the check of both.
+
+    Parameters
+    ----------
+    first, second : Image
+        MRIs of one head.
+    settings : RigidSettings
+        Section `registration.rigid`.
+
+    Returns
+    -------
+    tuple[np.ndarray, np.ndarray]
+        Two matrices (4, 4), RAS mm.
     """
     seed = settings.seed
     ready = prepare(first, False, settings.fine_mm), prepare(second, False, settings.fine_mm)
@@ -263,7 +325,24 @@ def register_both_ways(first: Image, second: Image, settings: RigidSettings) -> 
 
 
 def best_end(matcher: Matcher, starts: Sequence[Start], seed: int, samples: int = START_SAMPLES) -> Start:
-    """The best transform reached from several starts: all of them with few samples, the best of those with more."""
+    """The best transform reached from several starts: all of them with few samples, the best of those with more.
+
+    Parameters
+    ----------
+    matcher : Matcher
+        The pair at one level.
+    starts : Sequence[Start]
+        Transforms to begin from.
+    seed : int
+        Seed of the metric's samples.
+    samples : int
+        Number of samples for the first, rough search.
+
+    Returns
+    -------
+    Start
+        The transform with the lowest metric.
+    """
     rough = sorted(
         (matcher.optimise(start, samples, seed, START_TOLERANCE) for start in starts), key=lambda end: end[0]
     )
@@ -288,7 +367,18 @@ class Matcher:
         self.voxel_mm = voxel_mm
 
     def finer(self, fixed: Image, moving: Image) -> Matcher:
-        """The same masks over other copies of the images, of smaller voxels, matched in `LAST_BINS`."""
+        """The same masks over other copies of the images, of smaller voxels, matched in `LAST_BINS`.
+
+        Parameters
+        ----------
+        fixed, moving : Image
+            The images at a smaller voxel size.
+
+        Returns
+        -------
+        Matcher
+            A matcher of the finer images.
+        """
         other = copy(self)
         other.fixed, other.moving = to_sitk(fixed), to_sitk(moving)
         other.bins = LAST_BINS
@@ -297,7 +387,24 @@ class Matcher:
         return other
 
     def optimise(self, start: Start, samples: int, seed: int, tolerance: float) -> tuple[float, Start]:
-        """Metric (lower is better; infinite where the images do not overlap) and the transform reached."""
+        """Metric (lower is better; infinite where the images do not overlap) and the transform reached.
+
+        Parameters
+        ----------
+        start : Start
+            Transform to begin from; it is not changed.
+        samples : int
+            Number of samples within the mask.
+        seed : int
+            Seed of the metric's samples.
+        tolerance : float
+            Rounds end where they gain less than this fraction of the metric.
+
+        Returns
+        -------
+        tuple[float, Start]
+            Metric (negative mutual information) and transform.
+        """
         method = sitk.ImageRegistrationMethod()
         method.SetMetricAsMattesMutualInformation(self.bins)
         method.SetMetricFixedMask(self.fixed_mask)
@@ -328,6 +435,16 @@ def head_starts(fixed: Prepared, moving: Prepared) -> list[sitk.Euler3DTransform
     """Where to begin: head centres aligned and turned, the scanner's frame, shifts along z where one is a slab.
 
     Where the fixed image shows a part of the head, its centre is aligned with those of the moving head's halves too.
+
+    Parameters
+    ----------
+    fixed, moving : Prepared
+        Prepared images.
+
+    Returns
+    -------
+    list[sitk.Euler3DTransform]
+        Transforms from fixed to moving points.
     """
     shift = moving.centre - fixed.centre
     shifts = [shift]
@@ -340,7 +457,20 @@ def head_starts(fixed: Prepared, moving: Prepared) -> list[sitk.Euler3DTransform
 
 
 def slab_starts(slab: Prepared, head: Prepared) -> list[sitk.Euler3DTransform]:
-    """More starts of a slab in a whole head: down to the skull base, and along the head's axis as it is turned."""
+    """More starts of a slab in a whole head: down to the skull base, and along the head's axis as it is turned.
+
+    Parameters
+    ----------
+    slab : Prepared
+        Prepared image of a slab.
+    head : Prepared
+        Prepared image of a whole head.
+
+    Returns
+    -------
+    list[sitk.Euler3DTransform]
+        Transforms from the slab's to the head's points.
+    """
     shift = head.centre - slab.centre
     return [
         _euler(slab.centre, angles, shift, height)
@@ -384,7 +514,20 @@ def _mean(first: sitk.Euler3DTransform, second: sitk.Euler3DTransform) -> sitk.E
 
 
 def displacement_mm(first: sitk.Transform, second: sitk.Transform, fixed: Prepared) -> float:
-    """Mean distance (mm), over the head of the fixed image, between where two transforms take it."""
+    """Mean distance (mm), over the head of the fixed image, between where two transforms take it.
+
+    Parameters
+    ----------
+    first, second : sitk.Transform
+        Transforms from points of the fixed image.
+    fixed : Prepared
+        The prepared fixed image.
+
+    Returns
+    -------
+    float
+        Distance, mm.
+    """
     points = mask_points(fixed.image.affine, fixed.mask)
     sample = points[:: max(1, len(points) // SHOWN_SAMPLES)]
     return float(np.linalg.norm(map_points(first, sample) - map_points(second, sample), axis=1).mean())

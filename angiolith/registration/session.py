@@ -19,8 +19,22 @@ def register_pair(
 ) -> tuple[sitk.Transform | None, dict[str, Any]]:
     """Register the session's image of the column `moving` to that of `fixed`.
 
-    given: `fixed`, `moving` and `checks`. Returns the transform from fixed to moving points (None if it failed), and
-    the facts: status, reason, spread of the restarts, mutual information, matrix.
+    Returns the transform from fixed to moving points (None if it failed), and the facts: status, reason, spread of the
+    restarts, mutual information, matrix.
+
+    Parameters
+    ----------
+    given : Inputs
+        Paths of the job's inputs: `fixed`, `moving` and `checks`.
+    fixed, moving : str
+        Columns of the manifest.
+    settings : RigidSettings
+        Section `registration.rigid`.
+
+    Returns
+    -------
+    tuple[sitk.Transform | None, dict[str, Any]]
+        The transform from fixed to moving points (None if it failed), and the facts for its sidecar.
     """
     facts: dict[str, Any] = {"fixed": fixed, "moving": moving, "restart_spread_mm": None}
     if reason := refusal(read_json(given["checks"]), fixed, moving):
@@ -42,7 +56,20 @@ def register_pair(
 
 
 def judge(measures: Mapping[str, float], settings: RegistrationReviewSettings) -> tuple[str, str]:
-    """Status and reason from the alignment's measures."""
+    """Status and reason from the alignment's measures.
+
+    Parameters
+    ----------
+    measures : Mapping[str, float]
+        `head_overlap`, `bone_contrast` and `second_search_mm`.
+    settings : RegistrationReviewSettings
+        Section `registration.review`.
+
+    Returns
+    -------
+    tuple[str, str]
+        Status (ok, review, failed) and reason.
+    """
     reasons, doubts = [], []
     if measures["head_overlap"] < settings.overlap_min:
         reasons.append(f"the heads overlap by {measures['head_overlap']:.2f} only")

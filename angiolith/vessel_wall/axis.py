@@ -55,11 +55,33 @@ class VesselAxis:
     high: float
 
     def point(self, t: float | np.ndarray) -> np.ndarray:
-        """RAS mm, (3,) or (n, 3)."""
+        """RAS mm, (3,) or (n, 3).
+
+        Parameters
+        ----------
+        t : float | np.ndarray
+            Position along the main direction, mm: one, or (n,).
+
+        Returns
+        -------
+        np.ndarray
+            Points (3,) or (n, 3), RAS mm.
+        """
         return np.stack([line(t) for line in self.lines], axis=-1)
 
     def tangent(self, t: float) -> np.ndarray:
-        """RAS unit vector (3,)."""
+        """RAS unit vector (3,).
+
+        Parameters
+        ----------
+        t : float
+            Position along the main direction, mm.
+
+        Returns
+        -------
+        np.ndarray
+            Unit vector (3,), RAS.
+        """
         vector = np.array([line.deriv()(t) for line in self.lines])
         return vector / np.linalg.norm(vector)
 
@@ -67,8 +89,21 @@ class VesselAxis:
 def find_axis(segment: Segment) -> VesselAxis:
     """The axis of a drawn vessel: centres of what lies within the outer wall, as a polynomial of low degree.
 
-    Raises DrawingError for a lumen that lies bare sideways (it leaves the wall, or the wall is open), for a stretch of
-    wall without lumen, and for a vessel that is too oblique to the few slices it is drawn on.
+    Parameters
+    ----------
+    segment : Segment
+        The drawn segment.
+
+    Returns
+    -------
+    VesselAxis
+        The axis with its two ends.
+
+    Raises
+    ------
+    DrawingError
+        For a lumen that lies bare sideways (it leaves the wall, or the wall is open), for a stretch of
+        wall without lumen, and for a vessel that is too oblique to the few slices it is drawn on.
     """
     surface, normals = _inner_surface(segment)
     main = _direction(normals, np.ones(len(normals)))

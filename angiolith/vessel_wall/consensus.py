@@ -21,11 +21,24 @@ JUDGED = ("lumen_area_mm2", "outer_wall_area_mm2", "max_wall_mm")  # what makes 
 def consensus(plaques: pd.DataFrame, settings: WallConsensusSettings, grades: WallGradeSettings) -> pd.DataFrame:
     """The readers' common row of every lesion; columns as in the plaque table, reader "consensus", and `readers`.
 
-    plaques: the plaque table of one subject-session, reader by reader; the tool's own rows take no part. Numbers are
-    the mean of the readers whose row can be used; what follows from a bound (positive remodelling, eccentric) follows
-    from the mean; classes are those that all gave, and missing where they differ. A lesion that only some readers drew,
-    a class that differs, and a lumen, outer wall or largest thickness that differs by more than `consensus_percent_max`
-    of the mean are for the readers to settle: status review, with the reason.
+    Numbers are the mean of the readers whose row can be used; what follows from a bound (positive remodelling,
+    eccentric) follows from the mean; classes are those that all gave, and missing where they differ. A lesion that only
+    some readers drew, a class that differs, and a lumen, outer wall or largest thickness that differs by more than
+    `consensus_percent_max` of the mean are for the readers to settle: status review, with the reason.
+
+    Parameters
+    ----------
+    plaques : pd.DataFrame
+        Plaque table of one subject-session, one row per reader and lesion.
+    settings : WallConsensusSettings
+        Section `vessel_wall.consensus`.
+    grades : WallGradeSettings
+        Section `vessel_wall.grade`.
+
+    Returns
+    -------
+    pd.DataFrame
+        One row per lesion.
     """
     plaques = plaques[plaques["reader"] != TOOL]
     usable = plaques[plaques["status"].isin(USABLE) & plaques["lesion"].notna()]

@@ -13,18 +13,51 @@ DRAWN_BACK_STEPS = 51
 
 
 def area_mm2(polygon: np.ndarray) -> float:
-    """Area enclosed by a polygon (shoelace formula), whatever its direction."""
+    """Area enclosed by a polygon (shoelace formula), whatever its direction.
+
+    Parameters
+    ----------
+    polygon : np.ndarray
+        Vertices (n, 2), mm.
+
+    Returns
+    -------
+    float
+        Area, mm2.
+    """
     x, y = polygon.T
     return float(abs(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2)
 
 
 def perimeter_mm(polygon: np.ndarray) -> float:
-    """Length of a polygon's border."""
+    """Length of a polygon's border.
+
+    Parameters
+    ----------
+    polygon : np.ndarray
+        Vertices (n, 2), mm.
+
+    Returns
+    -------
+    float
+        Length, mm.
+    """
     return float(np.linalg.norm(np.roll(polygon, -1, axis=0) - polygon, axis=1).sum())
 
 
 def centroid(polygon: np.ndarray) -> np.ndarray:
-    """Centre of gravity (2,) of the area enclosed by a polygon."""
+    """Centre of gravity (2,) of the area enclosed by a polygon.
+
+    Parameters
+    ----------
+    polygon : np.ndarray
+        Vertices (n, 2), mm.
+
+    Returns
+    -------
+    np.ndarray
+        Point (2,), mm.
+    """
     nearby = polygon - polygon[0]  # keeps the cross products small
     following = np.roll(nearby, -1, axis=0)
     cross = nearby[:, 0] * following[:, 1] - following[:, 0] * nearby[:, 1]
@@ -35,6 +68,16 @@ def min_diameter_mm(polygon: np.ndarray) -> float:
     """Smallest caliper width: the least distance between two parallel lines that hold the polygon between them.
 
     It is attained with one line along an edge of the convex hull (rotating calipers).
+
+    Parameters
+    ----------
+    polygon : np.ndarray
+        Vertices (n, 2), mm.
+
+    Returns
+    -------
+    float
+        Width, mm.
     """
     hull = polygon[ConvexHull(polygon).vertices]
     edges = np.roll(hull, -1, axis=0) - hull
@@ -43,12 +86,36 @@ def min_diameter_mm(polygon: np.ndarray) -> float:
 
 
 def equivalent_diameter_mm(area: float) -> float:
-    """Diameter of the circle of this area (mm2): 2 sqrt(A / pi)."""
+    """Diameter of the circle of this area (mm2): 2 sqrt(A / pi).
+
+    Parameters
+    ----------
+    area : float
+        Area, mm2.
+
+    Returns
+    -------
+    float
+        Diameter, mm.
+    """
     return float(2 * np.sqrt(area / np.pi))
 
 
 def resampled(polygon: np.ndarray, n_points: int) -> np.ndarray:
-    """The same contour as `n_points` vertices at equal distances along its border."""
+    """The same contour as `n_points` vertices at equal distances along its border.
+
+    Parameters
+    ----------
+    polygon : np.ndarray
+        Vertices (n, 2), mm.
+    n_points : int
+        Number of vertices.
+
+    Returns
+    -------
+    np.ndarray
+        Vertices (n_points, 2), mm.
+    """
     closed = np.vstack([polygon, polygon[:1]])
     along = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(closed, axis=0), axis=1))])
     wanted = np.linspace(0, along[-1], n_points, endpoint=False)
@@ -60,6 +127,20 @@ def smoothed(polygon: np.ndarray, wavelength_mm: float, n_points: int) -> np.nda
 
     Elliptic Fourier descriptors, cut off at perimeter / wavelength (never below the third harmonic, so that an
     eccentric or flattened lumen keeps its shape).
+
+    Parameters
+    ----------
+    polygon : np.ndarray
+        Vertices (n, 2), mm.
+    wavelength_mm : float
+        Shortest undulation that is kept, mm.
+    n_points : int
+        Number of vertices.
+
+    Returns
+    -------
+    np.ndarray
+        Vertices (n_points, 2), mm.
     """
     vertices = resampled(polygon, n_points)
     spectrum = np.fft.fft(vertices[:, 0] + 1j * vertices[:, 1])
@@ -70,18 +151,57 @@ def smoothed(polygon: np.ndarray, wavelength_mm: float, n_points: int) -> np.nda
 
 
 def scaled_to_area(polygon: np.ndarray, wanted_mm2: float) -> np.ndarray:
-    """The polygon scaled about its centre of gravity to enclose this area."""
+    """The polygon scaled about its centre of gravity to enclose this area.
+
+    Parameters
+    ----------
+    polygon : np.ndarray
+        Vertices (n, 2), mm.
+    wanted_mm2 : float
+        Area of the result, mm2.
+
+    Returns
+    -------
+    np.ndarray
+        Vertices (n, 2), mm.
+    """
     centre = centroid(polygon)
     return centre + (polygon - centre) * np.sqrt(wanted_mm2 / area_mm2(polygon))
 
 
 def contains(polygon: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Which of the points (n, 2) lie inside; booleans (n,)."""
+    """Which of the points (n, 2) lie inside; booleans (n,).
+
+    Parameters
+    ----------
+    polygon : np.ndarray
+        Vertices (n, 2), mm.
+    points : np.ndarray
+        Points (n, 2), mm.
+
+    Returns
+    -------
+    np.ndarray
+        Booleans (n,).
+    """
     return points_in_poly(points, polygon)
 
 
 def distance_mm(polygon: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Distance (n,) of each point (n, 2) to the polygon's border: the edges at its nearest vertex, of many."""
+    """Distance (n,) of each point (n, 2) to the polygon's border: the edges at its nearest vertex, of many.
+
+    Parameters
+    ----------
+    polygon : np.ndarray
+        Vertices (n, 2), mm.
+    points : np.ndarray
+        Points (n, 2), mm.
+
+    Returns
+    -------
+    np.ndarray
+        Distances (n,), mm.
+    """
     vertices = resampled(polygon, max(len(polygon), int(np.ceil(perimeter_mm(polygon) / VERTEX_STEP_MM))))
     nearest = cKDTree(vertices).query(points)[1]
     squared = np.full(len(points), np.inf)
@@ -94,7 +214,20 @@ def distance_mm(polygon: np.ndarray, points: np.ndarray) -> np.ndarray:
 
 
 def signed_distance_mm(polygon: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Distance to the border, positive inside, negative outside; (n,) for points (n, 2)."""
+    """Distance to the border, positive inside, negative outside; (n,) for points (n, 2).
+
+    Parameters
+    ----------
+    polygon : np.ndarray
+        Vertices (n, 2), mm.
+    points : np.ndarray
+        Points (n, 2), mm.
+
+    Returns
+    -------
+    np.ndarray
+        Distances (n,), mm.
+    """
     return np.where(contains(polygon, points), 1.0, -1.0) * distance_mm(polygon, points)
 
 
@@ -102,6 +235,20 @@ def kept_within(inner: np.ndarray, outer: np.ndarray, gap_mm: float) -> np.ndarr
     """The inner contour with every vertex at least `gap_mm` inside the outer one, drawn back towards its own centre.
 
     Vertices that lie so already stay where they are.
+
+    Parameters
+    ----------
+    inner : np.ndarray
+        Vertices (n, 2) of the inner contour, mm.
+    outer : np.ndarray
+        Vertices (m, 2) of the outer contour, mm.
+    gap_mm : float
+        Least distance between the two, mm.
+
+    Returns
+    -------
+    np.ndarray
+        Vertices (n, 2), mm.
     """
     centre = centroid(inner)
     scale = np.ones(len(inner))

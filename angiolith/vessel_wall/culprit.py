@@ -19,16 +19,33 @@ NO_CRITERIA = CulpritSettings(culprit_stenosis_percent_min=None, ct_mri_days_max
 def judge_culprits(lesions: pd.DataFrame, criteria: CulpritSettings = NO_CRITERIA) -> pd.DataFrame:
     """Judge every lesion; columns culprit ("culprit", "non-culprit", "other", missing) and culprit_reason.
 
-    lesions: one row per lesion, columns subject, symptomatic (bool or 0/1; stroke or TIA within 4 weeks),
-    stenosis_percent, and where there are: session, artery, side, interval_ct_mri_days, culprit_reader (a reader's own
-    call), symptomatic_territory ("posterior", "anterior", "left anterior", ..., or an artery). criteria: section
-    `vessel_wall.culprit`, the study's criteria; default: none.
+    criteria: section `vessel_wall.culprit`, the study's criteria; default: none.
 
     Rule of the vertebrobasilar study: in a symptomatic patient the only or the most stenotic lesion in the symptomatic
     territory is the culprit; in an asymptomatic patient that lesion is the non-culprit one; further lesions are
     "other". A reader's call is taken as it is. Lesions that miss a criterion take no part: missing, with the reason.
     Missing, too, where it cannot be decided: symptoms unknown, stenosis unknown beside others, a shared highest
-    stenosis. Raises ValueError if `symptomatic` differs among one subject's rows, or for a call that is no verdict.
+    stenosis.
+
+    Parameters
+    ----------
+    lesions : pd.DataFrame
+        One row per lesion, columns subject, symptomatic (bool or 0/1; stroke or TIA within 4 weeks),
+        stenosis_percent, and where there are: session, artery, side, interval_ct_mri_days,
+        culprit_reader (a reader's own call), symptomatic_territory ("posterior", "anterior", "left
+        anterior", ..., or an artery).
+    criteria : CulpritSettings
+        Section `vessel_wall.culprit`.
+
+    Returns
+    -------
+    pd.DataFrame
+        Columns `culprit` and `culprit_reason`, index of `lesions`.
+
+    Raises
+    ------
+    ValueError
+        If `symptomatic` differs among one subject's rows, or for a call that is no verdict.
     """
     result = pd.DataFrame({"culprit": pd.NA, "culprit_reason": pd.NA}, index=lesions.index, dtype="string")
     symptoms = lesions["symptomatic"].map(_as_bool)
@@ -93,7 +110,20 @@ def _within(row: pd.Series, territory: object) -> bool:
 
 
 def exclusion_reasons(lesions: pd.DataFrame, criteria: CulpritSettings) -> pd.Series:
-    """Why a lesion misses a criterion of the study, missing where it meets them; the index is that of `lesions`."""
+    """Why a lesion misses a criterion of the study, missing where it meets them; the index is that of `lesions`.
+
+    Parameters
+    ----------
+    lesions : pd.DataFrame
+        One row per lesion.
+    criteria : CulpritSettings
+        Section `vessel_wall.culprit`.
+
+    Returns
+    -------
+    pd.Series
+        Text per lesion, missing where it meets the criteria.
+    """
     reasons = pd.Series(pd.NA, index=lesions.index, dtype="string")
     stenosis_min, days_max = criteria.culprit_stenosis_percent_min, criteria.ct_mri_days_max
     if stenosis_min is not None:

@@ -37,14 +37,17 @@ class Segment:
 
     @property
     def wall(self) -> np.ndarray:
+        """Mask of the wall: the outer contour without the lumen, bool (i, j, k)."""
         return self.outer & ~self.lumen
 
     @property
     def voxel_mm(self) -> np.ndarray:
+        """Voxel edges (3,), mm."""
         return voxel_edges_mm(self.affine)
 
     @property
     def voxel_volume_mm3(self) -> float:
+        """Volume of a voxel, mm3."""
         return volume_of_voxel_mm3(self.affine)
 
     @property
@@ -53,7 +56,18 @@ class Segment:
         return self.points(self.outer).mean(axis=0)
 
     def points(self, mask: np.ndarray) -> np.ndarray:
-        """Centres (n, 3), RAS mm, of a mask's voxels."""
+        """Centres (n, 3), RAS mm, of a mask's voxels.
+
+        Parameters
+        ----------
+        mask : np.ndarray
+            Mask on the segment's grid, bool (i, j, k).
+
+        Returns
+        -------
+        np.ndarray
+            Points (n, 3), RAS mm.
+        """
         return mask_points(self.affine, mask)
 
 
@@ -67,7 +81,20 @@ class Piece:
 
 
 def check_labels(labels: Image, vwi: Image) -> None:
-    """Raise DrawingError unless the label map holds the known labels only and lies within the vessel-wall image."""
+    """Raise DrawingError unless the label map holds the known labels only and lies within the vessel-wall image.
+
+    Parameters
+    ----------
+    labels : Image
+        The reader's label map.
+    vwi : Image
+        The vessel-wall image.
+
+    Raises
+    ------
+    DrawingError
+        For an unknown label, no lesion, or a drawing outside the image.
+    """
     values = np.unique(labels.data)
     unknown = [f"{value:g}" for value in values if value not in (0, *LABELS)]
     if unknown:
@@ -88,7 +115,20 @@ def check_labels(labels: Image, vwi: Image) -> None:
 
 
 def pieces(labels: Image, lumen_label: int, wall_label: int) -> list[Piece]:
-    """The connected pieces (26 neighbours) of lumen and wall together, from foot to head."""
+    """The connected pieces (26 neighbours) of lumen and wall together, from foot to head.
+
+    Parameters
+    ----------
+    labels : Image
+        The reader's label map.
+    lumen_label, wall_label : int
+        The two labels.
+
+    Returns
+    -------
+    list[Piece]
+        Pieces; one that cannot be measured holds the reason.
+    """
     drawn = np.isin(labels.data, (lumen_label, wall_label))
     components, count = ndimage.label(drawn, structure=NEIGHBOURS_26)
     found = []
@@ -107,7 +147,23 @@ def pieces(labels: Image, lumen_label: int, wall_label: int) -> list[Piece]:
 
 
 def checked(segment: Segment) -> Segment:
-    """The segment without specks of lumen; raises DrawingError for a drawing that cannot be measured."""
+    """The segment without specks of lumen; raises DrawingError for a drawing that cannot be measured.
+
+    Parameters
+    ----------
+    segment : Segment
+        The drawn segment.
+
+    Returns
+    -------
+    Segment
+        The segment with one lumen.
+
+    Raises
+    ------
+    DrawingError
+        For a wall without lumen, and for a lumen in several pieces.
+    """
     if not segment.lumen.any():
         raise DrawingError(f"wall without lumen ({segment.outer.sum()} voxels): draw the lumen, or delete the piece")
     parts, count = ndimage.label(segment.lumen, structure=NEIGHBOURS_26)
@@ -125,6 +181,18 @@ def numbered(drawings: Mapping[str, Sequence[Piece]], reach_mm: float) -> dict[s
     The first reader's lesions are 1, 2, ... from foot to head. A later reader's lesion takes the number of the
     nearest lesion within `reach_mm` (between centres) that this reader has not matched yet, nearest pairs first; else a
     new one.
+
+    Parameters
+    ----------
+    drawings : Mapping[str, Sequence[Piece]]
+        Reader -> pieces.
+    reach_mm : float
+        Largest distance between centres of one lesion, mm.
+
+    Returns
+    -------
+    dict[str, list[tuple[int, Piece]]]
+        Reader -> pairs of number and piece.
     """
     known: list[tuple[int, np.ndarray]] = []
     result = {}

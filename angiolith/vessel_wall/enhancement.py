@@ -40,8 +40,31 @@ STEPS_MAX = 60
 def align_post(pre: Image, post: Image, centre: np.ndarray, start: np.ndarray | None, seed: int) -> np.ndarray:
     """Rigid matrix (4 x 4, RAS) from points of the pre-contrast image to the post-contrast one, fitted around a lesion.
 
-    centre: RAS mm; start: a first guess. From there and from the scanner's frame, mutual information of the tissue
-    within `NEIGHBOURHOOD_MM` is optimised; the better end counts. Raises ValueError if the images do not overlap there.
+    From there and from the scanner's frame, mutual information of the tissue within `NEIGHBOURHOOD_MM` is optimised;
+    the better end counts.
+
+    Parameters
+    ----------
+    pre : Image
+        Image before contrast.
+    post : Image
+        Image after contrast.
+    centre : np.ndarray
+        Centre of the lesion (3,), RAS mm.
+    start : np.ndarray | None
+        First guess (4, 4), or None.
+    seed : int
+        Seed of the metric's samples.
+
+    Returns
+    -------
+    np.ndarray
+        Matrix (4, 4), RAS mm.
+
+    Raises
+    ------
+    ValueError
+        If the images do not overlap there.
     """
     near = cropped(pre, centre, NEIGHBOURHOOD_MM)
     fixed = to_sitk(near)
@@ -71,6 +94,16 @@ def wall_points(segment: Segment) -> np.ndarray:
     """Centres (n, 3), RAS mm, of the deeper half of a drawn wall's voxels.
 
     There the signal has the least from the dark lumen and from what lies outside the vessel.
+
+    Parameters
+    ----------
+    segment : Segment
+        The drawn segment.
+
+    Returns
+    -------
+    np.ndarray
+        Points (n, 3), RAS mm.
     """
     depth = distance_transform_edt(segment.wall, sampling=segment.voxel_mm)
     return segment.points(segment.wall & (depth >= np.median(depth[segment.wall])))
@@ -80,6 +113,22 @@ def signal_gain(pre: Image, post: Image, to_post: np.ndarray, segment: Segment) 
     """Median post/pre signal of the tissue around a lesion, outside the vessel: the scanner's own change of scale.
 
     Most of that tissue (brain) does not enhance. Tissue: voxels brighter than the median of the neighbourhood.
+
+    Parameters
+    ----------
+    pre : Image
+        Image before contrast.
+    post : Image
+        Image after contrast.
+    to_post : np.ndarray
+        Matrix (4, 4) from points of `pre` to `post`, RAS mm.
+    segment : Segment
+        The drawn segment.
+
+    Returns
+    -------
+    float
+        Ratio.
     """
     near = cropped(pre, segment.centre, NEIGHBOURHOOD_MM)
     points = mask_points(near.affine, near.data > np.median(near.data))
@@ -93,7 +142,25 @@ def signal_gain(pre: Image, post: Image, to_post: np.ndarray, segment: Segment) 
 def enhancement_ratio(pre: Image, post: Image, to_post: np.ndarray, points: np.ndarray, gain: float) -> float:
     """Mean post-contrast over mean pre-contrast signal at points (n, 3) of a wall, divided by the gain.
 
-    gain: that of normal tissue (`signal_gain`). NaN where no point lies in both images.
+    NaN where no point lies in both images.
+
+    Parameters
+    ----------
+    pre : Image
+        Image before contrast.
+    post : Image
+        Image after contrast.
+    to_post : np.ndarray
+        Matrix (4, 4) from points of `pre` to `post`, RAS mm.
+    points : np.ndarray
+        Points of a wall (n, 3), RAS mm.
+    gain : float
+        Ratio of normal tissue (`signal_gain`).
+
+    Returns
+    -------
+    float
+        Ratio, or NaN.
     """
     before, after = sample(pre, points), sample(post, moved(to_post, points))
     both = np.isfinite(before) & np.isfinite(after)
@@ -106,6 +173,18 @@ def enhancement_grade(plaque: float, normal_wall: float, stalk: float, grades: W
     """Grade 0, 1 or 2 from three enhancement ratios; where it cannot be graded, NaN and the reason.
 
     "Like normal wall" means at most `normal_wall_tolerance` (relative) above the reference segment's wall.
+
+    Parameters
+    ----------
+    plaque, normal_wall, stalk : float
+        Enhancement ratios of plaque, reference wall and pituitary stalk; NaN where not measured.
+    grades : WallGradeSettings
+        Section `vessel_wall.grade`.
+
+    Returns
+    -------
+    tuple[float, str]
+        Grade (0, 1, 2 or NaN) and reason.
     """
     if np.isnan(plaque):
         return np.nan, "enhancement not measured: the wall lies outside the pre- or post-contrast image"

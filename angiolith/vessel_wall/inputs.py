@@ -21,7 +21,22 @@ from angiolith.vessel_wall.session import CtSide, PostContrast, measure_session,
 def measure_drawings(
     given: Inputs, settings: WallMeasureSettings, grades: WallGradeSettings
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Rows of the plaque table and of the contour table for what the session has."""
+    """Rows of the plaque table and of the contour table for what the session has.
+
+    Parameters
+    ----------
+    given : Inputs
+        Paths of the job's inputs.
+    settings : WallMeasureSettings
+        Section `vessel_wall.measure`.
+    grades : WallGradeSettings
+        Section `vessel_wall.grade`.
+
+    Returns
+    -------
+    tuple[list[dict[str, Any]], list[dict[str, Any]]]
+        Rows of the plaque table, and rows of the contour table.
+    """
     paths = {reader: given[f"wall_{reader}"] for reader in WALL_READERS if given.get(f"wall_{reader}")}
     if not given.get("vwi") or not (paths or given.get("wall_tool")):
         wanting = "vessel-wall image" if not given.get("vwi") else "reader's drawing of the vessel wall"
@@ -40,7 +55,20 @@ def measure_drawings(
 
 
 def drawing_of(path: str | Path, vwi: Image) -> Image | str:
-    """The reader's label map, or the reason why it cannot be read."""
+    """The reader's label map, or the reason why it cannot be read.
+
+    Parameters
+    ----------
+    path : str | Path
+        Path of the drawing.
+    vwi : Image
+        The vessel-wall image.
+
+    Returns
+    -------
+    Image | str
+        The label map, or the reason.
+    """
     try:
         return read_drawing(path, vwi)
     except ValueError as error:
@@ -48,7 +76,18 @@ def drawing_of(path: str | Path, vwi: Image) -> Image | str:
 
 
 def read_ct_side(given: Inputs) -> CtSide:
-    """What the CT gives, or the reason why it gives nothing."""
+    """What the CT gives, or the reason why it gives nothing.
+
+    Parameters
+    ----------
+    given : Inputs
+        Paths of the job's inputs.
+
+    Returns
+    -------
+    CtSide
+        Arteries, calcification and the transform to the CT, or the reason why they are missing.
+    """
     nothing = "artery not named, calcium not measured: "
     if not given.get("ct"):
         return CtSide(nothing + "no CT")
@@ -81,7 +120,20 @@ def read_ct_side(given: Inputs) -> CtSide:
 
 
 def counted_marks(labels: Image, lesions: pd.DataFrame | None) -> Image:
-    """The label map of the calcifications without those that their table says are not counted."""
+    """The label map of the calcifications without those that their table says are not counted.
+
+    Parameters
+    ----------
+    labels : Image
+        Label map of the calcifications.
+    lesions : pd.DataFrame | None
+        Their table, or None.
+
+    Returns
+    -------
+    Image
+        The label map of the counted ones.
+    """
     if lesions is None:
         return labels
     kept = lesions.loc[lesions["counted"].isin([True]), "lesion"]
@@ -89,13 +141,37 @@ def counted_marks(labels: Image, lesions: pd.DataFrame | None) -> Image:
 
 
 def vwi_to_ct(given: Inputs) -> np.ndarray | None:
-    """4 x 4, RAS, from points of the vessel-wall image to those of the CT; None if one of them was not registered."""
+    """4 x 4, RAS, from points of the vessel-wall image to those of the CT; None if one of them was not registered.
+
+    Parameters
+    ----------
+    given : Inputs
+        Paths of the job's inputs.
+
+    Returns
+    -------
+    np.ndarray | None
+        Matrix (4, 4), RAS mm, or None.
+    """
     of_ct, of_vwi = matrix_to_reference(given, "ct"), matrix_to_reference(given, "vwi")
     return None if of_ct is None or of_vwi is None else np.linalg.inv(of_ct) @ of_vwi
 
 
 def read_post_contrast(given: Inputs, checks: dict[str, Any]) -> PostContrast | str:
-    """The post-contrast image with a first guess of its place, or the reason why there is none."""
+    """The post-contrast image with a first guess of its place, or the reason why there is none.
+
+    Parameters
+    ----------
+    given : Inputs
+        Paths of the job's inputs.
+    checks : dict[str, Any]
+        Content of the session's image checks.
+
+    Returns
+    -------
+    PostContrast | str
+        The image with a first guess, or the reason.
+    """
     if not given.get("vwi_ce"):
         return "no post-contrast image"
     problem = refusal(checks, "vwi_ce")
@@ -110,6 +186,18 @@ def matrix_to_reference(given: Inputs, column: str) -> np.ndarray | None:
     """4 x 4, RAS, from the image's own points to those of the session's reference; identity for the reference itself.
 
     None if the image was not registered.
+
+    Parameters
+    ----------
+    given : Inputs
+        Paths of the job's inputs.
+    column : str
+        Column of the image.
+
+    Returns
+    -------
+    np.ndarray | None
+        Matrix (4, 4), RAS mm, or None.
     """
     transform = given.get(f"{column}_to_reference")
     if not transform:
@@ -118,6 +206,19 @@ def matrix_to_reference(given: Inputs, column: str) -> np.ndarray | None:
 
 
 def labelled_part(labels: Image, *images: Image) -> list[Image]:
-    """The images of one grid (a head's CT is large) within the box of its labels; whole where there are none."""
+    """The images of one grid (a head's CT is large) within the box of its labels; whole where there are none.
+
+    Parameters
+    ----------
+    labels : Image
+        Label map.
+    *images : Image
+        Images of the same grid.
+
+    Returns
+    -------
+    list[Image]
+        The images' parts.
+    """
     box = bounding_box(labels.data) if labels.data.any() else tuple(slice(n) for n in labels.data.shape)
     return [crop(image, box) for image in images]

@@ -23,7 +23,22 @@ ITK_ENDINGS = (".nrrd", ".mha", ".mhd")
 def read_drawing(path: str | Path, vwi: Image) -> Image:
     """The reader's label map; raises DrawingError or ImageError with one line that says what is wrong.
 
-    vwi: the image that was drawn on; its slice step is the depth of contours drawn on a single slice.
+    Parameters
+    ----------
+    path : str | Path
+        Path of the drawing.
+    vwi : Image
+        The image that was drawn on; its slice step is the depth of contours drawn on a single slice.
+
+    Returns
+    -------
+    Image
+        The label map.
+
+    Raises
+    ------
+    DrawingError
+        For a file that is missing, empty, cannot be read or holds no valid drawing.
     """
     path = Path(path)
     if not path.is_file() or path.stat().st_size == 0:

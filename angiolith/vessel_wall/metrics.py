@@ -51,6 +51,7 @@ class MeasuredSegment:
 
     @property
     def narrowest(self) -> CrossSection:
+        """The narrowest cross-section."""
         return self.sections[self.at]
 
 
@@ -65,14 +66,43 @@ class Reference:
 
 
 def measure_segment(segment: Segment, settings: WallMeasureSettings) -> MeasuredSegment:
-    """Cut a segment and find its narrowest place; raises DrawingError where no closed cross-section is found."""
+    """Cut a segment and find its narrowest place; raises DrawingError where no closed cross-section is found.
+
+    Parameters
+    ----------
+    segment : Segment
+        The drawn segment.
+    settings : WallMeasureSettings
+        Section `vessel_wall.measure`.
+
+    Returns
+    -------
+    MeasuredSegment
+        The segment with its cross-sections.
+
+    Raises
+    ------
+    DrawingError
+        Where no closed cross-section is found.
+    """
     cuts = cut(segment, settings.section_step_mm)
     at = narrowest(cuts.sections, settings.narrowest_window_mm)
     return MeasuredSegment(segment, cuts.sections, at, tuple(cuts.missed))
 
 
 def missed_sections(lesion: MeasuredSegment) -> str:
-    """What to say of cross-sections that show no lumen, or ""."""
+    """What to say of cross-sections that show no lumen, or "".
+
+    Parameters
+    ----------
+    lesion : MeasuredSegment
+        The measured lesion.
+
+    Returns
+    -------
+    str
+        One sentence, or an empty string.
+    """
     if not lesion.missed:
         return ""
     total = len(lesion.missed) + len(lesion.sections)
@@ -83,7 +113,20 @@ def missed_sections(lesion: MeasuredSegment) -> str:
 
 
 def wall_thickness_mm(section: CrossSection, method: str) -> np.ndarray:
-    """Thickness (n,) at every vertex of the section's lumen contour, by one of the methods of `thickness`."""
+    """Thickness (n,) at every vertex of the section's lumen contour, by one of the methods of `thickness`.
+
+    Parameters
+    ----------
+    section : CrossSection
+        The cross-section.
+    method : str
+        A key of METHODS.
+
+    Returns
+    -------
+    np.ndarray
+        Thickness (n,), mm; NaN where a method reaches no outer wall.
+    """
     return METHODS[method](section.lumen, section.outer)
 
 
@@ -94,6 +137,20 @@ def wall_metrics(lesion: MeasuredSegment, settings: WallMeasureSettings, grades:
     The plaque is the contiguous run of cross-sections about the narrowest one whose largest thickness reaches
     `plaque_wall_mm_min`; its volume is that of the wall over the run. Length and volume are NaN where the narrowest
     section itself does not reach it.
+
+    Parameters
+    ----------
+    lesion : MeasuredSegment
+        The measured lesion.
+    settings : WallMeasureSettings
+        Section `vessel_wall.measure`.
+    grades : WallGradeSettings
+        Section `vessel_wall.grade`.
+
+    Returns
+    -------
+    dict[str, Any]
+        Column -> value.
     """
     section = lesion.narrowest
     owa, wa = section.outer_wall_area_mm2, section.wall_area_mm2
@@ -139,7 +196,20 @@ def _along_the_vessel(lesion: MeasuredSegment, settings: WallMeasureSettings) ->
 
 
 def plaque_run(lesion: MeasuredSegment, settings: WallMeasureSettings) -> list[int]:
-    """Indices of the contiguous cross-sections about the narrowest one whose wall is thick enough for a plaque."""
+    """Indices of the contiguous cross-sections about the narrowest one whose wall is thick enough for a plaque.
+
+    Parameters
+    ----------
+    lesion : MeasuredSegment
+        The measured lesion.
+    settings : WallMeasureSettings
+        Section `vessel_wall.measure`.
+
+    Returns
+    -------
+    list[int]
+        Indices, sorted; empty where the narrowest section is too thin.
+    """
     run: list[int] = []
     for direction in (-1, 1):
         at = lesion.at
@@ -158,6 +228,20 @@ def reference_metrics(lesion: MeasuredSegment, reference: Reference, grades: Wal
     WASID stenosis = (1 - Dstenosis / Dnormal) x 100, with D the least lumen diameter (Samuels et al., AJNR
     2000;21:643-6); remodelling index = OWA(narrowest) / OWA(reference); plaque area = WA(narrowest) - WA(reference),
     the wall that the plaque added.
+
+    Parameters
+    ----------
+    lesion : MeasuredSegment
+        The measured lesion.
+    reference : Reference
+        The reference segment.
+    grades : WallGradeSettings
+        Section `vessel_wall.grade`.
+
+    Returns
+    -------
+    dict[str, Any]
+        Column -> value.
     """
     sections = reference.measured.sections
 
@@ -187,7 +271,22 @@ def reference_metrics(lesion: MeasuredSegment, reference: Reference, grades: Wal
 
 
 def judged(row: Mapping[str, Any], findings: Sequence[str], notes: Sequence[str]) -> dict[str, Any]:
-    """The row with status and reason: review for findings that a person should look at; notes say what is missing."""
+    """The row with status and reason: review for findings that a person should look at; notes say what is missing.
+
+    Parameters
+    ----------
+    row : Mapping[str, Any]
+        The row as measured.
+    findings : Sequence[str]
+        What needs review.
+    notes : Sequence[str]
+        What is missing.
+
+    Returns
+    -------
+    dict[str, Any]
+        The row with status and reason.
+    """
     if row["stenosis_percent"] < 0:
         findings = [*findings, "the lesion is wider than its reference segment: check which is which"]
     status = REVIEW if any(findings) else OK
@@ -195,7 +294,18 @@ def judged(row: Mapping[str, Any], findings: Sequence[str], notes: Sequence[str]
 
 
 def traced(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row of the tool's own tracing: never better than review."""
+    """A row of the tool's own tracing: never better than review.
+
+    Parameters
+    ----------
+    row : Mapping[str, Any]
+        A row of the plaque table.
+
+    Returns
+    -------
+    dict[str, Any]
+        The row, with status review where it was usable.
+    """
     if row["status"] not in USABLE:
         return dict(row)
     return {**row, "status": REVIEW, "reason": join_reasons("traced by the tool: look at the contours", row["reason"])}

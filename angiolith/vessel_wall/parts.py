@@ -55,7 +55,23 @@ class Part(NamedTuple):
 
 
 def part_of(name: str) -> Part:
-    """The part that a segment's or contour's name stands for, whatever its case and order; raises DrawingError."""
+    """The part that a segment's or contour's name stands for, whatever its case and order; raises DrawingError.
+
+    Parameters
+    ----------
+    name : str
+        Name of a segment or contour.
+
+    Returns
+    -------
+    Part
+        Kind of the part, and position of its reference.
+
+    Raises
+    ------
+    DrawingError
+        For a name that is not known.
+    """
     words = re.findall("[a-z]+", name.lower())
     kind = next((kind for kind, known in WORDS.items() if any(word in known for word in words)), None)
     if kind is None:
@@ -64,14 +80,41 @@ def part_of(name: str) -> Part:
 
 
 def reference_position(name: str) -> str | None:
-    """The position of the reference segment that a name stands for ("" where it does not say); None for a lesion."""
+    """The position of the reference segment that a name stands for ("" where it does not say); None for a lesion.
+
+    Parameters
+    ----------
+    name : str
+        Name of a segment or contour.
+
+    Returns
+    -------
+    str | None
+        Position, "" for a reference without one, None for a lesion.
+    """
     words = re.findall("[a-z]+", name.lower())
     said = next((word for word in words if word in REFERENCES), None)
     return "" if said is None and any(word in REFERENCE_WORDS for word in words) else said
 
 
 def compose(masks: Mapping[Part, np.ndarray]) -> np.ndarray:
-    """One label map (i, j, k) uint8 from the masks of the parts; raises DrawingError for a lumen outside its wall."""
+    """One label map (i, j, k) uint8 from the masks of the parts; raises DrawingError for a lumen outside its wall.
+
+    Parameters
+    ----------
+    masks : Mapping[Part, np.ndarray]
+        Part -> mask (i, j, k), bool.
+
+    Returns
+    -------
+    np.ndarray
+        Labels (i, j, k), uint8.
+
+    Raises
+    ------
+    DrawingError
+        For a wall without lumen, a lumen without wall, or a lumen outside its wall.
+    """
     labels = np.zeros(next(iter(masks.values())).shape, np.uint8)
     for position, (lumen_label, wall_label) in SEGMENTS.items():
         lumen, outer, wall = (masks.get(Part(kind, position)) for kind in ("lumen", "outer", "wall"))

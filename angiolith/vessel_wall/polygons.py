@@ -54,6 +54,7 @@ class Polygon:
 
     @property
     def part(self) -> Part:
+        """The part that the polygon's name stands for."""
         return part_of(self.name)
 
     @property
@@ -64,7 +65,29 @@ class Polygon:
 
 
 def polygon(name: str, points: Sequence[Sequence[float]], lps: bool, closed: bool = True) -> Polygon:
-    """A checked polygon; raises DrawingError for an open one, too few points, or one that lies in no plane."""
+    """A checked polygon; raises DrawingError for an open one, too few points, or one that lies in no plane.
+
+    Parameters
+    ----------
+    name : str
+        Name of the part.
+    points : Sequence[Sequence[float]]
+        Vertices (n, 3), mm.
+    lps : bool
+        True where they are LPS, not RAS.
+    closed : bool
+        Whether the contour was closed.
+
+    Returns
+    -------
+    Polygon
+        The polygon, RAS mm.
+
+    Raises
+    ------
+    DrawingError
+        For an open contour, under three points, values that are no numbers, or points that lie in no plane.
+    """
     if not closed:
         raise DrawingError(f"the contour {name!r} is an open polygon: close it")
     if len(points) < 3:
@@ -79,7 +102,23 @@ def polygon(name: str, points: Sequence[Sequence[float]], lps: bool, closed: boo
 
 
 def read_csv(path: Path) -> list[Polygon]:
-    """An own table (columns `TEMPLATE`, points in order, RAS mm; `space` LPS where it is so), or a Horos export."""
+    """An own table (columns `TEMPLATE`, points in order, RAS mm; `space` LPS where it is so), or a Horos export.
+
+    Parameters
+    ----------
+    path : Path
+        Path of the file.
+
+    Returns
+    -------
+    list[Polygon]
+        Polygons.
+
+    Raises
+    ------
+    DrawingError
+        For a missing column.
+    """
     header, rows = _table(path)
     if "NumOfPoints" in header:
         return _horos_rows(header, rows)
@@ -137,7 +176,23 @@ def _horos_rows(header: list[str], rows: Iterable[list[str]]) -> list[Polygon]:
 
 
 def read_json(path: Path) -> list[Polygon]:
-    """Own contours {"space": "RAS", "contours": [{"part", "points", "closed"}]}, or a Horos export as JSON."""
+    """Own contours {"space": "RAS", "contours": [{"part", "points", "closed"}]}, or a Horos export as JSON.
+
+    Parameters
+    ----------
+    path : Path
+        Path of the file.
+
+    Returns
+    -------
+    list[Polygon]
+        Polygons.
+
+    Raises
+    ------
+    DrawingError
+        For a file that is no JSON or holds no contours.
+    """
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
     except json.JSONDecodeError as error:
@@ -151,7 +206,23 @@ def read_json(path: Path) -> list[Polygon]:
 
 
 def read_plist(path: Path) -> list[Polygon]:
-    """The property list that Horos and OsiriX export as XML."""
+    """The property list that Horos and OsiriX export as XML.
+
+    Parameters
+    ----------
+    path : Path
+        Path of the file.
+
+    Returns
+    -------
+    list[Polygon]
+        Polygons.
+
+    Raises
+    ------
+    DrawingError
+        For a file that is no property list.
+    """
     try:
         return _horos_images(plistlib.loads(path.read_bytes()))
     except plistlib.InvalidFileException as error:
@@ -172,6 +243,21 @@ def read_points(path: Path) -> list[tuple[str | None, np.ndarray]]:
 
     A table with the columns segment (`lesion`, `lesion 2`, `reference`, `proximal reference`, ...), x_mm, y_mm, z_mm,
     and `space` LPS where it is so; or a Horos export of point ROIs named so.
+
+    Parameters
+    ----------
+    path : Path
+        Path of the file.
+
+    Returns
+    -------
+    list[tuple[str | None, np.ndarray]]
+        Per segment its position (None for a lesion) and its points (n, 3), RAS mm.
+
+    Raises
+    ------
+    DrawingError
+        For a missing column.
     """
     header, rows = _table(path)
     named: list[tuple[str, list[float]]] = []
@@ -214,7 +300,24 @@ def rasterised(polygons: Sequence[Polygon], vwi: Image) -> Image:
     """Label map of the contours: each stands for the slab half way to its neighbours (one alone: for a slice).
 
     Grid: the contours' plane, in steps of `PIXEL_MM`, by their own step across; where the planes have several
-    directions, one fine grid for all. Raises DrawingError for slices left out within a lesion.
+    directions, one fine grid for all.
+
+    Parameters
+    ----------
+    polygons : Sequence[Polygon]
+        The contours.
+    vwi : Image
+        The vessel-wall image, for its slice step.
+
+    Returns
+    -------
+    Image
+        The label map, uint8.
+
+    Raises
+    ------
+    DrawingError
+        For no contour, and for slices left out within a lesion.
     """
     if not polygons:
         raise DrawingError("holds no contour")

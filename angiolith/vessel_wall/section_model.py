@@ -45,14 +45,41 @@ HIGH = np.array([3, 3, 3.5, 0.6, 0.6, 3, 3, 5.0, 0.6, 0.6])
 def passed(axes: np.ndarray, voxel_axes: np.ndarray, voxel_mm: np.ndarray, frequencies: np.ndarray) -> np.ndarray:
     """Which frequencies (n, n), cycles / mm along the two axes (2, 3) of a plane, the acquired matrix holds.
 
-    voxel_axes: (3, 3), rows: unit vectors of the image's axes; voxel_mm: (3,), of the acquisition.
+    Parameters
+    ----------
+    axes : np.ndarray
+        Axes (2, 3) of the plane, unit vectors.
+    voxel_axes : np.ndarray
+        Axes (3, 3) of the image, rows, unit vectors.
+    voxel_mm : np.ndarray
+        Acquired voxel edges (3,), mm.
+    frequencies : np.ndarray
+        Frequencies (n,), cycles/mm.
+
+    Returns
+    -------
+    np.ndarray
+        Booleans (n, n).
     """
     wave = frequencies[:, None, None] * axes[0] + frequencies[None, :, None] * axes[1]
     return (np.abs(wave @ voxel_axes.T) <= 1 / (2 * np.asarray(voxel_mm)) + 1e-9).all(axis=-1)
 
 
 def inside_mm(curve: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """How far (mm) places (..., 2) lie inside a curve: centre (x, y), radius and its second harmonic (cos, sin)."""
+    """How far (mm) places (..., 2) lie inside a curve: centre (x, y), radius and its second harmonic (cos, sin).
+
+    Parameters
+    ----------
+    curve : np.ndarray
+        Parameters (5,): centre, radius and its second harmonic, mm.
+    places : np.ndarray
+        Places (..., 2), mm.
+
+    Returns
+    -------
+    np.ndarray
+        Distances (...), mm; negative outside.
+    """
     x, y = places[..., 0] - curve[0], places[..., 1] - curve[1]
     square = np.maximum(x * x + y * y, 1e-9)
     harmonic = (curve[3] * (x * x - y * y) + curve[4] * 2 * x * y) / square
@@ -63,6 +90,18 @@ def rician_mean(signal: np.ndarray, noise: float) -> np.ndarray:
     """Mean magnitude of a signal with complex noise (SD of each part): Koay and Basser, J Magn Reson 2006;179:317-22.
 
     sigma sqrt(pi / 2) L(-s^2 / (2 sigma^2)), L the Laguerre polynomial of degree 1/2, by Bessel functions.
+
+    Parameters
+    ----------
+    signal : np.ndarray
+        Signal without noise (n,).
+    noise : float
+        SD of each part of the complex noise.
+
+    Returns
+    -------
+    np.ndarray
+        Mean magnitude (n,).
     """
     x = np.square(signal / noise) / 4
     return noise * np.sqrt(np.pi / 2) * ((1 + 2 * x) * special.i0e(x) + 2 * x * special.i1e(x))
@@ -90,7 +129,18 @@ class SectionModel:
         self._known: dict[bytes, np.ndarray] = {}
 
     def shown(self, curve: np.ndarray) -> np.ndarray:
-        """Share (n,) of what lies within a curve (5,), at the samples."""
+        """Share (n,) of what lies within a curve (5,), at the samples.
+
+        Parameters
+        ----------
+        curve : np.ndarray
+            Parameters (5,): centre, radius and its second harmonic, mm.
+
+        Returns
+        -------
+        np.ndarray
+            Fractions (n,), 0 to 1.
+        """
         key = curve.tobytes()
         if key not in self._known:
             if len(self._known) >= KEPT:
@@ -105,6 +155,16 @@ class SectionModel:
 
         What lies beside a vessel, and how bright its wall is, differ from side to side: by angle about the outer
         wall's centre the surroundings follow a series of two harmonics, the wall's signal a tilt.
+
+        Parameters
+        ----------
+        curves : np.ndarray
+            Parameters (10,) of lumen and outer wall, mm.
+
+        Returns
+        -------
+        np.ndarray
+            Design matrix (n, 9).
         """
         lumen, outer = self.shown(curves[:5]), self.shown(curves[5:])
         x, y = (self.places - curves[5:7]).T
@@ -116,21 +176,73 @@ class SectionModel:
         return np.stack(columns, axis=1)
 
     def used(self, curves: np.ndarray) -> np.ndarray:
-        """The samples (n,) that count: the vessel and what is close to it."""
+        """The samples (n,) that count: the vessel and what is close to it.
+
+        Parameters
+        ----------
+        curves : np.ndarray
+            Parameters (10,) of lumen and outer wall, mm.
+
+        Returns
+        -------
+        np.ndarray
+            Booleans (n,).
+        """
         return np.linalg.norm(self.places - curves[5:7], axis=1) < curves[7] + self.nearby_mm
 
     def levels(self, values: np.ndarray, curves: np.ndarray) -> np.ndarray:
-        """Grey levels of the design's parts."""
+        """Grey levels of the design's parts.
+
+        Parameters
+        ----------
+        values : np.ndarray
+            Signal (n,) at the samples.
+        curves : np.ndarray
+            Parameters (10,) of lumen and outer wall, mm.
+
+        Returns
+        -------
+        np.ndarray
+            Grey levels (9,).
+        """
         used = self.used(curves)
         return np.linalg.lstsq(self.design(curves)[used], values[used], rcond=None)[0]
 
     def noise(self, values: np.ndarray, curves: np.ndarray) -> float:
-        """Standard deviation of what the curves leave unexplained."""
+        """Standard deviation of what the curves leave unexplained.
+
+        Parameters
+        ----------
+        values : np.ndarray
+            Signal (n,) at the samples.
+        curves : np.ndarray
+            Parameters (10,) of lumen and outer wall, mm.
+
+        Returns
+        -------
+        float
+            Standard deviation, in units of the signal.
+        """
         used = self.used(curves)
         return float(np.std((values - self.design(curves) @ self.levels(values, curves))[used]))
 
     def floor(self, values: np.ndarray, curves: np.ndarray, noise: float) -> np.ndarray:
-        """What noise adds to each sample of a magnitude image: the mean of Rice's distribution less the signal."""
+        """What noise adds to each sample of a magnitude image: the mean of Rice's distribution less the signal.
+
+        Parameters
+        ----------
+        values : np.ndarray
+            Signal (n,) at the samples.
+        curves : np.ndarray
+            Parameters (10,) of lumen and outer wall, mm.
+        noise : float
+            SD of the noise.
+
+        Returns
+        -------
+        np.ndarray
+            Offsets (n,).
+        """
         signal = self.design(curves) @ self.levels(values, curves)
         return rician_mean(signal, noise) - signal
 
@@ -139,7 +251,21 @@ class SectionModel:
     ) -> OptimizeResult:
         """Least squares of two curves' parameters (10) to a section; grey levels follow linearly at every step.
 
-        around: curves of the section before, which hold these loosely; blood: the lumen's grey level, if known.
+        Parameters
+        ----------
+        values : np.ndarray
+            Signal (n,) at the samples.
+        start : np.ndarray
+            First parameters (10,), mm.
+        around : np.ndarray | None
+            Parameters (10,) of the section before, or None.
+        blood : float | None
+            Grey level of the lumen, or None.
+
+        Returns
+        -------
+        OptimizeResult
+            SciPy's result; `x` holds the parameters (10,).
         """
         used = self.used(start)
         noise = max(1e-6, NOISE_SHARE * float(np.std(values[used]))) * np.sqrt(self.every)

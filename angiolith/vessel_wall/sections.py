@@ -51,18 +51,32 @@ class CrossSection:
 
     @property
     def lumen_area_mm2(self) -> float:
+        """Area within the lumen's contour, mm2."""
         return contours.area_mm2(self.lumen)
 
     @property
     def outer_wall_area_mm2(self) -> float:
+        """Area within the outer wall's contour, mm2."""
         return contours.area_mm2(self.outer)
 
     @property
     def wall_area_mm2(self) -> float:
+        """Area between the two contours, mm2."""
         return self.outer_wall_area_mm2 - self.lumen_area_mm2
 
     def to_ras(self, points: np.ndarray) -> np.ndarray:
-        """Points (n, 2) of the plane as RAS mm (n, 3)."""
+        """Points (n, 2) of the plane as RAS mm (n, 3).
+
+        Parameters
+        ----------
+        points : np.ndarray
+            Points (n, 2) in the plane, mm.
+
+        Returns
+        -------
+        np.ndarray
+            Points (n, 3), RAS mm.
+        """
         return self.origin + points @ self.axes
 
 
@@ -100,8 +114,25 @@ def cut(segment: Segment, step_mm: float) -> Cuts:
 
     On planes orthogonal to the axis the map's occupancy (trilinear) gives area and centre of lumen and outer wall, and
     the signed distance (shape-based interpolation: Raya and Udupa, IEEE Trans Med Imaging 1990;9:32-42), smoothed by a
-    voxel, gives the shape: the level that encloses the occupancy's area. So a lumen of a single voxel has a contour,
-    in whatever direction the slices lie. Raises DrawingError where no plane can be measured.
+    voxel, gives the shape: the level that encloses the occupancy's area. So a lumen of a single voxel has a contour, in
+    whatever direction the slices lie.
+
+    Parameters
+    ----------
+    segment : Segment
+        The drawn segment.
+    step_mm : float
+        Largest distance of two cross-sections, mm.
+
+    Returns
+    -------
+    Cuts
+        Cross-sections, and positions (mm) where no lumen shows.
+
+    Raises
+    ------
+    DrawingError
+        Where no plane can be measured.
     """
     axis = find_axis(segment)
     planes = _planes(segment, axis, step_mm)
@@ -196,6 +227,18 @@ def narrowest(sections: Sequence[CrossSection], window_mm: float) -> int:
     """Index of the narrowest cross-section: least lumen area after a running mean over `window_mm` along the vessel.
 
     The mean keeps the choice from falling on the plane with the luckiest noise.
+
+    Parameters
+    ----------
+    sections : Sequence[CrossSection]
+        Cross-sections along the vessel.
+    window_mm : float
+        Width of the running mean, mm.
+
+    Returns
+    -------
+    int
+        Index.
     """
     areas = np.array([section.lumen_area_mm2 for section in sections])
     along = np.array([section.along_mm for section in sections])

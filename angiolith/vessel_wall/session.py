@@ -60,8 +60,27 @@ def measure_session(
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Rows of the plaque table (without subject and session), and rows of the contour table.
 
-    drawings: per reader the label map, or the reason why it could not be read; post: or why there is none. A drawing
-    that cannot be used is one row with status failed; a lesion that cannot be measured is its own failed row.
+    A drawing that cannot be used is one row with status failed; a lesion that cannot be measured is its own failed row.
+
+    Parameters
+    ----------
+    vwi : Image
+        The vessel-wall image.
+    drawings : Mapping[str, Image | str]
+        Reader -> label map, or the reason why it could not be read.
+    ct_side : CtSide
+        What the CT gives.
+    post : PostContrast | str
+        The post-contrast image, or the reason why there is none.
+    settings : WallMeasureSettings
+        Section `vessel_wall.measure`.
+    grades : WallGradeSettings
+        Section `vessel_wall.grade`.
+
+    Returns
+    -------
+    tuple[list[dict[str, Any]], list[dict[str, Any]]]
+        Rows of the plaque table, and rows of the contour table.
     """
     rows, outlines = [], []
     found: dict[str, list[Piece]] = {}
@@ -97,12 +116,40 @@ def measure_session(
 
 
 def not_measured(status: str, reason: str, reader: str | None = None) -> dict[str, Any]:
-    """A row that says why there is nothing."""
+    """A row that says why there is nothing.
+
+    Parameters
+    ----------
+    status : str
+        Status of the row.
+    reason : str
+        Reason for the status.
+    reader : str | None
+        The reader, or None.
+
+    Returns
+    -------
+    dict[str, Any]
+        Column -> value.
+    """
     return {"lesion": None, "reader": reader, "status": status, "reason": reason}
 
 
 def plaque_table(rows: list[dict[str, Any]], subject: str, session: str) -> pd.DataFrame:
-    """The rows as a table with all columns in their order; lesions by number, then reader."""
+    """The rows as a table with all columns in their order; lesions by number, then reader.
+
+    Parameters
+    ----------
+    rows : list[dict[str, Any]]
+        Rows of `measure_session`.
+    subject, session : str
+        Labels.
+
+    Returns
+    -------
+    pd.DataFrame
+        The plaque table.
+    """
     table = pd.DataFrame(
         [{"subject": subject, "session": session, **row} for row in rows], columns=list(metrics.COLUMNS)
     )

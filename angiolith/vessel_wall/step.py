@@ -7,12 +7,34 @@ from angiolith.core.study import InputPaths, Paths, Picture, Session, Step
 
 
 def is_traced(session: Session) -> bool:
-    """Whether the tool traces the wall: the configuration asks for it, and the session has points."""
+    """Whether the tool traces the wall: the configuration asks for it, and the session has points.
+
+    Parameters
+    ----------
+    session : Session
+        The session.
+
+    Returns
+    -------
+    bool
+        True where it does.
+    """
     return session.study.config.vessel_wall.trace.trace_wall and session.has("vwi") and session.has("wall_points")
 
 
 def is_drawn(session: Session) -> bool:
-    """Whether the session has a vessel-wall image and a drawing of it, by a reader or by the tool."""
+    """Whether the session has a vessel-wall image and a drawing of it, by a reader or by the tool.
+
+    Parameters
+    ----------
+    session : Session
+        The session.
+
+    Returns
+    -------
+    bool
+        True where it has.
+    """
     readers = [f"wall_{reader}" for reader in WALL_READERS]
     return session.has("vwi") and (session.has(*readers) or is_traced(session))
 

@@ -43,8 +43,25 @@ def artery_of(
 ) -> tuple[str, str] | None:
     """(artery, side) of a drawn segment: the label of the artery map that most of its lumen lies nearest to.
 
-    arteries: label map on the CT grid; names: index -> (artery, side). None if no label lies within `reach_mm` of at
-    least half of the lumen.
+    None if no label lies within `reach_mm` of at least half of the lumen.
+
+    Parameters
+    ----------
+    segment : Segment
+        The drawn segment.
+    arteries : Image
+        Label map on the CT grid.
+    names : Mapping[int, tuple[str, str]]
+        Index -> (artery, side).
+    to_ct : np.ndarray
+        Matrix (4, 4) from points of the vessel-wall image to the CT, RAS mm.
+    reach_mm : float
+        Largest distance of a label, mm.
+
+    Returns
+    -------
+    tuple[str, str] | None
+        (artery, side), or None.
     """
     lumen = moved(to_ct, segment.points(segment.lumen)[:: max(1, int(segment.lumen.sum()) // LUMEN_SAMPLES)])
     low, high = lumen.min(axis=0) - reach_mm, lumen.max(axis=0) + reach_mm
@@ -77,6 +94,20 @@ def choose_reference(
 
     The reader's word on the position counts; else it follows from the direction of flow of the lesion's artery, and
     where that is unknown the position is "unspecified".
+
+    Parameters
+    ----------
+    lesion : MeasuredSegment
+        The measured lesion.
+    candidates : Sequence[Candidate]
+        Measured reference segments.
+    artery : tuple[str, str] | None
+        Name and side of the lesion's artery, or None.
+
+    Returns
+    -------
+    Reference | None
+        The reference segment, or None.
     """
     found = []
     for one in candidates:
@@ -100,7 +131,17 @@ def _position_by_flow(offset: np.ndarray, own: tuple[str, str] | None, artery: t
 def spoiled_by_metal(lesions: pd.DataFrame | None, artery: tuple[str, str] | None) -> str:
     """Why metal left no calcium to be measured on an artery (name, side), or "".
 
-    lesions: the CT's table of lesions, which has a failed row without a lesion for such an artery.
+    Parameters
+    ----------
+    lesions : pd.DataFrame | None
+        The CT's table of lesions, which has a failed row without a lesion for such an artery.
+    artery : tuple[str, str] | None
+        Name and side of the lesion's artery, or None.
+
+    Returns
+    -------
+    str
+        The reason, or an empty string.
     """
     if lesions is None or artery is None:
         return ""
@@ -120,14 +161,35 @@ def calcium_in(
 ) -> dict[str, Any]:
     """Calcium within a plaque: volume, HU, fraction of the plaque, the plaque's class, and what the CT's lesions are.
 
-    calcification: label map of the calcified lesions, on the grid of the ct (HU); lesions: their table (lesion,
-    pattern, spotty), or None. A calcified voxel belongs to the plaque if its centre lies within the outer wall or at
-    most `calcium_margin_mm` outside (registration and blooming). Fraction: calcium volume over drawn wall volume,
-    which is the calcified fraction of the plaque's area pooled over its sections. Class: non-calcified without calcium,
-    partially calcified below `calcified_percent_min`, calcified from it. Volume is that of whole native CT voxels; HU
-    are NaN without calcium. Pattern: that of the CT lesion with the most calcium in the plaque; a CT lesion is counted
-    from `calcium_lesion_voxels_min` voxels in the plaque on. The spotty ones are not counted (NaN) where it is not
-    known of one of them whether it is spotty.
+    A calcified voxel belongs to the plaque if its centre lies within the outer wall or at most `calcium_margin_mm`
+    outside (registration and blooming). Fraction: calcium volume over drawn wall volume, which is the calcified
+    fraction of the plaque's area pooled over its sections. Class: non-calcified without calcium, partially calcified
+    below `calcified_percent_min`, calcified from it. Volume is that of whole native CT voxels; HU are NaN without
+    calcium. Pattern: that of the CT lesion with the most calcium in the plaque; a CT lesion is counted from
+    `calcium_lesion_voxels_min` voxels in the plaque on. The spotty ones are not counted (NaN) where it is not known of
+    one of them whether it is spotty.
+
+    Parameters
+    ----------
+    segment : Segment
+        The drawn segment.
+    calcification : Image
+        Label map of the counted calcifications.
+    ct : Image
+        The CT, HU.
+    to_ct : np.ndarray
+        Matrix (4, 4) from points of the vessel-wall image to the CT, RAS mm.
+    lesions : pd.DataFrame | None
+        The CT's table of lesions, or None.
+    settings : WallMeasureSettings
+        Section `vessel_wall.measure`.
+    grades : WallGradeSettings
+        Section `vessel_wall.grade`.
+
+    Returns
+    -------
+    dict[str, Any]
+        Column -> value.
     """
     mask = calcification.data > 0
     points = moved(np.linalg.inv(to_ct), mask_points(calcification.affine, mask))
@@ -166,6 +228,20 @@ def calcium_on(section: CrossSection, calcification: Image, to_ct: np.ndarray) -
     """Calcified CT voxels close to a cross-section of the wall, set onto its plane: points (n, 3), RAS mm.
 
     Close: within half a CT slice of the plane (1 mm at least) and `SHOWN_MM` of the outer wall.
+
+    Parameters
+    ----------
+    section : CrossSection
+        The cross-section.
+    calcification : Image
+        Label map of the calcifications.
+    to_ct : np.ndarray
+        Matrix (4, 4) from points of the vessel-wall image to the CT, RAS mm.
+
+    Returns
+    -------
+    np.ndarray
+        Points (n, 3), RAS mm.
     """
     points = moved(np.linalg.inv(to_ct), mask_points(calcification.affine, calcification.data > 0))
     offset = points - section.origin

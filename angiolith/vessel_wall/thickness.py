@@ -22,7 +22,20 @@ NODES_ACROSS = 6
 
 
 def closest_point_mm(lumen: np.ndarray, outer: np.ndarray) -> np.ndarray:
-    """Distance from each lumen vertex to the nearest point of the outer wall."""
+    """Distance from each lumen vertex to the nearest point of the outer wall.
+
+    Parameters
+    ----------
+    lumen : np.ndarray
+        Vertices (n, 2) of the lumen contour, mm.
+    outer : np.ndarray
+        Vertices (m, 2) of the outer-wall contour, mm.
+
+    Returns
+    -------
+    np.ndarray
+        Thickness (n,), mm.
+    """
     return distance_mm(outer, lumen)
 
 
@@ -30,6 +43,18 @@ def centre_ray_mm(lumen: np.ndarray, outer: np.ndarray) -> np.ndarray:
     """Distance from each lumen vertex to the outer wall along the ray from the lumen's centre of gravity.
 
     Where a ray meets the outer wall more than once, the nearest crossing beyond the vertex counts.
+
+    Parameters
+    ----------
+    lumen : np.ndarray
+        Vertices (n, 2) of the lumen contour, mm.
+    outer : np.ndarray
+        Vertices (m, 2) of the outer-wall contour, mm.
+
+    Returns
+    -------
+    np.ndarray
+        Thickness (n,), mm; NaN where a ray meets no wall.
     """
     centre = centroid(lumen)
     rays = lumen - centre
@@ -58,6 +83,18 @@ def laplace_mm(lumen: np.ndarray, outer: np.ndarray) -> np.ndarray:
     field lines of grad u never cross and meet both contours at right angles, so that thickness is one to one.
     Finite differences on a grid that knows where the contours cut its edges (Shortley-Weller), lines followed by the
     midpoint rule. NaN for a line that does not reach the outer wall.
+
+    Parameters
+    ----------
+    lumen : np.ndarray
+        Vertices (n, 2) of the lumen contour, mm.
+    outer : np.ndarray
+        Vertices (m, 2) of the outer-wall contour, mm.
+
+    Returns
+    -------
+    np.ndarray
+        Thickness (n,), mm; NaN where a line does not reach the wall.
     """
     thinnest = float(closest_point_mm(lumen, outer).min())
     step = float(np.clip(thinnest / NODES_ACROSS, *GRID_MM))

@@ -56,8 +56,25 @@ START_WALLS_MM = (0.5, 2.1, 0.3)
 def trace(vwi: Image, points: Sequence[tuple[str | None, np.ndarray]], settings: WallTraceSettings) -> Image:
     """Label map (`parts.LABELS`) of the vessel between the points.
 
-    points: (position, (n, 3) RAS mm) per segment, position None for a lesion, else one of `parts.REFERENCES`; two
-    points or more of each, in order along the vessel. Raises DrawingError where no wall is found.
+    Parameters
+    ----------
+    vwi : Image
+        The vessel-wall image.
+    points : Sequence[tuple[str | None, np.ndarray]]
+        (position, (n, 3) RAS mm) per segment, position None for a lesion, else one of
+        `parts.REFERENCES`; two points or more of each, in order along the vessel.
+    settings : WallTraceSettings
+        Section `vessel_wall.trace`.
+
+    Returns
+    -------
+    Image
+        The label map.
+
+    Raises
+    ------
+    DrawingError
+        For a segment with one point, and where no wall is found.
     """
     drawn = []
     for position, ends in points:
@@ -69,7 +86,27 @@ def trace(vwi: Image, points: Sequence[tuple[str | None, np.ndarray]], settings:
 
 
 def vessel_path(vwi: Image, ends: np.ndarray, step_mm: float) -> np.ndarray:
-    """Points (n, 3) every `step_mm` along the darkest way through the given ones, smoothed; RAS mm."""
+    """Points (n, 3) every `step_mm` along the darkest way through the given ones, smoothed; RAS mm.
+
+    Parameters
+    ----------
+    vwi : Image
+        The vessel-wall image.
+    ends : np.ndarray
+        Points (n, 3) on the vessel in their order, RAS mm.
+    step_mm : float
+        Distance of the path's points, mm.
+
+    Returns
+    -------
+    np.ndarray
+        Points (m, 3), RAS mm.
+
+    Raises
+    ------
+    DrawingError
+        Where the path leaves the vessel.
+    """
     half = float(np.linalg.norm(np.ptp(ends, axis=0))) / 2 + MARGIN_MM
     near = cropped(vwi, ends.mean(axis=0), half)
     smooth = ndimage.gaussian_filter(near.data, IMAGE_SIGMA_VOXELS)
@@ -101,6 +138,20 @@ def fit_sections(vwi: Image, axis: np.ndarray, settings: WallTraceSettings) -> l
     A first fit of each section tells the noise, and blood's level from the wider half of the sections (a narrow lumen
     hides it); then the floor that the noise gives a magnitude image is taken off, and each is fitted again. Curves vary
     smoothly along the vessel: a parabola through the sections within `SMOOTH_MM`.
+
+    Parameters
+    ----------
+    vwi : Image
+        The vessel-wall image.
+    axis : np.ndarray
+        Points along the vessel (n, 3), RAS mm.
+    settings : WallTraceSettings
+        Section `vessel_wall.trace`.
+
+    Returns
+    -------
+    list[dict[str, np.ndarray]]
+        Per point `origin` (3,), `axes` (2, 3) and `curves` (10,).
     """
     near = cropped(vwi, axis.mean(axis=0), float(np.ptp(axis, axis=0).max()) / 2 + 2 * MARGIN_MM)
     voxel_mm = np.array(settings.trace_acquired_voxel_mm or near.voxel_mm)
@@ -136,7 +187,18 @@ def fit_sections(vwi: Image, axis: np.ndarray, settings: WallTraceSettings) -> l
 
 
 def planes(axis: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Per point of the axis: origin (3,) and axes (2, 3), RAS, of the plane across it, turning as little as can be."""
+    """Per point of the axis: origin (3,) and axes (2, 3), RAS, of the plane across it, turning as little as can be.
+
+    Parameters
+    ----------
+    axis : np.ndarray
+        Points along the vessel (n, 3), RAS mm.
+
+    Yields
+    ------
+    tuple[np.ndarray, np.ndarray]
+        Origin (3,) and axes (2, 3), RAS mm.
+    """
     tangents = np.gradient(ndimage.gaussian_filter1d(axis, 2, axis=0, mode="nearest"), axis=0)
     tangents /= np.linalg.norm(tangents, axis=1)[:, None]
     first = np.eye(3)[int(np.abs(tangents[0]).argmin())]
@@ -180,6 +242,16 @@ def label_map(drawn: Sequence[tuple[str | None, np.ndarray, list[dict[str, np.nd
     """The fitted curves as labels on a grid of `LABEL_MM`, each place by the section it lies nearest to.
 
     Sections between the fitted ones are interpolated, so that the labels have no steps of the fit's own spacing.
+
+    Parameters
+    ----------
+    drawn : Sequence[tuple[str | None, np.ndarray, list[dict[str, np.ndarray]]]]
+        Per segment its position, axis (n, 3) and fitted sections.
+
+    Returns
+    -------
+    Image
+        The label map, uint8.
     """
     drawn = [(position, *_denser(axis, sections)) for position, axis, sections in drawn]
     every = np.concatenate([axis for _, axis, _ in drawn])

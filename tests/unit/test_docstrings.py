@@ -99,3 +99,16 @@ def test_a_room_over_its_limit_is_named_and_one_that_is_gone():
     over, gone = docstrings.complaints(found, {"angiolith/a": 1, "angiolith/c": 1})[::-1]
     assert over.startswith("angiolith/a: 2 public functions")
     assert gone.startswith("angiolith/c")
+
+
+def test_an_exception_that_the_function_catches_is_not_one_that_it_raises():
+    caught = function("""
+        def number(text):
+            try:
+                if not text:
+                    raise ValueError
+                return int(text)
+            except (ValueError, TypeError):
+                raise KeyError(text) from None
+    """)
+    assert docstrings.raised(caught) == {"KeyError"}

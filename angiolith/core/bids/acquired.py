@@ -48,9 +48,28 @@ def acquired(
 ) -> Acquired:
     """Dates of one subject's sessions.
 
-    root: the BIDS folder; images: session -> column -> path below the root; facts: what an image's sidecars say. Of the
-    sources (`SOURCES`, in this order) the first that dates all visits is taken, else the first that dates each. Raises
-    ManifestError for a cell of a table that is no date.
+    Of the sources (`SOURCES`, in this order) the first that dates all visits is taken, else the first that dates each.
+
+    Parameters
+    ----------
+    root : str
+        The BIDS folder.
+    subject : str
+        Label of the subject, without `sub-`.
+    images : Mapping[str, Mapping[str, str]]
+        Session -> column of the manifest -> path below the root.
+    facts : Callable[[str], Mapping[str, Any]]
+        Gives what the sidecars of an image (its path below the root) say.
+
+    Returns
+    -------
+    Acquired
+        Acquisition dates of the sessions and of their CTs, and notes on contradictions.
+
+    Raises
+    ------
+    ManifestError
+        For a cell of a table that is no date.
     """
     found = Acquired()
     by_source: dict[str, dict[str, str]] = {name: {} for name in SOURCES}
@@ -160,5 +179,18 @@ def _settle(found: Acquired, by_source: Mapping[str, Mapping[str, str]], subject
 
 
 def found_place(subject: str, session: str) -> str:
-    """The folder of a session below the BIDS folder, as notes name it."""
+    """The folder of a session below the BIDS folder, as notes name it.
+
+    Parameters
+    ----------
+    subject : str
+        Label of the subject, without `sub-`.
+    session : str
+        Label of the session, without `ses-`.
+
+    Returns
+    -------
+    str
+        `sub-X/ses-Y`, or `sub-X` where the folder has no sessions.
+    """
     return f"sub-{subject}" if session == NO_SESSION else f"sub-{subject}/ses-{session}"

@@ -56,14 +56,17 @@ class Candidate:
 
     @property
     def name(self) -> str:
+        """The file's name without its folder."""
         return os.path.basename(self.path)
 
     @cached_property
     def entities(self) -> dict[str, str]:
+        """The BIDS entities of the file's name."""
         return entities_of(self.name)
 
     @cached_property
     def facts(self) -> Mapping[str, Any]:
+        """What the sidecars of the image say."""
         return self.read()
 
 
@@ -77,7 +80,22 @@ class Choice:
 
 
 def choose(column: str, candidates: Sequence[Candidate], asked: Mapping[str, str] | None = None) -> Choice:
-    """One image of those that claim a column; `asked`: entity -> label that the configuration asks for there."""
+    """One image of those that claim a column; `asked`: entity -> label that the configuration asks for there.
+
+    Parameters
+    ----------
+    column : str
+        Column of the manifest.
+    candidates : Sequence[Candidate]
+        Images of one session that could serve the column.
+    asked : Mapping[str, str] | None
+        Entity -> label that the configuration asks for in this column.
+
+    Returns
+    -------
+    Choice
+        The image that is used, by which rules, and why each other one is left out.
+    """
     asked = asked or {}
     left: dict[str, str] = {}
     rest = list(candidates)
@@ -140,7 +158,18 @@ def _fits(candidate: Candidate, asked: Mapping[str, str]) -> bool:
 
 
 def image_types(facts: Mapping[str, Any]) -> set[str]:
-    """The values of ImageType behind the first two (ORIGINAL or DERIVED, PRIMARY or SECONDARY), in capitals."""
+    """The values of ImageType behind the first two (ORIGINAL or DERIVED, PRIMARY or SECONDARY), in capitals.
+
+    Parameters
+    ----------
+    facts : Mapping[str, Any]
+        What the image's sidecars say.
+
+    Returns
+    -------
+    set[str]
+        Values of ImageType in capitals; empty where there is none.
+    """
     given = facts.get("ImageType")
     values = re.split(r"[\\/,]", given) if isinstance(given, str) else given if isinstance(given, list) else []
     kept = {str(value).strip().upper() for value in values}
@@ -148,7 +177,20 @@ def image_types(facts: Mapping[str, Any]) -> set[str]:
 
 
 def not_magnitude(column: str, facts: Mapping[str, Any]) -> str | None:
-    """What an image's ImageType says that it is in place of what its name says; None where there is nothing to say."""
+    """What an image's ImageType says that it is in place of what its name says; None where there is nothing to say.
+
+    Parameters
+    ----------
+    column : str
+        Column of the manifest that the image's name claims.
+    facts : Mapping[str, Any]
+        What the image's sidecars say.
+
+    Returns
+    -------
+    str | None
+        What the image is (a localiser, a phase image, a projection), or None.
+    """
     types = image_types(facts)
     if column == "ct" or column == "angio":
         return "a localiser" if column == "ct" and types & LOCALISER_TYPES else None
@@ -164,6 +206,16 @@ def contrast_agent(facts: Mapping[str, Any]) -> str | None:
     """GIVEN where sidecars name a contrast agent, NO_CONTRAST where they say that there was none, None if neither.
 
     Their text is never handed on: people write names of persons into it.
+
+    Parameters
+    ----------
+    facts : Mapping[str, Any]
+        What the image's sidecars say.
+
+    Returns
+    -------
+    str | None
+        GIVEN, NO_CONTRAST, or None where the sidecars do not mention it.
     """
     for key in ("ContrastBolusAgent", "ContrastBolusIngredient"):
         given = facts.get(key)
@@ -257,7 +309,18 @@ def _echo(column: str, candidate: Candidate) -> float | None:
 
 
 def echo_time_s(facts: Mapping[str, Any]) -> float | None:
-    """EchoTime in seconds, as BIDS has it; a value of 1 or more was written in milliseconds."""
+    """EchoTime in seconds, as BIDS has it; a value of 1 or more was written in milliseconds.
+
+    Parameters
+    ----------
+    facts : Mapping[str, Any]
+        What the image's sidecars say.
+
+    Returns
+    -------
+    float | None
+        Echo time in seconds; None where it is missing or not positive.
+    """
     time = _positive(facts.get("EchoTime"))
     return time / 1000 if time is not None and time >= 1 else time
 

@@ -26,8 +26,22 @@ def iso_date(text: str) -> str:
     """`YYYY-MM-DD`, with `THH:MM:SS` where a time was given; time zones and fractions of a second are dropped.
 
     Taken are dates that begin with the year: 2024-01-31, 20240131, 2024/01/31, 2024.01.31, each with or without a time
-    (2024-01-31T10:00:00, 2024-01-31 10:00, 20240131100000.5). Raises DateError for all else: 3.2.2024 may be of
-    February or of March.
+    (2024-01-31T10:00:00, 2024-01-31 10:00, 20240131100000.5).
+
+    Parameters
+    ----------
+    text : str
+        A date as a table or a DICOM header has it.
+
+    Returns
+    -------
+    str
+        The date in ISO 8601.
+
+    Raises
+    ------
+    DateError
+        For text that is no date, or that can be read in two ways.
     """
     match = FORM.fullmatch(text.strip())
     try:
@@ -45,14 +59,48 @@ def iso_date(text: str) -> str:
 
 
 def day_of(iso: str) -> date:
-    """The day of a text that `iso_date` made."""
+    """The day of a text that `iso_date` made.
+
+    Parameters
+    ----------
+    iso : str
+        A date in the form of `iso_date`.
+
+    Returns
+    -------
+    date
+        The day, without the time.
+    """
     return date.fromisoformat(iso[:10])
 
 
 def days_apart(first: str, second: str) -> int:
+    """Days between two dates of `iso_date`, never negative.
+
+    Parameters
+    ----------
+    first, second : str
+        Dates in the form of `iso_date`.
+
+    Returns
+    -------
+    int
+        Number of days.
+    """
     return abs((day_of(second) - day_of(first)).days)
 
 
 def is_shifted(iso: str) -> bool:
-    """Whether a date lies in the years that BIDS sets aside for shifted ones."""
+    """Whether a date lies in the years that BIDS sets aside for shifted ones.
+
+    Parameters
+    ----------
+    iso : str
+        A date in the form of `iso_date`.
+
+    Returns
+    -------
+    bool
+        True before 1925.
+    """
     return day_of(iso).year < SHIFTED_BEFORE

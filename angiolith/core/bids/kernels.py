@@ -22,7 +22,18 @@ PHILIPS |= {"D": True, "E": True, "L": True, "YA": True, "YB": True, "YC": True,
 
 def kernel_text(value: Any) -> str | None:
     """A kernel as one text, None where there is none; DICOM allows several values, of at most 16 characters each (SH):
-    a longer text is no kernel's name, and may name a person."""
+    a longer text is no kernel's name, and may name a person.
+
+    Parameters
+    ----------
+    value : Any
+        ConvolutionKernel as a sidecar has it: a text, a list or None.
+
+    Returns
+    -------
+    str | None
+        The kernel's name; several values are joined by a backslash.
+    """
     text = "\\".join(map(str, value)) if isinstance(value, list) else str(value) if value is not None else ""
     if any(len(part) > SHORT_STRING_MAX for part in text.split("\\")):
         return None
@@ -30,7 +41,18 @@ def kernel_text(value: Any) -> str | None:
 
 
 def is_sharp(value: Any) -> bool | None:
-    """Whether a kernel (ConvolutionKernel, or a label such as `bone`) is sharp; None where its name is not known."""
+    """Whether a kernel (ConvolutionKernel, or a label such as `bone`) is sharp; None where its name is not known.
+
+    Parameters
+    ----------
+    value : Any
+        ConvolutionKernel as a sidecar has it, or a label.
+
+    Returns
+    -------
+    bool | None
+        True for a sharp (bone) kernel, False for a soft one, None for an unknown one.
+    """
     text = kernel_text(value)
     if text is None:
         return None

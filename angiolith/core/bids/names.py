@@ -66,22 +66,66 @@ class Place(NamedTuple):
 
 
 def entities_of(name: str) -> dict[str, str]:
-    """The entities of a file's name (`sub-01_ses-02_ct.nii.gz`: sub 01, ses 02)."""
+    """The entities of a file's name (`sub-01_ses-02_ct.nii.gz`: sub 01, ses 02).
+
+    Parameters
+    ----------
+    name : str
+        File name without folder.
+
+    Returns
+    -------
+    dict[str, str]
+        Entity -> label.
+    """
     return dict(ENTITY.findall(name.split(".")[0]))
 
 
 def suffix_of(name: str) -> str:
-    """What stands behind the last `_` of a file's name, before its ending."""
+    """What stands behind the last `_` of a file's name, before its ending.
+
+    Parameters
+    ----------
+    name : str
+        File name without folder.
+
+    Returns
+    -------
+    str
+        The BIDS suffix, such as `T1w`.
+    """
     return name.split(".")[0].rsplit("_", 1)[-1]
 
 
 def is_image(name: str) -> bool:
-    """Whether a name ends as an image's, of those that are read or of others."""
+    """Whether a name ends as an image's, of those that are read or of others.
+
+    Parameters
+    ----------
+    name : str
+        File name.
+
+    Returns
+    -------
+    bool
+        True for NIfTI and for image formats that are not read (to be able to report them).
+    """
     return name.lower().endswith((*NIFTI, *OTHER_IMAGES))
 
 
 def column_of(path: str) -> str | None:
-    """The manifest's column for a raw image, from its folder, suffix and entities."""
+    """The manifest's column for a raw image, from its folder, suffix and entities.
+
+    Parameters
+    ----------
+    path : str
+        Path of the image; its last folder and its name are used.
+
+    Returns
+    -------
+    str | None
+        The column, or None for a file that serves none.
+    """
     folder, name = os.path.split(path)
     folder, suffix, entities = os.path.basename(folder), suffix_of(name), entities_of(name)
     if "desc" in entities or suffix in (*MASKS, *DRAWING_SUFFIXES):
@@ -98,7 +142,18 @@ def column_of(path: str) -> str | None:
 
 
 def place_of(path: str) -> Place:
-    """What an image below a subject's folder is; `path` ends with the folder of its kind and its name."""
+    """What an image below a subject's folder is; `path` ends with the folder of its kind and its name.
+
+    Parameters
+    ----------
+    path : str
+        Path of the image, with the folder of its kind.
+
+    Returns
+    -------
+    Place
+        The column of the manifest, or the reason why the file is not read.
+    """
     name = os.path.basename(path)
     if name.startswith("."):
         return Place(None, "a hidden file")
@@ -138,7 +193,18 @@ def _near_folder(folder: str) -> str:
 
 
 def nearest_suffix(suffix: str) -> str | None:
-    """The suffix that is read and is meant by this one, itself where it is one; None where none is near."""
+    """The suffix that is read and is meant by this one, itself where it is one; None where none is near.
+
+    Parameters
+    ----------
+    suffix : str
+        Suffix of a file name, in any spelling.
+
+    Returns
+    -------
+    str | None
+        A suffix that is read, or None.
+    """
     folded = {known.lower(): known for known in SUFFIXES}
     plain = re.sub(r"[^a-z0-9]", "", suffix.lower())
     if plain in folded:
@@ -150,7 +216,23 @@ def nearest_suffix(suffix: str) -> str | None:
 
 
 def mask_of(path: str) -> Place:
-    """What a file below `derivatives/<name>/sub-*/` is. Raises ManifestError for a reader beyond the known ones."""
+    """What a file below `derivatives/<name>/sub-*/` is.
+
+    Parameters
+    ----------
+    path : str
+        Path below the derivatives' folder.
+
+    Returns
+    -------
+    Place
+        The column of the manifest, or the reason why the file is not read; empty for a file that is no mask.
+
+    Raises
+    ------
+    ManifestError
+        For a reader beyond the known ones.
+    """
     name = os.path.basename(path)
     suffix, entities = suffix_of(name), entities_of(name)
     description = entities.get("desc", "")

@@ -26,7 +26,18 @@ class Sidecars:
         self._facts: dict[str, dict[str, Any] | None] = {}
 
     def paths(self, image: str | Path) -> list[str]:
-        """The JSON files that apply to an image (its path from the working folder), the nearest last."""
+        """The JSON files that apply to an image (its path from the working folder), the nearest last.
+
+        Parameters
+        ----------
+        image : str | Path
+            Path of the image from the working folder.
+
+        Returns
+        -------
+        list[str]
+            Paths of JSON files, the most general first.
+        """
         image = os.path.normpath(image) if not isinstance(image, str) or image.startswith("./") else image
         folder, name = os.path.split(image)
         own = beside(image, ".json")
@@ -39,7 +50,18 @@ class Sidecars:
         return found + ([own] if os.path.isfile(own) else [])
 
     def facts(self, image: str | Path) -> dict[str, Any]:
-        """What the sidecars say together; a file that cannot be read says nothing."""
+        """What the sidecars say together; a file that cannot be read says nothing.
+
+        Parameters
+        ----------
+        image : str | Path
+            Path of the image from the working folder.
+
+        Returns
+        -------
+        dict[str, Any]
+            Key -> value; nearer files override.
+        """
         merged: dict[str, Any] = {}
         for path in self.paths(image):
             if path not in self._facts:
@@ -82,7 +104,20 @@ class Sidecars:
 
 
 def applies(sidecar: str, image: str) -> bool:
-    """Whether a JSON, by its name, describes an image below its folder."""
+    """Whether a JSON, by its name, describes an image below its folder.
+
+    Parameters
+    ----------
+    sidecar : str
+        Path of the JSON file.
+    image : str
+        Path of the image, from the same folder as the sidecar's path.
+
+    Returns
+    -------
+    bool
+        True where suffix and entities fit and the image lies in or below the sidecar's folder.
+    """
     if sidecar == beside(image, ".json"):
         return True
     name, described = os.path.basename(sidecar), os.path.basename(image)
@@ -92,7 +127,18 @@ def applies(sidecar: str, image: str) -> bool:
 
 
 def read_sidecar(path: str | Path) -> dict[str, Any] | None:
-    """The content of one sidecar, or None where it is no JSON object, not UTF-8, or cannot be read."""
+    """The content of one sidecar, or None where it is no JSON object, not UTF-8, or cannot be read.
+
+    Parameters
+    ----------
+    path : str | Path
+        Path of the JSON file.
+
+    Returns
+    -------
+    dict[str, Any] | None
+        Key -> value, or None.
+    """
     try:
         facts = json.loads(Path(path).read_text(encoding="utf-8-sig"))
     except (OSError, ValueError):
@@ -101,7 +147,18 @@ def read_sidecar(path: str | Path) -> dict[str, Any] | None:
 
 
 def merged(paths: Iterable[str | Path]) -> tuple[dict[str, Any], list[str]]:
-    """What sidecars say together, the later before the earlier, and the names of those that cannot be read."""
+    """What sidecars say together, the later before the earlier, and the names of those that cannot be read.
+
+    Parameters
+    ----------
+    paths : Iterable[str | Path]
+        Paths of JSON files, the nearest last.
+
+    Returns
+    -------
+    tuple[dict[str, Any], list[str]]
+        Key -> value of all, and the names of the files that cannot be read.
+    """
     facts: dict[str, Any] = {}
     broken = []
     for path in paths:

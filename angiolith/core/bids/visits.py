@@ -45,8 +45,19 @@ class VisitOrder:
 def order_visits(dates: Mapping[str, str | None], declared: Sequence[str] = ()) -> VisitOrder:
     """The order of a subject's visits.
 
-    dates: session -> its date as `iso_date` gives it, or None; declared: labels in their order (`session_order`), which
-    may name more than the subject has. What contradicts a date makes the order unknown.
+    What contradicts a date makes the order unknown.
+
+    Parameters
+    ----------
+    dates : Mapping[str, str | None]
+        Session -> its date in the form of `iso_date`, or None.
+    declared : Sequence[str]
+        Session labels in their order (`session_order`); may name more than the subject has.
+
+    Returns
+    -------
+    VisitOrder
+        The sessions in their order and how it is known; without sessions where it is not known.
     """
     sessions = list(dates)
     if len(sessions) == 1:

@@ -29,7 +29,18 @@ class Found(NamedTuple):
 
 
 def listing(path: str) -> tuple[list[os.DirEntry[str]], list[os.DirEntry[str]]]:
-    """Folders and other entries of a folder, each sorted by name; none where there is no such folder."""
+    """Folders and other entries of a folder, each sorted by name; none where there is no such folder.
+
+    Parameters
+    ----------
+    path : str
+        Path of the folder.
+
+    Returns
+    -------
+    tuple[list[os.DirEntry[str]], list[os.DirEntry[str]]]
+        Folders, then other entries.
+    """
     try:
         with os.scandir(path) as entries:
             every = sorted(entries, key=lambda entry: entry.name)
@@ -50,11 +61,34 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def subject_folders(root: str) -> list[str]:
+    """Paths of the folders `sub-*`, sorted.
+
+    Parameters
+    ----------
+    root : str
+        The BIDS folder.
+
+    Returns
+    -------
+    list[str]
+        Paths that begin with `root`.
+    """
     return [entry.path for entry in listing(root)[0] if entry.name.startswith("sub-")]
 
 
 def near_subjects(root: str) -> list[tuple[str, str]]:
-    """Folders that were probably meant as a subject's, with the name that they should have."""
+    """Folders that were probably meant as a subject's, with the name that they should have.
+
+    Parameters
+    ----------
+    root : str
+        The BIDS folder.
+
+    Returns
+    -------
+    list[tuple[str, str]]
+        Pairs of the folder's path and the name that it should have.
+    """
     found = []
     for entry in listing(root)[0]:
         match = NEAR_SUBJECT.fullmatch(entry.name)
@@ -64,7 +98,23 @@ def near_subjects(root: str) -> list[tuple[str, str]]:
 
 
 def files_of_subjects(root: str) -> Iterator[Found]:
-    """Every file below the `sub-*` folders of a BIDS-like root, sorted. Raises ManifestError for bad labels."""
+    """Every file below the `sub-*` folders of a BIDS-like root, sorted.
+
+    Parameters
+    ----------
+    root : str
+        The BIDS folder.
+
+    Yields
+    ------
+    Found
+        One file with its subject, session and folder of its kind.
+
+    Raises
+    ------
+    ManifestError
+        For a label that is no BIDS label.
+    """
     for folder in subject_folders(root):
         subject = _label(folder, os.path.basename(folder).removeprefix("sub-"))
         folders, files = listing(folder)
@@ -111,6 +161,16 @@ def is_own(folder: str | Path) -> bool:
 
     Known by GeneratedBy in dataset_description.json, which a finished run has, or by manifest and logs, which every run
     has from its first job on; never by the folder's name.
+
+    Parameters
+    ----------
+    folder : str | Path
+        Path of the folder.
+
+    Returns
+    -------
+    bool
+        True for an output folder of angiolith.
     """
     folder = Path(folder)
     try:
@@ -128,10 +188,35 @@ def is_own(folder: str | Path) -> bool:
 
 
 def same_place(one: str | Path, other: str | Path) -> bool:
+    """Whether two paths lead to the same file or folder, links resolved.
+
+    Parameters
+    ----------
+    one, other : str | Path
+        Paths.
+
+    Returns
+    -------
+    bool
+        True where they do.
+    """
     return os.path.realpath(one) == os.path.realpath(other)
 
 
 def lies_in(path: str | Path, folder: str | Path) -> bool:
-    """Whether a path is this folder or lies below it, links resolved."""
+    """Whether a path is this folder or lies below it, links resolved.
+
+    Parameters
+    ----------
+    path : str | Path
+        Path of a file or folder.
+    folder : str | Path
+        Path of the folder that may hold it.
+
+    Returns
+    -------
+    bool
+        True for the folder itself too.
+    """
     inner, outer = os.path.realpath(path), os.path.realpath(folder)
     return inner == outer or inner.startswith(os.path.join(outer, ""))

@@ -111,7 +111,18 @@ class Config(Section):
 
 
 def plain(model: BaseModel) -> dict[str, Any]:
-    """A section as one dict of plain values."""
+    """A section as one dict of plain values.
+
+    Parameters
+    ----------
+    model : BaseModel
+        A section of the configuration.
+
+    Returns
+    -------
+    dict[str, Any]
+        Key -> plain value, as JSON has it.
+    """
     return model.model_dump(mode="json")
 
 
@@ -119,6 +130,18 @@ def settings_of(config: Config, *keys: str) -> dict[str, Any]:
     """The sections of these dotted keys as nested plain values: what a rule gets as its settings.
 
     `step_settings` makes typed sections of them again.
+
+    Parameters
+    ----------
+    config : Config
+        The whole configuration.
+    *keys : str
+        Dotted keys of sections or values.
+
+    Returns
+    -------
+    dict[str, Any]
+        Nested plain values of these keys alone.
     """
     found: dict[str, Any] = {}
     for key in keys:
@@ -135,7 +158,22 @@ def settings_of(config: Config, *keys: str) -> dict[str, Any]:
 def validate(content: Mapping[str, Any], files: Sequence[str | Path] = ()) -> Config:
     """Check a merged configuration; `files` are those it was merged from, so that a message can name the right one.
 
-    Raises ConfigError with one line per problem.
+    Parameters
+    ----------
+    content : Mapping[str, Any]
+        The merged configuration.
+    files : Sequence[str | Path]
+        Files that it was merged from, for messages.
+
+    Returns
+    -------
+    Config
+        The typed configuration.
+
+    Raises
+    ------
+    ConfigError
+        With one line per problem.
     """
     try:
         return Config.model_validate(dict(content))
@@ -159,14 +197,38 @@ def _explain(problem: Any, files: Sequence[str | Path]) -> str:
 
 
 def moved_to(key: str) -> str | None:
-    """The dotted key that this one, of the flat sections of version 0.1, became; None if it was no such key."""
+    """The dotted key that this one, of the flat sections of version 0.1, became; None if it was no such key.
+
+    Parameters
+    ----------
+    key : str
+        Dotted key.
+
+    Returns
+    -------
+    str | None
+        The dotted key of today, or None.
+    """
     above, _, last = key.rpartition(".")
     places = [place for place in every_key(Config) if place.startswith(f"{above}.") and place.endswith(f".{last}")]
     return places[0] if above and len(places) == 1 else None
 
 
 def every_key(section: type[BaseModel], above: str = "") -> Iterator[str]:
-    """The dotted keys of a section, its sub-sections' included."""
+    """The dotted keys of a section, its sub-sections' included.
+
+    Parameters
+    ----------
+    section : type[BaseModel]
+        Class of the section.
+    above : str
+        Dotted prefix with its dot; empty at the top.
+
+    Yields
+    ------
+    str
+        One dotted key.
+    """
     for name, field in section.model_fields.items():
         yield above + name
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
@@ -174,7 +236,18 @@ def every_key(section: type[BaseModel], above: str = "") -> Iterator[str]:
 
 
 def known_keys(location: Sequence[Any]) -> list[str]:
-    """The keys that the section at this place of the configuration may have."""
+    """The keys that the section at this place of the configuration may have.
+
+    Parameters
+    ----------
+    location : Sequence[Any]
+        Keys and indices from the top to the section.
+
+    Returns
+    -------
+    list[str]
+        Names of keys; empty where the place is no section.
+    """
     section: Any = Config
     for part in location:
         if not (isinstance(section, type) and issubclass(section, BaseModel)):

@@ -23,7 +23,19 @@ INPUTS = ("bids_dir", "manifest", "analyses", "printed_tables")
 def check_plan(config: Config, files: Sequence[str | Path]) -> None:
     """Raise ConfigError, one line per problem, for a configuration that would plan something else than was meant.
 
-    files: the user's configuration files, for places. Looks at the disk, not at the images (`check_subjects`).
+    Looks at the disk, not at the images (`check_subjects`).
+
+    Parameters
+    ----------
+    config : Config
+        The whole configuration.
+    files : Sequence[str | Path]
+        The user's configuration files, for messages.
+
+    Raises
+    ------
+    ConfigError
+        With one line per problem: files that are missing, folders that overlap, names of analyses.
     """
     problems = [f"{place_of_key(location, files)}: {text}" for location, text in _problems(config, files)]
     if problems:
@@ -31,12 +43,42 @@ def check_plan(config: Config, files: Sequence[str | Path]) -> None:
 
 
 def check_subjects(config: Config, known: Sequence[str], files: Sequence[str | Path]) -> None:
-    """Raise ConfigError where `subjects` names one that the images do not have; known: the images' subjects."""
+    """Raise ConfigError where `subjects` names one that the images do not have; known: the images' subjects.
+
+    Parameters
+    ----------
+    config : Config
+        The whole configuration.
+    known : Sequence[str]
+        Labels of the images' subjects.
+    files : Sequence[str | Path]
+        The user's configuration files, for messages.
+
+    Raises
+    ------
+    ConfigError
+        For a subject that has no images.
+    """
     _check_labels("subjects", config.subjects, known, files)
 
 
 def check_sessions(config: Config, known: Sequence[str], files: Sequence[str | Path]) -> None:
-    """Raise ConfigError where `sessions` names one that the images do not have; known: the images' sessions."""
+    """Raise ConfigError where `sessions` names one that the images do not have; known: the images' sessions.
+
+    Parameters
+    ----------
+    config : Config
+        The whole configuration.
+    known : Sequence[str]
+        Labels of the images' sessions.
+    files : Sequence[str | Path]
+        The user's configuration files, for messages.
+
+    Raises
+    ------
+    ConfigError
+        For a session that has no images.
+    """
     _check_labels("sessions", config.sessions, known, files)
 
 
@@ -57,14 +99,40 @@ def _check_labels(key: str, given: Sequence[str] | None, known: Sequence[str], f
 
 
 def located(problem: Exception, files: Sequence[str | Path]) -> str:
-    """A problem's text, with the configuration's file and line before it where it begins with a key."""
+    """A problem's text, with the configuration's file and line before it where it begins with a key.
+
+    Parameters
+    ----------
+    problem : Exception
+        The error; its text may begin with `key:`.
+    files : Sequence[str | Path]
+        The user's configuration files.
+
+    Returns
+    -------
+    str
+        The text, with the place where it is known.
+    """
     text = str(problem)
     key = text.partition(":")[0]
     return f"{place_of_key((key,), files)}: {text}" if key in Config.model_fields else text
 
 
 def nearest_label(name: str, known: Sequence[str]) -> str:
-    """A hint for a label that is not there; leading zeros are the usual difference."""
+    """A hint for a label that is not there; leading zeros are the usual difference.
+
+    Parameters
+    ----------
+    name : str
+        The label that is not there.
+    known : Sequence[str]
+        Labels that are.
+
+    Returns
+    -------
+    str
+        The hint, without a full stop.
+    """
     same = [label for label in known if label.lstrip("0").lower() == name.lstrip("0").lower()]
     if same:
         return f"did you mean {same[0]!r}?"

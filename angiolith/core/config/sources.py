@@ -21,9 +21,24 @@ class ConfigError(ValueError):
 def read_config(path: str | Path) -> dict[str, Any]:
     """The content of a configuration file.
 
-    Raises ConfigError on one line: no such file (with the nearest name there), not UTF-8, no YAML (with line and
-    column), a key that stands twice, a file that holds no keys. Snakemake reads its `--configfile` before this workflow
-    is asked, and says less: the command line of this project asks first.
+    Snakemake reads its `--configfile` before this workflow is asked, and says less: the command line of this project
+    asks first.
+
+    Parameters
+    ----------
+    path : str | Path
+        Path of the YAML file.
+
+    Returns
+    -------
+    dict[str, Any]
+        Key -> value at the top; empty for an empty file.
+
+    Raises
+    ------
+    ConfigError
+        For no such file, not UTF-8, no YAML, a key that stands twice, or a file that holds no keys; the message is one
+        line with file and line.
     """
     path = Path(path)
     if not path.is_file():
@@ -43,7 +58,22 @@ def read_config(path: str | Path) -> dict[str, Any]:
 
 
 def near_file(path: Path, endings: Sequence[str], others: Sequence[str] = ()) -> str:
-    """A hint for a file that is not there: the nearest name among its folder's files of these endings, and others."""
+    """A hint for a file that is not there: the nearest name among its folder's files of these endings, and others.
+
+    Parameters
+    ----------
+    path : Path
+        The path that does not exist.
+    endings : Sequence[str]
+        Endings of files that may be meant, such as `.yaml`.
+    others : Sequence[str]
+        Further names that may be meant.
+
+    Returns
+    -------
+    str
+        The hint with a leading semicolon, or an empty string.
+    """
     folder = path.parent
     names = [entry.name for entry in folder.iterdir() if entry.suffix in endings] if folder.is_dir() else []
     if not names and not others:
@@ -86,7 +116,20 @@ def _doubles(node: yaml.Node) -> Iterator[tuple[str, int, int]]:
 
 
 def place_of_key(location: Sequence[Any], files: Sequence[str | Path]) -> str:
-    """File and line of a key: the last file that holds it (later ones override earlier ones), or most of its place."""
+    """File and line of a key: the last file that holds it (later ones override earlier ones), or most of its place.
+
+    Parameters
+    ----------
+    location : Sequence[Any]
+        Keys and indices from the top to the value.
+    files : Sequence[str | Path]
+        The user's configuration files.
+
+    Returns
+    -------
+    str
+        `file, line n`, or the last file without a line, or the command line.
+    """
     best: tuple[int, str] = (0, str(files[-1]) if files else COMMAND_LINE)
     for file in files:
         depth, line = _line_of(str(file), tuple(map(str, location)))

@@ -25,7 +25,21 @@ def with_preset(given: Mapping[str, Any]) -> dict[str, Any]:
     """The keys of an analysis with its preset's below them: mappings merged key by key, all else replaced.
 
     A null takes an entry of a preset's mapping out, and gives a key of the analysis its own default.
-    Raises ValueError for a preset that is not there.
+
+    Parameters
+    ----------
+    given : Mapping[str, Any]
+        Keys of the analysis as the configuration has them, `preset` among them.
+
+    Returns
+    -------
+    dict[str, Any]
+        The merged keys.
+
+    Raises
+    ------
+    ValueError
+        For a preset that does not exist.
     """
     name = given["preset"]
     if name not in presets():

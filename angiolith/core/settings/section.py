@@ -33,7 +33,22 @@ S = TypeVar("S", bound=StepSettings)
 def step_settings(given: PlainSettings, section: type[S]) -> S:
     """The typed section out of a job's settings (nested plain values, as `angiolith.core.config.settings_of` makes).
 
-    Raises KeyError, naming the section, if the rule does not hand it over.
+    Parameters
+    ----------
+    given : PlainSettings
+        A job's settings: nested plain values of `angiolith.core.config.settings_of`.
+    section : type[S]
+        Class of the section.
+
+    Returns
+    -------
+    S
+        The typed section.
+
+    Raises
+    ------
+    KeyError
+        Where the rule does not pass the section on; the message names it.
     """
     found: Any = given
     for part in section.KEY.split("."):

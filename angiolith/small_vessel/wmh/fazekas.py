@@ -36,6 +36,26 @@ def measure_wmh(
     """Volumes (cm3), count and Fazekas grades of a WMH mask; ventricles on the same grid, None or empty if unknown.
 
     What cannot be graded without ventricles, or without an intracranial volume (NaN), is NaN.
+
+    Parameters
+    ----------
+    mask : np.ndarray
+        Mask of WMH, bool (i, j, k).
+    ventricles : np.ndarray | None
+        Mask of the ventricles, bool (i, j, k), or None.
+    affine : np.ndarray
+        Voxel -> mm (4, 4).
+    icv_cm3 : float
+        Intracranial volume, cm3; NaN where unknown.
+    settings : WmhMeasureSettings
+        Section `wmh.measure`.
+    cut_points : WmhGradeSettings
+        Section `wmh.grade`.
+
+    Returns
+    -------
+    dict[str, float]
+        Measure -> value; NaN where it cannot be measured.
     """
     measures = dict.fromkeys(MEASURES, float("nan")) | wmh_volumes(mask, ventricles, affine, icv_cm3, settings)
     if ventricles is None or not ventricles.any():
@@ -58,6 +78,24 @@ def wmh_volumes(
 
     A voxel is periventricular if its centre lies within `periventricular_mm` of the centre of a ventricle's voxel, else
     deep; both are NaN where no ventricles are known.
+
+    Parameters
+    ----------
+    mask : np.ndarray
+        Mask of WMH, bool (i, j, k).
+    ventricles : np.ndarray | None
+        Mask of the ventricles, bool (i, j, k), or None.
+    affine : np.ndarray
+        Voxel -> mm (4, 4).
+    icv_cm3 : float
+        Intracranial volume, cm3; NaN where unknown.
+    settings : WmhMeasureSettings
+        Section `wmh.measure`.
+
+    Returns
+    -------
+    dict[str, float]
+        Measure -> value; NaN where it cannot be measured.
     """
     voxel_cm3 = abs(float(np.linalg.det(affine[:3, :3]))) / 1000
     volume_cm3 = float(mask.sum() * voxel_cm3)
@@ -96,7 +134,20 @@ class Extents:
 
 
 def periventricular_grade(extents: Extents, cut_points: WmhGradeSettings) -> int:
-    """0 without WMH beside the ventricles, 3 if they reach into deep white matter, 2 for a halo, else 1."""
+    """0 without WMH beside the ventricles, 3 if they reach into deep white matter, 2 for a halo, else 1.
+
+    Parameters
+    ----------
+    extents : Extents
+        Extents of WMH beside the ventricles.
+    cut_points : WmhGradeSettings
+        Section `wmh.grade`.
+
+    Returns
+    -------
+    int
+        Grade, 0 to 3.
+    """
     if not extents.touches:
         return 0
     if extents.reach_cm3 >= cut_points.fazekas_reach_cm3:
@@ -105,7 +156,20 @@ def periventricular_grade(extents: Extents, cut_points: WmhGradeSettings) -> int
 
 
 def grade(extent_mm: float, cut_points_mm: Sequence[float]) -> int:
-    """0 for no lesion (extent 0), 1 below the first cut-point, 2 from it to the second, 3 from the second."""
+    """0 for no lesion (extent 0), 1 below the first cut-point, 2 from it to the second, 3 from the second.
+
+    Parameters
+    ----------
+    extent_mm : float
+        Largest extent of a lesion, mm.
+    cut_points_mm : Sequence[float]
+        Two cut-points, mm.
+
+    Returns
+    -------
+    int
+        Grade, 0 to 3.
+    """
     low, high = cut_points_mm
     return 0 if extent_mm <= 0 else 1 + (extent_mm >= low) + (extent_mm >= high)
 

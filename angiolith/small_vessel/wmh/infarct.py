@@ -60,7 +60,20 @@ class Mirror:
     voxel_mm: np.ndarray
 
     def of(self, values: np.ndarray, order: int = 1) -> np.ndarray:
-        """What lies at the mirrored place of every voxel."""
+        """What lies at the mirrored place of every voxel.
+
+        Parameters
+        ----------
+        values : np.ndarray
+            Values (x, y, z).
+        order : int
+            Order of the interpolating spline.
+
+        Returns
+        -------
+        np.ndarray
+            Values (x, y, z), float32.
+        """
         turn = self.turn * self.voxel_mm[None, :] / self.voxel_mm[:, None]
         return np.asarray(
             ndimage.affine_transform(values.astype(np.float32), turn, self.shift / self.voxel_mm, order=order)
@@ -75,6 +88,11 @@ def suspected_infarct(working: Working, wmh: np.ndarray, volume_mm3_min: float) 
     working : Working
     wmh : mask (x, y, z) of hyperintensities
     volume_mm3_min : smaller lesions are none
+
+    Returns
+    -------
+    np.ndarray
+        Mask (x, y, z), bool.
     """
     voxel_mm = np.array([PLANE_MM, PLANE_MM, working.step_mm])
     voxel_mm3 = float(voxel_mm.prod())
@@ -104,7 +122,18 @@ def suspected_infarct(working: Working, wmh: np.ndarray, volume_mm3_min: float) 
 
 
 def find_mirror(working: Working) -> Mirror:
-    """The plane about which the brain is most alike (least squares on a coarse grid, Powell 1964)."""
+    """The plane about which the brain is most alike (least squares on a coarse grid, Powell 1964).
+
+    Parameters
+    ----------
+    working : Working
+        The FLAIR on working slices.
+
+    Returns
+    -------
+    Mirror
+        The reflection about the plane.
+    """
     voxel_mm = np.array([PLANE_MM, PLANE_MM, working.step_mm])
     values = np.where(working.brain, np.clip(working.flair, *MIRROR_RANGE) - OUTSIDE, 0).astype(np.float32)
     every = np.maximum(1, np.round(MIRROR_VOXEL_MM / voxel_mm).astype(int))
@@ -127,7 +156,22 @@ def find_mirror(working: Working) -> Mirror:
 
 
 def tissue_loss(working: Working, mirror: Mirror, voxel_mm: np.ndarray) -> np.ndarray:
-    """Where there is fluid, or no brain any more, and tissue all about the mirrored place; ventricles are left out."""
+    """Where there is fluid, or no brain any more, and tissue all about the mirrored place; ventricles are left out.
+
+    Parameters
+    ----------
+    working : Working
+        The FLAIR on working slices.
+    mirror : Mirror
+        The plane of symmetry.
+    voxel_mm : np.ndarray
+        Voxel edges (3,) of the working slices, mm.
+
+    Returns
+    -------
+    np.ndarray
+        Mask (x, y, z), bool.
+    """
     grey = np.where(working.brain, np.clip(working.flair, *MIRROR_RANGE), MIRROR_RANGE[0]).astype(np.float32)
     grey = ndimage.gaussian_filter(grey, FLUID_SIGMA_MM / voxel_mm)
     solid = mirror.of(ndimage.minimum_filter(grey, size=_window(voxel_mm))) > FLUID_MAX
@@ -135,7 +179,22 @@ def tissue_loss(working: Working, mirror: Mirror, voxel_mm: np.ndarray) -> np.nd
 
 
 def asymmetry(working: Working, mirror: Mirror, voxel_mm: np.ndarray) -> np.ndarray:
-    """How much brighter a place of the brain is than the brightest about its mirrored place."""
+    """How much brighter a place of the brain is than the brightest about its mirrored place.
+
+    Parameters
+    ----------
+    working : Working
+        The FLAIR on working slices.
+    mirror : Mirror
+        The plane of symmetry.
+    voxel_mm : np.ndarray
+        Voxel edges (3,) of the working slices, mm.
+
+    Returns
+    -------
+    np.ndarray
+        Difference (x, y, z) in units of the FLAIR's contrast; 0 outside the brain.
+    """
     sigma = ASYMMETRY_SIGMA_MM / voxel_mm
     share = np.maximum(ndimage.gaussian_filter(working.brain.astype(np.float32), sigma), BRAIN_SHARE_MIN)
     grey = np.where(working.brain, np.clip(working.flair, -1.0, 1.0), 0).astype(np.float32)

@@ -35,13 +35,39 @@ class WmhModel:
 
 
 def read_wmh_model(path: str | Path, threads: int = 1) -> WmhModel:
-    """Read `wmh.onnx`."""
+    """Read `wmh.onnx`.
+
+    Parameters
+    ----------
+    path : str | Path
+        Path of the ONNX file.
+    threads : int
+        Number of threads.
+
+    Returns
+    -------
+    WmhModel
+        The network and its version.
+    """
     session = open_network(path, threads)
     return WmhModel(session, session.get_modelmeta().custom_metadata_map["version"])
 
 
 def probabilities(working: Working, model: WmhModel) -> tuple[np.ndarray, np.ndarray]:
-    """Probability of WMH and of an infarct on the working slices (x, y, z); 0 outside the brain."""
+    """Probability of WMH and of an infarct on the working slices (x, y, z); 0 outside the brain.
+
+    Parameters
+    ----------
+    working : Working
+        The FLAIR on working slices.
+    model : WmhModel
+        The network.
+
+    Returns
+    -------
+    tuple[np.ndarray, np.ndarray]
+        Two arrays (x, y, z), float32, 0 to 1.
+    """
     x, y, _ = working.flair.shape
     padded = (-(-x // EVERY) * EVERY, -(-y // EVERY) * EVERY)
     found = np.zeros((2, *working.flair.shape), np.float32)

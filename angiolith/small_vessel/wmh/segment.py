@@ -152,6 +152,20 @@ def high_enough(probability: np.ndarray, working: Working, settings: WmhSegmentS
     Their intensity is the 95th percentile of the grey values, above white matter, where WMH are likely. What lies under
     `height_fraction_min` of it, and a lesion that nowhere in its slice reaches `peak_fraction_min` of it, stay possible
     and are not counted: normal tracts and terminal zones lie where lesions lie, and are fainter.
+
+    Parameters
+    ----------
+    probability : np.ndarray
+        Probability of WMH, 0 to 1 (x, y, z).
+    working : Working
+        The FLAIR on working slices.
+    settings : WmhSegmentSettings
+        Section `wmh.segment`.
+
+    Returns
+    -------
+    np.ndarray
+        Probability (x, y, z).
     """
     grey = ndimage.gaussian_filter(working.flair, (HEIGHT_SIGMA, HEIGHT_SIGMA, 0))
     core = grey[probability >= HEIGHT_PROBABILITY]
@@ -169,12 +183,42 @@ def high_enough(probability: np.ndarray, working: Working, settings: WmhSegmentS
 
 
 def mask_of(probability: np.ndarray, voxel_mm3: float, settings: WmhSegmentSettings) -> np.ndarray:
-    """Where the probability reaches the threshold, in lesions that are not too small."""
+    """Where the probability reaches the threshold, in lesions that are not too small.
+
+    Parameters
+    ----------
+    probability : np.ndarray
+        Probability of WMH, 0 to 1 (x, y, z).
+    voxel_mm3 : float
+        Volume of a voxel, mm3.
+    settings : WmhSegmentSettings
+        Section `wmh.segment`.
+
+    Returns
+    -------
+    np.ndarray
+        Mask (x, y, z), bool.
+    """
     return drop_small(probability >= settings.probability_min, settings.lesion_mm3_min / voxel_mm3)
 
 
 def volume_interval_cm3(probability: np.ndarray, voxel_mm3: float, settings: WmhSegmentSettings) -> list[float]:
-    """Lower and upper bound of the volume (cm3): that of a stricter and of a more lenient threshold."""
+    """Lower and upper bound of the volume (cm3): that of a stricter and of a more lenient threshold.
+
+    Parameters
+    ----------
+    probability : np.ndarray
+        Probability of WMH, 0 to 1 (x, y, z).
+    voxel_mm3 : float
+        Volume of a voxel, mm3.
+    settings : WmhSegmentSettings
+        Section `wmh.segment`.
+
+    Returns
+    -------
+    list[float]
+        Two volumes, cm3.
+    """
     return [
         round(float((probability >= threshold).sum() * voxel_mm3 / 1000), 6)
         for threshold in (settings.probability_sure, settings.probability_possible)
@@ -182,7 +226,20 @@ def volume_interval_cm3(probability: np.ndarray, voxel_mm3: float, settings: Wmh
 
 
 def label_tissues(brain_tissues: np.ndarray, infarct: np.ndarray) -> np.ndarray:
-    """Label map (uint8, `angiolith.small_vessel.tissues.TISSUES`) from the brain network's tissue map."""
+    """Label map (uint8, `angiolith.small_vessel.tissues.TISSUES`) from the brain network's tissue map.
+
+    Parameters
+    ----------
+    brain_tissues : np.ndarray
+        Tissue map (i, j, k) of the brain network.
+    infarct : np.ndarray
+        Mask of the infarct, bool (i, j, k).
+
+    Returns
+    -------
+    np.ndarray
+        Labels (i, j, k), uint8.
+    """
     table = np.zeros(max(BRAIN_TISSUES.values()) + 1, np.uint8)
     for name, value in BRAIN_TISSUES.items():
         table[value] = LABEL_OF[name]
@@ -192,7 +249,22 @@ def label_tissues(brain_tissues: np.ndarray, infarct: np.ndarray) -> np.ndarray:
 
 
 def reasons(mask: np.ndarray, brain: np.ndarray, labels: np.ndarray) -> tuple[str | None, ...]:
-    """What is suspicious about a mask, for a person."""
+    """What is suspicious about a mask, for a person.
+
+    Parameters
+    ----------
+    mask : np.ndarray
+        Mask of WMH, bool (i, j, k).
+    brain : np.ndarray
+        Mask of the brain, bool (i, j, k).
+    labels : np.ndarray
+        Labels of `label_tissues`.
+
+    Returns
+    -------
+    tuple[str | None, ...]
+        Sentences, None where nothing is suspicious.
+    """
     cut = any(bool((mask & edge).any()) for edge in _open_ends(brain))
     return (
         "no hyperintensity was found" if not mask.any() else None,
@@ -202,7 +274,22 @@ def reasons(mask: np.ndarray, brain: np.ndarray, labels: np.ndarray) -> tuple[st
 
 
 def one_sided(mask: np.ndarray, ventricles: np.ndarray, flair: Image) -> str | None:
-    """Why a mask that lies mostly on one side of the ventricles' middle (x of their centroid) needs a look, or None."""
+    """Why a mask that lies mostly on one side of the ventricles' middle (x of their centroid) needs a look, or None.
+
+    Parameters
+    ----------
+    mask : np.ndarray
+        Mask of WMH, bool (i, j, k).
+    ventricles : np.ndarray
+        Mask of the ventricles, bool (i, j, k).
+    flair : Image
+        The FLAIR, for its grid.
+
+    Returns
+    -------
+    str | None
+        One sentence, or None.
+    """
     volume_cm3 = float(mask.sum() * flair.voxel_volume_mm3 / 1000)
     if not ventricles.any() or volume_cm3 < ONE_SIDED_CM3_MIN:
         return None

@@ -44,7 +44,26 @@ def wmh_of(
     limits: BrainSettings,
     brain_tool: BrainToolSettings,
 ) -> SessionWmh:
-    """Segment the session's FLAIR, or take a mask made elsewhere, and label the tissues."""
+    """Segment the session's FLAIR, or take a mask made elsewhere, and label the tissues.
+
+    Parameters
+    ----------
+    given : Inputs
+        Paths of the job's inputs.
+    settings : WmhSegmentSettings
+        Section `wmh.segment`.
+    tool : WmhToolSettings
+        Section `wmh_tool`.
+    limits : BrainSettings
+        Section `brain`.
+    brain_tool : BrainToolSettings
+        Section `brain_tool`.
+
+    Returns
+    -------
+    SessionWmh
+        Mask, probability and tissues (None where they were not made), and the facts.
+    """
     facts: dict[str, Any] = {}
     tissues = probability = None
     try:
@@ -78,7 +97,31 @@ def wmh_of(
 def segment_flair(
     given: Inputs, flair: Image, settings: WmhSegmentSettings, limits: BrainSettings, brain_tool: BrainToolSettings
 ) -> Wmh:
-    """Segment within the brain: that of the registration step where the FLAIR is the reference, else found here."""
+    """Segment within the brain: that of the registration step where the FLAIR is the reference, else found here.
+
+    Parameters
+    ----------
+    given : Inputs
+        Paths of the job's inputs.
+    flair : Image
+        The FLAIR.
+    settings : WmhSegmentSettings
+        Section `wmh.segment`.
+    limits : BrainSettings
+        Section `brain`.
+    brain_tool : BrainToolSettings
+        Section `brain_tool`.
+
+    Returns
+    -------
+    Wmh
+        The segmentation.
+
+    Raises
+    ------
+    NotMeasured
+        Where there is no brain, or the image has no contrast of a FLAIR.
+    """
     brain, tissues = made_brain(given) if given.get("brain_tissues") else own_brain(given, flair, limits, brain_tool)
     lesion = read_user_mask(given["lesion"], flair, "lesion mask") if given.get("lesion") else None
     try:
@@ -89,7 +132,20 @@ def segment_flair(
 
 
 def others_on(given: Inputs, flair: Image) -> dict[str, Image]:
-    """The session's T1w and T2w on the FLAIR's grid; those that cannot be read or were not registered are left out."""
+    """The session's T1w and T2w on the FLAIR's grid; those that cannot be read or were not registered are left out.
+
+    Parameters
+    ----------
+    given : Inputs
+        Paths of the job's inputs.
+    flair : Image
+        The FLAIR.
+
+    Returns
+    -------
+    dict[str, Image]
+        Column -> image on the FLAIR's grid.
+    """
     found = {}
     for name in OTHERS:
         try:
@@ -102,7 +158,23 @@ def others_on(given: Inputs, flair: Image) -> dict[str, Image]:
 
 
 def made_brain(given: Inputs) -> tuple[np.ndarray, np.ndarray]:
-    """Brain mask and tissue map on the FLAIR's grid as the registration step made them; NotMeasured if it did not."""
+    """Brain mask and tissue map on the FLAIR's grid as the registration step made them; NotMeasured if it did not.
+
+    Parameters
+    ----------
+    given : Inputs
+        Paths of the job's inputs.
+
+    Returns
+    -------
+    tuple[np.ndarray, np.ndarray]
+        Mask (i, j, k), bool, and tissue map (i, j, k), uint8.
+
+    Raises
+    ------
+    NotMeasured
+        Where the registration step found no brain.
+    """
     if not was_made(given["brain_tissues"]):
         raise NotMeasured(FAILED, f"the brain on the FLAIR: {read_json(given['brain_facts'])['reason']}")
     tissues = read_image(given["brain_tissues"]).data.astype(np.uint8)
@@ -112,7 +184,29 @@ def made_brain(given: Inputs) -> tuple[np.ndarray, np.ndarray]:
 def own_brain(
     given: Inputs, flair: Image, limits: BrainSettings, brain_tool: BrainToolSettings
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Brain mask and tissue map of a FLAIR that is not the session's reference; NotMeasured if there is none."""
+    """Brain mask and tissue map of a FLAIR that is not the session's reference; NotMeasured if there is none.
+
+    Parameters
+    ----------
+    given : Inputs
+        Paths of the job's inputs.
+    flair : Image
+        The FLAIR.
+    limits : BrainSettings
+        Section `brain`.
+    brain_tool : BrainToolSettings
+        Section `brain_tool`.
+
+    Returns
+    -------
+    tuple[np.ndarray, np.ndarray]
+        Mask (i, j, k), bool, and tissue map (i, j, k), uint8.
+
+    Raises
+    ------
+    NotMeasured
+        Where no brain is found.
+    """
     try:
         mask, _ = given_brain(given, "FLAIR", flair, brain_tool)
     except (ImageError, ToolError) as error:
@@ -126,7 +220,28 @@ def flair_brain(
 ) -> BrainSegmentation:
     """The brain and its tissues on a FLAIR, by the networks of inputs `brain_whole` and `brain_part`.
 
-    mask: of a brain made elsewhere, on the FLAIR's grid. NotMeasured if no plausible brain is found.
+    NotMeasured if no plausible brain is found.
+
+    Parameters
+    ----------
+    given : Inputs
+        Paths of the job's inputs.
+    flair : Image
+        The FLAIR.
+    limits : BrainSettings
+        Section `brain`.
+    mask : np.ndarray | None
+        Mask of the brain made elsewhere, bool (i, j, k), or None.
+
+    Returns
+    -------
+    BrainSegmentation
+        The segmented brain.
+
+    Raises
+    ------
+    NotMeasured
+        Where no plausible brain is found.
     """
     found = segment_brain(flair, False, read_brain_model(Path(given["brain_whole"]).parent), limits, mask)
     if found.status == FAILED:
@@ -138,6 +253,25 @@ def mask_from_elsewhere(given: Inputs, flair: Image, tool: WmhToolSettings) -> t
     """The user's mask, else that of the tool in the configuration, else None; and where it comes from.
 
     A lesion that a reader drew is taken out of either.
+
+    Parameters
+    ----------
+    given : Inputs
+        Paths of the job's inputs.
+    flair : Image
+        The FLAIR.
+    tool : WmhToolSettings
+        Section `wmh_tool`.
+
+    Returns
+    -------
+    tuple[np.ndarray | None, dict[str, Any]]
+        Mask (i, j, k), bool, or None; and the facts of its source.
+
+    Raises
+    ------
+    NotMeasured
+        Where the tool fails.
     """
     if given.get("wmh"):
         return outside_lesion(given, flair, read_user_mask(given["wmh"], flair), {"source": "user"})
@@ -154,7 +288,24 @@ def mask_from_elsewhere(given: Inputs, flair: Image, tool: WmhToolSettings) -> t
 def outside_lesion(
     given: Inputs, flair: Image, mask: np.ndarray, facts: dict[str, Any]
 ) -> tuple[np.ndarray, dict[str, Any]]:
-    """A WMH mask without the lesion that a reader drew, and the facts with a remark where they overlapped."""
+    """A WMH mask without the lesion that a reader drew, and the facts with a remark where they overlapped.
+
+    Parameters
+    ----------
+    given : Inputs
+        Paths of the job's inputs.
+    flair : Image
+        The FLAIR.
+    mask : np.ndarray
+        Mask of WMH, bool (i, j, k).
+    facts : dict[str, Any]
+        Facts of the mask.
+
+    Returns
+    -------
+    tuple[np.ndarray, dict[str, Any]]
+        The mask and its facts.
+    """
     if not given.get("lesion"):
         return mask, facts
     lesion = read_user_mask(given["lesion"], flair, "lesion mask")
@@ -164,7 +315,20 @@ def outside_lesion(
 
 
 def reviewed(facts: dict[str, Any], settings: WmhReviewSettings) -> dict[str, Any]:
-    """The facts with a very large volume, of the built-in method's mask, marked for review."""
+    """The facts with a very large volume, of the built-in method's mask, marked for review.
+
+    Parameters
+    ----------
+    facts : dict[str, Any]
+        Facts of the mask.
+    settings : WmhReviewSettings
+        Section `wmh.review`.
+
+    Returns
+    -------
+    dict[str, Any]
+        The facts, with status review where the volume is very large.
+    """
     volume_cm3 = facts.get("volume_cm3")
     if facts.get("source") != BUILT_IN or volume_cm3 is None or volume_cm3 <= settings.review_volume_cm3:
         return facts

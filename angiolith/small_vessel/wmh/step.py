@@ -10,7 +10,18 @@ from angiolith.marks.kinds import LACUNE, MICROBLEED, spots_of
 
 
 def models(study: Study) -> dict[str, str]:
-    """The networks that segment WMH: those of the brain and its tissues, and that of WMH."""
+    """The networks that segment WMH: those of the brain and its tissues, and that of WMH.
+
+    Parameters
+    ----------
+    study : Study
+        The run's study.
+
+    Returns
+    -------
+    dict[str, str]
+        Name of the input -> path.
+    """
     return {
         "brain_whole": study.resource("brain_model/whole.onnx"),
         "brain_part": study.resource("brain_model/part.onnx"),
@@ -19,7 +30,18 @@ def models(study: Study) -> dict[str, str]:
 
 
 def from_elsewhere(session: Session) -> Paths:
-    """The WMH mask of a session that the built-in method did not make: the user's, or an external tool's."""
+    """The WMH mask of a session that the built-in method did not make: the user's, or an external tool's.
+
+    Parameters
+    ----------
+    session : Session
+        The session.
+
+    Returns
+    -------
+    Paths
+        The path, or an empty list.
+    """
     if session.study.config.wmh_tool.command:
         return session.made("segment_wmh", "mask")
     return session.image("wmh")

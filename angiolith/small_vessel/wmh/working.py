@@ -61,7 +61,18 @@ class Working:
     scale: np.ndarray
 
     def back(self, values: np.ndarray) -> np.ndarray:
-        """Values of the working slices (linear) on the grid of the image; 0 where the brain is not."""
+        """Values of the working slices (linear) on the grid of the image; 0 where the brain is not.
+
+        Parameters
+        ----------
+        values : np.ndarray
+            Values (x, y, z) on the working slices.
+
+        Returns
+        -------
+        np.ndarray
+            Values (i, j, k), float32.
+        """
         shape = _oriented_shape(self.box, self.orientation)
         native = ndimage.affine_transform(
             values.astype(np.float32),
@@ -149,8 +160,27 @@ def contrast_of(flair: np.ndarray, brain: np.ndarray, tissues: np.ndarray) -> tu
 
     The SD is that of the values below the mode, which hyperintensities do not move.
 
-    Raises TissueError if there is too little white matter, or the image has no FLAIR's contrast: there fluid is darker
-    than white matter, and grey matter about as bright as it. What was measured is in the message.
+    What was measured is in the message.
+
+    Parameters
+    ----------
+    flair : np.ndarray
+        Intensities (i, j, k).
+    brain : np.ndarray
+        Mask of the brain, bool (i, j, k).
+    tissues : np.ndarray
+        Tissue map (i, j, k).
+
+    Returns
+    -------
+    tuple[float, float, float]
+        White matter, fluid and SD of white matter, in units of the image.
+
+    Raises
+    ------
+    TissueError
+        If there is too little white matter, or the image has no FLAIR's contrast: there fluid is darker
+        than white matter, and grey matter about as bright as it.
     """
     white, fluid, grey = (flair[brain & (tissues == TISSUES[name])] for name in ("white", "ventricles", "grey"))
     if white.size < WHITE_VOXELS_MIN:
@@ -174,6 +204,26 @@ def in_contrast(
     """A T1w or T2w, even in shading, in units of its contrast: white matter 0, fluid -1 if it is to be dark, else 1.
 
     All 0 where the contrast is the opposite, or too little of either tissue is seen.
+
+    Parameters
+    ----------
+    image : Image
+        T1w or T2w.
+    inside : np.ndarray
+        Mask of the brain, bool (i, j, k).
+    tissues : np.ndarray
+        Tissue map (i, j, k).
+    fluid_is_dark : bool
+        True for a T1w, False for a T2w.
+    bias_voxel_mm : float
+        Voxel edge at which the bias field is fitted, mm.
+    iterations : int
+        Iterations of the bias correction.
+
+    Returns
+    -------
+    np.ndarray
+        Intensities (i, j, k), float32, in units of contrast; 0 outside the brain.
     """
     seen = inside & (image.data > 0)
     white, fluid = (seen & (tissues == TISSUES[name]) for name in ("white", "ventricles"))
@@ -190,7 +240,26 @@ def in_contrast(
 def maps_of(
     tissues: np.ndarray, brain: np.ndarray, scale: np.ndarray, shape: tuple[int, ...], spacing: np.ndarray
 ) -> np.ndarray:
-    """The maps (5, x, y, z; 0-1) of MAPS on the working slices, from a tissue map on the oriented grid."""
+    """The maps (5, x, y, z; 0-1) of MAPS on the working slices, from a tissue map on the oriented grid.
+
+    Parameters
+    ----------
+    tissues : np.ndarray
+        Tissue map on the oriented grid.
+    brain : np.ndarray
+        Mask of the brain on that grid, bool.
+    scale : np.ndarray
+        Voxels per working pixel (3,).
+    shape : tuple[int, ...]
+        Shape of the working slices (x, y, z).
+    spacing : np.ndarray
+        Voxel edges (3,) of the oriented grid, mm.
+
+    Returns
+    -------
+    np.ndarray
+        Maps (5, x, y, z), float32, 0 to 1.
+    """
 
     def share(*names: str) -> np.ndarray:
         one = np.isin(tissues, [TISSUES[name] for name in names]).astype(np.float32)
@@ -205,7 +274,22 @@ def maps_of(
 
 
 def plane(values: np.ndarray, scale: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """An oriented array on the working slices (linear in the plane); pixels that hold several voxels average them."""
+    """An oriented array on the working slices (linear in the plane); pixels that hold several voxels average them.
+
+    Parameters
+    ----------
+    values : np.ndarray
+        Values on the oriented grid.
+    scale : np.ndarray
+        Voxels per working pixel (3,).
+    shape : tuple[int, ...]
+        Shape of the working slices (x, y, z).
+
+    Returns
+    -------
+    np.ndarray
+        Values (x, y, z), float32.
+    """
     wide = np.maximum(scale - 1, 0)
     if wide.any():
         values = ndimage.gaussian_filter(values, PIXEL_SIGMA * wide)
@@ -215,7 +299,20 @@ def plane(values: np.ndarray, scale: np.ndarray, shape: tuple[int, ...]) -> np.n
 
 
 def channels_of(working: Working, number: int) -> np.ndarray:
-    """What the network is shown of one slice (10, x, y): the slice, one below, one above, the maps, T1w and T2w."""
+    """What the network is shown of one slice (10, x, y): the slice, one below, one above, the maps, T1w and T2w.
+
+    Parameters
+    ----------
+    working : Working
+        The FLAIR on working slices.
+    number : int
+        Index of the slice.
+
+    Returns
+    -------
+    np.ndarray
+        Channels (10, x, y), float32.
+    """
     apart = max(1, round(NEIGHBOUR_MM / working.step_mm))
     last = working.flair.shape[2] - 1
     shown = [working.flair[..., min(max(number + k, 0), last)] for k in (0, -apart, apart)]
