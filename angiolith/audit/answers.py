@@ -37,6 +37,7 @@ class Facts:
 
     @cached_property
     def settings(self) -> dict[str, Any]:
+        """Every setting of the run by its dotted key."""
         return {entry.name: json.loads(entry.value) for entry in self.entries if entry.kind == "setting"}
 
     @cached_property
@@ -45,26 +46,74 @@ class Facts:
         return sorted({name.split(".")[1] for name in self.settings if name.startswith("analyses.")})
 
     def of(self, analysis: str, key: str) -> Any:
-        """A setting of an analysis; of a table of settings (`models`) all of it, empty where there is none."""
+        """A setting of an analysis; of a table of settings (`models`) all of it, empty where there is none.
+
+        Parameters
+        ----------
+        analysis : str
+            Name of the analysis.
+        key : str
+            Key within its section.
+
+        Returns
+        -------
+        Any
+            The value, or a mapping of values.
+        """
         name = f"analyses.{analysis}.{key}"
         if name in self.settings:
             return self.settings[name]
         return {k[len(name) + 1 :]: value for k, value in self.settings.items() if k.startswith(f"{name}.")}
 
     def table(self, analysis: str, ending: str) -> pd.DataFrame | None:
-        """A table of an analysis, None where there is none or it has no rows."""
+        """A table of an analysis, None where there is none or it has no rows.
+
+        Parameters
+        ----------
+        analysis : str
+            Name of the analysis.
+        ending : str
+            What stands behind its name in the file's name.
+
+        Returns
+        -------
+        pd.DataFrame | None
+            The table, or None.
+        """
         table = self.tables.get(f"{analysis}_{ending}")
         return table if table is not None and len(table) else None
 
     def each(self, ending: str) -> Iterator[tuple[str, pd.DataFrame]]:
-        """Name and table of every analysis that has a table of this ending."""
+        """Name and table of every analysis that has a table of this ending.
+
+        Parameters
+        ----------
+        ending : str
+            What stands behind the analysis' name in the file's name.
+
+        Yields
+        ------
+        tuple[str, pd.DataFrame]
+            Name and table.
+        """
         for name in self.analyses:
             if (table := self.table(name, ending)) is not None:
                 yield name, table
 
 
 def listed(names: Sequence[Any]) -> str:
-    """Names in a row, the first of many."""
+    """Names in a row, the first of many.
+
+    Parameters
+    ----------
+    names : Sequence[Any]
+        Anything that has a text.
+
+    Returns
+    -------
+    str
+        One line.
+    """
     shown = ", ".join(map(str, names[:SHOWN_MAX]))
     return shown + (f" and {len(names) - SHOWN_MAX} more" if len(names) > SHOWN_MAX else "")
 
@@ -74,6 +123,18 @@ def _setting(analysis: str, key: str) -> str:
 
 
 def eligibility(facts: Facts) -> Iterator[Answer]:
+    """Criteria of inclusion of each analysis.
+
+    Parameters
+    ----------
+    facts : Facts
+        The finished run.
+
+    Yields
+    ------
+    Answer
+        One answer with its trace.
+    """
     for name in facts.analyses:
         criteria = facts.of(name, "include") or []
         texts = [_criterion(one) for one in criteria]
@@ -91,6 +152,18 @@ def _criterion(one: Mapping[str, Any]) -> str:
 
 
 def variables(facts: Facts) -> Iterator[Answer]:
+    """Outcome, predictors, markers, groups and covariates of each analysis.
+
+    Parameters
+    ----------
+    facts : Facts
+        The finished run.
+
+    Yields
+    ------
+    Answer
+        One answer with its trace.
+    """
     for name in facts.analyses:
         if outcome := facts.of(name, "outcome"):
             event = facts.of(name, "event")
@@ -112,6 +185,18 @@ def _severity(facts: Facts, name: str) -> str:
 
 
 def methods_text(facts: Facts) -> Iterator[Answer]:
+    """The published texts on methods and formulas.
+
+    Parameters
+    ----------
+    facts : Facts
+        The finished run.
+
+    Yields
+    ------
+    Answer
+        One answer with its trace.
+    """
     if "methods.md" in facts.published:
         yield Answer("the methods of this run, written from its settings and versions", "methods.md")
     if "formulas.md" in facts.published:
@@ -119,6 +204,18 @@ def methods_text(facts: Facts) -> Iterator[Answer]:
 
 
 def agreement(facts: Facts) -> Iterator[Answer]:
+    """Coefficients of agreement between readers, and of readers with the tool.
+
+    Parameters
+    ----------
+    facts : Facts
+        The finished run.
+
+    Yields
+    ------
+    Answer
+        One answer with its trace.
+    """
     table = facts.tables.get("agreement")
     if table is None:
         return
@@ -129,12 +226,36 @@ def agreement(facts: Facts) -> Iterator[Answer]:
 
 
 def power(facts: Facts) -> Iterator[Answer]:
+    """Sample sizes of a follow-up study.
+
+    Parameters
+    ----------
+    facts : Facts
+        The finished run.
+
+    Yields
+    ------
+    Answer
+        One answer with its trace.
+    """
     for name, table in facts.each("power"):
         file = f"tables/{name}_power.tsv"
         yield Answer(f"{name}: size of a follow-up study from this cohort's change, {len(table)} questions", file)
 
 
 def quantities(facts: Facts) -> Iterator[Answer]:
+    """Steps that effects are given per, and columns taken as categories.
+
+    Parameters
+    ----------
+    facts : Facts
+        The finished run.
+
+    Yields
+    ------
+    Answer
+        One answer with its trace.
+    """
     for name in facts.analyses:
         for column, step in (facts.of(name, "per") or {}).items():
             yield Answer(f"{name}: effects of {column} per {step:g}", _setting(name, f"per.{column}"))
@@ -143,6 +264,18 @@ def quantities(facts: Facts) -> Iterator[Answer]:
 
 
 def models(facts: Facts) -> Iterator[Answer]:
+    """Methods of the models and of the correlations.
+
+    Parameters
+    ----------
+    facts : Facts
+        The finished run.
+
+    Yields
+    ------
+    Answer
+        One answer with its trace.
+    """
     for name in facts.analyses:
         if (table := facts.table(name, "associations")) is not None:
             yield Answer(f"{name}: {_values(table['method'])}", f"tables/{name}_associations.tsv: method")
@@ -157,12 +290,36 @@ def _values(column: pd.Series) -> str:
 
 
 def interactions(facts: Facts) -> Iterator[Answer]:
+    """Formulas of models with interactions.
+
+    Parameters
+    ----------
+    facts : Facts
+        The finished run.
+
+    Yields
+    ------
+    Answer
+        One answer with its trace.
+    """
     for name in facts.analyses:
         for model, formula in (facts.of(name, "formulas") or {}).items():
             yield Answer(f"{name}: {model}: {formula}", _setting(name, f"formulas.{model}"))
 
 
 def missing(facts: Facts) -> Iterator[Answer]:
+    """How the models treat missing values.
+
+    Parameters
+    ----------
+    facts : Facts
+        The finished run.
+
+    Yields
+    ------
+    Answer
+        One answer with its trace.
+    """
     for name, table in facts.each("associations"):
         n = facts.of(name, "imputations")
         text = f"{name}: {_values(table['data'])}" + (f"; {n} imputed data sets were asked for" if n else "")
@@ -170,6 +327,18 @@ def missing(facts: Facts) -> Iterator[Answer]:
 
 
 def missing_counts(facts: Facts) -> Iterator[Answer]:
+    """Number of missing values by variable.
+
+    Parameters
+    ----------
+    facts : Facts
+        The finished run.
+
+    Yields
+    ------
+    Answer
+        One answer with its trace.
+    """
     for name, table in facts.each("table1"):
         if "missing" not in table:
             continue
@@ -183,6 +352,18 @@ def missing_counts(facts: Facts) -> Iterator[Answer]:
 
 
 def sensitivity(facts: Facts) -> Iterator[Answer]:
+    """Models and data sets that each analysis was repeated with.
+
+    Parameters
+    ----------
+    facts : Facts
+        The finished run.
+
+    Yields
+    ------
+    Answer
+        One answer with its trace.
+    """
     for name, table in facts.each("associations"):
         kinds = table[["model", "data"]].drop_duplicates()
         texts = [f"{row.model} ({row.data})" for row in kinds.itertuples()]
@@ -196,6 +377,18 @@ def _steps(facts: Facts) -> Iterator[tuple[str, pd.DataFrame]]:
 
 
 def numbers(facts: Facts) -> Iterator[Answer]:
+    """Subjects at the start and at the end of each analysis.
+
+    Parameters
+    ----------
+    facts : Facts
+        The finished run.
+
+    Yields
+    ------
+    Answer
+        One answer with its trace.
+    """
     for name, steps in _steps(facts):
         first, last = steps.iloc[0], steps.iloc[-1]
         text = f"{name}: {first['n_in']} subjects, {last['n_left']} of them analysed in {last['rows_left']} rows"
@@ -203,6 +396,18 @@ def numbers(facts: Facts) -> Iterator[Answer]:
 
 
 def reasons(facts: Facts) -> Iterator[Answer]:
+    """Why subjects were left out of each analysis.
+
+    Parameters
+    ----------
+    facts : Facts
+        The finished run.
+
+    Yields
+    ------
+    Answer
+        One answer with its trace.
+    """
     for name, steps in _steps(facts):
         out = steps[steps["n_excluded"].astype(int) > 0]
         if out.empty:
@@ -213,12 +418,36 @@ def reasons(facts: Facts) -> Iterator[Answer]:
 
 
 def flow(facts: Facts) -> Iterator[Answer]:
+    """The flow pictures of the subjects.
+
+    Parameters
+    ----------
+    facts : Facts
+        The finished run.
+
+    Yields
+    ------
+    Answer
+        One answer with its trace.
+    """
     for file in facts.published:
         if file.endswith("_flow.svg"):
             yield Answer("flow of the subjects", file)
 
 
 def characteristics(facts: Facts) -> Iterator[Answer]:
+    """The printed tables of characteristics.
+
+    Parameters
+    ----------
+    facts : Facts
+        The finished run.
+
+    Yields
+    ------
+    Answer
+        One answer with its trace.
+    """
     for name in facts.analyses:
         for file in facts.published:
             if file == f"tables/{name}_table1_printed.tsv":
@@ -226,6 +455,18 @@ def characteristics(facts: Facts) -> Iterator[Answer]:
 
 
 def events(facts: Facts) -> Iterator[Answer]:
+    """Number of events of each analysis.
+
+    Parameters
+    ----------
+    facts : Facts
+        The finished run.
+
+    Yields
+    ------
+    Answer
+        One answer with its trace.
+    """
     for name, table in facts.each("associations"):
         row = table.iloc[0]
         if pd.notna(row["events"]):
@@ -235,6 +476,18 @@ def events(facts: Facts) -> Iterator[Answer]:
 
 
 def groups(facts: Facts) -> Iterator[Answer]:
+    """Sizes of the groups of each analysis.
+
+    Parameters
+    ----------
+    facts : Facts
+        The finished run.
+
+    Yields
+    ------
+    Answer
+        One answer with its trace.
+    """
     for name, table in facts.each("table1"):
         rows = table[table["variable"] == table["variable"].iloc[0]].drop_duplicates("group")
         sizes = ", ".join(f"{row.group} {row.n}" for row in rows.itertuples() if row.group != "all")
@@ -243,6 +496,18 @@ def groups(facts: Facts) -> Iterator[Answer]:
 
 
 def estimates(facts: Facts) -> Iterator[Answer]:
+    """Number of estimates with intervals by model.
+
+    Parameters
+    ----------
+    facts : Facts
+        The finished run.
+
+    Yields
+    ------
+    Answer
+        One answer with its trace.
+    """
     for name, table in facts.each("associations"):
         counts = table["model"].value_counts(sort=False)
         texts = [f"{n} of {model}" for model, n in counts.items()]
@@ -251,11 +516,35 @@ def estimates(facts: Facts) -> Iterator[Answer]:
 
 
 def correlations(facts: Facts) -> Iterator[Answer]:
+    """Number of correlations with intervals.
+
+    Parameters
+    ----------
+    facts : Facts
+        The finished run.
+
+    Yields
+    ------
+    Answer
+        One answer with its trace.
+    """
     for name, table in facts.each("correlations"):
         yield Answer(f"{name}: {len(table)} correlations with intervals", f"tables/{name}_correlations.tsv")
 
 
 def boundaries(facts: Facts) -> Iterator[Answer]:
+    """Cut-points of grades and severity.
+
+    Parameters
+    ----------
+    facts : Facts
+        The finished run.
+
+    Yields
+    ------
+    Answer
+        One answer with its trace.
+    """
     cuts = [name for name in facts.settings if name.startswith(("severity.", "wmh.grade.", "calcification.grade."))]
     if cuts and any(entry.kind == "input" and ".nii" in entry.name for entry in facts.entries):
         yield Answer(
@@ -264,17 +553,53 @@ def boundaries(facts: Facts) -> Iterator[Answer]:
 
 
 def software(facts: Facts) -> Iterator[Answer]:
+    """Versions of the libraries.
+
+    Parameters
+    ----------
+    facts : Facts
+        The finished run.
+
+    Yields
+    ------
+    Answer
+        One answer with its trace.
+    """
     versions = [f"{entry.name} {entry.value}" for entry in facts.entries if entry.kind == "version"]
     if versions:
         yield Answer(f"{len(versions)} versions: {listed(versions)}", "software.tsv")
 
 
 def inputs(facts: Facts) -> Iterator[Answer]:
+    """Number of input files.
+
+    Parameters
+    ----------
+    facts : Facts
+        The finished run.
+
+    Yields
+    ------
+    Answer
+        One answer with its trace.
+    """
     n = sum(entry.kind == "input" for entry in facts.entries)
     yield Answer(f"{n} files were read; each is known by its SHA-256", "data.tsv")
 
 
 def networks(facts: Facts) -> Iterator[Answer]:
+    """The networks of the run by their SHA-256.
+
+    Parameters
+    ----------
+    facts : Facts
+        The finished run.
+
+    Yields
+    ------
+    Answer
+        One answer with its trace.
+    """
     found = [entry for entry in facts.entries if entry.kind == "input" and entry.name.endswith(".onnx")]
     for entry in found:
         name = "/".join(entry.name.split("/")[-2:])
@@ -282,23 +607,71 @@ def networks(facts: Facts) -> Iterator[Answer]:
 
 
 def model_cards(facts: Facts) -> Iterator[Answer]:
+    """The model cards of the run's networks.
+
+    Parameters
+    ----------
+    facts : Facts
+        The finished run.
+
+    Yields
+    ------
+    Answer
+        One answer with its trace.
+    """
     for file in facts.published:
         if file.startswith("models/"):
             yield Answer("model card of a network of the run: data, training, tests, limits", file)
 
 
 def deidentified(facts: Facts) -> Iterator[Answer]:
+    """That no row of a person is published.
+
+    Parameters
+    ----------
+    facts : Facts
+        The finished run.
+
+    Yields
+    ------
+    Answer
+        One answer with its trace.
+    """
     text = "no row of a person is in this folder; deidentify-check found 0 in it"  # else it is not made
     yield Answer(text, "angiolith deidentify-check FOLDER")
 
 
 def trace(facts: Facts) -> Iterator[Answer]:
+    """How a number is traced to its sources.
+
+    Parameters
+    ----------
+    facts : Facts
+        The finished run.
+
+    Yields
+    ------
+    Answer
+        One answer with its trace.
+    """
     yield Answer(
         "each number leads to the rows, images, settings and code behind it", "angiolith trace OUTPUT_DIR CELL"
     )
 
 
 def crate(facts: Facts) -> Iterator[Answer]:
+    """The RO-Crate of the published folder.
+
+    Parameters
+    ----------
+    facts : Facts
+        The finished run.
+
+    Yields
+    ------
+    Answer
+        One answer with its trace.
+    """
     yield Answer("every file here with its SHA-256, the workflow and its version", "ro-crate-metadata.json")
 
 

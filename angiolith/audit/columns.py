@@ -47,8 +47,21 @@ OF_LESIONS = ("plaque", "calcification_lesions")  # in the lesions' table alone
 def analysed_columns(row: Mapping[str, str], analysis: Analysis, header: Sequence[str]) -> set[str]:
     """Columns that the numbers in a row of an analysis' table were made from, as the analysis calls them.
 
-    row: the cells (a table of models, of characteristics, of correlations, of change, of exclusions); header: of the
-    analysed rows. Whatever the row names is taken, what selects and groups the rows, and a model's covariates.
+    Whatever the row names is taken, what selects and groups the rows, and a model's covariates.
+
+    Parameters
+    ----------
+    row : Mapping[str, str]
+        The cells (a table of models, of characteristics, of correlations, of change, of exclusions).
+    analysis : Analysis
+        The analysis' section.
+    header : Sequence[str]
+        Columns of the analysed rows.
+
+    Returns
+    -------
+    set[str]
+        Names of columns.
     """
     used = used_columns(analysis.model_copy(update={"formulas": {}}))
     known = [*used.numbers, *used.categories, *used.dates]
@@ -84,7 +97,20 @@ def _named(text: str, names: Iterable[str]) -> list[str]:
 
 
 def before_changes(column: str, analysis: Analysis) -> set[str]:
-    """The columns of the given table behind a column of the analysed rows, as the table calls them."""
+    """The columns of the given table behind a column of the analysed rows, as the table calls them.
+
+    Parameters
+    ----------
+    column : str
+        Column of the analysed rows.
+    analysis : Analysis
+        The analysis' section.
+
+    Returns
+    -------
+    set[str]
+        Names of columns.
+    """
     names: set[str | None] = {column}
     for marker, columns in analysis.changes.items():
         if column in (f"{marker}_change", f"{marker}_change_per_year"):
@@ -100,8 +126,23 @@ def holders(
     """Kinds of measure (`steps.MEASURES`) with their columns, and clinical tables, that hold columns of `patients` or
     `lesions`.
 
-    bundles: measures.json of subjects, opened one after the other until all columns are found. Every kind is taken for
-    a column that none holds.
+    Every kind is taken for a column that none holds.
+
+    Parameters
+    ----------
+    columns : Iterable[str]
+        Columns of the cohort's table.
+    table : str
+        `patients` or `lesions`.
+    clinical : Iterable[Path]
+        Paths of clinical tables.
+    bundles : Iterable[Path]
+        Files `measures.json` of subjects, opened one after the other until all columns are found.
+
+    Returns
+    -------
+    tuple[dict[str, set[str]], set[Path]]
+        Kind of measure -> columns, and paths of clinical tables.
     """
     derived = OF_SCORES | (DERIVED if table == "lesions" else {})
     wanted = {source for column in columns for source in derived.get(column, (column,))} - {*OF_MANIFEST}

@@ -68,7 +68,23 @@ def crate_metadata(
 ) -> dict[str, Any]:
     """The RO-Crate's JSON-LD for a run with this inventory, which ended at `ended`; `version` is the project's.
 
-    with_methods: whether `METHODS` lies in the folder.
+    Parameters
+    ----------
+    entries : Sequence[Entry]
+        Rows of the inventory.
+    version : str
+        Version of angiolith.
+    ended : datetime.datetime
+        When the run ended.
+    title : str
+        Title of the data set.
+    with_methods : bool
+        Whether `METHODS` lies in the folder.
+
+    Returns
+    -------
+    dict[str, Any]
+        The JSON-LD as one object.
     """
     crate = ROCrate(version="1.1")  # the version that the profiles build on
     crate.name = title
@@ -125,7 +141,20 @@ def crate_metadata(
 
 
 def required_software(crate: ROCrate, entries: Iterable[Entry]) -> list[ContextEntity]:
-    """The software of an inventory with its versions, added to a crate."""
+    """The software of an inventory with its versions, added to a crate.
+
+    Parameters
+    ----------
+    crate : ROCrate
+        The crate, changed in place.
+    entries : Iterable[Entry]
+        Rows of the inventory.
+
+    Returns
+    -------
+    list[ContextEntity]
+        One entity per version.
+    """
     return [
         crate.add(
             ContextEntity(
@@ -140,7 +169,18 @@ def required_software(crate: ROCrate, entries: Iterable[Entry]) -> list[ContextE
 
 
 def hash_uri(sha256: str) -> str:
-    """A file's name by its content (RFC 6920)."""
+    """A file's name by its content (RFC 6920).
+
+    Parameters
+    ----------
+    sha256 : str
+        SHA-256 in hex.
+
+    Returns
+    -------
+    str
+        A `ni:` address.
+    """
     return "ni:///sha-256;" + base64.urlsafe_b64encode(bytes.fromhex(sha256)).decode().rstrip("=")
 
 
@@ -153,7 +193,20 @@ def _facts(entry: Entry) -> dict[str, str]:
 
 
 def dataset_description(version: str, title: str) -> dict[str, Any]:
-    """dataset_description.json of the derivatives."""
+    """dataset_description.json of the derivatives.
+
+    Parameters
+    ----------
+    version : str
+        Version of angiolith.
+    title : str
+        Title of the data set.
+
+    Returns
+    -------
+    dict[str, Any]
+        Content of the file.
+    """
     generated = {"Name": "angiolith", "Version": version, "Description": "images to measures, tables and report"}
     return {"Name": title, "BIDSVersion": BIDS_VERSION, "DatasetType": "derivative", "GeneratedBy": [generated]}
 
@@ -164,5 +217,16 @@ def spatial_sidecar() -> dict[str, str]:
 
 
 def bidsignore(patterns: Iterable[str] = NOT_BIDS) -> str:
-    """.bidsignore: what BIDS has no name for, each with its reason in `NOT_BIDS`."""
+    """.bidsignore: what BIDS has no name for, each with its reason in `NOT_BIDS`.
+
+    Parameters
+    ----------
+    patterns : Iterable[str]
+        Patterns of file names.
+
+    Returns
+    -------
+    str
+        Content of the file.
+    """
     return "".join(f"{pattern}\n" for pattern in patterns)

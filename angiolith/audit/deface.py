@@ -51,7 +51,26 @@ class Defaced:
 def deface(bids_dir: Path, copy: Path, model: BrainModel, say: Say) -> Defaced:
     """Copy a BIDS folder without faces; images that the copy holds already are not made again.
 
-    Raises FileExistsError where the copy lies in the folder or is it.
+    Parameters
+    ----------
+    bids_dir : Path
+        The BIDS folder.
+    copy : Path
+        Folder of the copy.
+    model : BrainModel
+        The two networks of the brain.
+    say : Say
+        Takes one line on each image.
+
+    Returns
+    -------
+    Defaced
+        What was defaced, copied, present and left out.
+
+    Raises
+    ------
+    FileExistsError
+        Where the copy lies in the folder or is it.
     """
     if lies_in(copy, bids_dir):
         raise FileExistsError(f"{copy}: the copy must lie outside of {bids_dir}")
@@ -170,6 +189,16 @@ def renamed(name: str) -> str:
 
     >>> renamed("sub-1/ses-1/vwi/sub-1_ses-1_ce-gd_run-1_vwi.nii.gz")
     'sub-1/ses-1/vwi/sub-1_ses-1_ce-gd_rec-defaced_run-1_vwi.nii.gz'
+
+    Parameters
+    ----------
+    name : str
+        Path of the image below the BIDS folder.
+
+    Returns
+    -------
+    str
+        The path with `rec-defaced`.
     """
     folder, slash, file = name.rpartition("/")
     if REC.search(file):

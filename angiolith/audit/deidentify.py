@@ -52,7 +52,20 @@ class Finding(NamedTuple):
 
 
 def findings(folder: Path, names: Iterable[str] = ()) -> list[Finding]:
-    """Everything that identifies a person in the files below `folder`, sorted; `names` are looked for everywhere."""
+    """Everything that identifies a person in the files below `folder`, sorted; `names` are looked for everywhere.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder to search.
+    names : Iterable[str]
+        Names of persons to look for.
+
+    Returns
+    -------
+    list[Finding]
+        Findings, sorted.
+    """
     wanted = [name.strip() for name in names if name.strip()]
     found: list[Finding] = []
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
@@ -64,6 +77,18 @@ def findings(folder: Path, names: Iterable[str] = ()) -> list[Finding]:
 
 
 def in_path(path: Path) -> Iterator[tuple[str, str]]:
+    """Long numbers in the names of a file and its folder.
+
+    Parameters
+    ----------
+    path : Path
+        Path of the file.
+
+    Yields
+    ------
+    tuple[str, str]
+        Kind and text of a finding.
+    """
     for part in (path.parent.name, path.name):
         number = LONG_NUMBER.search(part)
         if number:
@@ -72,7 +97,18 @@ def in_path(path: Path) -> Iterator[tuple[str, str]]:
 
 
 def in_json(path: Path) -> Iterator[tuple[str, str]]:
-    """Attributes of a sidecar, at any depth."""
+    """Attributes of a sidecar, at any depth.
+
+    Parameters
+    ----------
+    path : Path
+        Path of the file.
+
+    Yields
+    ------
+    tuple[str, str]
+        Kind and text of a finding.
+    """
     if path.suffix != ".json":
         return
     try:
@@ -98,7 +134,18 @@ def _pairs(content: Any) -> Iterator[tuple[str, Any]]:
 
 
 def in_table(path: Path) -> Iterator[tuple[str, str]]:
-    """Columns by their names, and columns that hold days."""
+    """Columns by their names, and columns that hold days.
+
+    Parameters
+    ----------
+    path : Path
+        Path of the file.
+
+    Yields
+    ------
+    tuple[str, str]
+        Kind and text of a finding.
+    """
     if path.suffix not in (".tsv", ".csv"):
         return
     text = path.read_text(encoding="utf-8-sig", errors="replace")
@@ -117,7 +164,18 @@ def in_table(path: Path) -> Iterator[tuple[str, str]]:
 
 
 def in_image(path: Path) -> Iterator[tuple[str, str]]:
-    """Free text of a NIfTI header, its extensions, and a face."""
+    """Free text of a NIfTI header, its extensions, and a face.
+
+    Parameters
+    ----------
+    path : Path
+        Path of the file.
+
+    Yields
+    ------
+    tuple[str, str]
+        Kind and text of a finding.
+    """
     if not path.name.endswith((".nii", ".nii.gz")) or path.stat().st_size == 0:
         return
     try:
@@ -141,7 +199,18 @@ def in_image(path: Path) -> Iterator[tuple[str, str]]:
 
 
 def in_viewer(path: Path) -> Iterator[tuple[str, str]]:
-    """A volume of the report's viewer that holds more than a brain."""
+    """A volume of the report's viewer that holds more than a brain.
+
+    Parameters
+    ----------
+    path : Path
+        Path of the file.
+
+    Yields
+    ------
+    tuple[str, str]
+        Kind and text of a finding.
+    """
     column = path.stem.rsplit("_", 1)[-1]
     if path.suffix != ".js" or path.parent.name != "volumes" or not was_made(path) or path.stem.endswith(SLAB_COLUMNS):
         return
@@ -156,6 +225,18 @@ def in_viewer(path: Path) -> Iterator[tuple[str, str]]:
 
 
 def in_dicom(path: Path) -> Iterator[tuple[str, str]]:
+    """Attributes of a DICOM file that name a person.
+
+    Parameters
+    ----------
+    path : Path
+        Path of the file.
+
+    Yields
+    ------
+    tuple[str, str]
+        Kind and text of a finding.
+    """
     with path.open("rb") as file:
         if file.read(132)[128:] != b"DICM":
             return
@@ -168,6 +249,18 @@ def in_dicom(path: Path) -> Iterator[tuple[str, str]]:
 
 
 def in_text(path: Path) -> Iterator[tuple[str, str]]:
+    """E-mail addresses in a text file.
+
+    Parameters
+    ----------
+    path : Path
+        Path of the file.
+
+    Yields
+    ------
+    tuple[str, str]
+        Kind and text of a finding.
+    """
     if path.suffix in TEXTS:
         address = EMAIL.search(path.read_text(encoding="utf-8", errors="replace"))
         if address:
@@ -175,7 +268,22 @@ def in_text(path: Path) -> Iterator[tuple[str, str]]:
 
 
 def listed(path: Path, name: str, wanted: Iterable[str]) -> list[str]:
-    """Those of the wanted names that stand in a file's path or content, whatever their case."""
+    """Those of the wanted names that stand in a file's path or content, whatever their case.
+
+    Parameters
+    ----------
+    path : Path
+        Path of the file.
+    name : str
+        Path below the searched folder.
+    wanted : Iterable[str]
+        Names to look for.
+
+    Returns
+    -------
+    list[str]
+        Those that occur.
+    """
     names = list(wanted)
     if not names:
         return []
@@ -184,7 +292,18 @@ def listed(path: Path, name: str, wanted: Iterable[str]) -> list[str]:
 
 
 def unpacked(path: Path) -> bytes:
-    """The bytes of a file; of .gz, .docx, .xlsx and .zip what is packed in them (the first 256 MB)."""
+    """The bytes of a file; of .gz, .docx, .xlsx and .zip what is packed in them (the first 256 MB).
+
+    Parameters
+    ----------
+    path : Path
+        Path of the file.
+
+    Returns
+    -------
+    bytes
+        The bytes.
+    """
     try:
         if path.suffix == ".gz":
             with gzip.open(path) as stream:

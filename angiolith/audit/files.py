@@ -17,17 +17,56 @@ from angiolith.runtime.seals import SEALS
 
 
 def measures_file(study: Study, subject: str) -> str:
-    """A subject's rows of the cohort's tables."""
+    """A subject's rows of the cohort's tables.
+
+    Parameters
+    ----------
+    study : Study
+        The run's study.
+    subject : str
+        Label of the subject.
+
+    Returns
+    -------
+    str
+        The path.
+    """
     return study.file(f"{SEALS}/sub-{subject}/measures.json")
 
 
 def seal_file(study: Study, subject: str) -> str:
-    """The hashes of a finished subject's files."""
+    """The hashes of a finished subject's files.
+
+    Parameters
+    ----------
+    study : Study
+        The run's study.
+    subject : str
+        Label of the subject.
+
+    Returns
+    -------
+    str
+        The path.
+    """
     return study.file(f"{SEALS}/sub-{subject}/seal.sha256")
 
 
 def subject_measures(study: Study, subject: str) -> dict[str, list[str]]:
-    """The subject's tables that the cohort's are collected from, by what they hold."""
+    """The subject's tables that the cohort's are collected from, by what they hold.
+
+    Parameters
+    ----------
+    study : Study
+        The run's study.
+    subject : str
+        Label of the subject.
+
+    Returns
+    -------
+    dict[str, list[str]]
+        Kind of measure -> paths.
+    """
     sessions, found = study.sessions_of(subject), {}
     for step in study.steps.values():
         for kind, output in step.measures.items():
@@ -39,7 +78,20 @@ def subject_measures(study: Study, subject: str) -> dict[str, list[str]]:
 
 
 def subject_results(study: Study, subject: str) -> list[str]:
-    """What is looked at in the report and is no table: with the measures, all that the subject's jobs are run for."""
+    """What is looked at in the report and is no table: with the measures, all that the subject's jobs are run for.
+
+    Parameters
+    ----------
+    study : Study
+        The run's study.
+    subject : str
+        Label of the subject.
+
+    Returns
+    -------
+    list[str]
+        Paths.
+    """
     sessions, registration = study.sessions_of(subject), study.steps["check_registration"]
     pictures = study.steps["plot_subject_qc"].outputs
     return [
@@ -51,7 +103,20 @@ def subject_results(study: Study, subject: str) -> list[str]:
 
 
 def subject_images(study: Study, subject: str) -> list[str]:
-    """Every file that the subject's rows of the manifest name, lookup tables of masks included."""
+    """Every file that the subject's rows of the manifest name, lookup tables of masks included.
+
+    Parameters
+    ----------
+    study : Study
+        The run's study.
+    subject : str
+        Label of the subject.
+
+    Returns
+    -------
+    list[str]
+        Paths.
+    """
     sessions = study.sessions_of(subject)
     named = [session.image(column) for session in sessions for column in (*IMAGE_COLUMNS, *MASK_COLUMNS)]
     beside = [
@@ -61,13 +126,39 @@ def subject_images(study: Study, subject: str) -> list[str]:
 
 
 def sealed_inputs(study: Study, subject: str) -> InputPaths:
-    """All that a subject was made from or consists of, as far as the cohort and the report ask for it."""
+    """All that a subject was made from or consists of, as far as the cohort and the report ask for it.
+
+    Parameters
+    ----------
+    study : Study
+        The run's study.
+    subject : str
+        Label of the subject.
+
+    Returns
+    -------
+    InputPaths
+        Name -> paths.
+    """
     results, images = subject_results(study, subject), subject_images(study, subject)
     return {**subject_measures(study, subject), "results": results, "images": images}
 
 
 def subject_logs(study: Study, subject: str) -> list[str]:
-    """Stems of the logs that the subject's jobs may have: subject, session, contrast, reference."""
+    """Stems of the logs that the subject's jobs may have: subject, session, contrast, reference.
+
+    Parameters
+    ----------
+    study : Study
+        The run's study.
+    subject : str
+        Label of the subject.
+
+    Returns
+    -------
+    list[str]
+        File names without folder and ending.
+    """
     stems = [subject]
     for row in study.rows_of.get(subject, []):
         session = f"{subject}_{row.session}"
@@ -78,7 +169,20 @@ def subject_logs(study: Study, subject: str) -> list[str]:
 
 def subject_facts(study: Study, subject: str) -> list[Any]:
     """What the jobs of a subject are planned from: its rows of the manifest, what lies beside images and masks, and
-    what readers decided on its marks."""
+    what readers decided on its marks.
+
+    Parameters
+    ----------
+    study : Study
+        The run's study.
+    subject : str
+        Label of the subject.
+
+    Returns
+    -------
+    list[Any]
+        Plain values.
+    """
     sessions = study.sessions_of(subject)
     return [*map(_facts, sessions), [session.decisions() for session in sessions]]
 
@@ -91,12 +195,36 @@ def _facts(session: Session) -> tuple[str, dict[str, str], Paths, list[str], lis
 
 
 def audit_file(study: Study, name: str) -> str:
-    """Path of a file about the run as a whole."""
+    """Path of a file about the run as a whole.
+
+    Parameters
+    ----------
+    study : Study
+        The run's study.
+    name : str
+        File name below `audit/`.
+
+    Returns
+    -------
+    str
+        The path.
+    """
     return study.file(f"audit/{name}")
 
 
 def deliverables(study: Study) -> list[str]:
-    """What a run is for: everything that the inventory lists follows from these."""
+    """What a run is for: everything that the inventory lists follows from these.
+
+    Parameters
+    ----------
+    study : Study
+        The run's study.
+
+    Returns
+    -------
+    list[str]
+        Paths.
+    """
     return [
         *finished_subjects(study),
         *cohort_tables(study),
@@ -106,7 +234,18 @@ def deliverables(study: Study) -> list[str]:
 
 
 def finished_subjects(study: Study) -> list[str]:
-    """What tells that every subject is finished: its rows of the cohort's tables, and its seal."""
+    """What tells that every subject is finished: its rows of the cohort's tables, and its seal.
+
+    Parameters
+    ----------
+    study : Study
+        The run's study.
+
+    Returns
+    -------
+    list[str]
+        Paths.
+    """
     return [
         *(measures_file(study, subject) for subject in study.subjects),
         *(seal_file(study, subject) for subject in study.subjects),
@@ -117,6 +256,18 @@ def results_that_must_stay(study: Study, sealed: frozenset[str]) -> list[str]:
     """All results of the subjects that are finished and not sealed, so that one that was deleted is made again.
 
     A subject without a seal on disk has its sealing job to run, which asks for the same files.
+
+    Parameters
+    ----------
+    study : Study
+        The run's study.
+    sealed : frozenset[str]
+        Labels of sealed subjects.
+
+    Returns
+    -------
+    list[str]
+        Paths.
     """
     found: list[str] = []
     for subject in study.subjects:
@@ -127,7 +278,18 @@ def results_that_must_stay(study: Study, sealed: frozenset[str]) -> list[str]:
 
 
 def spatial_sidecars(study: Study) -> list[str]:
-    """Sidecars that BIDS wants of label maps, one for each space and kind (they are inherited by all subjects)."""
+    """Sidecars that BIDS wants of label maps, one for each space and kind (they are inherited by all subjects).
+
+    Parameters
+    ----------
+    study : Study
+        The run's study.
+
+    Returns
+    -------
+    list[str]
+        Paths.
+    """
     spaces = {row.reference for row in study.rows if row.reference}
     spaces |= {"FLAIR" for row in study.rows if row.get("FLAIR")}
     kinds = {(space, kind) for space in spaces for kind in ("dseg", "mask")}

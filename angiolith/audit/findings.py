@@ -6,6 +6,17 @@ from collections import Counter
 
 
 def counted(kinds: Counter[str]) -> str:
-    """How many findings there are, and of what kinds."""
+    """How many findings there are, and of what kinds.
+
+    Parameters
+    ----------
+    kinds : Counter[str]
+        Number of findings by kind.
+
+    Returns
+    -------
+    str
+        One line.
+    """
     parts = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
     return f"{kinds.total()} findings" + (f": {parts}" if parts else "")

@@ -84,6 +84,7 @@ class Hasher:
         return digest
 
     def save(self) -> None:
+        """Keep the hashes for the next time."""
         if self.cache:
             write_json(self.seen, self.cache)
 
@@ -97,11 +98,36 @@ class Jobs:
     inputs: Sequence[str]
 
     def behind(self, name: str) -> Record | None:
+        """The record of the job that made a file.
+
+        Parameters
+        ----------
+        name : str
+            Name of the file, as seen from the output folder.
+
+        Returns
+        -------
+        Record | None
+            The record, or None for a file that no job made.
+        """
         return self.records.get(self.maker.get(name, ""))
 
 
 def jobs_behind(targets: Iterable[str], records: Iterable[Record]) -> Jobs:
-    """Follow targets (names) back through records to the files that no job made."""
+    """Follow targets (names) back through records to the files that no job made.
+
+    Parameters
+    ----------
+    targets : Iterable[str]
+        Names of files.
+    records : Iterable[Record]
+        Records of all jobs.
+
+    Returns
+    -------
+    Jobs
+        The jobs, the maker of each file, and the files that no job made.
+    """
     everything = {record.name: record for record in records}
     maker = {output: record.name for record in everything.values() for output in record.outputs}
     waiting, reached, used, inputs = list(targets), set(), {}, []
@@ -123,7 +149,27 @@ def inventory(root: Path, targets: Iterable[str], settings: PlainSettings, confi
     """The rows of a finished run; `targets` and `configs` are names as seen from the output folder `root`.
 
     Files that were hashed before and look untouched keep their hash (`audit/.hashes.json`, which may be deleted).
-    Raises FileNotFoundError for a file that a record names and that is gone.
+
+    Parameters
+    ----------
+    root : Path
+        The output folder.
+    targets : Iterable[str]
+        Names of the deliverables.
+    settings : PlainSettings
+        The whole configuration as plain values.
+    configs : Iterable[str]
+        Names of the configuration files.
+
+    Returns
+    -------
+    list[Entry]
+        Rows, sorted by kind and name.
+
+    Raises
+    ------
+    FileNotFoundError
+        For a file that a record names and that is gone.
     """
     hasher = Hasher(root / CACHE)
     jobs = jobs_behind(targets, read_records(root))
@@ -148,7 +194,20 @@ def inventory(root: Path, targets: Iterable[str], settings: PlainSettings, confi
 
 
 def code_entries(records: Iterable[Record], hasher: Hasher) -> Iterator[Entry]:
-    """The code digest of every rule that ran, and the project's files that the digests cover."""
+    """The code digest of every rule that ran, and the project's files that the digests cover.
+
+    Parameters
+    ----------
+    records : Iterable[Record]
+        Records of the jobs.
+    hasher : Hasher
+        Gives the SHA-256 of a file.
+
+    Yields
+    ------
+    Entry
+        One row.
+    """
     rules = {record.rule: record.code for record in records if record.code}
     sources: dict[str, Path] = {}
     for rule, digest in rules.items():
@@ -160,7 +219,20 @@ def code_entries(records: Iterable[Record], hasher: Hasher) -> Iterator[Entry]:
 
 
 def flat(settings: PlainSettings, prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Dotted key and JSON value of every setting."""
+    """Dotted key and JSON value of every setting.
+
+    Parameters
+    ----------
+    settings : PlainSettings
+        Nested plain values.
+    prefix : str
+        Dotted prefix with its dot.
+
+    Yields
+    ------
+    tuple[str, str]
+        Dotted key and JSON text.
+    """
     for key, value in settings.items():
         if isinstance(value, Mapping) and value:
             yield from flat(value, f"{prefix}{key}.")
@@ -186,6 +258,18 @@ def host_facts() -> dict[str, str]:
 
 
 def inventory_text(entries: Iterable[Entry]) -> str:
+    """The inventory as TSV text.
+
+    Parameters
+    ----------
+    entries : Iterable[Entry]
+        Rows of the inventory.
+
+    Returns
+    -------
+    str
+        Content of inventory.tsv.
+    """
     buffer = io.StringIO()
     writer = csv.writer(buffer, delimiter="\t", lineterminator="\n")
     writer.writerow(Entry._fields)
@@ -194,6 +278,15 @@ def inventory_text(entries: Iterable[Entry]) -> str:
 
 
 def write_inventory(entries: Iterable[Entry], path: str | Path) -> None:
+    """Write the inventory, whole or not at all.
+
+    Parameters
+    ----------
+    entries : Iterable[Entry]
+        Rows of the inventory.
+    path : str | Path
+        Path of the file to write.
+    """
     with atomic_path(path) as temporary:
         temporary.write_text(inventory_text(entries), encoding="utf-8")
 
@@ -201,7 +294,22 @@ def write_inventory(entries: Iterable[Entry], path: str | Path) -> None:
 def read_inventory(root: str | Path) -> list[Entry]:
     """The rows of a run's inventory.
 
-    Raises FileNotFoundError if there is none, ValueError if it is no inventory.
+    Parameters
+    ----------
+    root : str | Path
+        The output folder.
+
+    Returns
+    -------
+    list[Entry]
+        Rows.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no inventory.
+    ValueError
+        If the file is no inventory.
     """
     path = Path(root, INVENTORY)
     with path.open(encoding="utf-8", newline="") as file:

@@ -44,10 +44,12 @@ class Cell:
 
     @property
     def subject(self) -> str | None:
+        """Label of the cell's subject, None where its row has none."""
         return self.row.get("subject")
 
     @property
     def session(self) -> str | None:
+        """Label of the cell's session, None where its row has none."""
         return self.row.get("session")
 
 
@@ -76,7 +78,24 @@ class Lineage:
 def lineage(root: Path, records: Iterable[Record], cell: Cell) -> Lineage:
     """The files behind the cell.
 
-    Raises TraceError if no job's record says that it made the table.
+    Parameters
+    ----------
+    root : Path
+        The output folder.
+    records : Iterable[Record]
+        Records of all jobs.
+    cell : Cell
+        The cell.
+
+    Returns
+    -------
+    Lineage
+        The files by their distance from the cell, with the jobs that made them.
+
+    Raises
+    ------
+    TraceError
+        If no job's record says that it made the table.
     """
     maker = {name: record for record in records for name in record.outputs}
     if cell.file not in maker:
@@ -145,7 +164,18 @@ class Way:
         return list(dict.fromkeys(map(tuple, table[[name for name in PERSON if name in table]].to_numpy())))
 
     def concerns(self, name: str) -> bool:
-        """False for the file of a subject, or of a session, that is not behind the cell."""
+        """False for the file of a subject, or of a session, that is not behind the cell.
+
+        Parameters
+        ----------
+        name : str
+            Name of the file, as seen from the output folder.
+
+        Returns
+        -------
+        bool
+            True where it may be behind the cell.
+        """
         if self.people is None:
             return True
         parts = name.split("/")
@@ -163,7 +193,20 @@ class Way:
         return found
 
     def read_by(self, record: Record, file: str) -> Iterable[str]:
-        """The inputs of a job that are on the way from `file`, one of its outputs, to the cell."""
+        """The inputs of a job that are on the way from `file`, one of its outputs, to the cell.
+
+        Parameters
+        ----------
+        record : Record
+            Record of the job.
+        file : str
+            One of its outputs.
+
+        Returns
+        -------
+        Iterable[str]
+            Names of files.
+        """
         inputs = [*record.inputs]
         if record.rule == "build_attrition" and self.analysis:
             return self._given_table(record) or inputs
@@ -249,7 +292,18 @@ class Way:
 
 
 def data_of(analysis: str) -> str:
-    """The analysed rows of an analysis."""
+    """The analysed rows of an analysis.
+
+    Parameters
+    ----------
+    analysis : str
+        Name of the analysis.
+
+    Returns
+    -------
+    str
+        Path below the output folder.
+    """
     return f"cohort/{analysis}_data.tsv"
 
 

@@ -31,11 +31,23 @@ class Job(NamedTuple):
 
     @property
     def subject(self) -> str:
+        """Label of the job's subject."""
         return self.name.split("_")[0]
 
 
 def jobs_begun(root: Path) -> Iterator[Job]:
-    """Every job that has left a log."""
+    """Every job that has left a log.
+
+    Parameters
+    ----------
+    root : Path
+        The output folder.
+
+    Yields
+    ------
+    Job
+        One job with its state.
+    """
     for folder in sorted(path for path in (root / LOGS).glob("*") if path.is_dir()):
         names: dict[str, set[str]] = {".log": set(), ".json": set()}
         with os.scandir(folder) as entries:
@@ -50,7 +62,18 @@ def jobs_begun(root: Path) -> Iterator[Job]:
 
 
 def state_of(log: Path) -> tuple[str, str]:
-    """State of a job without a record, by its log."""
+    """State of a job without a record, by its log.
+
+    Parameters
+    ----------
+    log : Path
+        Path of the log.
+
+    Returns
+    -------
+    tuple[str, str]
+        State, and the first error or an empty string.
+    """
     _, found, after = log.read_text(encoding="utf-8", errors="replace").partition(
         "Traceback (most recent call last):\n"
     )
@@ -59,7 +82,18 @@ def state_of(log: Path) -> tuple[str, str]:
 
 
 def progress(root: Path) -> str:
-    """The run in a few lines: subjects by state, jobs of each rule by state, and the failed ones with their reasons."""
+    """The run in a few lines: subjects by state, jobs of each rule by state, and the failed ones with their reasons.
+
+    Parameters
+    ----------
+    root : Path
+        The output folder.
+
+    Returns
+    -------
+    str
+        Text of several lines.
+    """
     jobs = list(jobs_begun(root))
     subjects = {row.subject for row in read_manifest(root / "manifest.tsv")}
     states = {

@@ -51,7 +51,22 @@ class PublishError(ValueError):
 def publish(root: Path, folder: Path) -> list[Finding]:
     """Write the reviewer's folder of the run in `root`; what identifies a person in it, and then nothing is left of it.
 
-    Raises PublishError for a run that is not finished, and for a folder that exists.
+    Parameters
+    ----------
+    root : Path
+        The output folder.
+    folder : Path
+        Folder to write; must not exist.
+
+    Returns
+    -------
+    list[Finding]
+        What identifies a person; empty where the folder was written.
+
+    Raises
+    ------
+    PublishError
+        For a run that is not finished, and for a folder that exists.
     """
     if folder.exists():
         raise PublishError(f"{folder} exists; give another name, or delete it")
@@ -74,7 +89,17 @@ def publish(root: Path, folder: Path) -> list[Finding]:
 
 
 def write_folder(root: Path, entries: Sequence[Entry], work: Path) -> None:
-    """Everything but checklists and crate."""
+    """Everything but checklists and crate.
+
+    Parameters
+    ----------
+    root : Path
+        The output folder.
+    entries : Sequence[Entry]
+        Rows of the inventory.
+    work : Path
+        Folder that is being written.
+    """
     for path in sorted((root / "cohort").glob("*")):
         if path.suffix in FIGURES:
             _copy(path, work / "figures" / path.name)
@@ -103,7 +128,18 @@ def _kind(name: str) -> str:
 
 
 def settings_of(entries: Iterable[Entry]) -> Iterator[tuple[str, str]]:
-    """Every setting but names of persons and paths of the machine."""
+    """Every setting but names of persons and paths of the machine.
+
+    Parameters
+    ----------
+    entries : Iterable[Entry]
+        Rows of the inventory.
+
+    Yields
+    ------
+    tuple[str, str]
+        Dotted key and value.
+    """
     for entry in entries:
         if entry.kind != "setting":
             continue
@@ -136,7 +172,18 @@ def _table(path: Path, to: Path) -> None:
 
 
 def methods_markdown(page: str) -> str:
-    """The methods section of the report's page as Markdown: headings, paragraphs and references."""
+    """The methods section of the report's page as Markdown: headings, paragraphs and references.
+
+    Parameters
+    ----------
+    page : str
+        HTML of the report's page of methods.
+
+    Returns
+    -------
+    str
+        Markdown.
+    """
     lines = ["# Methods of this run", ""]
     for tag, text in re.findall(r"<(h2|p|li)>(.*?)</\1>", page, flags=re.DOTALL):
         plain = html.unescape(re.sub(r"<[^>]+>", "", text)).strip()
@@ -145,7 +192,18 @@ def methods_markdown(page: str) -> str:
 
 
 def subject_labels(root: Path) -> set[str]:
-    """The labels of the run's subjects: of the manifest and of the analysed rows."""
+    """The labels of the run's subjects: of the manifest and of the analysed rows.
+
+    Parameters
+    ----------
+    root : Path
+        The output folder.
+
+    Returns
+    -------
+    set[str]
+        Labels that are long enough to be searched for.
+    """
     labels: set[str] = set()
     for path in (root / "manifest.tsv", *sorted((root / "cohort").glob("*_data.tsv"))):
         try:
@@ -166,7 +224,22 @@ def _named(work: Path, labels: set[str]) -> Iterator[Finding]:
 
 
 def facts_of(root: Path, entries: Sequence[Entry], work: Path) -> Facts:
-    """What the answers of the checklists rest on."""
+    """What the answers of the checklists rest on.
+
+    Parameters
+    ----------
+    root : Path
+        The output folder.
+    entries : Sequence[Entry]
+        Rows of the inventory.
+    work : Path
+        Folder that is being written.
+
+    Returns
+    -------
+    Facts
+        Inventory, tables and published files.
+    """
     tables: dict[str, pd.DataFrame] = {}
     for path in sorted((root / "cohort").glob("*.tsv")):
         if (work / "tables" / path.name).is_file():
@@ -179,6 +252,18 @@ def filled(checklist: Mapping[str, Any], facts: Facts) -> Iterator[tuple[str, st
     """Rows of a filled checklist: item, topic, who answers, answer, trace; one for each answer.
 
     An item without an answer of the run is the author's, also where its list says that the run may answer.
+
+    Parameters
+    ----------
+    checklist : Mapping[str, Any]
+        One checklist with its items.
+    facts : Facts
+        The finished run.
+
+    Yields
+    ------
+    tuple[str, str, str, str, str]
+        Item, topic, who answers, answer and trace.
     """
     for one in checklist["items"]:
         answers = [answer for name in one.get("from", []) for answer in ANSWERS[name](facts)]
@@ -190,7 +275,15 @@ def filled(checklist: Mapping[str, Any], facts: Facts) -> Iterator[tuple[str, st
 
 
 def write_checklists(facts: Facts, work: Path) -> None:
-    """STROBE and CLAIM, each as a table and as Markdown."""
+    """STROBE and CLAIM, each as a table and as Markdown.
+
+    Parameters
+    ----------
+    facts : Facts
+        The finished run.
+    work : Path
+        Folder that is being written.
+    """
     lists = yaml.safe_load(CHECKLISTS.read_text(encoding="utf-8"))
     for name, checklist in lists.items():
         rows = list(filled(checklist, facts))
@@ -211,7 +304,17 @@ def write_checklists(facts: Facts, work: Path) -> None:
 
 
 def write_crate(entries: Sequence[Entry], root: Path, work: Path) -> None:
-    """An RO-Crate of the folder: each file with its SHA-256, the workflow with its version, the run's inventory."""
+    """An RO-Crate of the folder: each file with its SHA-256, the workflow with its version, the run's inventory.
+
+    Parameters
+    ----------
+    entries : Sequence[Entry]
+        Rows of the inventory.
+    root : Path
+        The output folder.
+    work : Path
+        Folder that is being written.
+    """
     crate = ROCrate(version="1.1")
     crate.name = "Reviewer's folder of a run of angiolith"
     crate.description = "Tables, figures, methods, versions and checklists. No row of a person is in it."

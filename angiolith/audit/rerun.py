@@ -24,7 +24,26 @@ class RerunError(RuntimeError):
 def compare_rerun(root: Path, subject: str, scratch: Path | None = None) -> tuple[int, list[tuple[str, str]]]:
     """How many files of `subject` were compared, and (file, what differs) for each whose bytes differ.
 
-    All of the subject's jobs run again (one core), none of the cohort's. Raises RerunError.
+    All of the subject's jobs run again (one core), none of the cohort's.
+
+    Parameters
+    ----------
+    root : Path
+        The output folder.
+    subject : str
+        Label of the subject.
+    scratch : Path | None
+        Folder to run in; None for a temporary one.
+
+    Returns
+    -------
+    tuple[int, list[tuple[str, str]]]
+        Number of files, and pairs of name and difference.
+
+    Raises
+    ------
+    RerunError
+        Where the run has no file of the subject, or cannot be run again.
     """
     with tempfile.TemporaryDirectory(prefix="angiolith-rerun-") as temporary:
         folder = (scratch or Path(temporary)).absolute()
@@ -40,6 +59,27 @@ def run_again(root: Path, subject: str, names: Iterable[str], folder: Path) -> P
     """Run the jobs behind these files in `folder`; returns the output folder there.
 
     Relative paths of the configuration stay what they are (as links), since messages of a library may quote them.
+
+    Parameters
+    ----------
+    root : Path
+        The output folder.
+    subject : str
+        Label of the subject.
+    names : Iterable[str]
+        Names of files below it.
+    folder : Path
+        Folder to run in.
+
+    Returns
+    -------
+    Path
+        The output folder there.
+
+    Raises
+    ------
+    RerunError
+        Where the run is not finished, or the rerun fails.
     """
     own = record_of_run(root)
     if own is None:
@@ -67,12 +107,38 @@ def run_again(root: Path, subject: str, names: Iterable[str], folder: Path) -> P
 
 
 def within(path: str) -> bool:
-    """Whether a path names something below the working folder."""
+    """Whether a path names something below the working folder.
+
+    Parameters
+    ----------
+    path : str
+        A path.
+
+    Returns
+    -------
+    bool
+        True for a relative path that does not leave the folder.
+    """
     return not Path(path).is_absolute() and ".." not in Path(path).parts and path != "."
 
 
 def differences(root: Path, again: Path, names: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """(file, what differs) between two output folders, over these names."""
+    """(file, what differs) between two output folders, over these names.
+
+    Parameters
+    ----------
+    root : Path
+        The output folder.
+    again : Path
+        The other output folder.
+    names : Iterable[str]
+        Names of files below it.
+
+    Yields
+    ------
+    tuple[str, str]
+        Name and difference.
+    """
     for name in names:
         old, new = root / name, again / name
         if not old.is_file() or not new.is_file():
@@ -82,7 +148,18 @@ def differences(root: Path, again: Path, names: Iterable[str]) -> Iterator[tuple
 
 
 def how_they_differ(old: Path, new: Path) -> str:
-    """One line on what two files that should be equal differ in: sizes, and the first line of text that differs."""
+    """One line on what two files that should be equal differ in: sizes, and the first line of text that differs.
+
+    Parameters
+    ----------
+    old, new : Path
+        Paths of the two files.
+
+    Returns
+    -------
+    str
+        One line.
+    """
     sizes = f"{old.stat().st_size} and {new.stat().st_size} bytes"
     try:
         before, after = old.read_text(encoding="utf-8").splitlines(), new.read_text(encoding="utf-8").splitlines()

@@ -20,7 +20,24 @@ OPEN = ("analyses", "printed_tables")  # their keys are names that users give
 def current_settings(root: Path, own: Record | None) -> dict[str, Any]:
     """The configuration as the run's files give it today; `own` is the inventory's record, which names them.
 
-    Raises ConfigError if they are not valid any more. A file that is gone is left out (verify names it as lost).
+    A file that is gone is left out (verify names it as lost).
+
+    Parameters
+    ----------
+    root : Path
+        The output folder.
+    own : Record | None
+        The inventory's own record, or None in an unfinished run.
+
+    Returns
+    -------
+    dict[str, Any]
+        The whole configuration as plain values; empty without a record.
+
+    Raises
+    ------
+    ConfigError
+        If the files are not valid any more.
     """
     if own is None:
         return {}
@@ -34,7 +51,15 @@ def current_settings(root: Path, own: Record | None) -> dict[str, Any]:
 
 
 def merge(into: dict[str, Any], other: PlainSettings) -> None:
-    """Deep update, as Snakemake merges configuration files."""
+    """Deep update, as Snakemake merges configuration files.
+
+    Parameters
+    ----------
+    into : dict[str, Any]
+        Values that are changed in place.
+    other : PlainSettings
+        Values that override them.
+    """
     for key, value in other.items():
         if isinstance(value, Mapping) and isinstance(into.get(key), dict):
             merge(into[key], value)
@@ -43,7 +68,20 @@ def merge(into: dict[str, Any], other: PlainSettings) -> None:
 
 
 def setting_changes(record: Record, current: PlainSettings) -> list[str]:
-    """Dotted keys of the job's settings whose value is another today, or that are new or gone."""
+    """Dotted keys of the job's settings whose value is another today, or that are new or gone.
+
+    Parameters
+    ----------
+    record : Record
+        Record of the job.
+    current : PlainSettings
+        Today's configuration as plain values.
+
+    Returns
+    -------
+    list[str]
+        Dotted keys, sorted.
+    """
     given = record.params.get("settings")
     if not isinstance(given, Mapping) or not current:
         return []
@@ -52,7 +90,22 @@ def setting_changes(record: Record, current: PlainSettings) -> list[str]:
 
 
 def as_today(record: Record, given: PlainSettings, current: PlainSettings) -> dict[str, Any]:
-    """The current values of what the job was given: whole sections, its one analysis, or some of the analyses."""
+    """The current values of what the job was given: whole sections, its one analysis, or some of the analyses.
+
+    Parameters
+    ----------
+    record : Record
+        Record of the job.
+    given : PlainSettings
+        The job's settings.
+    current : PlainSettings
+        Today's configuration as plain values.
+
+    Returns
+    -------
+    dict[str, Any]
+        Values of the same form.
+    """
     analyses, known = current["analyses"], {}
     for key, value in given.items():
         if key == "analysis":
@@ -67,4 +120,16 @@ def as_today(record: Record, given: PlainSettings, current: PlainSettings) -> di
 
 
 def as_json(settings: PlainSettings) -> dict[str, Any]:
+    """Settings as they are after a pass through JSON.
+
+    Parameters
+    ----------
+    settings : PlainSettings
+        Plain values.
+
+    Returns
+    -------
+    dict[str, Any]
+        Plain values.
+    """
     return json.loads(json.dumps(settings))

@@ -24,7 +24,25 @@ EXAMPLE = "patients:sub-001:ses-01:wmh_volume_cm3"
 
 
 def find_cell(root: Path, text: str) -> Cell:
-    """The one cell that `file:value:...:column` names. Raises TraceError."""
+    """The one cell that `file:value:...:column` names.
+
+    Parameters
+    ----------
+    root : Path
+        The output folder.
+    text : str
+        `file:value:...:column`.
+
+    Returns
+    -------
+    Cell
+        The cell.
+
+    Raises
+    ------
+    TraceError
+        Where table, column or row do not exist, or several rows fit.
+    """
     file, *rest = address_parts(text)
     if not rest:
         raise TraceError(f"{text!r} is no cell; give table, row and column, as in {EXAMPLE}")

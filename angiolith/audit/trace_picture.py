@@ -17,7 +17,15 @@ WIDTH_INCH, HEIGHT_INCH = 2.3, 0.55
 
 
 def draw_trace(found: Lineage, path: str | Path) -> None:
-    """Draw a lineage into a file whose ending names the format; equal lineages give equal bytes."""
+    """Draw a lineage into a file whose ending names the format; equal lineages give equal bytes.
+
+    Parameters
+    ----------
+    found : Lineage
+        The lineage of a cell.
+    path : str | Path
+        Path of the picture to write.
+    """
     boxes, arrows = boxes_and_arrows(found)
     columns: dict[int, list[str]] = defaultdict(list)
     for name, depth in boxes.items():
@@ -47,7 +55,18 @@ def draw_trace(found: Lineage, path: str | Path) -> None:
 
 
 def boxes_and_arrows(found: Lineage) -> tuple[dict[str, int], set[tuple[str, str]]]:
-    """Label -> depth of every box, and (from, to) labels: rules with the number of their jobs, kinds of raw files."""
+    """Label -> depth of every box, and (from, to) labels: rules with the number of their jobs, kinds of raw files.
+
+    Parameters
+    ----------
+    found : Lineage
+        The lineage of a cell.
+
+    Returns
+    -------
+    tuple[dict[str, int], set[tuple[str, str]]]
+        Label -> depth, and pairs of labels.
+    """
     cell, steps = found.cell, found.steps
     jobs: dict[str, set[str]] = defaultdict(set)
     raw: dict[str, set[str]] = defaultdict(set)

@@ -27,6 +27,18 @@ def trace_text(found: Lineage, every: bool = False) -> str:
 
     Jobs of a rule that ran alike stand together, many files of one kind are counted, and of the settings those are
     shown that are not the default; `every`: each job, file and setting.
+
+    Parameters
+    ----------
+    found : Lineage
+        The lineage of a cell.
+    every : bool
+        Whether nothing is left out.
+
+    Returns
+    -------
+    str
+        Text of several lines.
     """
     return "\n".join(_lines(found, every)) + "\n"
 

@@ -69,7 +69,23 @@ def verify(root: Path, quick: bool = False) -> list[Finding]:
     """Everything that is wrong with the run in `root`, sorted; empty if it is as it was left and nothing moved since.
 
     `quick` believes the hashes remembered for files whose size, modification and change time and inode are the same.
-    Raises Unverifiable.
+
+    Parameters
+    ----------
+    root : Path
+        The output folder.
+    quick : bool
+        Whether remembered hashes are believed.
+
+    Returns
+    -------
+    list[Finding]
+        Findings, sorted.
+
+    Raises
+    ------
+    Unverifiable
+        For a run that is not finished, or whose records cannot be read.
     """
     try:
         entries = read_inventory(root)
@@ -102,7 +118,22 @@ def verify(root: Path, quick: bool = False) -> list[Finding]:
 def file_findings(
     listed: Mapping[str, Entry], records: Mapping[str, Record], now: Mapping[str, str | None]
 ) -> Iterator[Finding]:
-    """Files of the inventory (and the audit's own) that are lost, changed, unrecorded or newer than the inventory."""
+    """Files of the inventory (and the audit's own) that are lost, changed, unrecorded or newer than the inventory.
+
+    Parameters
+    ----------
+    listed : Mapping[str, Entry]
+        Name -> row of the inventory.
+    records : Mapping[str, Record]
+        Name -> record of the job.
+    now : Mapping[str, str | None]
+        Name -> SHA-256 of today; None where the file is gone.
+
+    Yields
+    ------
+    Finding
+        One finding.
+    """
     for name, entry in listed.items():
         record = records.get(entry.made_by)
         if now[name] is None:
@@ -132,11 +163,38 @@ def file_findings(
 
 
 def restore(entry: Entry) -> str:
+    """What to do about a file that is lost.
+
+    Parameters
+    ----------
+    entry : Entry
+        Its row of the inventory.
+
+    Returns
+    -------
+    str
+        The remedy.
+    """
     return {"input": "restore it, or " + RUN_ON, "config": RUN_ON}.get(entry.kind, RUN_ON)
 
 
 def added_files(root: Path, listed: Mapping[str, Entry], records: Mapping[str, Record]) -> Iterator[Finding]:
-    """Files in the output folder that belong to nothing; logs and benchmarks may lie there."""
+    """Files in the output folder that belong to nothing; logs and benchmarks may lie there.
+
+    Parameters
+    ----------
+    root : Path
+        The output folder.
+    listed : Mapping[str, Entry]
+        Name -> row of the inventory.
+    records : Mapping[str, Record]
+        Name -> record of the job.
+
+    Yields
+    ------
+    Finding
+        One finding.
+    """
     known = {*listed, CACHE, INVENTORY, *PLANNED, *records}
     known |= {name for record in records.values() for name in record.outputs}
     for path in sorted(root.rglob("*")):
@@ -157,7 +215,22 @@ def added_files(root: Path, listed: Mapping[str, Entry], records: Mapping[str, R
 def stale_files(
     records: Mapping[str, Record], settings: PlainSettings, now: Mapping[str, str | None]
 ) -> Iterator[Finding]:
-    """Outputs whose code, settings or inputs are not what they were made with, and all that was made from these."""
+    """Outputs whose code, settings or inputs are not what they were made with, and all that was made from these.
+
+    Parameters
+    ----------
+    records : Mapping[str, Record]
+        Name -> record of the job.
+    settings : PlainSettings
+        Today's configuration as plain values.
+    now : Mapping[str, str | None]
+        Name -> SHA-256 of today; None where the file is gone.
+
+    Yields
+    ------
+    Finding
+        One finding.
+    """
     maker = {name: record for record in records.values() for name in record.outputs}
     causes = {record.name: why for record in records.values() if (why := _cause(record, settings, maker, now))}
     readers: dict[str, list[Record]] = {}
@@ -213,7 +286,22 @@ def _rows_today(workdir: Path, root: Path, settings: PlainSettings) -> list[Row]
 
 
 def source_findings(root: Path, records: Mapping[str, Record], settings: PlainSettings) -> Iterator[Finding]:
-    """Subject-sessions, images and ratings that came, went or moved since the run looked for them."""
+    """Subject-sessions, images and ratings that came, went or moved since the run looked for them.
+
+    Parameters
+    ----------
+    root : Path
+        The output folder.
+    records : Mapping[str, Record]
+        Name -> record of the job.
+    settings : PlainSettings
+        Today's configuration as plain values.
+
+    Yields
+    ------
+    Finding
+        One finding.
+    """
     own = records.get(OWN_RECORD)
     if own is None:
         return
@@ -239,7 +327,18 @@ def source_findings(root: Path, records: Mapping[str, Record], settings: PlainSe
 
 
 def other_versions(entries: Iterable[Entry]) -> list[str]:
-    """Libraries of the run that are not here in the version that a job imported: a rerun may differ in last digits."""
+    """Libraries of the run that are not here in the version that a job imported: a rerun may differ in last digits.
+
+    Parameters
+    ----------
+    entries : Iterable[Entry]
+        Rows of the inventory.
+
+    Returns
+    -------
+    list[str]
+        One line per library.
+    """
     notes = []
     for entry in entries:
         if entry.kind == "runtime" and entry.value != (here := runtime_version()):
@@ -255,7 +354,18 @@ def other_versions(entries: Iterable[Entry]) -> list[str]:
 
 
 def changed_sources(entries: Iterable[Entry]) -> list[str]:
-    """The project's files that are not what they were in the run: what lies behind `the code of X changed`."""
+    """The project's files that are not what they were in the run: what lies behind `the code of X changed`.
+
+    Parameters
+    ----------
+    entries : Iterable[Entry]
+        Rows of the inventory.
+
+    Returns
+    -------
+    list[str]
+        Names of files.
+    """
     sources = {entry.name: entry.sha256 for entry in entries if entry.kind == "source"}
     paths = {name: source_path(name, ROOT) for name in sources}
     return [name for name, then in sources.items() if not paths[name].is_file() or sha256(paths[name]) != then]

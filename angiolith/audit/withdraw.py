@@ -42,7 +42,24 @@ class WithdrawError(ValueError):
 def purge(root: Path, subject: str, images: bool = False) -> list[str]:
     """Delete all that `subject` is in; returns the names of what was deleted or rewritten, as seen from `root`.
 
-    Raises FileExistsError, naming the folders, if the subject is still among the images and these are to be kept.
+    Parameters
+    ----------
+    root : Path
+        The output folder.
+    subject : str
+        Label of the subject.
+    images : bool
+        Whether the subject's images are deleted too.
+
+    Returns
+    -------
+    list[str]
+        Names of files.
+
+    Raises
+    ------
+    FileExistsError
+        If the subject is among the images and these are to be kept.
     """
     own = record_of_run(root)
     workdir = path_of(root, own.params["workdir"]) if own else Path.cwd()
@@ -59,7 +76,20 @@ def purge(root: Path, subject: str, images: bool = False) -> list[str]:
 
 
 def image_folders(bids: Path, subject: str) -> Iterator[Path]:
-    """The subject's folders among the images and the readers' drawings."""
+    """The subject's folders among the images and the readers' drawings.
+
+    Parameters
+    ----------
+    bids : Path
+        The BIDS folder.
+    subject : str
+        Label of the subject.
+
+    Yields
+    ------
+    Path
+        One folder.
+    """
     yield from (path for path in (bids / f"sub-{subject}", *bids.glob(f"derivatives/*/sub-{subject}")) if path.exists())
 
 
@@ -110,7 +140,20 @@ def _drop_rows(bids: Path, subject: str) -> Iterator[Path]:
 
 
 def files_naming(root: Path, subject: str) -> list[str]:
-    """Files of a run and of Snakemake's books that name the subject: in their path or in what they say."""
+    """Files of a run and of Snakemake's books that name the subject: in their path or in what they say.
+
+    Parameters
+    ----------
+    root : Path
+        The output folder.
+    subject : str
+        Label of the subject.
+
+    Returns
+    -------
+    list[str]
+        Names of files.
+    """
     own = record_of_run(root)
     workdir = path_of(root, own.params["workdir"]) if own else Path.cwd()
     paths = [path for path in root.rglob("*") if path.is_file()]
@@ -119,7 +162,22 @@ def files_naming(root: Path, subject: str) -> list[str]:
 
 
 def names_subject(path: Path, subject: str, root: Path | None = None) -> bool:
-    """Whether a file names the subject: as sub-X anywhere, or as X where subjects stand (columns, JSON, log names)."""
+    """Whether a file names the subject: as sub-X anywhere, or as X where subjects stand (columns, JSON, log names).
+
+    Parameters
+    ----------
+    path : Path
+        Path of the file.
+    subject : str
+        Label of the subject.
+    root : Path | None
+        The output folder, or None.
+
+    Returns
+    -------
+    bool
+        True where it does.
+    """
     token = re.compile(rf"(?<![A-Za-z0-9])sub-{re.escape(subject)}(?![A-Za-z0-9])")
     within = path.relative_to(root).as_posix() if root and path.is_relative_to(root) else path.name
     own_log = within.startswith((f"{LOGS}/", "benchmarks/")) and re.match(rf"{re.escape(subject)}(_|\.)", path.name)
@@ -156,7 +214,23 @@ def _text(path: Path) -> str:
 
 
 def subject_label(text: str) -> str:
-    """A subject's label without `sub-`. Raises WithdrawError where it is none: nothing else may be purged."""
+    """A subject's label without `sub-`.
+
+    Parameters
+    ----------
+    text : str
+        Label, with or without `sub-`.
+
+    Returns
+    -------
+    str
+        The label.
+
+    Raises
+    ------
+    WithdrawError
+        For text that is no label: nothing else may be purged.
+    """
     label = text.removeprefix("sub-")
     if not LABEL.fullmatch(label):
         raise WithdrawError(f"{text!r} is not a subject's label: letters and digits only")

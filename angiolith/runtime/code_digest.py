@@ -28,8 +28,24 @@ OF_EVERY_JOB = "angiolith/core/reproducible.py"
 def code_digest(script: str | Path, root: str | Path) -> str:
     """SHA-256 (16 hex digits) over the normalised source of `script` and of all scientific modules that it reaches.
 
-    root: the workflow's folder. Comments, docstrings and layout do not count. Imports are followed wherever they stand
-    in a file. Raises SyntaxError, naming the file, if one cannot be parsed.
+    Comments, docstrings and layout do not count. Imports are followed wherever they stand in a file.
+
+    Parameters
+    ----------
+    script : str | Path
+        Path of the script.
+    root : str | Path
+        The workflow's folder.
+
+    Returns
+    -------
+    str
+        16 hex digits.
+
+    Raises
+    ------
+    SyntaxError
+        If a source cannot be parsed; the message names the file.
     """
     digest = hashlib.sha256()
     for name, path in sorted(reached_sources(Path(script), Path(root)).items()):
@@ -39,7 +55,20 @@ def code_digest(script: str | Path, root: str | Path) -> str:
 
 
 def reached_sources(script: Path, root: Path) -> dict[str, Path]:
-    """Name -> path of the script and of every scientific source that it imports, directly or through others."""
+    """Name -> path of the script and of every scientific source that it imports, directly or through others.
+
+    Parameters
+    ----------
+    script : Path
+        Path of the script.
+    root : Path
+        The workflow's folder.
+
+    Returns
+    -------
+    dict[str, Path]
+        Name -> path.
+    """
     sources = _sources(root)
     reached: dict[str, Path] = {}
     waiting = [_name_of(script, root), *({OF_EVERY_JOB} & sources.keys())]
@@ -73,7 +102,18 @@ def _sources(root: Path) -> dict[str, Path]:
 
 
 def normalised(path: Path) -> str:
-    """The source without comments, docstrings and layout."""
+    """The source without comments, docstrings and layout.
+
+    Parameters
+    ----------
+    path : Path
+        Path of the source.
+
+    Returns
+    -------
+    str
+        The normalised source.
+    """
     return _parsed(path, path.stat().st_mtime_ns)[0]
 
 

@@ -43,6 +43,13 @@ def run(main: Callable[[Any], list[str] | None], snakemake: Any) -> None:
     main may return paths that it wrote besides the rule's outputs: they belong to the job's record.
 
     A failure prints its last line and where the log is on the terminal, and the whole trace in the log.
+
+    Parameters
+    ----------
+    main : Callable[[Any], list[str] | None]
+        The script's own function.
+    snakemake : Any
+        What Snakemake hands to a script.
     """
     threads = int(snakemake.threads)
     pin(threads)
@@ -80,7 +87,13 @@ def run(main: Callable[[Any], list[str] | None], snakemake: Any) -> None:
 
 
 def tell(line: str) -> None:
-    """A line for the log and for the terminal: what a person should mend though the job goes on."""
+    """A line for the log and for the terminal: what a person should mend though the job goes on.
+
+    Parameters
+    ----------
+    line : str
+        Text of one line.
+    """
     print(line)
     if sys.stdout is not sys.__stdout__:
         print(line, file=sys.__stderr__)
@@ -88,7 +101,18 @@ def tell(line: str) -> None:
 
 @contextmanager
 def log_file(path: str) -> Iterator[TextIO]:
-    """The rule's log, open for writing; a disk that takes no more of it is no failure of its own."""
+    """The rule's log, open for writing; a disk that takes no more of it is no failure of its own.
+
+    Parameters
+    ----------
+    path : str
+        Path of the log.
+
+    Yields
+    ------
+    TextIO
+        The open log.
+    """
     try:
         log = open(path, "w", encoding="utf-8", buffering=1)  # noqa: SIM115
     except OSError as error:
@@ -101,6 +125,17 @@ def log_file(path: str) -> Iterator[TextIO]:
 
 
 def told(error: Exception) -> str:
-    """One line on a failure; for those of the disk, what to do."""
+    """One line on a failure; for those of the disk, what to do.
+
+    Parameters
+    ----------
+    error : Exception
+        The error.
+
+    Returns
+    -------
+    str
+        One line.
+    """
     remedy = REMEDIES.get(error.errno or 0, "") if isinstance(error, OSError) else ""
     return f"{type(error).__name__}: {error}{remedy}"

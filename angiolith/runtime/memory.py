@@ -22,6 +22,16 @@ def memory(least_mb: int) -> Callable[..., int]:
     """A rule's `mem_mb`: what its usual images need, more where they are large, and more with each attempt.
 
     Headers are read, no voxels. A file that is not there yet, or whose header cannot be read, counts nothing.
+
+    Parameters
+    ----------
+    least_mb : int
+        Memory for usual images, MB.
+
+    Returns
+    -------
+    Callable[..., int]
+        A function of wildcards, inputs and attempt that gives MB.
     """
 
     def mem_mb(wildcards: object, input: Iterable[str], attempt: int = 1) -> int:
@@ -33,7 +43,18 @@ def memory(least_mb: int) -> Callable[..., int]:
 
 @cache
 def voxels_of(path: str) -> int:
-    """Number of voxels that a NIfTI file's header states; 0 for any other file."""
+    """Number of voxels that a NIfTI file's header states; 0 for any other file.
+
+    Parameters
+    ----------
+    path : str
+        Path of the file.
+
+    Returns
+    -------
+    int
+        Number of voxels.
+    """
     if not path.endswith((".nii", ".nii.gz")) or not Path(path).is_file():
         return 0
     try:

@@ -14,19 +14,54 @@ def workflow_root() -> Path:
 
 
 def package_of(root: Path) -> Path:
-    """The package `angiolith` that a workflow's folder belongs to: in it (checkout) or around it (installation)."""
+    """The package `angiolith` that a workflow's folder belongs to: in it (checkout) or around it (installation).
+
+    Parameters
+    ----------
+    root : Path
+        The workflow's folder.
+
+    Returns
+    -------
+    Path
+        The package's folder.
+    """
     beside = root / "angiolith"
     return beside if beside.is_dir() else root.parent
 
 
 def source_path(name: str, root: Path) -> Path:
-    """The file of a source by its name (`scripts/x.py`, `angiolith/...`), which is the same in both layouts."""
+    """The file of a source by its name (`scripts/x.py`, `angiolith/...`), which is the same in both layouts.
+
+    Parameters
+    ----------
+    name : str
+        Name of the source.
+    root : Path
+        The workflow's folder.
+
+    Returns
+    -------
+    Path
+        Its path.
+    """
     folder, _, rest = name.partition("/")
     return package_of(root) / rest if folder == "angiolith" else root / name
 
 
 def require_package_of(root: Path) -> None:
-    """Raise RuntimeError if another copy of the package is imported than the workflow's, whose digests are recorded."""
+    """Raise RuntimeError if another copy of the package is imported than the workflow's, whose digests are recorded.
+
+    Parameters
+    ----------
+    root : Path
+        The workflow's folder.
+
+    Raises
+    ------
+    RuntimeError
+        If another copy of the package is imported than the workflow's.
+    """
     own = package_of(root).resolve()
     if own != PACKAGE.resolve():
         raise RuntimeError(

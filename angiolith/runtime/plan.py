@@ -52,31 +52,112 @@ class Plan:
     """The workflow's own folder."""
 
     def inputs_of(self, rule: str) -> Callable[[Wildcards], InputPaths]:
-        """Input function of a step's rule, for `unpack`."""
+        """Input function of a step's rule, for `unpack`.
+
+        Parameters
+        ----------
+        rule : str
+            Name of the rule.
+
+        Returns
+        -------
+        Callable[[Wildcards], InputPaths]
+            The input function.
+        """
         return self.study.inputs_of(rule)
 
     def outputs_of(self, rule: str) -> dict[str, str]:
-        """Outputs of a step's rule."""
+        """Outputs of a step's rule.
+
+        Parameters
+        ----------
+        rule : str
+            Name of the rule.
+
+        Returns
+        -------
+        dict[str, str]
+            Name -> path with wildcards.
+        """
         return self.study.outputs_of(rule)
 
     def of_session(self, make: Callable[[Session], T]) -> Callable[[Wildcards], T]:
-        """A function of the session as one of the wildcards."""
+        """A function of the session as one of the wildcards.
+
+        Parameters
+        ----------
+        make : Callable[[Session], T]
+            A function of a session.
+
+        Returns
+        -------
+        Callable[[Wildcards], T]
+            The function of wildcards.
+        """
         return lambda wildcards: make(self.study.session(wildcards))
 
     def of_visits(self, make: Callable[[Visits], T]) -> Callable[[Wildcards], T]:
-        """A function of a subject's first and last visit as one of the wildcards."""
+        """A function of a subject's first and last visit as one of the wildcards.
+
+        Parameters
+        ----------
+        make : Callable[[Visits], T]
+            A function of two visits.
+
+        Returns
+        -------
+        Callable[[Wildcards], T]
+            The function of wildcards.
+        """
         return lambda wildcards: make(self.study.visits(wildcards.subject))
 
     def of_subject(self, make: Callable[[Study, str], T]) -> Callable[[Wildcards], T]:
-        """A function of the study and a subject as one of the wildcards."""
+        """A function of the study and a subject as one of the wildcards.
+
+        Parameters
+        ----------
+        make : Callable[[Study, str], T]
+            A function of study and subject.
+
+        Returns
+        -------
+        Callable[[Wildcards], T]
+            The function of wildcards.
+        """
         return lambda wildcards: make(self.study, wildcards.subject)
 
     def log(self, rule: str, *wildcards: str) -> str:
-        """Log of a rule's job; by default one per subject-session."""
+        """Log of a rule's job; by default one per subject-session.
+
+        Parameters
+        ----------
+        rule : str
+            Name of the rule.
+        *wildcards : str
+            Names of the wildcards in the log's name.
+
+        Returns
+        -------
+        str
+            The path with wildcards.
+        """
         return self._book("logs", rule, wildcards, "log")
 
     def benchmark_path(self, rule: str, *wildcards: str) -> str:
-        """Benchmark of a rule's job; by default one per subject-session."""
+        """Benchmark of a rule's job; by default one per subject-session.
+
+        Parameters
+        ----------
+        rule : str
+            Name of the rule.
+        *wildcards : str
+            Names of the wildcards in the file's name.
+
+        Returns
+        -------
+        str
+            The path with wildcards.
+        """
         return self._book("benchmarks", rule, wildcards, "tsv")
 
     def _book(self, kind: str, rule: str, wildcards: Sequence[str], ending: str) -> str:
@@ -86,11 +167,33 @@ class Plan:
 
     def settings(self, *sections: str) -> dict[str, Any]:
         """The sections of the configuration (dotted) that a rule depends on, as one dict of plain values: Snakemake
-        compares only these. The script makes typed objects of them again (`step_settings`)."""
+        compares only these. The script makes typed objects of them again (`step_settings`).
+
+        Parameters
+        ----------
+        *sections : str
+            Dotted keys.
+
+        Returns
+        -------
+        dict[str, Any]
+            Nested plain values.
+        """
         return settings_of(self.study.config, *sections)
 
     def code(self, rule: str) -> str:
-        """Digest of the rule's script and of every scientific module that it imports."""
+        """Digest of the rule's script and of every scientific module that it imports.
+
+        Parameters
+        ----------
+        rule : str
+            Name of the rule.
+
+        Returns
+        -------
+        str
+            16 hex digits.
+        """
         return code_digest(self.root / "scripts" / f"{rule}.py", self.root)
 
     def planning_code(self) -> list[str]:
@@ -113,15 +216,46 @@ class Plan:
 
 
 def printed_names(config: Config) -> str:
-    """The names of the printed tables that are audited, as a pattern."""
+    """The names of the printed tables that are audited, as a pattern.
+
+    Parameters
+    ----------
+    config : Config
+        The whole configuration.
+
+    Returns
+    -------
+    str
+        A regular expression.
+    """
     return "|".join(map(re.escape, config.printed_tables)) or "none"
 
 
 def load_study(content: Mapping[str, Any], root: Path, config_files: Sequence[str | Path], main: bool) -> Study:
     """The study that a configuration describes, its images indexed; writes the manifest and its report of files.
 
-    content: the merged configuration; main: False in a job on a cluster node, which plans from the rows of the run
-    that sent it. Raises ConfigError or ManifestError with what to mend.
+    Parameters
+    ----------
+    content : Mapping[str, Any]
+        The merged configuration.
+    root : Path
+        The workflow's folder.
+    config_files : Sequence[str | Path]
+        Files that it was merged from, for messages.
+    main : bool
+        False in a job on a cluster node, which plans from the rows of the run that sent it.
+
+    Returns
+    -------
+    Study
+        The study.
+
+    Raises
+    ------
+    ConfigError
+        For a configuration that cannot be used.
+    ManifestError
+        For images that cannot be indexed.
     """
     files = [str(path) for path in config_files]
     if main:
@@ -159,7 +293,24 @@ def decisions_of(
 ) -> Mapping[tuple[str, str], list[Decision]]:
     """Readers' decisions by session, checked; out: where the marks of an earlier run are looked up, if at all.
 
-    Raises ConfigError, one line per problem, with file and row.
+    Parameters
+    ----------
+    config : Config
+        The whole configuration.
+    sessions : Collection[tuple[str, str]]
+        (subject, session) pairs that exist.
+    out : Path | None
+        Output folder of an earlier run, or None.
+
+    Returns
+    -------
+    Mapping[tuple[str, str], list[Decision]]
+        (subject, session) -> decisions.
+
+    Raises
+    ------
+    ConfigError
+        With one line per problem.
     """
     try:
         found = read_decisions(config.decisions, sessions)
@@ -172,7 +323,20 @@ def decisions_of(
 
 def known_marks(out: Path, sessions: Iterable[tuple[str, str]]) -> dict[tuple[str, str, str], list[str]]:
     """The marks of these sessions, by subject, session and kind, in the tables of an earlier run, where there is
-    one."""
+    one.
+
+    Parameters
+    ----------
+    out : Path
+        The output folder.
+    sessions : Iterable[tuple[str, str]]
+        (subject, session) pairs.
+
+    Returns
+    -------
+    dict[tuple[str, str, str], list[str]]
+        (subject, session, kind) -> names of marks.
+    """
     found = {}
     for (subject, session), kind in product(sessions, KINDS.values()):
         folder, _, ending = STEPS[kind.decided_in].outputs[kind.table].rpartition("/")
@@ -186,7 +350,18 @@ def known_marks(out: Path, sessions: Iterable[tuple[str, str]]) -> dict[tuple[st
 
 
 def check_python(executable: str = sys.executable) -> None:
-    """Raise ConfigError where Snakemake could start no job: each would fail, with a shell's words on a missing file."""
+    """Raise ConfigError where Snakemake could start no job: each would fail, with a shell's words on a missing file.
+
+    Parameters
+    ----------
+    executable : str
+        Path of the Python that runs the jobs.
+
+    Raises
+    ------
+    ConfigError
+        For a path with blanks.
+    """
     if " " in executable:
         raise ConfigError(
             f"{executable}: Snakemake cannot start jobs with a Python whose path holds blanks; "

@@ -25,18 +25,55 @@ OWN_FILES = (RUN_CONFIG, DRY_RUN_CONFIG, RUN_EVENTS)  # of the command line, in 
 
 
 def sha256(path: str | Path) -> str:
-    """SHA-256 of a file's bytes, in hex."""
+    """SHA-256 of a file's bytes, in hex.
+
+    Parameters
+    ----------
+    path : str | Path
+        Path of the file.
+
+    Returns
+    -------
+    str
+        64 hex digits.
+    """
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def name_in(root: str | Path, path: str | Path) -> str:
-    """A path as seen from the output folder, `../` and all; symbolic links are not followed."""
+    """A path as seen from the output folder, `../` and all; symbolic links are not followed.
+
+    Parameters
+    ----------
+    root : str | Path
+        The output folder.
+    path : str | Path
+        Path of the file.
+
+    Returns
+    -------
+    str
+        The path from the output folder.
+    """
     return Path(os.path.relpath(path, root)).as_posix()
 
 
 def path_of(root: str | Path, name: str) -> Path:
-    """The file that `name_in` named."""
+    """The file that `name_in` named.
+
+    Parameters
+    ----------
+    root : str | Path
+        The output folder.
+    name : str
+        Name of `name_in`.
+
+    Returns
+    -------
+    Path
+        The absolute path.
+    """
     return Path(os.path.normpath(os.path.join(os.path.abspath(root), name)))
 
 
@@ -55,15 +92,41 @@ class Record:
 
     @property
     def code(self) -> str | None:
+        """Digest of the job's code, None where it has none."""
         return self.params.get("code")
 
 
 def record_path(log: str | Path) -> Path:
+    """Path of the record that belongs to a log.
+
+    Parameters
+    ----------
+    log : str | Path
+        Path of the job's log.
+
+    Returns
+    -------
+    Path
+        The path.
+    """
     return Path(log).with_suffix(".json")
 
 
 def begin(log: str | Path, inputs: Iterable[str]) -> dict[str, str]:
-    """Take away the record of an earlier run of the job, and hash what this one is about to read."""
+    """Take away the record of an earlier run of the job, and hash what this one is about to read.
+
+    Parameters
+    ----------
+    log : str | Path
+        Path of the job's log.
+    inputs : Iterable[str]
+        Paths of the job's inputs.
+
+    Returns
+    -------
+    dict[str, str]
+        Name -> SHA-256.
+    """
     record_path(log).unlink(missing_ok=True)
     return _hashes(root_of(log), inputs)
 
@@ -78,7 +141,27 @@ def finish(
     versions: Mapping[str, str],
     runtime: str,
 ) -> None:
-    """Write the record of a job that ended well; `inputs` are what `begin` returned."""
+    """Write the record of a job that ended well; `inputs` are what `begin` returned.
+
+    Parameters
+    ----------
+    log : str | Path
+        Path of the job's log.
+    rule : str
+        Name of the rule.
+    wildcards : Mapping[str, str]
+        Name -> label.
+    inputs : Mapping[str, str]
+        Name -> SHA-256, as `begin` returned them.
+    outputs : Iterable[str]
+        Paths of what the job wrote.
+    params : Mapping[str, Any]
+        The rule's params.
+    versions : Mapping[str, str]
+        Library -> version.
+    runtime : str
+        Version of angiolith.
+    """
     content = {
         "rule": rule,
         "wildcards": dict(wildcards),
@@ -92,12 +175,29 @@ def finish(
 
 
 def root_of(log: str | Path) -> Path:
-    """The output folder of a log (`<output>/logs/<rule>/<wildcards>.log`)."""
+    """The output folder of a log (`<output>/logs/<rule>/<wildcards>.log`).
+
+    Parameters
+    ----------
+    log : str | Path
+        Path of the job's log.
+
+    Returns
+    -------
+    Path
+        The output folder.
+    """
     return Path(log).absolute().parents[2]
 
 
 def sweep(root: str | Path) -> None:
-    """Delete what killed jobs left half written. For jobs that start when all others have ended."""
+    """Delete what killed jobs left half written. For jobs that start when all others have ended.
+
+    Parameters
+    ----------
+    root : str | Path
+        The output folder.
+    """
     for path in sorted(Path(root).rglob(f"{WRITING}*")):
         path.unlink()
         print(f"removed {path}, left by a job that was killed")
@@ -106,14 +206,47 @@ def sweep(root: str | Path) -> None:
 def read_records(root: str | Path) -> Iterator[Record]:
     """The records of all jobs under an output folder, by name.
 
-    Raises ValueError, naming the file, if one cannot be read.
+    Parameters
+    ----------
+    root : str | Path
+        The output folder.
+
+    Yields
+    ------
+    Record
+        One record.
+
+    Raises
+    ------
+    ValueError
+        If a record cannot be read; the message names the file.
     """
     for path in sorted(Path(root, LOGS).glob("*/*.json")):
         yield read_record(root, name_in(root, path))
 
 
 def read_record(root: str | Path, name: str) -> Record:
-    """One record by its name. Raises FileNotFoundError, and ValueError, naming the file, if it cannot be read."""
+    """One record by its name.
+
+    Parameters
+    ----------
+    root : str | Path
+        The output folder.
+    name : str
+        Name of the record.
+
+    Returns
+    -------
+    Record
+        The record.
+
+    Raises
+    ------
+    ValueError
+        If the record cannot be read; the message names the file.
+    FileNotFoundError
+        If there is none.
+    """
     path = Path(root, name)
     try:
         return Record(name, **read_json(path))
@@ -122,7 +255,18 @@ def read_record(root: str | Path, name: str) -> Record:
 
 
 def record_of_run(root: str | Path) -> Record | None:
-    """The record of the job that ends a run (it holds the whole configuration), or None in an unfinished run."""
+    """The record of the job that ends a run (it holds the whole configuration), or None in an unfinished run.
+
+    Parameters
+    ----------
+    root : str | Path
+        The output folder.
+
+    Returns
+    -------
+    Record | None
+        The record, or None.
+    """
     return read_record(root, OWN_RECORD) if Path(root, OWN_RECORD).is_file() else None
 
 

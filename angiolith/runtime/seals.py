@@ -38,20 +38,70 @@ LAYOUT = (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, toke
 
 
 def seal_path(root: str | Path, subject: str) -> Path:
+    """Path of a subject's seal.
+
+    Parameters
+    ----------
+    root : str | Path
+        The output folder.
+    subject : str
+        Label of the subject.
+
+    Returns
+    -------
+    Path
+        The path.
+    """
     return Path(root, SEALS, f"sub-{subject}", "seal.sha256")
 
 
 def seen_path(root: str | Path, subject: str) -> Path:
+    """Path of the note on the state of a sealed subject's files.
+
+    Parameters
+    ----------
+    root : str | Path
+        The output folder.
+    subject : str
+        Label of the subject.
+
+    Returns
+    -------
+    Path
+        The path.
+    """
     return Path(root, LOGS, "seal_subject", f"{subject}.seen")
 
 
 def digest(*parts: Any) -> str:
-    """SHA-256 (16 hex digits) of plain values."""
+    """SHA-256 (16 hex digits) of plain values.
+
+    Parameters
+    ----------
+    *parts : Any
+        Plain values.
+
+    Returns
+    -------
+    str
+        16 hex digits.
+    """
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
 def rules_digest(files: Iterable[Path]) -> str:
-    """Digest of Snakemake files by their tokens: neither comments nor blank lines count."""
+    """Digest of Snakemake files by their tokens: neither comments nor blank lines count.
+
+    Parameters
+    ----------
+    files : Iterable[Path]
+        Paths of Snakemake files.
+
+    Returns
+    -------
+    str
+        16 hex digits.
+    """
     tokens = []
     for path in files:
         for token in tokenize.generate_tokens(io.StringIO(path.read_text(encoding="utf-8")).readline):
@@ -65,6 +115,17 @@ def write_seal(root: Path, subject: str, inputs: Iterable[str | Path], records: 
 
     `records` names those of its jobs: a file that is not what a job read or left makes a seal that never holds, and
     says which file it is.
+
+    Parameters
+    ----------
+    root : Path
+        The output folder.
+    subject : str
+        Label of the subject.
+    inputs : Iterable[str | Path]
+        Paths of the files that the subject was made from.
+    records : Iterable[str]
+        Names of the records of its jobs.
     """
     path, seen = seal_path(root, subject), seen_path(root, subject)
     folders = (root / f"sub-{subject}", path.parent)
@@ -90,14 +151,40 @@ def _contradictions(root: Path, records: Iterable[str], hashes: Mapping[str, str
 
 
 def paths_in(root: str | Path, names: Iterable[str]) -> list[str]:
-    """The files that `name_in` named; `..` by name, since the output folder may be a symbolic link."""
+    """The files that `name_in` named; `..` by name, since the output folder may be a symbolic link.
+
+    Parameters
+    ----------
+    root : str | Path
+        The output folder.
+    names : Iterable[str]
+        Names of files, as `name_in` gives them.
+
+    Returns
+    -------
+    list[str]
+        Paths.
+    """
     base = os.path.abspath(root)
     return [os.path.normpath(f"{base}/{name}") if name.startswith("../") else f"{root}/{name}" for name in names]
 
 
 def states_of(root: str | Path, names: Iterable[str]) -> list[str]:
     """Size, time stamps and inode of each file. The change time sees an edit that puts the modification time back; a
-    file younger than the file system's clock can tell gets a state that is never met again."""
+    file younger than the file system's clock can tell gets a state that is never met again.
+
+    Parameters
+    ----------
+    root : str | Path
+        The output folder.
+    names : Iterable[str]
+        Names of files, as `name_in` gives them.
+
+    Returns
+    -------
+    list[str]
+        One text per file.
+    """
     states, now = [], time.time_ns()
     for path in paths_in(root, names):
         try:
@@ -122,7 +209,25 @@ class Seal:
 
     @classmethod
     def read(cls, root: Path, subject: str) -> Seal:
-        """Raises OSError where there is no seal. Where nothing is noted of its files, they have to be hashed."""
+        """A subject's seal. Where nothing is noted of its files, they have to be hashed.
+
+        Parameters
+        ----------
+        root : Path
+            The output folder.
+        subject : str
+            Label of the subject.
+
+        Returns
+        -------
+        Seal
+            The seal.
+
+        Raises
+        ------
+        OSError
+            Where there is no seal.
+        """
         seen, text = seen_path(root, subject), seal_path(root, subject).read_text(encoding="utf-8")
         try:
             plan, of, *states = seen.read_text(encoding="utf-8").split("\n")
@@ -131,6 +236,7 @@ class Seal:
         return cls(seen, text, plan, states) if of == digest(text) else cls(seen, text, "", ())
 
     def save(self) -> None:
+        """Write the note on the state of the files."""
         with atomic_path(self.seen) as temporary:
             temporary.write_text("\n".join((self.plan, digest(self.text), *self.states)), encoding="utf-8")
 
@@ -149,7 +255,13 @@ class Seals:
         return {subject for subject in self.plans if self._check(subject, stamped=True)}
 
     def stamp(self, subjects: Iterable[str]) -> None:
-        """Note today's plan for subjects that Snakemake has found, or made, complete."""
+        """Note today's plan for subjects that Snakemake has found, or made, complete.
+
+        Parameters
+        ----------
+        subjects : Iterable[str]
+            Labels of the subjects.
+        """
         for subject in subjects:
             if seal := self._check(subject, stamped=False):
                 seal.plan = self.plans[subject]
