@@ -1,14 +1,10 @@
-"""What goes back to a PACS: the masks of a session, the tables of their measures, and the codes that both bear.
-
-Codes of SNOMED CT and UCUM are those of DICOM's own context groups, as pydicom lists them. What these do not hold
-(white matter hyperintensity, microbleed, lacune, the columns of tables) has a code of the project's own scheme, whose
-meaning says what it is.
-"""
+"""The masks of a session that go back to a PACS, each with its segments and their rows of measures."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 import nibabel as nib
@@ -16,43 +12,20 @@ import numpy as np
 from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
 
-from angiolith.core.manifest_checks import table_rows
-from angiolith.core.tables import USABLE, was_made
+from angiolith.core.tables import was_made
+from angiolith.dicom.measures import SIDES, cells_of, made_at, own
 
-SCHEME = "99ANGIOLITH"
-RESEARCH_USE = "Research use only"
 ABNORMAL: Code = codes.SCT.MorphologicallyAbnormalStructure
 STRUCTURE: Code = codes.SCT.AnatomicalStructure
-SIDES: Mapping[str, Code] = {"L": codes.SCT.Left, "R": codes.SCT.Right}
-ARTERIES: Mapping[str, Code] = {
-    "ICA": codes.SCT.InternalCarotidArtery,
-    "MCA": codes.SCT.MiddleCerebralArtery,
-    "ACA": codes.SCT.AnteriorCerebralArtery,
-    "PCA": codes.SCT.PosteriorCerebralArtery,
-    "BA": codes.SCT.BasilarArtery,
-    "VA": codes.SCT.VertebralArtery,
-}
-UNITS: Mapping[str, Code] = {
-    "_mm3": codes.UCUM.CubicMillimeter,
-    "_cm3": codes.UCUM.CubicCentimeter,
-    "_mm2": codes.UCUM.SquareMillimeter,
-    "_mm": codes.UCUM.Millimeter,
-    "_hu": codes.UCUM.HounsfieldUnit,
-    "_deg": codes.UCUM.Degree,
-    "_percent": codes.UCUM.Percent,
-    "_icv": codes.UCUM.Percent,
-}
-NO_UNIT: Code = codes.UCUM.NoUnits
-
-
-def own(name: str) -> Code:
-    """A code of the project's own scheme: a column's or mask's name, and the same in words."""
-    return Code(name, SCHEME, name.replace("_", " "))
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A mask that a session may have: end of its name, the table of its labels and the column of the label there."""
+    """A mask that a session may have: end of its name, the table of its labels and the column of the label there.
+
+    columns: beginnings of the columns that are the mask's own; all where none is given. parts: what labels are called
+    that have no row.
+    """
 
     name: str
     mask: str
@@ -60,17 +33,19 @@ class Kind:
     label: str
     category: Code
     type: Code
+    columns: tuple[str, ...] = ()
+    parts: Mapping[int, str] = field(default_factory=dict)
 
 
-CALCIFICATION: Code = codes.SCT.PathologicCalcification
-KINDS = (
+WALL_PARTS = {1: "lumen", 2: "vessel wall", 3: "lumen of the reference", 4: "vessel wall of the reference"}
+KINDS = (  # marks after their readers' decisions, as they are counted
     Kind(
         "calcification",
-        "ct/{stem}_space-ct_desc-calcification_dseg.nii.gz",
+        "ct/{stem}_space-ct_desc-marks_dseg.nii.gz",
         "ct/{stem}_desc-calcification_lesions.tsv",
         "lesion",
         ABNORMAL,
-        CALCIFICATION,
+        codes.SCT.PathologicCalcification,
     ),
     Kind(
         "arteries",
@@ -86,26 +61,43 @@ KINDS = (
         "anat/{stem}_desc-smallvessel_metrics.tsv",
         "",
         ABNORMAL,
-        own("white_matter_hyperintensity"),
+        codes.DCM.WhiteMatterT2Hyperintensity,
+        ("wmh_", "n_wmh_", "status"),
     ),
     Kind(
         "microbleed",
-        "anat/{stem}_desc-microbleeds_dseg.nii.gz",
-        "anat/{stem}_desc-microbleeds.tsv",
+        "anat/{stem}_desc-microbleedmarks_dseg.nii.gz",
+        "anat/{stem}_desc-microbleedmarks.tsv",
         "microbleed",
         ABNORMAL,
         own("cerebral_microbleed"),
     ),
     Kind(
         "lacune",
-        "anat/{stem}_desc-lacunes_dseg.nii.gz",
-        "anat/{stem}_desc-lacunes.tsv",
+        "anat/{stem}_desc-lacunemarks_dseg.nii.gz",
+        "anat/{stem}_desc-lacunemarks.tsv",
         "lacune",
         ABNORMAL,
         own("lacune"),
     ),
+    Kind(
+        "perivascular space",
+        "anat/{stem}_desc-perivascular_dseg.nii.gz",
+        "anat/{stem}_desc-perivascular.tsv",
+        "pvs",
+        ABNORMAL,
+        own("perivascular_space"),
+    ),
+    Kind(
+        "vessel wall",
+        "vwi/{stem}_desc-tool_dseg.nii.gz",
+        "",
+        "",
+        STRUCTURE,
+        codes.SCT.Artery,
+        parts=WALL_PARTS,
+    ),
 )
-ABOUT_LABELS = {"subject", "session", "lesion", "microbleed", "lacune", "index", "x_mm", "y_mm", "z_mm"}
 
 
 @dataclass(frozen=True)
@@ -125,6 +117,12 @@ class Mask:
     data: np.ndarray
     affine: np.ndarray
     segments: tuple[Segment, ...]
+    made: datetime
+
+    @property
+    def order(self) -> int:
+        """The place of its kind among all, from 1."""
+        return 1 + KINDS.index(self.kind)
 
 
 def masks_of(output_dir: Path, subject: str, session: str) -> list[Mask]:
@@ -137,14 +135,17 @@ def masks_of(output_dir: Path, subject: str, session: str) -> list[Mask]:
             continue
         image = nib.load(path)
         data = np.asarray(image.dataobj).astype(np.int32)  # type: ignore[attr-defined]
-        segments = _segments(kind, data, folder / kind.table.format(stem=stem))
+        rows = cells_of(folder / kind.table.format(stem=stem)) if kind.table else []
+        segments = _segments(kind, data, rows)
         if segments:
-            found.append(Mask(kind, data, np.asarray(image.affine), segments))  # type: ignore[attr-defined]
+            affine = np.asarray(image.affine)  # type: ignore[attr-defined]
+            found.append(Mask(kind, data, affine, segments, made_at(path)))
     return found
 
 
-def _segments(kind: Kind, data: np.ndarray, table: Path) -> tuple[Segment, ...]:
-    rows = [{name: cell for name, cell in row.items() if cell not in ("", "n/a")} for _, row in _table(table)]
+def _segments(kind: Kind, data: np.ndarray, rows: list[dict[str, str]]) -> tuple[Segment, ...]:
+    if kind.columns:
+        rows = [{name: cell for name, cell in row.items() if name.startswith(kind.columns)} for row in rows]
     by_label = {row.get(kind.label, "") if kind.label else "1": row for row in rows}
     labels = [int(label) for label in np.unique(data) if label > 0]
     return tuple(
@@ -153,34 +154,8 @@ def _segments(kind: Kind, data: np.ndarray, table: Path) -> tuple[Segment, ...]:
     )
 
 
-def _table(path: Path) -> Sequence[tuple[int, dict[str, str]]]:
-    return table_rows(str(path), "status" if "metrics" in path.name else _key(path)) if was_made(path) else []
-
-
-def _key(path: Path) -> str:
-    return "index" if path.name.endswith("_dseg.tsv") else "subject"
-
-
 def _name(kind: Kind, label: int, row: Mapping[str, str]) -> str:
     artery = f" {row['artery']}" if "artery" in row else ""
     side = f" {row['side']}" if row.get("side") in SIDES else ""
-    return f"{kind.name} {label}{artery}{side}" if kind.label else kind.name
-
-
-def measures_of(row: Mapping[str, str]) -> dict[str, tuple[str, Code]]:
-    """Column -> its number as the table writes it, and its unit; of a row that was measured."""
-    if row.get("status", USABLE[0]) not in USABLE:
-        return {}
-    return {name: (cell, unit_of(name)) for name, cell in row.items() if name not in ABOUT_LABELS and _is_number(cell)}
-
-
-def unit_of(column: str) -> Code:
-    """The unit that a column's name says."""
-    return next((unit for ending, unit in UNITS.items() if column.endswith(ending)), NO_UNIT)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        return bool(np.isfinite(float(text)))
-    except ValueError:
-        return False
+    certainty = f" ({row['certainty']})" if row.get("certainty", "sure") != "sure" else ""
+    return f"{kind.name} {label}{artery}{side}{certainty}" if kind.label else kind.parts.get(label, kind.name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +19,12 @@ from angiolith.dicom.classify import Decision
 from angiolith.dicom.findings import Mask, masks_of
 from angiolith.dicom.headers import read_headers
 from angiolith.dicom.listing import Listed, read_listing
+from angiolith.dicom.measures import SessionRow, rows_of
 from angiolith.dicom.objects import report, segmentation
 from angiolith.dicom.series import Volume, volumes_of
 
 Say = Callable[[str], None]
+NO_SOURCE = "no image of the import is its source, or the DICOM files of that image are gone"
 SAME_GRID_MM = 1e-2  # of the corners' places: headers hold them as 32-bit numbers
 ALWAYS_THERE = (  # type 2 of the modules Patient and General Study (DICOM PS3.3, C.7.1.1 and C.7.2.1)
     *("PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyDate", "StudyTime", "StudyID"),
@@ -57,49 +59,80 @@ def give_back(bids_dir: Path, output_dir: Path, export: Path, series: Path, dico
     sent: list[Sent] = []
     for subject, session in sorted({(row.get("subject"), row.get("session")) for row in rows}):
         theirs = [row for row in rows if (row.get("subject"), row.get("session")) == (subject, session)]
-        sent += _of_session(
-            masks_of(output_dir, subject, session),
-            theirs,
-            volumes,
-            bids_dir,
-            dicom_dir / f"sub-{subject}_ses-{session}",
-            say,
-        )
+        one = _Session(bids_dir, dicom_dir / f"sub-{subject}_ses-{session}", theirs, volumes, say)
+        sent += one.write(masks_of(output_dir, subject, session), rows_of(output_dir, subject, session))
     return sent
 
 
-def _of_session(
-    masks: Sequence[Mask],
-    rows: Sequence[Listed],
-    volumes: Mapping[tuple[str, int], Volume],
-    bids_dir: Path,
-    folder: Path,
-    say: Say,
-) -> Iterator[Sent]:
-    """The objects of one session: masks by the study of the image whose grid they have."""
-    by_study: dict[str, list[tuple[Mask, list[Dataset]]]] = {}
-    for mask in masks:
-        row = next((row for row in rows if _same_grid(mask, bids_dir / f"{row.get('image')}.nii.gz")), None)
-        volume = volumes.get(row.key) if row else None
-        if row is None or volume is None:
-            say(f"{folder.name}: {mask.kind.name}: not on the grid of an imported image, or its series is not there")
-            continue
-        sources = [source_of(header.path) for header in volume.headers]
-        by_study.setdefault(row.get("study_uid"), []).append((mask, sources))
-    number = 0
-    for study, (_, pairs) in enumerate(sorted(by_study.items()), start=1):
-        objects = []
-        for mask, sources in pairs:
-            number += 1
-            objects.append(segmentation(mask, sources, number))
-            name = mask.kind.name.replace(" ", "_")
-            yield _write(objects[-1], folder / f"{name}_seg.dcm", f"{mask.kind.name}: {len(mask.segments)} segments")
-        number += 1
-        unique = {source.SOPInstanceUID: source for _, sources in pairs for source in sources}
-        made = report([mask for mask, _ in pairs], objects, list(unique.values()), number)
-        yield _write(
-            made, folder / f"measures_{study}_sr.dcm", f"measures of {sum(len(m.segments) for m, _ in pairs)} marks"
-        )
+@dataclass
+class _OfStudy:
+    """What goes back to one study: masks with their sources, and rows of tables."""
+
+    masks: list[tuple[Mask, list[Dataset]]] = field(default_factory=list)
+    rows: list[SessionRow] = field(default_factory=list)
+    sources: dict[str, Dataset] = field(default_factory=dict)
+
+
+@dataclass
+class _Session:
+    """The objects of one session, by the studies that its images came from."""
+
+    bids_dir: Path
+    folder: Path
+    images: Sequence[Listed]
+    volumes: Mapping[tuple[str, int], Volume]
+    say: Say
+
+    def write(self, masks: Sequence[Mask], rows: Sequence[SessionRow]) -> Iterator[Sent]:
+        """Write a segmentation of each mask, and a report for each study."""
+        for number, study in enumerate(self._by_study(masks, rows), start=1):
+            objects = []
+            for mask, sources in study.masks:
+                objects.append(segmentation(mask, sources))
+                name = mask.kind.name.replace(" ", "_")
+                words = f"{mask.kind.name}: {len(mask.segments)} segments"
+                yield _write(objects[-1], self.folder / f"{name}_seg.dcm", words)
+            made = report([mask for mask, _ in study.masks], objects, study.rows, list(study.sources.values()))
+            marks = sum(len(mask.segments) for mask, _ in study.masks)
+            words = f"measures of {marks} segments, {len(study.rows)} rows of tables"
+            yield _write(made, self.folder / f"measures_{number}_sr.dcm", words)
+
+    def _by_study(self, masks: Sequence[Mask], rows: Sequence[SessionRow]) -> list[_OfStudy]:
+        found: dict[str, _OfStudy] = {}
+        for mask in masks:
+            image = next((one for one in self.images if _same_grid(mask, self._path(one))), None)
+            study = self._study(found, image)
+            if study is None:
+                self.say(
+                    f"{self.folder.name}: {mask.kind.name}: on the grid of no imported image, or its series is gone"
+                )
+            elif image is not None:
+                study.masks.append((mask, [study.sources[uid] for uid in self._uids(image)]))
+        for row in rows:
+            images = [one for target in row.table.images for one in self.images if one.get("target") == target]
+            study = self._study(found, next(iter(images), None))
+            if study is None:
+                self.say(f"{self.folder.name}: {row.name}: {NO_SOURCE}")
+            else:
+                study.rows.append(row)
+        return [study for _, study in sorted(found.items())]
+
+    def _study(self, found: dict[str, _OfStudy], image: Listed | None) -> _OfStudy | None:
+        """The study of an image, with the image's files among its sources."""
+        if image is None or image.key not in self.volumes:
+            return None
+        study = found.setdefault(image.get("study_uid"), _OfStudy())
+        for header in self.volumes[image.key].headers:
+            uid = header.text("SOPInstanceUID")
+            if uid not in study.sources:
+                study.sources[uid] = source_of(header.path)
+        return study
+
+    def _uids(self, image: Listed) -> list[str]:
+        return [header.text("SOPInstanceUID") for header in self.volumes[image.key].headers]
+
+    def _path(self, image: Listed) -> Path:
+        return self.bids_dir / f"{image.get('image')}.nii.gz"
 
 
 def source_of(path: str) -> Dataset:

@@ -1,4 +1,4 @@
-"""Masks and measures that go back to a PACS read back to the same voxels and numbers, by another reader."""
+"""Masks and measures that go back to a PACS read back to the same voxels and numbers, by other readers."""
 
 import nibabel as nib
 import numpy as np
@@ -16,7 +16,14 @@ LESIONS = (
     "001\t01\t2\tICA\tL\t187.240724\t356.586639\tok\tsure\t\n"
     "001\t01\t5\tBA\tM\t12.5\tn/a\treview\tcandidate\ttouches bone\n"
 )
-METRICS = "subject\tsession\twmh_volume_cm3\tn_wmh_lesions\tstatus\treason\n001\t01\t3.25\t7\tok\t\n"
+METRICS = (
+    "subject\tsession\twmh_volume_cm3\tn_wmh_lesions\tn_microbleeds\tbrain_volume_cm3\twmh_status\tmicrobleed_status\t"
+    "status\treason\n001\t01\t3.25\t7\tn/a\t1234.5\tok\tmissing\treview\tno SWI\n"
+)
+ARTERIES = (
+    "subject\tsession\tartery\tside\tn_lesions\tvolume_mm3\tseverity_group\tstatus\treason\n"
+    "001\t01\tICA\tL\t1\t187.240724\tsevere\tok\t\n001\t01\tMCA\tR\t0\t0\tnone_or_mild\tok\t\n"
+)
 
 
 @pytest.fixture(scope="module")
@@ -39,8 +46,9 @@ def sent(tmp_path_factory):
     wmh = np.zeros(flair.shape, bool)
     wmh[12:19, 13:15, 6:9] = True
     place = out / "sub-001/ses-01"
-    write_image(labels, ct.affine, place / "ct/sub-001_ses-01_space-ct_desc-calcification_dseg.nii.gz")
+    write_image(labels, ct.affine, place / "ct/sub-001_ses-01_space-ct_desc-marks_dseg.nii.gz")
     (place / "ct/sub-001_ses-01_desc-calcification_lesions.tsv").write_text(LESIONS)
+    (place / "ct/sub-001_ses-01_desc-calcification_arteries.tsv").write_text(ARTERIES)
     write_image(wmh, flair.affine, place / "anat/sub-001_ses-01_space-FLAIR_desc-wmh_mask.nii.gz")
     (place / "anat/sub-001_ses-01_desc-smallvessel_metrics.tsv").write_text(METRICS)
     give_back(bids, out, folder / "export", folder / "bids_series.tsv", folder / "send", print)
@@ -75,7 +83,7 @@ def test_masks_come_back_voxel_for_voxel(sent):
     labels, affine = given["ct"]
     assert [(item.SegmentLabel, item.TrackingID) for item in calcium.SegmentSequence] == [
         ("calcification 2 ICA L", "calcification 2"),
-        ("calcification 5 BA", "calcification 5"),
+        ("calcification 5 BA (candidate)", "calcification 5"),
     ]
     for order, label in ((1, 2), (2, 5)):
         there, here = voxels(calcium, order), in_world(labels == label, affine)
@@ -103,12 +111,17 @@ def test_measures_come_back_number_for_number(sent):
                 code = item.ConceptNameCodeSequence[0]
                 unit = item.MeasuredValueSequence[0].MeasurementUnitsCodeSequence[0].CodeValue
                 name = code.get("CodeValue") or code.LongCodeValue
+                assert (
+                    code.CodingSchemeDesignator == dataset.CodingSchemeIdentificationSequence[0].CodingSchemeDesignator
+                )
                 found.setdefault(name, []).append((float(item.MeasuredValueSequence[0].NumericValue), unit))
     assert found == {
-        "volume_mm3": [(187.240724, "mm3"), (12.5, "mm3")],
+        "volume_mm3": [(187.240724, "mm3"), (12.5, "mm3"), (187.240724, "mm3"), (0.0, "mm3")],
+        "n_lesions": [(1.0, "1"), (0.0, "1")],
         "mean_hu": [(356.586639, "[hnsf'U]")],
-        "wmh_volume_cm3": [(3.25, "cm3")],
-        "n_wmh_lesions": [(7.0, "1")],
+        "wmh_volume_cm3": [(3.25, "cm3")] * 2,  # beside the mask, and in the row of the session
+        "n_wmh_lesions": [(7.0, "1")] * 2,
+        "brain_volume_cm3": [(1234.5, "cm3")],
     }
 
 
@@ -126,11 +139,45 @@ def test_objects_belong_to_the_study_and_the_frame_of_their_images(sent):
             assert dataset.FrameOfReferenceUID == image.FrameOfReferenceUID
 
 
-def test_objects_are_the_same_when_made_again_and_lie_in_no_shared_folder(sent):
+def test_classes_stand_beside_the_numbers(sent):
+    found = set()
+    for path in (sent[0] / "send").rglob("*_sr.dcm"):
+        for item in items(pydicom.dcmread(path)):
+            if (
+                item.ValueType == "CODE"
+                and item.ConceptNameCodeSequence[0].get("CodingSchemeDesignator") == "99ANGIOLITH"
+            ):
+                names = [
+                    one[0].get("CodeValue") or one[0].LongCodeValue
+                    for one in (item.ConceptNameCodeSequence, item.ConceptCodeSequence)
+                ]
+                found.add(tuple(names))
+    assert {("severity_group", "severe"), ("certainty", "candidate"), ("microbleed_status", "missing")} < found
+
+
+def test_frames_lie_on_the_slices_of_their_source_as_they_are(sent):
     folder = sent[0]
-    first = {path.name: pydicom.dcmread(path).SOPInstanceUID for path in (folder / "send").rglob("*.dcm")}
+    sources = {}
+    for path in (folder / "export").rglob("IM*"):
+        source = pydicom.dcmread(path, stop_before_pixels=True)
+        sources[source.SOPInstanceUID] = source
+    for path in (folder / "send").rglob("*_seg.dcm"):
+        made = pydicom.dcmread(path)
+        for frame in made.PerFrameFunctionalGroupsSequence:
+            uid = frame.DerivationImageSequence[0].SourceImageSequence[0].ReferencedSOPInstanceUID
+            place = frame.PlanePositionSequence[0].ImagePositionPatient
+            assert place == pytest.approx(sources[uid].ImagePositionPatient, abs=1e-9)
+            shared = made.SharedFunctionalGroupsSequence[0].PlaneOrientationSequence[0]
+            turned = shared.ImageOrientationPatient
+            assert turned == pytest.approx(sources[uid].ImageOrientationPatient, abs=1e-9)
+            assert (made.Rows, made.Columns) == (sources[uid].Rows, sources[uid].Columns)
+
+
+def test_objects_are_the_same_bytes_when_made_again_and_lie_in_no_shared_folder(sent):
+    folder = sent[0]
+    first = {path.name: path.read_bytes() for path in (folder / "send").rglob("*.dcm")}
     give_back(folder / "bids", folder / "out", folder / "export", folder / "bids_series.tsv", folder / "again", print)
-    assert {path.name: pydicom.dcmread(path).SOPInstanceUID for path in (folder / "again").rglob("*.dcm")} == first
+    assert {path.name: path.read_bytes() for path in (folder / "again").rglob("*.dcm")} == first
     with pytest.raises(GivingProblem, match="name the patients"):
         give_back(
             folder / "bids", folder / "out", folder / "export", folder / "bids_series.tsv", folder / "bids/send", print
