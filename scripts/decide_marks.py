@@ -1,10 +1,11 @@
-"""Apply what readers decided on the session's microbleeds and lacunes: which of them count."""
+"""Apply what readers decided on microbleeds, lacunes, WMH and suspected infarcts of a session: which of them count."""
 
 from typing import Any
 
 from angiolith.marks.kinds import SPOTS
 from angiolith.runtime.job import run
 from angiolith.small_vessel.decide import decided_spots
+from angiolith.small_vessel.wmh.marks import decided_wmh
 
 
 def main(snakemake: Any) -> None:
@@ -13,6 +14,7 @@ def main(snakemake: Any) -> None:
     for kind in SPOTS:
         found = decided_spots(snakemake.input, kind, params.decisions, params.settings[kind.plural]["count"])
         found.write(keys, *(out[f"{kind.name}_{part}"] for part in ("table", "labels", "facts")))
+    decided_wmh(snakemake.input, params.decisions).write(keys, out)
 
 
 if __name__ == "__main__":

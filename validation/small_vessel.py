@@ -26,7 +26,7 @@ from angiolith.core.images import read_image
 from angiolith.core.settings.brain import BrainSettings
 from angiolith.core.settings.wmh import WmhSegmentSettings
 from angiolith.core.tables import FAILED
-from angiolith.small_vessel.tissues import TissueError
+from angiolith.small_vessel.tissues import INFARCT, TissueError
 from angiolith.small_vessel.wmh.network import WmhModel, read_wmh_model
 from angiolith.small_vessel.wmh.segment import mask_of, segment_wmh
 from tests.real_data import REAL, ROOT
@@ -84,8 +84,9 @@ def row_of(scan: Scan, brain_model: BrainModel, model: WmhModel) -> dict[str, An
     row |= {"found_cm3": float(found.mask.sum() * voxel_mm3 / 1000), "low_cm3": low, "high_cm3": high}
     row |= {"ratio": float(found.mask.sum() / truth.sum()), "dice": dice(found.mask, truth)}
     row |= {"sensitivity": share_met(truth, found.mask), "ppv": share_met(found.mask, truth), "reason": found.reason}
+    likely = np.where(found.tissues == INFARCT, 0, found.probability)
     for threshold in THRESHOLDS:
-        mask = mask_of(found.probability, voxel_mm3, WMH.model_copy(update={"probability_min": threshold}))
+        mask = mask_of(likely, voxel_mm3, WMH.model_copy(update={"probability_min": threshold}))
         row |= {f"dice {threshold}": dice(mask, truth), f"ratio {threshold}": float(mask.sum() / truth.sum())}
     return row
 

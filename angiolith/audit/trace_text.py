@@ -12,7 +12,7 @@ from angiolith.audit.lineage import Lineage, Step
 from angiolith.core.cells import KEYS
 from angiolith.core.config import plain, validate
 from angiolith.marks.decisions import READER
-from angiolith.marks.kinds import CALCIFICATION, SPOTS
+from angiolith.marks.kinds import CALCIFICATION, IN_SPOT_RULE, INFARCT, WMH
 from angiolith.runtime.records import Record
 
 SHORT = 12  # hex digits of a hash that are printed
@@ -100,7 +100,9 @@ def _decisions(made: Sequence[Step], every: bool) -> Iterator[str]:
 
 def _is_about(name: str, row: Mapping[str, str]) -> bool:
     """Whether a file may hold the kind of mark that a decision is about."""
-    others = [kind for kind in SPOTS if kind.name != row.get("kind", CALCIFICATION.name)]
+    own = row.get("kind", CALCIFICATION.name)
+    also = WMH.name if own == INFARCT.name else own  # the mask of WMH follows what is decided on infarcts
+    others = [kind for kind in IN_SPOT_RULE if kind.name not in (own, also)]
     return not any(f"_desc-{kind.name}marks" in name for kind in others)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from angiolith.core.manifest import REFERENCES
 from angiolith.core.study import InputPaths, Paths, Picture, Session, Step, Visits
-from angiolith.marks.kinds import LACUNE, MICROBLEED, spots_of
+from angiolith.marks.kinds import INFARCT, LACUNE, MICROBLEED, WMH, spots_of
 from angiolith.small_vessel.wmh import step as wmh
 
 MEASURED_ON = ("FLAIR", "swi", "T2starw")
@@ -76,9 +76,22 @@ def _of_visit(session: Session) -> InputPaths:
         "microbleed_facts": spots_of(session, MICROBLEED, "facts"),
         "lacune_table": spots_of(session, LACUNE, "table"),
         "lacune_facts": spots_of(session, LACUNE, "facts"),
+        **_readers_wmh(session),
         "smallvessel": _small_vessel(session),
         "calcification": session.made("measure_calcification", "patient"),
     }
+
+
+def _readers_wmh(session: Session) -> InputPaths:
+    """What readers made of the visit's WMH; nothing where they decided on none: then the visit is segmented half-way
+    and its own mask is not used."""
+    decided = bool(session.decisions(WMH.name, INFARCT.name))
+    made = {
+        "wmh_segmented": session.made("segment_wmh", "mask"),
+        **{f"wmh_{part}": spots_of(session, WMH, part) for part in ("mask", "labels", "table")},
+        **{f"infarct_{part}": spots_of(session, INFARCT, part) for part in ("labels", "table")},
+    }
+    return made if decided else {name: [] for name in made}
 
 
 def _small_vessel(session: Session) -> Paths:

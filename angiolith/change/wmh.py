@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import SimpleITK as sitk
 
 from angiolith.brain.given import user_brain
-from angiolith.change.half_way import HALF_WAY_MEASURES, Visit, change_labels, half_way_grid, wmh_pair, wmh_rows
+from angiolith.change.half_way import (
+    HALF_WAY_MEASURES,
+    Visit,
+    change_labels,
+    either,
+    half_way_grid,
+    wmh_pair,
+    wmh_rows,
+)
 from angiolith.change.inputs import ChangeRow, ChangeStepSettings, VisitInputs
+from angiolith.change.readers import decided_of, infarcts_of, with_readers
 from angiolith.core.images import Image, bounding_box, crop, linear_transform, matrix_ras, read_image, resample
 from angiolith.core.settings.brain import BrainSettings
-from angiolith.core.tables import FAILED, was_made
+from angiolith.core.tables import FAILED, join_reasons, was_made
 from angiolith.small_vessel.grid import of_same_volume
 from angiolith.small_vessel.session import NotMeasured, read_checked, read_user_mask, to_reference
 from angiolith.small_vessel.wmh.network import WmhModel
@@ -58,15 +68,39 @@ def wmh_change(
         read_visit(visit, flair, grid, back, settings.brain)
         for visit, flair, back in zip(visits, flairs, from_half, strict=True)
     ]
+    said = [decided_of(visit, grid, half_to_flair(visit, back)) for visit, back in zip(visits, from_half, strict=True)]
     shared = pair[0].brain & pair[1].brain
     if not shared.any():
         raise NotMeasured(FAILED, "the two visits show no common part of the brain")
     box = bounding_box(shared)
     part = crop(grid, box)
-    found = wmh_pair(
-        [cut(visit, box) for visit in pair], model, settings.wmh, settings.change.difference_probability_min
-    )
+    said = [one.cut(box) if one else None for one in said]
+    pair = [cut(visit, box) for visit in pair]
+    infarcts = infarcts_of(said, part.voxel_mm)
+    if infarcts[0] is not None:
+        pair = [replace(visit, lesion=either([visit.lesion, one])) for visit, one in zip(pair, infarcts, strict=True)]
+    found = wmh_pair(pair, model, settings.wmh, settings.change.difference_probability_min)
+    if any(said):
+        masks, told = with_readers(found.masks, said, part.voxel_mm)
+        found = replace(found, masks=masks, reason=join_reasons(found.reason, told))
     return wmh_rows(found, part.affine, days, settings.wmh_measure), part.with_data(change_labels(*found.masks))
+
+
+def half_to_flair(visit: VisitInputs, from_half: np.ndarray) -> sitk.Transform:
+    """From half-way points to those of a visit's FLAIR.
+
+    Parameters
+    ----------
+    visit : mapping
+        Its transforms.
+    from_half : ndarray, shape (4, 4)
+        From half-way points to points of its reference, RAS mm.
+
+    Returns
+    -------
+    sitk.Transform
+    """
+    return sitk.CompositeTransform([to_reference(visit, "FLAIR").GetInverse(), linear_transform(from_half)])
 
 
 def cut(visit: Visit, box: tuple[slice, ...]) -> Visit:
@@ -114,25 +148,22 @@ def read_visit(visit: VisitInputs, flair: Image, grid: Image, from_half: np.ndar
     NotMeasured
         Where the visit has no WMH mask or no brain was found.
     """
-    half_to_reference = linear_transform(from_half)
-    half_to_flair = sitk.CompositeTransform([to_reference(visit, "FLAIR").GetInverse(), half_to_reference])
+    way = half_to_flair(visit, from_half)
     mask = None
     if visit.get("wmh"):
         if not was_made(visit["wmh"]):
             raise NotMeasured(FAILED, "a visit has no WMH mask: its WMH were not segmented")
         drawn = read_image(visit["wmh"])
-        mask = of_same_volume(
-            resample(drawn.with_data((drawn.data > 0.5).astype(np.float32)), grid, half_to_flair).data
-        )
-    there = resample(flair, grid, half_to_flair)
+        mask = of_same_volume(resample(drawn.with_data((drawn.data > 0.5).astype(np.float32)), grid, way).data)
+    there = resample(flair, grid, way)
     lesion = None
     if visit.get("lesion"):
         drawn = flair.with_data(read_user_mask(visit["lesion"], flair, "lesion mask").astype(np.float32))
-        lesion = resample(drawn, grid, half_to_flair).data > 0.5
+        lesion = resample(drawn, grid, way).data > 0.5
     given = None
     if visit.get("given_brain"):
         drawn = flair.with_data(user_brain(visit, flair).astype(np.float32))
-        given = resample(drawn, grid, half_to_flair).data > 0.5
+        given = resample(drawn, grid, way).data > 0.5
     try:
         found = flair_brain(visit, there, limits, given)
     except NotMeasured:

@@ -12,7 +12,7 @@ from angiolith.core.study import Paths, Session
 
 DECISIONS = ("keep", "reject", "move", "add", "redraw")
 KEEP, REJECT, MOVE, ADD, REDRAW = DECISIONS
-SPOT_RULE = "decide_marks"  # applies what readers decided on spots of small-vessel disease
+SPOT_RULE = "decide_marks"  # applies what readers decided on microbleeds, lacunes, WMH and suspected infarcts
 
 
 @dataclass(frozen=True)
@@ -78,25 +78,30 @@ CALCIFICATION = MarkKind(
 )
 
 
-def _spot(name: str) -> MarkKind:
-    """A spot of small-vessel disease: found by `detect_<plural>`, decided in one job with the session's other spots."""
-    plural = f"{name}s"
+def _small_vessel(name: str, plural: str, found_by: str, grid: str) -> MarkKind:
+    """A mark of small-vessel disease that is decided in one job with the session's others."""
     return MarkKind(
         name=name,
         plural=plural,
-        found_by=f"detect_{plural}",
+        found_by=found_by,
         decided_in=SPOT_RULE,
         table=f"{name}_table",
         file=f"*_desc-{name}marks.tsv",
         number=name,
-        grid=f"*_desc-{plural}_dseg.nii.gz",
+        grid=grid,
         measure=f"{name}_marks",
         montage=f"{name}marks",
     )
 
 
-MICROBLEED, LACUNE = _spot("microbleed"), _spot("lacune")
-SPOTS = (MICROBLEED, LACUNE)
+MICROBLEED, LACUNE = SPOTS = tuple(
+    _small_vessel(name, f"{name}s", f"detect_{name}s", f"*_desc-{name}s_dseg.nii.gz")
+    for name in ("microbleed", "lacune")
+)
+ON_FLAIR = "*_space-FLAIR_desc-wmh_mask.nii.gz"
+WMH = _small_vessel("wmh", "white matter hyperintensities", "segment_wmh", ON_FLAIR)
+INFARCT = _small_vessel("infarct", "suspected infarcts", "segment_wmh", ON_FLAIR)
+IN_SPOT_RULE = (*SPOTS, WMH, INFARCT)
 PERIVASCULAR = MarkKind(
     name="perivascular_space",
     plural="perivascular spaces",
@@ -109,7 +114,7 @@ PERIVASCULAR = MarkKind(
     measure="perivascular_marks",
     montage="perivascularmarks",
 )
-KINDS = {kind.name: kind for kind in (CALCIFICATION, *SPOTS, PERIVASCULAR)}
+KINDS = {kind.name: kind for kind in (CALCIFICATION, *IN_SPOT_RULE, PERIVASCULAR)}
 
 
 def spots_of(session: Session, kind: MarkKind, part: str) -> Paths:

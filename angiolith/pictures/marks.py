@@ -30,12 +30,13 @@ LETTERS_IN_LINE = 30
 @dataclass(frozen=True)
 class Mark:
     """A mark to be shown: its number in list and label map, its centre (RAS mm), lines of text; flagged: waits for a
-    person."""
+    person; half_mm: half of its panels' width, where it is not that of all."""
 
     number: int
     centre_mm: tuple[float, float, float]
     lines: Sequence[str]
     flagged: bool = False
+    half_mm: float | None = None
 
 
 def montage(
@@ -90,7 +91,8 @@ def montage(
             pen.text((6, top + 36 + 14 * at), line, "black", _font(11.5))
         for column, (view, outlined) in enumerate(product(VIEWS, (False, True))):
             left = TEXT_PX + column * (PANEL_PX + GAP_PX)
-            picture.paste(_panel(image, labels, mark, view, outlined, window, half_mm), (left, top))
+            panel = _panel(image, labels, mark, view, outlined, window, mark.half_mm or half_mm)
+            picture.paste(panel, (left, top))
     return picture
 
 

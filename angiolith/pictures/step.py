@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from angiolith.core.study import InputPaths, Session, Step, Study, Visits
-from angiolith.marks.kinds import CALCIFICATION, LACUNE, MICROBLEED, PERIVASCULAR, spots_of
+from angiolith.marks.kinds import CALCIFICATION, INFARCT, LACUNE, MICROBLEED, PERIVASCULAR, WMH, spots_of
 
 DRAWN = ("registration", "calcification", "wmh", "wall")  # by plot_subject_qc
 MONTAGES = {  # by the same: every mark of a kind; the images of which one at least must be there
     CALCIFICATION.montage: ("ct",),
     MICROBLEED.montage: ("swi", "T2starw"),
     LACUNE.montage: ("FLAIR",),
+    WMH.montage: ("FLAIR",),
+    INFARCT.montage: ("FLAIR",),
     PERIVASCULAR.montage: ("T2w", "T1w"),
 }
+PARTS = ("table", "labels", "facts")  # of marks
 VIEWED = ("ct", "T1w", "T2w", "FLAIR", "swi", "T2starw", "vwi", "vwi_ce")
 
 
@@ -138,9 +141,9 @@ def _subject(session: Session) -> InputPaths:
         "lesions": session.made("measure_calcification", "lesions"),
         "patient": session.made("measure_calcification", "patient"),
         "FLAIR": session.image("FLAIR"),
-        "wmh": session.made("segment_wmh", "mask"),
+        "wmh": spots_of(session, WMH, "mask"),
         "tissues": session.made("segment_wmh", "tissues"),
-        "wmh_facts": session.made("segment_wmh", "facts"),
+        **{f"{kind.name}_{part}": spots_of(session, kind, part) for kind in (WMH, INFARCT) for part in PARTS},
         "small_vessel": session.output("measure_wmh", "metrics") if session.has("FLAIR") else [],
         "lacunes": spots_of(session, LACUNE, "labels"),
         "lacune_table": spots_of(session, LACUNE, "table"),
@@ -185,7 +188,10 @@ def _export(session: Session) -> InputPaths:
         "artery_names": session.made("map_arteries", "lookup"),
         "calcification": session.made("measure_calcification", "marks"),
         "lesions": session.made("measure_calcification", "lesions"),
-        "wmh": session.made("segment_wmh", "mask"),
+        "wmh": spots_of(session, WMH, "mask"),
+        "wmh_labels": spots_of(session, WMH, "labels"),
+        "infarcts": spots_of(session, INFARCT, "labels"),
+        "perivascular": session.made("detect_perivascular", "labels"),
         "lacunes": spots_of(session, LACUNE, "labels"),
         "microbleeds": spots_of(session, MICROBLEED, "labels"),
         "contours": session.made("measure_plaque", "contours"),

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from PIL.Image import Image as Picture
-from scipy.ndimage import center_of_mass
+from scipy.ndimage import center_of_mass, find_objects
 
 from angiolith.core.images import Image, moved, read_ct, read_image
 from angiolith.core.inputs import Inputs
 from angiolith.core.tables import MISSING, REVIEW, read_json, read_tsv
-from angiolith.marks.kinds import CALCIFICATION, LACUNE, MICROBLEED, PERIVASCULAR, MarkKind
+from angiolith.marks.kinds import CALCIFICATION, INFARCT, LACUNE, MICROBLEED, PERIVASCULAR, WMH, MarkKind
 from angiolith.marks.verdicts import in_order, waiting
 from angiolith.pictures.canvas import absent
 from angiolith.pictures.marks import Mark, montage
@@ -23,7 +24,11 @@ from angiolith.report.session_pictures import NoPicture, counted, number, requir
 
 CALCIFICATION_HALF_MM = 14.0  # half of a panel: the mark with its artery and the bone beside it
 SPOT_HALF_MM = 18.0
+WMH_HALF_MM = (18.0, 70.0)  # of the smallest and of the largest panel: WMH differ in size
+WMH_BESIDE_MM = 8.0  # shown beside the mark
 CENTRE = ["x_mm", "y_mm", "z_mm"]
+
+NAMES = {"perivascular_space": "perivascular space", "wmh": "WMH", "infarct": "suspected infarct"}
 
 
 def session_montages(given: Inputs, title: str) -> Iterator[tuple[str, Picture | Figure]]:
@@ -32,10 +37,12 @@ def session_montages(given: Inputs, title: str) -> Iterator[tuple[str, Picture |
         CALCIFICATION: draw_calcifications,
         MICROBLEED: draw_microbleeds,
         LACUNE: draw_lacunes,
+        WMH: lambda given, title: draw_wmh(given, title, WMH),
+        INFARCT: lambda given, title: draw_wmh(given, title, INFARCT),
         PERIVASCULAR: draw_perivascular,
     }
     for kind, draw in drawers.items():
-        head = f"{title}: every {kind.name.replace('_', ' ')}"
+        head = f"{title}: every {NAMES.get(kind.name, kind.name)}"
         try:
             yield kind.montage, draw(given, head)
         except NoPicture as why:
@@ -110,6 +117,59 @@ def draw_perivascular(given: Inputs, title: str) -> Picture:
         raise NoPicture(str(facts.get("status", MISSING)), str(facts.get("reason") or "not looked for"))
     require(given, ("perivascular", "map of perivascular spaces", "perivascular_facts"))
     return spots(given, title, str(column), PERIVASCULAR, "perivascular")
+
+
+def draw_wmh(given: Inputs, title: str, kind: MarkKind) -> Picture:
+    """Every lesion of the WMH that a reader is asked about, or every suspected infarct, each in panels of its size.
+
+    Parameters
+    ----------
+    given : Inputs
+        `FLAIR`, and table, labels and facts of the kind.
+    title : str
+        Its first line.
+    kind : MarkKind
+        WMH or INFARCT.
+
+    Returns
+    -------
+    Picture
+    """
+    facts = f"{kind.name}_facts"
+    require(given, ("FLAIR", "FLAIR", facts), (f"{kind.name}_labels", f"map of {kind.plural}", facts))
+    labels, image = read_image(given[f"{kind.name}_labels"]), read_image(given["FLAIR"])
+    places = places_of(labels)
+    centres = {number: centre for number, (centre, _) in places.items()}
+    marks, n_waiting = marks_of(given[f"{kind.name}_table"], kind, spot_lines, centres)
+    marks = [replace(mark, half_mm=places[mark.number][1]) if mark.number in places else mark for mark in marks]
+    window = window_of(image)
+    said = f"{counted(len(marks), 'mark')} on FLAIR, {n_waiting} waiting for a reader; {window_text(window)}"
+    return montage(title, said, image, labels, marks, window, SPOT_HALF_MM)
+
+
+def places_of(labels: Image) -> dict[int, tuple[tuple[float, float, float], float]]:
+    """Where each mark is looked at, and how much of its place is shown.
+
+    Parameters
+    ----------
+    labels : Image
+        Label map.
+
+    Returns
+    -------
+    dict
+        Number -> centre of the voxel of the mark that is nearest to its middle (RAS mm), half of a panel's width (mm).
+    """
+    found = {}
+    for mark, box in enumerate(find_objects(labels.data.astype(np.int32)), start=1):
+        if box is None:
+            continue
+        corner = [part.start for part in box]
+        points = moved(labels.affine, np.argwhere(labels.data[box] == mark) + corner)
+        x, y, z = points[np.linalg.norm(points - points.mean(axis=0), axis=1).argmin()]
+        reach_mm = float(np.abs(points - (x, y, z)).max()) + WMH_BESIDE_MM
+        found[mark] = (float(x), float(y), float(z)), float(np.clip(reach_mm, *WMH_HALF_MM))
+    return found
 
 
 def spots(given: Inputs, title: str, column: str, kind: MarkKind, labels_of: str | None = None) -> Picture:

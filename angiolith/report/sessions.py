@@ -56,7 +56,7 @@ SMALL_VESSEL = (
     " wmh_frontal_cm3 wmh_parietal_cm3 wmh_temporal_cm3 wmh_occipital_cm3 wmh_deep_structures_cm3"
     " wmh_infratentorial_cm3"
     " n_wmh_lesions fazekas_periventricular fazekas_deep fazekas_total n_microbleeds"
-    " n_microbleed_candidates n_lacunes n_lacune_candidates icv_cm3"
+    " n_microbleed_candidates n_lacunes n_lacune_candidates n_wmh_candidates n_infarct_candidates icv_cm3"
     " n_microbleeds_lobar n_microbleeds_deep n_microbleeds_infratentorial"
     " pvs_basal_ganglia_count pvs_basal_ganglia_grade pvs_centrum_semiovale_count pvs_centrum_semiovale_grade"
     " brain_percent_icv ventricle_percent_icv svd_score caa_score"

@@ -26,7 +26,11 @@ from angiolith.report.volumes import (
 
 WALL_LABELS = {1: "lumen", 2: "outer"}
 WALL_MARGIN_MM = 25.0
-LABELS_ON = {"FLAIR": ("wmh", "lacunes"), "swi": ("microbleeds",), "T2starw": ("microbleeds",)}
+LABELS_ON = {
+    "FLAIR": ("infarcts", "lacunes"),
+    **dict.fromkeys(("swi", "T2starw"), ("microbleeds",)),
+    **dict.fromkeys(("T2w", "T1w"), ("perivascular",)),
+}
 
 
 def export_volume(given: Inputs, column: str, key: str, path: str, voxel_mm: float) -> None:
@@ -70,9 +74,30 @@ def mri_layers(given: Inputs, column: str, way: np.ndarray, voxel_mm: float) -> 
     low, high = (float(f"{value:.4g}") for value in window)
     limits = (low, low + RANGE_OVER_WINDOW * (high - low))  # what lies below is the background's noise
     grey = layer(grey_nifti(shown.placed(way), limits), name=column, kind="grey", window=(low, high), unit="")
+    if column == "FLAIR" and was_made(given.get("wmh") or None):
+        extra.append(labels_layer(wmh_labels(given), "wmh", "lesions", way))
     for name in LABELS_ON.get(column, ()):
-        extra += labels_of(given, name, "region" if name == "wmh" else "lesions", way)
+        extra += labels_of(given, name, "lesions", way)
     return [grey, *extra]
+
+
+def wmh_labels(given: Inputs) -> Image:
+    """WMH as they are held, by mark; one number beyond those of the marks for what no reader is asked about.
+
+    Parameters
+    ----------
+    given : Inputs
+        `wmh` (mask) and `wmh_labels` (marks, those that readers rejected among them).
+
+    Returns
+    -------
+    Image
+        Label map, int32.
+    """
+    mask, marks = read_image(given["wmh"]), read_image(given["wmh_labels"])
+    numbers = marks.data.astype(np.int32)
+    rest = (mask.data > 0) & (numbers == 0)
+    return marks.with_data(np.where(rest, numbers.max(initial=0) + 1, numbers))
 
 
 def labels_of(

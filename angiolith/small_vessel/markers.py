@@ -75,6 +75,8 @@ def markers_row(
         "n_lacunes": found["lacunes"].get("n_lacunes"),
         "n_microbleed_candidates": found["microbleeds"].get("n_microbleed_candidates"),
         "n_lacune_candidates": found["lacunes"].get("n_lacune_candidates"),
+        "n_wmh_candidates": found["WMH"].get("n_wmh_candidates"),
+        "n_infarct_candidates": facts_of(given, "infarct_facts", "WMH").get("n_infarct_candidates"),
         "icv_cm3": icv_cm3,
         **places_row(given, place),
         **wmh_regions_row(given),

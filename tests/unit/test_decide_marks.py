@@ -16,7 +16,7 @@ from angiolith.core.settings.microbleeds import MicrobleedReviewSettings
 from angiolith.core.settings.wmh import WmhGradeSettings, WmhMeasureSettings, WmhReviewSettings
 from angiolith.core.tables import read_json, read_tsv, write_not_made, write_tsv
 from angiolith.marks.decisions import COLUMNS
-from angiolith.marks.kinds import LACUNE, MICROBLEED, SPOTS
+from angiolith.marks.kinds import IN_SPOT_RULE, LACUNE, MICROBLEED, SPOTS
 from angiolith.marks.verdicts import waiting
 from angiolith.report.mark_pictures import centres_of
 from angiolith.small_vessel.markers import ReviewLimits, markers_row
@@ -67,9 +67,9 @@ def run(session, decisions=(), **counts):
     """Tables and facts by kind of the job with these decisions, and the paths that it wrote."""
     out = {
         f"{kind.name}_{part}": str(session.folder / f"out_{kind.name}{ending}")
-        for kind in SPOTS
+        for kind in IN_SPOT_RULE
         for part, ending in (("table", ".tsv"), ("labels", ".nii.gz"), ("facts", ".json"))
-    }
+    } | {"wmh_mask": str(session.folder / "out_wmh_mask.nii.gz")}
     settings = {kind.plural: {"count": counts.get(kind.plural, "sure")} for kind in SPOTS}
     drawings = sorted({row["file"] for row in decisions if row["file"]})
     main(

@@ -11,7 +11,7 @@ from angiolith.marks.kinds import LACUNE
 from angiolith.marks.verdicts import in_order
 from angiolith.pictures.canvas import SKY, VERMILLION
 from angiolith.pictures.marks import HEAD_PX, PANEL_PX, ROW_PX, TEXT_PX, WIDTH_PX, Mark, montage
-from angiolith.report.mark_pictures import marks_of, session_montages, spot_lines
+from angiolith.report.mark_pictures import marks_of, places_of, session_montages, spot_lines
 
 
 def test_every_mark_has_a_row_and_lies_in_the_middle_of_its_panels_with_its_outline_in_the_second():
@@ -70,9 +70,13 @@ def test_every_kind_of_mark_has_a_picture_and_one_that_says_why_there_is_none(tm
     image, mask = str(tmp_path / "image.nii.gz"), str(tmp_path / "labels.nii.gz")
     given = {"ct": image, "calcification": mask, "lesions": str(tmp_path / "lesions.tsv")}
     given |= {"FLAIR": image, "lacunes": mask, "lacune_table": str(tmp_path / "lacunes.tsv")}
+    given |= {"wmh_labels": mask, "wmh_table": str(tmp_path / "wmh.tsv")}
+    write_tsv(table.assign(wmh=[1, 2], diameter_mm=[3.7, 5.0]), tmp_path / "wmh.tsv")
     found = dict(session_montages(given, "sub-01"))
-    assert list(found) == ["calcificationmarks", "microbleedmarks", "lacunemarks", "perivascularmarks"]
-    for name in ("calcificationmarks", "lacunemarks"):
+    assert list(found) == [
+        f"{name}marks" for name in ("calcification", "microbleed", "lacune", "wmh", "infarct", "perivascular")
+    ]
+    for name in ("calcificationmarks", "lacunemarks", "wmhmarks"):
         assert found[name].size == (WIDTH_PX, HEAD_PX + 2 * ROW_PX)
     assert any("no swi" in text.get_text() for text in found["microbleedmarks"].findobj(Text))
 
@@ -91,3 +95,13 @@ def test_what_is_said_of_a_mark_and_where_it_lies(tmp_path):
     ]
     assert list(marks[0].lines) == ["3.0 mm, 14.1 mm³", "not counted, candidate (tool)", "small"]
     assert n_waiting == 1
+
+
+def test_a_bent_mark_is_looked_at_where_it_is_and_whole():
+    labels = np.zeros((60, 60, 10), np.uint8)
+    labels[10:50, 10, 5] = labels[10, 10:50, 5] = labels[49, 10:50, 5] = 7  # a U: its middle lies outside of it
+    (centre, half_mm), *others = places_of(Image(labels, np.eye(4))).values()
+    assert others == []
+    assert labels[tuple(np.rint(centre).astype(int))] == 7
+    ends = np.argwhere(labels == 7)
+    assert (np.abs(ends - centre) <= half_mm).all()

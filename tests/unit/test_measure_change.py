@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
 from angiolith.brain.segment import TISSUES
@@ -16,7 +17,7 @@ from angiolith.change.inputs import ChangeStepSettings
 from angiolith.change.measure import fazekas_change
 from angiolith.change.spots import count_change
 from angiolith.change.wmh import wmh_change
-from angiolith.core.images import Image, linear_transform, moved, write_image, write_transform
+from angiolith.core.images import Image, linear_transform, moved, read_image, write_image, write_transform
 from angiolith.core.tables import read_tsv, write_not_made, write_tsv
 from angiolith.small_vessel.session import NotMeasured
 from angiolith.small_vessel.tissues import onto, template_prior
@@ -227,3 +228,58 @@ def test_a_spot_that_a_reader_rejected_counts_at_neither_visit_and_candidates_ar
     rows = count_change(visits, "n_microbleeds", "microbleed", half_of(MOTION), DAYS, SETTINGS)
     assert {row["status"] for row in rows} == {"review"}
     assert "wait for a reader: 2" in rows[0]["reason"]
+
+
+def with_marks(visit, folder, decided):
+    """The visit with its WMH as marks (1 is the largest), decided on as {number: counts}; 0 is drawn and added."""
+    folder.mkdir()
+    mask = read_image(visit["wmh"])
+    pieces, count = ndimage.label(mask.data > 0, np.ones((3, 3, 3)))
+    order = np.argsort(-np.bincount(pieces.ravel())[1:])
+    labels = np.zeros(mask.data.shape, np.int32)
+    for number, at in enumerate(order, start=1):
+        labels[pieces == at + 1] = number
+    after = np.isin(labels, [number for number in range(1, count + 1) if decided.get(number, True)])
+    if 0 in decided:
+        labels[decided[0]] = count + 1
+        after = after | decided[0]
+    rows = [
+        {"wmh": number, "counted": decided.get(number, True), "certainty": "sure"}
+        | {"decided_by": "AB" if number in decided or number > count else "tool"}
+        for number in range(1, int(labels.max()) + 1)
+    ]
+    write_tsv(pd.DataFrame(rows), folder / "wmh.tsv")
+    write_tsv(pd.DataFrame(columns=["infarct", "counted", "certainty", "decided_by"]), folder / "infarct.tsv")
+    for name, data in {"labels": labels, "after": after, "no_infarct": np.zeros_like(labels)}.items():
+        write_image(data.astype(np.uint8), mask.affine, folder / f"{name}.nii.gz")
+    added = {"wmh_segmented": visit["wmh"], "wmh_mask": str(folder / "after.nii.gz")}
+    added |= {"wmh_labels": str(folder / "labels.nii.gz"), "wmh_table": str(folder / "wmh.tsv")}
+    added |= {"infarct_labels": str(folder / "no_infarct.nii.gz"), "infarct_table": str(folder / "infarct.tsv")}
+    return visit | added
+
+
+def test_wmh_that_a_reader_rejected_at_one_visit_count_at_neither(visits, tmp_path):
+    plain = [with_marks(visit, tmp_path / str(at), {}) for at, visit in enumerate(visits)]
+    rows, _ = changes(plain, MOTION)
+    assert rows["wmh_volume_cm3"] == changes(visits, MOTION)[0]["wmh_volume_cm3"]  # nothing decided, nothing changed
+    first = with_marks(visits[0], tmp_path / "first", {1: False})  # the ball that grew from 8 to 11 mm
+    rows, _ = changes((first, plain[1]), MOTION)
+    assert rows["wmh_volume_cm3"]["baseline"] == pytest.approx(cm3(7.0, 7.0), rel=0.08)
+    assert rows["wmh_volume_cm3"]["followup"] == pytest.approx(cm3(7.0), rel=0.08)
+    assert rows["wmh_growth_cm3"]["change"] == pytest.approx(0, abs=0.2)
+    assert rows["n_wmh_lesions"]["followup"] == 1
+    kept = with_marks(visits[1], tmp_path / "kept", {1: True})  # a reader kept it at the other visit
+    rows, _ = changes((first, kept), MOTION)
+    assert rows["wmh_volume_cm3"]["followup"] == pytest.approx(cm3(11.0, 7.0), rel=0.08)
+    assert rows["wmh_growth_cm3"]["change"] == pytest.approx(cm3(11.0), rel=0.08)
+
+
+def test_wmh_that_a_reader_drew_count_at_the_visit_at_which_they_were_drawn(visits, tmp_path):
+    mask = read_image(visits[1]["wmh"])
+    places = places_of(mask.data.shape, mask.affine, MOTION)
+    drawn = np.linalg.norm(places - (-28.0, -40.0, 24.0), axis=-1) <= 6.0
+    first = with_marks(visits[0], tmp_path / "first", {})
+    rows, _ = changes((first, with_marks(visits[1], tmp_path / "second", {0: drawn})), MOTION)
+    assert rows["wmh_volume_cm3"]["baseline"] == pytest.approx(cm3(8.0, 7.0, 7.0), rel=0.08)
+    assert rows["wmh_volume_cm3"]["followup"] == pytest.approx(cm3(11.0, 7.0, 6.0), rel=0.03)
+    assert (rows["wmh_volume_cm3"]["status"], "other visit" in rows["wmh_volume_cm3"]["reason"]) == ("review", True)

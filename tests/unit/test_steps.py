@@ -60,6 +60,8 @@ def test_measures_and_pictures_that_the_cohort_knows():
         "calcification_lesions": "desc-calcification_lesions.tsv",
         "microbleed_marks": "desc-microbleedmarks.tsv",
         "lacune_marks": "desc-lacunemarks.tsv",
+        "wmh_marks": "desc-wmhmarks.tsv",
+        "infarct_marks": "desc-infarctmarks.tsv",
         "perivascular_marks": "desc-perivascular.tsv",
         "small_vessel": "desc-smallvessel_metrics.tsv",
         "plaque": "desc-plaque_metrics.tsv",
@@ -72,7 +74,7 @@ def test_measures_and_pictures_that_the_cohort_knows():
 def test_a_column_that_two_markers_could_claim_is_the_first_ones():
     assert list(behind("measure_wmh")) == [
         *("n_microbleeds_", "microbleed", "n_lacunes_", "lacune"),
-        *("pvs|perivascular", "brain_|ventricle_|sulcal_", OF_REGIONS, "wmh|fazekas", "icv"),
+        *("pvs|perivascular", "brain_|ventricle_|sulcal_", OF_REGIONS, "n_infarct", "wmh|fazekas", "icv"),
     ]
     assert all(re.match(OF_REGIONS, name) for name in OF_WMH)
     assert not re.match(OF_REGIONS, "wmh_deep_cm3")

@@ -281,6 +281,11 @@ def test_a_readers_decision_on_a_mark_runs_its_session_and_what_follows(bench):
     jobs = bench.plan()
     assert jobs["decide_marks"] == jobs["measure_wmh"] == jobs["measure_change"] == 1
     assert not {"detect_microbleeds", "detect_lacunes", "measure_calcification", "segment_wmh"} & set(jobs)
+    (bench.folder / "marks.tsv").write_text(of_spot.replace("microbleed", "wmh"))
+    bench.configure("decisions: [marks.tsv]\n")
+    jobs = bench.plan()
+    assert jobs["decide_marks"] == jobs["measure_wmh"] == jobs["measure_change"] == 1
+    assert not {"segment_wmh", "detect_lacunes", "detect_perivascular", "measure_calcification"} & set(jobs)
     said = columns + "02\t01\t3-1a2b3c4d\treject\tn/a\tAB\t2026-11-30\tclinoid\n"
     (bench.folder / "marks.tsv").write_text(said)
     bench.configure("decisions: [marks.tsv]\n")

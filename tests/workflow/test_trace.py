@@ -134,8 +134,9 @@ def test_a_covariate_leads_to_the_clinical_table_alone(planned):
 
 def test_volume_of_wmh(planned):
     rules, made, raw = behind(planned, "patients:01:01:wmh_volume_cm3")
-    assert rules == {"measure_wmh", "segment_wmh"} | REGISTERED
-    wmh = {"desc-smallvessel_metrics.tsv", "desc-wmh.json", "space-FLAIR_desc-wmh_mask.nii.gz"}
+    assert rules == {"measure_wmh", "decide_marks", "segment_wmh"} | REGISTERED
+    wmh = {"desc-smallvessel_metrics.tsv", "desc-wmh.json", "desc-wmhmarks.json"}
+    wmh |= {f"space-FLAIR_desc-{name}.nii.gz" for name in ("wmhmarks_mask", "wmh_mask", "wmh_probseg")}
     brain = {"space-T1w_desc-brain_mask.nii.gz", "desc-check_images.json"}
     assert made == wmh | {"space-FLAIR_desc-tissues_dseg.nii.gz"} | brain | registered("FLAIR")
     assert raw == images("01", "T1w", "FLAIR")
@@ -177,7 +178,7 @@ def test_change_of_microbleeds(planned):
 
 def test_change_of_a_fazekas_grade_is_that_of_the_visits_own(planned):
     rules, made, raw = behind(planned, "change:01:fazekas_deep:change")
-    assert rules == {"measure_change", "measure_wmh", "segment_wmh"} | REGISTERED
+    assert rules == {"measure_change", "measure_wmh", "decide_marks", "segment_wmh"} | REGISTERED
     assert {"desc-change_metrics.tsv", "desc-smallvessel_metrics.tsv", "desc-wmh.json"} <= made
     assert raw == images("01", "T1w", "FLAIR") | images("02", "T1w", "FLAIR")
 

@@ -211,12 +211,13 @@
       await this.refresh();
       const layer = this.panes[0].nv.volumes.find((one) => one.name === `${name}.nii.gz`);
       const [nx, ny] = layer ? layer.hdr.dims.slice(1, 3) : [];
-      const [sum, count] = [[0, 0, 0], layer ? layer.img.reduce((all, value) => all + (value === label), 0) : 0];
-      if (!count) return this.note(texts.no_mark.replace("{mark}", label));
-      layer.img.forEach((value, at) => {
-        if (value === label) [at % nx, Math.floor(at / nx) % ny, Math.floor(at / nx / ny)].forEach((index, axis) => { sum[axis] += index / count; });
-      });
-      this.at = layer.hdr.affine.slice(0, 3).map((row) => row[0] * sum[0] + row[1] * sum[1] + row[2] * sum[2] + row[3]);
+      const places = [];
+      layer?.img.forEach((value, at) => { if (value === label) places.push([at % nx, Math.floor(at / nx) % ny, Math.floor(at / nx / ny)]); });
+      if (!places.length) return this.note(texts.no_mark.replace("{mark}", label));
+      const middle = [0, 1, 2].map((axis) => places.reduce((sum, place) => sum + place[axis], 0) / places.length);
+      const away = (place) => place.reduce((sum, value, axis) => sum + ((value - middle[axis]) * layer.pixDims[axis + 1]) ** 2, 0);
+      const at = places.reduce((best, place) => (away(place) < away(best) ? place : best)); // a mark may be bent about its middle
+      this.at = layer.hdr.affine.slice(0, 3).map((row) => row[0] * at[0] + row[1] * at[1] + row[2] * at[2] + row[3]);
       this.meet();
     }
 
@@ -243,6 +244,7 @@
     const [, session, kind, label] = decodeURIComponent(location.hash).match(/^#view\/([^/]+)\/([^/]+)\/(\d+)$/) ?? [];
     if (session !== section.dataset.session) continue;
     section.scrollIntoView();
-    open().then(() => viewer.jump(kind in texts.layers ? kind : `${kind}s`, Number(label)));
+    const layer = [kind, `${kind}s`, kind.split("_")[0]].find((name) => name in texts.layers);
+    open().then(() => viewer.jump(layer, Number(label)));
   }
 })();

@@ -6,7 +6,7 @@ threshold; its sum over thresholds that lie lower and higher says how sure the v
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,9 +62,16 @@ HEIGHT_PIXELS_MIN = 10
 CUT_FRACTION = 0.1
 
 
+SUSPECTED = "suspected infarct, not counted as WMH"
+
+
 @dataclass(frozen=True)
 class Wmh:
-    """WMH mask, probability (0-1) and tissue labels on the grid given, with status, reason and the numbers behind."""
+    """WMH mask, probability (0-1) and tissue labels on the grid given, with status, reason and the numbers behind.
+
+    The probability holds in a suspected infarct, too, which the mask leaves out. It is 0 in a lesion that
+    a reader drew.
+    """
 
     mask: np.ndarray
     probability: np.ndarray
@@ -113,7 +120,8 @@ def segment_wmh(
         apart = drop_small(infarct >= settings.infarct_probability, settings.infarct_mm3_min / voxel_mm3)
     else:
         apart = lesion & brain
-    wmh = working.back(likely)
+    probability = working.back(likely)
+    wmh = probability.copy()
     like_wmh = float((wmh[apart] >= settings.probability_min).mean()) if apart.any() else 0.0
     wmh[apart] = 0
     mask = mask_of(wmh, voxel_mm3, settings)
@@ -126,6 +134,11 @@ def segment_wmh(
         "images": ["FLAIR", *(name for name, shown in zip(OTHERS, working.others, strict=True) if shown.any())],
         "grey_levels": {"wm": round(white, 3), "csf": round(fluid, 3), "wm_sd": round(spread, 3)},
         "volume_interval_cm3": interval,
+        "thresholds": {
+            "wmh": settings.probability_min,
+            "sure": settings.probability_sure,
+            "possible": settings.probability_possible,
+        },
         "suspected_infarct_cm3" if lesion is None else "given_lesion_cm3": round(infarct_cm3, 3),
     }
     noise = spread / max(white - fluid, 1e-6)
@@ -135,7 +148,7 @@ def segment_wmh(
         f"the image leaves the volume open: {low_cm3:.1f} to {high_cm3:.1f} cm3"
         if high_cm3 > max(INTERVAL_RATIO_MAX * low_cm3, low_cm3 + INTERVAL_CM3_MIN)
         else None,
-        f"suspected infarct, not counted as WMH ({infarct_cm3:.1f} cm3)" if lesion is None and infarct_cm3 else None,
+        f"{SUSPECTED} ({infarct_cm3:.1f} cm3)" if lesion is None and infarct_cm3 else None,
         f"{like_wmh:.0%} of the given lesion mask look like WMH: it is for infarcts, WMH go into a WMH mask"
         if lesion is not None and like_wmh > LIKE_WMH_MAX
         else None,
@@ -143,7 +156,7 @@ def segment_wmh(
         if noise > settings.noise_share_max
         else None,
     )
-    return Wmh(mask, wmh, labels, REVIEW if reason else OK, reason, facts)
+    return Wmh(mask, probability if lesion is None else wmh, labels, REVIEW if reason else OK, reason, facts)
 
 
 def high_enough(probability: np.ndarray, working: Working, settings: WmhSegmentSettings) -> np.ndarray:
@@ -219,10 +232,27 @@ def volume_interval_cm3(probability: np.ndarray, voxel_mm3: float, settings: Wmh
     list[float]
         Two volumes, cm3.
     """
-    return [
-        round(float((probability >= threshold).sum() * voxel_mm3 / 1000), 6)
-        for threshold in (settings.probability_sure, settings.probability_possible)
-    ]
+    return volume_of_bounds_cm3(probability, voxel_mm3, (settings.probability_sure, settings.probability_possible))
+
+
+def volume_of_bounds_cm3(probability: np.ndarray, voxel_mm3: float, thresholds: Sequence[float]) -> list[float]:
+    """Volume (cm3) of the voxels that reach each threshold.
+
+    Parameters
+    ----------
+    probability : ndarray
+        Of WMH, 0 to 1.
+    voxel_mm3 : float
+        Volume of a voxel.
+    thresholds : sequence of float
+        Probabilities.
+
+    Returns
+    -------
+    list of float
+        A volume per threshold.
+    """
+    return [round(float((probability >= threshold).sum() * voxel_mm3 / 1000), 6) for threshold in thresholds]
 
 
 def label_tissues(brain_tissues: np.ndarray, infarct: np.ndarray) -> np.ndarray:

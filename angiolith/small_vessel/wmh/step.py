@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from angiolith.core.study import InputPaths, Paths, Picture, Session, Step, Study
-from angiolith.marks.kinds import LACUNE, MICROBLEED, spots_of
+from angiolith.marks.kinds import INFARCT, LACUNE, MICROBLEED, WMH, spots_of
 
 
 def models(study: Study) -> dict[str, str]:
@@ -74,9 +74,10 @@ def _brain(session: Session) -> InputPaths:
 
 def _measure(session: Session) -> InputPaths:
     return {
-        "mask": session.made("segment_wmh", "mask"),
+        "mask": spots_of(session, WMH, "mask"),
         "tissues": session.made("segment_wmh", "tissues"),
-        "wmh_facts": session.made("segment_wmh", "facts"),
+        "wmh_facts": spots_of(session, WMH, "facts"),
+        "infarct_facts": spots_of(session, INFARCT, "facts"),
         "brain": session.made("register_mri_to_template", "brain"),
         "brain_tissues": session.made("register_mri_to_template", "tissues"),
         "brain_facts": session.made("register_mri_to_template", "facts"),
@@ -117,8 +118,9 @@ STEPS = (
         behind={
             "measure_wmh": {
                 "brain_|ventricle_|sulcal_": r"_to-MNI152_mode-image_xfm\.json",
-                OF_REGIONS: r"_desc-wmh_|_from-(MNI152|FLAIR)_|lobe_atlas",
-                "wmh|fazekas": r"_desc-(wmh|tissues|brain)[_.]",
+                OF_REGIONS: r"_desc-wmhmarks_|_from-(MNI152|FLAIR)_|lobe_atlas",
+                "n_infarct": r"_desc-infarctmarks\.",
+                "wmh|fazekas": r"_desc-(wmhmarks|tissues|brain)[_.]",
                 "icv": r"_desc-brain_",
             },
             "measure_change": {
