@@ -196,7 +196,8 @@ def centre_of(row: dict[Hashable, Any]) -> tuple[float, float, float]:
 
 def centres_of(labels: Image) -> dict[int, tuple[float, float, float]]:
     """The centre of every mark in RAS mm of its label map's space: a lacune's table has those of the T1w's."""
-    numbers = np.unique(labels.data[labels.data > 0])
-    places = center_of_mass(labels.data > 0, labels.data, numbers)
+    whole = labels.data.astype(np.int32)  # of other kinds of numbers scipy sorts all voxels
+    numbers = np.unique(whole[whole > 0])
+    places = center_of_mass(whole > 0, whole, numbers)
     middles = moved(labels.affine, np.reshape(places, (-1, 3)))
     return {int(n): (float(x), float(y), float(z)) for n, (x, y, z) in zip(numbers, middles, strict=True)}
