@@ -202,6 +202,7 @@ rule fit_outcomes:
 rule vary_models:
     input:
         data=analysed_rows(STUDY, "{analysis}"),
+        sources=lambda wildcards: sources_of(STUDY, wildcards.analysis),
     output:
         specifications=cohort_file(STUDY, "{analysis}_specifications.tsv"),
         summary=cohort_file(STUDY, "{analysis}_specifications_summary.tsv"),
@@ -369,6 +370,58 @@ rule compare_sites:
         "../scripts/compare_sites.py"
 
 
+rule chart_drift:
+    input:
+        data=analysed_rows(STUDY, "{analysis}"),
+        dictionaries=dictionaries(STUDY),
+    output:
+        summary=cohort_file(STUDY, "{analysis}_drift.tsv"),
+        points=cohort_file(STUDY, "{analysis}_drift_points.tsv"),
+        figure=cohort_file(STUDY, "{analysis}_drift.svg"),
+    log:
+        log("chart_drift", "analysis"),
+    benchmark:
+        benchmark_path("chart_drift", "analysis")
+    conda:
+        "../envs/environment.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=15,
+    params:
+        settings=lambda wildcards: {"analysis": plain(STUDY.config.analyses[wildcards.analysis])},
+        code=code("chart_drift"),
+    message:
+        "chart drift: {wildcards.analysis}"
+    script:
+        "../scripts/chart_drift.py"
+
+
+rule harmonise_sites:
+    input:
+        data=analysed_rows(STUDY, "{analysis}"),
+    output:
+        harmonised=cohort_file(STUDY, "{analysis}_harmonised.tsv"),
+        sites=cohort_file(STUDY, "{analysis}_harmonisation.tsv"),
+    log:
+        log("harmonise_sites", "analysis"),
+    benchmark:
+        benchmark_path("harmonise_sites", "analysis")
+    conda:
+        "../envs/environment.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=15,
+    params:
+        settings=lambda wildcards: {"analysis": plain(STUDY.config.analyses[wildcards.analysis])},
+        code=code("harmonise_sites"),
+    message:
+        "harmonise sites: {wildcards.analysis}"
+    script:
+        "../scripts/harmonise_sites.py"
+
+
 rule export_aggregates:
     input:
         data=analysed_rows(STUDY, "{analysis}"),
@@ -399,6 +452,7 @@ rule correlate_severity:
     output:
         correlations=cohort_file(STUDY, "{analysis}_correlations.tsv"),
         markers=cohort_file(STUDY, "{analysis}_markers.tsv"),
+        cuts=cohort_file(STUDY, "{analysis}_cuts.tsv"),
     log:
         log("correlate_severity", "analysis"),
     benchmark:
@@ -450,6 +504,7 @@ rule assess_agreement:
     output:
         agreement=cohort_file(STUDY, "agreement.tsv"),
         plots=cohort_file(STUDY, "agreement.png"),
+        vector=cohort_file(STUDY, "agreement.svg"),
     log:
         log("assess_agreement", ""),
     benchmark:

@@ -33,6 +33,7 @@ from angiolith.cohort.files import (
     printed_files,
     rating_tables,
     review_table,
+    sources_of,
 )
 from angiolith.core.config import plain
 from angiolith.core.config.plan import located

@@ -5,9 +5,9 @@ from typing import Any
 from angiolith.cohort.attrition import independent_rows
 from angiolith.cohort.dataset import applies_of, read_analysed
 from angiolith.cohort.describe import describe
-from angiolith.cohort.layout import printed_characteristics
+from angiolith.cohort.layout import characteristics_cells
 from angiolith.cohort.printed_labels import printed_labels
-from angiolith.cohort.publish import characteristics_notes, write_printed
+from angiolith.cohort.publish import characteristics_notes, with_addresses, write_printed
 from angiolith.core.settings.analyses import Analysis
 from angiolith.core.tables import write_not_made, write_tsv
 from angiolith.runtime.job import run
@@ -35,7 +35,8 @@ def main(snakemake: Any) -> None:
     notes = [*characteristics_notes(table), *([note] if note else [])]
     write_tsv(table, output.table1)
     title = f"Characteristics: {snakemake.wildcards.analysis}"
-    write_printed(printed_characteristics(table, labels), title, notes, output.printed)
+    cells = characteristics_cells(with_addresses(table, output.table1), labels)
+    write_printed(cells, title, notes, output.printed)
 
 
 if __name__ == "__main__":

@@ -4,9 +4,9 @@ from typing import Any
 
 from angiolith.cohort.associations import associations, plan_of
 from angiolith.cohort.dataset import read_analysed
-from angiolith.cohort.layout import printed_models
+from angiolith.cohort.layout import models_cells
 from angiolith.cohort.printed_labels import printed_labels
-from angiolith.cohort.publish import models_notes, write_printed
+from angiolith.cohort.publish import models_notes, with_addresses, write_printed
 from angiolith.core.settings.analyses import Analysis
 from angiolith.core.tables import write_not_made, write_tsv
 from angiolith.runtime.job import run
@@ -25,8 +25,8 @@ def main(snakemake: Any) -> None:
     write_tsv(table, output.associations)
     write_tsv(diagnostics, output.diagnostics)
     title = f"Models: {snakemake.wildcards.analysis}"
-    printed = printed_models(table, analysis.primary, labels)
-    write_printed(printed, title, models_notes(table, analysis.primary), output.printed)
+    cells = models_cells(with_addresses(table, output.associations), analysis.primary, labels)
+    write_printed(cells, title, models_notes(table, analysis.primary), output.printed)
 
 
 if __name__ == "__main__":

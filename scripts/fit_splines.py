@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from angiolith.cohort.associations import plan_of
 from angiolith.cohort.dataset import read_analysed
+from angiolith.cohort.outcome_models import outcome_models
 from angiolith.cohort.printed_labels import printed_labels
 from angiolith.cohort.splines import spline_tables
 from angiolith.cohort.splines_picture import draw_splines
@@ -15,11 +15,11 @@ from angiolith.runtime.job import run
 def main(snakemake: Any) -> None:
     output = snakemake.output
     found = read_analysed(snakemake.input.data, Analysis.model_validate(snakemake.params.settings["analysis"]))
-    if found is None or not found[1].splines:
+    if found is None or not found[1].any_splines:
         write_not_made(*output)
         return
     data, analysis = found
-    tests, curves = spline_tables(data, plan_of(analysis), analysis.splines)
+    tests, curves = spline_tables(outcome_models(data, analysis, "splines"))
     write_tsv(tests, output.tests)
     write_tsv(curves, output.curves)
     labels = printed_labels(analysis.labels, analysis.columns, snakemake.input.get("dictionaries", []))

@@ -224,6 +224,7 @@ def write_run(folder, subjects=("001", "002", "003"), pictures=True):
         "agreement_plots": None,
         "review": None,
         "analysis_plan": None,
+        "dictionaries": [],
         "pairs": pairs,
         "doubtful_values": folder / "doubtful_values.tsv",
         "missing_columns": folder / "missing_columns.tsv",

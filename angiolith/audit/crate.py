@@ -58,7 +58,8 @@ CAPTIONS = {
     "*_desc-wall_qc.png": "The vessel-wall image with lumen and outer wall, at each lesion's narrowest cross-section.",
     "cohort/*_flow.svg": "Who entered the analysis, who left it, and why.",
     "cohort/*_splines.svg": "Restricted cubic splines: the association along each predictor, with 95 % interval.",
-    "cohort/agreement.png": "Agreement between raters: differences against means (Bland and Altman).",
+    "cohort/*_sources.tsv": "Where each number of a printed table is from, as angiolith trace takes it.",
+    "cohort/agreement.*g": "Agreement between raters: differences against means (Bland and Altman).",
 }
 SUFFIX_TYPES = {".tsv": "text/tab-separated-values", ".gz": "application/gzip", ".tfm": "text/plain"}
 

@@ -1,7 +1,7 @@
-"""Agreement between raters (readers, or a reader and the tool): ICC, kappa, bias and its limits.
+"""Agreement between raters (readers, or a reader and the tool): ICC by the design, kappa, bias and its limits.
 
-ICC(2,1): two-way random effects, absolute agreement, single rating (Shrout and Fleiss 1979; ICC(A,1) of McGraw and Wong
-1996), from pingouin. Grade: below 0.40 poor, to 0.75 fair, above good.
+ICC(2,1) by default: two-way random effects, absolute agreement, single rating (Shrout and Fleiss 1979; ICC(A,1) of
+McGraw and Wong 1996), from pingouin. Grade: below 0.40 poor, to 0.75 fair, above good.
 """
 
 from __future__ import annotations
@@ -14,36 +14,53 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from angiolith.cohort.bland_altman import N_MIN, bland_altman, bland_altman_repeated, learning
 from angiolith.cohort.external import category_text
 from angiolith.cohort.krippendorff import Level, alpha, alpha_interval
+from angiolith.core.settings.analyses import AgreementDesign
 from angiolith.vessel_wall.parts import TOOL
 
 COLUMNS = ["source", "measure", "raters", "n", "method", "estimate", "ci_low", "ci_high", "p", "grade", "note"]
-# [number] Fewer pairs give no agreement. Source: definition.
-N_MIN = 3
 # [number] Resamples of the bootstrap. Source: numerics.
 RESAMPLES = 999
 # [seed] Seed of the bootstrap. Source: definition.
 BOOTSTRAP_SEED = 1971
 # [number] Whole numbers with at most this many values are grades, and get a weighted kappa. Source: definition.
 LEVELS_MAX = 10
+# Forms of the ICC by the readers' role: their name here, and in pingouin by the single rating and by the mean of all.
+FORMS = {
+    "random": ("2", "absolute agreement", ("ICC(A,1)", "ICC2"), ("ICC(A,k)", "ICC2k")),
+    "fixed": ("3", "consistency", ("ICC(C,1)", "ICC3"), ("ICC(C,k)", "ICC3k")),
+    "nested": ("1", "readers nested in things", ("ICC(1,1)", "ICC1"), ("ICC(1,k)", "ICC1k")),
+}
 
 
-def agreement(source: str, ratings: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+def agreement(
+    source: str,
+    ratings: Mapping[str, pd.DataFrame],
+    design: AgreementDesign | None = None,
+    things: pd.DataFrame | None = None,
+) -> pd.DataFrame:
     """Agreement of every measure; a table with the columns `COLUMNS`.
 
-    ratings: measure -> table with one row per rated thing and one column per rater. Numbers: ICC(2,1) over all readers,
-    and of each with the tool; then for each pair the bias (second minus first) and the limits of agreement (Bland and
-    Altman 1986) with their intervals, the standard error of measurement and the smallest detectable change.
+    ratings: measure -> table with one row per rated thing and one column per rater; design: of the reader study;
+    things: by the tables' index, with the `subject` of each (default: a level of the index), and the order of reading.
+    Numbers: ICC over all readers, and of each with the tool. Then for each pair the bias (second minus first) and the
+    limits of agreement (Bland and Altman 1986) with their intervals, the standard error of measurement and the smallest
+    detectable change. Where there are such, limits for several rows of a subject and the course of learning follow.
     Whole-number grades: besides, a quadratically weighted kappa of each pair. Text: Cohen's kappa of each pair, and
     Fleiss' kappa of the readers if they are more than two. More than two readers also have Krippendorff's alpha, which
     takes things that a reader left out. From all other statistics these are dropped; n says what remains. NaN with a
     note where there is no statistic.
     """
     rows = []
+    chosen = design or AgreementDesign()
     for measure, table in ratings.items():
         numeric = all(pd.api.types.is_numeric_dtype(values) for _, values in table.items())
-        found = _number_rows(table) if numeric else []
+        known = (
+            things.loc[table.index] if things is not None else table.index.to_frame(index=False).set_axis(table.index)
+        )
+        found = _number_rows(table, chosen, known) if numeric else []
         readers = table[[name for name in table.columns if name != TOOL]]
         if readers.shape[1] > 2:
             found.append({"raters": ", ".join(readers.columns)} | krippendorff_alpha(readers, numeric))
@@ -85,20 +102,48 @@ def _is_grade(table: pd.DataFrame) -> bool:
     return bool(len(values)) and bool((values == np.round(values)).all()) and len(np.unique(values)) <= LEVELS_MAX
 
 
-def _number_rows(table: pd.DataFrame) -> list[dict[str, object]]:
+def _number_rows(table: pd.DataFrame, design: AgreementDesign, things: pd.DataFrame) -> list[dict[str, object]]:
     readers = [name for name in table.columns if name != TOOL]
     together = [readers] if len(readers) > 1 else []
     together += [[reader, TOOL] for reader in readers if TOOL in table.columns]
-    rows = [{"raters": ", ".join(names)} | icc(table[names]) for names in together]
+    means = (False, True) if design.mean_is_used else (False,)
+    rows = [
+        {"raters": ", ".join(names)} | icc(table[names], design.readers, mean) for names in together for mean in means
+    ]
     for first, second in itertools.combinations(table.columns, 2):
-        rows += [{"raters": f"{first}, {second}"} | row for row in bland_altman(table[first], table[second])]
+        pair = table[first], table[second]
+        of_pair = bland_altman(*pair)
+        if "subject" in things:
+            of_pair += bland_altman_repeated(*pair, things["subject"])
+        if design.order:
+            of_pair += learning(*pair, things[design.order])
+        rows += [{"raters": f"{first}, {second}"} | row for row in of_pair]
     return rows
 
 
-def icc(table: pd.DataFrame) -> dict[str, object]:
-    """ICC(2,1) over all columns (raters): n, method, estimate, ci_low and ci_high (95 %), p, grade, note."""
+def icc(table: pd.DataFrame, readers: str = "random", mean: bool = False) -> dict[str, object]:
+    """ICC over all columns (raters): n, method, estimate, ci_low and ci_high (95 %), p, grade, note.
+
+    readers: a key of `FORMS`; mean: of the mean of all raters instead of a single rating.
+
+    Parameters
+    ----------
+    table : DataFrame
+        A column per rater; rows that any left out are dropped.
+    readers : str
+        A key of `FORMS`.
+    mean : bool
+        Whether the mean of all raters is what is used.
+
+    Returns
+    -------
+    dict
+        A row of `agreement`.
+    """
     known = table.dropna().reset_index(drop=True)
-    row: dict[str, object] = {"n": len(known), "method": "ICC(2,1), absolute agreement, single rating"}
+    number, what, single, average = FORMS[readers]
+    form = f"ICC({number},{'k' if mean else '1'}), {what}, {'mean of the ratings' if mean else 'single rating'}"
+    row: dict[str, object] = {"n": len(known), "method": form}
     if len(known) < N_MIN:
         return row | {"note": f"{len(known)} things rated by all are too few"}
     if np.ptp(known.to_numpy(float)) == 0:
@@ -109,7 +154,7 @@ def icc(table: pd.DataFrame) -> dict[str, object]:
     long = known.melt(ignore_index=False, var_name="rater", value_name="rating").rename_axis("thing").reset_index()
     with np.errstate(all="ignore"):
         forms = pingouin.intraclass_corr(long, targets="thing", raters="rater", ratings="rating")
-    found = forms[forms["Type"].isin(["ICC2", "ICC(A,1)"])].iloc[0]
+    found = forms[forms["Type"].isin(average if mean else single)].iloc[0]
     low, high = found[next(name for name in forms.columns if name.startswith("CI95"))]
     estimate = float(found["ICC"])
     if not np.isfinite(estimate):
@@ -183,32 +228,3 @@ def fleiss_kappa(table: pd.DataFrame) -> dict[str, object]:
         drawn = stats.bootstrap(things, of_things, vectorized=False, n_resamples=RESAMPLES, rng=BOOTSTRAP_SEED)
     low, high = drawn.confidence_interval
     return row | ({"ci_low": float(low), "ci_high": float(high)} if np.isfinite([low, high]).all() else {})
-
-
-def bland_altman(first: pd.Series, second: pd.Series) -> list[dict[str, object]]:
-    """Bias (second - first), limits of agreement, standard error of measurement, smallest detectable change; as rows.
-
-    With d the differences and s their SD: bias = mean(d) with t interval; limits = bias -+ 1.96 s, each +- t s
-    sqrt(1 / n + 1.96^2 / (2 (n - 1))) (Bland and Altman 1999); SEM = s / sqrt(2); SDC = 1.96 sqrt(2) SEM.
-    """
-    difference = (second - first).dropna().to_numpy(float)
-    n = len(difference)
-    names = ("Bland-Altman bias", "Bland-Altman lower limit", "Bland-Altman upper limit")
-    if n < N_MIN:
-        return [{"n": n, "method": names[0], "note": f"{n} things rated by both are too few"}]
-    bias, spread = difference.mean(), difference.std(ddof=1)
-    t, z = stats.t.ppf(0.975, n - 1), stats.norm.ppf(0.975)
-    error = spread / np.sqrt(n)
-    limit_error = spread * np.sqrt(1 / n + z**2 / (2 * (n - 1)))
-    p = float(2 * stats.t.sf(abs(bias) / error, n - 1)) if error > 0 else np.nan
-    rows = [
-        {"method": names[0], "estimate": bias, "ci_low": bias - t * error, "ci_high": bias + t * error, "p": p},
-    ]
-    for name, limit in zip(names[1:], (bias - z * spread, bias + z * spread), strict=True):
-        rows.append(
-            {"method": name, "estimate": limit, "ci_low": limit - t * limit_error, "ci_high": limit + t * limit_error}
-        )
-    sem = spread / np.sqrt(2)
-    rows.append({"method": "standard error of measurement", "estimate": sem})
-    rows.append({"method": "smallest detectable change", "estimate": z * np.sqrt(2) * sem})
-    return [{"n": n, **row} for row in rows]

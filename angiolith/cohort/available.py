@@ -8,9 +8,11 @@ from typing import Any
 import pandas as pd
 
 from angiolith.cohort.variables import (
+    drift_columns,
     expand_models,
     follow_up_columns,
     formula_variables,
+    harmonisation_columns,
     mediation_columns,
     specification_columns,
 )
@@ -70,21 +72,34 @@ def available(analysis: Analysis, table: pd.DataFrame) -> tuple[Analysis, dict[s
         ),
         "marker_covariates": analysis.marker_covariates if adjusted else [],
         "changes": {
-            name: each.model_copy(update={"repeats": [repeat for repeat in each.repeats if repeat in filled]})
+            name: each.model_copy(
+                update={
+                    "repeats": [repeat for repeat in each.repeats if repeat in filled],
+                    "visits": _kept(each.visits, lambda value, days: there([value, days], f"visit of {value}")),
+                }
+            )
             for name, each in analysis.changes.items()
             if there(_ends(each), f"change of {name}")
         },
         "change_covariates": whole(analysis.change_covariates, "covariates of the follow-up models"),
         "measurement_error": _kept(
             analysis.measurement_error,
-            lambda name, each: name in kept and there(each.repeats, f"measurement error of {name}"),
+            lambda name, each: name in kept and there([*each.repeats, *each.bounds], f"measurement error of {name}"),
         ),
         "mediation": _kept(analysis.mediation, lambda name, each: there(mediation_columns(each), f"mediation {name}")),
         "follow_up": _kept(analysis.follow_up, lambda name, each: there(follow_up_columns(each), f"outcome {name}")),
         "agreement": _kept(analysis.agreement, lambda name, raters: there(raters, f"agreement on {name}")),
     }
+    if not there([analysis.agreement_design.order], "learning of the readers"):
+        found["agreement_design"] = analysis.agreement_design.model_copy(update={"order": None})
     if not there([analysis.site], "sites"):
         found["site"] = None
+    if analysis.drift:
+        kept_by = [name for name in analysis.drift.measures if there([name], f"drift of {name}")]
+        whole_drift = there(drift_columns(analysis.drift.model_copy(update={"measures": []})), "drift") and kept_by
+        found["drift"] = analysis.drift.model_copy(update={"measures": kept_by}) if whole_drift else None
+    if analysis.harmonise and not there(harmonisation_columns(analysis.harmonise), "harmonisation"):
+        found["harmonise"] = None
     grid = analysis.specifications
     if grid and not there(specification_columns(grid), "specifications"):
         found["specifications"] = None

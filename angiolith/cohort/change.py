@@ -10,7 +10,7 @@ from scipy import stats
 
 from angiolith.cohort.correlations import correlate, false_discovery_rate
 from angiolith.cohort.describe import ALL, describe
-from angiolith.cohort.mixed import fit_random_intercept
+from angiolith.cohort.mixed import fit_random_intercept, fit_random_slope
 from angiolith.cohort.regression import fit_linear
 from angiolith.cohort.variables import levels_of, model_columns
 from angiolith.core.bids.dates import DAYS_PER_YEAR
@@ -44,6 +44,7 @@ ACROSS_GROUPS = "across groups"
 CORRELATION = "correlation with severity"
 FOLLOW_UP = "follow-up model"
 MIXED = "mixed model"
+MIXED_SLOPE = "mixed model, random slope"
 DETECTABLE = "smallest detectable change"
 BEYOND = "beyond the smallest detectable change"
 
@@ -69,7 +70,8 @@ def change_table(
     and Altman, BMJ 2001;323:1123), estimate: the difference in follow-up per step of severity.
     `mixed model`: value ~ time * severity + covariates with a random intercept per subject by REML, both visits and
     subjects with one of them alone included; estimate: the difference in change per year (where intervals are not
-    known: between the visits) per step of severity.
+    known: between the visits) per step of severity. With further visits in its columns these take part, and a second
+    row, `mixed model, random slope`, lets subjects differ in their change, too.
     `smallest detectable change`: 1.96 sqrt(2) standard errors of measurement, from repeats or as given, and how many
     changed by more, by group. q: Benjamini-Hochberg within a part and method.
     """
@@ -91,7 +93,7 @@ def change_table(
         if columns.followup and columns.baseline:
             ends = columns.baseline, columns.followup
             rows.append(_follow_up_row(table, marker, *ends, adjusting, adjusted))
-            rows.append(_mixed_row(table, marker, *ends, adjusting, adjusted))
+            rows += _mixed_rows(table, marker, columns, adjusting, adjusted)
         rows += _detectable_rows(table, marker, columns, group, group_levels)
     result = pd.DataFrame(rows, columns=COLUMNS)
     result["q"] = result.groupby(["part", "method"], dropna=False)["p"].transform(false_discovery_rate)
@@ -128,30 +130,41 @@ def _follow_up_row(
     }
 
 
-def _mixed_row(
-    table: pd.DataFrame, marker: str, baseline: str, followup: str, adjusting: pd.DataFrame, adjusted: str
-) -> dict[str, object]:
+def _mixed_rows(
+    table: pd.DataFrame, marker: str, columns: ChangeColumns, adjusting: pd.DataFrame, adjusted: str
+) -> list[dict[str, object]]:
     years = table["interval_days"] / DAYS_PER_YEAR
     timed = bool(years.notna().any())
-    visits = []
     start = 0.0 * adjusting["severity"]
-    for values, time in ((table[baseline], start), (table[followup], years if timed else start + 1)):
-        part = adjusting.assign(value=values, time=time, subject=table["subject"])
+    ends = ((str(columns.baseline), start), (str(columns.followup), years if timed else start + 1))
+    later = [(name, table[days] / DAYS_PER_YEAR) for name, days in columns.visits.items()] if timed else []
+    visits = []
+    for values, time in (*ends, *later):
+        part = adjusting.assign(value=table[values], time=time, subject=table["subject"])
         visits.append(part.assign(interaction=part["severity"] * part["time"]).dropna())
     long = pd.concat(visits, ignore_index=True)
     design = long.drop(columns=["value", "subject"])
     terms = ["interaction", *(name for name in design if name != "interaction")]
-    found = fit_random_intercept(long["value"].to_numpy(float), design[terms], long["subject"].to_numpy())
-    both = int(long["subject"].duplicated().sum())
-    counted = f"{long['subject'].nunique()} subjects, {both} with both visits"
-    return {
-        "measure": marker,
-        "part": MIXED,
-        "group": "per step of severity and year" if timed else "per step of severity",
-        "n": len(long),
-        **found,
-        "note": join_reasons(counted, f"adjusted for {adjusted}" if adjusted else "", str(found["note"])),
-    }
+    given = long["value"].to_numpy(float), design[terms], long["subject"].to_numpy()
+    counts = long["subject"].value_counts()
+    counted = f"{len(counts)} subjects, {int((counts > 1).sum())} with {'two or more' if later else 'both'} visits"
+    base = {"measure": marker, "part": MIXED, "n": len(long)}
+    base |= {"group": "per step of severity and year" if timed else "per step of severity"}
+    notes = (counted, f"adjusted for {adjusted}" if adjusted else "")
+    found = fit_random_intercept(*given)
+    rows = [base | found | {"note": join_reasons(*notes, str(found["note"]))}]
+    if columns.visits:
+        untimed: dict[str, object] = {"note": "no random slope: the interval between the visits is not known"}
+        found = fit_random_slope(*given, long["time"].to_numpy(float)) if timed else untimed
+        spread = ""
+        if "sd_slope" in found:
+            spread = (
+                f"SD of the change per year {found['sd_slope']:.4g}, of the intercepts {found['sd_intercept']:.4g}, "
+                f"of the noise {found['sd_noise']:.4g}; correlation {found['correlation']:.2f}"
+            )
+        note = join_reasons(*notes, spread, str(found["note"]))
+        rows.append(base | found | {"part": MIXED_SLOPE, "note": note})
+    return rows
 
 
 def measurement_error(repeats: pd.DataFrame) -> tuple[float, int]:

@@ -27,9 +27,11 @@ from angiolith.cohort.external import (
 from angiolith.cohort.missing_codes import is_code, suspected_codes
 from angiolith.cohort.plausibility import UnitError, conversion
 from angiolith.cohort.variables import (
+    drift_columns,
     expand_models,
     follow_up_columns,
     formula_variables,
+    harmonisation_columns,
     mediation_columns,
     specification_columns,
 )
@@ -72,22 +74,30 @@ def used_columns(analysis: Analysis) -> UsedColumns:
         *analysis.artery_severity.values(),
         *(name for each in changes for name in (each.baseline, each.followup, each.change) if name),
         *(name for columns in changes for name in columns.repeats),
+        *(name for columns in changes for visit in columns.visits.items() for name in visit),
         *analysis.change_covariates,
         *(specification_columns(analysis.specifications) if analysis.specifications else []),
-        *(name for each in analysis.measurement_error.values() for name in each.repeats),
+        *(name for each in analysis.measurement_error.values() for name in (*each.repeats, *each.bounds)),
         *analysis.interactions.values(),
         *(name for each in analysis.mediation.values() for name in mediation_columns(each)),
         *(name for each in analysis.follow_up.values() for name in follow_up_columns(each)),
         *(name for raters in analysis.agreement.values() for name in raters),
+        *([analysis.agreement_design.order] if analysis.agreement_design.order else []),
         *([analysis.severity] if analysis.severity else []),
         *([analysis.outcome] if analysis.outcome else []),
         *([analysis.group] if analysis.group else []),
         *([analysis.site] if analysis.site else []),
+        *(drift_columns(analysis.drift) if analysis.drift else []),
+        *(harmonisation_columns(analysis.harmonise) if analysis.harmonise else []),
     ]
     dates = [name for name in (analysis.baseline_date, analysis.followup_date) if name]
     text = {*analysis.categorical, analysis.group, analysis.site}
     for each in analysis.follow_up.values():
         text |= {each.event, *each.strata}
+    if analysis.drift:
+        text |= {analysis.drift.date, analysis.drift.by}
+    if analysis.harmonise:
+        text.add(analysis.harmonise.site)
     if analysis.regression == "logistic":
         text |= {analysis.outcome, *(analysis.specifications.outcomes.values() if analysis.specifications else [])}
     used = list(dict.fromkeys(names))

@@ -12,24 +12,27 @@ from angiolith.core.study import Paths, Study
 
 COLLECTED = ("patients", "lesions", "change", "ratings", "marks", "clinical_tables", "burden")
 PIPELINE_TABLES = ("patients", "lesions")
-PRINTED_ENDINGS = ("_printed.tsv", ".md", ".docx", ".tex", ".html")  # forms of one printed table
+# Forms of one printed table, and where its numbers are from.
+PRINTED_ENDINGS = ("_printed.tsv", "_sources.tsv", ".md", ".docx", ".tex", ".html")
 OF_QUESTIONS = (  # the tables of an analysis, by the questions of which it asks one
     (("describe",), ("table1.tsv", *(f"table1{ending}" for ending in PRINTED_ENDINGS))),
     (
         ("predictors", "formulas"),
         ("associations.tsv", "diagnostics.tsv", *(f"models{ending}" for ending in PRINTED_ENDINGS)),
     ),
-    (("splines",), ("splines.tsv", "splines_course.tsv", "splines.svg")),
-    (("interactions",), ("interactions.tsv", "interactions.svg")),
+    (("any_splines",), ("splines.tsv", "splines_course.tsv", "splines.svg")),
+    (("any_interactions",), ("interactions.tsv", "interactions.svg")),
     (("specifications",), ("specifications.tsv", "specifications_summary.tsv", "specifications.svg")),
     (("site",), ("sites.tsv",)),
+    (("drift",), ("drift.tsv", "drift_points.tsv", "drift.svg")),
+    (("harmonise",), ("harmonised.tsv", "harmonisation.tsv")),
     (("federation",), ("bundle.json",)),
     (("measurement_error",), ("error_corrected.tsv",)),
     (("effect_sizes",), ("effect_sizes.tsv",)),
     (("zero_inflation",), ("zeros.tsv",)),
     (("mediation",), ("mediation.tsv",)),
     (("follow_up",), ("curves.tsv", "risks.tsv", "hazards.tsv", "curves.svg")),
-    (("markers", "changes", "marker_models"), ("correlations.tsv", "markers.tsv")),
+    (("markers", "changes", "marker_models"), ("correlations.tsv", "markers.tsv", "cuts.tsv")),
     (("next_study",), ("next_study.tsv",)),
     (("changes",), ("change.tsv", "power.tsv")),
 )
@@ -110,6 +113,25 @@ def analysis_files(study: Study) -> dict[str, dict[str, str]]:
     }
 
 
+def sources_of(study: Study, name: str) -> list[str]:
+    """Tables of other runs that an analysis' specifications take measures from.
+
+    Parameters
+    ----------
+    study : Study
+        The study.
+    name : str
+        Of the analysis.
+
+    Returns
+    -------
+    list of str
+        Paths.
+    """
+    grid = study.config.analyses[name].specifications
+    return list(grid.sources.values()) if grid else []
+
+
 def plain_analyses(analyses: Mapping[str, Analysis]) -> dict[str, Any]:
     """Settings of analyses as a rule hands them over."""
     return {"analyses": {name: plain(analysis) for name, analysis in analyses.items()}}
@@ -122,7 +144,9 @@ def cohort_tables(study: Study) -> list[str]:
     names += ["attrition.tsv", "doubtful_values.tsv", "missing_columns.tsv"] if config.analyses else []
     names += [f"{name}_flow.svg" for name in config.analyses]
     names += [f"{name}_audit.tsv" for name in config.printed_tables]
-    names += ["agreement.tsv", "agreement.png"] if study.rows or analyses_with(study, "agreement") else []
+    names += (
+        ["agreement.tsv", "agreement.png", "agreement.svg"] if study.rows or analyses_with(study, "agreement") else []
+    )
     for questions, endings in OF_QUESTIONS:
         names += [f"{name}_{ending}" for name in analyses_with(study, *questions) for ending in endings]
     return [cohort_file(study, name) for name in names]

@@ -1,9 +1,10 @@
 """Multiple imputation of missing covariates by chained equations, and the pooling of what the models then say.
 
 Predictive mean matching within chained equations (van Buuren and Groothuis-Oudshoorn, J Stat Softw 2011;45(3)) from
-outcome, predictor and all covariates. Own code: statsmodels' MICEData builds its formulas anew for every draw, which is
-minutes where this is seconds. The predictor and the outcome are never imputed: where a predictor is missing it often
-has no value (the density of no calcium), and an imputed outcome adds nothing but noise.
+outcome, predictor and all covariates; categories of three levels or more by a multinomial model. Own code: statsmodels'
+MICEData builds its formulas anew for every draw, which is minutes where this is seconds. The predictor and the outcome
+are never imputed: where a predictor is missing it often has no value (the density of no calcium), and an imputed
+outcome adds nothing but noise.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from angiolith.cohort.category_imputation import drawn_levels
 from angiolith.cohort.regression import Fit, wald
 from angiolith.cohort.variables import is_number, levels_of
 
@@ -66,11 +68,24 @@ def pool_fits(fits: Sequence[Fit], term: str) -> Pooled | None:
 
 
 def imputable(table: pd.DataFrame, covariates: Sequence[str]) -> list[str]:
-    """Covariates with missing values that can be imputed: numbers, and categories of two levels."""
+    """Covariates with missing values that can be imputed: numbers, and categories of two levels or more.
+
+    Parameters
+    ----------
+    table : DataFrame
+        The rows.
+    covariates : sequence of str
+        Columns of a model.
+
+    Returns
+    -------
+    list of str
+        Their names.
+    """
     return [
         name
         for name in covariates
-        if table[name].isna().any() and (is_number(table[name]) or len(levels_of(table[name])) == 2)
+        if table[name].isna().any() and (is_number(table[name]) or len(levels_of(table[name])) > 1)
     ]
 
 
@@ -79,60 +94,100 @@ def imputed_tables(
 ) -> list[pd.DataFrame]:
     """`imputations` copies of the table with the missing values of `imputable` covariates filled in.
 
-    known: numeric columns without missing values that the imputation models use besides (outcome, predictor). A
-    category of three levels or more that is missing stays missing. The same seed gives the same tables.
+    known: numeric columns without missing values that the imputation models use besides (outcome, predictor). The same
+    seed gives the same tables.
     """
     incomplete = imputable(table, covariates)
-    coded, levels = {}, {}
+    coded, levels, indicators = {}, {}, {}
     for name in covariates:
         values = table[name]
         if is_number(values):
             coded[name] = values.astype(float)
-        elif name in incomplete:
-            levels[name] = levels_of(values)
-            coded[name] = values.map({level: float(code) for code, level in enumerate(levels[name])}).astype(float)
-        else:
-            coded |= {f"{name} {level}": (values == level).astype(float) for level in levels_of(values)[1:]}
+            continue
+        found = levels_of(values)
+        if name in incomplete:
+            levels[name] = found
+        if name in incomplete and len(found) == 2:
+            coded[name] = values.map({level: float(code) for code, level in enumerate(found)}).astype(float)
+            continue
+        columns = {f"{name} {level}": (values == level).astype(float).where(values.notna()) for level in found[1:]}
+        coded |= columns
+        if name in incomplete:
+            indicators[name] = list(columns)
     frame = pd.DataFrame({**{f"known {name}": known[name] for name in known}, **coded}, index=table.index)
     frame = frame.loc[:, frame.nunique() > 1]
     wanted = [name for name in incomplete if name in frame]
-    values = frame.to_numpy(float)
-    at = [frame.columns.get_loc(name) for name in wanted]
-    filled = [
-        pd.DataFrame(part[:, at], table.index, wanted)
-        for part in chained_draws(values, imputations, np.random.default_rng(seed))
-    ]
-    return [
-        table.assign(
-            **{
-                name: part[name].map(dict(enumerate(levels[name]))) if name in levels else part[name]
-                for name in part.columns
-            }
+    at = {name: frame.columns.get_loc(name) for name in wanted}
+    groups = {name: [frame.columns.get_loc(column) for column in columns] for name, columns in indicators.items()}
+    rng = np.random.default_rng(seed)
+    filled = []
+    for part in chained_draws(frame.to_numpy(float), imputations, rng, list(groups.values())):
+        made = {name: pd.Series(part[:, column], table.index) for name, column in at.items()}
+        made |= {name: pd.Series(_codes(part[:, columns]), table.index) for name, columns in groups.items()}
+        filled.append(
+            table.assign(
+                **{
+                    name: values.map(dict(enumerate(levels[name]))) if name in levels else values
+                    for name, values in made.items()
+                }
+            )
         )
-        for part in filled
-    ]
+    return filled
 
 
-def chained_draws(values: np.ndarray, imputations: int, rng: np.random.Generator) -> list[np.ndarray]:
-    """Complete copies of (n, k) values with NaN, each `CYCLES` cycles of predictive mean matching from the last one.
+def _codes(indicators: np.ndarray) -> np.ndarray:
+    """(n,) the level of each row, from the indicators of all levels but the first."""
+    return np.asarray(indicators @ np.arange(1, indicators.shape[1] + 1))
 
-    Each incomplete column is regressed on all others; coefficients and residual variance are drawn from their posterior
-    for the rows to be filled, not for the donors (van Buuren's type 1 matching), and each gap takes the value of one of
-    the `DONORS` rows whose prediction is nearest. A first guess draws from the column's known values.
+
+def chained_draws(
+    values: np.ndarray, imputations: int, rng: np.random.Generator, categories: Sequence[Sequence[int]] = ()
+) -> list[np.ndarray]:
+    """Complete copies of (n, k) values with NaN, each `CYCLES` cycles of chained equations from the last one.
+
+    A number: predictive mean matching. It is regressed on all others; coefficients and residual variance are drawn from
+    their posterior for the rows to be filled, not for the donors (van Buuren's type 1 matching), and each gap takes the
+    value of one of the `DONORS` rows whose prediction is nearest. categories: columns that are the indicators of one
+    category, of all its levels but the first; `drawn_levels` fills them together. A first guess draws from the known
+    values.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n, k)
+        Columns of numbers and of indicators; NaN where missing.
+    imputations : int
+        Number of copies.
+    rng : Generator
+        Of the draws.
+    categories : sequence of sequence of int
+        Columns of each incomplete category.
+
+    Returns
+    -------
+    list of ndarray, shape (n, k)
+        The copies.
     """
     gaps = np.isnan(values)
-    incomplete = sorted(np.flatnonzero(gaps.any(axis=0)), key=lambda column: gaps[:, column].sum())
+    taken = {column for columns in categories for column in columns}
+    alone = [[int(column)] for column in np.flatnonzero(gaps.any(axis=0)) if column not in taken]
+    incomplete = sorted([*alone, *map(list, categories)], key=lambda columns: gaps[:, columns[0]].sum())
     filled = values.copy()
-    for column in incomplete:
-        known = values[~gaps[:, column], column]
-        filled[gaps[:, column], column] = rng.choice(known, gaps[:, column].sum())
+    for columns in incomplete:
+        gap = gaps[:, columns[0]]
+        filled[np.ix_(gap, columns)] = rng.choice(values[~gap][:, columns], gap.sum())
     draws = []
     for _ in range(imputations):
         for _ in range(CYCLES if len(incomplete) > 1 else 1):
-            for column in incomplete:
-                others = np.delete(filled, column, axis=1)
+            for columns in incomplete:
+                gap = gaps[:, columns[0]]
+                others = np.delete(filled, columns, axis=1)
                 design = np.column_stack([np.ones(len(filled)), (others - others.mean(axis=0)) / others.std(axis=0)])
-                filled[gaps[:, column], column] = _matched(design, values[:, column], gaps[:, column], rng)
+                if columns[0] in taken:
+                    codes = np.where(gap, 0, _codes(np.nan_to_num(values[:, columns]))).astype(int)
+                    levels = np.arange(1, len(columns) + 1)
+                    filled[np.ix_(gap, columns)] = drawn_levels(design, codes, gap, rng)[:, None] == levels
+                else:
+                    filled[gap, columns[0]] = _matched(design, values[:, columns[0]], gap, rng)
         draws.append(filled.copy())
     return draws
 

@@ -19,7 +19,7 @@ from angiolith.cohort.outcome import response_of
 from angiolith.cohort.power import raised, size_for_correlation
 from angiolith.cohort.regression import Fit, clusters_of, fit_rows
 from angiolith.cohort.survival.cox import Episodes, NoFitError, fit_cox
-from angiolith.cohort.survival.outcomes import watched
+from angiolith.cohort.survival.watched import watched
 from angiolith.cohort.variables import is_yes_no, model_columns, models_of
 from angiolith.core.settings.analyses import Analysis, FollowUp, NextStudy, PowerSettings
 from angiolith.core.tables import join_reasons

@@ -8,8 +8,8 @@ from scipy import stats
 from angiolith.cohort.regression import finite_maximum
 
 
-def brant(codes: np.ndarray, x: np.ndarray) -> tuple[float, float]:
-    """p that the first column's odds are proportional, and p that all columns' are (Brant, Biometrics 1990;46:1171).
+def brant(codes: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, float]:
+    """p that each column's odds are proportional, (k,), and p that all are (Brant, Biometrics 1990;46:1171).
 
     codes: (n,) 0, 1, ... of the ordered grades; x: (n, k) standardised columns. A logistic model of each cut is fitted
     alone, and the equality of their coefficients tested by Wald's test. NaN for two grades, and where a cut has no
@@ -17,11 +17,11 @@ def brant(codes: np.ndarray, x: np.ndarray) -> tuple[float, float]:
     """
     cuts = int(codes.max())
     if cuts < 2:
-        return np.nan, np.nan
+        return np.full(x.shape[1], np.nan), np.nan
     columns = np.column_stack([np.ones(len(x)), x])
     fits = [finite_maximum(x, codes > cut) for cut in range(cuts)]
     if any(fit is None for fit in fits):
-        return np.nan, np.nan
+        return np.full(x.shape[1], np.nan), np.nan
     k = x.shape[1]
     beta = np.concatenate([fit.coef_ for fit in fits])
     chances = [fit.predict_proba(x)[:, 1] for fit in fits]
@@ -42,4 +42,4 @@ def brant(codes: np.ndarray, x: np.ndarray) -> tuple[float, float]:
         apart, spread = contrast @ beta, contrast @ covariance @ contrast.T
         return float(stats.chi2.sf(apart @ np.linalg.solve(spread, apart), len(contrast)))
 
-    return equal([0]), equal(list(range(k)))
+    return np.array([equal([column]) for column in range(k)]), equal(list(range(k)))

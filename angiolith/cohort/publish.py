@@ -11,8 +11,11 @@ from pathlib import Path
 import pandas as pd
 
 from angiolith.cohort.layout import DOUBT_MARK, PRIMARY_MARK
-from angiolith.core.tables import atomic_path, write_tsv
+from angiolith.cohort.printed_cells import sources_of, texts_of
+from angiolith.core.cells import row_addresses
+from angiolith.core.tables import atomic_path, read_tsv, write_tsv
 
+SOURCES_ENDING = "_sources.tsv"
 TEX = str.maketrans(
     {"&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}",
      "^": r"\textasciicircum{}", "\\": r"\textbackslash{}", "<": r"\textless{}", ">": r"\textgreater{}", "–": "--",
@@ -46,16 +49,50 @@ def models_notes(table: pd.DataFrame, primary: str | None) -> list[str]:
     return lines + ([f"{PRIMARY_MARK} primary model; all others are secondary."] if primary else [])
 
 
-def write_printed(printed: pd.DataFrame, title: str, notes: Sequence[str], paths: Sequence[str | Path]) -> None:
-    """Write one printed table as every file of `paths`; the ending says which: .tsv, .md, .docx, .tex, .html."""
+def write_printed(cells: pd.DataFrame, title: str, notes: Sequence[str], paths: Sequence[str | Path]) -> None:
+    """Write one printed table as every file of `paths`.
+
+    Parameters
+    ----------
+    cells : DataFrame
+        Of PrintedCell.
+    title : str
+        Above the table.
+    notes : sequence of str
+        Below it.
+    paths : sequence of str or Path
+        The ending says what: _sources.tsv (where each number is from), .tsv, .md, .docx, .tex, .html.
+    """
+    printed = texts_of(cells)
     for path in map(Path, paths):
-        if path.suffix == ".tsv":
+        if path.name.endswith(SOURCES_ENDING):
+            write_tsv(sources_of(cells), path)
+        elif path.suffix == ".tsv":
             write_tsv(printed, path)
         elif path.suffix == ".docx":
             write_docx(printed, title, notes, path)
         else:
             with atomic_path(path) as temporary:
                 temporary.write_text(TEXTS[path.suffix](printed, title, notes), encoding="utf-8")
+
+
+def with_addresses(table: pd.DataFrame, path: str | Path) -> pd.DataFrame:
+    """A table of statistics whose index are the addresses that `angiolith trace` takes for its rows.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As it was written.
+    path : str or Path
+        Its file, in a folder of the output folder.
+
+    Returns
+    -------
+    DataFrame
+        The same rows.
+    """
+    name = f"{Path(path).parent.name}/{Path(path).name}"
+    return table.set_axis(row_addresses(name, read_tsv(path, dtype=str)), axis="index")
 
 
 def latex(printed: pd.DataFrame, title: str, notes: Sequence[str] = ()) -> str:

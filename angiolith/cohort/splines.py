@@ -9,10 +9,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from angiolith.cohort.associations import Plan
-from angiolith.cohort.outcome import response_of
-from angiolith.cohort.regression import Fit, clusters_of, fit_rows, joint_wald, rows_left_out
-from angiolith.cohort.variables import is_number, model_columns, models_of
+from angiolith.cohort.outcome_models import RATIOS, OutcomeModel, is_penalised
+from angiolith.cohort.regression import Fit, joint_wald, rows_left_out
+from angiolith.cohort.variables import is_number, model_columns
 from angiolith.core.tables import join_reasons
 
 # [1] Probability of the outer knots with 3, with 4 to 6, and with 7 knots. Source: Harrell, Regression Modeling
@@ -30,9 +29,11 @@ SHOWN_QUANTILES = (0.01, 0.99)
 POINTS = 101
 TESTS = [
     *("model", "predictor", "knots", "reference", "n", "events", "df", "statistic", "p", "statistic_nonlinear"),
-    *("p_nonlinear", "method", "adjusted_for", "note"),
+    *("p_nonlinear", "method", "adjusted_for", "note", "outcome"),
 ]
-CURVES = ["model", "predictor", "value", "estimate", "se", "odds_ratio", "ci_low", "ci_high"]
+CURVES = [
+    *("model", "predictor", "value", "estimate", "se", "odds_ratio", "ci_low", "ci_high", "hazard_ratio", "outcome"),
+]
 
 
 @dataclass(frozen=True)
@@ -135,34 +136,44 @@ def curve_of(fit: Fit, knots: np.ndarray, reference: float, values: np.ndarray, 
     )
 
 
-def spline_tables(table: pd.DataFrame, plan: Plan, splines: Mapping[str, int]) -> tuple[pd.DataFrame, pd.DataFrame]:
+def spline_tables(
+    asked: Sequence[tuple[OutcomeModel, Mapping[str, int]]],
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Every predictor that has a spline, alone and in every model: tests (columns `TESTS`) and curves (`CURVES`).
 
-    splines: variable -> number of knots. A covariate among them is adjusted for by its own spline. reference: the
-    median of the rows with a known outcome. Curves: odds ratio (logistic) or difference (linear) beside the reference,
-    with its interval. Complete cases; rows of one cluster have robust errors, as in `associations`. A model without a
-    fit is a row of the tests whose note says why.
+    asked: outcomes, each with variable -> number of knots. A covariate among them is adjusted for by its own spline.
+    reference: the median of the rows with a known outcome. Curves: odds or hazard ratio, or difference, beside the
+    reference, with its interval. Complete cases. A model without a fit is a row of the tests whose note says why.
+
+    Parameters
+    ----------
+    asked : sequence of (OutcomeModel, Mapping)
+        Of `outcome_models`.
+
+    Returns
+    -------
+    tuple of DataFrame
+        Tests and curves.
     """
-    known = table[table[plan.outcome].notna()]
-    response, _ = response_of(known[plan.outcome], plan.regression, plan.event)
-    clusters = clusters_of(known, plan.cluster)
     tests: list[dict[str, object]] = []
     curves: list[pd.DataFrame] = []
-    for predictor in (name for name in plan.predictors if name in splines):
-        for model, covariates in models_of(plan.models).items():
-            others = [name for name in covariates if name != predictor]
-            adjusted = ", ".join(f"{name} (spline)" if name in splines else name for name in others)
-            base: dict[str, object] = {"model": model, "predictor": predictor, "adjusted_for": adjusted}
-            try:
-                knots = _knots(known, predictor, splines)
-                designs = [_columns(known, name, plan, splines) for name in (predictor, *others)]
-            except ValueError as why:
-                tests.append(base | {"note": str(why)})
-                continue
-            row, course = _fitted(known[predictor], knots, designs, response, clusters, plan)
-            tests.append(base | row)
-            if course is not None:
-                curves.append(course.assign(model=model, predictor=predictor))
+    for outcome, splines in asked:
+        for predictor in (name for name in outcome.predictors if name in splines):
+            for model, covariates in outcome.models.items():
+                others = [name for name in covariates if name != predictor]
+                adjusted = ", ".join(f"{name} (spline)" if name in splines else name for name in others)
+                base: dict[str, object] = {"model": model, "predictor": predictor, "outcome": outcome.name}
+                base |= {"adjusted_for": adjusted}
+                try:
+                    knots = _knots(outcome.table, predictor, splines)
+                    designs = [_columns(outcome, name, splines) for name in (predictor, *others)]
+                except ValueError as why:
+                    tests.append(base | {"note": str(why)})
+                    continue
+                row, course = _fitted(outcome, predictor, knots, designs)
+                tests.append(base | row)
+                if course is not None:
+                    curves.append(course.assign(model=model, predictor=predictor, outcome=outcome.name))
     made = pd.concat(curves, ignore_index=True)[CURVES] if curves else pd.DataFrame(columns=CURVES)
     return pd.DataFrame(tests, columns=TESTS), made
 
@@ -177,40 +188,37 @@ def _knots(known: pd.DataFrame, name: str, splines: Mapping[str, int]) -> np.nda
         raise ValueError(f"{name}: {why}") from None
 
 
-def _columns(known: pd.DataFrame, name: str, plan: Plan, splines: Mapping[str, int]) -> pd.DataFrame:
+def _columns(outcome: OutcomeModel, name: str, splines: Mapping[str, int]) -> pd.DataFrame:
     """The columns of a variable in a model, its spline's where it has one."""
+    known = outcome.table
     if name not in splines:
-        return model_columns(known, name, plan.references, plan.per)
+        return model_columns(known, name, outcome.references, outcome.per)
     columns = spline_columns(known[name].to_numpy(float), _knots(known, name, splines))
     return pd.DataFrame(columns, known.index, [name + "'" * at for at in range(columns.shape[1])])
 
 
 def _fitted(
-    values: pd.Series,
-    knots: np.ndarray,
-    designs: Sequence[pd.DataFrame],
-    response: pd.Series,
-    clusters: pd.Series | None,
-    plan: Plan,
+    outcome: OutcomeModel, predictor: str, knots: np.ndarray, designs: Sequence[pd.DataFrame]
 ) -> tuple[dict[str, object], pd.DataFrame | None]:
     """The row of tests of one model, and its curve where there is one. designs: the predictor's columns first."""
     design = pd.concat(designs, axis=1)
     complete = design.notna().all(axis=1)
-    fit = fit_rows(response[complete], design[complete], clusters, plan.regression, plan.correlation)
+    fit = outcome.fit(design[complete])
+    values = outcome.table[predictor]
     reference = float(values.median())
-    note = join_reasons(fit.note, rows_left_out(int((~complete).sum())))
+    note = join_reasons(fit.note, outcome.note, rows_left_out(int((~complete).sum())))
     row: dict[str, object] = {"knots": ", ".join(f"{knot:g}" for knot in knots), "reference": reference, "n": fit.n}
     row |= {"events": fit.events, "method": fit.method, "note": note}
-    if fit.exists and fit.method.startswith("Firth"):
+    if fit.exists and is_penalised(fit):
         return row | {"note": join_reasons("no curve of a separated outcome", note)}, None
     if not fit.exists:
         return row, None
-    logistic = plan.regression == "logistic"
     first, last = (float(values.quantile(place)) for place in SHOWN_QUANTILES)
     shown = np.linspace(first, last, POINTS)
     curve = curve_of(fit, knots, reference, shown, linear=fit.method.startswith("linear regression"))
     row |= {name: getattr(curve, name) for name in ("df", "statistic", "p", "statistic_nonlinear", "p_nonlinear")}
-    ends = (np.exp(curve.low), np.exp(curve.high)) if logistic else (curve.low, curve.high)
-    ratio = np.exp(curve.estimate) if logistic else np.nan
-    course = {"value": shown, "estimate": curve.estimate, "se": curve.se, "odds_ratio": ratio}
-    return row, pd.DataFrame(course | {"ci_low": ends[0], "ci_high": ends[1]})
+    ends = (np.exp(curve.low), np.exp(curve.high)) if outcome.ratio else (curve.low, curve.high)
+    course: dict[str, object] = {"value": shown, "estimate": curve.estimate, "se": curve.se, **dict.fromkeys(RATIOS)}
+    if outcome.ratio:
+        course[outcome.ratio] = np.exp(curve.estimate)
+    return row, pd.DataFrame(course | {"ci_low": ends[0], "ci_high": ends[1]}).astype(dict.fromkeys(RATIOS, float))

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from angiolith.core.settings.analyses import FollowUp, Mediation, Specifications
+from angiolith.core.settings.analyses import Drift, FollowUp, Harmonisation, Mediation, Specifications
 
 UNIVARIABLE = "univariable"
 
@@ -122,8 +122,41 @@ def mediation_columns(settings: Mediation) -> list[str]:
     return [settings.exposure, settings.mediator, *settings.covariates]
 
 
+def drift_columns(settings: Drift) -> list[str]:
+    """The columns of charts of drift.
+
+    Parameters
+    ----------
+    settings : Drift
+        Of an analysis.
+
+    Returns
+    -------
+    list of str
+        Names.
+    """
+    return [*settings.measures, settings.date, *([settings.by] if settings.by else [])]
+
+
+def harmonisation_columns(settings: Harmonisation) -> list[str]:
+    """The columns of a harmonisation.
+
+    Parameters
+    ----------
+    settings : Harmonisation
+        Of an analysis.
+
+    Returns
+    -------
+    list of str
+        Names.
+    """
+    return [*settings.measures, settings.site, *settings.keep]
+
+
 def follow_up_columns(settings: FollowUp) -> list[str]:
     """The columns of an outcome over time."""
     models = expand_models(settings.models).values()
     entry = [settings.entry] if settings.entry else []
-    return [settings.time, settings.event, *entry, *settings.predictors, *itertools.chain(*models), *settings.strata]
+    inside = [*settings.predictors, *itertools.chain(*models), *settings.interactions.values(), *settings.strata]
+    return [settings.time, settings.event, *entry, *inside]

@@ -49,9 +49,24 @@ def vector_figure(
     with matplotlib.rc_context({"svg.hashsalt": "angiolith", "svg.fonttype": "none", "font.size": font_size}):
         figure = pyplot.figure(figsize=size_inch, layout=layout)
         yield figure
-        with atomic_path(path) as temporary:
-            figure.savefig(temporary, format="svg", metadata={"Date": None})
+        save_vector(figure, path)
         pyplot.close(figure)
+
+
+def save_vector(figure: Figure, path: str | Path) -> None:
+    """Save a figure as SVG, the same bytes on every run.
+
+    Parameters
+    ----------
+    figure : Figure
+        Drawn.
+    path : str or Path
+        The file.
+    """
+    import matplotlib
+
+    with matplotlib.rc_context({"svg.hashsalt": "angiolith", "svg.fonttype": "none"}), atomic_path(path) as temporary:
+        figure.savefig(temporary, format="svg", metadata={"Date": None})
 
 
 def as_ratio(axis: Axis) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from angiolith.cohort.agreement import N_MIN
 from angiolith.cohort.agreement_picture import bland_altman_figure
+from angiolith.cohort.bland_altman import N_MIN
 from angiolith.compare.images import Images, image_of, images_in
 from angiolith.compare.kinds import KINDS, words_of_kinds
 from angiolith.compare.page import (

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from angiolith.cohort.agreement import N_MIN, bland_altman, icc
+from angiolith.cohort.agreement import icc
+from angiolith.cohort.bland_altman import N_MIN, bland_altman
 from angiolith.compare.kinds import KINDS
 
 # [number] Resamples of the bootstrap. Source: numerics.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,6 +11,7 @@ import pandas as pd
 from angiolith.cohort.associations import IMPUTED
 from angiolith.cohort.attrition import why_not_made
 from angiolith.cohort.layout import number_text, p_text
+from angiolith.cohort.printed_labels import labelled, name_text
 from angiolith.core.settings.analyses import Analysis
 from angiolith.core.tables import FAILED
 from angiolith.report.distributions import ChangePlot, GroupPlot, plots_of
@@ -90,12 +91,17 @@ MORE = (
         "interactions",
         "effect_sizes",
         "sites",
+        "drift",
+        "harmonisation",
         "specifications_summary",
         "error_corrected",
         "mediation",
     ),
-    *("risks", "hazards", "markers", "zeros", "power", "next_study"),
+    *("risks", "hazards", "markers", "cuts", "zeros", "power", "next_study"),
 )
+
+
+AS_IT_IS = ("data", "missing", "table1_printed", "models_printed")  # names of columns are what they say, or printed
 
 
 def analysis_view(
@@ -106,18 +112,22 @@ def analysis_view(
     texts: Mapping[str, Any],
     flow: str | None = None,
     figures: Mapping[str, str] | None = None,
+    labels: Mapping[str, str] | None = None,
 ) -> AnalysisView:
     """One analysis: its settings, its rows of the attrition table, its tables by name, its flow, its figures by name.
 
+    labels: of columns, groups and levels (`printed_labels`), in place of their names.
     texts: `cohort` of the texts. tables: those of the analysis by name, `data` the analysed rows; the index of tables
     (and of the attrition) may be the rows' addresses.
     """
     steps = attrition[attrition["analysis"] == name]
-    groups, changes = plots_of(tables["data"], settings) if "data" in tables else ([], [])
+    named = labels or {}
+    groups, changes = plots_of(tables["data"], settings, named) if "data" in tables else ([], [])
+    tables = {part: table if part in AS_IT_IS else labelled(table, named) for part, table in tables.items()}
     return AnalysisView(
         name,
         texts["kinds"][settings.kind],
-        _question(settings, texts["question"]),
+        _question(settings, texts["question"], named),
         attrition_steps(steps),
         _printed(tables["table1_printed"]) if "table1_printed" in tables else None,
         forest(_told_apart(tables["associations"]), texts) if "associations" in tables else None,
@@ -148,20 +158,25 @@ def _told_apart(associations: pd.DataFrame) -> pd.DataFrame:
     return associations.assign(model=associations["model"] + imputed.map({True: ", imputed", False: ""}))
 
 
-def _question(settings: Analysis, texts: Mapping[str, str]) -> list[tuple[str, str]]:
+def _question(settings: Analysis, texts: Mapping[str, str], labels: Mapping[str, str]) -> list[tuple[str, str]]:
     """What the analysis asks, in a few lines: (what, value)."""
-    lines = [("table", settings.table), ("groups", _groups(settings)), ("outcome", settings.outcome)]
-    lines.append(("predictors", ", ".join(settings.predictors)))
-    lines += [("markers", ", ".join(settings.markers)), ("changes", ", ".join(settings.changes))]
+
+    def joined(names: Iterable[str]) -> str:
+        return ("; " if labels else ", ").join(name_text(name, labels) for name in names)
+
+    outcome = settings.outcome and name_text(settings.outcome, labels)
+    lines = [("table", settings.table), ("groups", _groups(settings, labels)), ("outcome", outcome)]
+    lines.append(("predictors", joined(settings.predictors)))
+    lines += [("markers", joined(settings.markers)), ("changes", joined(settings.changes))]
     named = [(texts[what], str(value)) for what, value in lines if value]
     models = settings.models.items()
-    return named + [(model, texts["adjusted"].replace("{names}", ", ".join(names))) for model, names in models]
+    return named + [(model, texts["adjusted"].replace("{names}", joined(names))) for model, names in models]
 
 
-def _groups(settings: Analysis) -> str:
+def _groups(settings: Analysis, labels: Mapping[str, str]) -> str:
     column = settings.group or settings.outcome or ""
-    levels = ", ".join(settings.group_levels)
-    return f"{column}: {levels}" if levels else column
+    levels = ", ".join(labels.get(level, level) for level in settings.group_levels)
+    return f"{name_text(column, labels)}: {levels}" if levels else name_text(column, labels)
 
 
 def attrition_steps(attrition: pd.DataFrame) -> list[AttritionStep]:

@@ -14,6 +14,7 @@ import pandas as pd
 import yaml
 
 from angiolith.arteries.names import artery_names
+from angiolith.cohort.printed_labels import printed_labels
 from angiolith.cohort.review import CHANGE, FAIL, KEYS, picture_keys, read_review
 from angiolith.core.cells import row_addresses
 from angiolith.core.config import Config, plain
@@ -67,7 +68,7 @@ VIEWER_FIRST = ("ct", "FLAIR", "T1w", "vwi", "vwi_ce", "swi", "T2starw", "T2w")
 FILES_MAX = 500  # rows of the manifest's report that the page of errors shows
 PICTURE_KINDS = {".png": "png", ".svg": "svg+xml"}
 ASKED_ALONE = (
-    "splines",
+    "any_splines",
     "site",
     "specifications",
     "measurement_error",
@@ -315,6 +316,7 @@ def read_analyses(files: Inputs, root: Path, settings: Config, texts: Mapping[st
             texts["cohort"],
             embedded(entry["flow"]),
             {part: embedded(path) for part, path in entry["figures"].items() if was_made(path)},
+            printed_labels(settings.analyses[name].labels, settings.analyses[name].columns, files["dictionaries"]),
         )
         for name, entry in files["analyses"].items()
     ]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from angiolith.cohort.printed_labels import name_text
 from angiolith.core.settings.analyses import Analysis, ChangeColumns
 
 DOTS_MAX = 400  # a group of more rows is drawn as its box alone
@@ -82,16 +83,22 @@ def levels_in(groups: pd.Series, levels: Sequence[str]) -> list[str]:
     return found if len(found) <= LEVELS_MAX else []
 
 
-def group_plot(data: pd.DataFrame, measure: str, group: str, levels: Sequence[str]) -> GroupPlot | None:
-    """Box plots of a numeric column by group; None where no group has a value."""
+def group_plot(
+    data: pd.DataFrame, measure: str, group: str, levels: Sequence[str], labels: Mapping[str, str]
+) -> GroupPlot | None:
+    """Box plots of a numeric column by group; None where no group has a value. labels: of measures and groups."""
     values = pd.to_numeric(data[measure], errors="coerce")
     parts = {level: values[data[group].astype(str) == level].dropna().to_numpy() for level in levels}
     known = np.concatenate([*parts.values(), []])
     if not len(known):
         return None
     start, end, ticks = axis_ticks(float(known.min()), float(known.max()))
-    boxes = [_box(level, (part - start) / (end - start), part) for level, part in parts.items() if len(part)]
-    return GroupPlot(measure, boxes, _scaled(ticks))
+    boxes = [
+        _box(labels.get(level, level), (part - start) / (end - start), part)
+        for level, part in parts.items()
+        if len(part)
+    ]
+    return GroupPlot(name_text(measure, labels), boxes, _scaled(ticks))
 
 
 def _box(label: str, places: np.ndarray, values: np.ndarray) -> Box:
@@ -107,9 +114,14 @@ def _box(label: str, places: np.ndarray, values: np.ndarray) -> Box:
 
 
 def change_plot(
-    data: pd.DataFrame, measure: str, columns: ChangeColumns, group: str, levels: Sequence[str]
+    data: pd.DataFrame,
+    measure: str,
+    columns: ChangeColumns,
+    group: str,
+    levels: Sequence[str],
+    labels: Mapping[str, str],
 ) -> ChangePlot | None:
-    """Lines from baseline to follow-up by group; None where no subject has both."""
+    """Lines from baseline to follow-up by group; None where no subject has both. labels: of measures and groups."""
     first, last = columns.baseline, columns.followup
     if not first or not last:
         return None
@@ -123,15 +135,18 @@ def change_plot(
         part = pair[data.loc[pair.index, group].astype(str) == level].to_numpy()
         if len(part):
             medians = np.median(part, axis=0)
-            text = f"{level}: n = {len(part)}, {medians[0]:.4g} → {medians[1]:.4g}"
+            label = labels.get(level, level)
+            text = f"{label}: n = {len(part)}, {medians[0]:.4g} → {medians[1]:.4g}"
             heights = (part - start) / (end - start)
             lines = [(float(a), float(b)) for a, b in heights] if len(part) <= LINES_MAX else []
             middle = np.median(heights, axis=0)
-            panels.append(ChangePanel(level, len(part), lines, (float(middle[0]), float(middle[1])), text))
-    return ChangePlot(measure, panels, _scaled(ticks)) if panels else None
+            panels.append(ChangePanel(label, len(part), lines, (float(middle[0]), float(middle[1])), text))
+    return ChangePlot(name_text(measure, labels), panels, _scaled(ticks)) if panels else None
 
 
-def plots_of(data: pd.DataFrame, settings: Analysis) -> tuple[list[GroupPlot], list[ChangePlot]]:
+def plots_of(
+    data: pd.DataFrame, settings: Analysis, labels: Mapping[str, str]
+) -> tuple[list[GroupPlot], list[ChangePlot]]:
     """The plots of an analysis: its markers and numeric predictors by group, and its changes by group."""
     group = settings.group or settings.outcome
     levels = levels_in(data[group], settings.group_levels) if group else []
@@ -143,6 +158,6 @@ def plots_of(data: pd.DataFrame, settings: Analysis) -> tuple[list[GroupPlot], l
         for name in dict.fromkeys([*settings.markers, *settings.predictors])
         if name in data and name not in text and pd.to_numeric(data[name], errors="coerce").nunique() > 2
     ]
-    boxes = [group_plot(data, name, group, levels) for name in numeric]
-    changes = [change_plot(data, name, columns, group, levels) for name, columns in settings.changes.items()]
+    boxes = [group_plot(data, name, group, levels, labels) for name in numeric]
+    changes = [change_plot(data, name, columns, group, levels, labels) for name, columns in settings.changes.items()]
     return [plot for plot in boxes if plot], [plot for plot in changes if plot]

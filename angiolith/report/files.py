@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from angiolith.cohort.files import analysed_rows, cohort_file, cohort_tables, flow_picture, review_table
+from angiolith.cohort.files import analysed_rows, cohort_file, cohort_tables, dictionaries, flow_picture, review_table
 from angiolith.core.study import Study
 
 HERE = Path(__file__).parent
@@ -18,6 +18,8 @@ OF_ANALYSIS = (
         "splines",
         "interactions",
         "sites",
+        "drift",
+        "harmonisation",
         "specifications_summary",
         "error_corrected",
         "mediation",
@@ -27,12 +29,13 @@ OF_ANALYSIS = (
         "hazards",
         "correlations",
         "markers",
+        "cuts",
         "change",
         "power",
         "next_study",
     ),
 )
-FIGURES_OF_ANALYSIS = ("splines", "interactions", "specifications", "curves")
+FIGURES_OF_ANALYSIS = ("splines", "interactions", "specifications", "curves", "drift")
 OF_COHORT = (
     *("patients", "lesions", "change", "marks", "clinical_tables", "attrition"),
     *("doubtful_values", "missing_columns", "agreement"),
@@ -102,6 +105,7 @@ def report_files(study: Study) -> dict[str, Any]:
         "audits": {name: cohort_file(study, f"{name}_audit.tsv") for name in study.config.printed_tables},
         "review": review_table(study) or None,
         "analysis_plan": study.config.analysis_plan,
+        "dictionaries": dictionaries(study),
     }
 
 

@@ -110,7 +110,7 @@ def test_axis_covers_the_values_with_few_round_ticks(low, high, expected):
 
 def test_box_plot_follows_tukey():
     values = [1.0, 2, 3, 4, 5, 6, 7, 8, 9, 30]  # quartiles 3.25, 5.5, 7.75: 30 lies beyond 7.75 + 1.5 x 4.5
-    plot = group_plot(pd.DataFrame({"x": values, "g": "a"}), "x", "g", ["a", "b"])
+    plot = group_plot(pd.DataFrame({"x": values, "g": "a"}), "x", "g", ["a", "b"], {})
     (box,) = plot.boxes
     place = {text: at for at, text in plot.ticks}
     span = place["30"] / 30
@@ -122,7 +122,7 @@ def test_box_plot_follows_tukey():
 
 def test_change_plot_takes_subjects_with_both_visits():
     data = pd.DataFrame({"b": [0.0, 10.0, 5.0], "f": [10.0, np.nan, 0.0], "g": ["x", "x", "y"]})
-    plot = change_plot(data, "m", ChangeColumns(baseline="b", followup="f"), "g", ["x", "y"])
+    plot = change_plot(data, "m", ChangeColumns(baseline="b", followup="f"), "g", ["x", "y"], {})
     assert [(panel.label, panel.n, panel.lines) for panel in plot.panels] == [
         ("x", 1, [(0.0, 1.0)]),
         ("y", 1, [(0.5, 0.0)]),
@@ -141,6 +141,31 @@ def test_analysis_shows_only_what_it_has():
     assert view.characteristics is None
     assert view.correlations is None
     assert len(view.forest.rows) == 3
+
+
+def test_rows_of_models_and_plots_have_the_labels_of_the_configuration():
+    settings = Analysis(
+        kind="severity",
+        table="t",
+        group="sev",
+        group_levels=["low", "high"],
+        markers=["wmh_volume_cm3"],
+        severity="sev",
+    )
+    labels = {"age": "Age, years", "low": "None or mild", "wmh_volume_cm3": "WMH, cm3", "artery": "Artery"}
+    models = associations().assign(term=["age", "artery[BA]", "bmi"], predictor=["age", "artery", "bmi"])
+    change = pd.DataFrame({"measure": ["wmh_volume_cm3_change_per_year"], "group": ["low"], "n": [3], "p": [0.2]})
+    mediation = pd.DataFrame({"exposure": ["age"], "adjusted_for": ["age, bmi"], "estimate": [0.25]})
+    data = pd.DataFrame({"sev": ["low"] * 3 + ["high"] * 3, "wmh_volume_cm3": range(6)})
+    tables = {"associations": models, "change": change, "mediation": mediation, "data": data}
+    view = analysis_view("study", settings, attrition(), tables, TEXTS["cohort"], labels=labels)
+    assert [row.term for row in view.forest.rows] == ["Age, years", "Artery: BA, per 10", "bmi"]
+    assert view.change.rows[0][:2] == ["WMH, cm3: change per year", "None or mild"]
+    assert view.more[0][2].rows[0][:2] == ["Age, years", "Age, years; bmi"]
+    assert view.group_plots[0].measure == "WMH, cm3"
+    assert view.group_plots[0].boxes[0].label == "None or mild"
+    plain = analysis_view("study", settings, attrition(), tables, TEXTS["cohort"])
+    assert [row.term for row in plain.forest.rows] == ["age", "artery[BA], per 10", "bmi"]
 
 
 def test_cells_that_repeat_those_above_are_marked_and_kept():
@@ -302,7 +327,7 @@ def test_methods_are_written_from_the_settings():
             *(
                 "associations",
                 "correlations",
-                "splines",
+                "any_splines",
                 "site",
                 "specifications",
                 "measurement_error",

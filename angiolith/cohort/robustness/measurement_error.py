@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from angiolith.cohort.associations import Plan
 from angiolith.cohort.outcome import response_of
@@ -36,11 +37,19 @@ COLUMNS = [
 
 def error_sd_of(table: pd.DataFrame, predictor: str, settings: MeasurementError) -> tuple[float, str]:
     """SD of the predictor's error, and a note. From repeats: the within-row SD (Bland and Altman, BMJ 1996;313:744).
+    From bounds: the mean variance that they stand for as ends of 95 % intervals.
 
     Where the predictor is the mean of `averaged` measurements its error is smaller by the root of their number.
     """
     if settings.standard_error is not None:
         error, note = settings.standard_error, "error SD as given"
+    elif settings.bounds:
+        low, high = (table[name] for name in settings.bounds)
+        spread = ((high - low) / (2 * stats.norm.ppf(0.975))).dropna()
+        if len(spread) < 2:
+            return np.nan, f"{len(spread)} row(s) with both bounds are too few"
+        error = float(np.sqrt((spread**2).mean()))
+        note = f"error SD from the bounds of {len(spread)} rows"
     else:
         repeats = table[settings.repeats].dropna()
         if len(repeats) < 2:

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from angiolith.cohort.attrition import meets
+from angiolith.cohort.external import StudyTableError
 from angiolith.cohort.imputation import NO_COMMON_FIT, imputable, imputed_tables, pool_fits
 from angiolith.cohort.outcome import OutcomeError, response_of
 from angiolith.cohort.regression import Fit, clusters_of, fit_rows, rows_left_out
@@ -21,14 +22,15 @@ from angiolith.cohort.variables import is_number, is_yes_no, model_columns
 from angiolith.core.settings.analyses import Analysis, Criterion, Specifications
 from angiolith.core.tables import join_reasons
 
-ALL_ROWS, UNADJUSTED = "all rows", "unadjusted"
+ALL_ROWS, UNADJUSTED, THIS_RUN = "all rows", "unadjusted", "this run"
 COMPLETE, IMPUTED = "complete cases", "imputed"
 # [1] Level of the summary's count. Source: definition.
 ALPHA = 0.05
-CHOICES = ["outcome", "predictor", "covariates", "subset", "data"]
+KEYS = ("subject", "session", "lesion")
+CHOICES = ["outcome", "predictor", "covariates", "subset", "data", "source"]
 COLUMNS = [
-    *("specification", "rank", *CHOICES, "primary", "n", "events", "scale", "estimate", "se", "ratio"),
-    *("ci_low", "ci_high", "p", "same_sign", "method", "adjusted_for", "note"),
+    *("specification", "rank", *CHOICES[:-1], "primary", "n", "events", "scale", "estimate", "se", "ratio"),
+    *("ci_low", "ci_high", "p", "same_sign", "method", "adjusted_for", "note", "source"),
 ]
 SUMMARY = [
     *("choice", "option", "n_specifications", "n_estimated", "median_estimate", "lowest", "highest"),
@@ -36,21 +38,43 @@ SUMMARY = [
 ]
 
 
-def specifications(table: pd.DataFrame, analysis: Analysis, grid: Specifications) -> pd.DataFrame:
+def specifications(
+    table: pd.DataFrame, analysis: Analysis, grid: Specifications, others: Mapping[str, pd.DataFrame] | None = None
+) -> pd.DataFrame:
     """Fit every variant of the grid: a table with the columns `COLUMNS`, in the order of the grid.
 
     The first option of every choice makes the primary specification. same_sign: whether the estimate has its sign.
     rank: by the estimate, from the lowest. A variant that cannot be fitted is a row whose note says why.
+
+    Parameters
+    ----------
+    table : DataFrame
+        The analysed rows.
+    analysis : Analysis
+        Its settings.
+    grid : Specifications
+        The variants.
+    others : Mapping of str to DataFrame, optional
+        Tables of other runs by the option's name (`sources`).
+
+    Returns
+    -------
+    DataFrame
+        A row per variant.
     """
     outcomes = grid.outcomes or {str(analysis.outcome): str(analysis.outcome)}
     covariates = grid.covariates or {UNADJUSTED: []}
     subsets: dict[str, list[Criterion]] = grid.subsets or {ALL_ROWS: []}
     rows = []
-    options = (outcomes, grid.predictors, covariates, subsets, grid.missing_covariates)
+    measured = [*outcomes.values(), *grid.predictors.values()]
+    tables = {THIS_RUN: table} | {
+        name: with_measures_of(table, other, measured) for name, other in (others or {}).items()
+    }
+    options = (outcomes, grid.predictors, covariates, subsets, grid.missing_covariates, tables)
     for number, chosen in enumerate(itertools.product(*options), start=1):
-        outcome, predictor, adjusted, subset, data = chosen
+        outcome, predictor, adjusted, subset, data, source = chosen
         row: dict[str, object] = dict(zip(CHOICES, chosen, strict=True)) | {"specification": number}
-        inside = _subset(table, subsets[subset])
+        inside = _subset(tables[source], subsets[subset])
         names = [name for name in covariates[adjusted] if name != grid.predictors[predictor]]
         row |= {"primary": number == 1, "adjusted_for": ", ".join(names)}
         rows.append(row | _fitted(inside, analysis, outcomes[outcome], grid.predictors[predictor], names, data))
@@ -60,6 +84,39 @@ def specifications(table: pd.DataFrame, analysis: Analysis, grid: Specifications
     known = made["estimate"].notna() & pd.notna(first)
     made["same_sign"] = (np.sign(made["estimate"].astype(float)) == np.sign(first)).astype(float).where(known)
     return made
+
+
+def with_measures_of(table: pd.DataFrame, other: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """The rows with the measures that another run found.
+
+    Parameters
+    ----------
+    table : DataFrame
+        The analysed rows.
+    other : DataFrame
+        The other run's table.
+    names : sequence of str
+        Columns that are taken from it where it has them.
+
+    Returns
+    -------
+    DataFrame
+        The same rows; a measure is missing where the other run has no such row.
+
+    Raises
+    ------
+    StudyTableError
+        If the other table names a row twice, or has none of the columns.
+    """
+    keys = [name for name in KEYS if name in table and name in other]
+    taken = [name for name in dict.fromkeys(names) if name in other]
+    if not keys or not taken:
+        raise StudyTableError(f"sources: the table needs subject and one of {', '.join(dict.fromkeys(names))}")
+    if other.duplicated(keys).any():
+        raise StudyTableError(f"sources: {' and '.join(keys)} name more than one row of the table")
+    text = dict.fromkeys(keys, str)
+    found = table[keys].astype(text).merge(other[[*keys, *taken]].astype(text), on=keys, how="left", validate="m:1")
+    return table.assign(**{name: found[name].to_numpy() for name in taken})
 
 
 def _subset(table: pd.DataFrame, criteria: Sequence[Criterion]) -> pd.DataFrame:
@@ -143,7 +200,7 @@ def _fit(
 def specification_summary(made: pd.DataFrame) -> pd.DataFrame:
     """How far the estimates agree, over all variants and over those of each option: columns `SUMMARY`."""
     rows = [_summary("all", "all", made)]
-    for choice in CHOICES:
+    for choice in (name for name in CHOICES if name != "source" or made[name].nunique() > 1):
         rows += [_summary(choice, str(option), part) for option, part in made.groupby(choice, sort=False)]
     return pd.DataFrame(rows, columns=SUMMARY)
 

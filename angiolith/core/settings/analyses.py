@@ -42,6 +42,9 @@ class ChangeColumns(Section):
     """Column of the value at the last visit."""
     change: str | None = None
     """Column of the change itself."""
+    visits: dict[str, str] = {}
+    """Visits after the follow-up: column of the value: column of its days since the first visit. They take part in the
+    mixed model, which then also has a random slope."""
     repeats: list[str] = []
     """Columns that measure the first visit, two or more; from them the smallest detectable change. For WMH
     change, which is measured half-way between the visits, see docs/wmh_change_accuracy.md."""
@@ -54,6 +57,8 @@ class ChangeColumns(Section):
             raise ValueError("give two or more repeats, or the standard_error alone")
         if (self.baseline is None) != (self.followup is None) or (self.baseline is None) == (self.change is None):
             raise ValueError("give baseline and followup, or change alone")
+        if self.visits and self.baseline is None:
+            raise ValueError("visits need a baseline and a followup")
         return self
 
 
@@ -64,6 +69,23 @@ class LongTable(Section):
     """Columns that say what a row holds (measure, artery, visit, ...)."""
     values: list[str]
     """Columns that hold the values. A wide column is called `<names>`; of several, `<value>_<names>`, joined by `_`."""
+
+
+def _bent_or_modified(
+    predictors: list[str], models: Mapping[str, list[str]], splines: Mapping[str, int], interactions: Mapping[str, str]
+) -> None:
+    """Refuse splines and interactions of what is in no model."""
+    strange = sorted(set(interactions) - set(predictors))
+    if strange:
+        raise ValueError(f"interactions: {strange[0]} is not among the predictors")
+    if any(predictor == modifier for predictor, modifier in interactions.items()):
+        raise ValueError("interactions: a predictor does not modify itself")
+    inside = {*predictors, *(name for names in models.values() for name in names)}
+    strange = sorted(set(splines) - inside)
+    if strange:
+        raise ValueError(f"splines: {strange[0]} is neither a predictor nor a covariate of a model")
+    if any(not KNOTS_MIN <= knots <= KNOTS_MAX for knots in splines.values()):
+        raise ValueError(f"splines: give {KNOTS_MIN} to {KNOTS_MAX} knots")
 
 
 class FollowUp(Section):
@@ -87,6 +109,10 @@ class FollowUp(Section):
     """Predictors of the hazard, each alone and in every model."""
     models: dict[str, list[str]] = {}
     """Covariates by model; the name of an earlier model stands for its covariates."""
+    splines: dict[str, int] = {}
+    """Number: knots (3 to 7) of its restricted cubic spline, as `splines` of the analysis, here of the hazard."""
+    interactions: dict[str, str] = {}
+    """Predictor: the column that may modify its hazard ratio, as `interactions` of the analysis."""
     strata: list[str] = []
     """Columns whose levels have baseline hazards of their own (site)."""
     competing_model: Literal["fine-gray", "cause-specific"] = "fine-gray"
@@ -100,6 +126,7 @@ class FollowUp(Section):
             raise ValueError("a value is either the event or a competing event")
         if self.models and not self.predictors:
             raise ValueError("models without predictors test nothing; name the predictors")
+        _bent_or_modified(self.predictors, self.models, self.splines, self.interactions)
         return self
 
 
@@ -116,6 +143,49 @@ class Specifications(Section):
     """Option: further criteria; default: all rows."""
     missing_covariates: list[Literal["complete cases", "imputed"]] = ["complete cases"]
     """Ways with missing covariates; imputed: as `imputations` says."""
+    sources: dict[str, str] = {}
+    """Option: table (patients.tsv, lesions.tsv) of a run with other settings of the images, kept under a name of its
+    own. Measures of the same name are taken from it, by subject, session and lesion. This run is the first option."""
+
+
+class AgreementDesign(Section):
+    """How the readers of `agreement` read."""
+
+    readers: Literal["random", "fixed", "nested"] = "random"
+    """random: a sample of readers who all read everything, ICC(2); fixed: these alone are meant, ICC(3), consistency;
+    nested: each thing was read by other readers, ICC(1)."""
+    mean_is_used: bool = False
+    """Whether the readers' mean will be used, so that its ICC is given, too."""
+    order: str | None = None
+    """Column of the number of each reading: whether the readers come nearer to each other with practice."""
+
+
+class Drift(Section):
+    """Measures of quality (noise, intracranial volume, a phantom's value) that should not change with the date."""
+
+    measures: list[str]
+    """Columns of the measures."""
+    date: str = "acq_time"
+    """Column of the date of each row (YYYY-MM-DD, a time may follow)."""
+    by: str | None = None
+    """Column of the site or scanner, each with limits of its own; default: all rows together."""
+
+
+class Harmonisation(Section):
+    """ComBat of measures over sites or scanners: only where these can be separated from biology."""
+
+    measures: list[str]
+    """Columns of the measures; five or more share what they know of a site."""
+    site: str
+    """Column of the site or scanner."""
+    keep: list[str] = []
+    """Columns whose effects stay (age, sex, group)."""
+
+    @model_validator(mode="after")
+    def apart(self) -> Harmonisation:
+        if {self.site, *self.keep} & set(self.measures) or self.site in self.keep:
+            raise ValueError("measures, site and what is kept are different columns")
+        return self
 
 
 class Federation(Section):
@@ -134,13 +204,17 @@ class MeasurementError(Section):
     """Columns that measure the same thing at the same visit, two or more (repeats, readers)."""
     standard_error: float | None = None
     """SD of the error in the predictor's unit, where it is known from elsewhere instead of `repeats`."""
+    bounds: list[str] = []
+    """Columns of the tool's own lower and upper bound (`wmh_volume_low_cm3`, `wmh_volume_high_cm3`), taken as ends of a
+    95 % interval, instead of `repeats`."""
     averaged: int = 1
     """How many such measurements the predictor is the mean of."""
 
     @model_validator(mode="after")
     def one_way(self) -> MeasurementError:
-        if (len(self.repeats) < 2) == (self.standard_error is None) or self.averaged < 1:
-            raise ValueError("give two or more repeats, or the standard_error alone; averaged is 1 or more")
+        ways = len(self.repeats) >= 2, self.standard_error is not None, len(self.bounds) == 2
+        if sum(ways) != 1 or len(self.bounds) == 1 or len(self.repeats) == 1 or self.averaged < 1:
+            raise ValueError("give two or more repeats, the standard_error or two bounds alone; averaged is 1 or more")
         return self
 
 
@@ -316,6 +390,10 @@ class Analysis(Section):
     site: str | None = None
     """Column of the site or scanner. It joins the table of characteristics, and the models are given for each site,
     pooled over the sites, and without each of them."""
+    drift: Drift | None = None
+    """Control charts of quality measures by date, for each site or scanner."""
+    harmonise: Harmonisation | None = None
+    """Measures without the sites' effects (ComBat), as a table that another analysis may start from."""
     federation: Federation | None = None
     """Writes a sealed bundle of this site's sums and estimates, which `angiolith pool` joins with other sites'."""
     effect_sizes: bool = False
@@ -330,6 +408,17 @@ class Analysis(Section):
     """Outcome over time: its columns and models."""
     agreement: dict[str, list[str]] = {}
     """Measure: the columns of its raters, two or more, that are compared."""
+    agreement_design: AgreementDesign = AgreementDesign()
+
+    @property
+    def any_splines(self) -> bool:
+        """Whether any outcome, over time or not, has splines."""
+        return bool(self.splines) or any(each.splines for each in self.follow_up.values())
+
+    @property
+    def any_interactions(self) -> bool:
+        """Whether any outcome, over time or not, has interactions."""
+        return bool(self.interactions) or any(each.interactions for each in self.follow_up.values())
 
     @model_validator(mode="before")
     @classmethod
@@ -360,17 +449,7 @@ class Analysis(Section):
             raise ValueError("specifications need an outcome")
         if (self.site or self.federation) and not self.predictors:
             raise ValueError("site and federation need predictors and an outcome")
-        strange = sorted(set(self.interactions) - set(self.predictors))
-        if strange:
-            raise ValueError(f"interactions: {strange[0]} is not among the predictors")
-        if any(predictor == modifier for predictor, modifier in self.interactions.items()):
-            raise ValueError("interactions: a predictor does not modify itself")
-        inside = {*self.predictors, *(name for names in self.models.values() for name in names)}
-        strange = sorted(set(self.splines) - inside)
-        if strange:
-            raise ValueError(f"splines: {strange[0]} is neither a predictor nor a covariate of a model")
-        if any(not KNOTS_MIN <= knots <= KNOTS_MAX for knots in self.splines.values()):
-            raise ValueError(f"splines: give {KNOTS_MIN} to {KNOTS_MAX} knots")
+        _bent_or_modified(self.predictors, self.models, self.splines, self.interactions)
         strange = sorted(set(self.measurement_error) - set(self.predictors))
         if strange:
             raise ValueError(f"measurement_error: {strange[0]} is not among the predictors")

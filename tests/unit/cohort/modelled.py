@@ -27,11 +27,26 @@ def drawn():
     return table
 
 
+def scanned():
+    """Three scanners with shifts and spreads of their own, six measures, three visits of each subject."""
+    rng = np.random.default_rng(8)
+    subject = np.repeat(np.arange(120), 3)
+    table = pd.DataFrame({"subject": subject, "site": rng.integers(0, 3, 360)})
+    table["age"], table["group"] = rng.normal(63, 9, 120)[subject].round(2), rng.integers(0, 2, 120)[subject]
+    for at in range(6):
+        own = rng.normal(0, 1, 120)[subject] + 0.05 * (table["age"] - 63) + 0.8 * table["group"]
+        shift, spread = rng.normal(0, 1, 3), rng.uniform(0.6, 1.6, 3)
+        noise = rng.normal(0, 1, 360) * spread[table["site"]]
+        table[f"m{at}"] = (10 + own + shift[table["site"]] + noise).round(4)
+    return table
+
+
 TABLE = drawn()
+SCANS = scanned()
 
 
 @functools.cache
 def numbers():
     """name -> R's numbers of the cohort; R starts once for all files of tests."""
     with tempfile.TemporaryDirectory() as folder:
-        return numbers_of_r("reference_models.R", {"rows": TABLE}, Path(folder))
+        return numbers_of_r("reference_models.R", {"rows": TABLE, "scans": SCANS}, Path(folder))

@@ -115,6 +115,7 @@ out$shapiro <- shapiro.test(wide$wmh)$p.value
 raters <- na.omit(wide[c("rater1", "rater2")])
 icc <- ICC(raters, lmer = FALSE)$results
 out$icc <- unlist(icc[icc$type == "ICC2", c("ICC", "lower bound", "upper bound")])
+out$icc_forms <- c(t(icc[match(c("ICC1", "ICC1k", "ICC2k", "ICC3", "ICC3k"), icc$type), c("ICC", "lower bound", "upper bound")]))
 graded <- na.omit(wide[c("grade1", "grade2")])
 kappas <- cohen.kappa(graded)
 out$kappa <- c(kappas$kappa, kappas$weighted.kappa)

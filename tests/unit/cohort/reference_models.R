@@ -1,5 +1,5 @@
 # Splines and mediation by R's own functions. Arguments: folder of the tables, output (JSON, all digits).
-suppressMessages({library(splines); library(geepack)})
+suppressMessages({library(splines); library(geepack); library(ordinal); library(mice); library(lme4)})
 a <- commandArgs(TRUE)
 out <- list()
 t <- read.csv(file.path(a[1], "rows.csv"))
@@ -86,4 +86,56 @@ out$interaction_number <- unlist(lapply(levels, function(l) c(at(l, "age", strai
 t$m <- t$age; g <- straight_line(t)
 out$interaction_number_p <- 2 * pt(-abs(coef(g)["x:m"] / sqrt(hc3(g)["x:m", "x:m"])), g$df.residual)
 
+# partial proportional odds: tenants' satisfaction (MASS), by clm; its coefficients are those of the odds to stay below
+data(housing, package = "MASS")
+each <- housing[rep(seq_len(nrow(housing)), housing$Freq), ]
+each$contact <- as.numeric(each$Cont == "High"); each$medium <- as.numeric(each$Infl == "Medium"); each$high <- as.numeric(each$Infl == "High")
+out$housing <- c(t(cbind(as.numeric(each$Sat), each$contact, each$medium, each$high)))
+fine <- clm.control(gradTol = 1e-10)
+plain <- clm(Sat ~ contact + medium + high, data = each, control = fine)
+of <- function(m, term, sign) { a <- summary(m)$coefficients; at <- grep(term, rownames(a))
+  c(sign * a[at, 1], a[at, 2], 2 * (logLik(m) - logLik(plain))) }
+out$by_cut <- of(clm(Sat ~ medium + high, nominal = ~ contact, data = each, control = fine), "contact", -1)
+out$generalised <- of(clm(Sat ~ 1, nominal = ~ contact + medium + high, data = each, control = fine), "contact", -1)
+out$common <- of(clm(Sat ~ contact, nominal = ~ medium + high, data = each, control = fine), "contact", 1)
+
+# a category of five levels, imputed by polyreg (boys, in mice): how often each is drawn, and at which mean age
+boys <- boys[c("age", "gen")]
+out$boys <- c(t(cbind(boys$age, ifelse(is.na(boys$gen), 0, as.numeric(boys$gen)))))
+boys$gen <- factor(boys$gen, ordered = FALSE)
+drawn <- mice(boys, m = 40, maxit = 1, method = c("", "polyreg"), seed = 1, printFlag = FALSE)
+level <- unlist(drawn$imp$gen); age <- rep(boys$age[is.na(boys$gen)], 40)
+out$boys_part <- table(level) / length(level); out$boys_age <- tapply(age, level, mean)
+
+# random slopes: sleep deprivation (Belenky 2003, in lme4), REML
+fit <- lmer(Reaction ~ Days + (Days | Subject), sleepstudy, control = lmerControl(optimizer = "bobyqa",
+  optCtrl = list(rhoend = 1e-10, maxfun = 1e5)))
+out$sleep <- c(t(cbind(as.numeric(sleepstudy$Subject), sleepstudy$Days, sleepstudy$Reaction)))
+out$slopes <- c(summary(fit)$coefficients["Days", 1:2], attr(VarCorr(fit)$Subject, "stddev"), attr(VarCorr(fit)$Subject, "correlation")[1, 2], sigma(fit))
+# limits of agreement of x and y with two rows of each subject: variances between and within by REML
+apart <- lmer(y - x ~ 1 + (1 | subject), t, control = lmerControl(optimizer = "bobyqa", optCtrl = list(rhoend = 1e-10)))
+out$limits <- fixef(apart) + c(0, -1, 1) * qnorm(0.975) * sqrt(sum(as.data.frame(VarCorr(apart))$vcov))
+# ComBat (Johnson 2007; longitudinal: Beer 2020) by lm and lmer, measure by measure; the first visits, then all of them
+scans <- read.csv(file.path(a[1], "scans.csv")); scans$site <- factor(scans$site)
+combat <- function(s, fit, fixed) { k <- 3; n <- as.numeric(table(s$site)); m <- paste0("m", 0:5)
+  each <- lapply(m, function(name) { f <- fit(name, s); b <- fixed(f)[paste0("site", 0:2)]; b <- b - sum(n * b) / sum(n)
+    sd <- if (inherits(f, "lm")) sqrt(mean(residuals(f)^2)) else sigma(f)
+    list(g = b / sd, z = (residuals(f) + b[s$site]) / sd, base = fitted(f) - b[s$site], sd = sd) })
+  g <- sapply(each, function(e) e$g); d <- sapply(each, function(e) tapply(e$z, s$site, var))
+  for (i in 1:k) { t2 <- var(g[i, ]); gb <- mean(g[i, ]); D <- mean(d[i, ]); S <- var(d[i, ])
+    A <- (2 * S + D^2) / S; B <- (D * S + D^3) / S; g0 <- g[i, ]; gs <- g0; ds <- d[i, ]
+    for (step in 1:500) { gs <- (t2 * n[i] * g0 + ds * gb) / (t2 * n[i] + ds)
+      ds <- (0.5 * sapply(1:6, function(v) sum((each[[v]]$z[s$site == i - 1] - gs[v])^2)) + B) / (n[i] / 2 + A - 1) }
+    g[i, ] <- gs; d[i, ] <- ds }
+  c(sapply(1:6, function(v) { e <- each[[v]]; e$sd / sqrt(d[s$site, v]) * (e$z - g[s$site, v]) + e$base })) }
+first <- scans[seq(1, nrow(scans), 3), ]
+out$combat <- combat(first, function(name, s) lm(reformulate(c("0", "site", "age", "group"), name), s), coef)
+out$combat_long <- combat(scans, function(name, s) lmer(reformulate(c("0", "site", "age", "group", "(1 | subject)"), name), s,
+  control = lmerControl(optimizer = "bobyqa", optCtrl = list(rhoend = 1e-10))), fixef)
+# SIMEX of a linear model, whose simulated means have a limit: slopes with error added to the moments, a parabola to -1
+moments <- cov(transform(t, y = y + 2 * x)[c("x", "age", "y")])
+at <- c(0, 0.5, 1, 1.5, 2)
+slopes <- sapply(at, function(added) solve(moments[1:2, 1:2] + diag(c(added * 0.4^2, 0)), moments[1:2, 3])[1])
+out$simex <- c(predict(lm(slopes ~ at + I(at^2)), data.frame(at = -1)),
+  solve(moments[1:2, 1:2] - diag(c(0.4^2, 0)), moments[1:2, 3])[1])
 cat(jsonlite::toJSON(lapply(out, as.numeric), digits = NA), file = a[2])

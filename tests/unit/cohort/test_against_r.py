@@ -14,8 +14,9 @@ from angiolith.cohort.correlations import correlate, false_discovery_rate
 from angiolith.cohort.describe import compare_counts, compare_numbers
 from angiolith.cohort.diagnostics import cooks_distance
 from angiolith.cohort.imputation import chained_draws, pool
-from angiolith.cohort.marker_models import fit_negative_binomial, fit_ordinal
+from angiolith.cohort.marker_models import fit_negative_binomial
 from angiolith.cohort.mixed import fit_random_intercept
+from angiolith.cohort.ordinal import fit_ordinal
 from angiolith.cohort.power import size_for_correlation, size_per_arm
 from angiolith.cohort.regression import fit_linear, fit_logistic
 from tests.unit.cohort.r import agree as compared
@@ -248,6 +249,9 @@ def test_agreement(both):
     wide = tables["wide"]
     found = icc(wide[["rater1", "rater2"]])
     agree(r, "icc", [found["estimate"], found["ci_low"], found["ci_high"]])
+    forms = [("nested", False), ("nested", True), ("random", True), ("fixed", False), ("fixed", True)]
+    every = [icc(wide[["rater1", "rater2"]], readers, mean) for readers, mean in forms]
+    agree(r, "icc_forms", [form[name] for form in every for name in ("estimate", "ci_low", "ci_high")])
     numbers = [kappa(wide["grade1"], wide["grade2"], weighted)["estimate"] for weighted in (False, True)]
     agree(r, "kappa", numbers)
 

@@ -5,8 +5,10 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from angiolith.cohort.agreement import agreement, bland_altman, fleiss_kappa, grade, icc, kappa
+from angiolith.cohort.agreement import agreement, fleiss_kappa, grade, icc, kappa
+from angiolith.cohort.bland_altman import bland_altman, bland_altman_repeated, learning
 from angiolith.cohort.ratings import rated_things, ratings_table
+from angiolith.core.settings.analyses import AgreementDesign
 from angiolith.marks.verdicts import readings
 
 # Shrout and Fleiss, Psychol Bull 1979;86:420, table 2: six targets, four judges; ICC(2,1) = 0.29
@@ -174,3 +176,63 @@ def test_two_readers_of_marks_have_a_kappa():
     found = agreement("calcification_marks", things["calcification_marks"]).iloc[0]
     assert (found["raters"], found["n"], found["method"]) == ("AB, CD", 6, "Cohen's kappa")
     assert found["estimate"] == pytest.approx(1 / 3)
+
+
+@pytest.mark.parametrize("readers", ["random", "fixed", "nested"])
+def test_the_icc_has_the_form_of_the_design(readers):
+    """Shrout and Fleiss 1979, table 4: six targets and four judges."""
+    expected = {"random": (0.29, 0.62), "fixed": (0.71, 0.91), "nested": (0.17, 0.44)}[readers]
+    table = agreement("study", {"score": JUDGES}, AgreementDesign(readers=readers, mean_is_used=True))
+    forms = table[table["method"].str.startswith("ICC")]
+    assert forms["estimate"].round(2).tolist() == list(expected)
+    assert forms["method"].str.slice(0, 8).tolist() == [f"ICC({'nrf'.index(readers[0]) + 1},{k})" for k in "1k"]
+
+
+def repeated(sizes, between=2.0, within=1.0, seed=1):
+    rng = np.random.default_rng(seed)
+    subject = np.repeat(np.arange(len(sizes)), sizes)
+    true = rng.normal(10, 3, len(subject))
+    apart = 0.5 + rng.normal(0, between, len(sizes))[subject] + rng.normal(0, within, len(subject))
+    return pd.Series(true), pd.Series(true + apart), pd.Series(subject)
+
+
+def test_limits_with_several_rows_of_a_subject_hold_both_variances():
+    first, second, subject = repeated(np.tile([2, 5], 300))
+    found = {row["method"].split(", ")[0]: row for row in bland_altman_repeated(first, second, subject)}
+    total = np.sqrt(2.0**2 + 1)
+    low, high = found["Bland-Altman lower limit"], found["Bland-Altman upper limit"]
+    assert low["ci_low"] < 0.5 - 1.96 * total < low["ci_high"]
+    assert high["ci_low"] < 0.5 + 1.96 * total < high["ci_high"]
+    assert found["Bland-Altman bias"]["ci_low"] < 0.5 < found["Bland-Altman bias"]["ci_high"]
+
+
+def test_the_interval_of_repeated_limits_holds_what_it_says():
+    inside = 0
+    for seed in range(200):
+        rows = bland_altman_repeated(*repeated(np.tile([2, 3], 15), seed=seed))
+        inside += rows[2]["ci_low"] < 0.5 + 1.96 * np.sqrt(5) < rows[2]["ci_high"]
+    assert inside / 200 == pytest.approx(0.95, abs=0.04)
+
+
+def test_one_row_of_each_subject_has_no_repeated_limits_and_few_subjects_a_note():
+    first, second, subject = repeated([1] * 20)
+    assert bland_altman_repeated(first, second, subject) == []
+    first, second, subject = repeated([2] * 4)
+    assert "4 subjects are too few" in bland_altman_repeated(first, second, subject)[0]["note"]
+
+
+def test_readers_who_learn_are_told_from_those_who_do_not():
+    rng = np.random.default_rng(2)
+    order = pd.Series(rng.permutation(150) + 1.0)
+    first = pd.Series(rng.normal(0, 3, 150))
+    learned = first + rng.normal(0, 1, 150) * np.where(order < 60, 3, 1)
+    rows = learning(first, learned, order)
+    assert rows[0]["estimate"] < 0
+    assert rows[0]["p"] < 0.001
+    assert rows[1]["estimate"] > 2 * rows[5]["estimate"]
+    assert rows[5]["ci_low"] < 1 / np.sqrt(2) < rows[5]["ci_high"]
+    still = learning(first, first + rng.normal(0, 1, 150), order)
+    assert still[0]["p"] > 0.05
+    things = pd.DataFrame({"subject": range(150), "read": order})
+    table = agreement("s", {"m": pd.DataFrame({"a": first, "b": learned})}, AgreementDesign(order="read"), things)
+    assert table["method"].str.startswith("learning").sum() == 6

@@ -11,7 +11,7 @@ from angiolith.cohort.correlations import correlations
 from angiolith.cohort.dataset import add_changes, measures_of, overall_severity, severities_of
 from angiolith.cohort.describe import describe
 from angiolith.cohort.layout import printed_characteristics
-from angiolith.cohort.marker_models import marker_models
+from angiolith.cohort.marker_models import marker_tables
 from angiolith.cohort.power import power_table
 from angiolith.core.settings.analyses import Analysis
 from angiolith.core.tables import read_tsv, write_tsv
@@ -79,9 +79,9 @@ def test_every_table_is_made_and_the_report_shows_it(tmp_path, given):
         "associations": models,
         "diagnostics": diagnostics,
         "correlations": correlations(data, severities_of(data, ASKED), measures_of(ASKED)),
-        "markers": marker_models(
+        "markers": marker_tables(
             data, severities_of(data, ASKED), ASKED.marker_models, ASKED.marker_covariates, ASKED.references
-        ),
+        )[0],
         "change": change_table(data, ASKED.changes, severity, "site", [], ASKED.change_covariates, {}),
         "power": power_table(data, ASKED.changes, severity, ASKED.power),
     }

@@ -7,6 +7,7 @@ import pytest
 from angiolith.cohort.associations import Plan
 from angiolith.cohort.interactions import interaction_table
 from angiolith.cohort.interactions_picture import draw_interactions
+from angiolith.cohort.outcome_models import model_of_plan
 from angiolith.core.settings.analyses import Analysis
 from tests.unit.cohort.modelled import TABLE, numbers
 from tests.unit.cohort.r import agree
@@ -15,13 +16,17 @@ pytestmark = pytest.mark.xdist_group("r-models")
 SINGLE = TABLE.drop(columns="subject")
 
 
+def effects(table, plan, asked):
+    return interaction_table([(model_of_plan(table, plan), asked)])
+
+
 @pytest.fixture
 def r_models():
     return numbers()
 
 
 def test_effects_at_the_levels_of_a_yes_no_modifier_are_those_of_r(r_models):
-    found = interaction_table(SINGLE, Plan("event", 1, ["x"], {"m": ["volume"]}), {"x": "calcified"})
+    found = effects(SINGLE, Plan("event", 1, ["x"], {"m": ["volume"]}), {"x": "calcified"})
     own = found[found["model"] == "m"]
     assert own["at"].tolist() == ["0", "1"]
     agree(r_models, "interaction_yes_no", own[["estimate", "se"]].to_numpy().ravel())
@@ -30,7 +35,7 @@ def test_effects_at_the_levels_of_a_yes_no_modifier_are_those_of_r(r_models):
 
 
 def test_effects_along_a_number_are_those_of_r(r_models):
-    found = interaction_table(SINGLE, Plan("y", None, ["x"], regression="linear"), {"x": "age"})
+    found = effects(SINGLE, Plan("y", None, ["x"], regression="linear"), {"x": "age"})
     agree(r_models, "interaction_number", found[["estimate", "se"]].to_numpy().ravel())
     agree(r_models, "interaction_number_p", found["p_interaction"].iloc[0])
     assert [at.split(" ", 1)[1] for at in found["at"]] == ["(mean - SD)", "(mean)", "(mean + SD)"]
@@ -41,7 +46,7 @@ def test_a_planted_interaction_is_found_at_every_level_of_a_category():
     table = pd.DataFrame({"x": rng.normal(size=900), "site": rng.choice(list("abc"), 900)})
     slope = table["site"].map({"a": 0.0, "b": 1.0, "c": 2.0})
     table["y"] = slope * table["x"] + rng.normal(0, 1, 900)
-    found = interaction_table(table, Plan("y", None, ["x"], regression="linear"), {"x": "site"}).set_index("at")
+    found = effects(table, Plan("y", None, ["x"], regression="linear"), {"x": "site"}).set_index("at")
     assert found.loc[["a", "b", "c"], "estimate"].tolist() == pytest.approx([0, 1, 2], abs=0.2)
     assert found["df"].iloc[0] == 2
     assert found["p_interaction"].iloc[0] < 1e-6
@@ -49,16 +54,16 @@ def test_a_planted_interaction_is_found_at_every_level_of_a_category():
 
 def test_what_has_no_interaction_says_why():
     table = SINGLE.assign(one="a", site=np.where(SINGLE["x"] > 0, "a", np.where(SINGLE["age"] > 60, "b", "c")))
-    made = interaction_table(table, Plan("event", 1, ["x", "site"]), {"x": "one", "site": "age"})
+    made = effects(table, Plan("event", 1, ["x", "site"]), {"x": "one", "site": "age"})
     notes = made.set_index("predictor")["note"]
     assert "one has one level" in notes["x"]
     assert "site has more than one term" in notes["site"]
     separated = table.assign(event=(table["x"] > 0.5).astype(int))
-    assert "separated" in interaction_table(separated, Plan("event", 1, ["x"]), {"x": "calcified"})["note"].iloc[0]
+    assert "separated" in effects(separated, Plan("event", 1, ["x"]), {"x": "calcified"})["note"].iloc[0]
 
 
 def test_the_figure_is_the_same_on_every_run(tmp_path):
-    made = interaction_table(SINGLE, Plan("event", 1, ["x"], {"m": ["age"]}), {"x": "calcified"})
+    made = effects(SINGLE, Plan("event", 1, ["x"], {"m": ["age"]}), {"x": "calcified"})
     for name in ("a.svg", "b.svg"):
         draw_interactions(made, {"calcified": "Any calcium"}, tmp_path / name)
     text = (tmp_path / "a.svg").read_text()

@@ -8,7 +8,8 @@ from scipy import stats
 from angiolith.cohort.associations import Plan, associations
 from angiolith.cohort.correlations import correlate, jonckheere_terpstra
 from angiolith.cohort.diagnostics import area_under_curve, cross_validated, hosmer_lemeshow, variance_inflation
-from angiolith.cohort.marker_models import fit_negative_binomial, fit_ordinal, marker_models
+from angiolith.cohort.marker_models import fit_negative_binomial, marker_tables
+from angiolith.cohort.ordinal import fit_ordinal
 from angiolith.cohort.regression import fit_clustered, fit_linear
 from angiolith.cohort.variables import formula_columns, formula_variables
 
@@ -58,7 +59,7 @@ def test_marker_models_table_has_a_row_per_severity_and_marker():
     table["wmh"] = rng.gamma(2, 3, 150)
     table.loc[4, "age"] = np.nan
     models = {"cmb": "negative-binomial", "fazekas": "ordinal", "wmh": "linear"}
-    found = marker_models(table, {"ICA": table["ica"]}, models, ["age"], {}).set_index("measure")
+    found = marker_tables(table, {"ICA": table["ica"]}, models, ["age"], {})[0].set_index("measure")
     assert found["n"].tolist() == [149] * 3
     assert found["adjusted_for"].eq("age").all()
     assert found.loc["fazekas", "p"] < 1e-6

@@ -26,11 +26,15 @@ ASKED = {
     "effect_sizes": True,
     "zero_inflation": True,
     "next_study": {},
+    "harmonise": {"measures": ["volume", "y"], "site": "place"},
+    "drift": {"measures": ["volume"], "date": "day"},
     "mediation": {"m": {"exposure": "x", "mediator": "volume", "resamples": 20}},
 }
 SCRIPTS = {
     "fit_splines": ["tests", "curves", "figure"],
     "fit_interactions": ["interactions", "figure"],
+    "harmonise_sites": ["sites", "harmonised"],
+    "chart_drift": ["summary", "points", "figure"],
     "estimate_mediation": ["mediation"],
     "size_effects": ["effect_sizes"],
     "check_zeros": ["zeros"],
@@ -60,7 +64,10 @@ def outputs(script, table, folder):
 
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_a_script_makes_its_tables(script, tmp_path):
-    whole = TABLE.assign(subject=[f"s{at}" for at in range(len(TABLE))])
+    days = pd.date_range("2024-01-01", periods=len(TABLE)).strftime("%Y-%m-%d")
+    whole = TABLE.assign(
+        subject=[f"s{at}" for at in range(len(TABLE))], day=days, place=np.where(TABLE["x"] > 0, "a", "b")
+    )
     made = outputs(script, whole, tmp_path)
     assert all(was_made(path) for path in made.values())
     assert len(pd.read_csv(next(iter(made.values())), sep="\t")) > 0

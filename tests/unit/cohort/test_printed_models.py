@@ -6,9 +6,12 @@ import numpy as np
 import pandas as pd
 
 from angiolith.cohort.associations import Plan, associations
-from angiolith.cohort.layout import printed_models
+from angiolith.cohort.layout import models_cells, number_text, p_text, printed_models
+from angiolith.cohort.printed_cells import PrintedCell, texts_of
 from angiolith.cohort.printed_labels import printed_labels
-from angiolith.cohort.publish import html_table, latex, models_notes, write_printed
+from angiolith.cohort.publish import html_table, latex, models_notes, with_addresses, write_printed
+from angiolith.core.cells import address_parts
+from angiolith.core.tables import read_tsv, write_tsv
 
 RNG = np.random.default_rng(3)
 ROWS = pd.DataFrame({"x": RNG.normal(size=120), "z": RNG.normal(size=120)}).assign(
@@ -44,11 +47,36 @@ def test_a_handful_of_rows_gives_no_odds_ratio_and_says_why():
 
 def test_every_form_of_a_printed_table_has_every_cell(tmp_path):
     printed = pd.DataFrame({"term": ["a_b & <c>"], "m (n = 5)": ["1.2 (50 %)"]})
-    files = [tmp_path / f"t{ending}" for ending in ("_printed.tsv", ".md", ".docx", ".tex", ".html")]
-    write_printed(printed, "Models: 1_2", ["a note"], files)
+    files = [tmp_path / f"t{ending}" for ending in ("_printed.tsv", "_sources.tsv", ".md", ".docx", ".tex", ".html")]
+    write_printed(printed.map(PrintedCell), "Models: 1_2", ["a note"], files)
     assert all(path.stat().st_size for path in files)
     assert r"a\_b \& \textless{}c\textgreater{} & 1.2 (50 \%) \\" in latex(printed, "t")
     assert "<td>a_b &amp; &lt;c&gt;</td>" in html_table(printed, "t")
+
+
+def test_every_number_of_a_printed_table_has_its_source(tmp_path):
+    """What the address names in the statistics' table is what is printed."""
+    rng = np.random.default_rng(1)
+    data = pd.DataFrame({"subject": range(60), "x": rng.normal(5, 2, 60), "site": rng.choice(["a:1", "b"], 60)})
+    data["event"] = (rng.random(60) < 0.5).astype(int)
+    table, _ = associations(data, Plan("event", 1, ["x", "site"], {"m": ["site"]}))
+    (tmp_path / "cohort").mkdir()
+    path = tmp_path / "cohort" / "study_associations.tsv"
+    write_tsv(table, path)
+    cells = models_cells(with_addresses(table, path), "m", {"x": "X, mm"})
+    write_printed(cells, "Models", [], [tmp_path / "t_sources.tsv"])
+    sources = read_tsv(tmp_path / "t_sources.tsv", dtype=str)
+    assert texts_of(cells).equals(printed_models(table, "m", {"x": "X, mm"}))
+    written = read_tsv(path, dtype=str)
+    for source in sources.to_dict("records"):
+        file, *keys, column = address_parts(source["address"])
+        assert file == "cohort/study_associations.tsv"
+        row = written[np.logical_and.reduce([written[key.split("=")[0]] == key.split("=", 1)[1] for key in keys])]
+        assert len(row) == 1
+        text = p_text(float(row[column].iloc[0])) if column == "p" else number_text(float(row[column].iloc[0]))
+        assert text in source["text"]
+    filled = texts_of(cells).iloc[:, 1:].ne("").sum().sum()
+    assert len(sources.drop_duplicates(["row", "column"])) == filled
 
 
 def test_labels_come_from_the_configuration_and_else_from_the_data_dictionary(tmp_path):

@@ -6,6 +6,7 @@ import pytest
 from scipy import stats
 
 from angiolith.cohort.associations import Plan, associations
+from angiolith.cohort.external import StudyTableError
 from angiolith.cohort.robustness import measurement_error
 from angiolith.cohort.robustness.curve_picture import draw_specifications
 from angiolith.cohort.robustness.measurement_error import (
@@ -20,6 +21,8 @@ from angiolith.cohort.robustness.specifications import specification_summary, sp
 from angiolith.cohort.sites import compare_sites
 from angiolith.core.config import Analysis
 from angiolith.core.settings.analyses import MeasurementError
+from tests.unit.cohort.modelled import TABLE as MODELLED
+from tests.unit.cohort.modelled import numbers
 
 SLOPE, ERROR = 0.8, 0.7
 
@@ -66,6 +69,27 @@ def test_every_point_of_the_curve_is_a_row_that_can_be_fitted_again():
     assert row["n"] == len(rows)
     imputed = made[made["data"] == "imputed"]
     assert imputed["n"].nunique() == 2  # no row of a subset is lost
+
+
+def test_measures_of_another_run_are_one_more_choice():
+    """The other run finds half of each value, in another order of the rows, and lacks one subject."""
+    grid = GRID | {"missing_covariates": ["complete cases"], "sources": {"90 HU": "variants/90hu.tsv"}}
+    asked = analysis(specifications=grid)
+    other = TABLE[["subject", "reader1"]].assign(reader1=TABLE["reader1"] / 2).iloc[:0:-1]
+    made = specifications(TABLE, asked, asked.specifications, {"90 HU": other})
+    assert len(made) == 16
+    assert made["primary"].sum() == 1
+    rows = made[(made["covariates"] == "none") & (made["subset"] == "all rows")].set_index(["predictor", "source"])
+    here, there = rows.loc[("reader 1", "this run")], rows.loc[("reader 1", "90 HU")]
+    assert there["n"] == here["n"] - 1
+    assert there["estimate"] == pytest.approx(here["estimate"], rel=0.01)  # per SD
+    assert rows.loc[("reader 2", "90 HU"), "estimate"] == rows.loc[("reader 2", "this run"), "estimate"]
+    summary = specification_summary(made).set_index(["choice", "option"])
+    assert summary.loc[("source", "90 HU"), "n_specifications"] == 8
+    with pytest.raises(StudyTableError, match="more than one row"):
+        specifications(TABLE, asked, asked.specifications, {"90 HU": pd.concat([other, other])})
+    with pytest.raises(StudyTableError, match="needs subject and one of"):
+        specifications(TABLE, asked, asked.specifications, {"90 HU": other[["subject"]]})
 
 
 def test_the_summary_counts_the_variants_that_agree_with_the_primary_one(tmp_path):
@@ -117,6 +141,31 @@ def test_a_planted_effect_is_recovered_from_repeats_in_a_linear_model():
     assert abs(simex["estimate"] - SLOPE) < abs(naive["estimate"] - SLOPE) / 2  # a parabola undercorrects
     assert calibrated["error_sd"] == pytest.approx(ERROR, rel=0.03)
     assert calibrated["se"] > naive["se"]
+
+
+@pytest.mark.xdist_group("r-models")
+def test_corrections_of_a_linear_model_are_their_closed_forms():
+    """R's simex, which Debian lacks, draws the error: the mean of many draws has a limit that R's moments give."""
+    table = MODELLED.drop(columns="subject")
+    table["y"] += 2 * table["x"]
+    plan = Plan("y", predictors=["x"], models={"m": ["age"]}, regression="linear")
+    found = error_corrected(table, plan, {"x": MeasurementError(standard_error=0.4)}).set_index(["model", "correction"])
+    limit, exact = numbers()["simex"]
+    assert found.loc[("m", CALIBRATED), "estimate"] == pytest.approx(exact, rel=1e-6)
+    assert found.loc[("m", SIMEX), "estimate"] == pytest.approx(limit, rel=0.02)
+
+
+def test_the_tools_own_bounds_give_the_error():
+    half = (
+        1.959964 * ERROR * np.where(np.arange(len(TABLE)) % 2, 0.5, np.sqrt(1.75))
+    )  # the mean variance is that of ERROR
+    table = TABLE.assign(low=TABLE["reader1"] - half, high=TABLE["reader1"] + half)
+    asked = MeasurementError(bounds=["low", "high"])
+    assert error_sd_of(table, "reader1", asked)[0] == pytest.approx(ERROR, rel=1e-5)
+    with pytest.raises(ValueError, match="two bounds alone"):
+        MeasurementError(bounds=["low", "high"], standard_error=1.0)
+    with pytest.raises(ValueError, match="two bounds alone"):
+        MeasurementError(bounds=["low"], standard_error=1.0)
 
 
 def test_rows_of_one_subject_do_not_make_a_corrected_effect_surer(monkeypatch):

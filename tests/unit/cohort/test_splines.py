@@ -6,10 +6,11 @@ import pytest
 from scipy import stats
 
 from angiolith.cohort.associations import Plan
+from angiolith.cohort.outcome_models import model_of_follow_up, model_of_plan
 from angiolith.cohort.regression import fit_rows
 from angiolith.cohort.splines import curve_of, knots_of, spline_columns, spline_tables
 from angiolith.cohort.splines_picture import draw_splines
-from angiolith.core.settings.analyses import Analysis
+from angiolith.core.settings.analyses import Analysis, FollowUp
 from tests.unit.cohort.modelled import TABLE, N, numbers
 from tests.unit.cohort.r import agree
 
@@ -56,7 +57,7 @@ def test_the_curve_is_straight_beyond_the_outer_knots():
 def test_a_bend_is_found_and_a_straight_line_is_not_bent():
     plan = Plan("event", 1, ["x", "age"], {"m": ["x", "age"]})
     single = TABLE.drop(columns="subject")
-    tests, curves = spline_tables(single, plan, {"x": 4, "age": 3})
+    tests, curves = spline_tables([(model_of_plan(single, plan), {"x": 4, "age": 3})])
     found = tests.set_index(["predictor", "model"])
     assert found.loc[("x", "m"), "p_nonlinear"] < 1e-6
     assert found.loc[("age", "m"), "p_nonlinear"] > 0.05
@@ -68,22 +69,37 @@ def test_a_bend_is_found_and_a_straight_line_is_not_bent():
     assert (own["odds_ratio"] <= own["ci_high"]).all()
 
 
+def test_a_skewed_number_has_a_curve_of_its_hazard():
+    """Its knots are 0.2 to 700: the columns go together so closely that their own errors are huge."""
+    rng = np.random.default_rng(5)
+    volume = np.where(rng.random(300) < 0.15, 0.0, np.exp(rng.normal(3, 2.5, 300)))
+    time = rng.exponential(5, 300) / np.exp(0.2 * np.log1p(volume))
+    table = pd.DataFrame({"volume": volume, "years": time.clip(0.01, 4), "stroke": (time < 4).astype(int)})
+    asked = FollowUp(time="years", event="stroke", predictors=["volume"], splines={"volume": 4})
+    outcome = model_of_follow_up(table, "stroke", asked, {}, {})
+    tests, curves = spline_tables([(outcome, asked.splines)])
+    assert tests["p_nonlinear"].iloc[0] < 0.01
+    assert curves["hazard_ratio"].iloc[0] < 1 < curves["hazard_ratio"].iloc[-1]
+    assert curves["odds_ratio"].isna().all()
+
+
 def test_what_has_no_spline_says_why():
     table = TABLE.drop(columns="subject").assign(site=np.where(TABLE["x"] > 0, "a", "b"), few=TABLE["x"].round())
-    tests, curves = spline_tables(table, Plan("event", 1, ["site", "few"]), {"site": 3, "few": 5})
+    tests, curves = spline_tables([(model_of_plan(table, Plan("event", 1, ["site", "few"])), {"site": 3, "few": 5})])
     notes = tests.set_index("predictor")["note"]
     assert "category" in notes["site"]
     assert "too few for 5 knots" in notes["few"]
     assert curves.empty
     separated = table.assign(event=(table["x"] > 0.5).astype(int))
-    tests, curves = spline_tables(separated, Plan("event", 1, ["x"]), {"x": 3})
+    tests, curves = spline_tables([(model_of_plan(separated, Plan("event", 1, ["x"])), {"x": 3})])
     assert "no curve of a separated outcome" in tests["note"].iloc[0]
     assert tests["p"].isna().all()
     assert curves.empty
 
 
 def test_the_figure_is_the_same_on_every_run(tmp_path):
-    found = spline_tables(TABLE, Plan("y", None, ["x"], {"m": ["age"]}, regression="linear"), {"x": 4})
+    plan = Plan("y", None, ["x"], {"m": ["age"]}, regression="linear")
+    found = spline_tables([(model_of_plan(TABLE, plan), {"x": 4})])
     for name in ("a.svg", "b.svg"):
         draw_splines(*found, {"x": "Volume, mm3"}, tmp_path / name)
     text = (tmp_path / "a.svg").read_text()

@@ -4,10 +4,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from angiolith.cohort.associations import Plan
+from angiolith.cohort.interactions import interaction_table
+from angiolith.cohort.outcome_models import model_of_follow_up, model_of_plan
+from angiolith.cohort.splines import curve_of, knots_of, spline_columns, spline_tables
 from angiolith.cohort.survival import cox
 from angiolith.cohort.survival.competing import subdistribution_rows
 from angiolith.cohort.survival.cox import Episodes, NoFitError, firth_profile, fit_cox, proportional_hazards
 from angiolith.cohort.survival.curves import at_times, cumulative_incidence, kaplan_meier, log_rank, median_time
+from angiolith.core.settings.analyses import FollowUp
 from tests.unit.cohort.r import agree, numbers_of_r
 
 pytestmark = pytest.mark.xdist_group("r-survival")
@@ -99,6 +104,13 @@ def test_firths_penalty_maximises_the_penalised_likelihood(r):
     assert 0 < p < 1
 
 
+def test_firths_penalty_on_a_public_data_set(r):
+    """Ovarian cancer (Edmunson 1979): 12 events of 26 patients. R's coxphf, which Debian lacks, stops at 1e-6."""
+    ovarian = pd.DataFrame(np.reshape(r["ovarian"], (-1, 4)), columns=["time", "event", "rx", "residual"])
+    fit = fit_cox(rows_of(ovarian, ("rx", "residual")), firth=True)
+    agree(r, "ovarian_firth", fit.beta)
+
+
 def test_firths_estimate_is_finite_where_the_likelihoods_is_not():
     rng = np.random.default_rng(1)
     x = np.r_[np.ones(20), np.zeros(20)]
@@ -130,9 +142,40 @@ def test_fine_and_gray(r):
 
 def test_cox_on_a_public_data_set(r):
     """Survival in advanced lung cancer (Loprinzi 1994), which R's survival carries."""
+    agree(r, "lung_cox", fit_cox(rows_of(lung_of(r), ("age", "sex", "ecog"))).beta)
+
+
+def lung_of(r):
     lung = pd.DataFrame(np.reshape(r["lung"], (-1, 5)), columns=["time", "status", "age", "sex", "ecog"])
-    rows = rows_of(lung.assign(event=lung["status"] - 1), ("age", "sex", "ecog"))
-    agree(r, "lung_cox", fit_cox(rows).beta)
+    return lung.assign(event=lung["status"] - 1)
+
+
+FOLLOW_UP = FollowUp(time="time", event="status", event_values=[2], predictors=["age"], models={"m": ["ecog"]})
+
+
+@pytest.mark.parametrize("name", ["rms_cox", "rms_logistic"])
+def test_splines_on_a_public_data_set_are_those_of_rms(r, name):
+    lung = lung_of(r)
+    over_time = model_of_follow_up(lung, "death", FOLLOW_UP, {}, {})
+    outcome = over_time if name == "rms_cox" else model_of_plan(lung, Plan("event", 1, ["age"], {"m": ["ecog"]}))
+    tests, _ = spline_tables([(outcome, {"age": 4})])
+    test = tests[tests["model"] == "m"].iloc[0]
+    knots = knots_of(lung["age"].to_numpy(float), 4)
+    columns = spline_columns(lung["age"].to_numpy(float), knots)
+    fit = outcome.fit(pd.DataFrame(columns, lung.index, ["a", "b", "c"]).assign(ecog=lung["ecog"]))
+    curve = curve_of(fit, knots, test["reference"], np.array([45.0, 55, 70, 75]), linear=False)
+    found = [*knots, *fit.table["estimate"][:3], test["statistic"], test["statistic_nonlinear"]]
+    agree(r, name, [*found, *curve.estimate, *curve.se])
+
+
+def test_an_interaction_on_a_public_data_set_is_that_of_rms(r):
+    modified = FOLLOW_UP.model_copy(update={"interactions": {"age": "sex"}})
+    outcome = model_of_follow_up(lung_of(r).astype({"sex": str}), "death", modified, {}, {})
+    made = interaction_table([(outcome, modified.interactions)])
+    made = made[made["model"] == "m"]
+    agree(r, "rms_interaction", [*made[["estimate", "se"]].to_numpy().ravel(), made["statistic"].iloc[0]])
+    assert made["hazard_ratio"].tolist() == pytest.approx(np.exp(made["estimate"]).tolist())
+    assert made["at"].tolist() == ["1", "2"]
 
 
 def test_an_end_of_the_interval_without_a_fit_is_missing(monkeypatch):
