@@ -59,6 +59,7 @@ from angiolith.runtime.records import name_in
 from angiolith.runtime.snakemake_adapter import drop_default_start_limit
 from angiolith.small_vessel.perivascular.step import pvs_decisions
 from angiolith.small_vessel.step import spot_decisions
+from angiolith.vessel_wall.step import plaque_decisions
 
 ROOT = Path(workflow.basedir)
 

@@ -170,7 +170,7 @@ def marker_columns(small_vessel: pd.DataFrame) -> pd.DataFrame:
 
 def plaque_columns(plaques: pd.DataFrame) -> pd.DataFrame:
     """Measures of plaques, as the lesions' table calls them."""
-    return prefixed(plaques, "plaque", ["status", "reason"])
+    return prefixed(plaques, "plaque", ["status", "reason", "counted", "certainty", "decided_by", "mark"])
 
 
 def artery_columns(arteries: pd.DataFrame) -> pd.DataFrame:

@@ -29,7 +29,7 @@ from angiolith.core.settings.burden import CaaScoreSettings, SvdScoreSettings
 from angiolith.core.settings.vessel_wall import CulpritSettings
 from angiolith.core.tables import read_json, read_tsv
 from angiolith.marks.decisions import read_decisions
-from angiolith.marks.kinds import KINDS
+from angiolith.marks.kinds import KINDS, PLAQUE
 from angiolith.marks.verdicts import in_order, readings
 from angiolith.small_vessel.burden.scores import burden_table, with_scores
 from angiolith.vessel_wall.parts import TOOL
@@ -52,6 +52,7 @@ COLUMNS = {  # kind of measure: what it is called here, and the columns that its
 MARK_COLUMNS = [
     *("subject", "session", "lesion", "mark", "artery", "side", "volume_mm3", "max_hu"),
     *("counted", "certainty", "decided_by", "status", "reason", "kind", "diameter_mm", "probability"),
+    "stenosis_percent",
 ]
 REVIEWED_WITH = {"arteries": "calcification", "calcium": "calcification"}
 Tables = Mapping[str, pd.DataFrame]
@@ -130,7 +131,8 @@ def marks_table(tables: Tables) -> pd.DataFrame:
     for name, table in tables.items():
         number = KINDS[name].number
         found = table.reindex(columns=[*table.columns, *{number, *MARK_COLUMNS} - {*table.columns}])
-        found = found[found[number].notna()]
+        found = found[found[number].notna()].drop_duplicates([*KEYS, number])  # plaques have a row per reader
+        found = found[found["mark"].notna()] if KINDS[name] == PLAQUE else found  # without: not measured
         found = found.assign(lesion=found[number].astype(int), counted=found["counted"] == 1, kind=name)
         parts += [in_order(part[MARK_COLUMNS]) for _, part in found.groupby(KEYS, sort=False)]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=MARK_COLUMNS)

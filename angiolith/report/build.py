@@ -22,7 +22,7 @@ from angiolith.core.inputs import Inputs
 from angiolith.core.manifest_table import is_told, read_report
 from angiolith.core.tables import FAILED, REVIEW, atomic_path, copy_file, read_json, read_tsv, was_made
 from angiolith.core.versions import DISTRIBUTIONS, versions
-from angiolith.marks.kinds import CALCIFICATION, KINDS
+from angiolith.marks.kinds import CALCIFICATION, KINDS, PLAQUE
 from angiolith.marks.verdicts import CANDIDATE, TOOL, waiting
 from angiolith.pictures.marks import GAP_PX, HEAD_PX, PANEL_PX, ROW_PX, TEXT_PX, WIDTH_PX
 from angiolith.report.analyses import (
@@ -403,6 +403,7 @@ def mark_items(sessions: Iterable[Session]) -> dict[str, Any]:
         "kind": "marks",
         "items": items,
         "marks": {},
+        "of_arteries": [name for name, kind in KINDS.items() if kind.has_artery],
         "montages": {name: kind.montage for name, kind in KINDS.items()},
         "head_px": HEAD_PX,
         "row_px": ROW_PX,
@@ -417,6 +418,8 @@ def described(mark: Mapping[str, str]) -> str:
     """A mark in a line, without what is held of it."""
     if mark["kind"] == CALCIFICATION.name:
         return f"{mark['lesion']} · {mark_artery(mark)} · {mark['volume_mm3']} mm³ · {mark['max_hu']} HU"
+    if mark["kind"] == PLAQUE.name:
+        return f"{mark['lesion']} · {mark_artery(mark)} · stenosis {mark['stenosis_percent'] or 'n/a'} %"
     return f"{mark['lesion']} · {mark['diameter_mm']} mm · {mark['volume_mm3']} mm³"
 
 

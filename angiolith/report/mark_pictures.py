@@ -14,16 +14,18 @@ from scipy.ndimage import center_of_mass, find_objects
 
 from angiolith.core.images import Image, moved, read_ct, read_image
 from angiolith.core.inputs import Inputs
-from angiolith.core.tables import MISSING, REVIEW, read_json, read_tsv
-from angiolith.marks.kinds import CALCIFICATION, INFARCT, LACUNE, MICROBLEED, PERIVASCULAR, WMH, MarkKind
+from angiolith.core.tables import MISSING, REVIEW, read_json, read_tsv, was_made
+from angiolith.marks.kinds import CALCIFICATION, INFARCT, LACUNE, MICROBLEED, PERIVASCULAR, PLAQUE, WMH, MarkKind
 from angiolith.marks.verdicts import in_order, waiting
 from angiolith.pictures.canvas import absent
 from angiolith.pictures.marks import Mark, montage
 from angiolith.pictures.windows import CT_WINDOW_HU, window_of, window_text
 from angiolith.report.session_pictures import NoPicture, counted, number, require
+from angiolith.report.volumes import marked
 
 CALCIFICATION_HALF_MM = 14.0  # half of a panel: the mark with its artery and the bone beside it
 SPOT_HALF_MM = 18.0
+PLAQUE_HALF_MM = 10.0
 WMH_HALF_MM = (18.0, 70.0)  # of the smallest and of the largest panel: WMH differ in size
 WMH_BESIDE_MM = 8.0  # shown beside the mark
 CENTRE = ["x_mm", "y_mm", "z_mm"]
@@ -40,6 +42,7 @@ def session_montages(given: Inputs, title: str) -> Iterator[tuple[str, Picture |
         WMH: lambda given, title: draw_wmh(given, title, WMH),
         INFARCT: lambda given, title: draw_wmh(given, title, INFARCT),
         PERIVASCULAR: draw_perivascular,
+        PLAQUE: draw_plaques,
     }
     for kind, draw in drawers.items():
         head = f"{title}: every {NAMES.get(kind.name, kind.name)}"
@@ -67,7 +70,8 @@ def marks_of(
 
     lines: the text of a row; centres: of marks (RAS mm) that go before those of the table.
     """
-    table = in_order(read_tsv(path).dropna(subset=[kind.number]), kind.number)
+    table = read_tsv(path).dropna(subset=[kind.number]).drop_duplicates(kind.number)  # plaques: a row per reader
+    table = in_order(table[table[kind.number].isin(centres)] if kind == PLAQUE else table, kind.number)
     waits = set(waiting(table)[kind.number].astype(int))
     marks = []
     for row in table.to_dict("records"):
@@ -145,6 +149,58 @@ def draw_wmh(given: Inputs, title: str, kind: MarkKind) -> Picture:
     window = window_of(image)
     said = f"{counted(len(marks), 'mark')} on FLAIR, {n_waiting} waiting for a reader; {window_text(window)}"
     return montage(title, said, image, labels, marks, window, SPOT_HALF_MM)
+
+
+def draw_plaques(given: Inputs, title: str) -> Picture:
+    """Every plaque at its narrowest section, with lumen and outer wall as its readers drew them.
+
+    Parameters
+    ----------
+    given : Inputs
+        `vwi`, `plaque` (table) and `contours`.
+    title : str
+        Its first line.
+
+    Returns
+    -------
+    Picture
+    """
+    if not given.get("vwi"):
+        raise NoPicture(MISSING, "no vessel-wall image")
+    if not was_made(given.get("contours") or None):
+        raise NoPicture(MISSING, "no plaque was drawn")
+    image, lines = read_image(given["vwi"]), read_tsv(given["contours"])
+    lines = lines[lines["section"].eq("lesion") & lines["contour"].isin(["lumen", "outer"])]
+    points = {int(number): part[CENTRE].to_numpy(float) for number, part in lines.groupby("lesion")}
+    if not points:
+        raise NoPicture(MISSING, "no plaque was measured")
+    rings = marked(image, points)
+    centres = {
+        number: (float(x), float(y), float(z))
+        for number, (x, y, z) in ((number, part.mean(axis=0)) for number, part in points.items())
+    }
+    marks, _ = marks_of(given["plaque"], PLAQUE, plaque_lines, centres)
+    window = window_of(image)
+    said = f"{counted(len(marks), 'plaque')} at the narrowest section; {window_text(window)}"
+    return montage(title, said, image, rings, marks, window, PLAQUE_HALF_MM)
+
+
+def plaque_lines(row: dict[Hashable, Any]) -> list[str]:
+    """What the picture says of a plaque.
+
+    Parameters
+    ----------
+    row : dict
+        Of the plaque table.
+
+    Returns
+    -------
+    list of str
+    """
+    side = row["side"] if row["side"] in ("L", "R") else ""
+    artery = f"{side} {row['artery']}".strip() if pd.notna(row["artery"]) else "no artery"
+    said = verdict_lines(row) if pd.notna(row["counted"]) else []
+    return [artery, f"stenosis {number(row['stenosis_percent'], 0)} %", *said]
 
 
 def places_of(labels: Image) -> dict[int, tuple[tuple[float, float, float], float]]:

@@ -67,7 +67,11 @@ def mri_layers(given: Inputs, column: str, way: np.ndarray, voxel_mm: float) -> 
         points = {label: moved(np.linalg.inv(way), part) for label, part in wall_points(given).items()}
         rings = marked(image, points)
         if rings.data.any():  # the wall is thin: here the grid stays as it is, about the drawings
-            extra = [labels_layer(rings, "wall", "region", way, WALL_LABELS)] if column == "vwi" else []
+            extra = []
+            if column == "vwi":
+                extra.append(labels_layer(rings, "wall", "region", way, WALL_LABELS))
+                plaques = {n: moved(np.linalg.inv(way), part) for n, part in wall_points(given, "lesion").items()}
+                extra.append(labels_layer(marked(image, plaques), "plaques", "lesions", way))
             image = within(image, rings.data > 0, WALL_MARGIN_MM)
             kept, voxel_mm = np.ones(image.data.shape, bool), 0.0
     shown = coarser(within(image, kept), voxel_mm)
@@ -126,13 +130,20 @@ def lesion_names(path: str) -> dict[int, str]:
     return dict(zip(rows["lesion"].astype(int), names, strict=True))
 
 
-def wall_points(given: Inputs) -> dict[int, np.ndarray]:
-    """Label -> points (n, 3), RAS mm of the session's reference, of the readers' contours; empty without any."""
+def wall_points(given: Inputs, by: str = "contour") -> dict[int, np.ndarray]:
+    """Label -> points (n, 3), RAS mm of the session's reference, of the readers' contours; empty without any.
+
+    by: `contour` (labels of WALL_LABELS), or `lesion` (its number) for the narrowest sections.
+    """
     way = way_to_reference(given, "vwi") if was_made(given.get("contours") or None) else None
     if way is None:
         return {}
     table = read_tsv(given["contours"])
     places = ["x_mm", "y_mm", "z_mm"]
+    if by == "lesion":
+        of_lesions = table[table["section"].eq("lesion") & table["contour"].isin(WALL_LABELS.values())]
+        parts = {int(number): part[places] for number, part in of_lesions.groupby("lesion")}
+        return {number: moved(way, part.to_numpy(float)) for number, part in parts.items()}
     points = {label: table.loc[table["contour"] == what, places] for label, what in WALL_LABELS.items()}
     return {label: moved(way, part.to_numpy(float)) for label, part in points.items() if len(part)}
 

@@ -143,7 +143,7 @@
     const mark = marks.get(item.key);
     if (get("artery")) {
       get("artery").value = mark?.artery ?? "";
-      get("of-artery").hidden = item.of !== "calcification";
+      get("of-artery").hidden = !given.of_arteries.includes(item.of);
     }
     for (const button of document.querySelectorAll("[data-verdict]"))
       button.setAttribute("aria-pressed", String(mark?.verdict === button.dataset.verdict));
