@@ -42,6 +42,7 @@ from angiolith.core.manifest import ManifestError
 from angiolith.core.study import Session
 from angiolith.pictures.step import DRAWN, MONTAGES, change_pictures, exported, reference_of, volumes
 from angiolith.report.files import (
+    analysis_pages,
     assets,
     lost_page,
     niivue,

@@ -67,6 +67,7 @@ class AnalysisView:
     """An analysis as the report shows it; parts that it does not have are None."""
 
     name: str
+    title: str
     kind: str
     question: list[tuple[str, str]]
     attrition: list[AttritionStep]
@@ -81,6 +82,16 @@ class AnalysisView:
     flow: str | None  # source of the flow picture
     figures: list[tuple[str, str]]  # text and source of each
     problem: str | None  # why it was not made
+
+    @property
+    def n_left(self) -> int:
+        """Subjects that are analysed."""
+        return self.attrition[-1].n_left if self.attrition else 0
+
+    @property
+    def n_waiting(self) -> int:
+        """Of these, those with marks that wait for a reader."""
+        return self.attrition[-1].n_waiting if self.attrition else 0
 
 
 MORE = (
@@ -126,6 +137,7 @@ def analysis_view(
     tables = {part: table if part in AS_IT_IS else labelled(table, named) for part, table in tables.items()}
     return AnalysisView(
         name,
+        settings.title or name,
         texts["kinds"][settings.kind],
         _question(settings, texts["question"], named),
         attrition_steps(steps),

@@ -45,9 +45,11 @@ from angiolith.report.exports import (
     of_sessions,
     texts_of,
 )
+from angiolith.report.files import OF_ANALYSES, analysis_page
 from angiolith.report.methods import methods_section
 from angiolith.report.page import FOLDER, Pages
 from angiolith.report.sessions import (
+    MEASURES,
     Picture,
     Session,
     cohort_numbers,
@@ -104,6 +106,7 @@ class Written:
     errors: Path | None
     review: Path | None
     marks: Path | None
+    analyses: Sequence[Path]
     assets: Sequence[Path]
 
     @property
@@ -127,6 +130,7 @@ def build_report(
     found = read_cohort(files, settings, pairs, texts, written.folder.parent)
     pages = Pages(settings.report.title, texts, bool(found.sessions), settings.output_dir, settings.report.notice)
     made = cohort_pages(pages, found, files, written, settings.report.viewer)
+    made |= analysis_views(pages, found, files, written)
     versions_found = installed_versions(project_version)
     facts = facts_of(
         settings, found.sessions, pairs, found.verdicts, len(found.analyses), found.agreement, versions_found
@@ -157,6 +161,9 @@ def build_report(
             temporary.write_text(text, encoding="utf-8")
     for page in written.folder.glob("sub-*.html"):
         if page not in subject_pages:  # of a subject that is no longer in the cohort
+            page.unlink()
+    for page in written.folder.glob(f"{OF_ANALYSES}*.html"):
+        if page not in made:  # of an analysis that is no longer asked for
             page.unlink()
     assets = {path.name: path for path in written.assets}
     for source in [*sorted((FOLDER / "assets").iterdir()), *map(Path, niivue)]:
@@ -245,23 +252,70 @@ def cohort_pages(pages: Pages, found: Cohort, files: Inputs, written: Written, h
     return made
 
 
+def analysis_views(pages: Pages, found: Cohort, files: Inputs, written: Written) -> dict[Path, str]:
+    """The page of each analysis.
+
+    Parameters
+    ----------
+    pages : Pages
+        What renders them.
+    found : Cohort
+        What the run found.
+    files : Inputs
+        The report's files.
+    written : Written
+        Where the pages go.
+
+    Returns
+    -------
+    dict of Path to str
+    """
+    of_pages = {path.name: path for path in written.analyses}
+    return {
+        of_pages[analysis_page(one.name)]: pages.render(
+            "analysis",
+            exports=analysis_exports(one.name, files),
+            analysis=one,
+            analyses=found.analyses,
+        )
+        for one in found.analyses
+    }
+
+
 def cohort_exports(found: Cohort, files: Inputs) -> dict[str, Export]:
     """What the tables of the cohort's page hand over, by the table's name."""
     named = {f"{name}_audit": path for name, path in files["audits"].items()}
     named |= {name: files[name] for name in ("doubtful_values", "agreement") if files[name]}
-    for name, entry in files["analyses"].items():
-        of_analysis = {part: path for part, path in entry["tables"].items() if part != "data" and was_made(path)}
-        named |= {f"{name}_{part.removesuffix('_printed')}": path for part, path in of_analysis.items()}
     exports = {name: of_frame(texts_of(path)) for name, path in named.items()}
     if found.plan:
         exports["plan_deviations"] = of_frame(found.plan.table)
-    if files["analyses"]:
-        for part, path in (("attrition", files["attrition"]), ("missing", files["missing_columns"])):
-            rows = texts_of(path)
-            exports |= {f"{name}_{part}": of_frame(rows[rows["analysis"] == name]) for name in files["analyses"]}
     if found.patients is not None and found.change is not None:
         exports |= {"measures": of_overview(found.patients), "change": of_changes(found.change)}
         exports["sessions"] = of_sessions(found.sessions)
+    return exports
+
+
+def analysis_exports(name: str, files: Inputs) -> dict[str, Export]:
+    """What the tables of an analysis' page hand over.
+
+    Parameters
+    ----------
+    name : str
+        The analysis.
+    files : Inputs
+        The report's files.
+
+    Returns
+    -------
+    dict of str to Export
+        By the table's name.
+    """
+    tables = files["analyses"][name]["tables"]
+    made = {part: path for part, path in tables.items() if part != "data" and was_made(path)}
+    exports = {f"{name}_{part.removesuffix('_printed')}": of_frame(texts_of(path)) for part, path in made.items()}
+    for part, path in (("attrition", files["attrition"]), ("missing", files["missing_columns"])):
+        rows = texts_of(path)
+        exports[f"{name}_{part}"] = of_frame(rows[rows["analysis"] == name])
     return exports
 
 
@@ -306,6 +360,10 @@ def read_analyses(files: Inputs, root: Path, settings: Config, texts: Mapping[st
         return []
     attrition = addressed(files["attrition"], root, dtype={"excluded_subjects": str, "waiting_subjects": str})
     missing = read_tsv(files["missing_columns"])
+    units = {measure.column: measure.unit for measure in MEASURES}
+    measures = {
+        name: f"{label}, {units[name]}" if units.get(name) else label for name, label in texts["measures"].items()
+    }
     return [
         analysis_view(
             name,
@@ -316,7 +374,8 @@ def read_analyses(files: Inputs, root: Path, settings: Config, texts: Mapping[st
             texts["cohort"],
             embedded(entry["flow"]),
             {part: embedded(path) for part, path in entry["figures"].items() if was_made(path)},
-            printed_labels(settings.analyses[name].labels, settings.analyses[name].columns, files["dictionaries"]),
+            measures
+            | printed_labels(settings.analyses[name].labels, settings.analyses[name].columns, files["dictionaries"]),
         )
         for name, entry in files["analyses"].items()
     ]

@@ -97,9 +97,11 @@ def of_sessions(sessions: Iterable[Session]) -> Export:
     sessions = list(sessions)
     stages = [stage.name.replace(" ", "_") for stage in sessions[0].stages] if sessions else []
     header = ["subject", "session", "acq_time", *(f"{name}_{part}" for name in stages for part in ("status", "reason"))]
+    header += ["n_waiting"]
     rows = [
         [one.subject, one.session, one.acq_time.replace("–", NA)]
         + [cell or NA for stage in one.stages for cell in (stage.status, stage.reason)]
+        + [str(one.n_waiting)]
         for one in sessions
     ]
     return Export(header, rows)

@@ -7,9 +7,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from angiolith.cohort.files import analysed_rows, cohort_file, cohort_tables, dictionaries, flow_picture, review_table
+from angiolith.cohort.files import (
+    analysed_rows,
+    cohort_file,
+    cohort_tables,
+    dictionaries,
+    flow_picture,
+    review_table,
+)
 from angiolith.core.study import Study
 
+OF_ANALYSES = "analysis-"  # how the names of the analyses' pages begin
 HERE = Path(__file__).parent
 NIIVUE = ("niivue.umd.js", "LICENSE")
 OF_ANALYSIS = (
@@ -67,6 +75,37 @@ def assets(study: Study) -> list[str]:
 def report_file(study: Study, name: str) -> str:
     """Path of a file in the report's folder."""
     return study.file(f"report/{name}")
+
+
+def analysis_pages(study: Study) -> list[str]:
+    """The page of each analysis.
+
+    Parameters
+    ----------
+    study : Study
+        The run's study.
+
+    Returns
+    -------
+    list[str]
+        Paths.
+    """
+    return [report_file(study, analysis_page(name)) for name in study.config.analyses]
+
+
+def analysis_page(name: str) -> str:
+    """File of an analysis' page in the report's folder.
+
+    Parameters
+    ----------
+    name : str
+        The analysis, as the configuration calls it.
+
+    Returns
+    -------
+    str
+    """
+    return f"{OF_ANALYSES}{name}.html"
 
 
 def of_images(study: Study, name: str) -> list[str]:

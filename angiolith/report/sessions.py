@@ -14,6 +14,7 @@ from angiolith.cohort.layout import number_text
 from angiolith.core.manifest import IMAGE_COLUMNS
 from angiolith.core.tables import FAILED, MISSING, REVIEW, STATUSES, join_reasons, worst_status
 from angiolith.marks.kinds import PERIVASCULAR
+from angiolith.marks.verdicts import waiting
 from angiolith.pictures.step import MONTAGES
 from angiolith.report.plots import addresses_of
 from angiolith.steps import PICTURES
@@ -119,6 +120,7 @@ class Session:
     montages: list[Picture] = field(default_factory=list)  # of every mark
     marks: list[tuple[str, Mapping[str, str]]] = field(default_factory=list)  # address, printed cells
     address: str = ""  # of the row of patients.tsv
+    n_waiting: int = 0  # marks that wait for a reader
 
     @property
     def marks_by_kind(self) -> dict[str, list[tuple[str, Mapping[str, str]]]]:
@@ -195,6 +197,7 @@ def collect_sessions(
                 montages=_montages(key, images, pd.notna(values.get("pvs_status"))),
                 marks=_marks(marked.get(key, marks.iloc[:0])),
                 address=addresses[key],
+                n_waiting=len(waiting(marked[key])) if key in marked else 0,
             )
         )
     return sessions

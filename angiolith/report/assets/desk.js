@@ -262,7 +262,7 @@
 
   try { get("reviewer").value = localStorage.getItem(`${place}:reviewer`) ?? ""; } catch { /* as above */ }
   const asked = decodeURIComponent(location.hash.slice(1));
-  at = Math.max(0, all.findIndex((item) => item.key === asked));
+  at = Math.max(0, all.findIndex((item) => item.key === asked || (asked && item.key.startsWith(`${asked}/`))));
   get("review").hidden = false;
   if (get("tiles")) choose();
   draw();
