@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -15,6 +16,8 @@ from angiolith.cohort.printed_labels import labelled, name_text
 from angiolith.core.settings.analyses import Analysis
 from angiolith.core.tables import FAILED
 from angiolith.report.distributions import ChangePlot, GroupPlot, plots_of
+from angiolith.report.findings import finding
+from angiolith.report.names import with_powers
 from angiolith.report.plots import Forest, addresses_of, forest
 
 JOINED = (
@@ -22,6 +25,7 @@ JOINED = (
     ("median [quartiles]", ("median", "q1", "q3"), "{} [{}, {}]"),
     ("95 % CI", ("ci_low", "ci_high"), "{} to {}"),
 )
+NUMBER = re.compile(r"(?:[<-]?\d[\d.,]*(?:e[+-]?\d+)?|–)(?:$| to | [(\[]| ?%)")
 
 
 @dataclass(frozen=True)
@@ -40,9 +44,9 @@ class Printed:
 
     @property
     def numeric(self) -> list[bool]:
-        """Which columns hold numbers (most of their filled cells begin like one)."""
+        """Which columns hold numbers (most of their filled cells are one, alone or with an interval)."""
         columns = [[row[at] for row in self.rows if row[at]] for at in range(len(self.header))]
-        return [2 * sum(text[0] in "0123456789<-–" for text in cells) > len(cells) for cells in columns]
+        return [2 * sum(bool(NUMBER.match(text)) for text in cells) > len(cells) for cells in columns]
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,7 @@ class AnalysisView:
 
     name: str
     title: str
+    finding: str  # one sentence on what it shows; empty where nothing was estimated
     kind: str
     question: list[tuple[str, str]]
     attrition: list[AttritionStep]
@@ -132,12 +137,14 @@ def analysis_view(
     (and of the attrition) may be the rows' addresses.
     """
     steps = attrition[attrition["analysis"] == name]
-    named = labels or {}
+    named, title = labels or {}, settings.title or name
+    shown = finding(settings, tables, lambda text: name_text(text, named), texts["findings"])
     groups, changes = plots_of(tables["data"], settings, named) if "data" in tables else ([], [])
     tables = {part: table if part in AS_IT_IS else labelled(table, named) for part, table in tables.items()}
     return AnalysisView(
         name,
-        settings.title or name,
+        title,
+        with_powers(shown),
         texts["kinds"][settings.kind],
         _question(settings, texts["question"], named),
         attrition_steps(steps),
@@ -150,7 +157,7 @@ def analysis_view(
         groups,
         changes,
         flow,
-        [(texts["figures"][part].replace("{name}", name), source) for part, source in (figures or {}).items()],
+        [(texts["figures"][part].replace("{name}", title), source) for part, source in (figures or {}).items()],
         why_not_made(steps),
     )
 
@@ -159,7 +166,7 @@ def unused_tables(clinical: pd.DataFrame | None, analyses: Sequence[AnalysisView
     """Clinical tables and analyses that could not be used: ("table" or "analysis", its name, why)."""
     failed = [] if clinical is None else clinical[clinical["status"] == FAILED][["table", "reason"]].to_numpy(str)
     tables = [("table", str(name), str(reason)) for name, reason in failed]
-    return tables + [("analysis", analysis.name, analysis.problem) for analysis in analyses if analysis.problem]
+    return tables + [("analysis", analysis.title, analysis.problem) for analysis in analyses if analysis.problem]
 
 
 def _told_apart(associations: pd.DataFrame) -> pd.DataFrame:
@@ -218,7 +225,7 @@ def _statistics(table: pd.DataFrame) -> Printed:
     leading cells that repeat those above them.
     """
     texts = pd.DataFrame(
-        {name: [_cell(name, value) for value in table[name]] for name in table}, table.index, dtype=str
+        {name: [with_powers(_cell(name, value)) for value in table[name]] for name in table}, table.index, dtype=str
     )
     first = {}
     for name, parts, pattern in JOINED:
@@ -234,7 +241,8 @@ def _statistics(table: pd.DataFrame) -> Printed:
         for above, row in zip([[""] * leading, *printed.rows], printed.rows, strict=False)
     ]
     columns = [first.get(name, name) for name in printed.columns]
-    return replace(printed, columns=columns, repeats=repeats)
+    header = [name.replace("_", " ") for name in printed.header]
+    return replace(printed, header=header, columns=columns, repeats=repeats)
 
 
 def _cell(name: str, value: Any) -> str:
@@ -248,9 +256,9 @@ def _cell(name: str, value: Any) -> str:
 
 
 def _printed(table: pd.DataFrame) -> Printed:
-    header = [str(name) for name in table.columns]
-    rows = [list(map(str, row)) for row in table.itertuples(index=False)]
-    return Printed(header, rows, header, addresses_of(table))
+    columns = [str(name) for name in table.columns]
+    rows = [[with_powers(str(cell)) for cell in row] for row in table.itertuples(index=False)]
+    return Printed(list(map(with_powers, columns)), rows, columns, addresses_of(table))
 
 
 def printed_rows(table: pd.DataFrame) -> Printed | None:

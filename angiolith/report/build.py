@@ -46,6 +46,7 @@ from angiolith.report.exports import (
     texts_of,
 )
 from angiolith.report.files import OF_ANALYSES, analysis_page
+from angiolith.report.first_page import sentences
 from angiolith.report.methods import methods_section
 from angiolith.report.page import FOLDER, Pages
 from angiolith.report.sessions import (
@@ -188,7 +189,7 @@ def read_cohort(
         waits = waiting(marks)["kind"].value_counts().to_dict()
         sessions = read_sessions(files, root, manifest, patients, marks, verdicts, texts)
         subjects = collect_subjects(sessions, change, change_pictures(pairs, verdicts), texts["measures"])
-        numbers = cohort_numbers(patients, texts["measures"])
+        numbers = cohort_numbers(patients, texts["measures"], texts["levels"])
         changes = printed_changes(change, texts["cohort"]["change_header"])
     agreement = printed_rows(addressed(files["agreement"], root)) if files["agreement"] else None
     analyses = read_analyses(files, root, settings, texts)
@@ -207,7 +208,7 @@ def cohort_pages(pages: Pages, found: Cohort, files: Inputs, written: Written, h
             "index",
             exports=cohort_exports(found, files),
             sessions=found.sessions,
-            n_subjects=len(found.subjects),
+            summary=sentences(found.sessions, found.patients, found.analyses, pages.texts),
             n_failed=sum(stage.status == FAILED for _, stage in wrong),
             n_review=sum(stage.status == REVIEW for _, stage in wrong),
             unused=found.unused,

@@ -11,6 +11,7 @@ import pandas as pd
 
 from angiolith.cohort.printed_labels import name_text
 from angiolith.core.settings.analyses import Analysis, ChangeColumns
+from angiolith.report.names import with_powers
 
 DOTS_MAX = 400  # a group of more rows is drawn as its box alone
 LINES_MAX = 200
@@ -98,7 +99,7 @@ def group_plot(
         for level, part in parts.items()
         if len(part)
     ]
-    return GroupPlot(name_text(measure, labels), boxes, _scaled(ticks))
+    return GroupPlot(with_powers(name_text(measure, labels)), boxes, _scaled(ticks))
 
 
 def _box(label: str, places: np.ndarray, values: np.ndarray) -> Box:
@@ -141,7 +142,7 @@ def change_plot(
             lines = [(float(a), float(b)) for a, b in heights] if len(part) <= LINES_MAX else []
             middle = np.median(heights, axis=0)
             panels.append(ChangePanel(label, len(part), lines, (float(middle[0]), float(middle[1])), text))
-    return ChangePlot(name_text(measure, labels), panels, _scaled(ticks)) if panels else None
+    return ChangePlot(with_powers(name_text(measure, labels)), panels, _scaled(ticks)) if panels else None
 
 
 def plots_of(

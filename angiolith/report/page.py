@@ -15,6 +15,7 @@ from angiolith.report.plots import bar_shares
 from angiolith.report.sessions import LESION_MEASURES, LOGS, PER_ARTERY, STAGES, advice, mark_artery, unit_of
 
 FOLDER = Path(__file__).parent
+COLUMNS_PORTRAIT = 11  # a table of more columns is printed on landscape pages
 
 
 def script_json(value: Any) -> Markup:
@@ -49,6 +50,7 @@ class Pages:
             mark_artery=mark_artery,
             logs=LOGS,
             bar_shares=bar_shares,
+            columns_portrait=COLUMNS_PORTRAIT,
             advice=lambda stage: advice(stage, texts["errors"]),
             lesion_header=_header(texts, [(m.column, m.unit) for m in LESION_MEASURES]),
             artery_header=_header(texts, [(name, unit_of(name)) for name in PER_ARTERY]),

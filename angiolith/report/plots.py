@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from angiolith.cohort.layout import number_text, p_text
+from angiolith.report.names import with_powers
 
 TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0)
 WIDEST = 100.0  # ratios beyond 1/100 or 100 are drawn as arrows
@@ -103,9 +104,10 @@ def _forest_row(
     not_estimated: str,
 ) -> ForestRow:
     values = [float(row[name]) for name in (column, "ci_low", "ci_high")]
+    step = "" if pd.isna(row["per"]) or row["per"] == 1 else f", per {row['per']:g}"
     undrawn = ForestRow(
         model=str(row["model"]),
-        term=str(row["term"]) + ("" if pd.isna(row["per"]) or row["per"] == 1 else f", per {row['per']:g}"),
+        term=with_powers(str(row["term"])) + step,
         n="" if pd.isna(row["n"]) else f"{row['n']:.0f}",
         text=not_estimated,
         p=p_text(float(row["p"])),

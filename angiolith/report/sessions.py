@@ -190,7 +190,7 @@ def collect_sessions(
                 acq_time=cell(row.get("acq_time")).split("T")[0],
                 images=images,
                 stages=_stages(values, plaques, checks.get(key), registrations.get(key), texts["missing"]),
-                values=_printed_values(values, texts["at_least"]),
+                values=_printed_values(values, texts["at_least"], texts["levels"]),
                 arteries=[_artery_row(values, name) for name in names if _is_measured(values, name)],
                 lesions=_lesion_rows(plaques),
                 pictures=_pictures(key, images, verdicts),
@@ -207,9 +207,11 @@ def _is_measured(values: Mapping[str, Any], artery: str) -> bool:
     return any(pd.notna(values.get(f"{name}_{artery}")) for name in PER_ARTERY)
 
 
-def _printed_values(values: Mapping[str, Any], at_least: str) -> dict[str, str]:
+def _printed_values(values: Mapping[str, Any], at_least: str, levels: Mapping[str, str]) -> dict[str, str]:
     """The printed cells of MEASURES; a severity that candidates could raise is printed as at least that."""
     printed = {m.column: cell(values[m.column]) for m in MEASURES if m.column in values}
+    if "severity_group" in printed:
+        printed["severity_group"] = levels.get(printed["severity_group"], printed["severity_group"])
     if values.get("severity_at_least") == 1:
         printed["severity_group"] = at_least.replace("{severity}", printed["severity_group"])
     return printed
@@ -327,12 +329,15 @@ def measured(patients: pd.DataFrame) -> Iterator[tuple[Measure, pd.Series]]:
             yield measure, values
 
 
-def counts_of(values: pd.Series) -> str:
-    """The categories, the most frequent first, each with its number of subjects."""
-    return ", ".join(f"{name} {count}" for name, count in values.value_counts().items())
+def counts_of(values: pd.Series, levels: Mapping[str, str] | None = None) -> str:
+    """The categories, the most frequent first, each with its number of subjects; levels: what they are called."""
+    named = levels or {}
+    return ", ".join(f"{named.get(str(name), name)} {count}" for name, count in values.value_counts().items())
 
 
-def cohort_numbers(patients: pd.DataFrame, labels: Mapping[str, str]) -> list[tuple[str, str, str, int]]:
+def cohort_numbers(
+    patients: pd.DataFrame, labels: Mapping[str, str], levels: Mapping[str, str] | None = None
+) -> list[tuple[str, str, str, int]]:
     """Each measure over the subjects that have it: label, summary, unit, number of subjects.
 
     A number as median [quartiles]; a category as counts.
@@ -343,6 +348,6 @@ def cohort_numbers(patients: pd.DataFrame, labels: Mapping[str, str]) -> list[tu
             low, middle, high = (number_text(float(v)) for v in values.quantile([0.25, 0.5, 0.75]))
             summary = f"{middle} [{low}, {high}]"
         else:
-            summary = counts_of(values)
+            summary = counts_of(values, levels)
         rows.append((labels[measure.column], summary, measure.unit, len(values)))
     return rows

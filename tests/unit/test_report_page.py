@@ -160,9 +160,9 @@ def test_rows_of_models_and_plots_have_the_labels_of_the_configuration():
     tables = {"associations": models, "change": change, "mediation": mediation, "data": data}
     view = analysis_view("study", settings, attrition(), tables, TEXTS["cohort"], labels=labels)
     assert [row.term for row in view.forest.rows] == ["Age, years", "Artery: BA, per 10", "bmi"]
-    assert view.change.rows[0][:2] == ["WMH, cm3: change per year", "None or mild"]
+    assert view.change.rows[0][:2] == ["WMH, cm³: change per year", "None or mild"]
     assert view.more[0][2].rows[0][:2] == ["Age, years", "Age, years; bmi"]
-    assert view.group_plots[0].measure == "WMH, cm3"
+    assert view.group_plots[0].measure == "WMH, cm³"
     assert view.group_plots[0].boxes[0].label == "None or mild"
     plain = analysis_view("study", settings, attrition(), tables, TEXTS["cohort"])
     assert [row.term for row in plain.forest.rows] == ["age", "artery[BA], per 10", "bmi"]
