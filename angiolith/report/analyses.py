@@ -132,9 +132,29 @@ def analysis_view(
 ) -> AnalysisView:
     """One analysis: its settings, its rows of the attrition table, its tables by name, its flow, its figures by name.
 
-    labels: of columns, groups and levels (`printed_labels`), in place of their names.
-    texts: `cohort` of the texts. tables: those of the analysis by name, `data` the analysed rows; the index of tables
-    (and of the attrition) may be the rows' addresses.
+    Parameters
+    ----------
+    name : str
+        Name of the analysis.
+    settings : Analysis
+        The analysis' section.
+    attrition : pd.DataFrame
+        The attrition table.
+    tables : Mapping[str, pd.DataFrame]
+        Name -> table of the analysis.
+    texts : Mapping[str, Any]
+        `cohort` of the texts.
+    flow : str | None
+        The flow picture as a data URI, or None.
+    figures : Mapping[str, str] | None
+        Name -> figure as a data URI.
+    labels : Mapping[str, str] | None
+        Labels of columns, groups and levels, or None.
+
+    Returns
+    -------
+    AnalysisView
+        What the page shows.
     """
     steps = attrition[attrition["analysis"] == name]
     named, title = labels or {}, settings.title or name
@@ -163,7 +183,20 @@ def analysis_view(
 
 
 def unused_tables(clinical: pd.DataFrame | None, analyses: Sequence[AnalysisView]) -> list[tuple[str, str, str]]:
-    """Clinical tables and analyses that could not be used: ("table" or "analysis", its name, why)."""
+    """Clinical tables and analyses that could not be used: ("table" or "analysis", its name, why).
+
+    Parameters
+    ----------
+    clinical : pd.DataFrame | None
+        Status of the clinical tables, or None.
+    analyses : Sequence[AnalysisView]
+        What the page shows of each analysis.
+
+    Returns
+    -------
+    list[tuple[str, str, str]]
+        Kind, name and reason.
+    """
     failed = [] if clinical is None else clinical[clinical["status"] == FAILED][["table", "reason"]].to_numpy(str)
     tables = [("table", str(name), str(reason)) for name, reason in failed]
     return tables + [("analysis", analysis.title, analysis.problem) for analysis in analyses if analysis.problem]
@@ -199,7 +232,18 @@ def _groups(settings: Analysis, labels: Mapping[str, str]) -> str:
 
 
 def attrition_steps(attrition: pd.DataFrame) -> list[AttritionStep]:
-    """The steps of one analysis, in order."""
+    """The steps of one analysis, in order.
+
+    Parameters
+    ----------
+    attrition : pd.DataFrame
+        The analysis' rows of the attrition table.
+
+    Returns
+    -------
+    list[AttritionStep]
+        The steps.
+    """
     begin = max(int(attrition["n_in"].max()), 1) if len(attrition) else 1
     return [
         AttritionStep(
@@ -262,12 +306,36 @@ def _printed(table: pd.DataFrame) -> Printed:
 
 
 def printed_rows(table: pd.DataFrame) -> Printed | None:
-    """A table for print as it is; None where it has no row."""
+    """A table for print as it is; None where it has no row.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        A table for print.
+
+    Returns
+    -------
+    Printed | None
+        Its cells, or None.
+    """
     return _statistics(table) if len(table) else None
 
 
 def printed_changes(change: pd.DataFrame, header: list[str]) -> Printed | None:
-    """Change between visits by measure: how many subjects, median [quartiles] of change and of change per year."""
+    """Change between visits by measure: how many subjects, median [quartiles] of change and of change per year.
+
+    Parameters
+    ----------
+    change : pd.DataFrame
+        Long table of changes.
+    header : list[str]
+        Heads of the columns.
+
+    Returns
+    -------
+    Printed | None
+        The table, or None.
+    """
     measured = change[change["change"].notna()]
     if not len(measured):
         return None

@@ -112,6 +112,7 @@ class Written:
 
     @property
     def folder(self) -> Path:
+        """Folder of the report."""
         return self.page.parent
 
 
@@ -125,7 +126,25 @@ def build_report(
 ) -> list[str]:
     """Write all pages and what they share; returns the subjects' pages. Pages of subjects who left are deleted.
 
-    files: every file that is read, by what it is; pairs: subject -> its two visits; niivue: files of the viewer.
+    Parameters
+    ----------
+    files : Inputs
+        Every file that is read, by what it is.
+    settings : Config
+        The whole configuration.
+    pairs : Mapping[str, Sequence[str]]
+        Subject -> its first and last session.
+    project_version : str
+        Version of angiolith.
+    written : Written
+        Paths of what is written.
+    niivue : Iterable[str]
+        Paths of the viewer's files.
+
+    Returns
+    -------
+    list[str]
+        Paths of the subjects' pages.
     """
     texts = read_texts(settings.report.texts)
     found = read_cohort(files, settings, pairs, texts, written.folder.parent)
@@ -175,7 +194,26 @@ def build_report(
 def read_cohort(
     files: Inputs, settings: Config, pairs: Mapping[str, Sequence[str]], texts: Mapping[str, Any], root: Path
 ) -> Cohort:
-    """Read what the run found; root: its output folder."""
+    """Read what the run found; root: its output folder.
+
+    Parameters
+    ----------
+    files : Inputs
+        Every file that is read, by what it is.
+    settings : Config
+        The whole configuration.
+    pairs : Mapping[str, Sequence[str]]
+        Subject -> its first and last session.
+    texts : Mapping[str, Any]
+        Texts of the report.
+    root : Path
+        The output folder.
+
+    Returns
+    -------
+    Cohort
+        What the run found.
+    """
     sessions: list[Session] = []
     subjects: list[Subject] = []
     numbers: list[Any] = []
@@ -201,7 +239,26 @@ def read_cohort(
 
 
 def cohort_pages(pages: Pages, found: Cohort, files: Inputs, written: Written, has_viewer: bool) -> dict[Path, str]:
-    """The page of the cohort, and where there are images those of what went wrong and of the review."""
+    """The page of the cohort, and where there are images those of what went wrong and of the review.
+
+    Parameters
+    ----------
+    pages : Pages
+        Renders the pages.
+    found : Cohort
+        What the run found.
+    files : Inputs
+        Every file that is read, by what it is.
+    written : Written
+        Paths of what is written.
+    has_viewer : bool
+        Whether the report has the viewer.
+
+    Returns
+    -------
+    dict[Path, str]
+        Path -> HTML.
+    """
     root, wrong = written.folder.parent, problems(found.sessions)
     made = {
         written.page: pages.render(
@@ -284,7 +341,20 @@ def analysis_views(pages: Pages, found: Cohort, files: Inputs, written: Written)
 
 
 def cohort_exports(found: Cohort, files: Inputs) -> dict[str, Export]:
-    """What the tables of the cohort's page hand over, by the table's name."""
+    """What the tables of the cohort's page hand over, by the table's name.
+
+    Parameters
+    ----------
+    found : Cohort
+        What the run found.
+    files : Inputs
+        Every file that is read, by what it is.
+
+    Returns
+    -------
+    dict[str, Export]
+        Name of the table -> its export.
+    """
     named = {f"{name}_audit": path for name, path in files["audits"].items()}
     named |= {name: files[name] for name in ("doubtful_values", "agreement") if files[name]}
     exports = {name: of_frame(texts_of(path)) for name, path in named.items()}
@@ -321,7 +391,18 @@ def analysis_exports(name: str, files: Inputs) -> dict[str, Export]:
 
 
 def viewer_order(images: Iterable[str]) -> list[str]:
-    """The images in the order in which the viewer offers them."""
+    """The images in the order in which the viewer offers them.
+
+    Parameters
+    ----------
+    images : Iterable[str]
+        Columns of images.
+
+    Returns
+    -------
+    list[str]
+        The columns, ordered.
+    """
     given = set(images)
     return [name for name in VIEWER_FIRST if name in given]
 
@@ -335,7 +416,30 @@ def read_sessions(
     verdicts: Verdicts,
     texts: Mapping[str, Any],
 ) -> list[Session]:
-    """The sessions of the manifest that the report is of, with what their checks say."""
+    """The sessions of the manifest that the report is of, with what their checks say.
+
+    Parameters
+    ----------
+    files : Inputs
+        Every file that is read, by what it is.
+    root : Path
+        The output folder.
+    manifest : pd.DataFrame
+        The manifest.
+    patients : pd.DataFrame
+        The patients' table.
+    marks : pd.DataFrame
+        Table of marks.
+    verdicts : Verdicts
+        (subject, session, picture) -> row of the review.
+    texts : Mapping[str, Any]
+        Texts of the report.
+
+    Returns
+    -------
+    list[Session]
+        Sessions.
+    """
     keys = [(subject, session) for subject, visits in files["sessions"].items() for session in visits]
     rows = manifest.set_index(["subject", "session"], drop=False).loc[keys].reset_index(drop=True)
 
@@ -356,7 +460,24 @@ def read_sessions(
 
 
 def read_analyses(files: Inputs, root: Path, settings: Config, texts: Mapping[str, Any]) -> list[AnalysisView]:
-    """Every analysis of the configuration with the tables that it has."""
+    """Every analysis of the configuration with the tables that it has.
+
+    Parameters
+    ----------
+    files : Inputs
+        Every file that is read, by what it is.
+    root : Path
+        The output folder.
+    settings : Config
+        The whole configuration.
+    texts : Mapping[str, Any]
+        Texts of the report.
+
+    Returns
+    -------
+    list[AnalysisView]
+        What the pages show of each analysis.
+    """
     if not files["analyses"]:
         return []
     attrition = addressed(files["attrition"], root, dtype={"excluded_subjects": str, "waiting_subjects": str})
@@ -383,14 +504,44 @@ def read_analyses(files: Inputs, root: Path, settings: Config, texts: Mapping[st
 
 
 def read_part(part: str, path: str, root: Path) -> pd.DataFrame:
-    """A table of an analysis: the analysed rows as they are, what is printed as text, all but these with addresses."""
+    """A table of an analysis: the analysed rows as they are, what is printed as text, all but these with addresses.
+
+    Parameters
+    ----------
+    part : str
+        Name of the table.
+    path : str
+        Path of the file.
+    root : Path
+        The output folder.
+
+    Returns
+    -------
+    pd.DataFrame
+        The table.
+    """
     if part == "data":
         return read_tsv(path)
     return addressed(path, root, dtype=str).fillna("") if part.endswith("_printed") else addressed(path, root)
 
 
 def read_verdicts(files: Inputs, manifest: pd.DataFrame, pairs: Mapping[str, Sequence[str]]) -> Verdicts:
-    """The rows of the review by (subject, session, picture)."""
+    """The rows of the review by (subject, session, picture).
+
+    Parameters
+    ----------
+    files : Inputs
+        Every file that is read, by what it is.
+    manifest : pd.DataFrame
+        The manifest.
+    pairs : Mapping[str, Sequence[str]]
+        Subject -> its first and last session.
+
+    Returns
+    -------
+    Verdicts
+        (subject, session, picture) -> row of the review.
+    """
     if not files["review"]:
         return {}
     review = read_review(files["review"], picture_keys(manifest, pairs))
@@ -406,7 +557,30 @@ def facts_of(
     agreement: Printed | None,
     found_versions: Mapping[str, str],
 ) -> dict[str, Any]:
-    """What the methods section is written from."""
+    """What the methods section is written from.
+
+    Parameters
+    ----------
+    settings : Config
+        The whole configuration.
+    sessions : Sequence[Session]
+        Sessions of the report.
+    pairs : Mapping[str, Sequence[str]]
+        Subject -> its first and last session.
+    verdicts : Verdicts
+        (subject, session, picture) -> row of the review.
+    n_analyses : int
+        Number of analyses that were made.
+    agreement : Printed | None
+        The table of agreement, or None.
+    found_versions : Mapping[str, str]
+        Library -> version.
+
+    Returns
+    -------
+    dict[str, Any]
+        Name -> value.
+    """
     images = {image for session in sessions for image in session.images}
     asked = settings.analyses.values()
     has = {name: name in images for name in VIEWER_FIRST} | {
@@ -428,7 +602,18 @@ def facts_of(
 
 
 def review_items(subjects: Iterable[Subject]) -> dict[str, Any]:
-    """The pictures of the review page (subject, session, picture), and the marks that the workflow was given."""
+    """The pictures of the review page (subject, session, picture), and the marks that the workflow was given.
+
+    Parameters
+    ----------
+    subjects : Iterable[Subject]
+        Subjects of the report.
+
+    Returns
+    -------
+    dict[str, Any]
+        Content of the review page's script.
+    """
     pictures, marks = [], {}
     for subject in subjects:
         shown = [(session.session, picture) for session in subject.sessions for picture in session.pictures]
@@ -448,6 +633,16 @@ def mark_items(sessions: Iterable[Session]) -> dict[str, Any]:
 
     What readers decided is left out, and cut off the picture: each decides without knowing of others. What the tool
     doubts of an undecided mark is shown.
+
+    Parameters
+    ----------
+    sessions : Iterable[Session]
+        Sessions of the report.
+
+    Returns
+    -------
+    dict[str, Any]
+        Content of the page of decisions' script.
     """
     items = []
     for session in sessions:
@@ -475,7 +670,18 @@ def mark_items(sessions: Iterable[Session]) -> dict[str, Any]:
 
 
 def described(mark: Mapping[str, str]) -> str:
-    """A mark in a line, without what is held of it."""
+    """A mark in a line, without what is held of it.
+
+    Parameters
+    ----------
+    mark : Mapping[str, str]
+        A row of marks, as text.
+
+    Returns
+    -------
+    str
+        One line.
+    """
     if mark["kind"] == CALCIFICATION.name:
         return f"{mark['lesion']} · {mark_artery(mark)} · {mark['volume_mm3']} mm³ · {mark['max_hu']} HU"
     if mark["kind"] == PLAQUE.name:
@@ -484,7 +690,20 @@ def described(mark: Mapping[str, str]) -> str:
 
 
 def change_pictures(pairs: Mapping[str, Sequence[str]], verdicts: Verdicts) -> dict[str, Picture]:
-    """Subject -> the picture of its two visits."""
+    """Subject -> the picture of its two visits.
+
+    Parameters
+    ----------
+    pairs : Mapping[str, Sequence[str]]
+        Subject -> its first and last session.
+    verdicts : Verdicts
+        (subject, session, picture) -> row of the review.
+
+    Returns
+    -------
+    dict[str, Picture]
+        Subject -> picture.
+    """
     return {
         subject: Picture(
             CHANGE, f"pictures/sub-{subject}_desc-change_qc.png", verdicts.get((subject, visits[-1], CHANGE))
@@ -494,18 +713,55 @@ def change_pictures(pairs: Mapping[str, Sequence[str]], verdicts: Verdicts) -> d
 
 
 def installed_versions(project: str) -> dict[str, str]:
-    """Versions of the project, of Python, of Snakemake and of the libraries that the workflow's jobs import."""
+    """Versions of the project, of Python, of Snakemake and of the libraries that the workflow's jobs import.
+
+    Parameters
+    ----------
+    project : str
+        Version of angiolith.
+
+    Returns
+    -------
+    dict[str, str]
+        Library -> version.
+    """
     libraries = sorted({"snakemake", *DISTRIBUTIONS.values()})
     return {"angiolith": project} | versions() | {name: metadata.version(name) for name in libraries}
 
 
 def embedded(path: str | Path) -> str:
-    """A small picture as a data URI."""
+    """A small picture as a data URI.
+
+    Parameters
+    ----------
+    path : str | Path
+        Path of the file.
+
+    Returns
+    -------
+    str
+        A data URI.
+    """
     kind = PICTURE_KINDS[Path(path).suffix]
     return f"data:image/{kind};base64," + base64.b64encode(Path(path).read_bytes()).decode("ascii")
 
 
 def addressed(path: str | Path, root: Path, **types: Any) -> pd.DataFrame:
-    """A table of the run; its index are the addresses that `trace` takes for its rows."""
+    """A table of the run; its index are the addresses that `trace` takes for its rows.
+
+    Parameters
+    ----------
+    path : str | Path
+        Path of the file.
+    root : Path
+        The output folder.
+    **types : Any
+        Passed on to `read_tsv`.
+
+    Returns
+    -------
+    pd.DataFrame
+        The table.
+    """
     addresses = row_addresses(name_in(root, path), read_tsv(path, dtype=str))
     return read_tsv(path, **types).set_axis(addresses, axis="index")

@@ -19,12 +19,34 @@ COLUMNS_PORTRAIT = 11  # a table of more columns is printed on landscape pages
 
 
 def script_json(value: Any) -> Markup:
-    """JSON for a script element: no `<` can end it."""
+    """JSON for a script element: no `<` can end it.
+
+    Parameters
+    ----------
+    value : Any
+        Plain values.
+
+    Returns
+    -------
+    Markup
+        The JSON text.
+    """
     return Markup(json.dumps(value, ensure_ascii=False, sort_keys=True).replace("<", "\\u003c"))
 
 
 def page_templates(folder: Path) -> jinja2.Environment:
-    """The HTML templates of a folder: every text is escaped, and a name that is not given is an error."""
+    """The HTML templates of a folder: every text is escaped, and a name that is not given is an error.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the templates.
+
+    Returns
+    -------
+    jinja2.Environment
+        Jinja's environment.
+    """
     return jinja2.Environment(
         loader=jinja2.FileSystemLoader(folder),
         autoescape=True,
@@ -63,7 +85,22 @@ class Pages:
         self.environment, self.texts = environment, texts
 
     def render(self, page: str, exports: Mapping[str, Export] | None = None, **content: Any) -> str:
-        """The HTML of the template `<page>.html.j2`; exports: what its tables hand over, by their names."""
+        """The HTML of the template `<page>.html.j2`; exports: what its tables hand over, by their names.
+
+        Parameters
+        ----------
+        page : str
+            Name of the template.
+        exports : Mapping[str, Export] | None
+            Name of a table -> its export.
+        **content : Any
+            What the template is given.
+
+        Returns
+        -------
+        str
+            The HTML.
+        """
         plain = {name: export.plain for name, export in (exports or {}).items()}
         return self.environment.get_template(f"{page}.html.j2").render(page=page, exports=plain, **content)
 

@@ -51,8 +51,17 @@ class Forest:
 def forest(associations: pd.DataFrame, texts: Mapping[str, str]) -> Forest:
     """Odds ratios with their intervals on a log axis; for linear models estimates on a plain axis.
 
-    associations: table of fit_associations (model, term, per, n, estimate, odds_ratio, ci_low, ci_high, p, note);
-    texts: `odds_ratio` and `difference`, the names of the axes, and `not_estimated`.
+    Parameters
+    ----------
+    associations : pd.DataFrame
+        Table of fit_associations (model, term, per, n, estimate, odds_ratio, ci_low, ci_high, p, note).
+    texts : Mapping[str, str]
+        `odds_ratio` and `difference`, the names of the axes, and `not_estimated`.
+
+    Returns
+    -------
+    Forest
+        Coordinates of the plot.
     """
     logistic = bool(associations["odds_ratio"].notna().any() or associations["estimate"].isna().all())
     column = "odds_ratio" if logistic else "estimate"
@@ -90,7 +99,18 @@ def forest(associations: pd.DataFrame, texts: Mapping[str, str]) -> Forest:
 
 
 def addresses_of(table: pd.DataFrame) -> list[str]:
-    """What `trace` calls each row, where the table's index says it, else ""."""
+    """What `trace` calls each row, where the table's index says it, else "".
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        A table of the report.
+
+    Returns
+    -------
+    list[str]
+        Address by row.
+    """
     return [label if isinstance(label, str) else "" for label in table.index]
 
 
@@ -125,7 +145,18 @@ def _forest_row(
 
 
 def bar_shares(counts: Sequence[int]) -> list[tuple[float, float]]:
-    """(start, width) in percent of a stacked bar's parts."""
+    """(start, width) in percent of a stacked bar's parts.
+
+    Parameters
+    ----------
+    counts : Sequence[int]
+        Count of each part.
+
+    Returns
+    -------
+    list[tuple[float, float]]
+        Start and width of each part, percent.
+    """
     total = sum(counts) or 1
     starts = [sum(counts[:at]) for at in range(len(counts))]
     return [(100 * start / total, 100 * count / total) for start, count in zip(starts, counts, strict=True)]
