@@ -17,7 +17,7 @@ import numpy as np
 from scipy import ndimage
 
 from angiolith.brain.segment import TISSUES, BrainSegmentation
-from angiolith.brain.template import load_template, register_to_template
+from angiolith.brain.template import TemplateResult, load_template, register_to_template
 from angiolith.core.images import Image, read_image, read_mri, resample, write_image
 from angiolith.core.settings.registration import RigidSettings, TemplateReviewSettings
 from angiolith.core.tables import OK
@@ -58,13 +58,19 @@ def tissues_of(muse: np.ndarray) -> np.ndarray:
     return table[muse]
 
 
-def on_template(t1w: Image, muse: Image) -> np.ndarray:
-    """Regions of one head on the template's grid."""
+def way_of(t1w: Image, muse: Image) -> TemplateResult:
+    """The way of one head to the template, by its labels' tissues."""
     tissues = tissues_of(muse.data.astype(int))
     volumes = {"brain": float((tissues > 0).sum()) * muse.voxel_volume_mm3 / 1000}
     found = BrainSegmentation(tissues > 0, tissues, volumes, True, 0.0, OK, None)
     way = register_to_template(t1w, found, False, RigidSettings(), TemplateReviewSettings())
     print(f"match {way.match:.3f}, overlap {way.overlap:.3f}, {way.status}", flush=True)
+    return way
+
+
+def on_template(t1w: Image, muse: Image) -> np.ndarray:
+    """Regions of one head on the template's grid."""
+    way = way_of(t1w, muse)
     regions = muse.with_data(region_map(muse.data.astype(int)))
     return resample(regions, load_template(ATLAS_MM)[0], way.template_to_reference, "nearest").data.astype(np.uint8)
 

@@ -12,11 +12,12 @@ from angiolith.core.images import Image, linear_transform, read_image, write_ima
 from angiolith.core.settings.location import PlaceSettings
 from angiolith.core.tables import write_tsv
 from angiolith.small_vessel.atrophy.fractions import atrophy, atrophy_row
-from angiolith.small_vessel.location.lobes import REGIONS, wmh_by_region
+from angiolith.small_vessel.location.lobes import REGIONS, TERRITORIES, wmh_by_region
 from angiolith.small_vessel.location.places import counts, place_of
 from angiolith.small_vessel.location.session import places_row, wmh_regions_row
 
-ATLAS = Path(__file__).parents[2] / "resources/lobe_atlas/lobes.nii.gz"
+RESOURCES = Path(__file__).parents[2] / "resources"
+LOBES, ARTERIES = RESOURCES / "lobe_atlas/lobes.nii.gz", RESOURCES / "territory_atlas/territories.nii.gz"
 AFFINE = np.array([[-0.9, 0.1, 0, 60], [0.1, 0.9, 0, -70], [0, 0, 1.5, -50], [0, 0, 0, 1.0]])
 
 
@@ -155,23 +156,53 @@ def test_wmh_by_region_are_missing_without_a_mask_or_a_way_to_the_template(tmp_p
     assert set(wmh_regions_row({"mask": empty, "from_template": empty}).values()) == {None}
 
 
-def test_the_shipped_atlas_lies_in_mni152_and_is_nearly_symmetric():
-    atlas = read_image(ATLAS)
-    assert set(np.unique(atlas.data)) == {0, *REGIONS.values()}
-    by_point = {
-        "frontal": (28, 36, 20),
-        "parietal": (30, -48, 40),
-        "temporal": (48, -20, -18),
-        "occipital": (22, -84, 4),
-        "deep_structures": (10, -18, 8),  # thalamus
-        "infratentorial": (0, -28, -32),  # pons
-    }
+@pytest.mark.parametrize(
+    ("path", "regions", "by_point"),
+    [
+        (
+            LOBES,
+            REGIONS,
+            {
+                "frontal": (28, 36, 20),
+                "parietal": (30, -48, 40),
+                "temporal": (48, -20, -18),
+                "occipital": (22, -84, 4),
+                "deep_structures": (10, -18, 8),  # thalamus
+                "infratentorial": (0, -28, -32),  # pons
+            },
+        ),
+        (
+            ARTERIES,
+            TERRITORIES,
+            {
+                "aca": (6, 52, 24),  # medial frontal gyrus
+                "mca": (52, -8, 28),  # precentral gyrus, lateral
+                "pca": (8, -84, 6),  # calcarine cortex
+                "perforators": (26, 2, 2),  # putamen
+                "infratentorial": (0, -28, -32),
+            },
+        ),
+    ],
+    ids=["lobes", "territories"],
+)
+def test_the_shipped_atlases_lie_in_mni152_and_are_nearly_symmetric(path, regions, by_point):
+    atlas = read_image(path)
+    assert set(np.unique(atlas.data)) == {0, *regions.values()}
     for region, (x, y, z) in by_point.items():
         for side in (-1, 1):
             voxel = np.linalg.inv(atlas.affine) @ [side * x, y, z, 1.0]
-            assert atlas.data[tuple(np.round(voxel[:3]).astype(int))] == REGIONS[region], (region, side)
+            assert atlas.data[tuple(np.round(voxel[:3]).astype(int))] == regions[region], (region, side)
     volumes = []
     for half in (-1, 1):
         x = np.indices(atlas.data.shape)[0] * atlas.affine[0, 0] + atlas.affine[0, 3]
-        volumes.append([(atlas.data[x * half > 0] == value).sum() for value in REGIONS.values()])
+        volumes.append([(atlas.data[x * half > 0] == value).sum() for value in regions.values()])
     np.testing.assert_allclose(volumes[0], volumes[1], rtol=0.12)
+
+
+def test_both_atlases_call_the_same_voxels_infratentorial():
+    lobes, arteries = read_image(LOBES), read_image(ARTERIES)
+    np.testing.assert_allclose(lobes.affine, arteries.affine)
+    np.testing.assert_array_equal(lobes.data > 0, arteries.data > 0)
+    np.testing.assert_array_equal(
+        lobes.data == REGIONS["infratentorial"], arteries.data == TERRITORIES["infratentorial"]
+    )

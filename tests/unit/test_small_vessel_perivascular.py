@@ -66,6 +66,14 @@ def scan(tissues, tubes, contrast, radius_mm=1.0, length_mm=8.0, balls=()):
 
 
 @pytest.mark.parametrize("contrast", ["T1w", "T2w"])
+def test_neighbours_are_two_spaces_and_a_space_beside_cortex_is_found(tissues, contrast):
+    upright = (0.0, 0.0, 1.0)
+    beside = [((-20.0, 0.0, 42.0), upright), ((-16.5, 0.0, 42.0), upright), ((24.0, 8.0, 5.0), upright)]
+    table, _, _ = detect_pvs(scan(tissues, beside, contrast), tissues, None, DETECT, LACUNES)
+    assert table["region"].value_counts().to_dict() == {"centrum_semiovale": 2, "basal_ganglia": 1}
+
+
+@pytest.mark.parametrize("contrast", ["T1w", "T2w"])
 def test_tubes_are_found_in_both_regions_and_on_both_sides(tissues, contrast):
     image = scan(tissues, [*IN_CENTRUM, *IN_GANGLIA], contrast)
     table, labels, _ = detect_pvs(image, tissues, None, DETECT, LACUNES)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from angiolith.core.settings.section import Count, Section, StepSettings
+from angiolith.core.settings.section import CertaintySettings, Count, Section, StepSettings
 from angiolith.core.settings.tool import ToolSettings
 
 
@@ -17,7 +17,7 @@ class LacuneReviewSettings(StepSettings):
     """More spots than this are marked for review."""
 
 
-class LacuneDetectSettings(StepSettings):
+class LacuneDetectSettings(CertaintySettings, StepSettings):
     """What is a lacune. Levels are 0 at CSF and 1 at white matter.
 
     Source: digital heads.
@@ -40,13 +40,13 @@ class LacuneDetectSettings(StepSettings):
     """Largest diameter.
 
     Source: STRIVE-2 (Duering 2023)."""
-    t1w_level_max: float = 0.5
+    t1w_level_max: float = 0.65
     """Highest level on T1w at the middle of a lacune."""
-    flair_level_max: float = 0.85
-    """Highest level on FLAIR of the darkest tenth (thick slices mix it with tissue); with a bright rim, 1."""
+    flair_level_max: float = 1.0
+    """Highest level on FLAIR of the darkest tenth: thick slices mix it with tissue."""
     elongation_max: float = 2.0
     """Largest ratio of the longest to the middle axis: longer spots are perivascular spaces."""
-    tissue_around_min: float = 0.5
+    tissue_around_min: float = 0.3
     """Least fraction of white matter, deep grey matter or hyperintensity 1 to 3 mm around: sulci end among cortex.
 
     [1] Source: digital heads."""
@@ -55,7 +55,7 @@ class LacuneDetectSettings(StepSettings):
     resolved, and a sulcus or a perivascular space looks the same.
 
     [voxels] Source: physics, the sampling theorem."""
-    surface_mm: float = 6.0
+    surface_mm: float = 4.0
     """Nothing is looked for nearer than this to the surface of the brain."""
     ventricle_margin_mm: float = 3.0
     """Least distance from the ventricles."""

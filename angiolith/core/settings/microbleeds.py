@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from angiolith.core.settings.section import Count, Section, StepSettings
+from angiolith.core.settings.section import CertaintySettings, Count, Section, StepSettings
 from angiolith.core.settings.tool import ToolSettings
 
 
@@ -17,7 +17,7 @@ class MicrobleedReviewSettings(StepSettings):
     """More spots than this are marked for review."""
 
 
-class MicrobleedDetectSettings(StepSettings):
+class MicrobleedDetectSettings(CertaintySettings, StepSettings):
     """What is a microbleed.
 
     Source: digital heads.
@@ -32,11 +32,11 @@ class MicrobleedDetectSettings(StepSettings):
     """Largest diameter.
 
     Source: STRIVE-2 (Duering 2023)."""
-    contrast_min: float = 0.5
+    contrast_min: float = 0.3
     """Least depth below the surroundings, as a fraction of their level."""
-    elongation_max: float = 2.5
+    elongation_max: float = 4.0
     """Largest ratio of the longest to the middle axis: longer spots are vessels."""
-    compactness_min: float = 0.6
+    compactness_min: float = 0.3
     """Least volume as a fraction of that of the ball that holds it: branched or bent spots are vessels."""
     background_mm: float = 10.0
     """Sigma of the Gaussian mean that is the surroundings' level."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 PlainSettings = Mapping[str, Any]
 """A configuration, or a part of one, as nested plain values: what Snakemake compares and what records keep."""
@@ -25,6 +25,20 @@ class StepSettings(Section):
 
     KEY: ClassVar[str]
     """Its place in the configuration, dotted."""
+
+
+class CertaintySettings(Section):
+    """Which spots count, and which wait for a reader, by their probability."""
+
+    sure_probability_min: float = Field(default=0.5, ge=0, le=1)
+    """A spot of at least this probability is counted.
+
+    [1] Source: choice."""
+    candidate_probability_min: float = Field(default=0.1, ge=0, le=1)
+    """A spot of at least this probability, and less than that of a sure one, is a candidate: listed, in no count, until
+    a reader decides. Less probable spots are not listed.
+
+    [1] Source: choice."""
 
 
 S = TypeVar("S", bound=StepSettings)

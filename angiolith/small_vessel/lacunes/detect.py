@@ -21,6 +21,7 @@ from angiolith.marks.verdicts import CANDIDATE, SURE
 from angiolith.small_vessel.blobs import Blob, find_dark_blobs
 from angiolith.small_vessel.cavities import is_perivascular
 from angiolith.small_vessel.grid import closed, depth_mm, paste
+from angiolith.small_vessel.probability import SpotModel, certainty_of, probabilities
 from angiolith.small_vessel.tissues import correct_bias, grey_levels, mode_of
 
 # [SD] Hyperintense: so far above grey matter's level on FLAIR, which cortex is not. Source: digital heads.
@@ -73,6 +74,7 @@ DARK_PERCENTILE = 10
 COLUMNS = (
     *("lacune", "x_mm", "y_mm", "z_mm", "diameter_mm", "volume_mm3", "t1w_level", "flair_level"),
     *("flair_rim", "from_ventricles_mm", "elongation", "status", "reason", "certainty"),
+    *("contrast", "compactness", "tissue_around", "voxels_across", "probability"),
 )
 
 
@@ -83,13 +85,15 @@ def detect_lacunes(
     priors: Mapping[str, np.ndarray],
     settings: LacuneDetectSettings,
     lesion: np.ndarray | None = None,
+    model: SpotModel | None = None,
 ) -> tuple[pd.DataFrame, np.ndarray]:
     """Find lacunes.
 
     Levels are 0 at CSF and 1 at white matter. A lacune is a closed dark spot on T1w, in white matter or deep grey
     matter. It lies away from the surface, from the ventricles and from places where CSF is normal. On FLAIR it is dark,
     or has a bright rim. It lies among tissue: the end of a sulcus, which thick slices show as such a spot, lies among
-    cortex. A spot that the voxels do not resolve is a candidate (column `certainty`).
+    cortex. By its probability a spot is sure, a candidate (column `certainty`), or not listed. A spot that the voxels
+    do not resolve is a candidate at most.
 
     Parameters
     ----------
@@ -104,6 +108,8 @@ def detect_lacunes(
         Sizes in mm.
     lesion : ndarray of bool, shape of the T1w, optional
         An infarct that a reader drew. What touches it is no lacune, and no level is taken from it.
+    model : SpotModel, optional
+        Gives each spot's probability. Without one all spots are listed, and none has a probability.
 
     Returns
     -------
@@ -127,7 +133,8 @@ def detect_lacunes(
     where &= from_ventricles_mm > settings.ventricle_margin_mm
     size_mm = (settings.diameter_mm_min, settings.diameter_mm_max)
     labels = np.zeros(part.data.shape, np.int32)
-    rows: list[tuple[Any, ...]] = []
+    rows: list[dict[str, Any]] = []
+    longest_mm = float(voxel_mm.max())
     dark = np.where(inside, np.maximum(t1, 1e-3), 0)
     for blob in find_dark_blobs(dark, where, voxel_mm, size_mm, DEPTH_MIN):
         if blob.open or is_perivascular(blob.diameter_mm, blob.elongation, settings) or apart[blob.voxels].any():
@@ -135,19 +142,28 @@ def detect_lacunes(
         water_level, rim, among = _surroundings(water, tissue, blob, voxel_mm)
         if among < settings.tissue_around_min:
             continue
-        if water_level > settings.flair_level_max and not (rim and water_level < 1.0):
+        if water_level > settings.flair_level_max:
             continue
         away_mm = float(from_ventricles_mm[blob.voxels].min())
         if away_mm <= settings.ventricle_margin_mm:
             continue
-        labels[blob.voxels] = len(rows) + 1
-        numbers = (blob.diameter_mm, blob.volume_mm3, float(np.median(t1[blob.voxels])), water_level, rim, away_mm)
+        measures = (blob.diameter_mm, blob.volume_mm3, float(np.median(t1[blob.voxels])), water_level, rim, away_mm)
+        form = (blob.contrast, blob.compactness, among, blob.diameter_mm / longest_mm)
         point = moved(part.affine, blob.centre[None])[0]
-        resolved_mm = settings.sure_voxels_min * float(voxel_mm.max())
-        sure = blob.diameter_mm >= resolved_mm
-        why = "" if sure else f"{blob.diameter_mm:.1f} mm, resolved from {resolved_mm:.1f} mm on this T1w"
-        verdict = (OK, "", SURE) if sure else (REVIEW, why, CANDIDATE)
-        rows.append((len(rows) + 1, *point, *numbers, blob.elongation, *verdict))
+        row = dict(zip(COLUMNS, (0, *point, *measures, blob.elongation, OK, "", SURE, *form, np.nan), strict=True))
+        if model is not None:
+            row["probability"] = float(probabilities(pd.DataFrame([row]), model)[0])
+            row["certainty"] = certainty_of(row["probability"], settings)
+            row["reason"] = "" if row["certainty"] == SURE else f"probability {row['probability']:.2f}"
+        if not row["certainty"]:
+            continue
+        if row["voxels_across"] < settings.sure_voxels_min:
+            resolved_mm = settings.sure_voxels_min * longest_mm
+            row["certainty"] = CANDIDATE
+            row["reason"] = f"{blob.diameter_mm:.1f} mm, resolved from {resolved_mm:.1f} mm on this T1w"
+        row["status"] = OK if row["certainty"] == SURE else REVIEW
+        labels[blob.voxels] = row["lacune"] = len(rows) + 1
+        rows.append(row)
     return pd.DataFrame(rows, columns=list(COLUMNS)), paste(labels, box, t1w.data.shape)
 
 

@@ -15,6 +15,7 @@ from angiolith.core.tables import FAILED, OK
 from angiolith.marks.verdicts import SURE
 from angiolith.small_vessel.grid import paste
 from angiolith.small_vessel.lacunes.detect import COLUMNS, detect_lacunes
+from angiolith.small_vessel.probability import read_spot_model
 from angiolith.small_vessel.session import NotMeasured, brain_on, priors_on, read_checked, read_user_mask, to_reference
 from angiolith.small_vessel.spot_tool import BUILT_IN, spots_by_tool
 from angiolith.small_vessel.spots import PLACE, Spots
@@ -27,9 +28,9 @@ def lacunes_of(given: Inputs, settings: LacuneDetectSettings, tool: LacuneToolSe
     Parameters
     ----------
     given : Inputs
-        Paths of the images, the brain and the transforms.
+        Paths of the images, the brain, the transforms and the model of the probability.
     settings : LacuneDetectSettings
-        Sizes in mm.
+        Sizes in mm, and the probabilities from which a lacune counts or is a candidate.
     tool : LacuneToolSettings
         The other tool's command, if there is one.
 
@@ -73,7 +74,8 @@ def _built_in(
         drawn = flair.with_data(read_user_mask(given["lesion"], flair, "lesion mask"))
         lesion = resample(drawn, part, to_flair, interpolation="nearest").data > 0
     try:
-        found, labels = detect_lacunes(part, on_t1w, brain[box], priors, settings, lesion)
+        model = read_spot_model(given["model"])
+        found, labels = detect_lacunes(part, on_t1w, brain[box], priors, settings, lesion, model)
     except TissueError as error:
         raise NotMeasured(FAILED, str(error)) from error
     whole = t1w.with_data(paste(labels, box, t1w.data.shape))

@@ -15,6 +15,7 @@ def _inputs(session: Session) -> InputPaths:
         "checks": session.checks,
         **session.from_template(),
         **session.on_reference("FLAIR"),
+        "model": session.study.resource("spot_models/lacunes.json"),
         "weights": session.study.config.lacune_tool.weights or [],  # a change of them finds the spots anew
     }
 

@@ -13,7 +13,7 @@ from angiolith.core.settings.location import PlaceSettings
 from angiolith.core.tables import read_json, read_tsv, was_made
 from angiolith.marks.verdicts import counted
 from angiolith.small_vessel.location.lobes import MEASURES as OF_WMH
-from angiolith.small_vessel.location.lobes import wmh_by_region
+from angiolith.small_vessel.location.lobes import TERRITORIES, wmh_by_region
 from angiolith.small_vessel.location.places import PLACES, SITES, counts
 from angiolith.small_vessel.session import NotMeasured, to_reference
 from angiolith.small_vessel.spots import PLACE
@@ -61,12 +61,12 @@ def places_row(given: Inputs, settings: PlaceSettings) -> dict[str, Any]:
 
 
 def wmh_regions_row(given: Inputs) -> dict[str, Any]:
-    """WMH volume by region, for one session.
+    """WMH volume by region and by arterial territory, for one session.
 
     Parameters
     ----------
     given : Inputs
-        Paths of the mask, the atlas and the transforms.
+        Paths of the mask, the atlases and the transforms.
 
     Returns
     -------
@@ -84,4 +84,6 @@ def wmh_regions_row(given: Inputs) -> dict[str, Any]:
     except NotMeasured:
         return row
     mask = read_image(given["mask"])
-    return wmh_by_region(mask.with_data(mask.data > 0.5), read_image(given["lobes"]), to_template)
+    mask = mask.with_data(mask.data > 0.5)
+    territories = wmh_by_region(mask, read_image(given["territories"]), to_template, TERRITORIES)
+    return territories | wmh_by_region(mask, read_image(given["lobes"]), to_template)

@@ -15,8 +15,11 @@ from scipy import ndimage
 from angiolith.core.distance import dilate_mm
 from angiolith.core.images import Image, bounding_box, crop, moved
 from angiolith.core.settings.microbleeds import MicrobleedDetectSettings
+from angiolith.core.tables import OK, REVIEW
+from angiolith.marks.verdicts import CANDIDATE, SURE
 from angiolith.small_vessel.blobs import find_dark_blobs
 from angiolith.small_vessel.grid import depth_mm, opened, paste, smooth
+from angiolith.small_vessel.probability import SpotModel, certainty_of, probabilities
 
 MICROBLEED, CALCIUM, OUTSIDE = "microbleed", "calcification", "outside tissue"
 # [mm] The template's place of a spot is no surer than this (SD). Source: digital heads.
@@ -33,11 +36,14 @@ FORM_DEPTH = 0.3
 DARK_PERCENTILE = 20
 # [1] A wide signal void holds a ball of this fraction of the largest diameter as its radius. Source: digital heads.
 VOID_SHARE = 0.6
+# [1] ... and is deeper than this below its surroundings, as a fraction of their level. Source: digital heads.
+VOID_DEPTH = 0.5
 # [%] HU of a spot on the CT: near its highest, since blur and registration mix it with brain. Source: digital heads.
 CALCIUM_PERCENTILE = 90.0
 COLUMNS = (
     *("microbleed", "kind", "x_mm", "y_mm", "z_mm", "diameter_mm", "volume_mm3"),
     *("contrast", "elongation", "compactness", "hu_p90", "tissue_share", "status", "reason"),
+    *("from_surface_mm", "certainty", "probability"),
 )
 
 
@@ -47,6 +53,7 @@ def detect_microbleeds(
     settings: MicrobleedDetectSettings,
     hu_at: Callable[[np.ndarray, float], float] | None = None,
     tissue: np.ndarray | None = None,
+    model: SpotModel | None = None,
 ) -> tuple[pd.DataFrame, np.ndarray]:
     """Find microbleeds on a T2*-weighted or susceptibility-weighted image.
 
@@ -63,6 +70,9 @@ def detect_microbleeds(
     tissue : ndarray, shape of the image, optional
         The template's fraction of grey and white matter, 0 to 1. Where it is low lie ventricles (choroid plexus), falx,
         cisterns and pineal: a spot there is no microbleed.
+    model : SpotModel, optional
+        Gives the probability of each spot that is neither calcium nor outside tissue: by it a spot is sure, a candidate
+        (column `certainty`), or not listed. Without one all spots are listed as sure, and none has a probability.
 
     Returns
     -------
@@ -74,23 +84,33 @@ def detect_microbleeds(
     part, inside = crop(image, box), brain[box]
     voxel_mm = part.voxel_mm
     relative = relative_to_surroundings(part.data, inside, settings.background_mm, voxel_mm)
-    where = inside & (depth_mm(inside, voxel_mm) >= settings.surface_mm)
+    depth = depth_mm(inside, voxel_mm)
+    where = inside & (depth >= settings.surface_mm)
     where &= ~dilate_mm(voids(relative, inside, voxel_mm, settings), settings.void_margin_mm, voxel_mm)
     size_mm = (settings.diameter_mm_min, settings.diameter_mm_max)
     share = None if tissue is None else ndimage.gaussian_filter(tissue[box], TISSUE_SIGMA_MM / voxel_mm)
     labels = np.zeros(part.data.shape, np.int32)
-    rows: list[tuple[Any, ...]] = []
+    rows: list[dict[str, Any]] = []
     for blob in find_dark_blobs(relative, where, voxel_mm, size_mm, settings.contrast_min, FORM_DEPTH):
         if blob.open or blob.elongation > settings.elongation_max or blob.compactness < settings.compactness_min:
             continue
         point = moved(part.affine, blob.centre[None])[0]
+        middle = tuple(np.round(blob.centre).astype(int))
         hu = hu_at(point, max(blob.diameter_mm / 2, settings.calcium_radius_mm_min)) if hu_at else np.nan
-        around = np.nan if share is None else float(share[tuple(np.round(blob.centre).astype(int))])
+        around = np.nan if share is None else float(share[middle])
         outside = around < settings.tissue_share_min
         kind = CALCIUM if hu >= settings.calcium_hu_min else OUTSIDE if outside else MICROBLEED
-        labels[blob.voxels] = len(rows) + 1
         numbers = (blob.diameter_mm, blob.volume_mm3, blob.contrast, blob.elongation, blob.compactness, hu, around)
-        rows.append((len(rows) + 1, kind, *point, *numbers, "ok", ""))
+        row = dict(zip(COLUMNS, (0, kind, *point, *numbers, OK, "", float(depth[middle]), SURE, np.nan), strict=True))
+        if kind == MICROBLEED and model is not None:
+            row["probability"] = float(probabilities(pd.DataFrame([row]), model)[0])
+            row["certainty"] = certainty_of(row["probability"], settings)
+            if not row["certainty"]:
+                continue
+            if row["certainty"] == CANDIDATE:
+                row |= {"status": REVIEW, "reason": f"probability {row['probability']:.2f}"}
+        labels[blob.voxels] = row["microbleed"] = len(rows) + 1
+        rows.append(row)
     return pd.DataFrame(rows, columns=list(COLUMNS)), paste(labels, box, image.data.shape)
 
 
@@ -170,13 +190,13 @@ def voids(
     voxel_mm : ndarray, shape (3,)
         Voxel edges, mm.
     settings : MicrobleedDetectSettings
-        Least contrast, and the largest diameter (mm).
+        The largest diameter (mm).
 
     Returns
     -------
     ndarray of bool, shape (i, j, k)
     """
-    dark = inside & (relative < 1 - settings.contrast_min)
+    dark = inside & (relative < 1 - VOID_DEPTH)
     return opened(dark, VOID_SHARE * settings.diameter_mm_max, voxel_mm)
 
 

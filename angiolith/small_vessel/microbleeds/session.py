@@ -13,6 +13,7 @@ from angiolith.core.images import Image, ImageError, map_points, read_ct
 from angiolith.core.inputs import Inputs
 from angiolith.core.settings.microbleeds import MicrobleedDetectSettings, MicrobleedToolSettings
 from angiolith.core.tables import OK, was_made
+from angiolith.marks.verdicts import SURE
 from angiolith.small_vessel.microbleeds.detect import (
     CALCIUM,
     COLUMNS,
@@ -21,6 +22,7 @@ from angiolith.small_vessel.microbleeds.detect import (
     detect_microbleeds,
     hu_percentile,
 )
+from angiolith.small_vessel.probability import read_spot_model
 from angiolith.small_vessel.session import NotMeasured, brain_on, priors_on, read_checked, to_reference
 from angiolith.small_vessel.spot_tool import BUILT_IN, spots_by_tool
 from angiolith.small_vessel.spots import PLACE, Spots
@@ -34,9 +36,9 @@ def microbleeds_of(given: Inputs, settings: MicrobleedDetectSettings, tool: Micr
     Parameters
     ----------
     given : Inputs
-        Paths of the images, the brain and the transforms.
+        Paths of the images, the brain, the transforms and the model of the probability.
     settings : MicrobleedDetectSettings
-        Sizes in mm.
+        Sizes in mm, and the probabilities from which a microbleed counts or is a candidate.
     tool : MicrobleedToolSettings
         The other tool's command, if there is one.
 
@@ -57,13 +59,14 @@ def microbleeds_of(given: Inputs, settings: MicrobleedDetectSettings, tool: Micr
         else:
             brain = brain_on(given, image, way)
             priors = priors_on(given, image, brain, way, "wm", "gm")
-            table, labels = detect_microbleeds(image, brain, settings, hu_at, priors["wm"] + priors["gm"])
+            tissue, model = priors["wm"] + priors["gm"], read_spot_model(given["model"])
+            table, labels = detect_microbleeds(image, brain, settings, hu_at, tissue, model)
             source = BUILT_IN
     except NotMeasured as problem:
         facts |= {"status": problem.status, "reason": problem.reason}
         return Spots(pd.DataFrame(columns=list(COLUMNS)), None, facts)
     kinds = table["kind"]
-    count = int((kinds == MICROBLEED).sum())
+    count = int(((kinds == MICROBLEED) & (table["certainty"] == SURE)).sum())
     facts |= source | {
         "status": OK,
         "reason": f"{count} spots not distinguished from calcium: {no_ct}" if count and hu_at is None else "",
@@ -90,7 +93,7 @@ def _by_tool(
     hu = [hu_at(point, max(radius, least)) if hu_at else np.nan for point, radius in zip(points, radii, strict=True)]
     rows["hu_p90"] = np.array(hu, float)
     rows["kind"] = np.where(rows["hu_p90"] >= settings.calcium_hu_min, CALCIUM, MICROBLEED)
-    return rows.assign(status=OK, reason="").reindex(columns=list(COLUMNS)), labels, source
+    return rows.assign(status=OK, reason="", certainty=SURE).reindex(columns=list(COLUMNS)), labels, source
 
 
 def calcium_lookup(given: Inputs, image_to_reference: sitk.Transform) -> tuple[CalciumLookup | None, str]:

@@ -14,6 +14,7 @@ def _inputs(session: Session) -> InputPaths:
         **session.from_template(),
         **session.on_reference(*IMAGES),
         "ct_to_reference": session.to_reference("ct"),
+        "model": session.study.resource("spot_models/microbleeds.json"),
         "weights": session.study.config.cmb_tool.weights or [],  # a change of them finds the spots anew
     }
 

@@ -23,7 +23,7 @@ from angiolith.core.settings.lacunes import LacuneDetectSettings
 from angiolith.core.settings.perivascular import PvsDetectSettings, PvsGradeSettings
 from angiolith.small_vessel.blobs import ball_diameter_mm
 from angiolith.small_vessel.cavities import is_perivascular
-from angiolith.small_vessel.grid import paste, smooth
+from angiolith.small_vessel.grid import ball, closed, paste, smooth
 
 BASAL_GANGLIA, CENTRUM = "basal_ganglia", "centrum_semiovale"
 REGIONS = (BASAL_GANGLIA, CENTRUM)
@@ -44,13 +44,20 @@ PURITY_MM = 2.5
 WHITE_LEVELS = (0.06, 0.25)
 # [mm] Noise of single voxels is smoothed (SD) before levels are compared. Source: numerics.
 QUIET_MM = 0.8
-# [1] Of what lies one voxel around a space, at least this part is the region's tissue: sulci end at its border. Source:
-# digital heads.
+# [1] Of what lies one voxel around a space, at least this part is white or deep grey matter: sulci end beside cortex.
+# Source: digital heads.
 WITHIN_MIN = 0.75
+# [mm] Neighbouring spaces are kept apart: a voxel belongs to one where its ridge is at least the fraction below of the
+# highest within this distance. Source: digital heads.
+APART_MM = 2.0
+# [1] ... which is this. Source: digital heads.
+APART_SHARE = 0.4
 # [1] What is above this level is fluid. Source: definition.
 FLUID_LEVEL = 0.5
 # [1] Least part of the surroundings that is no fluid, in the basal ganglia. Source: digital heads.
 DRY_MIN = 0.9
+# [mm] Holes of the pure regions up to twice as wide are filled. Source: digital heads.
+FILLED_MM = 2.0
 # [1] A space reaches to where its ridge is this fraction of the least one. Source: digital heads.
 GROW_SHARE = 0.5
 # [SD] Fluid and white matter differ by so many of white matter's SDs, or the image shows no spaces. Source: choice.
@@ -167,9 +174,11 @@ def detect_pvs(
     ridge = ridges(level, where, part.voxel_mm)
     noise = ridge[where]
     least = max(settings.ridge_min, settings.ridge_mads * float(np.median(np.abs(noise - np.median(noise)))))
-    core = where & (ridge >= least) & (level >= settings.level_min)
-    grown = ndimage.binary_propagation(core, NEIGHBOURS_26, mask=where & (ridge >= GROW_SHARE * least) & (level > 0))
-    pieces, _ = ndimage.label(grown, NEIGHBOURS_26)
+    highest = ndimage.maximum_filter(ridge, footprint=ball(APART_MM, part.voxel_mm))
+    reach = where & (ridge >= np.maximum(GROW_SHARE * least, APART_SHARE * highest)) & (level > 0)
+    core = reach & (ridge >= least) & (level >= settings.level_min)
+    pieces, _ = ndimage.label(ndimage.binary_propagation(core, NEIGHBOURS_26, mask=reach), NEIGHBOURS_26)
+    tissue = (inside == TISSUES["white"]) | (inside == TISSUES["deep_grey"])
     labels = np.zeros(pieces.shape, np.int32)
     rows: list[tuple[Any, ...]] = []
     for number, place in enumerate(ndimage.find_objects(pieces), start=1):
@@ -182,7 +191,7 @@ def detect_pvs(
         width = float(2 * np.sqrt(volume / (np.pi * length)))
         if extent < settings.volume_mm3_min or width > settings.width_mm_max:
             continue
-        if not is_perivascular(diameter, elongation, lacunes) or _within(pieces, number, where, place) < WITHIN_MIN:
+        if not is_perivascular(diameter, elongation, lacunes) or _within(pieces, number, tissue, place) < WITHIN_MIN:
             continue
         middle = moved(part.affine, voxels.mean(axis=0)[None])[0]
         region = BASAL_GANGLIA if found.masks[BASAL_GANGLIA][index].mean() > 0.5 else CENTRUM
@@ -289,7 +298,8 @@ def pure(
     """The regions without what is no tissue around: sulci and cortex that the networks, at 2 mm, took for white matter.
 
     White matter's level reaches halfway to that of the cortex. Kept is the centrum semiovale where most of what lies
-    within some mm has white matter's level, and the basal ganglia where next to nothing of it is fluid.
+    within some mm has white matter's level, and the basal ganglia where next to nothing of it is fluid. Holes as wide
+    as a space are filled.
 
     Parameters
     ----------
@@ -314,10 +324,9 @@ def pure(
     quiet = ndimage.gaussian_filter(fluid, QUIET_MM / voxel_mm)
     white = ndimage.gaussian_filter((quiet < np.clip(grey / 2, *WHITE_LEVELS)).astype(np.float32), sigma)
     dry = ndimage.gaussian_filter((fluid < FLUID_LEVEL).astype(np.float32), sigma)
-    masks = {
-        CENTRUM: regions.masks[CENTRUM] & (white >= settings.purity_min),
-        BASAL_GANGLIA: regions.masks[BASAL_GANGLIA] & (dry >= DRY_MIN),
-    }
+    kept = {CENTRUM: white >= settings.purity_min, BASAL_GANGLIA: dry >= DRY_MIN}
+    # what a wide space itself makes impure is filled again
+    masks = {name: regions.masks[name] & closed(regions.masks[name] & kept[name], FILLED_MM, voxel_mm) for name in kept}
     return Regions(masks, regions.middle_mm)
 
 
@@ -384,12 +393,12 @@ def ridges(level: np.ndarray, where: np.ndarray, voxel_mm: np.ndarray) -> np.nda
     return found
 
 
-def _within(pieces: np.ndarray, number: int, where: np.ndarray, place: tuple[slice, ...]) -> float:
-    """The part of a piece's shell, one voxel thick, that lies in the region."""
+def _within(pieces: np.ndarray, number: int, tissue: np.ndarray, place: tuple[slice, ...]) -> float:
+    """The part of a piece's shell, one voxel thick, that is tissue."""
     wide = tuple(slice(max(0, s.start - 1), s.stop + 1) for s in place)
     own = pieces[wide] == number
     shell = ndimage.binary_dilation(own, NEIGHBOURS_26) & ~own
-    return float(where[wide][shell].mean()) if shell.any() else 0.0
+    return float(tissue[wide][shell].mean()) if shell.any() else 0.0
 
 
 def _form(points_mm: np.ndarray, voxel_mm: np.ndarray) -> tuple[float, float]:

@@ -83,6 +83,7 @@ def _measure(session: Session) -> InputPaths:
         "brain_facts": session.made("register_mri_to_template", "facts"),
         "from_template": session.made("register_mri_to_template", "from_template"),
         "lobes": session.study.resource("lobe_atlas/lobes.nii.gz"),
+        "territories": session.study.resource("territory_atlas/territories.nii.gz"),
         **session.on_reference("swi", "T2starw", "T1w", "FLAIR"),
         **_lesion(session),
         "microbleed_table": spots_of(session, MICROBLEED, "table"),
@@ -101,7 +102,7 @@ def _lesion(session: Session) -> InputPaths:
     return {"lesion": session.image("lesion"), **flair}
 
 
-OF_REGIONS = "wmh_(frontal|parietal|temporal|occipital|deep_structures|infratentorial)_"
+OF_REGIONS = "wmh_(frontal|parietal|temporal|occipital|deep_structures|infratentorial|aca|mca|pca|perforators)_"
 PICTURE = Picture("wmh", images=("FLAIR",), takes_out=("small vessel",))
 STEPS = (
     Step(
@@ -118,7 +119,7 @@ STEPS = (
         behind={
             "measure_wmh": {
                 "brain_|ventricle_|sulcal_": r"_to-MNI152_mode-image_xfm\.json",
-                OF_REGIONS: r"_desc-wmhmarks_|_from-(MNI152|FLAIR)_|lobe_atlas",
+                OF_REGIONS: r"_desc-wmhmarks_|_from-(MNI152|FLAIR)_|(lobe|territory)_atlas",
                 "n_infarct": r"_desc-infarctmarks\.",
                 "wmh|fazekas": r"_desc-(wmhmarks|tissues|brain)[_.]",
                 "icv": r"_desc-brain_",
