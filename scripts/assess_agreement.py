@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 
 from angiolith.cohort.agreement import agreement
-from angiolith.cohort.agreement_picture import bland_altman_figure
+from angiolith.cohort.agreement_picture import COLUMNS_IN_PRINT, bland_altman_figure
 from angiolith.cohort.dataset import read_analysed
 from angiolith.cohort.ratings import rated_things
 from angiolith.cohort.vector_figure import save_vector
@@ -26,7 +26,7 @@ def main(snakemake: Any) -> None:
             tables.append(agreement(name, sources[name], analysis.agreement_design, data))
     write_tsv(pd.concat([agreement("", {}), *tables], ignore_index=True), snakemake.output.agreement)
     write_png(bland_altman_figure(sources), snakemake.output.plots)
-    save_vector(bland_altman_figure(sources), snakemake.output.vector)
+    save_vector(bland_altman_figure(sources, COLUMNS_IN_PRINT), snakemake.output.vector)
 
 
 if __name__ == "__main__":

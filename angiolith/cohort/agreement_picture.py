@@ -13,15 +13,28 @@ from angiolith.pictures.canvas import BLUE, GREY, VERMILLION, absent
 
 # [number] Fewer pairs are not drawn. Source: layout.
 PAIRS_MIN = 3
-# [number] Plots side by side. Source: layout.
+# [number] Plots side by side on a page, and within two columns of a journal (180 mm). Source: layout.
 COLUMNS = 4
+COLUMNS_IN_PRINT = 2
 
 
-def bland_altman_figure(sources: Mapping[str, Mapping[str, pd.DataFrame]]) -> Figure:
+def bland_altman_figure(sources: Mapping[str, Mapping[str, pd.DataFrame]], columns: int = COLUMNS) -> Figure:
     """One panel per measure whose first two raters gave numbers for three things or more.
 
     sources: source -> measure -> table with one row per rated thing and one column per rater. Lines: bias (mean
     difference, second minus first) and bias -+ 1.96 SD (Bland and Altman 1986).
+
+    Parameters
+    ----------
+    sources : Mapping of str to Mapping
+        Ratings by source and measure.
+    columns : int
+        Panels side by side.
+
+    Returns
+    -------
+    Figure
+        Drawn.
     """
     panels = []
     for source, measures in sources.items():
@@ -33,11 +46,11 @@ def bland_altman_figure(sources: Mapping[str, Mapping[str, pd.DataFrame]]) -> Fi
                     panels.append((source, measure, list(pair.columns), known))
     if not panels:
         return absent("Agreement", "missing", "no measure was rated by two raters on three things or more")
-    rows = -(-len(panels) // COLUMNS)
-    figure = Figure(figsize=(3.2 * COLUMNS, 2.6 * rows), dpi=100, facecolor="white", layout="constrained")
+    rows = -(-len(panels) // columns)
+    figure = Figure(figsize=(3.2 * columns, 2.6 * rows), dpi=100, facecolor="white", layout="constrained")
     FigureCanvasAgg(figure)
     for number, (source, measure, raters, known) in enumerate(panels, start=1):
-        axes = figure.add_subplot(rows, COLUMNS, number)
+        axes = figure.add_subplot(rows, columns, number)
         mean, difference = known.mean(axis=1), known[:, 1] - known[:, 0]
         bias, spread = difference.mean(), difference.std(ddof=1)
         axes.plot(mean, difference, "o", color=BLUE, markersize=3.5, alpha=0.7)
