@@ -13,8 +13,9 @@ from angiolith.pictures.canvas import BLUE, GREY, VERMILLION, absent
 
 # [number] Fewer pairs are not drawn. Source: layout.
 PAIRS_MIN = 3
-# [number] Plots side by side on a page, and within two columns of a journal (180 mm). Source: layout.
+# [number] Plots side by side on a page. Source: layout.
 COLUMNS = 4
+# [number] Plots side by side within two columns of a journal (180 mm). Source: layout.
 COLUMNS_IN_PRINT = 2
 
 

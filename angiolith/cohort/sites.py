@@ -9,6 +9,7 @@ import pandas as pd
 
 from angiolith.cohort.associations import Plan
 from angiolith.cohort.mixed import fit_random_intercept
+from angiolith.cohort.mixed_logistic import fit_logistic_intercept
 from angiolith.cohort.outcome import response_of
 from angiolith.cohort.pooling import METHODS, pool_sites, with_odds_ratios
 from angiolith.cohort.regression import Fit, clusters_of, fit_rows
@@ -31,8 +32,8 @@ def compare_sites(table: pd.DataFrame, plan: Plan, site: str) -> pd.DataFrame:
     """Each predictor in each model: at every site, pooled, without each site, and together; columns `COLUMNS`.
 
     site: column of the site. A site whose rows allow no fit is a row with a note, and in no pool. Pooled: by all of
-    `pooling.METHODS`; without a site: by REML. Together: one model of all rows with an indicator of each site; of a
-    linear outcome also with a random intercept of the site, unless rows of one cluster repeat. Rows of one cluster have
+    `pooling.METHODS`; without a site: by REML. Together: one model of all rows with an indicator of each site; also
+    with a random intercept of the site, unless rows of one cluster repeat. Rows of one cluster have
     robust errors, as in `associations`.
     """
     known = table[table[plan.outcome].notna() & table[site].notna()]
@@ -58,8 +59,8 @@ def compare_sites(table: pd.DataFrame, plan: Plan, site: str) -> pd.DataFrame:
                 own, where = response[design.index], known.loc[design.index, site]
                 found = _of_term(own, design, where, str(term), fitted)
                 repeated = clusters is not None and clusters[design.index].duplicated().any()
-                if plan.regression == "linear" and not repeated:
-                    found.append(_random_intercept(own, design, where, str(term)))
+                if not repeated:
+                    found.append(_random_intercept(own, design, where, str(term), plan.regression))
                 rows += [base | row for row in found]
     made = pd.DataFrame(rows, columns=COLUMNS)
     return with_odds_ratios(made) if plan.regression == "logistic" else made
@@ -93,14 +94,17 @@ def _of_term(
     return rows
 
 
-def _random_intercept(response: pd.Series, design: pd.DataFrame, sites: pd.Series, term: str) -> dict[str, object]:
-    """The row of one linear mixed model of all rows."""
+def _random_intercept(
+    response: pd.Series, design: pd.DataFrame, sites: pd.Series, term: str, regression: str
+) -> dict[str, object]:
+    """The row of one mixed model of all rows."""
     first = design[[term, *(name for name in design if name != term)]]
     n_sites = sites.nunique()
     row: dict[str, object] = {"what": RANDOM, "n": len(response), "n_sites": n_sites}
     if n_sites < 2:
         return row | {"note": "fewer than two sites"}
-    found = fit_random_intercept(response.to_numpy(float), first, sites.astype(str).to_numpy())
+    fit = fit_random_intercept if regression == "linear" else fit_logistic_intercept
+    found = fit(response.to_numpy(float), first, sites.astype(str).to_numpy())
     few = f"{n_sites} sites: the variance between them is hardly known" if n_sites < SITES_MIN else ""
     no_spread = "no variance between sites" if str(found["note"]).startswith("no variance") else str(found["note"])
     return row | found | {"note": join_reasons(no_spread, few)}

@@ -138,4 +138,10 @@ at <- c(0, 0.5, 1, 1.5, 2)
 slopes <- sapply(at, function(added) solve(moments[1:2, 1:2] + diag(c(added * 0.4^2, 0)), moments[1:2, 3])[1])
 out$simex <- c(predict(lm(slopes ~ at + I(at^2)), data.frame(at = -1)),
   solve(moments[1:2, 1:2] - diag(c(0.4^2, 0)), moments[1:2, 3])[1])
+# a logistic mixed model: contagious pleuropneumonia of cattle in 15 herds (Lesnoff 2004, in lme4), 25 points
+each <- cbpp[rep(seq_len(nrow(cbpp)), cbpp$size), ]; each$sick <- unlist(lapply(seq_len(nrow(cbpp)), function(i) rep(1:0, c(cbpp$incidence[i], cbpp$size[i] - cbpp$incidence[i]))))
+for (at in 2:4) each[[paste0("p", at)]] <- as.numeric(each$period == at)
+out$cbpp <- c(t(cbind(as.numeric(each$herd), each$sick, each$p2, each$p3, each$p4)))
+fit <- glmer(sick ~ p2 + p3 + p4 + (1 | herd), each, binomial, nAGQ = 25, control = glmerControl(optimizer = "bobyqa", optCtrl = list(rhoend = 1e-9)))
+out$cbpp_fit <- c(t(summary(fit)$coefficients[-1, 1:2]), sqrt(VarCorr(fit)$herd[1]))
 cat(jsonlite::toJSON(lapply(out, as.numeric), digits = NA), file = a[2])

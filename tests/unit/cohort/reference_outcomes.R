@@ -32,7 +32,7 @@ penalised <- function(b) { m <- coxph(Surv(futime, fustat) ~ rx + resid.ds, ovar
 slope <- function(b, h = 1e-4) sapply(1:2, function(i) { e <- h * (1:2 == i)
   (8 * (penalised(b + e) - penalised(b - e)) - penalised(b + 2 * e) + penalised(b - 2 * e)) / (12 * h) })
 b <- c(0, 0)
-for (step in 1:30) { bend <- sapply(1:2, function(i) (slope(b + 1e-3 * (1:2 == i)) - slope(b - 1e-3 * (1:2 == i))) / 2e-3); b <- b - solve(bend, slope(b)) }
+for (step in 1:8) { bend <- sapply(1:2, function(i) (slope(b + 1e-3 * (1:2 == i)) - slope(b - 1e-3 * (1:2 == i))) / 2e-3); b <- b - solve(bend, slope(b)) }
 out$ovarian <- c(t(ovarian[c("futime", "fustat", "rx", "resid.ds")]))
 out$ovarian_firth <- b
 ci <- cuminc(t$time, t$state)

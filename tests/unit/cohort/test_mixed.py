@@ -7,6 +7,7 @@ import pytest
 from angiolith.cohort.bland_altman import bland_altman_repeated
 from angiolith.cohort.change import MIXED, MIXED_SLOPE, change_table
 from angiolith.cohort.mixed import fit_random_slope
+from angiolith.cohort.mixed_logistic import fit_logistic_intercept
 from angiolith.core.settings.analyses import ChangeColumns
 from tests.unit.cohort.modelled import TABLE, numbers
 from tests.unit.cohort.r import agree
@@ -30,6 +31,26 @@ def test_a_public_data_set_gives_what_lme4_gives():
 def test_limits_of_agreement_with_several_rows_of_a_subject_are_those_of_lme4s_variances():
     rows = bland_altman_repeated(TABLE["x"], TABLE["y"], TABLE["subject"])
     agree(numbers(), "limits", [row["estimate"] for row in rows], rel=2e-5)
+
+
+def test_a_logistic_mixed_model_on_a_public_data_set_is_that_of_lme4():
+    """Contagious pleuropneumonia of cattle in 15 herds (Lesnoff 2004), which R's lme4 carries."""
+    r = numbers()
+    cattle = pd.DataFrame(np.reshape(r["cbpp"], (-1, 5)), columns=["herd", "sick", "p2", "p3", "p4"])
+    found = []
+    for first, *rest in (("p2", "p3", "p4"), ("p3", "p2", "p4"), ("p4", "p2", "p3")):
+        row = fit_logistic_intercept(cattle["sick"].to_numpy(), cattle[[first, *rest]], cattle["herd"].to_numpy())
+        found += [row["estimate"], row["se"]]
+    agree(r, "cbpp_fit", [*found, row["sd_intercept"]], rel=2e-4)  # lme4 stops earlier, and takes errors by differences
+
+
+def test_a_logistic_mixed_model_without_variance_is_an_ordinary_one():
+    rng = np.random.default_rng(3)
+    x, group = rng.normal(size=400), np.tile(np.arange(8), 50)
+    row = fit_logistic_intercept((x + rng.logistic(0, 1, 400) > 0) * 1.0, pd.DataFrame({"x": x}), group)
+    assert row["estimate"] == pytest.approx(1, abs=0.3)
+    assert "too few" in fit_logistic_intercept((x > np.sort(x)[-4]) * 1.0, pd.DataFrame({"x": x}), group)["note"]
+    assert "separated" in fit_logistic_intercept((x > 0) * 1.0, pd.DataFrame({"x": x}), group)["note"]
 
 
 def cohort(n=120, seed=2):

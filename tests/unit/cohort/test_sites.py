@@ -97,7 +97,12 @@ def test_a_random_intercept_of_the_site_removes_the_site_effect():
     row = found[found["what"] == RANDOM].iloc[0]
     assert row["ci_low"] < EFFECT < row["ci_high"]
     assert "3 sites: the variance between them is hardly known" in row["note"]
-    assert RANDOM not in set(compare_sites(TABLE, LOGISTIC, "site")["what"])
+    logistic = compare_sites(TABLE, LOGISTIC, "site").query("model == 'm'")
+    of_odds = logistic[logistic["what"] == RANDOM].iloc[0]
+    assert abs(of_odds["estimate"] - EFFECT) < 3 * of_odds["se"]
+    together = logistic[logistic["what"] == TOGETHER].iloc[0]
+    assert abs(of_odds["estimate"] - together["estimate"]) < of_odds["se"] / 2  # three sites: their effects are shrunk
+    assert of_odds["odds_ratio"] == pytest.approx(np.exp(of_odds["estimate"]))
     repeated = TABLE.assign(subject="s")
     assert RANDOM not in set(compare_sites(repeated, LINEAR, "site")["what"])
 
