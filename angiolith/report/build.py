@@ -206,7 +206,7 @@ def cohort_pages(pages: Pages, found: Cohort, files: Inputs, written: Written, h
             unused=found.unused,
             status_counts=status_counts(found.sessions),
             cohort=found.numbers,
-            waits={KINDS[name].plural: count for name, count in found.waits.items()},
+            waits={pages.texts["marks"]["plurals"][name].lower(): count for name, count in found.waits.items()},
             plan=found.plan,
             analyses=found.analyses,
             changes=found.changes,

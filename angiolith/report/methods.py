@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 import jinja2
 from jinja2.sandbox import SandboxedEnvironment
+
+BREAK_IN_CHINESE = re.compile(r"(?<=[\u3000-\u9fff\uff00-\uffef]) (?=[\u3000-\u9fff\uff00-\uffef])")
 
 
 def methods_section(texts: Mapping[str, Any], facts: Mapping[str, Any]) -> tuple[list[tuple[str, str]], list[str]]:
@@ -17,10 +20,15 @@ def methods_section(texts: Mapping[str, Any], facts: Mapping[str, Any]) -> tuple
     environment = SandboxedEnvironment(undefined=jinja2.StrictUndefined, autoescape=False)
     environment.filters["join"] = lambda values, between: between.join(f"{value:g}" for value in values)
     paragraphs = [
-        (paragraph["title"], " ".join(environment.from_string(paragraph["text"]).render(facts).split()))
+        (paragraph["title"], _one_line(environment.from_string(paragraph["text"]).render(facts)))
         for paragraph in texts["paragraphs"]
         if environment.compile_expression(paragraph["when"])(**facts)
     ]
     written = " ".join(text for _, text in paragraphs)
     named = [key for key in texts["citations"] if key in written]
     return paragraphs, [texts["citations"][key] for key in sorted(named, key=str.lower)]
+
+
+def _one_line(text: str) -> str:
+    """A text without line breaks; Chinese has no blanks where its lines were broken."""
+    return BREAK_IN_CHINESE.sub("", " ".join(text.split()))

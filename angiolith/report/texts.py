@@ -12,6 +12,7 @@ from angiolith.core.names import nearest
 
 DEFAULT = Path(__file__).parent / "texts.yaml"
 FREE = ("advice", "citations", "paragraphs")  # lists whose length a translation may choose
+SAME = ("citations",)  # references are those of the English texts, unless a translation has its own
 
 
 class TextsError(ValueError):
@@ -76,7 +77,7 @@ def _missing(given: Any, shipped: Any, place: str) -> Iterator[str]:
     if isinstance(shipped, Mapping):
         for key in shipped:
             name = f"{place}.{key}" if place else str(key)
-            yield from _missing(given[key], shipped[key], name) if key in given else [name]
+            yield from _missing(given[key], shipped[key], name) if key in given else [name] * (key not in SAME)
 
 
 def _differences(given: Any, shipped: Any, place: str) -> Iterator[str]:
