@@ -42,6 +42,7 @@ from angiolith.core.manifest import ManifestError
 from angiolith.core.study import Session
 from angiolith.pictures.step import DRAWN, MONTAGES, change_pictures, exported, reference_of, volumes
 from angiolith.report.files import (
+    analysis_pages,
     assets,
     lost_page,
     niivue,
@@ -59,6 +60,7 @@ from angiolith.runtime.records import name_in
 from angiolith.runtime.snakemake_adapter import drop_default_start_limit
 from angiolith.small_vessel.perivascular.step import pvs_decisions
 from angiolith.small_vessel.step import spot_decisions
+from angiolith.vessel_wall.step import plaque_decisions
 
 ROOT = Path(workflow.basedir)
 

@@ -85,6 +85,7 @@ rule build_report:
         errors=of_images(STUDY, "errors.html"),
         review=of_images(STUDY, "review.html"),
         marks=of_images(STUDY, "marks.html"),
+        analyses=analysis_pages(STUDY),
         lost=lost_page(STUDY),
         assets=assets(STUDY),
     log:

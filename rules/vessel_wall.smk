@@ -39,6 +39,7 @@ rule measure_plaque:
         runtime=10,
     params:
         settings=settings("vessel_wall.measure", "vessel_wall.grade", "vessel_wall.consensus"),
+        decisions=of_session(plaque_decisions),
         code=code("measure_plaque"),
     message:
         "measure plaque: sub-{wildcards.subject} ses-{wildcards.session}"

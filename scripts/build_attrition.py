@@ -30,7 +30,8 @@ def main(snakemake: Any) -> None:
         for row in result.missing.itertuples(index=False):
             tell(f"{name}: {row.column}: {row.problem}; left out: {row.left_out}")
         unit = "" if result.rows is None else unit_of(analysis)
-        draw_flow(result.steps, unit, result.counts, name, files["flow"])
+        counts = result.counts.rename(index=analysis.labels)
+        draw_flow(result.steps, unit, counts, analysis.title or name, files["flow"])
     out = snakemake.output
     write_tsv(pd.concat([each.steps for each in found.values()], ignore_index=True), out.attrition)
     write_tsv(pd.concat([each.doubtful for each in found.values()], ignore_index=True), out.doubts)

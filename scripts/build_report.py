@@ -16,6 +16,7 @@ def main(snakemake: Any) -> list[str]:
         errors=Path(output.errors[0]) if output.errors else None,
         review=Path(output.review[0]) if output.review else None,
         marks=Path(output.marks[0]) if output.marks else None,
+        analyses=[Path(path) for path in output.analyses],
         assets=[Path(path) for path in output.assets],
     )
     settings = Config.model_validate(params.settings)

@@ -34,7 +34,7 @@ def main(snakemake: Any) -> None:
     labels = printed_labels(analysis.labels, analysis.columns, snakemake.input.get("dictionaries", []))
     notes = [*characteristics_notes(table), *([note] if note else [])]
     write_tsv(table, output.table1)
-    title = f"Characteristics: {snakemake.wildcards.analysis}"
+    title = f"Characteristics: {analysis.title or snakemake.wildcards.analysis}"
     cells = characteristics_cells(with_addresses(table, output.table1), labels)
     write_printed(cells, title, notes, output.printed)
 

@@ -24,7 +24,7 @@ def main(snakemake: Any) -> None:
     labels = printed_labels(analysis.labels, analysis.columns, snakemake.input.get("dictionaries", []))
     write_tsv(table, output.associations)
     write_tsv(diagnostics, output.diagnostics)
-    title = f"Models: {snakemake.wildcards.analysis}"
+    title = f"Models: {analysis.title or snakemake.wildcards.analysis}"
     cells = models_cells(with_addresses(table, output.associations), analysis.primary, labels)
     write_printed(cells, title, models_notes(table, analysis.primary), output.printed)
 

@@ -9,6 +9,7 @@ from angiolith.core.settings.vessel_wall import WallConsensusSettings, WallGrade
 from angiolith.core.tables import write_tsv
 from angiolith.runtime.job import run
 from angiolith.vessel_wall.consensus import consensus
+from angiolith.vessel_wall.decide import decided_plaques
 from angiolith.vessel_wall.inputs import measure_drawings
 from angiolith.vessel_wall.session import OUTLINE_COLUMNS, plaque_table
 
@@ -20,6 +21,7 @@ def main(snakemake: Any) -> None:
         dict(snakemake.input.items()), step_settings(settings, WallMeasureSettings), grades
     )
     plaques = plaque_table(rows, snakemake.wildcards.subject, snakemake.wildcards.session)
+    plaques = decided_plaques(plaques, outlines, snakemake.params.decisions)
     write_tsv(plaques, out.metrics)
     write_tsv(consensus(plaques, step_settings(settings, WallConsensusSettings), grades), out.consensus)
     write_tsv(pd.DataFrame(outlines, columns=OUTLINE_COLUMNS), out.contours)

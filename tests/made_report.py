@@ -306,6 +306,7 @@ def build(files, folder, **report):
         errors=[place / "errors.html"] if files["sessions"] else [],
         review=[place / "review.html"] if files["sessions"] else [],
         marks=[place / "marks.html"] if files["sessions"] else [],
+        analyses=[place / "analysis-study.html"] if files["analyses"] else [],
         assets=[place / "assets" / path.name for path in assets],
     )
     params = SimpleNamespace(files=files, settings=settings_of(**report), pairs=files["pairs"], version="0.0.0")

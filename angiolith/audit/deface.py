@@ -1,14 +1,15 @@
 """A BIDS folder copied without faces, for those who are to see the images and not the persons.
 
 Images that the workflow reads lose their faces; tables, sidecars and the masks that are read are copied. What cannot be
-defaced is not copied, so that no face gets into the copy.
+defaced is not copied, so that no face gets into the copy. The networks see another image without a face; so the tissues
+that they find with it go along as a derivative, and the workflow measures these.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,11 @@ from typing import Any
 from angiolith.brain.deface import SessionFaces, without_face
 from angiolith.brain.face import FaceError
 from angiolith.brain.network import BrainModel
-from angiolith.core.bids.names import column_of, mask_of
-from angiolith.core.bids.walk import lies_in
-from angiolith.core.images import ImageError
-from angiolith.core.manifest_checks import NIFTI
+from angiolith.brain.segment import TISSUES
+from angiolith.core.bids.names import TISSUE_MAP, column_of, mask_of
+from angiolith.core.bids.walk import is_own, lies_in
+from angiolith.core.images import ImageError, write_image
+from angiolith.core.manifest_checks import NIFTI, REFERENCES
 from angiolith.core.names import beside
 from angiolith.core.tables import atomic_path, write_text_if_changed
 
@@ -28,6 +30,13 @@ REC = re.compile(r"_rec-([A-Za-z0-9]+)")
 BEFORE_REC = re.compile(r"^(.*?(?:_(?:sub|ses|task|acq|ce|trc|stain)-[A-Za-z0-9]+)*)(_.*)$")
 ORDER = ("T1w", "FLAIR", "T2w", "ct", "T2starw", "swi", "vwi", "vwi_ce", "angio")  # whole heads before slabs
 PLAIN = (".tsv", ".json", ".bval", ".bvec", ".md", ".csv")
+TISSUES_FOLDER = "derivatives/tissues_before_defacing"
+TISSUES_DESCRIPTION = {
+    "Name": "Tissues of the brain, found before faces were removed",
+    "BIDSVersion": "1.9.0",
+    "DatasetType": "derivative",
+    "GeneratedBy": [{"Name": "deface", "Description": "angiolith deface; read by angiolith in place of a brain mask"}],
+}
 OF_DATASET = ("README", "CHANGES", "LICENSE", ".bidsignore", "CITATION.cff")
 
 
@@ -44,6 +53,8 @@ class Defaced:
     """Brains without a head around them, copied as they are."""
     left_out: dict[str, str] = field(default_factory=dict)
     """File -> why it is not in the copy."""
+    tissues: list[str] = field(default_factory=list)
+    """Maps of tissues that were written, of images before their faces were removed."""
     present: int = 0
     """Images that an earlier run wrote."""
 
@@ -90,9 +101,10 @@ def deface(bids_dir: Path, copy: Path, model: BrainModel, say: Say) -> Defaced:
         waiting = sorted(theirs, key=lambda one: (ORDER.index(one[2]), "part-phase" in one[1]))
         done.present += sum((copy / names[name]).is_file() for _, name, _ in waiting)
         waiting = [one for one in waiting if not (copy / names[one[1]]).is_file()]
-        faces = SessionFaces(model)
+        faces = SessionFaces(model, _measured([column for *_, column in theirs], _given(bids_dir, theirs[0][1])))
         for last in (False, True):  # what shows no whole brain waits for an image that does
             waiting = [one for one in waiting if not _image(one, copy / names[one[1]], faces, last, done, say)]
+        _write_tissues(copy, theirs, faces, done)
     gone = set(done.left_out)
     for path, name in files.items():
         try:
@@ -127,6 +139,41 @@ def _image(one: tuple[Path, str, str], to: Path, faces: SessionFaces, last: bool
         done.written[name] = fraction
         say(f"{name}: {100 * fraction:.0f} % of the voxels set to air")
     return True
+
+
+def _measured(columns: Sequence[str], given: Collection[str | None]) -> frozenset[str]:
+    """The columns of a session whose brain the workflow segments: its reference and its FLAIR, or its CT alone.
+
+    Without those whose mask is given, and those that several images claim.
+    """
+    references = [column for column in REFERENCES if column in columns]
+    wanted = {*references[:1], "FLAIR"} if references else {"ct"}
+    return frozenset(one for one in wanted if columns.count(one) == 1 and f"brain_{one}" not in given)
+
+
+def _given(bids_dir: Path, image: str) -> set[str | None]:
+    """The columns of the masks that the user gives for the session of an image (its path below the BIDS folder)."""
+    folders = [folder for folder in sorted(bids_dir.glob("derivatives/*")) if folder.is_dir() and not is_own(folder)]
+    session = Path(image).parent.parent
+    return {mask_of(str(path)).column for folder in folders for path in (folder / session).glob(f"*/*{NIFTI[0]}")}
+
+
+def _write_tissues(copy: Path, theirs: Sequence[tuple[Path, str, str]], faces: SessionFaces, done: Defaced) -> None:
+    """Write the maps of tissues of a session's defaced images as a derivative that the workflow reads."""
+    for _, name, column in theirs:
+        if column not in faces.tissues or name not in done.written:
+            continue
+        session = Path(name).parent.parent
+        stem = "_".join(session.parts)
+        folder = "ct" if column == "ct" else "anat"
+        to = f"{TISSUES_FOLDER}/{session.as_posix()}/{folder}/{stem}_space-{column}_desc-{TISSUE_MAP}_dseg.nii.gz"
+        write_image(faces.tissues[column].data, faces.tissues[column].affine, copy / to)
+        done.tissues.append(to)
+    if done.tissues:
+        root = copy / TISSUES_FOLDER
+        write_text_if_changed(json.dumps(TISSUES_DESCRIPTION, indent=2) + "\n", root / "dataset_description.json")
+        rows = "".join(f"{value}\t{name}\n" for name, value in TISSUES.items())
+        write_text_if_changed("index\tname\n" + rows, root / f"desc-{TISSUE_MAP}_dseg.tsv")
 
 
 def _is_mask(name: str) -> bool:

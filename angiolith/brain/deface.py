@@ -30,10 +30,14 @@ class SessionFaces:
     """Finds the face in each image of a session; what one image shows serves those that show it worse."""
 
     model: BrainModel
+    measured: frozenset[str] = frozenset()
+    """Columns whose brain the workflow segments: their tissues are kept in `tissues`, as they are with the face."""
     settings: BrainSettings = field(default_factory=BrainSettings)
     rigid: RigidSettings = field(default_factory=RigidSettings)
     found: list[tuple[Image, bool, FacePlane]] = field(default_factory=list)
     """Images in which a whole brain was found: image, whether it is a CT, plane."""
+    tissues: dict[str, Image] = field(default_factory=dict)
+    """Column -> map of tissues on the image's grid."""
 
     def plane(self, path: Path, column: str, last: bool = False) -> FacePlane | None:
         """The plane in front of which the image shows a face; None for a brain without a head around it.
@@ -68,10 +72,14 @@ class SessionFaces:
         image = (read_ct if is_ct else read_mri)(path)
         if not is_ct and is_brain_extracted(image):
             return None
-        for other, other_is_ct, plane in self.found:
-            if other_is_ct == is_ct and is_same_grid(image, other):
-                return plane
+        same = [plane for other, of_ct, plane in self.found if of_ct == is_ct and is_same_grid(image, other)]
+        if same and column not in self.measured:
+            return same[0]
         brain = None if column in SLAB_COLUMNS else segment_brain(image, is_ct, self.model, self.settings)
+        if column in self.measured and brain is not None and brain.status != FAILED:
+            self.tissues[column] = image.with_data(brain.tissues)
+        if same:
+            return same[0]
         whole = brain is not None and brain.status != FAILED and (brain.complete or (last and not self.found))
         shown = mask_points(image.affine, brain.brain) if brain is not None and whole else None
         chosen = self._joined(image, is_ct, shown)

@@ -1,13 +1,16 @@
-"""A brain mask made elsewhere: the user's, or that of another tool."""
+"""A brain mask or a map of its tissues made elsewhere: the user's, or that of another tool."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from angiolith.core.images import Image, read_image, require_same_grid
+from angiolith.brain.network import CLASSES
+from angiolith.core.bids.names import TISSUE_MAP
+from angiolith.core.images import Image, ImageError, read_image, require_same_grid
 from angiolith.core.inputs import Inputs
 from angiolith.core.settings.brain import BrainToolSettings
 from angiolith.core.tool import run_tool, tool_facts
@@ -16,7 +19,9 @@ from angiolith.core.tool import run_tool, tool_facts
 def given_brain(
     given: Inputs, name: str, image: Image, tool: BrainToolSettings
 ) -> tuple[np.ndarray | None, Mapping[str, Any]]:
-    """The user's mask (input `given_brain`), else that of the tool in the configuration, else None; and its source.
+    """The user's mask or map of tissues (input `given_brain`), else the mask of the tool in the configuration, or None.
+
+    With its source.
 
     Parameters
     ----------
@@ -32,7 +37,7 @@ def given_brain(
     Returns
     -------
     tuple[np.ndarray | None, Mapping[str, Any]]
-        Mask (i, j, k), bool, or None; and the facts of its source.
+        Mask (i, j, k), bool, or map of tissues, uint8, or None; and the facts of its source.
 
     Raises
     ------
@@ -49,7 +54,9 @@ def given_brain(
 
 
 def user_brain(given: Inputs, image: Image) -> np.ndarray:
-    """The user's mask of the brain (input `given_brain`) on the image's grid; ImageError if it lies on another.
+    """The user's mask of the brain, or map of its tissues, on the image's grid (input `given_brain`).
+
+    A file that is named `desc-braintissues_dseg` is a map of tissues, as the workflow writes it.
 
     Parameters
     ----------
@@ -61,13 +68,17 @@ def user_brain(given: Inputs, image: Image) -> np.ndarray:
     Returns
     -------
     np.ndarray
-        Mask (i, j, k), bool.
+        Mask (i, j, k), bool; or map of tissues, uint8.
 
     Raises
     ------
     ImageError
-        If the mask lies on another grid.
+        If it lies on another grid, or is a map of other labels.
     """
     mask = read_image(given["given_brain"])
     require_same_grid(mask, image, "the given brain mask and its image")
-    return np.asarray(mask.data > 0.5)
+    if f"_desc-{TISSUE_MAP}_dseg." not in Path(given["given_brain"]).name:
+        return np.asarray(mask.data > 0.5)
+    if not np.isin(mask.data, range(len(CLASSES))).all():
+        raise ImageError(f"{given['given_brain']}: labels are 0 to {len(CLASSES) - 1}: {', '.join(CLASSES)}")
+    return mask.data.astype(np.uint8)

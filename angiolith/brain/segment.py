@@ -92,6 +92,8 @@ def segment_brain(
     BrainSegmentation
         Mask, tissue map, volumes (cm3), whether the brain is complete, doubtful fraction, status and reason.
     """
+    if given is not None and given.dtype != bool:
+        return _of_tissues(image, given, settings)
     try:
         working = probabilities(image, is_ct, model)
     except NoBrainError as error:
@@ -122,6 +124,18 @@ def segment_brain(
         fractions |= {"doubtful": 0.0, "skin": 0.0}
     reason = problem(volumes, complete, fractions, sides, settings)
     return BrainSegmentation(brain, tissues, volumes, complete, fraction, FAILED if reason else OK, reason)
+
+
+def _of_tissues(image: Image, tissues: np.ndarray, settings: BrainSettings) -> BrainSegmentation:
+    """The brain of a given map of tissues, which is neither segmented nor refined anew."""
+    brain = tissues > 0
+    volumes = {name: _cm3(tissues == value, image) for name, value in TISSUES.items()} | {"brain": _cm3(brain, image)}
+    complete = cut_area_mm2(brain, image) <= CUT_AREA_MM2
+    ventricles, upper = tissues == TISSUES["ventricles"], brain & (tissues != TISSUES["infratentorial"])
+    sides = side_ratio(upper, ventricles | (tissues == TISSUES["deep_grey"]), image)
+    fractions = {"doubtful": 0.0, "skin": 0.0, "shallow": shallow_fraction(image, brain, ventricles)}
+    reason = problem(volumes, complete, fractions, sides, settings)
+    return BrainSegmentation(brain, tissues, volumes, complete, 0.0, FAILED if reason else OK, reason)
 
 
 def extracted_brain(image: Image, brain: np.ndarray) -> np.ndarray | None:

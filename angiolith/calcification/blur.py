@@ -27,6 +27,18 @@ def deblurred_width_mm(fwhm_mm: np.ndarray, blur_mm: np.ndarray) -> np.ndarray:
 
     The profile of a layer of width t is Phi((x + t/2) / s) - Phi((x - t/2) / s); its half maximum is inverted by table.
     A width at or below that of the blur alone (2.355 s) gives 0. NaN stays NaN.
+
+    Parameters
+    ----------
+    fwhm_mm : np.ndarray
+        Width at half maximum as shown, mm.
+    blur_mm : np.ndarray
+        Standard deviation of the blur, mm.
+
+    Returns
+    -------
+    np.ndarray
+        Width, mm.
     """
     width, shown = _shown_widths()
     relative = np.asarray(fwhm_mm) / blur_mm
@@ -48,9 +60,21 @@ def _shown_widths() -> tuple[np.ndarray, np.ndarray]:
 def deblurred_arc_deg(shown_deg: float, radius: float) -> float:
     """Arc (degrees) of a layer on a circle that, blurred by a Gaussian in its plane, shows `shown_deg` at half maximum.
 
-    radius: of the layer, in standard deviations of the blur. As seen from the circle's centre the blur widens a short
-    arc, the more the smaller the circle. Along each ray the highest value counts, beyond three quarters of the radius;
-    the shown arc of every arc is tabled and inverted. Less than the blur alone shows gives 0.
+    As seen from the circle's centre the blur widens a short arc, the more the smaller the circle. Along each ray the
+    highest value counts, beyond three quarters of the radius; the shown arc of every arc is tabled and inverted. Less
+    than the blur alone shows gives 0.
+
+    Parameters
+    ----------
+    shown_deg : float
+        Arc at half maximum as shown, degrees.
+    radius : float
+        Radius of the layer in standard deviations of the blur.
+
+    Returns
+    -------
+    float
+        Arc, degrees.
     """
     angle = np.radians(np.arange(-TURN_AND_HALF, TURN_AND_HALF + 1))
     rays = np.linspace(*RADII)[:, None] * radius

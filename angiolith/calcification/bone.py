@@ -66,10 +66,26 @@ WALL_PERCENTILE = 65
 def through_openings(ct: np.ndarray, affine: np.ndarray, line: Centreline, hu_min: float) -> Centreline:
     """The line led through the open lumen where it runs in what is dense: into thick calcium, or into bone beside it.
 
-    ct: HU; affine: voxel -> RAS mm; hu_min: what is dense. Only a line that is sure to run in its artery is led: beside
-    another one, an opening may be any. In a cross-section whose centre is dense, the place within the radius that has
-    most room (at least a quarter of the radius), less its squared distance over twice the line's variance; the shifts
-    are smoothed over 1 mm along the line, and 0 where its centre is open.
+    Only a line that is sure to run in its artery is led: beside another one, an opening may be any. In a cross-section
+    whose centre is dense, the place within the radius that has most room (at least a quarter of the radius), less its
+    squared distance over twice the line's variance; the shifts are smoothed over 1 mm along the line, and 0 where its
+    centre is open.
+
+    Parameters
+    ----------
+    ct : np.ndarray
+        HU (i, j, k).
+    affine : np.ndarray
+        Voxel -> mm (4, 4), RAS.
+    line : Centreline
+        The artery's centreline.
+    hu_min : float
+        Threshold of dense voxels, HU.
+
+    Returns
+    -------
+    Centreline
+        The centreline, moved sideways.
     """
     reach = float(line.radius_mm.max())
     at = np.arange(-2 * reach, 2 * reach + ROOM_STEP_MM, ROOM_STEP_MM)
@@ -107,7 +123,21 @@ def wall_distance_mm(ct: np.ndarray, affine: np.ndarray, line: Centreline, hu_mi
     """Distance (points, N_SECTORS) from each point of a centreline to where bone begins, mm; radius + 3 where none
     is, 0 where the centreline runs in what is dense and may do so for lying off in bone.
 
-    ct: HU; affine: voxel -> RAS mm; hu_min: what is dense.
+    Parameters
+    ----------
+    ct : np.ndarray
+        HU (i, j, k).
+    affine : np.ndarray
+        Voxel -> mm (4, 4), RAS.
+    line : Centreline
+        The artery's centreline.
+    hu_min : float
+        Threshold of dense voxels, HU.
+
+    Returns
+    -------
+    np.ndarray
+        Distances (points, N_SECTORS), mm.
     """
     reach = line.radius_mm.max() + BEYOND_MM
     radii = np.arange(0, reach + RADIUS_STEP_MM, RADIUS_STEP_MM)
@@ -137,11 +167,28 @@ def parted_by_valley(
 ) -> np.ndarray:
     """What of the dense voxels that hang together with bone a valley parts from it, and is the artery's: a mask.
 
-    ct: HU; of_bone: those voxels; affine: voxel -> RAS mm; margin_mm: how far calcium reaches beyond the lumen. A
-    reader widens the window until two things part. Each maximum that rises `VALLEY_HU` above the saddle to a higher one
-    has the voxels that lie nearer to it downhill (watershed). It is calcium of the wall where its top lies in the wall
-    or lumen, and nearly all of it within the artery's wall and blooming, and as much of it within the radius as of
+    A reader widens the window until two things part. Each maximum that rises `VALLEY_HU` above the saddle to a higher
+    one has the voxels that lie nearer to it downhill (watershed). It is calcium of the wall where its top lies in the
+    wall or lumen, and nearly all of it within the artery's wall and blooming, and as much of it within the radius as of
     any calcium, each give or take the uncertainty of the line. Bone goes on outside.
+
+    Parameters
+    ----------
+    ct : np.ndarray
+        HU (i, j, k).
+    affine : np.ndarray
+        Voxel -> mm (4, 4), RAS.
+    of_bone : np.ndarray
+        Dense voxels that are connected with bone, bool (i, j, k).
+    line : Centreline
+        The artery's centreline.
+    margin_mm : float
+        Reach of calcium beyond the lumen, mm.
+
+    Returns
+    -------
+    np.ndarray
+        Mask (i, j, k), bool.
     """
     found = np.zeros(ct.shape, bool)
     box = box_around_line(
@@ -193,7 +240,21 @@ class Seen:
 
 
 def polar_position(points: np.ndarray, line: Centreline) -> Seen:
-    """Where points (n, 3), RAS mm, lie as seen from a centreline."""
+    """Where points (n, 3), RAS mm, lie as seen from a centreline.
+
+    Parameters
+    ----------
+    points : np.ndarray
+        Points (n, 3), RAS mm.
+    line : Centreline
+        The artery's centreline.
+
+    Returns
+    -------
+    Seen
+        Nearest point of the line, angular bin, distance (mm), and whether a point is beside the line, not beyond its
+        ends.
+    """
     distance, nearest = cKDTree(line.points).query(points)
     first, second = line.frames()
     offset = points - line.points[nearest]
@@ -206,7 +267,19 @@ def polar_position(points: np.ndarray, line: Centreline) -> Seen:
 def behind(front: np.ndarray, seen: Seen, shape: tuple[int, ...]) -> np.ndarray:
     """Which points lie on a ray from the centreline on which a point of `front` lies, or on one beside it; (n,).
 
-    shape: number of the centreline's points and of the angular bins.
+    Parameters
+    ----------
+    front : np.ndarray
+        Which points are in front, bool (n,).
+    seen : Seen
+        Positions of the points as seen from the line.
+    shape : tuple[int, ...]
+        Number of the centreline's points and of angular bins.
+
+    Returns
+    -------
+    np.ndarray
+        Booleans (n,).
     """
     rays = np.zeros(shape, bool)
     rays[seen.point[front], seen.angle[front]] = True

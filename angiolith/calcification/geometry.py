@@ -84,7 +84,17 @@ class LesionGeometry:
 def arc_extent(covered: np.ndarray) -> tuple[float, float]:
     """(extent, covered) in degrees of equal angular bins around a circle: extent = 360 minus the largest gap.
 
-    covered: (n,) boolean; the circle closes, so an arc across 0 degrees is one arc. Nothing covered: (0, 0).
+    Nothing covered: (0, 0).
+
+    Parameters
+    ----------
+    covered : np.ndarray
+        (n,) boolean; the circle closes, so an arc across 0 degrees is one arc.
+
+    Returns
+    -------
+    tuple[float, float]
+        Extent and covered arc, degrees.
     """
     count = len(covered)
     at = np.flatnonzero(covered)
@@ -105,9 +115,29 @@ def measure_geometry(
 ) -> LesionGeometry:
     """Measure one lesion on its artery.
 
-    ct: HU, (i, j, k); lesion: its voxels, same shape; affine: voxel -> RAS mm; hu_min: threshold of calcium; settings:
-    section `calcification.measure`; slice_mm: thickness of the slices (None: their step). Works on a crop that holds
-    the lesion with a margin of some voxels.
+    Works on a crop that holds the lesion with a margin of some voxels.
+
+    Parameters
+    ----------
+    ct : np.ndarray
+        HU (i, j, k).
+    affine : np.ndarray
+        Voxel -> mm (4, 4), RAS.
+    lesion : np.ndarray
+        Voxels of the lesion, bool (i, j, k).
+    line : Centreline
+        The artery's centreline.
+    hu_min : float
+        Threshold of calcium, HU.
+    settings : CalcificationMeasureSettings
+        Section `calcification.measure`.
+    slice_mm : float | None
+        Thickness of the slices, mm; None for their step.
+
+    Returns
+    -------
+    LesionGeometry
+        Arc (degrees), length and thickness (mm); NaN where not measured.
     """
     at_index = np.argwhere(lesion)
     if len(at_index) == 0:
@@ -166,10 +196,24 @@ def measure_geometry(
 def settled(line: Centreline, calcium: np.ndarray, weight: np.ndarray) -> Centreline:
     """The line moved sideways, as a whole, to where a lesion lies in the wall of its artery.
 
-    calcium: (n, 3) RAS mm, points of the lesion; weight: (n,). Two lengths are known, each with its uncertainty: how
-    far the line may be off (its `sd_mm`), and between which distances from it calcium of the wall lies (give or take
-    WALL_SD_MM, seen anew in every millimetre of the lesion's length). The most likely shift is taken: none where the
-    lesion lies within these bounds. An arc seen from a centre that lies off is too small or too large.
+    Two lengths are known, each with its uncertainty: how far the line may be off (its `sd_mm`), and between which
+    distances from it calcium of the wall lies (give or take WALL_SD_MM, seen anew in every millimetre of the lesion's
+    length). The most likely shift is taken: none where the lesion lies within these bounds. An arc seen from a centre
+    that lies off is too small or too large.
+
+    Parameters
+    ----------
+    line : Centreline
+        The artery's centreline.
+    calcium : np.ndarray
+        Points of the lesion (n, 3), RAS mm.
+    weight : np.ndarray
+        Weights of the points (n,).
+
+    Returns
+    -------
+    Centreline
+        The centreline, moved sideways.
     """
     nearest = cKDTree(line.points).query(calcium)[1]
     first, second = (normals[nearest] for normals in line.frames())

@@ -64,13 +64,42 @@ def measure_lesions(
 ) -> pd.DataFrame:
     """One row per lesion (columns.LESIONS without subject and session), in the order of their numbers.
 
-    ct: HU, native grid; labels: lesions on it; region: artery labels on it; lines: centrelines by (artery, side);
-    bone_contact: {lesion: fraction of its voxels beside bone}; hu_min: threshold that was used; settings, grades:
-    sections `calcification.measure` and `.grade`; slice_mm: thickness of the slices, if it is known (it may differ from
-    their step); verdicts: what is held of a lesion (sure and counted where none is given); names: of the marks;
-    evidence: what the tool's verdict rests on, by column (certainty.Evidence); kvp_scale: of the Agatston steps.
     Density and volume are those of the mask; arc, length and thickness are taken at half maximum. What cannot be
     measured is NaN, and the reason says why; status is review where a person should look.
+
+    Parameters
+    ----------
+    ct : Image
+        The CT, HU.
+    labels : np.ndarray
+        Lesions (i, j, k).
+    region : np.ndarray
+        Artery labels (i, j, k).
+    lines : Mapping[tuple[str, str], Centreline]
+        (artery, side) -> centreline.
+    bone_contact : Mapping[int, float]
+        Lesion -> fraction of its voxels beside bone, 0 to 1.
+    hu_min : float
+        Threshold of calcium, HU.
+    settings : CalcificationMeasureSettings
+        Section `calcification.measure`.
+    grades : CalcificationGradeSettings
+        Section `calcification.grade`.
+    slice_mm : float | None
+        Thickness of the slices, mm; None for their step.
+    verdicts : Mapping[int, Verdict] | None
+        What is held of a lesion (sure and counted where none is given).
+    names : Mapping[int, str] | None
+        Lesion -> name of its mark.
+    evidence : Mapping[int, Mapping[str, Any]] | None
+        What the tool's verdict rests on, by column (certainty.Evidence).
+    kvp_scale : float
+        Factor of the thresholds at the CT's tube voltage.
+
+    Returns
+    -------
+    pd.DataFrame
+        One row per lesion.
     """
     margin = np.ceil(CROP_MARGIN_MM / ct.voxel_mm).astype(int)
     rows = []
@@ -176,10 +205,28 @@ def measure_arteries(
 ) -> pd.DataFrame:
     """One row per artery and side (columns.ARTERIES without subject and session), calcified or not.
 
-    lesions: as `measure_lesions` makes them; sources: where each artery's region comes from; region: the artery labels;
-    settings: section `severity`; spoiled: arteries that metal spoils, and why. No lesion: volume 0, density NaN. An
-    artery that was not looked at, because nothing shows where it is or it lies outside the field of view, is missing,
-    and one that metal spoils is failed: NaN, never 0.
+    No lesion: volume 0, density NaN. An artery that was not looked at, because nothing shows where it is or it lies
+    outside the field of view, is missing, and one that metal spoils is failed: NaN, never 0.
+
+    Parameters
+    ----------
+    lesions : pd.DataFrame
+        Table of `measure_lesions`.
+    lines : Mapping[tuple[str, str], Centreline]
+        (artery, side) -> centreline.
+    sources : Mapping[tuple[str, str], str]
+        (artery, side) -> where its region comes from.
+    region : Image
+        Artery labels.
+    settings : SeveritySettings
+        Section `severity`.
+    spoiled : Mapping[tuple[str, str], str] | None
+        (artery, side) -> why metal spoils it.
+
+    Returns
+    -------
+    pd.DataFrame
+        One row per artery and side.
     """
     names = [*MEASURED, *(name for name in sources if name not in MEASURED)]
     rows = []
@@ -207,14 +254,37 @@ def measure_arteries(
 
 
 def along_bone_unconfirmed(line: Centreline) -> bool:
-    """Whether an artery runs along bone and no mask, angiogram or MRI confirms where: calcium can be missed there."""
+    """Whether an artery runs along bone and no mask, angiogram or MRI confirms where: calcium can be missed there.
+
+    Parameters
+    ----------
+    line : Centreline
+        The artery's centreline.
+
+    Returns
+    -------
+    bool
+        True where both hold.
+    """
     return line.artery in IN_BONE and float(np.median(line.sd_mm)) > CONFIRMED_SD_MM
 
 
 def artery_measures(lesions: pd.DataFrame, settings: SeveritySettings) -> dict[str, Any]:
     """Sums over an artery's counted lesions: volumes, density (mean over all voxels), scores; the pattern of the larger
     volume; and what the candidates could add. What a lesion without thickness or pattern could change is missing.
-    settings: section `severity`."""
+
+    Parameters
+    ----------
+    lesions : pd.DataFrame
+        Table of `measure_lesions`.
+    settings : SeveritySettings
+        Section `severity`.
+
+    Returns
+    -------
+    dict[str, Any]
+        Column -> value.
+    """
     candidates = waiting(lesions)
     possible = lesions[lesions["counted"].astype(bool) | lesions.index.isin(candidates.index)]
     at_most = _severities(possible, settings)[1]
@@ -273,6 +343,16 @@ def measure_patient(arteries: pd.DataFrame) -> dict[str, Any]:
     Worst: the gravest group, then the larger volume. An artery that was not seen, or only in part, marks the row for
     review, and so does one whose grade is not known. Group and grade are missing where such an artery could be the
     worst. Without an artery that metal spoils there are no sums.
+
+    Parameters
+    ----------
+    arteries : pd.DataFrame
+        Table of `measure_arteries`.
+
+    Returns
+    -------
+    dict[str, Any]
+        Column -> value.
     """
     seen = arteries[arteries["volume_mm3"].notna()]
     names = [f"{row.side}-{row.artery}" if row.side != "M" else str(row.artery) for row in arteries.itertuples()]
@@ -332,7 +412,18 @@ def _worst_artery(seen: pd.DataFrame, others: bool) -> pd.Series | None:
 
 
 def spoiled_rows(spoiled: Mapping[tuple[str, str], str]) -> pd.DataFrame:
-    """A row without a lesion for each artery that metal spoils: none was found there, and none can be ruled out."""
+    """A row without a lesion for each artery that metal spoils: none was found there, and none can be ruled out.
+
+    Parameters
+    ----------
+    spoiled : Mapping[tuple[str, str], str]
+        (artery, side) -> why metal spoils it.
+
+    Returns
+    -------
+    pd.DataFrame
+        One row per artery.
+    """
     rows = [
         {"artery": name[0], "side": name[1], "status": FAILED, "reason": reason} for name, reason in spoiled.items()
     ]
@@ -340,11 +431,43 @@ def spoiled_rows(spoiled: Mapping[tuple[str, str], str]) -> pd.DataFrame:
 
 
 def labelled(table: pd.DataFrame, subject: str, session: str, columns: Iterable[str]) -> pd.DataFrame:
-    """The table with its subject and session in front, all columns in the contract's order."""
+    """The table with its subject and session in front, all columns in the contract's order.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        Any table.
+    subject, session : str
+        Labels.
+    columns : Iterable[str]
+        Columns in their order.
+
+    Returns
+    -------
+    pd.DataFrame
+        The table.
+    """
     return table.assign(subject=subject, session=session).reindex(columns=list(columns))
 
 
 def refused(subject: str, session: str, status: str, reason: str, columns: Iterable[str]) -> pd.DataFrame:
-    """The one row that a session gets whose CT could not be measured: all measures missing, status and reason."""
+    """The one row that a session gets whose CT could not be measured: all measures missing, status and reason.
+
+    Parameters
+    ----------
+    subject, session : str
+        Labels.
+    status : str
+        Status of the row.
+    reason : str
+        Reason for the status.
+    columns : Iterable[str]
+        Columns in their order.
+
+    Returns
+    -------
+    pd.DataFrame
+        One row.
+    """
     row = {"subject": subject, "session": session, "status": status, "reason": reason}
     return pd.DataFrame([row], columns=list(columns))

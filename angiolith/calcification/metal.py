@@ -70,7 +70,18 @@ class Metal:
 
 
 def find_metal(ct: Image) -> Metal | None:
-    """The metal of a CT (HU, slices along the grid's axis nearest to foot-head); None where there is none."""
+    """The metal of a CT (HU, slices along the grid's axis nearest to foot-head); None where there is none.
+
+    Parameters
+    ----------
+    ct : Image
+        The CT, HU.
+
+    Returns
+    -------
+    Metal | None
+        The metal and the voxels that it spoils, or None.
+    """
     axis = slice_axis(ct.affine)
     data = np.moveaxis(ct.data, axis, 2)
     edges_mm = np.delete(ct.voxel_mm, axis)
@@ -124,7 +135,22 @@ def spoiled_arteries(
     metal: Metal, lines: Mapping[tuple[str, str], Centreline], affine: np.ndarray
 ) -> dict[tuple[str, str], str]:
     """Why an artery is not measured, by (artery, side): more than SPOILED_SHARE_MAX of its course in the field of view
-    is spoiled. affine: of the CT."""
+    is spoiled.
+
+    Parameters
+    ----------
+    metal : Metal
+        The metal.
+    lines : Mapping[tuple[str, str], Centreline]
+        (artery, side) -> centreline.
+    affine : np.ndarray
+        Voxel -> mm (4, 4) of the CT.
+
+    Returns
+    -------
+    dict[tuple[str, str], str]
+        (artery, side) -> reason.
+    """
     why = {}
     shape = metal.spoiled.shape
     for name, line in lines.items():
@@ -137,7 +163,22 @@ def spoiled_arteries(
 
 
 def without_spoiled(found: Found, ct: Image, metal: Metal | None) -> Found:
-    """The lesions without those that metal spoils, numbered anew; what is denser than bone becomes a candidate."""
+    """The lesions without those that metal spoils, numbered anew; what is denser than bone becomes a candidate.
+
+    Parameters
+    ----------
+    found : Found
+        The lesions.
+    ct : Image
+        The CT, HU.
+    metal : Metal | None
+        The metal, or None.
+
+    Returns
+    -------
+    Found
+        The lesions.
+    """
     labels = np.zeros_like(found.labels)
     touches: dict[int, float] = {}
     doubts: dict[int, str] = {}

@@ -39,8 +39,28 @@ def calcification_picture(
 ) -> Figure:
     """Six axial CT slices about the arteries: their region, and each calcified lesion in it in its colour.
 
-    lesions: rows with lesion (label), artery, side, volume_mm3, touches_bone. Colours go by size and begin again after
-    the fifth; lesions that touch bone are dashed. Each panel names its lesions in their colours, largest first.
+    Colours go by size and begin again after the fifth; lesions that touch bone are dashed. Each panel names its lesions
+    in their colours, largest first.
+
+    Parameters
+    ----------
+    title : str
+        Heading.
+    caption : str
+        Text below the panels.
+    ct : Image
+        The CT, HU.
+    arteries : Image
+        Artery labels on the CT's grid.
+    calcification : Image
+        Lesions on the CT's grid.
+    lesions : pd.DataFrame
+        Rows with lesion (label), artery, side, volume_mm3, touches_bone.
+
+    Returns
+    -------
+    Figure
+        The figure.
     """
     head = f"{window_text(CT_WINDOW_HU, 'HU')}; {caption}"
     figure, axes = new_figure(2, 3, (3.2, 3.2), title, head)

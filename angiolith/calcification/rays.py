@@ -21,7 +21,20 @@ LOOP_MM = 4.0
 
 
 def directions(line: Centreline, planes: np.ndarray) -> np.ndarray:
-    """Unit directions (planes, angles, 3) of the rays in each cross-section."""
+    """Unit directions (planes, angles, 3) of the rays in each cross-section.
+
+    Parameters
+    ----------
+    line : Centreline
+        The artery's centreline.
+    planes : np.ndarray
+        Indices of the line's points that have a cross-section.
+
+    Returns
+    -------
+    np.ndarray
+        Unit vectors (planes, angles, 3), RAS.
+    """
     angles = np.arange(N_ANGLES) * 2 * np.pi / N_ANGLES
     first, second = (normals[planes] for normals in line.frames())
     return first[:, None] * np.cos(angles)[:, None] + second[:, None] * np.sin(angles)[:, None]
@@ -33,7 +46,23 @@ def on_rays(
     """Voxel coordinates (3, planes, angles, radii) of the rays of each cross-section, and whether a sample belongs to
     the lesion.
 
-    allowed: voxels of the lesion and beside it; planes: cross-sections, by the line's points; reach_mm: of the rays.
+    Parameters
+    ----------
+    allowed : np.ndarray
+        Voxels of the lesion and beside it, bool (i, j, k).
+    affine : np.ndarray
+        Voxel -> mm (4, 4), RAS.
+    line : Centreline
+        The artery's centreline.
+    planes : np.ndarray
+        Indices of the line's points that have a cross-section.
+    reach_mm : float
+        Length of the rays, mm.
+
+    Returns
+    -------
+    tuple[np.ndarray, np.ndarray]
+        Coordinates (3, planes, angles, radii) and booleans (planes, angles, radii).
     """
     radii = np.arange(0, reach_mm + RAY_STEP_MM, RAY_STEP_MM)
     points = line.points[planes][:, None, None] + directions(line, planes)[:, :, None] * radii[:, None]
@@ -46,12 +75,38 @@ def on_rays(
 
 
 def linear(ct: np.ndarray, where: np.ndarray) -> np.ndarray:
-    """HU at voxel coordinates (3, ...), linearly between voxels."""
+    """HU at voxel coordinates (3, ...), linearly between voxels.
+
+    Parameters
+    ----------
+    ct : np.ndarray
+        HU (i, j, k).
+    where : np.ndarray
+        Voxel coordinates (3, ...).
+
+    Returns
+    -------
+    np.ndarray
+        HU (...).
+    """
     return ndimage.map_coordinates(ct, where, order=1, mode="nearest")
 
 
 def nearest_voxel(mask: np.ndarray, where: np.ndarray) -> np.ndarray:
-    """Whether the voxel nearest to coordinates (3, ...) is in a mask; outside the grid none is."""
+    """Whether the voxel nearest to coordinates (3, ...) is in a mask; outside the grid none is.
+
+    Parameters
+    ----------
+    mask : np.ndarray
+        Mask (i, j, k), bool.
+    where : np.ndarray
+        Voxel coordinates (3, ...).
+
+    Returns
+    -------
+    np.ndarray
+        Booleans (...).
+    """
     return ndimage.map_coordinates(mask.astype(np.uint8), where, order=0, mode="constant") > 0
 
 
@@ -62,6 +117,24 @@ def blur_along_rays_mm(
 
     A voxel averages over its edge v (variance v^2 / 12), a slice over its thickness, which may be more or less than the
     step; linear interpolation has the variance v^2 / 6.
+
+    Parameters
+    ----------
+    line : Centreline
+        The artery's centreline.
+    planes : np.ndarray
+        Indices of the line's points that have a cross-section.
+    affine : np.ndarray
+        Voxel -> mm (4, 4), RAS.
+    psf_mm : float
+        Full width at half maximum of the scanner's blur in the plane, mm.
+    slice_mm : float | None
+        Thickness of the slices, mm; None for their step.
+
+    Returns
+    -------
+    np.ndarray
+        Standard deviations (planes, angles), mm.
     """
     voxel_mm = np.linalg.norm(affine[:3, :3], axis=0)
     along = np.abs(directions(line, planes) @ (affine[:3, :3] / voxel_mm))
@@ -75,7 +148,22 @@ def blur_along_rays_mm(
 
 
 def radius_in_voxels(line: Centreline, planes: np.ndarray, affine: np.ndarray) -> float:
-    """Smallest lumen radius over the planes, in voxels: the longest voxel extent within the plane counts."""
+    """Smallest lumen radius over the planes, in voxels: the longest voxel extent within the plane counts.
+
+    Parameters
+    ----------
+    line : Centreline
+        The artery's centreline.
+    planes : np.ndarray
+        Indices of the line's points that have a cross-section.
+    affine : np.ndarray
+        Voxel -> mm (4, 4), RAS.
+
+    Returns
+    -------
+    float
+        Radius, voxels.
+    """
     inverse = np.linalg.inv(affine[:3, :3])
     voxel_mm = 1 / np.linalg.norm(directions(line, planes) @ inverse.T, axis=-1)
     return float((line.radius_mm[planes] / voxel_mm.max(axis=1)).min())

@@ -20,13 +20,35 @@ CONNECTED = np.ones((3, 3), int)
 
 
 def slice_axis(affine: np.ndarray) -> int:
-    """The grid axis along which slices are stacked: head CT is axial, so the one nearest to foot-head."""
+    """The grid axis along which slices are stacked: head CT is axial, so the one nearest to foot-head.
+
+    Parameters
+    ----------
+    affine : np.ndarray
+        Voxel -> mm (4, 4).
+
+    Returns
+    -------
+    int
+        Index of the axis, 0 to 2.
+    """
     axes = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
     return int(np.abs(axes[2]).argmax())
 
 
 def slice_step_mm(affine: np.ndarray) -> float:
-    """Perpendicular distance between slices, mm: not the nominal thickness, and right for a sheared grid too."""
+    """Perpendicular distance between slices, mm: not the nominal thickness, and right for a sheared grid too.
+
+    Parameters
+    ----------
+    affine : np.ndarray
+        Voxel -> mm (4, 4).
+
+    Returns
+    -------
+    float
+        Distance, mm.
+    """
     axis = slice_axis(affine)
     first, second = (affine[:3, i] for i in range(3) if i != axis)
     normal = np.cross(first, second)
@@ -38,7 +60,22 @@ def agatston_equivalent(ct: np.ndarray, lesion: np.ndarray, affine: np.ndarray, 
 
     Sum over slices and over the lesion's pieces in the slice (8-connected) of area in mm2 times the weight of the
     piece's peak HU: 1 (130-199), 2 (200-299), 3 (300-399), 4 (400 and more); a peak under 130 weighs 0.
-    kvp_scale: factor of these steps at the CT's tube voltage.
+
+    Parameters
+    ----------
+    ct : np.ndarray
+        HU (i, j, k).
+    lesion : np.ndarray
+        Voxels of the lesion, bool (i, j, k).
+    affine : np.ndarray
+        Voxel -> mm (4, 4).
+    kvp_scale : float
+        Factor of the thresholds at the CT's tube voltage.
+
+    Returns
+    -------
+    float
+        Score.
     """
     axis = slice_axis(affine)
     first, second = (affine[:3, i] for i in range(3) if i != axis)
@@ -60,11 +97,27 @@ def kockelkoren(
 ) -> tuple[float, str | None]:
     """Kockelkoren score of a lesion and the pattern it stands for (PLoS One 2017, 12:e0168360).
 
-    even: the lesion is of one piece, without gaps, and a layer rather than a lump. points: section
-    `calcification.grade.kockelkoren`: points per feature and the cut-off. NaN and None where arc or thickness is not
-    known. Circularity counts the arc; a dot is shorter than `dot_length_mm_max` and narrower than `dot_arc_deg_max`;
-    morphology is indistinguishable for a dot, continuous for an even lesion over at least `continuous_arc_deg_min`,
-    else irregular.
+    NaN and None where arc or thickness is not known. Circularity counts the arc; a dot is shorter than
+    `dot_length_mm_max` and narrower than `dot_arc_deg_max`; morphology is indistinguishable for a dot, continuous for
+    an even lesion over at least `continuous_arc_deg_min`, else irregular.
+
+    Parameters
+    ----------
+    arc_deg : float
+        Arc, degrees; NaN where not known.
+    length_mm : float
+        Length along the artery, mm.
+    thickness_mm : float
+        Thickness, mm; NaN where not known.
+    even : bool
+        Whether the lesion is of one piece, without gaps, and a layer rather than a lump.
+    points : KockelkorenSettings
+        Section `calcification.grade.kockelkoren`: points per feature and the cut-off.
+
+    Returns
+    -------
+    tuple[float, str | None]
+        Score and pattern; NaN and None where arc or thickness is not known.
     """
     if not (np.isfinite(arc_deg) and np.isfinite(thickness_mm)):
         return np.nan, None
@@ -78,7 +131,22 @@ def kockelkoren(
 
 
 def spotty(length_mm: float, arc_deg: float, settings: CalcificationGradeSettings) -> bool | None:
-    """Spotty calcification: shorter than 3 mm and under 90 degrees by default; None where either is not known."""
+    """Spotty calcification: shorter than 3 mm and under 90 degrees by default; None where either is not known.
+
+    Parameters
+    ----------
+    length_mm : float
+        Length along the artery, mm.
+    arc_deg : float
+        Arc, degrees; NaN where not known.
+    settings : CalcificationGradeSettings
+        Section `calcification.grade`.
+
+    Returns
+    -------
+    bool | None
+        True, False, or None where it is not known.
+    """
     if not (np.isfinite(length_mm) and np.isfinite(arc_deg)):
         return None
     return bool(length_mm < settings.spotty_length_mm_max and arc_deg < settings.spotty_arc_deg_max)
@@ -90,9 +158,20 @@ def woodcock_grades(thickness_mm: np.ndarray, length_mm: np.ndarray, settings: S
     The highest lesion counts. Where a thickness or length is not known (NaN), the lesion may be thin or thick, short or
     long; without such lesions, or where another decides, both grades are the same.
 
-    0 none; 1 thin and discontinuous; 2 thin and continuous, or thick and discontinuous; 3 thick and continuous
-    (after Woodcock et al. 1999). Continuous: at least `continuous_length_mm_min` along the artery. settings: section
-    `severity`.
+    0 none; 1 thin and discontinuous; 2 thin and continuous, or thick and discontinuous; 3 thick and continuous (after
+    Woodcock et al. 1999). Continuous: at least `continuous_length_mm_min` along the artery.
+
+    Parameters
+    ----------
+    thickness_mm, length_mm : np.ndarray
+        Thickness and length of the lesions (n,), mm; NaN where not known.
+    settings : SeveritySettings
+        Section `severity`.
+
+    Returns
+    -------
+    tuple[int, int]
+        Lowest and highest grade, 0 to 3.
     """
     if len(length_mm) == 0:
         return 0, 0
@@ -105,7 +184,22 @@ def woodcock_grades(thickness_mm: np.ndarray, length_mm: np.ndarray, settings: S
 
 
 def severity_group(grade: int, volume_mm3: float, settings: SeveritySettings) -> str:
-    """Group of an artery: by its grade, by its volume, or by the higher of the two (`rule` in section `severity`)."""
+    """Group of an artery: by its grade, by its volume, or by the higher of the two (`rule` in section `severity`).
+
+    Parameters
+    ----------
+    grade : int
+        Woodcock-like grade, 0 to 3.
+    volume_mm3 : float
+        Volume of calcium, mm3.
+    settings : SeveritySettings
+        Section `severity`.
+
+    Returns
+    -------
+    str
+        Name of the group.
+    """
     by_grade = int(np.searchsorted(settings.grade_cuts, grade, side="right"))
     by_volume = int(np.searchsorted(settings.volume_mm3_cuts, volume_mm3, side="right"))
     return GROUPS[{"grade": by_grade, "volume": by_volume, "higher": max(by_grade, by_volume)}[settings.rule]]

@@ -44,7 +44,24 @@ from angiolith.marks.verdicts import CANDIDATE, SURE, UndecidableError, decide
 def segment_session(
     given: Inputs, threshold: CalciumThresholdSettings, settings: CalcificationSegmentSettings, wall_margin_mm: float
 ) -> tuple[Image | None, dict[str, Any]]:
-    """Label map of the lesions on the CT's grid (None if not made), and the facts about it."""
+    """Label map of the lesions on the CT's grid (None if not made), and the facts about it.
+
+    Parameters
+    ----------
+    given : Inputs
+        Paths of the job's inputs.
+    threshold : CalciumThresholdSettings
+        Section `calcification.threshold`.
+    settings : CalcificationSegmentSettings
+        Section `calcification.segment`.
+    wall_margin_mm : float
+        Reach of calcium beyond the lumen, mm.
+
+    Returns
+    -------
+    tuple[Image | None, dict[str, Any]]
+        The label map (None where it was not made), and the facts.
+    """
     arteries, ct_check = read_json(given["arteries_facts"]), read_json(given["checks"])["images"]["ct"]
     scale, told = kvp_scale(ct_check.get("kvp"), threshold)
     threshold = threshold.model_copy(update={"hu_min": scale * threshold.hu_min})
@@ -130,6 +147,28 @@ def measure_session(
 
     Of a session whose lesions could not be found, rows that say why, and no map. Where decisions do not fit the marks
     the session is failed: its marks are listed, none is counted.
+
+    Parameters
+    ----------
+    given : Inputs
+        Paths of the job's inputs.
+    subject, session : str
+        Labels.
+    settings : CalcificationMeasureSettings
+        Section `calcification.measure`.
+    grades : CalcificationGradeSettings
+        Section `calcification.grade`.
+    severity : SeveritySettings
+        Section `severity`.
+    count : Count
+        Which marks count: `sure`, `confirmed` or `all`.
+    decisions : Sequence[Decision]
+        Readers' decisions on this session.
+
+    Returns
+    -------
+    tuple[CalcificationTables, Image | None]
+        The tables, and the label map of their marks (None where there is none).
     """
     facts = read_json(given["facts"])
     if not was_made(given["lesions"]):
@@ -188,7 +227,20 @@ def measure_session(
 
 def require_known_arteries(decisions: Sequence[Decision], sources: Collection[tuple[str, str]]) -> None:
     """Raise UndecidableError for a decision on an artery that the session's artery map does not have: its calcium is
-    not measured."""
+    not measured.
+
+    Parameters
+    ----------
+    decisions : Sequence[Decision]
+        Readers' decisions on this session.
+    sources : Collection[tuple[str, str]]
+        (artery, side) of the session's artery map.
+
+    Raises
+    ------
+    UndecidableError
+        For an artery that the session's artery map does not have.
+    """
     for row in decisions:
         if row["artery"] and parse_name(row["artery"]) not in sources:
             raise UndecidableError(

@@ -16,6 +16,18 @@ def shape_features(lesion: np.ndarray, affine: np.ndarray) -> dict[str, float]:
     The mesh is that of marching cubes at 0.5 on the mask itself (vertices halfway between voxel centres); Sphericity =
     (36 pi V^2)^(1/3) / A with the mesh's volume; the diameter is the largest distance between its vertices. All NaN
     for an empty mask, VoxelVolume 0.
+
+    Parameters
+    ----------
+    lesion : np.ndarray
+        Voxels of the lesion, bool (i, j, k).
+    affine : np.ndarray
+        Voxel -> mm (4, 4).
+
+    Returns
+    -------
+    dict[str, float]
+        Feature -> value.
     """
     voxel_mm3 = float(abs(np.linalg.det(affine[:3, :3])))
     if not lesion.any():

@@ -30,7 +30,18 @@ def _measure(session: Session) -> InputPaths:
 
 def decisions(session: Session) -> list[dict[str, str]]:
     """What readers decided on the session's calcifications: a parameter, so that a new one runs this session's
-    job alone."""
+    job alone.
+
+    Parameters
+    ----------
+    session : Session
+        The session.
+
+    Returns
+    -------
+    list[dict[str, str]]
+        Decisions.
+    """
     return session.decisions(CALCIFICATION.name)
 
 

@@ -14,8 +14,19 @@ PUBLISHED_HU = {70: 207.0, 80: 177.0, 100: 145.0, 120: 130.0}
 def kvp_scale(kvp: float | None, threshold: CalciumThresholdSettings) -> tuple[float, str | None]:
     """Factor of every threshold of calcium at this tube voltage, and what to report of it.
 
-    kvp: kV, None where it is unknown; threshold: section `calcification.threshold`. The factor is 1 unless
-    `at_other_kvp` is `published`, and where nothing is published.
+    The factor is 1 unless `at_other_kvp` is `published`, and where nothing is published.
+
+    Parameters
+    ----------
+    kvp : float | None
+        Tube voltage, kV; None where unknown.
+    threshold : CalciumThresholdSettings
+        Section `calcification.threshold`.
+
+    Returns
+    -------
+    tuple[float, str | None]
+        The factor, and a sentence for the reader or None.
     """
     if threshold.at_other_kvp != "published" or kvp == KVP_OF_130_HU:
         return 1.0, None

@@ -162,7 +162,7 @@ def read_visit(visit: VisitInputs, flair: Image, grid: Image, from_half: np.ndar
         lesion = resample(drawn, grid, way).data > 0.5
     given = None
     if visit.get("given_brain"):
-        drawn = flair.with_data(user_brain(visit, flair).astype(np.float32))
+        drawn = flair.with_data((user_brain(visit, flair) > 0).astype(np.float32))
         given = resample(drawn, grid, way).data > 0.5
     try:
         found = flair_brain(visit, there, limits, given)

@@ -19,7 +19,8 @@ def deface(
 
     All that lies in front of and below one plane of the head is set to air, in CT and MRI alike: eyes, nose, mouth and
     chin. The plane keeps 10 mm from the brain. Forehead, ears and hair stay. Images are named rec-defaced. Tables,
-    sidecars and masks are copied. What cannot be defaced is left out of the copy and listed; the exit status is then 1.
+    sidecars and masks are copied. The tissues that the networks find with the face go along, and the workflow measures
+    these. What cannot be defaced is left out of the copy and listed; the exit status is then 1.
 
     Example: angiolith deface /data/stroke /data/stroke_defaced
     """
@@ -36,6 +37,7 @@ def deface(
         print(f"left out\t{name}\t{reason}")
     print(
         f"{len(done.written)} images defaced, {len(done.kept)} copied, {done.present} there before, "
+        f"{len(done.tissues)} maps of tissues, "
         f"{len(done.left_out)} left out",
         file=sys.stderr,
     )

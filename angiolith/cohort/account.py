@@ -45,8 +45,25 @@ def analysed(
 ) -> Analysed:
     """Apply one analysis to its table.
 
-    path: the table; unused: why clinical tables were left out; session_order: the declared order of visits. Where the
-    table cannot be used there are no rows, and the account says why.
+    Where the table cannot be used there are no rows, and the account says why.
+
+    Parameters
+    ----------
+    name : str
+        Name of the analysis.
+    analysis : Analysis
+        The analysis' section.
+    path : str
+        Path of its table.
+    unused : Sequence[str]
+        Why clinical tables were left out.
+    session_order : Sequence[str]
+        Declared order of the session labels.
+
+    Returns
+    -------
+    Analysed
+        The rows (None where there are none), the account and what is missing.
     """
     try:
         table = read_dataset(path, analysis)
@@ -69,7 +86,18 @@ def analysed(
 
 
 def waits_for_reader(table: pd.DataFrame) -> pd.Series:
-    """By row whether the session has candidates that wait for a reader; none in a table that does not say."""
+    """By row whether the session has candidates that wait for a reader; none in a table that does not say.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        Rows of the given table.
+
+    Returns
+    -------
+    pd.Series
+        Booleans by row.
+    """
     counts = [name for name in N_OF_CANDIDATES if name in table]
     if not counts:
         return pd.Series(False, index=table.index)
@@ -77,12 +105,45 @@ def waits_for_reader(table: pd.DataFrame) -> pd.Series:
 
 
 def unit_of(analysis: Analysis) -> str:
-    """What the rows are, where they are not the patients themselves."""
+    """What the rows are, where they are not the patients themselves.
+
+    Parameters
+    ----------
+    analysis : Analysis
+        The analysis' section.
+
+    Returns
+    -------
+    str
+        `lesions`, `visits`, or an empty string.
+    """
     return "lesions" if analysis.kind == "lesion" else "visits" if analysis.visit == "all" else ""
 
 
 def account_of(table: pd.DataFrame, analysis: Analysis, path: str, session_order: Sequence[str]) -> pd.DataFrame:
-    """Step and reason of every row that is left out; StudyTableError for an unknown group or outcome."""
+    """Step and reason of every row that is left out; StudyTableError for an unknown group or outcome.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        Rows of the given table.
+    analysis : Analysis
+        The analysis' section.
+    path : str
+        Path of the table, for messages.
+    session_order : Sequence[str]
+        Declared order of the session labels.
+
+    Returns
+    -------
+    pd.DataFrame
+        Columns `step` and `reason`, index of `table`.
+
+    Raises
+    ------
+    StudyTableError
+        For an unknown group or outcome.
+    """
     known = [column for column in dict.fromkeys([group_column(analysis), analysis.outcome]) if column]
     columns = used_columns(analysis)
     criteria = [criterion.column for criterion in analysis.include]
@@ -95,7 +156,20 @@ def account_of(table: pd.DataFrame, analysis: Analysis, path: str, session_order
 
 
 def analysed_by_group(table: pd.DataFrame, analysis: Analysis) -> pd.Series:
-    """Number of analysed rows by group, where the analysis has a few."""
+    """Number of analysed rows by group, where the analysis has a few.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        Rows of the given table.
+    analysis : Analysis
+        The analysis' section.
+
+    Returns
+    -------
+    pd.Series
+        Group -> number of rows.
+    """
     group = group_column(analysis)
     levels = [] if group is None else levels_of(table[group], analysis.group_levels)
     return pd.Series(
@@ -108,6 +182,27 @@ def why_not_made(error: StudyTableError, is_own_table: bool, unused: Sequence[st
 
     A column that the pipeline's tables lack though every clinical table was used is a mistake of the configuration: the
     error is raised, and the job stops; not of an analysis that leaves out what is missing (`leaves_out`).
+
+    Parameters
+    ----------
+    error : StudyTableError
+        Why the table cannot be used.
+    is_own_table : bool
+        Whether the table is the user's own.
+    unused : Sequence[str]
+        Why clinical tables were left out.
+    leaves_out : bool
+        Whether the analysis leaves out what is missing.
+
+    Returns
+    -------
+    str
+        One line.
+
+    Raises
+    ------
+    MissingColumnError
+        For a column that the pipeline's tables lack though every clinical table was used.
     """
     if is_own_table:
         unused = []

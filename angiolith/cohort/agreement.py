@@ -43,8 +43,6 @@ def agreement(
 ) -> pd.DataFrame:
     """Agreement of every measure; a table with the columns `COLUMNS`.
 
-    ratings: measure -> table with one row per rated thing and one column per rater; design: of the reader study;
-    things: by the tables' index, with the `subject` of each (default: a level of the index), and the order of reading.
     Numbers: ICC over all readers, and of each with the tool. Then for each pair the bias (second minus first) and the
     limits of agreement (Bland and Altman 1986) with their intervals, the standard error of measurement and the smallest
     detectable change. Where there are such, limits for several rows of a subject and the course of learning follow.
@@ -52,6 +50,22 @@ def agreement(
     Fleiss' kappa of the readers if they are more than two. More than two readers also have Krippendorff's alpha, which
     takes things that a reader left out. From all other statistics these are dropped; n says what remains. NaN with a
     note where there is no statistic.
+
+    Parameters
+    ----------
+    source : str
+        Where the ratings come from.
+    ratings : Mapping[str, pd.DataFrame]
+        Measure -> table with one row per rated thing and one column per rater.
+    design : AgreementDesign | None
+        Role of the readers and order of their readings; None for readers at random.
+    things : pd.DataFrame | None
+        What is known of the rated things, or None.
+
+    Returns
+    -------
+    pd.DataFrame
+        One row per statistic.
     """
     rows = []
     chosen = design or AgreementDesign()
@@ -78,6 +92,18 @@ def krippendorff_alpha(table: pd.DataFrame, numeric: bool) -> dict[str, object]:
     """Krippendorff's alpha of all raters (columns), each of whom may have left things out: a row of `agreement`.
 
     Text: nominal; whole-number grades: ordinal; other numbers: interval. Interval of the estimate: bootstrap of things.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        One row per rated thing, one column per rater.
+    numeric : bool
+        Whether the ratings are numbers.
+
+    Returns
+    -------
+    dict[str, object]
+        Column -> value.
     """
     level: Level = "nominal" if not numeric else "ordinal" if _is_grade(table) else "interval"
     rated = table[table.notna().sum(axis=1) > 1]
@@ -163,13 +189,39 @@ def icc(table: pd.DataFrame, readers: str = "random", mean: bool = False) -> dic
 
 
 def grade(value: float) -> str:
-    """Words for an agreement coefficient: poor below 0.40, fair to 0.75, good above."""
+    """Words for an agreement coefficient: poor below 0.40, fair to 0.75, good above.
+
+    Parameters
+    ----------
+    value : float
+        An ICC or a kappa.
+
+    Returns
+    -------
+    str
+        poor, fair or good.
+    """
     value = round(value, 9)  # 0.4 may come as 0.3999...
     return "poor" if value < 0.40 else "fair" if value <= 0.75 else "good"
 
 
 def kappa(first: pd.Series, second: pd.Series, weighted: bool) -> dict[str, object]:
-    """Cohen's kappa, quadratically weighted by the distance of the grades if `weighted`, with its 95 % interval."""
+    """Cohen's kappa, quadratically weighted by the distance of the grades if `weighted`, with its 95 % interval.
+
+    Parameters
+    ----------
+    first : pd.Series
+        Ratings of the same things, by one index.
+    second : pd.Series
+        Ratings of the same things, by one index.
+    weighted : bool
+        Whether distances of grades count.
+
+    Returns
+    -------
+    dict[str, object]
+        Column -> value.
+    """
     known = first.notna() & second.notna()
     row: dict[str, object] = {
         "n": int(known.sum()),
@@ -201,6 +253,16 @@ def fleiss_kappa(table: pd.DataFrame) -> dict[str, object]:
 
     Fleiss, Psychol Bull 1971;76:378-82; p: of no agreement beyond chance, by the error of Fleiss, Nee and Landis
     (Psychol Bull 1979;86:974-7); interval: bias-corrected bootstrap of the things.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        One row per rated thing, one column per rater.
+
+    Returns
+    -------
+    dict[str, object]
+        Column -> value.
     """
     known = table.dropna()
     row: dict[str, object] = {"n": len(known), "method": "Fleiss' kappa"}

@@ -22,12 +22,36 @@ class PlanError(ValueError):
 
 
 def sealed_plan(analyses: Mapping[str, Any], date: str) -> dict[str, Any]:
-    """The plan as it is kept. analyses: name -> plain settings; date: when it is sealed (ISO 8601)."""
+    """The plan as it is kept.
+
+    Parameters
+    ----------
+    analyses : Mapping[str, Any]
+        Name -> plain settings.
+    date : str
+        When it is sealed, ISO 8601.
+
+    Returns
+    -------
+    dict[str, Any]
+        Content of the plan with its seal.
+    """
     return sealed({"format": FORMAT, "sealed": date, "analyses": dict(analyses)})
 
 
 def check_plan(plan: Mapping[str, Any]) -> None:
-    """Raise PlanError for what is no plan, or is not as it was sealed."""
+    """Raise PlanError for what is no plan, or is not as it was sealed.
+
+    Parameters
+    ----------
+    plan : Mapping[str, Any]
+        Content of the plan.
+
+    Raises
+    ------
+    PlanError
+        For what is no plan, or is not as it was sealed.
+    """
     if plan.get("format") != FORMAT or "analyses" not in plan:
         raise PlanError(f"is no analysis plan of format {FORMAT}")
     if not is_intact(plan):
@@ -38,7 +62,24 @@ def deviations(plan: Mapping[str, Any], analyses: Mapping[str, Any]) -> list[tup
     """Where the analyses differ from the plan: (key, as planned, as it is), in the order of the plan, then of the rest.
 
     A whole analysis that was added or left out is one deviation. A key that the plan's version did not have yet is none
-    where it has its default. Raises PlanError as `check_plan`.
+    where it has its default.
+
+    Parameters
+    ----------
+    plan : Mapping[str, Any]
+        Content of the plan.
+    analyses : Mapping[str, Any]
+        Name -> plain settings.
+
+    Returns
+    -------
+    list[tuple[str, str, str]]
+        Key, value in the plan and value today.
+
+    Raises
+    ------
+    PlanError
+        For what is no plan, or is not as it was sealed.
     """
     check_plan(plan)
     return list(_differences(_filled(plan["analyses"]), _filled(analyses), ()))

@@ -67,7 +67,18 @@ class Plan:
 
 
 def plan_of(analysis: Analysis) -> Plan:
-    """The plan that an analysis' section of the configuration makes."""
+    """The plan that an analysis' section of the configuration makes.
+
+    Parameters
+    ----------
+    analysis : Analysis
+        The analysis' section.
+
+    Returns
+    -------
+    Plan
+        The plan.
+    """
     names = [name for name in Plan.__dataclass_fields__ if name not in ("correlation", "seed")]
     given = {name: getattr(analysis, name) for name in names}
     return Plan(**given, correlation=analysis.cluster_correlation, seed=analysis.imputation_seed)
@@ -94,12 +105,27 @@ def associations(table: pd.DataFrame, plan: Plan) -> tuple[pd.DataFrame, pd.Data
     Returns the table of associations (`COLUMNS`) and that of diagnostics, one row per model (`diagnostics.COLUMNS`).
     Complete cases of the columns of each fit: n says how many. Where covariates are missing and the plan asks for it,
     the same model follows on multiply imputed covariates (`data`). estimate, and for a linear model the intervals too,
-    are on the scale of the model; q: Benjamini-Hochberg over the terms of one model; odds_ratio =
-    exp(estimate) and its intervals belong to a logistic model. Of a model
-    with covariates only the predictor's own terms are given, since the covariates' coefficients answer no question that
-    the model was made for. A model that cannot be fitted (a predictor with one level, no event, a reference that no
-    row has) is a row without numbers whose note says why. Raises OutcomeError for an outcome that is not yes or
-    no, or whose event is not known.
+    are on the scale of the model; q: Benjamini-Hochberg over the terms of one model; odds_ratio = exp(estimate) and its
+    intervals belong to a logistic model. Of a model with covariates only the predictor's own terms are given, since the
+    covariates' coefficients answer no question that the model was made for. A model that cannot be fitted (a predictor
+    with one level, no event, a reference that no row has) is a row without numbers whose note says why.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        Analysed rows.
+    plan : Plan
+        Outcome, predictors, models and settings.
+
+    Returns
+    -------
+    tuple[pd.DataFrame, pd.DataFrame]
+        Associations (`COLUMNS`), and diagnostics (`diagnostics.COLUMNS`).
+
+    Raises
+    ------
+    OutcomeError
+        For an outcome that is not yes or no, or whose event is not known.
     """
     known = table[table[plan.outcome].notna()]
     response, event = response_of(known[plan.outcome], plan.regression, plan.event)

@@ -46,12 +46,29 @@ def exclusions(
 ) -> pd.DataFrame:
     """Step and reason of every row that is left out, by the first rule that it fails.
 
-    table: one row per lesion or patient. criteria: the analysis' `include`. known: columns without
-    which a row cannot be analysed (the group, the outcome), judged last. visit: "first" leaves out later visits,
-    before all else, and subjects whose first visit is not known (`session_order`: the declared order of the labels).
-    reviewed: by row the reason why a reader's review took it out, judged before the criteria.
     Returns step (0 for the visit and the review, 1.. for the criteria, then the known columns) and reason, indexed as
     `table`; both missing for the rows that stay.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        One row per lesion or patient.
+    criteria : Sequence[Criterion]
+        The analysis' `include`.
+    known : Sequence[str]
+        Columns without which a row cannot be analysed (the group, the outcome), judged last.
+    visit : str
+        "first" leaves out later visits, before all else, and subjects whose first visit is not known
+        (`session_order`: the declared order of the labels).
+    reviewed : pd.Series | None
+        Reason by row why a reader's review took it out, or None.
+    session_order : Sequence[str]
+        Declared order of the session labels.
+
+    Returns
+    -------
+    pd.DataFrame
+        Columns `step` and `reason`, index of `table`; missing for the rows that stay.
     """
     account = pd.DataFrame(
         {"step": pd.Series(pd.NA, table.index, dtype="Int64"), "reason": pd.Series(None, table.index, dtype=object)}
@@ -113,8 +130,19 @@ def independent_rows(table: pd.DataFrame, kind: str) -> tuple[pd.DataFrame, str]
     """The rows that may stand beside each other in a table or a test, and a note on those that may not.
 
     Visits of one subject are never pooled: of a subject with several sessions the first stays (see `_later_visits`;
-    where their order is not known, the one that the table has first). `kind`: `lesion` or `severity`; the lesions of
-    that session all stay.
+    where their order is not known, the one that the table has first).
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        One row per lesion or session.
+    kind : str
+        `lesion` or `severity`; the lesions of that session all stay.
+
+    Returns
+    -------
+    tuple[pd.DataFrame, str]
+        The rows, and a note or an empty string.
     """
     if "subject" not in table:
         return table, ""
@@ -142,7 +170,20 @@ def _date_of(rows: pd.DataFrame, session: str) -> str | None:
 
 
 def meets(values: pd.Series, criterion: Criterion) -> pd.Series:
-    """By row whether a value meets a criterion; with no bound every one does, and a missing one meets no bound."""
+    """By row whether a value meets a criterion; with no bound every one does, and a missing one meets no bound.
+
+    Parameters
+    ----------
+    values : pd.Series
+        Values by row.
+    criterion : Criterion
+        Bounds or allowed values.
+
+    Returns
+    -------
+    pd.Series
+        Booleans by row.
+    """
     meets = pd.Series(True, index=values.index)
     if criterion.minimum is not None:
         meets &= values >= criterion.minimum
@@ -166,11 +207,30 @@ def attrition_table(
 ) -> pd.DataFrame:
     """The account as steps: one row per step and reason, a first row for all and a last one for those analysed.
 
-    subjects: the subject of each row; account: see `exclusions`; waits: whether candidates of the row's session wait
-    for a reader (none does by default); same index. A subject leaves at the step that takes its last row. n counts
-    subjects, rows counts lesions or visits; `excluded_subjects` lists the labels. `n_waiting`: of those left, the
-    subjects that wait for a reader; `waiting_subjects` names them, in the last row.
-    Raises AttritionError if the account does not add up.
+    A subject leaves at the step that takes its last row. n counts subjects, rows counts lesions or visits;
+    `excluded_subjects` lists the labels. `n_waiting`: of those left, the subjects that wait for a reader;
+    `waiting_subjects` names them, in the last row.
+
+    Parameters
+    ----------
+    analysis : str
+        Name of the analysis.
+    subjects : pd.Series
+        The subject of each row.
+    account : pd.DataFrame
+        Columns `step` and `reason` of `exclusions`.
+    waits : pd.Series | None
+        Whether candidates of the row's session wait for a reader; None for no row.
+
+    Returns
+    -------
+    pd.DataFrame
+        One row per step and reason.
+
+    Raises
+    ------
+    AttritionError
+        If the account does not add up.
     """
     left = pd.Series(True, index=subjects.index)
     waits = pd.Series(False, index=subjects.index) if waits is None else waits
@@ -219,7 +279,19 @@ def attrition_table(
 def not_made(analysis: str, subjects: pd.Series, reason: str) -> pd.DataFrame:
     """The account of an analysis that cannot be made: everybody leaves for this reason.
 
-    subjects: the subject of each row of its table, none where the table cannot be read.
+    Parameters
+    ----------
+    analysis : str
+        Name of the analysis.
+    subjects : pd.Series
+        The subject of each row of its table, none where the table cannot be read.
+    reason : str
+        Why the analysis cannot be made.
+
+    Returns
+    -------
+    pd.DataFrame
+        Three rows.
     """
     total, rows = subjects.nunique(), len(subjects)
     names = ",".join(sorted(map(str, subjects.unique())))
@@ -232,13 +304,39 @@ def not_made(analysis: str, subjects: pd.Series, reason: str) -> pd.DataFrame:
 
 
 def why_not_made(attrition: pd.DataFrame) -> str | None:
-    """Why an analysis was not made, from its rows of the attrition table; None where it was."""
+    """Why an analysis was not made, from its rows of the attrition table; None where it was.
+
+    Parameters
+    ----------
+    attrition : pd.DataFrame
+        The analysis' rows of the attrition table.
+
+    Returns
+    -------
+    str | None
+        The reason, or None.
+    """
     reasons = (str(reason) for reason in attrition["reason"])
     return next((reason.removeprefix(f"{NOT_MADE}: ") for reason in reasons if reason.startswith(NOT_MADE)), None)
 
 
 def check_account(table: pd.DataFrame, everybody: Sequence[str], analysed: Sequence[str]) -> None:
-    """Raise AttritionError unless each step begins where the last ended and everybody is analysed or excluded, once."""
+    """Raise AttritionError unless each step begins where the last ended and everybody is analysed or excluded, once.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        The analysis' rows of the attrition table.
+    everybody : Sequence[str]
+        Labels of all subjects.
+    analysed : Sequence[str]
+        Labels of those analysed.
+
+    Raises
+    ------
+    AttritionError
+        Where the steps do not follow each other, or a subject is missing or counted twice.
+    """
     for kind in ("n", "rows"):
         begins, excluded, ends = (table[f"{kind}_{name}"] for name in ("in", "excluded", "left"))
         if (begins - excluded != ends).any() or (begins.iloc[1:].to_numpy() != ends.iloc[:-1].to_numpy()).any():

@@ -35,7 +35,20 @@ KINDS = {"or": "odds ratios", "r": "correlations", "counts": "counts", "mean_sd"
 def read_printed(path: str | Path) -> dict[str, Any]:
     """Read a printed table: source, groups (name -> n), tables (name -> rows); all numbers stay text.
 
-    Raises PrintedError, naming the file and the key, for a file that does not have this form.
+    Parameters
+    ----------
+    path : str | Path
+        Path of the YAML file.
+
+    Returns
+    -------
+    dict[str, Any]
+        source, groups and tables.
+
+    Raises
+    ------
+    PrintedError
+        For a file that does not have this form; the message names file and key.
     """
     try:
         content = yaml.load(Path(path).read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
@@ -53,7 +66,18 @@ def read_printed(path: str | Path) -> dict[str, Any]:
 
 
 def audit(content: Mapping[str, Any]) -> pd.DataFrame:
-    """Every cell that can be checked, with its verdict: a table with the columns `COLUMNS`."""
+    """Every cell that can be checked, with its verdict: a table with the columns `COLUMNS`.
+
+    Parameters
+    ----------
+    content : Mapping[str, Any]
+        Content of `read_printed`.
+
+    Returns
+    -------
+    pd.DataFrame
+        One row per checked cell.
+    """
     sizes = [int(n) for n in content["groups"].values()]
     cells: list[dict[str, object]] = []
     for name, rows in content["tables"].items():
@@ -64,12 +88,36 @@ def audit(content: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def unread(problem: str) -> pd.DataFrame:
-    """The audit of a printed table that cannot be read: one line that says why."""
+    """The audit of a printed table that cannot be read: one line that says why.
+
+    Parameters
+    ----------
+    problem : str
+        Why the table cannot be read.
+
+    Returns
+    -------
+    pd.DataFrame
+        One row.
+    """
     return pd.DataFrame([{"table": "all", "row": "all"} | _cell("all", "", "", UNREAD, "", problem)], columns=COLUMNS)
 
 
 def audit_row(row: Mapping[str, Any], sizes: Sequence[int]) -> list[dict[str, object]]:
-    """The checks of one row of a printed table; sizes: patients by group."""
+    """The checks of one row of a printed table; sizes: patients by group.
+
+    Parameters
+    ----------
+    row : Mapping[str, Any]
+        One row of a printed table.
+    sizes : Sequence[int]
+        Patients by group.
+
+    Returns
+    -------
+    list[dict[str, object]]
+        Cells with their verdicts.
+    """
     cells: list[dict[str, object]] = []
     tests: dict[str, Range] = {}
     statistics: dict[str, Range] = {}

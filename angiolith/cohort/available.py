@@ -29,6 +29,18 @@ def available(analysis: Analysis, table: pd.DataFrame) -> tuple[Analysis, dict[s
     Nothing is done where `missing_columns` is refuse. Group, outcome and event stay: without them there is no analysis.
     A model that lacks one covariate is left out as a whole, since with fewer covariates it would be another model.
     Returns the analysis, and by missing column what was left out for it, in the order of the questions.
+
+    Parameters
+    ----------
+    analysis : Analysis
+        The analysis' section.
+    table : pd.DataFrame
+        Its table.
+
+    Returns
+    -------
+    tuple[Analysis, dict[str, list[str]]]
+        The analysis without what it cannot answer, and missing column -> what was left out for it.
     """
     if analysis.missing_columns != LEAVE_OUT:
         return analysis, {}
@@ -125,7 +137,22 @@ def _kept(given: Mapping[str, Any], keep: Callable[[str, Any], bool]) -> dict[st
 
 
 def missing_table(analysis: str, gone: Mapping[str, list[str]], columns: Iterable[str]) -> pd.DataFrame:
-    """One row per missing column of an analysis (columns COLUMNS); `columns`: those that its table has."""
+    """One row per missing column of an analysis (columns COLUMNS); `columns`: those that its table has.
+
+    Parameters
+    ----------
+    analysis : str
+        Name of the analysis.
+    gone : Mapping[str, list[str]]
+        Missing column -> what was left out for it.
+    columns : Iterable[str]
+        Columns that the table has.
+
+    Returns
+    -------
+    pd.DataFrame
+        One row per missing column.
+    """
     there = set(columns)
     rows = [(analysis, name, EMPTY if name in there else ABSENT, "; ".join(parts)) for name, parts in gone.items()]
     return pd.DataFrame(rows, columns=COLUMNS)

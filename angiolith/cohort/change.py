@@ -62,18 +62,42 @@ def change_table(
 ) -> pd.DataFrame:
     """How each marker changes, and whether severity goes with it; a table with the columns `COLUMNS`.
 
-    table: with the columns of `add_changes`; severity: score by the table's index; covariates: of the models;
-    partial_for: numbers that the correlations are also adjusted for. Parts, for each marker:
-    `by group` and `across groups`, size and test of the change; `correlation with severity`; these on the change per
-    year where the interval is known, else on the change itself (the measure's name says which).
+    Parts, for each marker: `by group` and `across groups`, size and test of the change; `correlation with severity`;
+    these on the change per year where the interval is known, else on the change itself (the measure's name says which).
     `follow-up model`: follow-up ~ baseline + severity + covariates by least squares with HC3 errors (ANCOVA; Vickers
-    and Altman, BMJ 2001;323:1123), estimate: the difference in follow-up per step of severity.
-    `mixed model`: value ~ time * severity + covariates with a random intercept per subject by REML, both visits and
-    subjects with one of them alone included; estimate: the difference in change per year (where intervals are not
-    known: between the visits) per step of severity. With further visits in its columns these take part, and a second
-    row, `mixed model, random slope`, lets subjects differ in their change, too.
-    `smallest detectable change`: 1.96 sqrt(2) standard errors of measurement, from repeats or as given, and how many
-    changed by more, by group. q: Benjamini-Hochberg within a part and method.
+    and Altman, BMJ 2001;323:1123), estimate: the difference in follow-up per step of severity. `mixed model`: value ~
+    time * severity + covariates with a random intercept per subject by REML, both visits and subjects with one of them
+    alone included; estimate: the difference in change per year (where intervals are not known: between the visits) per
+    step of severity. With further visits in its columns these take part, and a second row, `mixed model, random slope`,
+    lets subjects differ in their change, too. `smallest detectable change`: 1.96 sqrt(2) standard errors of
+    measurement, from repeats or as given, and how many changed by more, by group. q: Benjamini-Hochberg within a part
+    and method.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        Analysed rows with the columns of `add_changes`.
+    changes : Mapping[str, ChangeColumns]
+        Marker -> its columns at baseline and follow-up.
+    severity : pd.Series
+        Score by the table's index.
+    group : str | None
+        Column of the groups, or None.
+    group_levels : Sequence[str]
+        Order of the groups.
+    covariates : Sequence[str]
+        Columns that the models adjust for.
+    references : Mapping[str, str]
+        Category -> its reference level.
+    number_test : str
+        Test of numbers, as in `compare_numbers`.
+    partial_for : Sequence[str]
+        Numbers that the correlations are also adjusted for.
+
+    Returns
+    -------
+    pd.DataFrame
+        One row per marker and part.
     """
     rows: list[dict[str, object]] = []
     designs = [model_columns(table, name, references, {}) for name in covariates]
@@ -170,8 +194,16 @@ def _mixed_rows(
 def measurement_error(repeats: pd.DataFrame) -> tuple[float, int]:
     """Standard error of measurement: the root of the mean variance within a subject, and the number of subjects.
 
-    repeats: one column per measurement of the same thing; subjects with fewer than two are left out (Bland and Altman,
-    BMJ 1996;313:744; a difference between the measurements as such counts as error).
+    Parameters
+    ----------
+    repeats : pd.DataFrame
+        One column per measurement of the same thing; subjects with fewer than two are left out (Bland
+        and Altman, BMJ 1996;313:744; a difference between the measurements as such counts as error).
+
+    Returns
+    -------
+    tuple[float, int]
+        Standard error of measurement (NaN without repeats), and number of subjects.
     """
     known = repeats[repeats.notna().sum(axis=1) >= 2]
     freedom = known.notna().sum(axis=1) - 1

@@ -45,19 +45,40 @@ class ClinicalTables:
 
     @property
     def participants(self) -> pd.DataFrame | None:
+        """Table of participants; None where there is none or it was left out."""
         return self._tables.get(PARTICIPANTS)
 
     @property
     def ratings(self) -> dict[str, pd.DataFrame]:
+        """Tables of ratings by name."""
         return {name: table for name, table in self._tables.items() if name != PARTICIPANTS}
 
     def leave_out(self, name: str, reason: str) -> None:
-        """Use the table no longer."""
+        """Use the table no longer.
+
+        Parameters
+        ----------
+        name : str
+            Name of the table.
+        reason : str
+            Why it is left out.
+        """
         self._tables.pop(name, None)
         self._reasons[name] = reason
 
     def fit(self, make: Callable[[], Made]) -> Made:
-        """What `make` makes of the tables; one that it finds not to fit (ClinicalError) is left out first."""
+        """What `make` makes of the tables; one that it finds not to fit (ClinicalError) is left out first.
+
+        Parameters
+        ----------
+        make : Callable[[], Made]
+            Makes something of the tables.
+
+        Returns
+        -------
+        Made
+            What it made.
+        """
         while True:
             try:
                 return make()
@@ -78,7 +99,20 @@ class ClinicalTables:
 
 
 def one_line(path: str | Path, problems: Sequence[str]) -> str:
-    """The first problems of a table on one line, the file named once, and how many more there are."""
+    """The first problems of a table on one line, the file named once, and how many more there are.
+
+    Parameters
+    ----------
+    path : str | Path
+        Path of the table.
+    problems : Sequence[str]
+        Messages, at least one.
+
+    Returns
+    -------
+    str
+        One line.
+    """
     shown = [problems[0], *(problem.removeprefix(f"{path}, ") for problem in problems[1:SHOWN])]
     return "; ".join([*shown, *([f"and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else [])])
 
@@ -86,10 +120,28 @@ def one_line(path: str | Path, problems: Sequence[str]) -> str:
 def read_clinical(path: str | Path, visits: Iterable[Visit], one_each: bool = False) -> pd.DataFrame:
     """A clinical table by `participant_id`; columns whose cells are all numbers are numbers, labels stay text.
 
-    visits: subject and session of each row of the manifest (without `sub-`, `ses-`); one_each: a subject may stand
-    once only (participants.tsv), else once per `session_id` and `reader`, where the table has these. Raises
-    StudyTableError, naming file, row and column of everything that is wrong. Labels that are one of the images' but for
-    zeros or case are wrong, and so is a table of which no row finds a subject or a session.
+    Labels that are one of the images' but for zeros or case are wrong, and so is a table of which no row finds a
+    subject or a session.
+
+    Parameters
+    ----------
+    path : str | Path
+        Path of the table.
+    visits : Iterable[Visit]
+        Subject and session of each row of the manifest.
+    one_each : bool
+        A subject may stand once only (participants.tsv), else once per `session_id` and `reader`, where
+        the table has these.
+
+    Returns
+    -------
+    pd.DataFrame
+        One row per row of the file.
+
+    Raises
+    ------
+    StudyTableError
+        For labels, keys or cells that are wrong; the message names file, row and column.
     """
     table = read_study_table(path)
     if "participant_id" not in table and "subject" in table:

@@ -65,7 +65,26 @@ class ClinicalError(CollectError):
 def join(left: pd.DataFrame, right: pd.DataFrame, keys: Sequence[str], what: str) -> pd.DataFrame:
     """Add the columns of `right` to every row of `left` by `keys`; `right` has each key once.
 
-    Raises CollectError for a key that stands twice in `right` and for a column that both have.
+    Parameters
+    ----------
+    left : pd.DataFrame
+        Table that gets columns.
+    right : pd.DataFrame
+        Table that gives them; each key once.
+    keys : Sequence[str]
+        Columns that both have.
+    what : str
+        What `right` holds, for messages.
+
+    Returns
+    -------
+    pd.DataFrame
+        `left` with the columns of `right`.
+
+    Raises
+    ------
+    CollectError
+        For a key that occurs twice in `right`, and for a column that both have.
     """
     twice = right[right.duplicated(list(keys))]
     if len(twice):
@@ -88,7 +107,22 @@ def _label(row: pd.Series, keys: Sequence[str]) -> str:
 
 
 def require_known(table: pd.DataFrame, manifest: pd.DataFrame, what: str) -> None:
-    """Raise CollectError if a measured row belongs to no subject-session of the manifest."""
+    """Raise CollectError if a measured row belongs to no subject-session of the manifest.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        Measured rows.
+    manifest : pd.DataFrame
+        The manifest, one row per session.
+    what : str
+        What the table holds, for messages.
+
+    Raises
+    ------
+    CollectError
+        If a row belongs to no session of the manifest.
+    """
     known = set(map(tuple, manifest[KEYS].values))
     for row in table[KEYS].drop_duplicates().values:
         if tuple(row) not in known:
@@ -96,13 +130,35 @@ def require_known(table: pd.DataFrame, manifest: pd.DataFrame, what: str) -> Non
 
 
 def days_between(first: pd.Series, second: pd.Series) -> pd.Series:
-    """Days from the first to the second of two columns of ISO dates; NaN where one is missing or no date."""
+    """Days from the first to the second of two columns of ISO dates; NaN where one is missing or no date.
+
+    Parameters
+    ----------
+    first, second : pd.Series
+        ISO dates by row.
+
+    Returns
+    -------
+    pd.Series
+        Days by row.
+    """
     dates = [pd.to_datetime(values.astype("string").str.slice(0, 10), errors="coerce") for values in (first, second)]
     return (dates[1] - dates[0]).dt.days.astype(float)
 
 
 def participant_columns(participants: pd.DataFrame | None) -> pd.DataFrame:
-    """participants.tsv by subject label (`sub-` taken off)."""
+    """participants.tsv by subject label (`sub-` taken off).
+
+    Parameters
+    ----------
+    participants : pd.DataFrame | None
+        Table of participants, or None.
+
+    Returns
+    -------
+    pd.DataFrame
+        One row per subject.
+    """
     if participants is None:
         return pd.DataFrame({"subject": pd.Series(dtype=str)})
     table = participants.rename(columns={"participant_id": "subject"})
@@ -113,6 +169,16 @@ def with_standard_names(participants: pd.DataFrame) -> pd.DataFrame:
     """The table with `age_years` and `male` (1 male, 0 female) beside BIDS' own `age` and `sex`, where it has these.
 
     Columns of these names that are given stay as they are; a sex that is neither is missing.
+
+    Parameters
+    ----------
+    participants : pd.DataFrame
+        Table of participants.
+
+    Returns
+    -------
+    pd.DataFrame
+        The table with `age_years` and `male`.
     """
     added: dict[str, pd.Series] = {}
     if "age" in participants and "age_years" not in participants:
@@ -125,7 +191,22 @@ def with_standard_names(participants: pd.DataFrame) -> pd.DataFrame:
 def rating_columns(ratings: pd.DataFrame, name: str) -> pd.DataFrame:
     """One phenotype table by subject (and session); with a `reader` column, as `<column>_<reader>`.
 
-    Raises ClinicalError if a reader rated the same subject-session twice.
+    Parameters
+    ----------
+    ratings : pd.DataFrame
+        One phenotype table.
+    name : str
+        Its name, for messages.
+
+    Returns
+    -------
+    pd.DataFrame
+        One row per subject, or per session where the table has these.
+
+    Raises
+    ------
+    ClinicalError
+        If a reader rated the same session twice.
     """
     table = ratings.rename(columns={"participant_id": "subject", "session_id": "session"})
     for key in (key for key in KEYS if key in table):
@@ -147,13 +228,35 @@ def _plain(reader: object) -> str:
 
 
 def readers_of(ratings: Mapping[str, pd.DataFrame]) -> list[str]:
-    """The readers of all ratings, as columns end in them."""
+    """The readers of all ratings, as columns end in them.
+
+    Parameters
+    ----------
+    ratings : Mapping[str, pd.DataFrame]
+        Phenotype tables by name.
+
+    Returns
+    -------
+    list[str]
+        Names, sorted.
+    """
     tables = [table["reader"].dropna() for table in ratings.values() if "reader" in table]
     return sorted({_plain(reader) for readers in tables for reader in readers})
 
 
 def severity_columns(calcification: pd.DataFrame) -> pd.DataFrame:
-    """Severity and totals of calcification, as the patients' table calls them."""
+    """Severity and totals of calcification, as the patients' table calls them.
+
+    Parameters
+    ----------
+    calcification : pd.DataFrame
+        Calcification per session.
+
+    Returns
+    -------
+    pd.DataFrame
+        The renamed table.
+    """
     totals = {
         "total_volume_mm3": "calcification_volume_mm3",
         "n_lesions": "n_calcifications",
@@ -164,13 +267,35 @@ def severity_columns(calcification: pd.DataFrame) -> pd.DataFrame:
 
 
 def marker_columns(small_vessel: pd.DataFrame) -> pd.DataFrame:
-    """Markers of small-vessel disease, as the patients' table calls them."""
+    """Markers of small-vessel disease, as the patients' table calls them.
+
+    Parameters
+    ----------
+    small_vessel : pd.DataFrame
+        Markers per session.
+
+    Returns
+    -------
+    pd.DataFrame
+        The renamed table.
+    """
     return prefixed(small_vessel, "smallvessel", ["status", "reason"])
 
 
 def plaque_columns(plaques: pd.DataFrame) -> pd.DataFrame:
-    """Measures of plaques, as the lesions' table calls them."""
-    return prefixed(plaques, "plaque", ["status", "reason"])
+    """Measures of plaques, as the lesions' table calls them.
+
+    Parameters
+    ----------
+    plaques : pd.DataFrame
+        Plaques, one row per lesion.
+
+    Returns
+    -------
+    pd.DataFrame
+        The renamed table.
+    """
+    return prefixed(plaques, "plaque", ["status", "reason", "counted", "certainty", "decided_by", "mark"])
 
 
 def artery_columns(arteries: pd.DataFrame) -> pd.DataFrame:
@@ -178,6 +303,16 @@ def artery_columns(arteries: pd.DataFrame) -> pd.DataFrame:
 
     Volume is the sum over the sides, mean HU their mean weighted by volume, the Woodcock grade the worst; each is NaN
     where a side was not measured, because the rest would understate it. The density of no calcium is missing, too.
+
+    Parameters
+    ----------
+    arteries : pd.DataFrame
+        Calcification per artery and side.
+
+    Returns
+    -------
+    pd.DataFrame
+        One row per session.
     """
     named = arteries.dropna(subset=["artery"])
     if named.empty:
@@ -210,12 +345,42 @@ def artery_columns(arteries: pd.DataFrame) -> pd.DataFrame:
 
 
 def prefixed(table: pd.DataFrame, prefix: str, names: Sequence[str]) -> pd.DataFrame:
-    """The table with `prefix_` before the columns in `names`."""
+    """The table with `prefix_` before the columns in `names`.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        Any table.
+    prefix : str
+        Prefix without its underscore.
+    names : Sequence[str]
+        Columns to rename.
+
+    Returns
+    -------
+    pd.DataFrame
+        The renamed table.
+    """
     return table.rename(columns={name: f"{prefix}_{name}" for name in names})
 
 
 def with_missing_status(table: pd.DataFrame, prefix: str, reasons: pd.Series) -> pd.DataFrame:
-    """Fill the status of rows without the measure: missing, with the reason given by row."""
+    """Fill the status of rows without the measure: missing, with the reason given by row.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        Table with `<prefix>_status` and `<prefix>_reason`.
+    prefix : str
+        Prefix without its underscore.
+    reasons : pd.Series
+        Reason by row.
+
+    Returns
+    -------
+    pd.DataFrame
+        The filled table.
+    """
     absent = table[f"{prefix}_status"].isna()
     filled = table[f"{prefix}_reason"].astype(object)
     return table.assign(
@@ -227,7 +392,20 @@ def with_missing_status(table: pd.DataFrame, prefix: str, reasons: pd.Series) ->
 
 
 def absent_images(manifest: pd.DataFrame, columns: Sequence[str]) -> pd.Series:
-    """Why a measure has no row: "no <image>" for those the session lacks."""
+    """Why a measure has no row: "no <image>" for those the session lacks.
+
+    Parameters
+    ----------
+    manifest : pd.DataFrame
+        The manifest, one row per session.
+    columns : Sequence[str]
+        Columns of images.
+
+    Returns
+    -------
+    pd.Series
+        Reason by row of the manifest.
+    """
 
     def reason(row: pd.Series) -> str:
         wanting = [name for name in columns if pd.isna(row[name])]
@@ -237,7 +415,18 @@ def absent_images(manifest: pd.DataFrame, columns: Sequence[str]) -> pd.Series:
 
 
 def wide_changes(change: pd.DataFrame) -> pd.DataFrame:
-    """Changes by the first of the two visits: interval_days, to_session, `<measure>_{baseline,followup,change,...}`."""
+    """Changes by the first of the two visits: interval_days, to_session, `<measure>_{baseline,followup,change,...}`.
+
+    Parameters
+    ----------
+    change : pd.DataFrame
+        Long table of changes.
+
+    Returns
+    -------
+    pd.DataFrame
+        One row per subject and first session.
+    """
     measured = change.dropna(subset=["measure", "to_session"])
     if measured.empty:
         return pd.DataFrame({key: pd.Series(dtype=str) for key in KEYS})
@@ -250,7 +439,20 @@ def wide_changes(change: pd.DataFrame) -> pd.DataFrame:
 
 def change_rows(manifest: pd.DataFrame, changes: pd.DataFrame) -> pd.DataFrame:
     """The long table of changes, with a row that says why for each subject that has one visit only, or several in no
-    known order."""
+    known order.
+
+    Parameters
+    ----------
+    manifest : pd.DataFrame
+        The manifest, one row per session.
+    changes : pd.DataFrame
+        Long table of changes.
+
+    Returns
+    -------
+    pd.DataFrame
+        Long table of changes.
+    """
     visits = manifest.groupby("subject")["session"].agg(["count", "first"])
     single = visits[visits["count"] == 1]
     alone = pd.DataFrame({"subject": single.index, "from_session": single["first"].to_numpy()})
@@ -285,11 +487,38 @@ def patients_table(
 ) -> pd.DataFrame:
     """One row per row of the manifest: dates, covariates, ratings, CT severity, small-vessel markers, change.
 
-    calcification: per session; arteries: per artery and side; small_vessel: per session; changes: long; images: status
-    and reason of the images' checks per session. A session
-    without a measure has it missing, with `<measure>_status` and `<measure>_reason`. `interval_ct_mri_days` is the
-    distance of the CT's own date from the session's. Raises ClinicalError for participants (`PARTICIPANTS`) or ratings
-    that cannot be joined: a column that the measures have too.
+    A session without a measure has it missing, with `<measure>_status` and `<measure>_reason`. `interval_ct_mri_days`
+    is the distance of the CT's own date from the session's.
+
+    Parameters
+    ----------
+    manifest : pd.DataFrame
+        The manifest, one row per session.
+    participants : pd.DataFrame | None
+        Table of participants, or None.
+    ratings : Mapping[str, pd.DataFrame]
+        Phenotype tables by name.
+    calcification : pd.DataFrame
+        Calcification per session.
+    arteries : pd.DataFrame
+        Calcification per artery and side.
+    small_vessel : pd.DataFrame
+        Markers per session.
+    changes : pd.DataFrame
+        Long table of changes.
+    images : pd.DataFrame | None
+        Status and reason of the image checks per session, or None.
+
+    Returns
+    -------
+    pd.DataFrame
+        The patients' table.
+
+    Raises
+    ------
+    ClinicalError
+        For participants (`PARTICIPANTS`) or ratings that cannot be joined: a column that the measures
+        have too.
     """
     for table, what in ((calcification, "calcification"), (arteries, "calcification"), (small_vessel, "small vessel")):
         require_known(table, manifest, what)
@@ -322,6 +551,16 @@ def one_reader(plaques: pd.DataFrame) -> pd.DataFrame:
     wall stands in only where no reader drew the lesion.
 
     The lesion's values stay together as one reader measured them; how far the readers agree is the agreement table's.
+
+    Parameters
+    ----------
+    plaques : pd.DataFrame
+        One row per lesion and reader.
+
+    Returns
+    -------
+    pd.DataFrame
+        One row per lesion.
     """
     order = plaques.assign(traced=plaques["reader"] == TOOL, unusable=~plaques["status"].isin(USABLE))
     order = order.sort_values(["traced", "unusable", "reader"], kind="stable")
@@ -341,9 +580,26 @@ def lesions_table(
 ) -> pd.DataFrame:
     """One row per plaque with its calcium and the patient's columns; a session without any has one row that says why.
 
-    plaques: per lesion and reader; calcium: CT lesions, summed over the plaque's artery and side as
-    `artery_calcification_*`. `culprit` and `culprit_reason`: see `judge_culprits`, which takes the `criteria`; missing
-    without the participants' column `symptomatic`, and where a cell of it cannot be read.
+    `culprit` and `culprit_reason`: see `judge_culprits`, which takes the `criteria`; missing without the participants'
+    column `symptomatic`, and where a cell of it cannot be read.
+
+    Parameters
+    ----------
+    manifest : pd.DataFrame
+        The manifest, one row per session.
+    patients : pd.DataFrame
+        The patients' table.
+    plaques : pd.DataFrame
+        One row per lesion and reader.
+    calcium : pd.DataFrame
+        CT lesions, summed over the plaque's artery and side as `artery_calcification_*`.
+    criteria : CulpritSettings
+        Section `vessel_wall.culprit`.
+
+    Returns
+    -------
+    pd.DataFrame
+        The lesions' table.
     """
     require_known(plaques, manifest, "plaque")
     lesions = plaque_columns(one_reader(plaques))
@@ -384,6 +640,16 @@ def artery_calcium(calcium: pd.DataFrame) -> pd.DataFrame:
     spotty.
 
     The worst score is missing where one lesion has none, and so is `any spotty` where none is and one is not known.
+
+    Parameters
+    ----------
+    calcium : pd.DataFrame
+        CT lesions of all sessions.
+
+    Returns
+    -------
+    pd.DataFrame
+        One row per session, artery and side.
     """
     measured = calcium[(calcium["counted"] == 1) & calcium["status"].isin(USABLE)] if len(calcium) else calcium
     measured = measured[~_of_failed(measured, calcium)] if len(measured) else measured
@@ -406,7 +672,18 @@ def _any_known(flags: pd.Series) -> float:
 
 
 def as_measured(table: pd.DataFrame) -> pd.DataFrame:
-    """Booleans as 0 and 1, so that a column with missing cells reads as numbers again."""
+    """Booleans as 0 and 1, so that a column with missing cells reads as numbers again.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        Any table.
+
+    Returns
+    -------
+    pd.DataFrame
+        The table with numbers for booleans.
+    """
     flags = {"True": 1.0, "False": 0.0, True: 1.0, False: 0.0}
     result = table.copy()
     for name, values in table.items():

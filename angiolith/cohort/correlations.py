@@ -25,10 +25,27 @@ def correlations(
 ) -> pd.DataFrame:
     """Correlate every severity with every measure by each method; a table with the columns `COLUMNS`.
 
-    severities: name ("overall", "ICA", ...) -> score by the table's index. measures: name -> column of the table.
-    partial_for: numeric columns that Spearman's and Pearson's correlations are also adjusted for (methods `partial
-    spearman`, `partial pearson`). Rows with a missing value are left out; n says how many remain. q:
-    Benjamini-Hochberg over all tests of one method in this table.
+    Rows with a missing value are left out; n says how many remain. q: Benjamini-Hochberg over all tests of one method
+    in this table.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        Analysed rows.
+    severities : Mapping[str, pd.Series]
+        Name -> score by the table's index.
+    measures : Mapping[str, str]
+        Name -> column of the table.
+    methods : Sequence[str]
+        Methods of `correlate`.
+    partial_for : Sequence[str]
+        Numeric columns that Spearman's and Pearson's correlations are also adjusted for (methods
+        `partial spearman`, `partial pearson`).
+
+    Returns
+    -------
+    pd.DataFrame
+        One row per severity, measure and method.
     """
     rows: list[dict[str, object]] = []
     for group, score in severities.items():
@@ -51,9 +68,23 @@ def correlate(
     Intervals by Fisher's z: standard error 1 / sqrt(n - 3) for Pearson, that of Bonett and Wright (Psychometrika
     2000;65:23) for Spearman, sqrt(0.437 / (n - 4)) for Kendall's tau-b (Fieller 1957). p of Spearman and Pearson from
     the t distribution, of Kendall from the normal one with its correction for ties. jonckheere-terpstra: see
-    `jonckheere_terpstra`; it has no r. others: columns to adjust for; r is then the partial correlation of the values
-    or of their ranks, and n - 3 above is less by the number of columns. NaN, with a note, for fewer than 4 rows or a
-    side that does not vary; below `PAIRS_MIN` pairs r stands alone.
+    `jonckheere_terpstra`; it has no r. NaN, with a note, for fewer than 4 rows or a side that does not vary; below
+    `PAIRS_MIN` pairs r stands alone.
+
+    Parameters
+    ----------
+    first, second : pd.Series
+        Columns of one index.
+    method : str
+        `pearson`, `spearman`, `kendall` or `jonckheere-terpstra`.
+    others : pd.DataFrame | None
+        Columns to adjust for; r is then the partial correlation of the values or of their ranks, and n
+        - 3 above is less by the number of columns.
+
+    Returns
+    -------
+    dict[str, object]
+        Column -> value.
     """
     known = first.notna() & second.notna()
     if others is not None:
@@ -118,6 +149,18 @@ def jonckheere_terpstra(score: np.ndarray, values: np.ndarray) -> tuple[float, f
     J = sum over pairs of groups of Mann-Whitney's U; its null mean and variance with ties on both sides (Hollander and
     Wolfe 1999, section 6.2; Lehmann 1975); no continuity correction. J = (S + number of pairs of different groups) / 2
     with Kendall's S, so that z is that of Kendall's tau.
+
+    Parameters
+    ----------
+    score : np.ndarray
+        Ordered groups (n,).
+    values : np.ndarray
+        Values (n,).
+
+    Returns
+    -------
+    tuple[float, float]
+        z and p.
     """
     n = len(score)
     groups = [values[score == level] for level in np.unique(score)]
@@ -145,7 +188,22 @@ def jonckheere_terpstra(score: np.ndarray, values: np.ndarray) -> tuple[float, f
 
 
 def correlation_interval(r: float, n: int, method: str) -> tuple[float, float]:
-    """95 % interval of a correlation on Fisher's z scale (see `correlate`); (r, r) at |r| = 1, NaN for n too small."""
+    """95 % interval of a correlation on Fisher's z scale (see `correlate`); (r, r) at |r| = 1, NaN for n too small.
+
+    Parameters
+    ----------
+    r : float
+        The correlation.
+    n : int
+        Number of pairs.
+    method : str
+        `pearson`, `spearman`, `kendall` or `jonckheere-terpstra`.
+
+    Returns
+    -------
+    tuple[float, float]
+        Ends of the interval.
+    """
     if abs(r) >= 1:
         return r, r
     if n <= (4 if method == "kendall" else 3):
@@ -160,7 +218,18 @@ def correlation_interval(r: float, n: int, method: str) -> tuple[float, float]:
 
 
 def false_discovery_rate(p: pd.Series) -> pd.Series:
-    """Benjamini-Hochberg q of the tests that were made; NaN where there was none."""
+    """Benjamini-Hochberg q of the tests that were made; NaN where there was none.
+
+    Parameters
+    ----------
+    p : pd.Series
+        p values; NaN where there was no test.
+
+    Returns
+    -------
+    pd.Series
+        q values, same index.
+    """
     q = pd.Series(np.nan, index=p.index)
     made = p.notna()
     if made.any():

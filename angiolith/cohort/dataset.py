@@ -54,12 +54,34 @@ class UsedColumns:
 
 
 def group_column(analysis: Analysis) -> str | None:
-    """The column of the groups that are compared: `group`, else the outcome."""
+    """The column of the groups that are compared: `group`, else the outcome.
+
+    Parameters
+    ----------
+    analysis : Analysis
+        The analysis' section.
+
+    Returns
+    -------
+    str | None
+        Name of the column, or None.
+    """
     return analysis.group or analysis.outcome
 
 
 def used_columns(analysis: Analysis) -> UsedColumns:
-    """Every column that the analysis' questions need, keys and criteria left out."""
+    """Every column that the analysis' questions need, keys and criteria left out.
+
+    Parameters
+    ----------
+    analysis : Analysis
+        The analysis' section.
+
+    Returns
+    -------
+    UsedColumns
+        Columns of numbers, of categories and of dates.
+    """
     changes = analysis.changes.values()
     names = [
         *analysis.describe,
@@ -113,6 +135,18 @@ def applies_of(table: pd.DataFrame, analysis: Analysis) -> dict[str, pd.Series]:
 
     The density of calcium (`calcification_mean_hu`, also of one artery) goes by its volume unless that is stated
     otherwise. A row whose condition is missing is taken to apply.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        Rows of the analysis.
+    analysis : Analysis
+        The analysis' section.
+
+    Returns
+    -------
+    dict[str, pd.Series]
+        Variable -> booleans by row.
     """
     conditions = {
         str(name): str(name).replace(DENSITY, VOLUME) for name in table.columns if str(name).startswith(DENSITY)
@@ -126,7 +160,20 @@ def applies_of(table: pd.DataFrame, analysis: Analysis) -> dict[str, pd.Series]:
 
 
 def key_columns(table: pd.DataFrame, analysis: Analysis) -> list[str]:
-    """The columns that name a row: the subject, and where the table has them session and (for lesions) lesion."""
+    """The columns that name a row: the subject, and where the table has them session and (for lesions) lesion.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        Rows of the analysis.
+    analysis : Analysis
+        The analysis' section.
+
+    Returns
+    -------
+    list[str]
+        Names of columns.
+    """
     names = ["subject", "session"] + (["lesion"] if analysis.kind == "lesion" else [])
     return [name for name in names if name in table.columns]
 
@@ -134,10 +181,27 @@ def key_columns(table: pd.DataFrame, analysis: Analysis) -> list[str]:
 def read_dataset(path: str | Path, analysis: Analysis, renamed: bool = False) -> pd.DataFrame:
     """Read the table of an analysis, typed and checked; `renamed` says that its columns have our names already.
 
-    Returns one row per row of the file with all its columns; the index is the row's number in the file. Changes
-    between visits are added (see `add_changes`). Raises StudyTableError, naming file, row and column, for unknown
-    columns, a subject (or lesion) that stands twice, text among numbers, dates that are none, and a follow-up that does
-    not come after its baseline.
+    Returns one row per row of the file with all its columns; the index is the row's number in the file. Changes between
+    visits are added (see `add_changes`).
+
+    Parameters
+    ----------
+    path : str | Path
+        Path of the table.
+    analysis : Analysis
+        The analysis' section.
+    renamed : bool
+        Whether the columns have the project's names already.
+
+    Returns
+    -------
+    pd.DataFrame
+        One row per row of the file; the index is the row's number in the file.
+
+    Raises
+    ------
+    StudyTableError
+        For unknown columns, keys that occur twice, text among numbers, bad dates, and a follow-up before its baseline.
     """
     table = read_study_table(path) if renamed else _read_given(path, analysis)
     analysis = available(analysis, table)[0]
@@ -184,6 +248,18 @@ def read_analysed(path: str | Path, analysis: Analysis) -> tuple[pd.DataFrame, A
     """The rows that are analysed, as build_attrition left them, and the questions that they can answer (`available`).
 
     None where the analysis could not be made.
+
+    Parameters
+    ----------
+    path : str | Path
+        Path of the table.
+    analysis : Analysis
+        The analysis' section.
+
+    Returns
+    -------
+    tuple[pd.DataFrame, Analysis] | None
+        The rows and the questions that they can answer, or None.
     """
     if not was_made(path):
         return None
@@ -227,8 +303,19 @@ def _noted(problems: list[str]) -> Iterator[None]:
 def add_changes(table: pd.DataFrame, changes: Mapping[str, ChangeColumns], interval_days: pd.Series) -> pd.DataFrame:
     """Add `<marker>_change` (follow-up minus baseline, or the change that was measured) and `<marker>_change_per_year`.
 
-    changes: marker -> {baseline, followup, change} column names (`change` alone where no two values exist).
-    interval_days: days between the visits, by the table's index; a year has 365.25 of them.
+    Parameters
+    ----------
+    table : pd.DataFrame
+        Rows of the analysis.
+    changes : Mapping[str, ChangeColumns]
+        Marker -> {baseline, followup, change} column names (`change` alone where no two values exist).
+    interval_days : pd.Series
+        Days between the visits, by the table's index; a year has 365.25 of them.
+
+    Returns
+    -------
+    pd.DataFrame
+        The table with the new columns.
     """
     added: dict[str, pd.Series] = {"interval_days": interval_days}
     for marker, columns in changes.items():
@@ -241,7 +328,22 @@ def add_changes(table: pd.DataFrame, changes: Mapping[str, ChangeColumns], inter
 
 
 def check_groups(table: pd.DataFrame, analysis: Analysis, path: str | Path) -> None:
-    """Raise StudyTableError where a row that stays in the analysis has a group that is not among `group_levels`."""
+    """Raise StudyTableError where a row that stays in the analysis has a group that is not among `group_levels`.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        Rows of the analysis.
+    analysis : Analysis
+        The analysis' section.
+    path : str | Path
+        Path of the table.
+
+    Raises
+    ------
+    StudyTableError
+        Where a row has a group that is not among `group_levels`.
+    """
     levels = analysis.group_levels
     column = group_column(analysis)
     if not levels or column is None:
@@ -278,6 +380,18 @@ def overall_severity(table: pd.DataFrame, analysis: Analysis) -> pd.Series:
     """The severity score of each row: the column `severity`, else the position (0, 1, ...) of the row's group.
 
     All missing where the analysis has neither.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        Rows of the analysis.
+    analysis : Analysis
+        The analysis' section.
+
+    Returns
+    -------
+    pd.Series
+        Score by the table's index.
     """
     if analysis.severity:
         return table[analysis.severity]
@@ -287,13 +401,37 @@ def overall_severity(table: pd.DataFrame, analysis: Analysis) -> pd.Series:
 
 
 def severities_of(table: pd.DataFrame, analysis: Analysis) -> dict[str, pd.Series]:
-    """The severity scores to correlate: `overall` where the analysis has one, then every artery's."""
+    """The severity scores to correlate: `overall` where the analysis has one, then every artery's.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        Rows of the analysis.
+    analysis : Analysis
+        The analysis' section.
+
+    Returns
+    -------
+    dict[str, pd.Series]
+        Name -> score by the table's index.
+    """
     overall = overall_severity(table, analysis)
     found = {"overall": overall} if analysis.severity or analysis.group_levels else {}
     return found | {artery: table[column] for artery, column in analysis.artery_severity.items()}
 
 
 def measures_of(analysis: Analysis) -> dict[str, str]:
-    """The markers to correlate and the changes between visits: name of the measure -> column."""
+    """The markers to correlate and the changes between visits: name of the measure -> column.
+
+    Parameters
+    ----------
+    analysis : Analysis
+        The analysis' section.
+
+    Returns
+    -------
+    dict[str, str]
+        Name -> column.
+    """
     names = [*analysis.markers, *(f"{marker}_change" for marker in analysis.changes)]
     return {name: name for name in names}

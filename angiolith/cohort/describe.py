@@ -86,6 +86,28 @@ def describe(
     have one; doubtful: values that `plausibility` doubts (named in the table's column of that name); percent: of n. The
     test, its p and the standardised
     difference belong to the variable and stand in each of its rows. Rows without a group count under `all` only.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        Analysed rows.
+    variables : Sequence[str]
+        Columns to describe.
+    group : str
+        Column of the groups.
+    group_levels : Sequence[str]
+        Order of the groups.
+    number_test : str
+        Test of numbers, as in `compare_numbers`.
+    count_test : str
+        Test of counts, as in `compare_counts`.
+    applies : Mapping[str, pd.Series] | None
+        Variable -> whether a row can have a value; None for all.
+
+    Returns
+    -------
+    pd.DataFrame
+        One row per variable, level and group.
     """
     names = levels_of(table[group], group_levels)
     rows: list[dict[str, Any]] = []
@@ -164,9 +186,20 @@ def _count_summary(values: pd.Series, level: object) -> dict[str, float]:
 
 
 def compare_numbers(samples: Sequence[np.ndarray], choice: str = "auto") -> Comparison:
-    """Test of numbers across two or more groups. samples: one array per group, no NaN.
+    """Test of numbers across two or more groups.
 
-    choice: auto (the rule in the module's head), student (t test or ANOVA with equal variances), welch, rank.
+    Parameters
+    ----------
+    samples : Sequence[np.ndarray]
+        One array per group, without NaN.
+    choice : str
+        Auto (the rule in the module's head), student (t test or ANOVA with equal variances), welch,
+        rank.
+
+    Returns
+    -------
+    Comparison
+        Name of the test, statistic, p and note.
     """
     if len(samples) < 2:
         return Comparison("", np.nan, np.nan, "one group only")
@@ -208,7 +241,20 @@ def _choice_for_numbers(samples: Sequence[np.ndarray]) -> str:
 
 
 def compare_counts(counts: np.ndarray, choice: str = "auto") -> Comparison:
-    """Test of a table of counts (groups x levels). choice: auto (the rule in the module's head), chi-square, fisher."""
+    """Test of a table of counts (groups x levels).
+
+    Parameters
+    ----------
+    counts : np.ndarray
+        Counts (groups, levels).
+    choice : str
+        Auto (the rule in the module's head), chi-square, fisher.
+
+    Returns
+    -------
+    Comparison
+        Name of the test, statistic, p and note.
+    """
     counts = np.asarray(counts)
     if counts.shape[0] < 2:
         return Comparison("", np.nan, np.nan, "one group only")
@@ -237,6 +283,16 @@ def numbers_difference(samples: Sequence[np.ndarray]) -> float:
     """Standardised mean difference |m1 - m2| / sqrt((s1^2 + s2^2) / 2); of more than two groups the largest pair's.
 
     Austin, Stat Med 2009;28:3083. NaN where no pair has two values each and a spread.
+
+    Parameters
+    ----------
+    samples : Sequence[np.ndarray]
+        One array per group, without NaN.
+
+    Returns
+    -------
+    float
+        Difference in SDs, or NaN.
     """
     found = []
     for first, second in itertools.combinations(samples, 2):
@@ -250,8 +306,17 @@ def numbers_difference(samples: Sequence[np.ndarray]) -> float:
 def counts_difference(counts: np.ndarray) -> float:
     """Standardised difference of proportions; for several levels the Mahalanobis distance of Yang and Dalton (2012).
 
-    counts: groups x levels; of more than two groups the largest pair's. For two levels it is
-    |p1 - p2| / sqrt((p1 q1 + p2 q2) / 2).
+    For two levels it is |p1 - p2| / sqrt((p1 q1 + p2 q2) / 2).
+
+    Parameters
+    ----------
+    counts : np.ndarray
+        Groups x levels; of more than two groups the largest pair's.
+
+    Returns
+    -------
+    float
+        Difference, or NaN.
     """
     found = []
     for first, second in itertools.combinations(np.asarray(counts, float), 2):

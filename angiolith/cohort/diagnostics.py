@@ -46,12 +46,29 @@ def diagnose(
 ) -> dict[str, object]:
     """One row of the diagnostics table (`COLUMNS` without model and predictor).
 
-    outcome, design: as given to the fit; subjects: label of each row. events_per_term: rows of the rarer outcome (of a
-    linear model: rows) per term. auc: with the interval of DeLong (Biometrics 1988;44:837). auc_cross_validated and
-    the calibration (intercept and slope of the outcome on the logit of the prediction; 0 and 1 are perfect): over 10
-    folds with a fixed seed, because in its own data a maximum-likelihood model is always calibrated.
-    hosmer_lemeshow_p: 10 groups by predicted risk. cook_*: Cook's distance, the subject with the largest one, and how
-    many rows are above 4 / n.
+    events_per_term: rows of the rarer outcome (of a linear model: rows) per term. auc: with the interval of DeLong
+    (Biometrics 1988;44:837). auc_cross_validated and the calibration (intercept and slope of the outcome on the logit
+    of the prediction; 0 and 1 are perfect): over 10 folds with a fixed seed, because in its own data a
+    maximum-likelihood model is always calibrated. hosmer_lemeshow_p: 10 groups by predicted risk. cook_*: Cook's
+    distance, the subject with the largest one, and how many rows are above 4 / n.
+
+    Parameters
+    ----------
+    outcome : np.ndarray
+        Outcome (n,); 0 and 1 for a logistic model.
+    design : pd.DataFrame
+        Columns of the model (n, k), without the intercept.
+    fit : Fit
+        The fitted model.
+    subjects : pd.Series
+        Label of each row.
+    logistic : bool
+        True for a logistic model, False for a linear one.
+
+    Returns
+    -------
+    dict[str, object]
+        Column -> value.
     """
     n, k = design.shape
     rarer = min(outcome.sum(), n - outcome.sum()) if logistic else n
@@ -75,14 +92,38 @@ def diagnose(
 
 
 def variance_inflation(design: pd.DataFrame) -> pd.Series:
-    """Variance inflation factor of each term: the diagonal of the inverse of the terms' correlation matrix."""
+    """Variance inflation factor of each term: the diagonal of the inverse of the terms' correlation matrix.
+
+    Parameters
+    ----------
+    design : pd.DataFrame
+        Columns of the model (n, k), without the intercept.
+
+    Returns
+    -------
+    pd.Series
+        Factor by term.
+    """
     if design.shape[1] == 1:
         return pd.Series(1.0, index=design.columns)
     return pd.Series(np.diag(np.linalg.inv(np.corrcoef(design.to_numpy(), rowvar=False))), index=design.columns)
 
 
 def area_under_curve(outcome: np.ndarray, score: np.ndarray) -> tuple[float, float, float]:
-    """Area under the ROC curve with its 95 % interval by DeLong's variance (midranks: Sun and Xu 2014), within 0..1."""
+    """Area under the ROC curve with its 95 % interval by DeLong's variance (midranks: Sun and Xu 2014), within 0..1.
+
+    Parameters
+    ----------
+    outcome : np.ndarray
+        Outcome (n,); 0 and 1 for a logistic model.
+    score : np.ndarray
+        Predicted score (n,).
+
+    Returns
+    -------
+    tuple[float, float, float]
+        Area and the ends of its interval.
+    """
     cases, controls = score[outcome == 1], score[outcome == 0]
     m, n = len(cases), len(controls)
     together = stats.rankdata(np.concatenate([cases, controls]))
@@ -99,6 +140,18 @@ def hosmer_lemeshow(outcome: np.ndarray, probability: np.ndarray) -> tuple[float
     """Statistic and p of Hosmer and Lemeshow's test: tenths of the predicted risk, 8 degrees of freedom.
 
     NaN where ties leave fewer than three groups.
+
+    Parameters
+    ----------
+    outcome : np.ndarray
+        Outcome (n,); 0 and 1 for a logistic model.
+    probability : np.ndarray
+        Predicted probability (n,).
+
+    Returns
+    -------
+    tuple[float, float]
+        Statistic and p.
     """
     edges = np.unique(np.quantile(probability, np.linspace(0, 1, HOSMER_GROUPS + 1)))
     group = np.clip(np.searchsorted(edges, probability, side="left") - 1, 0, None)
@@ -111,7 +164,24 @@ def hosmer_lemeshow(outcome: np.ndarray, probability: np.ndarray) -> tuple[float
 
 
 def cooks_distance(outcome: np.ndarray, design: pd.DataFrame, fitted: np.ndarray, logistic: bool) -> np.ndarray:
-    """(n,) Cook's distance; of a logistic model by its one-step form (Pregibon, Ann Stat 1981;9:705)."""
+    """(n,) Cook's distance; of a logistic model by its one-step form (Pregibon, Ann Stat 1981;9:705).
+
+    Parameters
+    ----------
+    outcome : np.ndarray
+        Outcome (n,); 0 and 1 for a logistic model.
+    design : pd.DataFrame
+        Columns of the model (n, k), without the intercept.
+    fitted : np.ndarray
+        Fitted values (n,).
+    logistic : bool
+        True for a logistic model, False for a linear one.
+
+    Returns
+    -------
+    np.ndarray
+        Distances (n,).
+    """
     columns = np.column_stack([np.ones(len(design)), standardised(design)[0]])
     weight = fitted * (1 - fitted) if logistic else np.ones(len(design))
     triangle = np.linalg.qr(columns * np.sqrt(weight)[:, None])[0]
@@ -127,6 +197,18 @@ def cross_validated(outcome: np.ndarray, design: pd.DataFrame) -> dict[str, floa
     """auc_cross_validated, calibration_slope and calibration_intercept of predictions for folds left out.
 
     The intercept is that at slope 1. NaN where a fold's model has no finite fit or a fold lacks an outcome.
+
+    Parameters
+    ----------
+    outcome : np.ndarray
+        Outcome (n,); 0 and 1 for a logistic model.
+    design : pd.DataFrame
+        Columns of the model (n, k), without the intercept.
+
+    Returns
+    -------
+    dict[str, float]
+        Measure -> value.
     """
     names = ("auc_cross_validated", "calibration_slope", "calibration_intercept")
     missing = dict.fromkeys(names, np.nan)

@@ -20,8 +20,22 @@ Dictionary = Mapping[str, Mapping[str, Any]]
 def dictionary_beside(path: str | Path) -> dict[str, dict[str, Any]]:
     """The data dictionary beside a TSV (same name, .json): column -> its description; empty where there is none.
 
-    What says nothing of a column (MeasurementToolMetadata) is left out. Raises ValueError, naming the file, for a JSON
-    that cannot be read.
+    What says nothing of a column (MeasurementToolMetadata) is left out.
+
+    Parameters
+    ----------
+    path : str | Path
+        Path of the TSV.
+
+    Returns
+    -------
+    dict[str, dict[str, Any]]
+        Column -> its description.
+
+    Raises
+    ------
+    ValueError
+        For a JSON that cannot be read; the message names the file.
     """
     file = Path(path).with_suffix(".json")
     if not file.is_file():
@@ -36,7 +50,22 @@ def dictionary_beside(path: str | Path) -> dict[str, dict[str, Any]]:
 
 
 def unknown_levels(table: pd.DataFrame, dictionary: Dictionary, path: str | Path) -> list[str]:
-    """One line per cell that is none of the `Levels` in its column's dictionary; the index is the row in the file."""
+    """One line per cell that is none of the `Levels` in its column's dictionary; the index is the row in the file.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        A clinical table.
+    dictionary : Dictionary
+        Column -> its description.
+    path : str | Path
+        Path of the table, for messages.
+
+    Returns
+    -------
+    list[str]
+        Messages.
+    """
     problems = []
     for name, said in dictionary.items():
         levels = said.get("Levels")
@@ -56,6 +85,18 @@ def in_named_units(table: pd.DataFrame, dictionary: Dictionary) -> tuple[pd.Data
     """The table with columns in the unit that their names end in, where the dictionary says another of the quantity.
 
     Returns also one line per converted column. Units that are not known, and columns of text, stay as they are.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        A clinical table.
+    dictionary : Dictionary
+        Column -> its description.
+
+    Returns
+    -------
+    tuple[pd.DataFrame, list[str]]
+        The table, and one line per converted column.
     """
     told = []
     table = table.copy()
@@ -73,7 +114,18 @@ def in_named_units(table: pd.DataFrame, dictionary: Dictionary) -> tuple[pd.Data
 
 
 def written_dictionary(columns: Dictionary) -> str:
-    """The text of a data dictionary; `yes_no` becomes the levels 0 and 1."""
+    """The text of a data dictionary; `yes_no` becomes the levels 0 and 1.
+
+    Parameters
+    ----------
+    columns : Dictionary
+        Column -> its description.
+
+    Returns
+    -------
+    str
+        Content of the JSON file.
+    """
     content = {
         name: {key: value for key, value in said.items() if key != "yes_no"}
         | ({"Levels": YES_NO} if said.get("yes_no") else {})

@@ -26,6 +26,16 @@ def e_value(ratio: float) -> float:
     """How strong confounding must be, as a risk ratio with exposure and outcome each, to explain a risk ratio away.
 
     Source: VanderWeele and Ding 2017. 1 for a ratio of 1; NaN where the ratio is missing.
+
+    Parameters
+    ----------
+    ratio : float
+        A risk ratio.
+
+    Returns
+    -------
+    float
+        E-value, 1 or more.
     """
     above = max(ratio, 1 / ratio) if ratio > 0 else np.nan
     return float(above + np.sqrt(above * (above - 1)))
@@ -39,6 +49,18 @@ def effect_sizes(table: pd.DataFrame, plan: Plan) -> pd.DataFrame:
     the interval of the estimate. risk_ratio: the odds ratio of an outcome in at most 15 % of the rows, else its root;
     of a linear model exp(0.91 estimate). e_value_limit: of the interval's end that is nearer to none, 1 where the
     interval holds it. Complete cases.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        Analysed rows.
+    plan : Plan
+        Outcome, predictors, models and settings.
+
+    Returns
+    -------
+    pd.DataFrame
+        One row per model and term.
     """
     known = table[table[plan.outcome].notna()]
     made, _ = associations(table, replace(plan, imputations=0, formulas={}))

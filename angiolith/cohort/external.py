@@ -48,11 +48,29 @@ def read_study_table(
 ) -> pd.DataFrame:
     """Read a .tsv, .csv or .xlsx as text, with missing marks as NaN and the columns renamed.
 
-    path: the file; the separator of a .csv is the one of comma, semicolon and tab that cuts its rows alike.
-    columns: our name -> the file's name; columns not named keep their own. sheet: of an .xlsx, default the first.
-    long: names and values of a long table, which is made wide first (see `widened`).
     Returns one row per row of the file, all text; the index is the row's number in the file (the header is row 1).
-    Raises StudyTableError.
+
+    Parameters
+    ----------
+    path : str | Path
+        The file; the separator of a .csv is the one of comma, semicolon and tab that cuts its rows
+        alike.
+    columns : Mapping[str, str] | None
+        Our name -> the file's name; None to keep them.
+    sheet : str | None
+        Sheet of an .xlsx; None for the first.
+    long : LongTable | None
+        Names and values of a long table, which is made wide first (see `widened`).
+
+    Returns
+    -------
+    pd.DataFrame
+        One row per row of the file, all text.
+
+    Raises
+    ------
+    StudyTableError
+        For a file that cannot be read as a table.
     """
     path = Path(path)
     if not path.is_file():
@@ -92,10 +110,32 @@ def widened(
 ) -> pd.DataFrame:
     """One row per key from a table with one row per key and name (measure, artery, visit).
 
-    keys: columns that name a row, the first one needed, the others used where the table has them and they are no name.
-    names: columns whose cells, joined by `_`, name the new columns; of several value columns each name begins with the
-    value column's. Every other column must be the same in all rows of a key. The index is the key's first row in the
-    file. Raises StudyTableError, naming file, row and column.
+    Every other column must be the same in all rows of a key. The index is the key's first row in the file.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        Table of texts; the index is the row's number in the file.
+    keys : Sequence[str]
+        Columns that name a row, the first one needed, the others used where the table has them and they
+        are no name.
+    names : Sequence[str]
+        Columns whose cells, joined by `_`, name the new columns; of several value columns each name
+        begins with the value column's.
+    values : Sequence[str]
+        Columns of values.
+    path : str | Path
+        Path of the table, for messages.
+
+    Returns
+    -------
+    pd.DataFrame
+        One row per key.
+
+    Raises
+    ------
+    StudyTableError
+        For missing keys, keys that occur twice, and other columns that differ within a key.
     """
     check_columns(table, [keys[0], *names, *values], path)
     keys = [key for key in keys if key in table.columns and key not in names]
@@ -143,7 +183,18 @@ def _read_cells(path: Path, sheet: str | None) -> list[list[str]]:
 
 
 def is_quoted(text: str) -> bool:
-    """Whether a cell is wrapped in quotation marks."""
+    """Whether a cell is wrapped in quotation marks.
+
+    Parameters
+    ----------
+    text : str
+        A cell.
+
+    Returns
+    -------
+    bool
+        True where it is.
+    """
     return len(text) > 1 and text[0] == text[-1] and text[0] in "\"'"
 
 
@@ -199,7 +250,22 @@ def _rename(table: pd.DataFrame, columns: Mapping[str, str], path: Path) -> pd.D
 
 
 def check_columns(table: pd.DataFrame, needed: Iterable[str], path: str | Path) -> None:
-    """Raise MissingColumnError for needed columns that the table lacks, each with the nearest name that it has."""
+    """Raise MissingColumnError for needed columns that the table lacks, each with the nearest name that it has.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        Table of texts; the index is the row's number in the file.
+    needed : Iterable[str]
+        Names of columns.
+    path : str | Path
+        Path of the table, for messages.
+
+    Raises
+    ------
+    MissingColumnError
+        For columns that the table lacks.
+    """
     whole = len(table.columns) == 1 and re.search("[,;]", str(table.columns[0]))
     hints = {name: "save the table tab-separated" if whole else nearest(name, table.columns) for name in needed}
     lacking = (f"{path}: no column {name!r}; {hint}" for name, hint in hints.items() if name not in table.columns)
@@ -207,7 +273,22 @@ def check_columns(table: pd.DataFrame, needed: Iterable[str], path: str | Path) 
 
 
 def check_keys(table: pd.DataFrame, keys: Sequence[str], path: str | Path) -> None:
-    """Raise StudyTableError where a key is missing or where two rows have the same keys."""
+    """Raise StudyTableError where a key is missing or where two rows have the same keys.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        Table of texts; the index is the row's number in the file.
+    keys : Sequence[str]
+        Names of columns.
+    path : str | Path
+        Path of the table, for messages.
+
+    Raises
+    ------
+    StudyTableError
+        For missing keys, and for two rows with the same keys.
+    """
     problems = [f"{path}, row {row}, {key}: is missing" for key in keys for row in table.index[table[key].isna()]]
     first = table.reset_index().groupby(list(keys), dropna=False)["row"].transform("first").set_axis(table.index)
     for row in table.index[table.duplicated(list(keys))]:
@@ -217,7 +298,25 @@ def check_keys(table: pd.DataFrame, keys: Sequence[str], path: str | Path) -> No
 
 
 def to_numbers(values: pd.Series, path: str | Path) -> pd.Series:
-    """Text to float64 (True/False to 1/0), missing stays NaN. Raises StudyTableError naming the rows that hold text."""
+    """Text to float64 (True/False to 1/0), missing stays NaN.
+
+    Parameters
+    ----------
+    values : pd.Series
+        Texts of one column, missing as NaN.
+    path : str | Path
+        Path of the table, for messages.
+
+    Returns
+    -------
+    pd.Series
+        float64 by row.
+
+    Raises
+    ------
+    StudyTableError
+        For text; the message names the rows.
+    """
     marks = values.replace({"True": "1", "False": "0", "TRUE": "1", "FALSE": "0"})
     numbers = pd.to_numeric(marks, errors="coerce").astype(float)
     numbers = numbers.where(numbers.abs() < float("inf"))
@@ -238,19 +337,59 @@ def to_numbers(values: pd.Series, path: str | Path) -> pd.Series:
 
 
 def to_categories(values: pd.Series) -> pd.Series:
-    """Text of categories, whole numbers without their decimals ("1.0" is "1"); missing stays missing."""
+    """Text of categories, whole numbers without their decimals ("1.0" is "1"); missing stays missing.
+
+    Parameters
+    ----------
+    values : pd.Series
+        Texts of one column, missing as NaN.
+
+    Returns
+    -------
+    pd.Series
+        Text by row.
+    """
     return values.map(category_text, na_action="ignore")
 
 
 def category_text(value: object) -> str:
-    """A category as text: 1, 1.0 and "1.0" are all "1"."""
+    """A category as text: 1, 1.0 and "1.0" are all "1".
+
+    Parameters
+    ----------
+    value : object
+        A cell.
+
+    Returns
+    -------
+    str
+        The text.
+    """
     text = str(value).strip()
     whole = WHOLE_NUMBER.fullmatch(text)
     return whole.group(1) if whole else text
 
 
 def to_dates(values: pd.Series, path: str | Path) -> pd.Series:
-    """Text of dates that begin with the year (a time may follow) to days. Raises StudyTableError naming the others."""
+    """Text of dates that begin with the year (a time may follow) to days.
+
+    Parameters
+    ----------
+    values : pd.Series
+        Texts of one column, missing as NaN.
+    path : str | Path
+        Path of the table, for messages.
+
+    Returns
+    -------
+    pd.Series
+        datetime64 by row.
+
+    Raises
+    ------
+    StudyTableError
+        For text that is no date; the message names the rows.
+    """
     problems = []
     days = pd.Series(pd.NaT, index=values.index, dtype="datetime64[ns]", name=values.name)
     for row, text in values.dropna().items():
@@ -263,7 +402,20 @@ def to_dates(values: pd.Series, path: str | Path) -> pd.Series:
 
 
 def raise_problems(problems: Iterable[str], kind: type[StudyTableError] = StudyTableError) -> None:
-    """Raise a StudyTableError (of this kind) with the problems, one line each, if there are any."""
+    """Raise a StudyTableError (of this kind) with the problems, one line each, if there are any.
+
+    Parameters
+    ----------
+    problems : Iterable[str]
+        Messages, maybe none.
+    kind : type[StudyTableError]
+        Class of the error.
+
+    Raises
+    ------
+    StudyTableError
+        If there is a problem.
+    """
     found = list(problems)
     if found:
         raise kind(*found)

@@ -39,9 +39,25 @@ class BundleError(ValueError):
 def bundle_of(table: pd.DataFrame, plan: Plan, site: str, cell_min: int) -> dict[str, Any]:
     """What a site hands over: per model, cross products (linear) or estimates with errors (else), sealed.
 
-    cell_min: no count of rows (of subjects, where these repeat) from 1 to below it leaves the site. A model with such a
-    cell (a level, a pair of levels, an outcome), or with fewer than `ROWS_PER_TERM_MIN` rows per term, is handed over
-    as a reason alone. Categories need their reference in the plan, so that all sites mean the same by a term.
+    A model with such a cell (a level, a pair of levels, an outcome), or with fewer than `ROWS_PER_TERM_MIN` rows per
+    term, is handed over as a reason alone. Categories need their reference in the plan, so that all sites mean the same
+    by a term.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        Analysed rows.
+    plan : Plan
+        Outcome, predictors, models and settings.
+    site : str
+        Name of the site.
+    cell_min : int
+        Smallest count of rows, or of subjects, that may leave the site.
+
+    Returns
+    -------
+    dict[str, Any]
+        Content of the bundle with its seal.
     """
     known = table[table[plan.outcome].notna()]
     response, event = response_of(known[plan.outcome], plan.regression, plan.event)
@@ -91,7 +107,26 @@ def bundle_of(table: pd.DataFrame, plan: Plan, site: str, cell_min: int) -> dict
 def disclosive(
     design: pd.DataFrame, outcome: np.ndarray, yes_no: bool, cell_min: int, clusters: np.ndarray | None = None
 ) -> str:
-    """Why the sums of a model would say too much of single rows, or of single clusters; empty where they do not."""
+    """Why the sums of a model would say too much of single rows, or of single clusters; empty where they do not.
+
+    Parameters
+    ----------
+    design : pd.DataFrame
+        Columns of the model (n, k).
+    outcome : np.ndarray
+        Outcome (n,).
+    yes_no : bool
+        Whether the outcome is yes or no.
+    cell_min : int
+        Smallest count that may leave the site.
+    clusters : np.ndarray | None
+        Label of each row's cluster (n,), or None.
+
+    Returns
+    -------
+    str
+        The reason, or an empty string.
+    """
     n = len(design) if clusters is None else len(np.unique(clusters))
     if n < max(cell_min, ROWS_PER_TERM_MIN * (design.shape[1] + 1)):
         return f"{n} {'row' if clusters is None else 'subject'}(s) are too few to be handed over"
@@ -139,7 +174,18 @@ def _estimates(fit: Fit) -> dict[str, Any]:
 
 
 def check_bundles(bundles: Mapping[str, Mapping[str, Any]]) -> None:
-    """Raise BundleError where a bundle (by its file's name) is no bundle, was changed, or asks another question."""
+    """Raise BundleError where a bundle (by its file's name) is no bundle, was changed, or asks another question.
+
+    Parameters
+    ----------
+    bundles : Mapping[str, Mapping[str, Any]]
+        File name -> content.
+
+    Raises
+    ------
+    BundleError
+        Where a bundle is none, was changed, asks another question, or is of a site that another one is of.
+    """
     first: Mapping[str, Any] | None = None
     sites: dict[str, str] = {}
     for name, bundle in bundles.items():
@@ -162,6 +208,16 @@ def pooled_table(bundles: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     Linear: the exact least-squares fit of all rows, with one intercept, and with one for each site; classical errors, t
     intervals. Logistic, and a linear model of which one site has estimates because its subjects repeat: two stages, by
     all of `pooling.METHODS`.
+
+    Parameters
+    ----------
+    bundles : Sequence[Mapping[str, Any]]
+        Content of the sites' bundles.
+
+    Returns
+    -------
+    pd.DataFrame
+        One row per model, term and method.
     """
     by_model: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for bundle in bundles:

@@ -39,17 +39,54 @@ OF_QUESTIONS = (  # the tables of an analysis, by the questions of which it asks
 
 
 def cohort_file(study: Study, name: str) -> str:
-    """Path of a file of the whole cohort."""
+    """Path of a file of the whole cohort.
+
+    Parameters
+    ----------
+    study : Study
+        The run's study.
+    name : str
+        File name below `cohort/`.
+
+    Returns
+    -------
+    str
+        The path.
+    """
     return study.file(f"cohort/{name}")
 
 
 def collected(study: Study, name: str) -> Paths:
-    """A table that is collected from the subjects, or nothing where there are no images."""
+    """A table that is collected from the subjects, or nothing where there are no images.
+
+    Parameters
+    ----------
+    study : Study
+        The run's study.
+    name : str
+        Name of the table.
+
+    Returns
+    -------
+    Paths
+        The path, or an empty list.
+    """
     return cohort_file(study, f"{name}.tsv") if study.rows else []
 
 
 def participants(study: Study) -> Paths:
-    """participants.tsv: the configured one, which must exist, or the one in the BIDS folder if there is one."""
+    """participants.tsv: the configured one, which must exist, or the one in the BIDS folder if there is one.
+
+    Parameters
+    ----------
+    study : Study
+        The run's study.
+
+    Returns
+    -------
+    Paths
+        The path, or an empty list.
+    """
     if study.config.participants:
         return study.config.participants
     found = study.images / "participants.tsv"
@@ -57,13 +94,35 @@ def participants(study: Study) -> Paths:
 
 
 def rating_tables(study: Study) -> list[str]:
-    """Readers' ratings: every table of the phenotype folder."""
+    """Readers' ratings: every table of the phenotype folder.
+
+    Parameters
+    ----------
+    study : Study
+        The run's study.
+
+    Returns
+    -------
+    list[str]
+        Paths, sorted.
+    """
     folder = Path(study.config.phenotype_dir or study.images / "phenotype")
     return sorted(str(path) for path in folder.glob("*.tsv")) if study.rows else []
 
 
 def dictionaries(study: Study) -> list[str]:
-    """The data dictionaries (JSON) beside participants.tsv and the ratings."""
+    """The data dictionaries (JSON) beside participants.tsv and the ratings.
+
+    Parameters
+    ----------
+    study : Study
+        The run's study.
+
+    Returns
+    -------
+    list[str]
+        Paths.
+    """
     given = participants(study) if study.rows else []
     tables = [*([given] if isinstance(given, str) else []), *rating_tables(study)]
     files = [Path(table).with_suffix(".json") for table in tables]
@@ -71,38 +130,125 @@ def dictionaries(study: Study) -> list[str]:
 
 
 def printed_files(study: Study, table: str) -> list[str]:
-    """Every form of a printed table (`{analysis}_table1`, `{analysis}_models`)."""
+    """Every form of a printed table (`{analysis}_table1`, `{analysis}_models`).
+
+    Parameters
+    ----------
+    study : Study
+        The run's study.
+    table : str
+        Name of the table.
+
+    Returns
+    -------
+    list[str]
+        Paths.
+    """
     return [cohort_file(study, f"{table}{ending}") for ending in PRINTED_ENDINGS]
 
 
 def review_table(study: Study) -> Paths:
-    """The reader's verdicts on the pictures, if the configuration names them."""
+    """The reader's verdicts on the pictures, if the configuration names them.
+
+    Parameters
+    ----------
+    study : Study
+        The run's study.
+
+    Returns
+    -------
+    Paths
+        The path, or an empty list.
+    """
     return study.config.review or []
 
 
 def given_table(study: Study, analysis: Analysis) -> str:
-    """The table that an analysis starts from: one of the pipeline's, or the user's file."""
+    """The table that an analysis starts from: one of the pipeline's, or the user's file.
+
+    Parameters
+    ----------
+    study : Study
+        The run's study.
+    analysis : Analysis
+        The analysis' section.
+
+    Returns
+    -------
+    str
+        The path.
+    """
     return cohort_file(study, f"{analysis.table}.tsv") if analysis.table in PIPELINE_TABLES else analysis.table
 
 
 def analysed_rows(study: Study, name: str) -> str:
-    """The rows that an analysis is made of."""
+    """The rows that an analysis is made of.
+
+    Parameters
+    ----------
+    study : Study
+        The run's study.
+    name : str
+        Name of the analysis.
+
+    Returns
+    -------
+    str
+        The path.
+    """
     return cohort_file(study, f"{name}_data.tsv")
 
 
 def flow_picture(study: Study, name: str) -> str:
-    """The picture of who is in an analysis."""
+    """The picture of who is in an analysis.
+
+    Parameters
+    ----------
+    study : Study
+        The run's study.
+    name : str
+        Name of the analysis.
+
+    Returns
+    -------
+    str
+        The path.
+    """
     return cohort_file(study, f"{name}_flow.svg")
 
 
 def analyses_with(study: Study, *questions: str) -> dict[str, Analysis]:
-    """The analyses that ask one of these questions (`describe`, `predictors`, ...), by name."""
+    """The analyses that ask one of these questions (`describe`, `predictors`, ...), by name.
+
+    Parameters
+    ----------
+    study : Study
+        The run's study.
+    *questions : str
+        Keys of an analysis' section.
+
+    Returns
+    -------
+    dict[str, Analysis]
+        Name -> section.
+    """
     every = study.config.analyses.items()
     return {name: analysis for name, analysis in every if any(getattr(analysis, key) for key in questions)}
 
 
 def analysis_files(study: Study) -> dict[str, dict[str, str]]:
-    """The given table, the analysed rows and the flow picture of every analysis."""
+    """The given table, the analysed rows and the flow picture of every analysis.
+
+    Parameters
+    ----------
+    study : Study
+        The run's study.
+
+    Returns
+    -------
+    dict[str, dict[str, str]]
+        Name -> `table`, `data` and `flow` -> path.
+    """
     return {
         name: {
             "table": given_table(study, analysis),
@@ -133,12 +279,34 @@ def sources_of(study: Study, name: str) -> list[str]:
 
 
 def plain_analyses(analyses: Mapping[str, Analysis]) -> dict[str, Any]:
-    """Settings of analyses as a rule hands them over."""
+    """Settings of analyses as a rule hands them over.
+
+    Parameters
+    ----------
+    analyses : Mapping[str, Analysis]
+        Name -> section.
+
+    Returns
+    -------
+    dict[str, Any]
+        Plain values.
+    """
     return {"analyses": {name: plain(analysis) for name, analysis in analyses.items()}}
 
 
 def cohort_tables(study: Study) -> list[str]:
-    """Every table of the cohort that the images and the analyses of the configuration make."""
+    """Every table of the cohort that the images and the analyses of the configuration make.
+
+    Parameters
+    ----------
+    study : Study
+        The run's study.
+
+    Returns
+    -------
+    list[str]
+        Paths.
+    """
     config = study.config
     names = [f"{name}.tsv" for name in COLLECTED] if study.rows else []
     names += ["attrition.tsv", "doubtful_values.tsv", "missing_columns.tsv"] if config.analyses else []

@@ -19,8 +19,21 @@ LINE_INCH, BOX_WIDTH_INCH, GAP_INCH = 0.19, 3.4, 0.35
 def flow_boxes(attrition: pd.DataFrame, unit: str, groups: pd.Series) -> list[tuple[str, str]]:
     """(text of the main column, text of the box beside it) from top to bottom, from one analysis' attrition rows.
 
-    unit: what a row is ("lesions", "visits") where rows are not subjects, else empty; groups: number analysed by group.
     What a step excludes goes with the box of those that it leaves, its reasons in one box.
+
+    Parameters
+    ----------
+    attrition : pd.DataFrame
+        The analysis' rows of the attrition table.
+    unit : str
+        What a row is where rows are no subjects, else empty.
+    groups : pd.Series
+        Group -> number analysed.
+
+    Returns
+    -------
+    list[tuple[str, str]]
+        Texts of the boxes.
     """
 
     def counted(n: int, rows: int) -> str:
@@ -42,7 +55,21 @@ def flow_boxes(attrition: pd.DataFrame, unit: str, groups: pd.Series) -> list[tu
 
 
 def draw_flow(attrition: pd.DataFrame, unit: str, groups: pd.Series, title: str, path: str | Path) -> None:
-    """Draw `flow_boxes` as SVG; the same bytes on every run."""
+    """Draw `flow_boxes` as SVG; the same bytes on every run.
+
+    Parameters
+    ----------
+    attrition : pd.DataFrame
+        The analysis' rows of the attrition table.
+    unit : str
+        What a row is where rows are no subjects, else empty.
+    groups : pd.Series
+        Group -> number analysed.
+    title : str
+        Heading.
+    path : str | Path
+        Path of the SVG to write.
+    """
     wrapped = [
         tuple("\n".join(textwrap.fill(line, WIDTH_CHARACTERS) for line in text.split("\n")) for text in box)
         for box in flow_boxes(attrition, unit, groups)

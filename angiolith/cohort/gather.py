@@ -29,7 +29,7 @@ from angiolith.core.settings.burden import CaaScoreSettings, SvdScoreSettings
 from angiolith.core.settings.vessel_wall import CulpritSettings
 from angiolith.core.tables import read_json, read_tsv
 from angiolith.marks.decisions import read_decisions
-from angiolith.marks.kinds import KINDS
+from angiolith.marks.kinds import KINDS, PLAQUE
 from angiolith.marks.verdicts import in_order, readings
 from angiolith.small_vessel.burden.scores import burden_table, with_scores
 from angiolith.vessel_wall.parts import TOOL
@@ -52,6 +52,7 @@ COLUMNS = {  # kind of measure: what it is called here, and the columns that its
 MARK_COLUMNS = [
     *("subject", "session", "lesion", "mark", "artery", "side", "volume_mm3", "max_hu"),
     *("counted", "certainty", "decided_by", "status", "reason", "kind", "diameter_mm", "probability"),
+    "stenosis_percent",
 ]
 REVIEWED_WITH = {"arteries": "calcification", "calcium": "calcification"}
 Tables = Mapping[str, pd.DataFrame]
@@ -84,6 +85,22 @@ def gather(given: Inputs, subjects: Sequence[str] | None, pairs: Mapping[str, Se
     """Join all measures, the participants and the ratings; subjects: only these; pairs: subject -> its two visits.
 
     Measures that a reader's review took out are missing, with the reason.
+
+    Parameters
+    ----------
+    given : Inputs
+        Paths of the job's inputs.
+    subjects : Sequence[str] | None
+        Labels of the subjects that are taken; None for all.
+    pairs : Mapping[str, Sequence[str]]
+        Subject -> its first and last session.
+    rules : Rules
+        Settings of the tables.
+
+    Returns
+    -------
+    Gathered
+        The cohort's tables.
     """
     manifest = read_tsv(given["manifest"], dtype=str)
     review = read_review(given["review"], picture_keys(manifest, pairs)) if given.get("review") else None
@@ -125,12 +142,24 @@ def gather(given: Inputs, subjects: Sequence[str] | None, pairs: Mapping[str, Se
 
 def marks_table(tables: Tables) -> pd.DataFrame:
     """Every mark of the cohort with what is held of it (columns MARK_COLUMNS): kind by kind, and in each session first
-    those that wait for a reader. tables: of all subjects, by kind of mark; `lesion`: the mark's number of its kind."""
+    those that wait for a reader. tables: of all subjects, by kind of mark; `lesion`: the mark's number of its kind.
+
+    Parameters
+    ----------
+    tables : Tables
+        Kind of mark -> marks of all subjects.
+
+    Returns
+    -------
+    pd.DataFrame
+        One row per mark.
+    """
     parts = []
     for name, table in tables.items():
         number = KINDS[name].number
         found = table.reindex(columns=[*table.columns, *{number, *MARK_COLUMNS} - {*table.columns}])
-        found = found[found[number].notna()]
+        found = found[found[number].notna()].drop_duplicates([*KEYS, number])  # plaques have a row per reader
+        found = found[found["mark"].notna()] if KINDS[name] == PLAQUE else found  # without: not measured
         found = found.assign(lesion=found[number].astype(int), counted=found["counted"] == 1, kind=name)
         parts += [in_order(part[MARK_COLUMNS]) for _, part in found.groupby(KEYS, sort=False)]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=MARK_COLUMNS)
@@ -143,7 +172,26 @@ def reviewed(
     review: Any,
     cohort: Callable[[Tables], tuple[pd.DataFrame, pd.DataFrame]],
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, pd.DataFrame]]:
-    """Patients, lesions and measures without what the review took out."""
+    """Patients, lesions and measures without what the review took out.
+
+    Parameters
+    ----------
+    patients : pd.DataFrame
+        The patients' table without the review.
+    lesions : pd.DataFrame
+        The lesions' table without the review.
+    measured : Tables
+        Kind of measure -> table of all subjects.
+    review : Any
+        The reader's verdicts.
+    cohort : Callable[[Tables], tuple[pd.DataFrame, pd.DataFrame]]
+        Makes the patients' and the lesions' table from measures.
+
+    Returns
+    -------
+    tuple[pd.DataFrame, pd.DataFrame, dict[str, pd.DataFrame]]
+        Patients, lesions and measures with the review.
+    """
     kept = {
         name: judged_changes(table, review)
         if name == "changes"
@@ -163,6 +211,18 @@ def read_all(texts: Iterable[str], columns: Sequence[str]) -> pd.DataFrame:
     """The rows of all tables (TSV texts) below each other, with at least these columns.
 
     Tables of one header are parsed at once: that is ten times as fast as one by one, and their columns get one type.
+
+    Parameters
+    ----------
+    texts : Iterable[str]
+        TSV texts.
+    columns : Sequence[str]
+        Columns that the table must have.
+
+    Returns
+    -------
+    pd.DataFrame
+        One table.
     """
     bodies: dict[str, list[str]] = {}
     for text in texts:
@@ -175,7 +235,18 @@ def read_all(texts: Iterable[str], columns: Sequence[str]) -> pd.DataFrame:
 
 
 def measures_of(paths: Iterable[str]) -> dict[str, list[str]]:
-    """Kind of table -> the texts of all subjects' tables of that kind, in the subjects' order."""
+    """Kind of table -> the texts of all subjects' tables of that kind, in the subjects' order.
+
+    Parameters
+    ----------
+    paths : Iterable[str]
+        Paths of the subjects' measures.json.
+
+    Returns
+    -------
+    dict[str, list[str]]
+        Kind -> TSV texts.
+    """
     texts: dict[str, list[str]] = defaultdict(list)
     for path in paths:
         for kind, tables in read_json(path).items():

@@ -18,6 +18,16 @@ def image_status(checks: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
 
     An image whose voxels another subject or another visit has too is failed in both: one of them is a copy, and nobody
     but the user can know which.
+
+    Parameters
+    ----------
+    checks : Iterable[Mapping[str, Any]]
+        Contents of the sessions' image checks.
+
+    Returns
+    -------
+    pd.DataFrame
+        One row per session.
     """
     every = list(checks)
     holders: dict[str, list[str]] = {}

@@ -47,6 +47,18 @@ def pool(estimates: np.ndarray, errors: np.ndarray, df_complete: float) -> Poole
 
     Rubin 1987; degrees of freedom of Barnard and Rubin, Biometrika 1999;86:948, with those of the complete data
     (rows less parameters); fraction of missing information with its small-sample term, as R's mice gives it.
+
+    Parameters
+    ----------
+    estimates, errors : np.ndarray
+        Estimates and standard errors (m,).
+    df_complete : float
+        Degrees of freedom of the complete data.
+
+    Returns
+    -------
+    Pooled
+        Estimate, standard error, degrees of freedom and fraction of missing information.
     """
     m = len(estimates)
     within, between = float(np.mean(errors**2)), float(np.var(estimates, ddof=1))
@@ -60,7 +72,20 @@ def pool(estimates: np.ndarray, errors: np.ndarray, df_complete: float) -> Poole
 
 
 def pool_fits(fits: Sequence[Fit], term: str) -> Pooled | None:
-    """One term of the same model in every imputed table, pooled; None where the tables have no common fit."""
+    """One term of the same model in every imputed table, pooled; None where the tables have no common fit.
+
+    Parameters
+    ----------
+    fits : Sequence[Fit]
+        One fit per imputed table.
+    term : str
+        Name of the term.
+
+    Returns
+    -------
+    Pooled | None
+        The pooled term, or None.
+    """
     if not fits or any(not fit.exists or fit.method != fits[0].method for fit in fits):
         return None
     values = np.array([fit.table.loc[term, ["estimate", "se"]].to_numpy(float) for fit in fits])
@@ -94,8 +119,26 @@ def imputed_tables(
 ) -> list[pd.DataFrame]:
     """`imputations` copies of the table with the missing values of `imputable` covariates filled in.
 
-    known: numeric columns without missing values that the imputation models use besides (outcome, predictor). The same
-    seed gives the same tables.
+    The same seed gives the same tables.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        Analysed rows.
+    known : pd.DataFrame
+        Numeric columns without missing values that the imputation models use besides (outcome,
+        predictor).
+    covariates : Sequence[str]
+        Columns of covariates.
+    imputations : int
+        Number of tables.
+    seed : int
+        Seed of the draws.
+
+    Returns
+    -------
+    list[pd.DataFrame]
+        Tables without missing values in imputable covariates.
     """
     incomplete = imputable(table, covariates)
     coded, levels, indicators = {}, {}, {}

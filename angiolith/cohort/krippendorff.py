@@ -18,15 +18,42 @@ SEED = 1970
 def alpha(codes: np.ndarray, values: np.ndarray, level: Level) -> float:
     """Krippendorff's alpha (Content Analysis, 2004, chapter 11): 1 less observed over expected disagreement.
 
-    codes: (things, raters) number of each rating's value, -1 where there is none; values: (levels,) what the codes
-    stand for, in order; level: nominal, ordinal, or interval (squared distance of the values). NaN where no thing has
-    two ratings, or all ratings are the same.
+    NaN where no thing has two ratings, or all ratings are the same.
+
+    Parameters
+    ----------
+    codes : np.ndarray
+        Code of each rating (things, raters), -1 where there is none.
+    values : np.ndarray
+        What the codes stand for (levels,), in order.
+    level : Level
+        Nominal, ordinal, or interval (squared distance of the values).
+
+    Returns
+    -------
+    float
+        Alpha, or NaN.
     """
     return _alpha(_coincidences(codes, len(values)), values, level)
 
 
 def alpha_interval(codes: np.ndarray, values: np.ndarray, level: Level) -> tuple[float, float]:
-    """95 % interval of `alpha`: percentiles of the bootstrap of the things."""
+    """95 % interval of `alpha`: percentiles of the bootstrap of the things.
+
+    Parameters
+    ----------
+    codes : np.ndarray
+        Code of each rating (things, raters), -1 where there is none.
+    values : np.ndarray
+        What the codes stand for (levels,), in order.
+    level : Level
+        nominal, ordinal or interval.
+
+    Returns
+    -------
+    tuple[float, float]
+        Ends of the interval.
+    """
     per_thing = np.stack([_coincidences(codes[at : at + 1], len(values)) for at in range(len(codes))])
     rng = np.random.default_rng(SEED)
     n = len(codes)

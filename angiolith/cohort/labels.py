@@ -19,12 +19,36 @@ SESSIONS = ("session_id", "session")
 
 
 def session_column(table: pd.DataFrame) -> str | None:
-    """The column of a clinical table that holds its sessions."""
+    """The column of a clinical table that holds its sessions.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        A clinical table.
+
+    Returns
+    -------
+    str | None
+        Name of the column, or None.
+    """
     return next((name for name in SESSIONS if name in table), None)
 
 
 def found_rows(table: pd.DataFrame, visits: set[Visit]) -> tuple[int, int | None]:
-    """Number of rows whose subject is one of the images', and whose session is; None without a column of sessions."""
+    """Number of rows whose subject is one of the images', and whose session is; None without a column of sessions.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        A clinical table.
+    visits : set[Visit]
+        (subject, session) of the images.
+
+    Returns
+    -------
+    tuple[int, int | None]
+        Number of rows by subject, and by subject and session.
+    """
     name = session_column(table)
     subjects = table[SUBJECT].isin({subject for subject, _ in visits})
     if name is None:
@@ -36,7 +60,19 @@ def found_rows(table: pd.DataFrame, visits: set[Visit]) -> tuple[int, int | None
 def wrong_labels(table: pd.DataFrame, visits: set[Visit], path: str | Path) -> list[str]:
     """One line per label that is written otherwise than the images', or one where no row at all is found.
 
-    table: with `participant_id` without `sub-`, its index the row in the file.
+    Parameters
+    ----------
+    table : pd.DataFrame
+        With `participant_id` without `sub-`, its index the row in the file.
+    visits : set[Visit]
+        (subject, session) of the images.
+    path : str | Path
+        Path of the table, for messages.
+
+    Returns
+    -------
+    list[str]
+        Messages.
     """
     subjects = {subject for subject, _ in visits}
     problems = _written_otherwise(table[SUBJECT], subjects, "subject", path)

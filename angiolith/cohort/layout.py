@@ -19,7 +19,18 @@ RANK_TESTS = ("Mann-Whitney U", "Kruskal-Wallis")
 
 
 def p_text(p: float) -> str:
-    """A p value as printed: <0.001, three digits below 0.1, else two; empty where missing."""
+    """A p value as printed: <0.001, three digits below 0.1, else two; empty where missing.
+
+    Parameters
+    ----------
+    p : float
+        A p value.
+
+    Returns
+    -------
+    str
+        The text.
+    """
     if not np.isfinite(p):
         return ""
     if p < 0.001:
@@ -122,7 +133,18 @@ def _cell(row: pd.Series, how: str) -> str:
 
 
 def number_text(value: float) -> str:
-    """A number for print: no decimals from 1000, one from 10, two from 0.1, else two significant digits."""
+    """A number for print: no decimals from 1000, one from 10, two from 0.1, else two significant digits.
+
+    Parameters
+    ----------
+    value : float
+        A number.
+
+    Returns
+    -------
+    str
+        The text.
+    """
     size = abs(value)
     if size >= 1000:
         return f"{value:.0f}"

@@ -113,8 +113,20 @@ def checked_counts(counts: np.ndarray, design: pd.DataFrame) -> str:
 def fit_negative_binomial(counts: np.ndarray, design: pd.DataFrame) -> dict[str, object]:
     """Negative binomial regression with log link (NB2) by maximum likelihood; the row of the first term.
 
-    counts: (n,) whole numbers. Standard errors at the dispersion that was found, as R's MASS::glm.nb gives them. Where
-    the counts vary no more than Poisson's, its regression is used, and the method names it.
+    Standard errors at the dispersion that was found, as R's MASS::glm.nb gives them. Where the counts vary no more than
+    Poisson's, its regression is used, and the method names it.
+
+    Parameters
+    ----------
+    counts : np.ndarray
+        Counts (n,), whole numbers.
+    design : pd.DataFrame
+        Columns of the model (n, k), the severity first.
+
+    Returns
+    -------
+    dict[str, object]
+        Column -> value.
     """
     method = "negative binomial regression, log link, Wald interval"
     problem = checked_counts(counts, design)
@@ -149,7 +161,20 @@ def fit_negative_binomial(counts: np.ndarray, design: pd.DataFrame) -> dict[str,
 
 
 def fit_plain(values: np.ndarray, design: pd.DataFrame) -> dict[str, object]:
-    """Linear regression with HC3 errors (`regression.fit_linear`); the row of the first term."""
+    """Linear regression with HC3 errors (`regression.fit_linear`); the row of the first term.
+
+    Parameters
+    ----------
+    values : np.ndarray
+        Values (n,).
+    design : pd.DataFrame
+        Columns of the model (n, k), the severity first.
+
+    Returns
+    -------
+    dict[str, object]
+        Column -> value.
+    """
     fit = fit_linear(values, design)
     found = fit.table.iloc[0]
     names = ("estimate", "se", "ci_low", "ci_high", "p")

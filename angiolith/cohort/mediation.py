@@ -60,7 +60,18 @@ class Rows:
     interaction: bool
 
     def taken(self, at: np.ndarray) -> Rows:
-        """The rows at these places, which may repeat."""
+        """The rows at these places, which may repeat.
+
+        Parameters
+        ----------
+        at : np.ndarray
+            Indices of rows.
+
+        Returns
+        -------
+        Rows
+            The rows.
+        """
         return replace(
             self,
             exposure=self.exposure[at],
@@ -84,6 +95,20 @@ def natural_effects(rows: Rows, low: float, high: float) -> tuple[float, float] 
 
     Direct: exposure changed, mediator as at `low`. Indirect: exposure at `high`, mediator changed from what it is at
     `low` to what it is at `high`. Their sum is the total effect.
+
+    Parameters
+    ----------
+    rows : Rows
+        Rows of the mediation.
+    low : float
+        Values of the exposure that are compared.
+    high : float
+        Values of the exposure that are compared.
+
+    Returns
+    -------
+    tuple[float, float] | None
+        Direct and indirect effect, or None.
     """
     of_mediator = _model(rows.mediator_columns(), rows.mediator, rows.yes_no_mediator)
     of_outcome = _model(rows.outcome_columns(), rows.outcome, rows.yes_no_outcome)
@@ -135,8 +160,21 @@ def _model(columns: np.ndarray, values: np.ndarray, logistic: bool) -> tuple[flo
 def mediation_table(table: pd.DataFrame, plan: Plan, mediations: Mapping[str, Mediation]) -> pd.DataFrame:
     """Direct, indirect and total effect of every mediation, and the proportion mediated: columns `COLUMNS`.
 
-    plan: outcome, regression, references and cluster (whose rows are resampled together). Complete cases. A mediation
-    that cannot be made is a row whose note says why.
+    Complete cases. A mediation that cannot be made is a row whose note says why.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        Analysed rows.
+    plan : Plan
+        Outcome, regression, references and cluster (whose rows are resampled together).
+    mediations : Mapping[str, Mediation]
+        Name -> its settings.
+
+    Returns
+    -------
+    pd.DataFrame
+        One row per mediation and effect.
     """
     known = table[table[plan.outcome].notna()]
     response, _ = response_of(known[plan.outcome], plan.regression, plan.event)
@@ -205,7 +243,28 @@ def _effects(
 
 
 def resampled(rows: Rows, low: float, high: float, clusters: pd.Series | None, resamples: int, seed: int) -> np.ndarray:
-    """(m, 2) natural effects of bootstrap samples of rows, or of whole clusters; m: those that have a fit."""
+    """(m, 2) natural effects of bootstrap samples of rows, or of whole clusters; m: those that have a fit.
+
+    Parameters
+    ----------
+    rows : Rows
+        Rows of the mediation.
+    low : float
+        Values of the exposure that are compared.
+    high : float
+        Values of the exposure that are compared.
+    clusters : pd.Series | None
+        Label of each row's cluster, or None.
+    resamples : int
+        Number of bootstrap samples.
+    seed : int
+        Seed of the draws.
+
+    Returns
+    -------
+    np.ndarray
+        Effects (m, 2).
+    """
     random = np.random.default_rng(seed)
     n = len(rows.outcome)
     members = [np.array([at]) for at in range(n)]

@@ -30,13 +30,39 @@ MIN_OTHERS = 2
 
 
 def is_code(values: pd.Series, codes: Sequence[str | float]) -> pd.Series:
-    """Which cells of a column hold one of the codes; text and number are the same."""
+    """Which cells of a column hold one of the codes; text and number are the same.
+
+    Parameters
+    ----------
+    values : pd.Series
+        Cells of one column.
+    codes : Sequence[str | float]
+        Numbers or texts that stand for missing.
+
+    Returns
+    -------
+    pd.Series
+        Booleans by row.
+    """
     wanted = {category_text(code) for code in codes}
     return values.notna() & values.map(category_text).isin(wanted)
 
 
 def suspected_codes(values: pd.Series, name: str) -> pd.Series:
-    """The cells of a column that look like a code for missing, by the rule above; `name`: the column's."""
+    """The cells of a column that look like a code for missing, by the rule above; `name`: the column's.
+
+    Parameters
+    ----------
+    values : pd.Series
+        Cells of one column.
+    name : str
+        Name of the column.
+
+    Returns
+    -------
+    pd.Series
+        The suspected cells.
+    """
     candidates = values[is_code(values, NUMBERS_FOR_MISSING)]
     others = values[values.notna() & ~values.index.isin(candidates.index)]
     if candidates.empty:

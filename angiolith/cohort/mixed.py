@@ -27,10 +27,24 @@ LIMIT = 1e-4
 def fit_random_intercept(values: np.ndarray, design: pd.DataFrame, subjects: np.ndarray) -> dict[str, object]:
     """values ~ design + (1 | subject) by REML; a row for the first term: estimate, se, interval, p, method, note.
 
-    values: (n,); design: (n, k) without the intercept; subjects: (n,) labels. The likelihood has one free parameter,
-    the ratio of the variances, once the fixed effects and the residual variance are profiled out (Bates et al., J Stat
-    Softw 2015;67(1), section 3): it is searched in one dimension, which ends at the maximum where statsmodels' general
-    optimiser stops early. Wald interval and p from the normal distribution; with few subjects they are too bold.
+    The likelihood has one free parameter, the ratio of the variances, once the fixed effects and the residual variance
+    are profiled out (Bates et al., J Stat Softw 2015;67(1), section 3): it is searched in one dimension, which ends at
+    the maximum where statsmodels' general optimiser stops early. Wald interval and p from the normal distribution; with
+    few subjects they are too bold.
+
+    Parameters
+    ----------
+    values : np.ndarray
+        Values (n,).
+    design : pd.DataFrame
+        Columns of the model (n, k), without the intercept.
+    subjects : np.ndarray
+        Labels (n,).
+
+    Returns
+    -------
+    dict[str, object]
+        Column -> value.
     """
     method = "linear mixed model, random intercept, REML, Wald interval"
     empty: dict[str, object] = {"method": method, "estimate": np.nan, "se": np.nan, "p": np.nan}

@@ -40,14 +40,42 @@ def study_columns() -> dict[str, dict[str, dict[str, dict[str, Any]]]]:
 
 
 def columns_of(table: str, studies: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """The columns of one table that these studies (names of STUDIES) ask for."""
+    """The columns of one table that these studies (names of STUDIES) ask for.
+
+    Parameters
+    ----------
+    table : str
+        Name of the clinical table.
+    studies : Iterable[str]
+        Names of STUDIES.
+
+    Returns
+    -------
+    dict[str, dict[str, Any]]
+        Column -> its description.
+    """
     wanted = {BOTH, *(STUDIES[study] for study in studies)}
     parts = study_columns()[table].items()
     return {name: said for preset, columns in parts if preset in wanted for name, said in columns.items()}
 
 
 def config_text(bids_dir: Path, output_dir: Path, studies: Sequence[str]) -> str:
-    """The configuration of a new study."""
+    """The configuration of a new study.
+
+    Parameters
+    ----------
+    bids_dir : Path
+        The BIDS folder.
+    output_dir : Path
+        The output folder.
+    studies : Sequence[str]
+        Names of STUDIES.
+
+    Returns
+    -------
+    str
+        Content of the configuration file.
+    """
     content = {
         "bids_dir": str(bids_dir),
         "output_dir": str(output_dir),
@@ -63,6 +91,22 @@ def write_study(bids_dir: Path, output_dir: Path, config: Path, studies: Sequenc
 
     A table has a row, all cells n/a, for each `sub-*` folder; that of the readers has only its header. Files that are
     there are never changed, and a column that one of them has is in no other.
+
+    Parameters
+    ----------
+    bids_dir : Path
+        The BIDS folder.
+    output_dir : Path
+        The output folder.
+    config : Path
+        Path of the configuration file.
+    studies : Sequence[str]
+        Names of STUDIES.
+
+    Returns
+    -------
+    list[Written]
+        Each file, and whether it was written.
     """
     there = given_columns(bids_dir)
     subjects = sorted(path.name for path in bids_dir.glob("sub-*") if path.is_dir())
@@ -81,7 +125,18 @@ def write_study(bids_dir: Path, output_dir: Path, config: Path, studies: Sequenc
 
 
 def given_columns(bids_dir: Path) -> set[str]:
-    """The columns of the clinical tables that a BIDS folder has."""
+    """The columns of the clinical tables that a BIDS folder has.
+
+    Parameters
+    ----------
+    bids_dir : Path
+        The BIDS folder.
+
+    Returns
+    -------
+    set[str]
+        Names of columns.
+    """
     tables = [bids_dir / "participants.tsv", *bids_dir.glob("phenotype/*.tsv")]
     headers = [next(iter(read_cells(path)), []) for path in tables if path.is_file()]
     return {name.strip() for header in headers for name in header}

@@ -21,9 +21,25 @@ class OutcomeError(ValueError):
 def event_of(values: pd.Series, event: str | float | None) -> str:
     """The value of a yes/no outcome that is its event, as text.
 
-    values: the outcome of the analysed rows; event: as the configuration names it, None for 1 of 0 and 1. Raises
-    OutcomeError for more than two values, for two that are not 0 and 1 where no event is named, and for an event that
-    neither value is. An outcome with one value only has the event that is named.
+    An outcome with one value only has the event that is named.
+
+    Parameters
+    ----------
+    values : pd.Series
+        Outcome of the analysed rows.
+    event : str | float | None
+        The event as the configuration names it; None for 1 of 0 and 1.
+
+    Returns
+    -------
+    str
+        The event as text.
+
+    Raises
+    ------
+    OutcomeError
+        For more than two values, for two that are not 0 and 1 where no event is named, and for an event that neither
+        value is.
     """
     levels = sorted(set(values.dropna().map(category_text)))
     shown = ", ".join(levels[:SHOWN_LEVELS]) + (" ..." if len(levels) > SHOWN_LEVELS else "")
@@ -51,8 +67,24 @@ def event_of(values: pd.Series, event: str | float | None) -> str:
 def response_of(values: pd.Series, regression: str, event: str | float | None) -> tuple[pd.Series, str | None]:
     """The outcome as a model takes it, and its event as text (None of a linear model).
 
-    values: known values of the analysed rows; regression: logistic gives 1 for the event and 0 for the other value,
-    linear the numbers as they are; event: as for `event_of`, whose OutcomeError is raised.
+    Parameters
+    ----------
+    values : pd.Series
+        Outcome of the analysed rows.
+    regression : str
+        Logistic gives 1 for the event and 0 for the other value, linear the numbers as they are.
+    event : str | float | None
+        The event as the configuration names it; None for 1 of 0 and 1.
+
+    Returns
+    -------
+    tuple[pd.Series, str | None]
+        The outcome as numbers, and the event as text or None.
+
+    Raises
+    ------
+    OutcomeError
+        As `event_of`.
     """
     if regression != "logistic":
         return values.astype(float), None
@@ -61,7 +93,22 @@ def response_of(values: pd.Series, regression: str, event: str | float | None) -
 
 
 def check_outcome(table: pd.DataFrame, analysis: Analysis, path: str) -> None:
-    """Raise StudyTableError where the outcome of the rows that are analysed is no yes/no outcome with a known event."""
+    """Raise StudyTableError where the outcome of the rows that are analysed is no yes/no outcome with a known event.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        Analysed rows.
+    analysis : Analysis
+        The analysis' section.
+    path : str
+        Path of the table, for messages.
+
+    Raises
+    ------
+    StudyTableError
+        Where the outcome has no known event.
+    """
     asked = analysis.predictors or analysis.formulas or analysis.mediation
     if analysis.outcome is None or analysis.regression != "logistic" or not asked:
         return

@@ -66,6 +66,16 @@ def quantity_of(column: str) -> tuple[Quantity, str] | None:
     """The quantity that a column's name says, and its unit; None for a column that says neither.
 
     A name without a unit is enough where BIDS gives it one (`age`: years), or where there is one only (`bmi`).
+
+    Parameters
+    ----------
+    column : str
+        Name of the column.
+
+    Returns
+    -------
+    tuple[Quantity, str] | None
+        The quantity and its unit, or None.
     """
     for quantity in QUANTITIES:
         if column.lower() in quantity.names and (column.lower() in BIDS_UNITS or len(quantity.factors) == 1):
@@ -80,7 +90,22 @@ def quantity_of(column: str) -> tuple[Quantity, str] | None:
 def conversion(column: str, unit: str) -> float:
     """What to multiply values in `unit` ("mmol/l") by to have them in the unit that the column's name ends in.
 
-    Raises UnitError for a column or a unit that is not known.
+    Parameters
+    ----------
+    column : str
+        Name of the column.
+    unit : str
+        Unit that the values have.
+
+    Returns
+    -------
+    float
+        The factor.
+
+    Raises
+    ------
+    UnitError
+        For a column or a unit that is not known.
     """
     known = quantity_of(column)
     if known is None:
@@ -97,6 +122,22 @@ def implausible(table: pd.DataFrame, analysis: Analysis, name: str, path: str | 
     """Doubtful values of an analysis' table (its index is the row of the file): a table with the columns `COLUMNS`.
 
     One line per value outside the limits, and one per column (row missing) whose median fits another unit.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        Rows of the analysis.
+    analysis : Analysis
+        The analysis' section.
+    name : str
+        Name of the analysis.
+    path : str | Path
+        Path of the table.
+
+    Returns
+    -------
+    pd.DataFrame
+        One row per doubt.
     """
     header = dict(analysis.columns)
     rows: list[dict[str, object]] = []
@@ -123,7 +164,19 @@ def implausible(table: pd.DataFrame, analysis: Analysis, name: str, path: str | 
 def doubtful_columns(table: pd.DataFrame, doubts: pd.DataFrame, analysis: Analysis) -> pd.Series:
     """By row the columns whose value is doubted, joined by ", "; missing where there is none.
 
-    doubts: of `implausible`, whose columns have the names of the file; a doubt of a whole column is every row's.
+    Parameters
+    ----------
+    table : pd.DataFrame
+        Rows of the analysis.
+    doubts : pd.DataFrame
+        Table of `implausible`.
+    analysis : Analysis
+        The analysis' section.
+
+    Returns
+    -------
+    pd.Series
+        Names of columns by row.
     """
     ours = {theirs: own for own, theirs in analysis.columns.items()}
     named: dict[object, list[str]] = {row: [] for row in table.index}
@@ -136,7 +189,22 @@ def doubtful_columns(table: pd.DataFrame, doubts: pd.DataFrame, analysis: Analys
 
 
 def unit_doubt(median: float, quantity: Quantity, unit: str) -> str:
-    """What a median (in the quantity's first unit, were the name right) looks like instead."""
+    """What a median (in the quantity's first unit, were the name right) looks like instead.
+
+    Parameters
+    ----------
+    median : float
+        Median in the quantity's first unit.
+    quantity : Quantity
+        The quantity.
+    unit : str
+        Name of the unit, such as `mmol_l`.
+
+    Returns
+    -------
+    str
+        What it looks like.
+    """
     low, high = quantity.median
     own = unit.replace("_", "/")
     fits = [

@@ -36,11 +36,28 @@ class PooledSites:
 
 
 def pool_sites(estimates: np.ndarray, errors: np.ndarray, method: str = "REML") -> PooledSites:
-    """Pool one estimate per site. estimates, errors: (k,) with k of 2 or more; method: one of `METHODS`.
+    """Pool one estimate per site.
 
     Two-stage meta-analysis by inverse variances; the variance between sites by DerSimonian and Laird (Control Clin
     Trials 1986;7:177) or restricted maximum likelihood (Viechtbauer, J Educ Behav Stat 2005;30:261). Wald interval:
-    with few sites it is too narrow. Raises ValueError for fewer than two sites.
+    with few sites it is too narrow.
+
+    Parameters
+    ----------
+    estimates, errors : np.ndarray
+        Estimates and standard errors (k,), one per site.
+    method : str
+        One of METHODS.
+
+    Returns
+    -------
+    PooledSites
+        The pooled estimate with its interval and the heterogeneity.
+
+    Raises
+    ------
+    ValueError
+        For fewer than two sites.
     """
     k, variance = len(estimates), errors**2
     if k < 2:
@@ -63,7 +80,18 @@ def pool_sites(estimates: np.ndarray, errors: np.ndarray, method: str = "REML") 
 
 
 def with_odds_ratios(table: pd.DataFrame) -> pd.DataFrame:
-    """A table of logistic models whose interval is that of the odds ratio: both from the log odds ratios."""
+    """A table of logistic models whose interval is that of the odds ratio: both from the log odds ratios.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        Columns `estimate`, `ci_low` and `ci_high`, log odds ratios.
+
+    Returns
+    -------
+    pd.DataFrame
+        The table with odds ratios.
+    """
     limits = np.exp(table[["estimate", "ci_low", "ci_high"]].astype(float))
     return table.assign(odds_ratio=limits["estimate"], ci_low=limits["ci_low"], ci_high=limits["ci_high"])
 

@@ -27,11 +27,27 @@ def power_table(
 ) -> pd.DataFrame:
     """Sizes of a trial and of a cohort to come, for each marker that changes; a table with the columns `COLUMNS`.
 
-    settings: alpha, power, slowing_percent, dropout_percent. Questions: a trial of two equal arms whose treatment slows
-    the mean change by a fraction (t test of the changes; beside it ANCOVA on the follow-up, whose residual SD is taken
-    from the cohort; Borm et al., J Clin Epidemiol 2007;60:1234), and a cohort that finds the correlation of severity
-    with change that is seen here. Sizes are rounded up and raised by the dropout. The SD of a change has its own error:
-    the note gives the size at the upper end of its one-sided 80 % interval (Browne, Stat Med 1995;14:1933).
+    Questions: a trial of two equal arms whose treatment slows the mean change by a fraction (t test of the changes;
+    beside it ANCOVA on the follow-up, whose residual SD is taken from the cohort; Borm et al., J Clin Epidemiol
+    2007;60:1234), and a cohort that finds the correlation of severity with change that is seen here. Sizes are rounded
+    up and raised by the dropout. The SD of a change has its own error: the note gives the size at the upper end of its
+    one-sided 80 % interval (Browne, Stat Med 1995;14:1933).
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        Analysed rows.
+    changes : Mapping[str, ChangeColumns]
+        Marker -> its columns at baseline and follow-up.
+    severity : pd.Series
+        Score by the table's index.
+    settings : PowerSettings
+        alpha, power, slowing_percent and dropout_percent.
+
+    Returns
+    -------
+    pd.DataFrame
+        One row per marker and question.
     """
     rows: list[dict[str, object]] = []
     for marker, columns in changes.items():
@@ -68,20 +84,65 @@ def _ancova_sd(table: pd.DataFrame, baseline: str | None, measure: str) -> float
 
 
 def size_per_arm(effect: float, sd: float, alpha: float, power: float) -> float:
-    """Patients per arm of two, not rounded, for a two-sided t test to find a difference of means (noncentral t)."""
+    """Patients per arm of two, not rounded, for a two-sided t test to find a difference of means (noncentral t).
+
+    Parameters
+    ----------
+    effect : float
+        Difference of the means.
+    sd : float
+        Standard deviation within an arm.
+    alpha : float
+        Level of the test, two-sided.
+    power : float
+        Probability to find the effect.
+
+    Returns
+    -------
+    float
+        Patients.
+    """
     from statsmodels.stats.power import TTestIndPower
 
     return float(TTestIndPower().solve_power(effect / sd, alpha=alpha, power=power, ratio=1.0))
 
 
 def size_for_correlation(r: float, alpha: float, power: float) -> float:
-    """Patients, not rounded, to find a correlation by Fisher's z (two-sided; the negligible far tail left out)."""
+    """Patients, not rounded, to find a correlation by Fisher's z (two-sided; the negligible far tail left out).
+
+    Parameters
+    ----------
+    r : float
+        Correlation to find.
+    alpha : float
+        Level of the test, two-sided.
+    power : float
+        Probability to find the effect.
+
+    Returns
+    -------
+    float
+        Patients.
+    """
     z = stats.norm.ppf(1 - alpha / 2) + stats.norm.ppf(power)
     return float((z / np.arctanh(abs(r))) ** 2 + 3)
 
 
 def raised(size: float, settings: PowerSettings) -> int:
-    """A size rounded up and raised by the dropout."""
+    """A size rounded up and raised by the dropout.
+
+    Parameters
+    ----------
+    size : float
+        Patients.
+    settings : PowerSettings
+        The settings, for the dropout.
+
+    Returns
+    -------
+    int
+        Patients.
+    """
     return int(np.ceil(np.ceil(size) / (1 - settings.dropout_percent / 100)))
 
 

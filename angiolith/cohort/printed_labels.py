@@ -24,10 +24,24 @@ LONG_NAME_MAX = 40
 def printed_labels(
     own: Mapping[str, str], columns: Mapping[str, str], dictionaries: Iterable[str | Path]
 ) -> dict[str, str]:
-    """The labels of an analysis. own: those of the configuration; columns: name here -> name in the file.
+    """The labels of an analysis.
 
     A dictionary's label is its LongName, else a short Description, with Units. A level's label is not read: the same
     code means another thing in another column. A dictionary that cannot be read gives none.
+
+    Parameters
+    ----------
+    own : Mapping[str, str]
+        Labels of the configuration.
+    columns : Mapping[str, str]
+        Name here -> name in the file.
+    dictionaries : Iterable[str | Path]
+        Paths of data dictionaries.
+
+    Returns
+    -------
+    dict[str, str]
+        Name -> label.
     """
     given: dict[str, str] = {}
     for path in dictionaries:

@@ -11,9 +11,20 @@ from angiolith.cohort.regression import finite_maximum
 def brant(codes: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, float]:
     """p that each column's odds are proportional, (k,), and p that all are (Brant, Biometrics 1990;46:1171).
 
-    codes: (n,) 0, 1, ... of the ordered grades; x: (n, k) standardised columns. A logistic model of each cut is fitted
-    alone, and the equality of their coefficients tested by Wald's test. NaN for two grades, and where a cut has no
-    finite fit.
+    A logistic model of each cut is fitted alone, and the equality of their coefficients tested by Wald's test. NaN for
+    two grades, and where a cut has no finite fit.
+
+    Parameters
+    ----------
+    codes : np.ndarray
+        Grades (n,) as 0, 1, ...
+    x : np.ndarray
+        Standardised columns (n, k).
+
+    Returns
+    -------
+    tuple[np.ndarray, float]
+        p of the first column, and of all columns.
     """
     cuts = int(codes.max())
     if cuts < 2:

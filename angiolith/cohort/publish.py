@@ -26,7 +26,18 @@ NO_DATE = (1980, 1, 1, 0, 0, 0)
 
 
 def characteristics_notes(table: pd.DataFrame) -> list[str]:
-    """What a reader of the table of characteristics must know: from the long table of `describe`."""
+    """What a reader of the table of characteristics must know: from the long table of `describe`.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        Long table of `describe`.
+
+    Returns
+    -------
+    list[str]
+        Sentences.
+    """
     tests = sorted({str(name) for name in table["test"].dropna() if name})
     lines = ["Values are mean (SD), median [quartiles] or n (%), as each row says; percentages are of known values."]
     if tests:
@@ -40,7 +51,20 @@ def characteristics_notes(table: pd.DataFrame) -> list[str]:
 
 
 def models_notes(table: pd.DataFrame, primary: str | None) -> list[str]:
-    """What a reader of the models side by side must know: from the table of `associations`."""
+    """What a reader of the models side by side must know: from the table of `associations`.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        Table of `associations`.
+    primary : str | None
+        Name of the primary model, or None.
+
+    Returns
+    -------
+    list[str]
+        Sentences.
+    """
     logistic = "odds_ratio" in table and table["odds_ratio"].notna().any()
     lines = [f"Values are {'odds ratios' if logistic else 'estimates'} (95 % interval)."]
     adjusted = table.drop_duplicates("model").set_index("model")["adjusted_for"].dropna()
@@ -96,7 +120,22 @@ def with_addresses(table: pd.DataFrame, path: str | Path) -> pd.DataFrame:
 
 
 def latex(printed: pd.DataFrame, title: str, notes: Sequence[str] = ()) -> str:
-    """A table of texts as LaTeX (booktabs), with its title as caption and its notes below."""
+    """A table of texts as LaTeX (booktabs), with its title as caption and its notes below.
+
+    Parameters
+    ----------
+    printed : pd.DataFrame
+        Table of texts.
+    title : str
+        Title of the table.
+    notes : Sequence[str]
+        Notes below the table.
+
+    Returns
+    -------
+    str
+        LaTeX.
+    """
 
     def line(cells: Sequence[str]) -> str:
         return " & ".join(str(cell).translate(TEX) for cell in cells) + r" \\"
@@ -120,7 +159,22 @@ def latex(printed: pd.DataFrame, title: str, notes: Sequence[str] = ()) -> str:
 
 
 def html_table(printed: pd.DataFrame, title: str, notes: Sequence[str] = ()) -> str:
-    """A table of texts as a page of HTML without script or outside file."""
+    """A table of texts as a page of HTML without script or outside file.
+
+    Parameters
+    ----------
+    printed : pd.DataFrame
+        Table of texts.
+    title : str
+        Title of the table.
+    notes : Sequence[str]
+        Notes below the table.
+
+    Returns
+    -------
+    str
+        HTML.
+    """
 
     def line(cells: Sequence[str], kind: str) -> str:
         return "<tr>" + "".join(f"<{kind}>{html.escape(str(cell))}</{kind}>" for cell in cells) + "</tr>"
@@ -141,7 +195,22 @@ def html_table(printed: pd.DataFrame, title: str, notes: Sequence[str] = ()) -> 
 
 
 def markdown(printed: pd.DataFrame, title: str, notes: Sequence[str] = ()) -> str:
-    """A table of texts as Markdown (pipe table), with its title above and its notes below."""
+    """A table of texts as Markdown (pipe table), with its title above and its notes below.
+
+    Parameters
+    ----------
+    printed : pd.DataFrame
+        Table of texts.
+    title : str
+        Title of the table.
+    notes : Sequence[str]
+        Notes below the table.
+
+    Returns
+    -------
+    str
+        Markdown.
+    """
 
     def line(cells: Sequence[str]) -> str:
         return "| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |"
@@ -151,7 +220,19 @@ def markdown(printed: pd.DataFrame, title: str, notes: Sequence[str] = ()) -> st
 
 
 def write_docx(printed: pd.DataFrame, title: str, notes: Sequence[str], path: str | Path) -> None:
-    """Write a table of texts as a Word file: title, table with rules above, below the header and at the end, notes."""
+    """Write a table of texts as a Word file: title, table with rules above, below the header and at the end, notes.
+
+    Parameters
+    ----------
+    printed : pd.DataFrame
+        Table of texts.
+    title : str
+        Title of the table.
+    notes : Sequence[str]
+        Notes below the table.
+    path : str | Path
+        Path of the file to write.
+    """
     from docx import Document
     from docx.enum.section import WD_ORIENT
     from docx.oxml.ns import qn

@@ -40,9 +40,21 @@ def ratings_table(
 ) -> pd.DataFrame:
     """Long table of all ratings, with the columns `COLUMNS`; values are text, missing ones are left out.
 
-    plaques: one row per lesion and reader (source `plaque`); ratings: phenotype tables by name, of which those with a
-    `reader` and a `session_id` column take part; patients: gives the tool's own value of a measure of the same name;
-    marks: whether each reader took a mark for what the tool did (sources of `MARKS`).
+    Parameters
+    ----------
+    plaques : pd.DataFrame
+        One row per lesion and reader.
+    ratings : Mapping[str, pd.DataFrame]
+        Phenotype tables by name, of which those with a `reader` and a `session_id` column take part.
+    patients : pd.DataFrame
+        The patients' table, for the tool's own values.
+    marks : pd.DataFrame
+        Whether each reader took a mark for what the tool did (sources of `MARKS`).
+
+    Returns
+    -------
+    pd.DataFrame
+        One row per rating.
     """
     seen = plaques[plaques["lesion"].notna() & plaques["status"].isin(USABLE)]
     measures = [name for name in PLAQUE_MEASURES if name in seen.columns]
@@ -77,6 +89,16 @@ def rated_things(long: pd.DataFrame) -> dict[str, dict[str, pd.DataFrame]]:
     """Source -> measure -> table with one row per rated thing and one column per rater, the tool last.
 
     Measures of one rater only are left out; so are things that only the tool looked at.
+
+    Parameters
+    ----------
+    long : pd.DataFrame
+        Table of `ratings_table`.
+
+    Returns
+    -------
+    dict[str, dict[str, pd.DataFrame]]
+        Source -> measure -> table.
     """
     result: dict[str, dict[str, pd.DataFrame]] = {}
     for (source, measure), part in long.groupby(["source", "measure"], sort=False):

@@ -16,7 +16,18 @@ DAY_OR_MONTH_FIRST = re.compile(r"(\d{1,2})([./-])(\d{1,2})\2(\d{4})")
 
 
 def number_readings(text: str) -> list[str]:
-    """The numbers that a text could stand for, as they should be written: "1,234" for 1234 or 1.234; [] for none."""
+    """The numbers that a text could stand for, as they should be written: "1,234" for 1234 or 1.234; [] for none.
+
+    Parameters
+    ----------
+    text : str
+        A cell.
+
+    Returns
+    -------
+    list[str]
+        Numbers as text.
+    """
     text = text.strip().replace("\u2212", "-")
     found = []
     if GROUPED_COMMA.fullmatch(text):
@@ -36,7 +47,18 @@ def number_readings(text: str) -> list[str]:
 
 
 def number_remedy(text: str) -> str:
-    """What to write instead of a text that is no number; begins with "; "."""
+    """What to write instead of a text that is no number; begins with "; ".
+
+    Parameters
+    ----------
+    text : str
+        A cell.
+
+    Returns
+    -------
+    str
+        The remedy.
+    """
     found = number_readings(text)
     if len(found) == 2:
         return f"; write {found[0]} if its comma groups thousands, {found[1]} if it is a decimal comma"
@@ -53,12 +75,34 @@ def number_remedy(text: str) -> str:
 
 
 def ambiguous_points(texts: Iterable[str]) -> bool:
-    """Whether "1.234" may be 1234 in these cells: another one has a decimal comma."""
+    """Whether "1.234" may be 1234 in these cells: another one has a decimal comma.
+
+    Parameters
+    ----------
+    texts : Iterable[str]
+        Cells of one column.
+
+    Returns
+    -------
+    bool
+        True where it may be.
+    """
     return any("," in text and number_readings(text) for text in texts)
 
 
 def date_remedy(text: str) -> str:
-    """What to write instead of a text that is no date; begins with "; "."""
+    """What to write instead of a text that is no date; begins with "; ".
+
+    Parameters
+    ----------
+    text : str
+        A cell.
+
+    Returns
+    -------
+    str
+        The remedy.
+    """
     match = DAY_OR_MONTH_FIRST.fullmatch(text.strip())
     if not match:
         return "; write YYYY-MM-DD"

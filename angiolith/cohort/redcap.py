@@ -52,6 +52,7 @@ class Field:
 
     @property
     def kept(self) -> bool:
+        """Whether the field is taken into a table: it identifies nobody, and its kind holds data."""
         return not self.identifies and self.kind not in LEFT_OUT and not is_identifying_column(self.name)
 
 
@@ -64,7 +65,23 @@ class Instrument:
 
 
 def read_dictionary(path: str | Path) -> list[Field]:
-    """The fields of a data dictionary (CSV), as REDCap's page or its API writes it. Raises RedcapError."""
+    """The fields of a data dictionary (CSV), as REDCap's page or its API writes it.
+
+    Parameters
+    ----------
+    path : str | Path
+        Path of the CSV.
+
+    Returns
+    -------
+    list[Field]
+        The fields.
+
+    Raises
+    ------
+    RedcapError
+        For a file that is no data dictionary.
+    """
     table = _read(path)
     lower = {name.strip().lower(): name for name in table.columns}
     found = {key: next((lower[name] for name in names if name in lower), None) for key, names in NAMES.items()}
@@ -95,8 +112,27 @@ def phenotype_of(fields: list[Field], export: str | Path, participant: str | Non
     """Instrument -> its table, from an export of records (CSV, raw data or labels).
 
     participant: field that holds the subjects' labels; default: the first, REDCap's record id. Cells that are labels of
-    choices become their codes. Raises RedcapError for fields that the export lacks, repeated instruments, codes that
-    are none, and labels of participants that are missing or no BIDS label once `-` and `_` are gone.
+    choices become their codes.
+
+    Parameters
+    ----------
+    fields : list[Field]
+        The fields of the dictionary.
+    export : str | Path
+        Path of the export (CSV).
+    participant : str | None
+        Field that holds the subjects' labels; None for the first.
+
+    Returns
+    -------
+    dict[str, Instrument]
+        Instrument -> table and dictionary.
+
+    Raises
+    ------
+    RedcapError
+        For fields that the export lacks, repeated instruments, codes that are none, and labels of
+        participants that are missing or no BIDS label once `-` and `_` are gone.
     """
     records = _read(export)
     key = participant or fields[0].name

@@ -72,10 +72,23 @@ def _without_estimates(terms: pd.Index, n: int, events: float, method: str, note
 def fit_logistic(outcome: np.ndarray, design: pd.DataFrame, profiled: Sequence[str] | None = None) -> Fit:
     """Logistic regression; estimates are log odds ratios.
 
-    outcome: (n,) of 0 and 1; design: (n, k) columns named by their terms, no NaN, the intercept not among them;
-    profiled: terms that get likelihood intervals and tests (Venzon and Moolgavkar, Appl Stat 1988;37:87), default all.
     A separated outcome is found by linear programming (Konis 2007) and fitted by Firth's penalised likelihood (Heinze
     and Schemper, Stat Med 2002;21:2409).
+
+    Parameters
+    ----------
+    outcome : np.ndarray
+        Outcome (n,); 0 and 1 for a logistic model.
+    design : pd.DataFrame
+        Columns of the model (n, k), without NaN and intercept.
+    profiled : Sequence[str] | None
+        Terms that get likelihood intervals and tests (Venzon and Moolgavkar, Appl Stat 1988;37:87),
+        default all.
+
+    Returns
+    -------
+    Fit
+        The fit; without estimates and with a note where there is none.
     """
     method = "logistic regression, Wald interval"
     n, events = len(outcome), int(outcome.sum())
@@ -120,9 +133,23 @@ def fit_logistic(outcome: np.ndarray, design: pd.DataFrame, profiled: Sequence[s
 def finite_maximum(scaled: np.ndarray, outcome: np.ndarray, penalty: float = 0.0) -> Any:
     """A converged FirthLogisticRegression (penalty 0: maximum likelihood), None where there is no finite maximum.
 
-    scaled: (n, k) standardised columns. Newton's steps shrink only at a finite maximum: under separation they stay near
-    one per iteration until the probabilities are 0 and 1 to rounding. Plain Newton steps reach full precision; where
-    they overshoot, steps are halved, and end where the likelihood's rounding hides an improvement.
+    Newton's steps shrink only at a finite maximum: under separation they stay near one per iteration until the
+    probabilities are 0 and 1 to rounding. Plain Newton steps reach full precision; where they overshoot, steps are
+    halved, and end where the likelihood's rounding hides an improvement.
+
+    Parameters
+    ----------
+    scaled : np.ndarray
+        Standardised columns (n, k).
+    outcome : np.ndarray
+        Outcome (n,); 0 and 1 for a logistic model.
+    penalty : float
+        Weight of Firth's penalty.
+
+    Returns
+    -------
+    Any
+        The model, or None.
     """
     from firthmodels import FirthLogisticRegression
 
@@ -164,7 +191,20 @@ def _likelihood_limits(model: Any, wanted: list[int]) -> np.ndarray:
 
 
 def separating_terms(outcome: np.ndarray, design: pd.DataFrame) -> list[str]:
-    """Terms without a finite maximum likelihood estimate; empty if the outcome is not separated (Konis 2007)."""
+    """Terms without a finite maximum likelihood estimate; empty if the outcome is not separated (Konis 2007).
+
+    Parameters
+    ----------
+    outcome : np.ndarray
+        Outcome (n,); 0 and 1 for a logistic model.
+    design : pd.DataFrame
+        Columns of the model (n, k), without NaN and intercept.
+
+    Returns
+    -------
+    list[str]
+        Names of terms.
+    """
     from firthmodels import detect_separation
 
     finite = detect_separation(standardised(design)[0], outcome.astype(int)).is_finite
@@ -174,8 +214,22 @@ def separating_terms(outcome: np.ndarray, design: pd.DataFrame) -> list[str]:
 def fit_linear(outcome: np.ndarray, design: pd.DataFrame, profiled: Sequence[str] | None = None) -> Fit:
     """Ordinary least squares with HC3 standard errors and t intervals (MacKinnon and White 1985).
 
-    outcome: (n,) numbers; design: as for `fit_logistic`. Estimates are differences in the outcome per unit of a term.
-    `profiled` is not used: the likelihood interval of a linear model assumes the equal variances that HC3 does without.
+    Estimates are differences in the outcome per unit of a term. `profiled` is not used: the likelihood interval of a
+    linear model assumes the equal variances that HC3 does without.
+
+    Parameters
+    ----------
+    outcome : np.ndarray
+        Outcome (n,); 0 and 1 for a logistic model.
+    design : pd.DataFrame
+        Columns of the model (n, k), without NaN and intercept.
+    profiled : Sequence[str] | None
+        Not used.
+
+    Returns
+    -------
+    Fit
+        The fit; without estimates and with a note where there is none.
     """
     method = "linear regression, HC3 errors, t interval"
     n, k = len(outcome), design.shape[1]
@@ -204,9 +258,26 @@ def fit_clustered(
 ) -> Fit:
     """Generalised estimating equations (Liang and Zeger, Biometrika 1986;73:13) with sandwich errors, Wald intervals.
 
-    outcome, design: as for `fit_logistic` and `fit_linear`; clusters: (n,) label of each row's cluster; regression:
-    logistic or linear; correlation: working correlation within a cluster, independence or exchangeable. Where the
-    model has no finite fit, that of the single rows comes back and its note states that clusters were ignored.
+    Where the model has no finite fit, that of the single rows comes back and its note states that clusters were
+    ignored.
+
+    Parameters
+    ----------
+    outcome : np.ndarray
+        Outcome (n,); 0 and 1 for a logistic model.
+    design : pd.DataFrame
+        Columns of the model (n, k), without NaN and intercept.
+    clusters : np.ndarray
+        Label of each row's cluster.
+    regression : str
+        `logistic` or `linear`.
+    correlation : str
+        Working correlation within a cluster, independence or exchangeable.
+
+    Returns
+    -------
+    Fit
+        The fit.
     """
     alone = FITS[regression](outcome, design, [])
     n_clusters = len(np.unique(clusters))
@@ -241,7 +312,20 @@ def fit_clustered(
 
 
 def clusters_of(table: pd.DataFrame, cluster: str | None) -> pd.Series | None:
-    """Cluster of each row: the column `cluster`, else the subject; None where every row is its own."""
+    """Cluster of each row: the column `cluster`, else the subject; None where every row is its own.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        Analysed rows.
+    cluster : str | None
+        Column of the cluster, or None.
+
+    Returns
+    -------
+    pd.Series | None
+        Label by row, or None.
+    """
     name = cluster or ("subject" if "subject" in table else None)
     return table[name] if name is not None and table[name].duplicated().any() else None
 
@@ -256,7 +340,25 @@ def fit_rows(
 ) -> Fit:
     """The fit of rows that may belong together: `fit_clustered` where a cluster repeats among them, else `FITS`.
 
-    response, design: by the same index, without NaN; clusters: of `clusters_of`, of these rows or more.
+    Parameters
+    ----------
+    response : pd.Series
+        Outcome by the design's index.
+    design : pd.DataFrame
+        Columns of the model (n, k), without NaN and intercept.
+    clusters : pd.Series | None
+        Label of each row's cluster.
+    regression : str
+        `logistic` or `linear`.
+    correlation : str
+        `independence` or `exchangeable`.
+    profiled : Sequence[str]
+        Terms that get likelihood intervals; None for all.
+
+    Returns
+    -------
+    Fit
+        The fit.
     """
     outcome = response.to_numpy(float)
     together = None if clusters is None else clusters[design.index]
@@ -266,7 +368,18 @@ def fit_rows(
 
 
 def standardised(design: pd.DataFrame) -> tuple[np.ndarray, pd.Series]:
-    """(n, k) columns with mean 0 and SD 1, for fits to full precision, and the SDs: estimates divide by them."""
+    """(n, k) columns with mean 0 and SD 1, for fits to full precision, and the SDs: estimates divide by them.
+
+    Parameters
+    ----------
+    design : pd.DataFrame
+        Columns of the model (n, k), without NaN and intercept.
+
+    Returns
+    -------
+    tuple[np.ndarray, pd.Series]
+        Columns (n, k), and SD by column.
+    """
     spread = design.std(ddof=0)
     return ((design - design.mean()) / spread).to_numpy(), spread
 
@@ -278,7 +391,22 @@ def _unscaled(covariance: np.ndarray, spread: pd.Series) -> np.ndarray:
 
 
 def wald(estimate: Any, error: Any, distribution: Any = stats.norm) -> tuple[Any, Any, Any]:
-    """Limits of the 95 % interval and the two-sided p, of numbers or arrays; distribution: normal, or a frozen t."""
+    """Limits of the 95 % interval and the two-sided p, of numbers or arrays; distribution: normal, or a frozen t.
+
+    Parameters
+    ----------
+    estimate : Any
+        Estimates.
+    error : Any
+        Standard errors.
+    distribution : Any
+        SciPy's normal, or a frozen t.
+
+    Returns
+    -------
+    tuple[Any, Any, Any]
+        Lower end, upper end and p.
+    """
     reach = distribution.ppf(0.975) * error
     return estimate - reach, estimate + reach, 2 * distribution.sf(np.abs(estimate / error))
 
@@ -303,12 +431,34 @@ def joint_wald(beta: np.ndarray, covariance: np.ndarray) -> float:
 
 
 def rows_left_out(n: int) -> str:
-    """The note on rows that are no complete cases; empty for none."""
+    """The note on rows that are no complete cases; empty for none.
+
+    Parameters
+    ----------
+    n : int
+        Number of rows.
+
+    Returns
+    -------
+    str
+        The note.
+    """
     return f"{n} row(s) without all values left out" if n else ""
 
 
 def design_problem(design: pd.DataFrame) -> str:
-    """Why a design has no unique fit: constant or collinear terms by name; empty if there is nothing."""
+    """Why a design has no unique fit: constant or collinear terms by name; empty if there is nothing.
+
+    Parameters
+    ----------
+    design : pd.DataFrame
+        Columns of the model (n, k), without NaN and intercept.
+
+    Returns
+    -------
+    str
+        The reason, or an empty string.
+    """
     constant = [str(name) for name in design.columns if np.ptp(design[name].to_numpy()) == 0]
     if constant:
         return f"{', '.join(constant)} does not vary among the rows with all values"

@@ -30,7 +30,20 @@ KEPT = (*IDENTITY, "interval_days", "status", "reason", "acq_time")
 
 
 def picture_keys(manifest: pd.DataFrame, pairs: Mapping[str, Sequence[str]]) -> set[tuple[str, str, str]]:
-    """(subject, session, picture) of every picture; pairs: subject -> first and last session."""
+    """(subject, session, picture) of every picture; pairs: subject -> first and last session.
+
+    Parameters
+    ----------
+    manifest : pd.DataFrame
+        The manifest.
+    pairs : Mapping[str, Sequence[str]]
+        Subject -> its first and last session.
+
+    Returns
+    -------
+    set[tuple[str, str, str]]
+        Keys of pictures.
+    """
     keys = {
         (row["subject"], row["session"], picture.name)
         for row in manifest.to_dict("records")
@@ -43,8 +56,22 @@ def picture_keys(manifest: pd.DataFrame, pairs: Mapping[str, Sequence[str]]) -> 
 def read_review(path: str | Path, known: set[tuple[str, str, str]]) -> pd.DataFrame:
     """Read and check a review; missing cells of reviewer and note are empty text.
 
-    known: the pictures that there are. Raises StudyTableError, naming file, row and remedy, for columns that are not
-    COLUMNS, pictures that do not exist or stand twice, and verdicts that are none.
+    Parameters
+    ----------
+    path : str | Path
+        Path of the table.
+    known : set[tuple[str, str, str]]
+        Keys of the pictures that exist.
+
+    Returns
+    -------
+    pd.DataFrame
+        The verdicts.
+
+    Raises
+    ------
+    StudyTableError
+        For wrong columns, pictures that do not exist or occur twice, and unknown verdicts.
     """
     if not Path(path).is_file():
         raise StudyTableError(f"{path}: no such file (review); save it on the report's review page")
@@ -77,6 +104,22 @@ def judged(table: pd.DataFrame, review: pd.DataFrame, what: str, session: str = 
 
     Rows of failed pictures lose their measures (all columns but names, dates and status) and get status failed with
     the reason; rows of doubtful ones get status review, unless they are failed or missing already.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        Table of measurements.
+    review : pd.DataFrame
+        The reader's verdicts.
+    what : str
+        Which of the measures it holds.
+    session : str
+        Column of the session.
+
+    Returns
+    -------
+    pd.DataFrame
+        The table after the review.
     """
     result = table.astype({"status": object, "reason": object})
     measures = [name for name in table.columns if name not in KEPT]
@@ -102,7 +145,20 @@ def _joined(reasons: pd.Series, reason: str) -> list[str]:
 
 
 def without_calcium(plaques: pd.DataFrame, review: pd.DataFrame) -> pd.DataFrame:
-    """The plaques without what the CT says of them, where the calcification's or the registration's picture failed."""
+    """The plaques without what the CT says of them, where the calcification's or the registration's picture failed.
+
+    Parameters
+    ----------
+    plaques : pd.DataFrame
+        One row per lesion and reader.
+    review : pd.DataFrame
+        The reader's verdicts.
+
+    Returns
+    -------
+    pd.DataFrame
+        The table after the review.
+    """
     result = plaques.astype({"status": object, "reason": object})
     columns = [name for name in plaques.columns if name.startswith("calcium_") or name in vessel_wall.OF_CT]
     for row in review[review["verdict"] == FAIL].to_dict("records"):
@@ -116,7 +172,20 @@ def without_calcium(plaques: pd.DataFrame, review: pd.DataFrame) -> pd.DataFrame
 
 
 def judged_changes(changes: pd.DataFrame, review: pd.DataFrame) -> pd.DataFrame:
-    """The long table of changes after the review: pictures of either visit and of the two together count."""
+    """The long table of changes after the review: pictures of either visit and of the two together count.
+
+    Parameters
+    ----------
+    changes : pd.DataFrame
+        Long table of changes.
+    review : pd.DataFrame
+        The reader's verdicts.
+
+    Returns
+    -------
+    pd.DataFrame
+        The table after the review.
+    """
     result = changes
     calcium = changes["measure"].isin(calcification.CHANGES)
     for row in review.to_dict("records"):
@@ -133,7 +202,18 @@ def judged_changes(changes: pd.DataFrame, review: pd.DataFrame) -> pd.DataFrame:
 
 
 def reason_of(row: Mapping[str, str]) -> str:
-    """A verdict as the reason that stands in the tables."""
+    """A verdict as the reason that stands in the tables.
+
+    Parameters
+    ----------
+    row : Mapping[str, str]
+        One verdict.
+
+    Returns
+    -------
+    str
+        One line.
+    """
     said = {FAIL: "failed in review", DOUBTFUL: "doubtful in review"}[row["verdict"]]
     by = f" by {row['reviewer']}" if row["reviewer"] else ""
     return f"{said}{by} ({row['picture']})" + (f": {row['note']}" if row["note"] else "")
@@ -142,7 +222,19 @@ def reason_of(row: Mapping[str, str]) -> str:
 def taken_out(before: pd.DataFrame, after: pd.DataFrame, review: pd.DataFrame) -> pd.DataFrame:
     """`after` with `review_reason` and `review_removed`: per row why, and which columns the failed pictures emptied.
 
-    before, after: the same rows of the cohort's table made without and with the review.
+    Parameters
+    ----------
+    before : pd.DataFrame
+        The cohort's table without the review.
+    after : pd.DataFrame
+        The same rows with the review.
+    review : pd.DataFrame
+        The reader's verdicts.
+
+    Returns
+    -------
+    pd.DataFrame
+        `after` with two more columns.
     """
     emptied = before.notna() & after.reindex(columns=before.columns).isna()
     failed = review[review["verdict"] == FAIL]
@@ -160,7 +252,20 @@ def taken_out(before: pd.DataFrame, after: pd.DataFrame, review: pd.DataFrame) -
 
 
 def left_out(table: pd.DataFrame, columns: Sequence[str]) -> pd.Series:
-    """The reason by row where a review took out one of these columns, else missing."""
+    """The reason by row where a review took out one of these columns, else missing.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        Table of `taken_out`.
+    columns : Sequence[str]
+        Names of columns.
+
+    Returns
+    -------
+    pd.Series
+        Reason by row, or missing.
+    """
     none = pd.Series(None, index=table.index, dtype=object)
     if "review_removed" not in table.columns:
         return none

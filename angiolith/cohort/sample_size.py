@@ -34,7 +34,25 @@ def _both(alpha: float, power: float) -> float:
 def size_for_odds_ratio(log_odds: float, sd: float, risk: float, r2: float, alpha: float, power: float) -> float:
     """Rows to find a number's log odds ratio per unit (Hsieh, Bloch and Larsen, Stat Med 1998;17:1623, formula 1).
 
-    sd: of the predictor; risk: of the outcome; r2: of the predictor on the covariates.
+    Parameters
+    ----------
+    log_odds : float
+        Log odds ratio per unit.
+    sd : float
+        SD of the predictor.
+    risk : float
+        Risk of the outcome over all rows, 0 to 1.
+    r2 : float
+        R2 of the predictor on the covariates.
+    alpha : float
+        Level of the test, two-sided.
+    power : float
+        Probability to find the effect.
+
+    Returns
+    -------
+    float
+        Rows.
     """
     return _both(alpha, power) ** 2 / (risk * (1 - risk) * (log_odds * sd) ** 2 * (1 - r2))
 
@@ -42,7 +60,25 @@ def size_for_odds_ratio(log_odds: float, sd: float, risk: float, r2: float, alph
 def size_for_two_risks(log_odds: float, exposed: float, risk: float, r2: float, alpha: float, power: float) -> float:
     """Rows to find a yes/no predictor's log odds ratio (Hsieh, Bloch and Larsen 1998, formula 2).
 
-    exposed: part of the rows with the predictor; risk: of the outcome over all rows, which the two groups' risks keep.
+    Parameters
+    ----------
+    log_odds : float
+        Log odds ratio.
+    exposed : float
+        Fraction of rows with the predictor.
+    risk : float
+        Risk of the outcome over all rows, 0 to 1.
+    r2 : float
+        R2 of the predictor on the covariates.
+    alpha : float
+        Level of the test, two-sided.
+    power : float
+        Probability to find the effect.
+
+    Returns
+    -------
+    float
+        Rows.
     """
     ratio = np.exp(log_odds)
 
@@ -59,7 +95,23 @@ def size_for_two_risks(log_odds: float, exposed: float, risk: float, r2: float, 
 def events_for_hazard_ratio(log_hazard: float, sd: float, r2: float, alpha: float, power: float) -> float:
     """Events to find a log hazard ratio per unit (Schoenfeld 1983; Hsieh and Lavori, Control Clin Trials 2000;21:552).
 
-    sd: of the predictor, of a yes/no one the root of p (1 - p); r2: of the predictor on the covariates.
+    Parameters
+    ----------
+    log_hazard : float
+        Log hazard ratio per unit.
+    sd : float
+        SD of the predictor; of a yes/no one the root of p (1 - p).
+    r2 : float
+        R2 of the predictor on the covariates.
+    alpha : float
+        Level of the test, two-sided.
+    power : float
+        Probability to find the effect.
+
+    Returns
+    -------
+    float
+        Events.
     """
     return _both(alpha, power) ** 2 / ((log_hazard * sd) ** 2 * (1 - r2))
 
@@ -67,7 +119,21 @@ def events_for_hazard_ratio(log_hazard: float, sd: float, r2: float, alpha: floa
 def logistic_model_sizes(parameters: int, r2: float, risk: float, shrinkage: float = SHRINKAGE) -> dict[str, int]:
     """Rows for a logistic prediction model by criterion, rounded up (Riley 2020; the three criteria of pmsampsize).
 
-    r2: Cox and Snell's R2 that the model is expected to have, adjusted for optimism; risk: of the outcome.
+    Parameters
+    ----------
+    parameters : int
+        Number of the model's parameters.
+    r2 : float
+        Cox and Snell's R2 of the model, adjusted for optimism.
+    risk : float
+        Risk of the outcome over all rows, 0 to 1.
+    shrinkage : float
+        Smallest shrinkage factor that is accepted.
+
+    Returns
+    -------
+    dict[str, int]
+        Criterion -> rows.
     """
     largest = 1 - np.exp(2 * (risk * np.log(risk) + (1 - risk) * np.log(1 - risk)))
     margin = (stats.norm.ppf(0.975) / RISK_MARGIN) ** 2 * risk * (1 - risk)
@@ -79,7 +145,23 @@ def cox_model_sizes(
 ) -> dict[str, int]:
     """Rows for a Cox prediction model by criterion, rounded up (Riley, Stat Med 2019;38:1276; as pmsampsize).
 
-    r2: as of `logistic_model_sizes`; rate: events per unit of time; mean_time: mean time watched.
+    Parameters
+    ----------
+    parameters : int
+        Number of the model's parameters.
+    r2 : float
+        Cox and Snell's R2 of the model, adjusted for optimism.
+    rate : float
+        Events per unit of time.
+    mean_time : float
+        Mean time watched.
+    shrinkage : float
+        Smallest shrinkage factor that is accepted.
+
+    Returns
+    -------
+    dict[str, int]
+        Criterion -> rows.
     """
     events = rate * mean_time
     largest = 1 - np.exp(2 * (events * np.log(events) - events))
@@ -98,7 +180,24 @@ def _overfitting(parameters: int, r2: float, largest: float, shrinkage: float) -
 def linear_model_sizes(parameters: int, r2: float, shrinkage: float = SHRINKAGE) -> dict[str, int]:
     """Rows for a linear prediction model by criterion, rounded up (Riley, Stat Med 2019;38:1262; as pmsampsize).
 
-    r2: adjusted R2 that the model is expected to have.
+    Parameters
+    ----------
+    parameters : int
+        Number of the model's parameters.
+    r2 : float
+        Adjusted R2 of the model.
+    shrinkage : float
+        Smallest shrinkage factor that is accepted.
+
+    Returns
+    -------
+    dict[str, int]
+        Criterion -> rows.
+
+    Raises
+    ------
+    ValueError
+        For an R2 that is not between 0 and 1.
     """
     if not 0 < r2 < 1:
         raise ValueError(f"an adjusted R2 of {r2:.3g} allows no size")
@@ -116,14 +215,48 @@ def _linear_shrinkage(n: int, parameters: int, r2: float) -> float:
 
 
 def size_for_icc_width(icc: float, raters: int, width: float) -> float:
-    """Things to rate for a 95 % interval of an ICC of this whole width (Bonett, Stat Med 2002;21:1331; Zou 2012)."""
+    """Things to rate for a 95 % interval of an ICC of this whole width (Bonett, Stat Med 2002;21:1331; Zou 2012).
+
+    Parameters
+    ----------
+    icc : float
+        Expected ICC.
+    raters : int
+        Number of raters.
+    width : float
+        Whole width of the interval.
+
+    Returns
+    -------
+    float
+        Things to rate.
+    """
     z = stats.norm.ppf(0.975)
     spread = (1 - icc) * (1 + (raters - 1) * icc)
     return float(2 * (2 * z * spread / width) ** 2 / (raters * (raters - 1)) + 1)
 
 
 def size_for_icc_above(icc: float, minimum: float, raters: int, alpha: float, power: float) -> float:
-    """Things to rate to show an ICC above a minimum; alpha one-sided (Walter et al., Stat Med 1998;17:101)."""
+    """Things to rate to show an ICC above a minimum; alpha one-sided (Walter et al., Stat Med 1998;17:101).
+
+    Parameters
+    ----------
+    icc : float
+        Expected ICC.
+    minimum : float
+        ICC that is to be exceeded.
+    raters : int
+        Number of raters.
+    alpha : float
+        Level of the test, one-sided.
+    power : float
+        Probability to find the effect.
+
+    Returns
+    -------
+    float
+        Things to rate.
+    """
     ratios = [1 + raters * value / (1 - value) for value in (minimum, icc)]
     z = stats.norm.ppf(1 - alpha) + stats.norm.ppf(power)
     return float(1 + 2 * z**2 * raters / ((raters - 1) * np.log(ratios[0] / ratios[1]) ** 2))

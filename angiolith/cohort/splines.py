@@ -58,9 +58,25 @@ class Curve:
 def knots_of(values: np.ndarray, count: int) -> np.ndarray:
     """Harrell's knots of a number, rising: quantiles that are equally spaced between the outer ones.
 
-    values: (n,) known values; count: 3 to 7. Where many values are tied at an end (no calcium: 0) and nowhere else, the
-    next value is the knot there and the other knots are of the values beyond it, as in R's Hmisc. Raises ValueError
-    where fewer than 3 distinct knots come out.
+    Where many values are tied at an end (no calcium: 0) and nowhere else, the next value is the knot there and the
+    other knots are of the values beyond it, as in R's Hmisc.
+
+    Parameters
+    ----------
+    values : np.ndarray
+        Known values (n,).
+    count : int
+        Number of knots, 3 to 7.
+
+    Returns
+    -------
+    np.ndarray
+        Knots.
+
+    Raises
+    ------
+    ValueError
+        Where fewer than 3 distinct knots result.
     """
     values = np.sort(values)
     distinct, counts = np.unique(values, return_counts=True)
@@ -94,6 +110,18 @@ def spline_columns(values: np.ndarray, knots: np.ndarray) -> np.ndarray:
 
     Beyond the outer knots the curve is a straight line (Harrell 2015, section 2.4.5; the terms are divided by the
     square of the distance of the outer knots).
+
+    Parameters
+    ----------
+    values : np.ndarray
+        Values (n,).
+    knots : np.ndarray
+        Knots (k,), rising.
+
+    Returns
+    -------
+    np.ndarray
+        Columns (n, k - 1).
     """
     last, before = knots[-1], knots[-2]
 
@@ -115,8 +143,25 @@ def spline_columns(values: np.ndarray, knots: np.ndarray) -> np.ndarray:
 def curve_of(fit: Fit, knots: np.ndarray, reference: float, values: np.ndarray, linear: bool) -> Curve:
     """Tests and course of the spline whose columns are the first of a fit's.
 
-    fit: with the columns of `spline_columns` first; values: (m,) where the course is given; linear: whether the model
-    is a linear one, whose tests are F tests and whose intervals are of t. Wald's tests, by the fit's covariance.
+    Wald's tests, by the fit's covariance.
+
+    Parameters
+    ----------
+    fit : Fit
+        The fit, the spline's columns first.
+    knots : np.ndarray
+        Knots (k,), rising.
+    reference : float
+        Value that the curve is compared with.
+    values : np.ndarray
+        Values (m,) at which the curve is given.
+    linear : bool
+        Whether the model is a linear one, whose tests are F tests and whose intervals are of t.
+
+    Returns
+    -------
+    Curve
+        Tests and curve.
     """
     k = len(knots) - 1
     beta, covariance = fit.table["estimate"].to_numpy(float)[:k], fit.covariance[:k, :k]

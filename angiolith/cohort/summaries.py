@@ -16,12 +16,40 @@ Range = tuple[float, float]
 
 
 def student(groups: Sequence[tuple[float, float]], sizes: Sequence[int]) -> tuple[float, float]:
+    """Student's t (as its absolute value) and p of two groups, from means and SDs.
+
+    Parameters
+    ----------
+    groups : Sequence[tuple[float, float]]
+        Mean and SD of each group.
+    sizes : Sequence[int]
+        Size of each group.
+
+    Returns
+    -------
+    tuple[float, float]
+        t and p.
+    """
     (first, second), (n, m) = groups, sizes
     found = stats.ttest_ind_from_stats(*first, n, *second, m, equal_var=True)
     return abs(float(found.statistic)), float(found.pvalue)
 
 
 def anova(groups: Sequence[tuple[float, float]], sizes: Sequence[int]) -> tuple[float, float]:
+    """F and p of a one-way analysis of variance, from means and SDs.
+
+    Parameters
+    ----------
+    groups : Sequence[tuple[float, float]]
+        Mean and SD of each group.
+    sizes : Sequence[int]
+        Size of each group.
+
+    Returns
+    -------
+    tuple[float, float]
+        F and p.
+    """
     mean, sd, n = *np.array(groups).T, np.array(sizes, float)
     centre = (n * mean).sum() / n.sum()
     k, total = len(n), n.sum()
@@ -30,7 +58,20 @@ def anova(groups: Sequence[tuple[float, float]], sizes: Sequence[int]) -> tuple[
 
 
 def welch(groups: Sequence[tuple[float, float]], sizes: Sequence[int]) -> tuple[float, float]:
-    """Welch's t (as its absolute value) of two groups, Welch's ANOVA of more (Biometrika 1951;38:330)."""
+    """Welch's t (as its absolute value) of two groups, Welch's ANOVA of more (Biometrika 1951;38:330).
+
+    Parameters
+    ----------
+    groups : Sequence[tuple[float, float]]
+        Mean and SD of each group.
+    sizes : Sequence[int]
+        Size of each group.
+
+    Returns
+    -------
+    tuple[float, float]
+        Statistic and p.
+    """
     mean, sd, n = *np.array(groups).T, np.array(sizes, float)
     weight, k = n / sd**2, len(n)
     centre = (weight * mean).sum() / weight.sum()
@@ -50,6 +91,20 @@ def over_rounding(
 
     The corners of that box and its middle, and the point where all means are as near as they can be: a test is least
     significant there, and most significant at a corner.
+
+    Parameters
+    ----------
+    groups : Sequence[tuple[Printed, Printed]]
+        Printed mean and SD of each group.
+    sizes : Sequence[int]
+        Size of each group.
+    results : Callable[[Any, Any], tuple[float, ...]]
+        Gives results of means, SDs and sizes.
+
+    Returns
+    -------
+    list[Range]
+        One range per result.
     """
     ends = [(mean.low, mean.high) for mean, _ in groups]
     together = float(np.median([end for pair in ends for end in pair]))
@@ -61,7 +116,18 @@ def over_rounding(
 
 
 def woolf(counts: np.ndarray) -> tuple[float, float, float, float]:
-    """Odds ratio of two groups by two levels, its interval (Woolf 1955) and p; NaN with an empty cell."""
+    """Odds ratio of two groups by two levels, its interval (Woolf 1955) and p; NaN with an empty cell.
+
+    Parameters
+    ----------
+    counts : np.ndarray
+        Counts (2, 2).
+
+    Returns
+    -------
+    tuple[float, float, float, float]
+        Odds ratio, ends of its interval and p.
+    """
     if counts.shape != (2, 2) or (counts == 0).any():
         return np.nan, np.nan, np.nan, np.nan
     (a, b), (c, d) = counts.astype(float)
@@ -71,12 +137,41 @@ def woolf(counts: np.ndarray) -> tuple[float, float, float, float]:
 
 
 def correlation_p(r: float, n: int) -> float:
+    """Two-sided p of Pearson's correlation, by the t distribution.
+
+    Parameters
+    ----------
+    r : float
+        The correlation.
+    n : int
+        Number of pairs.
+
+    Returns
+    -------
+    float
+        p.
+    """
     r = float(np.clip(r, -1 + 1e-12, 1 - 1e-12))
     return float(2 * stats.t.sf(abs(r) * np.sqrt((n - 2) / (1 - r**2)), n - 2))
 
 
 def grouped_pearson(groups: Sequence[tuple[float, float]], sizes: Sequence[int], scores: np.ndarray) -> float:
-    """Pearson's r of a marker with a score that is constant in each group: exact from means, SDs and sizes."""
+    """Pearson's r of a marker with a score that is constant in each group: exact from means, SDs and sizes.
+
+    Parameters
+    ----------
+    groups : Sequence[tuple[float, float]]
+        Mean and SD of each group.
+    sizes : Sequence[int]
+        Size of each group.
+    scores : np.ndarray
+        Score of each group.
+
+    Returns
+    -------
+    float
+        r.
+    """
     mean, sd, n = *np.array(groups).T, np.array(sizes, float)
     score, between = scores - (n * scores).sum() / n.sum(), mean - (n * mean).sum() / n.sum()
     total = ((n - 1) * sd**2).sum() + (n * between**2).sum()

@@ -16,17 +16,52 @@ UNIVARIABLE = "univariable"
 
 
 def is_number(values: pd.Series) -> bool:
-    """True for a column of numbers; categories are text."""
+    """True for a column of numbers; categories are text.
+
+    Parameters
+    ----------
+    values : pd.Series
+        Values of one column.
+
+    Returns
+    -------
+    bool
+        True where it is.
+    """
     return pd.api.types.is_numeric_dtype(values)
 
 
 def is_yes_no(values: pd.Series) -> bool:
-    """True for numbers that are all 0 or 1 (and any is there)."""
+    """True for numbers that are all 0 or 1 (and any is there).
+
+    Parameters
+    ----------
+    values : pd.Series
+        Values of one column.
+
+    Returns
+    -------
+    bool
+        True where it is.
+    """
     return is_number(values) and values.notna().any() and set(values.dropna().unique()) <= {0, 1}
 
 
 def levels_of(values: pd.Series, order: Sequence[str] = ()) -> list[Any]:
-    """The levels that occur, in the order given, else sorted (numbers by value)."""
+    """The levels that occur, in the order given, else sorted (numbers by value).
+
+    Parameters
+    ----------
+    values : pd.Series
+        Values of one column.
+    order : Sequence[str]
+        Order of the levels; empty to sort them.
+
+    Returns
+    -------
+    list[Any]
+        Levels.
+    """
     found = set(values.dropna().unique())
     return [level for level in order if level in found] if order else sorted(found)
 
@@ -37,7 +72,27 @@ def model_columns(
     """The columns of one variable in a model: a number as it is (divided by its step), a category as indicators.
 
     Column names are the model's terms: `name`, or `name[level]` for each level but the reference. NaN where missing.
-    Raises ValueError if the reference is not a level that occurs.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        Analysed rows.
+    name : str
+        Column.
+    references : Mapping[str, str]
+        Category -> its reference level.
+    per : Mapping[str, float]
+        Column -> step that effects are given per.
+
+    Returns
+    -------
+    pd.DataFrame
+        Columns of the model, by the table's index.
+
+    Raises
+    ------
+    ValueError
+        If the reference is not a level that occurs.
     """
     values = table[name]
     if is_number(values):
@@ -51,7 +106,18 @@ def model_columns(
 
 
 def expand_models(models: Mapping[str, list[str]]) -> dict[str, list[str]]:
-    """Covariates by model, with the names of earlier models replaced by their covariates; each once, in order."""
+    """Covariates by model, with the names of earlier models replaced by their covariates; each once, in order.
+
+    Parameters
+    ----------
+    models : Mapping[str, list[str]]
+        Model -> covariates and names of earlier models.
+
+    Returns
+    -------
+    dict[str, list[str]]
+        Model -> covariates.
+    """
     expanded: dict[str, list[str]] = {}
     for model, entries in models.items():
         names = [name for entry in entries for name in expanded.get(entry, [entry])]
@@ -60,12 +126,39 @@ def expand_models(models: Mapping[str, list[str]]) -> dict[str, list[str]]:
 
 
 def models_of(models: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
-    """Covariates of every model that a predictor is in: alone (`UNIVARIABLE`), then the models, expanded."""
+    """Covariates of every model that a predictor is in: alone (`UNIVARIABLE`), then the models, expanded.
+
+    Parameters
+    ----------
+    models : Mapping[str, Sequence[str]]
+        Model -> covariates and names of earlier models.
+
+    Returns
+    -------
+    dict[str, list[str]]
+        Model -> covariates.
+    """
     return {UNIVARIABLE: []} | expand_models({name: list(covariates) for name, covariates in models.items()})
 
 
 def formula_variables(formula: str) -> list[str]:
-    """Columns that the right-hand side of a formula uses, sorted. Raises ValueError if it cannot be read."""
+    """Columns that the right-hand side of a formula uses, sorted.
+
+    Parameters
+    ----------
+    formula : str
+        Right-hand side of a formula.
+
+    Returns
+    -------
+    list[str]
+        Names of columns.
+
+    Raises
+    ------
+    ValueError
+        If the formula cannot be read.
+    """
     from formulaic import Formula
     from formulaic.errors import FormulaicError
 
@@ -85,7 +178,26 @@ def formula_columns(table: pd.DataFrame, formula: str, references: Mapping[str, 
     """The columns of the right-hand side of a formula (formulaic's grammar, which is R's), without the intercept.
 
     Rows with a missing value of any variable are NaN throughout. Categories are indicators against their reference and
-    are named `name[level]`. Raises ValueError for a formula that cannot be used.
+    are named `name[level]`.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        Analysed rows.
+    formula : str
+        Right-hand side of a formula.
+    references : Mapping[str, str]
+        Category -> its reference level.
+
+    Returns
+    -------
+    pd.DataFrame
+        Columns of the model, by the table's index.
+
+    Raises
+    ------
+    ValueError
+        For a formula that cannot be used.
     """
     from formulaic import model_matrix
 
@@ -106,7 +218,18 @@ def formula_columns(table: pd.DataFrame, formula: str, references: Mapping[str, 
 
 
 def specification_columns(settings: Specifications) -> list[str]:
-    """The columns of a grid of variants."""
+    """The columns of a grid of variants.
+
+    Parameters
+    ----------
+    settings : Specifications
+        Settings of one question.
+
+    Returns
+    -------
+    list[str]
+        Names of columns.
+    """
     criteria = itertools.chain(*settings.subsets.values())
     covariates = itertools.chain(*settings.covariates.values())
     return [
@@ -118,7 +241,18 @@ def specification_columns(settings: Specifications) -> list[str]:
 
 
 def mediation_columns(settings: Mediation) -> list[str]:
-    """The columns of a mediation, the outcome left out."""
+    """The columns of a mediation, the outcome left out.
+
+    Parameters
+    ----------
+    settings : Mediation
+        Settings of one question.
+
+    Returns
+    -------
+    list[str]
+        Names of columns.
+    """
     return [settings.exposure, settings.mediator, *settings.covariates]
 
 
@@ -155,7 +289,18 @@ def harmonisation_columns(settings: Harmonisation) -> list[str]:
 
 
 def follow_up_columns(settings: FollowUp) -> list[str]:
-    """The columns of an outcome over time."""
+    """The columns of an outcome over time.
+
+    Parameters
+    ----------
+    settings : FollowUp
+        Settings of one question.
+
+    Returns
+    -------
+    list[str]
+        Names of columns.
+    """
     models = expand_models(settings.models).values()
     entry = [settings.entry] if settings.entry else []
     inside = [*settings.predictors, *itertools.chain(*models), *settings.interactions.values(), *settings.strata]

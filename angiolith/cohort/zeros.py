@@ -44,6 +44,24 @@ def zeros_table(
     rows that are 0 whatever their severity; statistic, p: likelihood ratio of the zero-inflated model, whose p is half
     that of chi-square since the part cannot be below 0 (Self and Liang, JASA 1987;82:605). ratio, ratio_inflated: ratio
     of the mean counts per step of severity without and with the inflation. Complete cases.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        Analysed rows.
+    severities : Mapping[str, pd.Series]
+        Name -> score by the table's index.
+    counts : Sequence[str]
+        Columns of counts.
+    covariates : Sequence[str]
+        Columns to adjust for.
+    references : Mapping[str, str]
+        Category -> its reference level.
+
+    Returns
+    -------
+    pd.DataFrame
+        One row per severity and count.
     """
     adjusting = [model_columns(table, name, references, {}) for name in covariates]
     rows = []
@@ -59,7 +77,20 @@ def zeros_table(
 
 
 def zero_inflation(counts: np.ndarray, design: pd.DataFrame) -> dict[str, object]:
-    """The row of one test. counts: (n,) whole numbers; design: (n, k) columns, the severity first."""
+    """The row of one test.
+
+    Parameters
+    ----------
+    counts : np.ndarray
+        Counts (n,), whole numbers.
+    design : pd.DataFrame
+        Columns of the model (n, k), the severity first.
+
+    Returns
+    -------
+    dict[str, object]
+        Column -> value.
+    """
     method = "negative binomial regression beside the zero-inflated one, likelihood ratio"
     problem = checked_counts(counts, design)
     zeros = int((counts == 0).sum())

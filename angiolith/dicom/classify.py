@@ -51,23 +51,86 @@ class Verdict:
 
 
 def leave(reason: str) -> Verdict:
+    """A verdict: the volume is not taken.
+
+    Parameters
+    ----------
+    reason : str
+        Why.
+
+    Returns
+    -------
+    Verdict
+        The verdict.
+    """
     return Verdict(Decision.LEAVE, "", reason)
 
 
 def ask(reason: str, target: str = "") -> Verdict:
+    """A verdict: the user decides.
+
+    Parameters
+    ----------
+    reason : str
+        Why.
+    target : str
+        Name of the image that it may be.
+
+    Returns
+    -------
+    Verdict
+        The verdict.
+    """
     return Verdict(Decision.ASK, target, reason)
 
 
 def take(target: str, reason: str) -> Verdict:
+    """A verdict: the volume is taken as an image.
+
+    Parameters
+    ----------
+    target : str
+        Name of the image.
+    reason : str
+        Why.
+
+    Returns
+    -------
+    Verdict
+        The verdict.
+    """
     return Verdict(Decision.TAKE, target, reason)
 
 
 def refuse(reason: str) -> Verdict:
+    """A verdict: no image can be made of the volume.
+
+    Parameters
+    ----------
+    reason : str
+        Why.
+
+    Returns
+    -------
+    Verdict
+        The verdict.
+    """
     return Verdict(Decision.REFUSE, "", reason)
 
 
 def classify(volume: Volume) -> Verdict:
-    """The verdict on one volume, whatever else the visit holds."""
+    """The verdict on one volume, whatever else the visit holds.
+
+    Parameters
+    ----------
+    volume : Volume
+        The volume.
+
+    Returns
+    -------
+    Verdict
+        The verdict.
+    """
     for rule in (_no_image, _page, _scout, _projection):
         verdict = rule(volume)
         if verdict:
@@ -78,7 +141,18 @@ def classify(volume: Volume) -> Verdict:
 
 
 def fault_of(volume: Volume) -> str:
-    """Why no image can be made of a volume, whatever it shows; nothing where one can."""
+    """Why no image can be made of a volume, whatever it shows; nothing where one can.
+
+    Parameters
+    ----------
+    volume : Volume
+        The volume.
+
+    Returns
+    -------
+    str
+        The reason, or an empty string.
+    """
     no_image = _no_image(volume)
     if no_image:
         return no_image.reason
@@ -195,14 +269,36 @@ def _ct(volume: Volume) -> Verdict:
 
 
 def field_of_view_mm(volume: Volume) -> float:
-    """The longer edge of an image, mm; 0 where the header does not say."""
+    """The longer edge of an image, mm; 0 where the header does not say.
+
+    Parameters
+    ----------
+    volume : Volume
+        The volume.
+
+    Returns
+    -------
+    float
+        Length, mm.
+    """
     spacing = volume.frames[0].spacing
     sizes = (volume.number("Rows") or 0.0, volume.number("Columns") or 0.0)
     return max((size * edge for size, edge in zip(sizes, spacing, strict=False)), default=0.0)
 
 
 def agent_of(volume: Volume) -> bool | None:
-    """Whether the header names a contrast agent; None where it says nothing (an empty attribute says nothing)."""
+    """Whether the header names a contrast agent; None where it says nothing (an empty attribute says nothing).
+
+    Parameters
+    ----------
+    volume : Volume
+        The volume.
+
+    Returns
+    -------
+    bool | None
+        True, False or None.
+    """
     text = volume.text("ContrastBolusAgent").strip().lower()
     return None if not text else text not in NO_AGENT
 
@@ -360,7 +456,18 @@ RULES: tuple[tuple[str, Callable[[Volume, str, bool | None], Verdict]], ...] = (
 
 
 def physics_of(volume: Volume) -> str:
-    """The contrast that a series' times tell, or nothing where they fit several."""
+    """The contrast that a series' times tell, or nothing where they fit several.
+
+    Parameters
+    ----------
+    volume : Volume
+        The volume.
+
+    Returns
+    -------
+    str
+        FLAIR, T1w, T2w, T2starw, or an empty string.
+    """
     kinds = {part.strip() for part in volume.text("ScanningSequence").upper().split("\\")}
     echo, inversion = volume.number("EchoTime"), volume.number("InversionTime") or 0.0
     if echo is None or "EP" in kinds:

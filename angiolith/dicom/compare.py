@@ -42,12 +42,40 @@ class Match:
 
 
 def spread_over(slices: Sequence[T], number: int) -> list[T]:
-    """So many of the slices, or all, from the first to the last at even steps."""
+    """So many of the slices, or all, from the first to the last at even steps.
+
+    Parameters
+    ----------
+    slices : Sequence[T]
+        Slices in their order.
+    number : int
+        How many to take.
+
+    Returns
+    -------
+    list[T]
+        Slices.
+    """
     return [slices[index] for index in np.unique(np.linspace(0, len(slices) - 1, number).round().astype(int))]
 
 
 def pixel_affine(position: Sequence[float], orientation: Sequence[float], spacing: Sequence[float]) -> np.ndarray:
-    """The matrix (4 x 4) from (column, row, slice) indices of one slice to RAS mm (DICOM PS3.3, C.7.6.2.1.1)."""
+    """The matrix (4 x 4) from (column, row, slice) indices of one slice to RAS mm (DICOM PS3.3, C.7.6.2.1.1).
+
+    Parameters
+    ----------
+    position : Sequence[float]
+        ImagePositionPatient (3,), LPS mm.
+    orientation : Sequence[float]
+        ImageOrientationPatient (6,).
+    spacing : Sequence[float]
+        PixelSpacing (2,), mm.
+
+    Returns
+    -------
+    np.ndarray
+        Matrix (4, 4), RAS mm.
+    """
     matrix = np.eye(4)
     matrix[:3, 0] = np.array(orientation[:3]) * spacing[1]
     matrix[:3, 1] = np.array(orientation[3:]) * spacing[0]
@@ -57,13 +85,37 @@ def pixel_affine(position: Sequence[float], orientation: Sequence[float], spacin
 
 
 def read_slice(path: str) -> np.ndarray:
-    """The rescaled pixels of one file: (rows, columns), or (frames, rows, columns)."""
+    """The rescaled pixels of one file: (rows, columns), or (frames, rows, columns).
+
+    Parameters
+    ----------
+    path : str
+        Path of the DICOM file.
+
+    Returns
+    -------
+    np.ndarray
+        Pixels, float32.
+    """
     pixels = sitk.GetArrayFromImage(sitk.ReadImage(path, imageIO="GDCMImageIO")).astype(np.float32)
     return pixels[0] if pixels.shape[0] == 1 else pixels
 
 
 def compare(image: Path, volume: Volume) -> Match:
-    """Hold a NIfTI against the files of its volume; in a time course each slice against the moment most like it."""
+    """Hold a NIfTI against the files of its volume; in a time course each slice against the moment most like it.
+
+    Parameters
+    ----------
+    image : Path
+        Path of the NIfTI.
+    volume : Volume
+        Its DICOM volume.
+
+    Returns
+    -------
+    Match
+        How well they match.
+    """
     file: Any = nib.load(image)
     data = np.asarray(file.dataobj, dtype=np.float32)
     moments = np.moveaxis(data.reshape(data.shape[:3] + (-1,)), -1, 0)

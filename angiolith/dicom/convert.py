@@ -67,7 +67,25 @@ class Converted:
 
 
 def convert(volume: Volume, scan_date: str | None) -> Converted:
-    """Convert one volume. Raises ConversionProblem with the fault's name where the image would not be right."""
+    """Convert one volume.
+
+    Parameters
+    ----------
+    volume : Volume
+        The volume.
+    scan_date : str | None
+        Day of the scan as it may be written, or None.
+
+    Returns
+    -------
+    Converted
+        Image and sidecars.
+
+    Raises
+    ------
+    ConversionProblem
+        Where the image would not be right.
+    """
     if volume.geometry.n_places < 2:
         raise ConversionProblem("a single slice: no volume")
     with tempfile.TemporaryDirectory(prefix="angiolith-dicom-") as scratch:
@@ -93,7 +111,15 @@ def convert(volume: Volume, scan_date: str | None) -> Converted:
 
 
 def write_converted(one: Converted, stem: Path) -> None:
-    """Write image and sidecars, each whole or not at all; the image last, so that it never stands without them."""
+    """Write image and sidecars, each whole or not at all; the image last, so that it never stands without them.
+
+    Parameters
+    ----------
+    one : Converted
+        Image and sidecars.
+    stem : Path
+        Path of the files without their endings.
+    """
     write_json(one.sidecar, Path(f"{stem}.json"))
     for ending, text in one.texts.items():
         with atomic_path(Path(f"{stem}{ending}")) as temporary:
@@ -103,7 +129,18 @@ def write_converted(one: Converted, stem: Path) -> None:
 
 
 def syntax_of(volume: Volume) -> str:
-    """The name of the files' transfer syntax."""
+    """The name of the files' transfer syntax.
+
+    Parameters
+    ----------
+    volume : Volume
+        The volume.
+
+    Returns
+    -------
+    str
+        The name.
+    """
     from pydicom.uid import UID
 
     return UID(volume.first.syntax).name if volume.first.syntax else "no transfer syntax"
@@ -268,6 +305,20 @@ def sidecar_of(volume: Volume, converted: Mapping[str, Any], scan_date: str | No
     """The image's sidecar: numbers and codes of dcm2niix, completed from the files; no name, no free text, no UID.
 
     ContrastBolusAgent is `given` or `none`. ScanDate is the day as it may be written (shifted, or as it was).
+
+    Parameters
+    ----------
+    volume : Volume
+        The volume.
+    converted : Mapping[str, Any]
+        Sidecar of dcm2niix.
+    scan_date : str | None
+        Day of the scan as it may be written, or None.
+
+    Returns
+    -------
+    dict[str, Any]
+        Key -> value.
     """
     facts = {name: converted[name] for name in TAKEN_OVER if name in converted}
     for name, keyword in SECONDS.items():

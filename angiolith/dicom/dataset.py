@@ -21,7 +21,13 @@ PARTICIPANTS = {
 
 
 def write_dataset_files(bids_dir: Path) -> None:
-    """What makes a folder a BIDS data set, where it is not there."""
+    """What makes a folder a BIDS data set, where it is not there.
+
+    Parameters
+    ----------
+    bids_dir : Path
+        The BIDS folder.
+    """
     if not (bids_dir / "dataset_description.json").exists():
         write_json(DESCRIPTION, bids_dir / "dataset_description.json")
     for name, text in (("README", README), (".bidsignore", IGNORED)):
@@ -31,13 +37,31 @@ def write_dataset_files(bids_dir: Path) -> None:
 
 
 def write_participants_description(bids_dir: Path) -> None:
-    """What the columns of participants.tsv hold, where nothing says it."""
+    """What the columns of participants.tsv hold, where nothing says it.
+
+    Parameters
+    ----------
+    bids_dir : Path
+        The BIDS folder.
+    """
     if not (bids_dir / "participants.json").exists():
         write_json(PARTICIPANTS, bids_dir / "participants.json")
 
 
 def add_rows(path: Path, key: str, rows: Sequence[Mapping[str, str]], gone: Sequence[str] = ()) -> None:
-    """Add rows to a BIDS table by their key; a row or cell that is there stays, n/a apart. gone: keys to take out."""
+    """Add rows to a BIDS table by their key; a row or cell that is there stays, n/a apart.
+
+    Parameters
+    ----------
+    path : Path
+        Path of the table.
+    key : str
+        Column that names a row.
+    rows : Sequence[Mapping[str, str]]
+        Rows to add.
+    gone : Sequence[str]
+        Keys of rows to take out.
+    """
     header = table_header(str(path)) or []
     kept = {row[key]: dict(row) for _, row in table_rows(str(path), key) if row[key] not in gone}
     for row in rows:

@@ -126,7 +126,20 @@ class Mask:
 
 
 def masks_of(output_dir: Path, subject: str, session: str) -> list[Mask]:
-    """Every mask of a session that was made and is not empty."""
+    """Every mask of a session that was made and is not empty.
+
+    Parameters
+    ----------
+    output_dir : Path
+        The output folder.
+    subject, session : str
+        Labels.
+
+    Returns
+    -------
+    list[Mask]
+        The masks.
+    """
     folder, stem = output_dir / f"sub-{subject}/ses-{session}", f"sub-{subject}_ses-{session}"
     found = []
     for kind in KINDS:

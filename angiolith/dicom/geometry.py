@@ -26,6 +26,7 @@ class Fault(StrEnum):
     """What is wrong with the places of a volume's slices."""
 
     NO_POSITION = "no slice positions in the header"
+    NO_SPACING = "no pixel spacing in the header"
     ONE_POSITION = "all slices at one position"
     SEVERAL_VOLUMES = "several volumes at one place"
     REPEATED = "repeated slices that differ"
@@ -34,7 +35,14 @@ class Fault(StrEnum):
     UNEVEN = "uneven slice steps"
 
 
-REFUSED = (Fault.NO_POSITION, Fault.ONE_POSITION, Fault.SEVERAL_VOLUMES, Fault.REPEATED, Fault.MISSING)
+REFUSED = (
+    Fault.NO_POSITION,
+    Fault.NO_SPACING,
+    Fault.ONE_POSITION,
+    Fault.SEVERAL_VOLUMES,
+    Fault.REPEATED,
+    Fault.MISSING,
+)
 """No volume can be made of these without inventing voxels or leaving some out."""
 
 
@@ -95,6 +103,8 @@ def geometry_of(frames: Sequence[Frame]) -> Geometry:
     """The geometry of slices of one orientation (n of any order)."""
     if any(not frame.position or not _is_plane(frame.orientation) for frame in frames):
         return Geometry(len(frames), 1, 0.0, 0.0, 0.0, "", {Fault.NO_POSITION: ""})
+    if any(len(frame.spacing) != 2 or min(frame.spacing) <= 0 for frame in frames):
+        return Geometry(len(frames), 1, 0.0, 0.0, 0.0, plane_of(frames[0].orientation), {Fault.NO_SPACING: ""})
     positions = np.array([frame.position for frame in frames])
     normal = normal_of(frames[0].orientation)
     heights = positions @ normal

@@ -47,7 +47,30 @@ class Sent:
 def give_back(bids_dir: Path, output_dir: Path, export: Path, series: Path, dicom_dir: Path, say: Say) -> list[Sent]:
     """Write a segmentation of each mask, and a report for each study, of every session with imported images.
 
-    Raises GivingProblem where the folder for them would be one that is shared, or no session can be traced to DICOM.
+    Parameters
+    ----------
+    bids_dir : Path
+        The BIDS folder.
+    output_dir : Path
+        The output folder.
+    export : Path
+        Folder of the DICOM export.
+    series : Path
+        Path of the table of series.
+    dicom_dir : Path
+        Folder to write to.
+    say : Say
+        Takes one line on each session.
+
+    Returns
+    -------
+    list[Sent]
+        What was written.
+
+    Raises
+    ------
+    GivingProblem
+        Where the folder for them would be one that is shared, or no session can be traced to DICOM.
     """
     for folder in (bids_dir, output_dir):
         if lies_in(dicom_dir, folder):
@@ -136,7 +159,18 @@ class _Session:
 
 
 def source_of(path: str) -> Dataset:
-    """A source file without its pixels; attributes that must stand in each object, if empty, are made so."""
+    """A source file without its pixels; attributes that must stand in each object, if empty, are made so.
+
+    Parameters
+    ----------
+    path : str
+        Path of the DICOM file.
+
+    Returns
+    -------
+    Dataset
+        Its attributes.
+    """
     dataset: Dataset = pydicom.dcmread(path, stop_before_pixels=True)
     for keyword in ALWAYS_THERE:
         if keyword not in dataset:

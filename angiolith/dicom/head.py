@@ -23,7 +23,18 @@ RINGS_MIN = 3  # of them with a ring
 
 
 def shows_head(volume: Volume) -> bool:
-    """Whether a quarter of the slices (three of twelve) have a ring of bone under the skin."""
+    """Whether a quarter of the slices (three of twelve) have a ring of bone under the skin.
+
+    Parameters
+    ----------
+    volume : Volume
+        A CT.
+
+    Returns
+    -------
+    bool
+        True where it does.
+    """
     normal = normal_of(volume.frames[0].orientation)
     if volume.geometry.refused:
         return False
@@ -38,7 +49,20 @@ def shows_head(volume: Volume) -> bool:
 
 
 def has_ring(pixels: np.ndarray, spacing: tuple[float, ...]) -> bool:
-    """Whether one section (rows, columns), HU, is a head's: rays from its middle meet bone just below the skin."""
+    """Whether one section (rows, columns), HU, is a head's: rays from its middle meet bone just below the skin.
+
+    Parameters
+    ----------
+    pixels : np.ndarray
+        HU (rows, columns).
+    spacing : tuple[float, ...]
+        PixelSpacing (2,), mm.
+
+    Returns
+    -------
+    bool
+        True where it is.
+    """
     labels, n = ndimage.label(pixels > BODY_HU_MIN)
     if not n:
         return False

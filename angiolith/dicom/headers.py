@@ -21,6 +21,12 @@ from pydicom.multival import MultiValue
 BARE_BEGINNING = b"\x08\x00"  # group 0008: a DICOM file that was stored without its preamble
 PROGRESS_EVERY = 1000  # files between two calls of `progress`
 
+MODALITIES = {  # of files that do not state it, by their class: CT, enhanced CT, MR, enhanced MR
+    "1.2.840.10008.5.1.4.1.1.2": "CT",
+    "1.2.840.10008.5.1.4.1.1.2.1": "CT",
+    "1.2.840.10008.5.1.4.1.1.4": "MR",
+    "1.2.840.10008.5.1.4.1.1.4.1": "MR",
+}
 TEXTS = (
     "SOPClassUID",
     "SOPInstanceUID",
@@ -155,6 +161,8 @@ def read_header(path: str) -> Header:
         warnings.simplefilter("ignore")  # values beyond DICOM's rules; what cannot be read is not there
         dataset = pydicom.dcmread(path, force=bare, stop_before_pixels=True, specific_tags=list(TAGS))
         texts = {name: sys.intern(_text(dataset.get(name))) for name in TEXTS if name in dataset}
+        if not texts.get("Modality") and texts.get("SOPClassUID") in MODALITIES:
+            texts["Modality"] = MODALITIES[texts["SOPClassUID"]]
         numbers = {name: value for name in NUMBERS if (value := _number(dataset.get(name))) is not None}
         frames = tuple(_frames(dataset, texts, numbers))
     meta = getattr(dataset, "file_meta", None) or Dataset()

@@ -57,17 +57,51 @@ class Outcome:
 
     @property
     def decisions(self) -> Counter[str]:
+        """Number of series by decision."""
         return Counter(row.get("decision") for row in self.rows)
 
 
 def private_files(bids_dir: Path) -> tuple[Path, Path]:
-    """Where the key file and the table of series lie unless the user says otherwise: beside the BIDS folder."""
+    """Where the key file and the table of series lie unless the user says otherwise: beside the BIDS folder.
+
+    Parameters
+    ----------
+    bids_dir : Path
+        The BIDS folder.
+
+    Returns
+    -------
+    tuple[Path, Path]
+        Paths of key file and table of series.
+    """
     folder = bids_dir.absolute()
     return folder.with_name(f"{folder.name}_key.tsv"), folder.with_name(f"{folder.name}_series.tsv")
 
 
 def import_dicom(order: Order, say: Say) -> Outcome:
-    """Import an export. Raises KeyProblem, ListingProblem or ManifestError for what the user has to mend."""
+    """Import an export.
+
+    Parameters
+    ----------
+    order : Order
+        What to import, and where to.
+    say : Say
+        Takes one line on the progress.
+
+    Returns
+    -------
+    Outcome
+        What was read, taken and left.
+
+    Raises
+    ------
+    KeyProblem
+        For a key file or an export in the BIDS folder.
+    ListingProblem
+        For a table of series that cannot be used.
+    ManifestError
+        For a table of the BIDS folder that cannot be used.
+    """
     if lies_in(order.export, order.bids_dir):
         raise KeyProblem(f"{order.export}: the export lies in {order.bids_dir}, and names of patients with it; move it")
     if lies_in(order.series, order.bids_dir):

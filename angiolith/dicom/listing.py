@@ -38,15 +38,44 @@ class Listed:
 
     @property
     def key(self) -> tuple[str, int]:
+        """UID and part of the series."""
         return self.cells["series_uid"], int(self.cells["part"])
 
     def get(self, column: str) -> str:
+        """A cell of the row; empty for n/a.
+
+        Parameters
+        ----------
+        column : str
+            Name of the column.
+
+        Returns
+        -------
+        str
+            The cell.
+        """
         cell = self.cells.get(column, "")
         return "" if cell == "n/a" else cell
 
 
 def read_listing(path: Path) -> dict[tuple[str, int], Listed]:
-    """The rows of the table by series and part; none without a table. Raises ListingProblem for a bad answer."""
+    """The rows of the table by series and part; none without a table.
+
+    Parameters
+    ----------
+    path : Path
+        Path of the table.
+
+    Returns
+    -------
+    dict[tuple[str, int], Listed]
+        (series UID, part) -> row.
+
+    Raises
+    ------
+    ListingProblem
+        For an answer, session or part that is not known; the message names the row.
+    """
     rows: dict[tuple[str, int], Listed] = {}
     for number, row in table_rows(str(path), "series_uid"):
         one = Listed(row)
@@ -67,7 +96,17 @@ def read_listing(path: Path) -> dict[tuple[str, int], Listed]:
 def restored(rows: Mapping[tuple[str, int], Listed], labels: Collection[str]) -> dict[tuple[str, int], Listed]:
     """The rows as they were before a spreadsheet program took zeros off the labels (001) and rewrote the days.
 
-    labels: the subjects of the key file, which is not edited.
+    Parameters
+    ----------
+    rows : Mapping[tuple[str, int], Listed]
+        (series UID, part) -> row.
+    labels : Collection[str]
+        The subjects of the key file, which is not edited.
+
+    Returns
+    -------
+    dict[tuple[str, int], Listed]
+        (series UID, part) -> row.
     """
     found = {}
     for key, row in rows.items():
@@ -86,7 +125,24 @@ def restored(rows: Mapping[tuple[str, int], Listed], labels: Collection[str]) ->
 
 
 def listed(candidate: Candidate, subject: str, session: str, image: str, earlier: Listed | None) -> Listed:
-    """The row of one volume; the answers of an earlier table stay."""
+    """The row of one volume; the answers of an earlier table stay.
+
+    Parameters
+    ----------
+    candidate : Candidate
+        The volume with its verdict.
+    subject, session : str
+        Labels.
+    image : str
+        Path of the image, or empty.
+    earlier : Listed | None
+        The row of an earlier import, or None.
+
+    Returns
+    -------
+    Listed
+        The row.
+    """
     volume, verdict = candidate.volume, candidate.verdict
     geometry = volume.geometry
     cells = {
@@ -121,7 +177,15 @@ def _number(value: float | None, digits: int) -> str:
 
 
 def write_listing(path: Path, rows: Iterable[Listed]) -> None:
-    """Write the table, sorted by subject, session and series, atomically, readable by its owner alone."""
+    """Write the table, sorted by subject, session and series, atomically, readable by its owner alone.
+
+    Parameters
+    ----------
+    path : Path
+        Path of the table.
+    rows : Iterable[Listed]
+        Rows in any order.
+    """
     ordered = sorted(
         rows,
         key=lambda row: (

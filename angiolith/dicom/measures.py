@@ -47,7 +47,18 @@ CLASSES = ("status", "certainty", "counted", "pattern", "spotty", "severity_grou
 
 
 def own(name: str) -> Code:
-    """A code of the project's own scheme: a column's, mask's or class's name, and the same in words."""
+    """A code of the project's own scheme.
+
+    Parameters
+    ----------
+    name : str
+        Name of a column, mask or class.
+
+    Returns
+    -------
+    Code
+        The name as value, and the same in words as meaning.
+    """
     return Code(name, SCHEME, name.replace("_", " "))
 
 
@@ -96,12 +107,36 @@ class SessionRow:
 
 
 def made_at(path: Path) -> datetime:
-    """When a result was made, to the second."""
+    """When a result was made.
+
+    Parameters
+    ----------
+    path : Path
+        Its file.
+
+    Returns
+    -------
+    datetime
+        Local time of the last change, to the second.
+    """
     return datetime.fromtimestamp(int(path.stat().st_mtime))
 
 
 def rows_of(output_dir: Path, subject: str, session: str) -> list[SessionRow]:
-    """Every row of a session's tables that says anything: a number, or why there is none."""
+    """Every row of a session's tables.
+
+    Parameters
+    ----------
+    output_dir : Path
+        Output folder of a run.
+    subject, session : str
+        Labels, without `sub-` and `ses-`.
+
+    Returns
+    -------
+    list of SessionRow
+        In the order of TABLES; none of a table that was not made.
+    """
     folder, stem = output_dir / f"sub-{subject}/ses-{session}", f"sub-{subject}_ses-{session}"
     found = []
     for table in TABLES:
@@ -113,7 +148,18 @@ def rows_of(output_dir: Path, subject: str, session: str) -> list[SessionRow]:
 
 
 def cells_of(path: Path) -> list[dict[str, str]]:
-    """The rows of a table without their missing cells; none where it was not made."""
+    """The rows of a table without their missing cells.
+
+    Parameters
+    ----------
+    path : Path
+        A table of the output folder (TSV).
+
+    Returns
+    -------
+    list of dict
+        Column to cell; empty where the table was not made.
+    """
     if not was_made(path):
         return []
     key = "index" if path.name.endswith("_dseg.tsv") else "status" if "metrics" in path.name else "subject"
@@ -123,9 +169,18 @@ def cells_of(path: Path) -> list[dict[str, str]]:
 
 
 def measures_of(row: Mapping[str, str]) -> dict[str, tuple[str, Code]]:
-    """Column -> its number as the table writes it, and its unit; of a row that was measured.
+    """The numbers of a row that was measured.
 
-    Where a row has several markers with a status each, a cell of a marker that was not measured is `n/a`.
+    Parameters
+    ----------
+    row : mapping of str to str
+        Column to cell. Where a row has several markers with a status each, a cell of a marker that was not measured is
+        not there.
+
+    Returns
+    -------
+    dict
+        Column to its number as the table writes it, and its unit; empty for a row whose status is not usable.
     """
     several = any(name.endswith("_status") for name in row)
     if not several and row.get("status", USABLE[0]) not in USABLE:
@@ -138,7 +193,18 @@ def _is_measure(column: str) -> bool:
 
 
 def classes_of(row: Mapping[str, str]) -> dict[str, str]:
-    """Column -> its word, of the columns that hold a class or a status."""
+    """The classes and statuses of a row.
+
+    Parameters
+    ----------
+    row : mapping of str to str
+        Column to cell.
+
+    Returns
+    -------
+    dict of str to str
+        Column to its word.
+    """
     return {
         name: cell
         for name, cell in row.items()

@@ -50,10 +50,21 @@ def uid_of(*parts: str) -> str:
 
 
 def as_the_slices(mask: Mask, source: Dataset) -> tuple[np.ndarray, np.ndarray]:
-    """A mask's voxels (columns, rows, slices) and its affine, LPS mm, with the axes in the order and sense of a source.
+    """A mask with its axes in the order and sense of its source, so that a viewer has nothing to turn.
 
-    So a frame lies on a slice as it is, and a viewer has nothing to turn. source: one slice; an enhanced file, which
-    has no orientation of its own, leaves the mask as it is.
+    Parameters
+    ----------
+    mask : Mask
+        On a grid of its own, RAS mm.
+    source : Dataset
+        One slice; an enhanced file, which has no orientation of its own, leaves the mask as it is.
+
+    Returns
+    -------
+    data : ndarray (columns, rows, slices)
+        The mask's labels.
+    affine : ndarray (4, 4)
+        LPS mm.
     """
     affine = RAS_TO_LPS @ mask.affine
     orientation = source.get("ImageOrientationPatient")

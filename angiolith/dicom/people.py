@@ -47,18 +47,53 @@ class Key:
     problems: dict[str, str] = field(default_factory=dict)
 
     def date_of(self, volume: Volume) -> str | None:
-        """The day of a volume's study as it may be written: shifted by the person's own number of days."""
+        """The day of a volume's study as it may be written: shifted by the person's own number of days.
+
+        Parameters
+        ----------
+        volume : Volume
+            A volume of the person.
+
+        Returns
+        -------
+        str | None
+            ISO date, or None.
+        """
         day = study_day(volume)
         return None if day is None else shifted(day, self.people[patient_of(volume)].shift_days)
 
 
 def shifted(day: str, days: int) -> str:
-    """An ISO date, moved by a number of days."""
+    """An ISO date, moved by a number of days.
+
+    Parameters
+    ----------
+    day : str
+        ISO date.
+    days : int
+        Number of days; negative for earlier.
+
+    Returns
+    -------
+    str
+        ISO date.
+    """
     return (day_of(day) + timedelta(days=days)).isoformat()
 
 
 def study_day(volume: Volume) -> str | None:
-    """The day of a volume's study, else of its series or images, as ISO text; None where the header says none."""
+    """The day of a volume's study, else of its series or images, as ISO text; None where the header says none.
+
+    Parameters
+    ----------
+    volume : Volume
+        A volume of the person.
+
+    Returns
+    -------
+    str | None
+        ISO date, or None.
+    """
     for keyword in ("StudyDate", "SeriesDate", "AcquisitionDate", "ContentDate"):
         try:
             return iso_date(volume.text(keyword))[:10]
@@ -68,7 +103,18 @@ def study_day(volume: Volume) -> str | None:
 
 
 def patient_of(volume: Volume) -> str:
-    """What tells a patient from others: number and issuer; else name and birth date; else the study alone."""
+    """What tells a patient from others: number and issuer; else name and birth date; else the study alone.
+
+    Parameters
+    ----------
+    volume : Volume
+        A volume of the person.
+
+    Returns
+    -------
+    str
+        A text that is the same for all volumes of the patient.
+    """
     number = volume.text("PatientID").strip()
     if number:
         issuer = volume.text("IssuerOfPatientID").strip()
@@ -82,7 +128,25 @@ def _folded(name: str) -> str:
 
 
 def read_key(path: Path, bids_dir: Path) -> Key:
-    """The key file, or an empty one where there is none. Raises KeyProblem for one in the BIDS folder."""
+    """The key file, or an empty one where there is none.
+
+    Parameters
+    ----------
+    path : Path
+        Path of the key file.
+    bids_dir : Path
+        The BIDS folder.
+
+    Returns
+    -------
+    Key
+        The key.
+
+    Raises
+    ------
+    KeyProblem
+        For a key file in the BIDS folder, or with rows that cannot be used.
+    """
     if lies_in(path, bids_dir):
         raise KeyProblem(
             f"{path}: the key file must lie outside of {bids_dir}: whoever gets the folder would get it too"
@@ -107,9 +171,19 @@ def read_key(path: Path, bids_dir: Path) -> Key:
 def complete_key(key: Key, volumes: Iterable[Volume], shift_dates: bool, used: Iterable[str]) -> None:
     """Give every patient of an export a label and a shift, and note where one number may be two persons.
 
-    New labels are numbers in an order that says nothing of the patients (by the hash of their number). shift_dates: new
-    patients get a random shift into the years before 1925; else none. Those that the file has keep theirs. used: labels
-    that the BIDS folder has already.
+    New labels are numbers in an order that says nothing of the patients (by the hash of their number). Those that the
+    file has keep theirs.
+
+    Parameters
+    ----------
+    key : Key
+        The key.
+    volumes : Iterable[Volume]
+        Volumes of the export.
+    shift_dates : bool
+        New patients get a random shift into the years before 1925; else none.
+    used : Iterable[str]
+        Labels that the BIDS folder has.
     """
     groups: dict[str, list[Volume]] = {}
     for volume in volumes:
@@ -129,7 +203,13 @@ def complete_key(key: Key, volumes: Iterable[Volume], shift_dates: bool, used: I
 
 
 def write_key(key: Key) -> None:
-    """Write the key file, atomically, readable by its owner alone."""
+    """Write the key file, atomically, readable by its owner alone.
+
+    Parameters
+    ----------
+    key : Key
+        The key.
+    """
     lines = [tsv_line(COLUMNS)]
     lines += [tsv_line((patient, one.subject, one.shift_days)) for patient, one in sorted(key.people.items())]
     text = "".join(lines)
@@ -137,7 +217,20 @@ def write_key(key: Key) -> None:
 
 
 def without_names(text: str, volume: Volume) -> str:
-    """A description without what names its patient: parts of the name, the number, other long numbers."""
+    """A description without what names its patient: parts of the name, the number, other long numbers.
+
+    Parameters
+    ----------
+    text : str
+        A description.
+    volume : Volume
+        A volume of the person.
+
+    Returns
+    -------
+    str
+        The description.
+    """
     parts = re.findall(r"\w+", volume.text("PatientName")) + re.findall(r"\w+", volume.text("PatientID"))
     for part in sorted((part for part in parts if len(part) > 2), key=len, reverse=True):
         text = re.sub(rf"(?<!\w){re.escape(part)}(?!\w)", "...", text, flags=re.IGNORECASE)
@@ -145,7 +238,20 @@ def without_names(text: str, volume: Volume) -> str:
 
 
 def covariates(volumes: Iterable[Volume], day: str | None) -> Mapping[str, str]:
-    """Sex and age (whole years at the first visit, 90 for all above 89) of a person, as participants.tsv has them."""
+    """Sex and age (whole years at the first visit, 90 for all above 89) of a person, as participants.tsv has them.
+
+    Parameters
+    ----------
+    volumes : Iterable[Volume]
+        Volumes of the person.
+    day : str | None
+        Day of the first visit, ISO, or None.
+
+    Returns
+    -------
+    Mapping[str, str]
+        `sex` and `age`.
+    """
     found = {"sex": "n/a", "age": "n/a"}
     for volume in volumes:
         if found["sex"] == "n/a" and volume.text("PatientSex").upper() in ("M", "F", "O"):

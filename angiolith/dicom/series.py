@@ -50,6 +50,7 @@ class Volume:
 
     @property
     def first(self) -> Header:
+        """The first file's header."""
         return self.headers[0]
 
     @property
@@ -59,10 +60,12 @@ class Volume:
 
     @property
     def n_files(self) -> int:
+        """Number of files, copies among them."""
         return len(self.headers) + self.n_copies
 
     @cached_property
     def geometry(self) -> Geometry:
+        """Places of the slices and their faults."""
         return geometry_of(self.frames)
 
     @cached_property
@@ -72,9 +75,33 @@ class Volume:
         return frozenset(values | set(self.frames[0].image_type))
 
     def text(self, keyword: str) -> str:
+        """An attribute's text in the first file.
+
+        Parameters
+        ----------
+        keyword : str
+            DICOM keyword.
+
+        Returns
+        -------
+        str
+            The text.
+        """
         return self.first.text(keyword)
 
     def number(self, keyword: str) -> float | None:
+        """An attribute's number in the first file.
+
+        Parameters
+        ----------
+        keyword : str
+            DICOM keyword.
+
+        Returns
+        -------
+        float | None
+            The number, or None.
+        """
         return self.first.numbers.get(keyword)
 
     @property
@@ -87,6 +114,16 @@ def volumes_of(headers: Iterable[Header]) -> list[Volume]:
     """Every volume of an export, by patient, study and series number; files of no image are volumes too, one a series.
 
     No file is lost: the sum of `n_files` is the number of headers.
+
+    Parameters
+    ----------
+    headers : Iterable[Header]
+        Headers of all files.
+
+    Returns
+    -------
+    list[Volume]
+        Volumes, sorted.
     """
     series: dict[tuple[str, str], list[Header]] = {}
     for header in headers:

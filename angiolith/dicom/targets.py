@@ -10,6 +10,7 @@ from angiolith.dicom.series import Volume
 from angiolith.dicom.words import sharp_kernel
 
 WHOLE_FRACTION = 0.9  # of the largest coverage among the series for one name: what covers less is a part
+SHARP_ALONE = "a sharp kernel, which is noisier in soft tissue: no softer series is there"
 THICKNESS_STEP_MM = 0.1  # slices that differ by less are equally thick
 
 
@@ -66,6 +67,9 @@ class Candidate:
     def asked(self, reason: str) -> Candidate:
         return replace(self, verdict=Verdict(Decision.ASK, self.verdict.target, reason))
 
+    def with_note(self, words: str) -> Candidate:
+        return replace(self, verdict=replace(self.verdict, reason=f"{self.verdict.reason}; {words}"))
+
     @property
     def called(self) -> str:
         """How the series is named in a reason."""
@@ -88,6 +92,8 @@ def settle(candidates: Sequence[Candidate], taken: Mapping[str, str] | None = No
         if before and before not in {key[0] for key, c in result.items() if c.verdict.decision is Decision.TAKE}:
             result = _as_before(target, [*chosen, *doubtful], before)
         winners = [c for c in result.values() if c.verdict.decision is Decision.TAKE]
+        if target == "ct":
+            result |= {c.volume.key: c.with_note(SHARP_ALONE) for c in winners if sharp_kernel(c.volume)}
         if winners:
             for one in doubtful:
                 result[one.volume.key] = one.beaten(f"{winners[0].called} is taken; of this one: {one.verdict.reason}")

@@ -15,8 +15,23 @@ def sessions_of(
 ) -> dict[str, str]:
     """Study -> session label (`01`, `02`, ...), by date.
 
-    studies: study UID -> day (ISO) or None; known: study UID -> session of earlier imports or of the user, which stays;
-    days: the days of the studies in `known`. A study without a day is a session of its own.
+    A study without a day is a session of its own.
+
+    Parameters
+    ----------
+    studies : Mapping[str, str | None]
+        Study UID -> day (ISO), or None.
+    visit_days : int
+        Most days between studies of one visit.
+    known : Mapping[str, str]
+        Study UID -> session of earlier imports or of the user.
+    days : Mapping[str, str | None]
+        Study UID -> day of the studies in `known`.
+
+    Returns
+    -------
+    dict[str, str]
+        Study UID -> session.
     """
     found = {study: known[study] for study in studies if study in known}
     starts: dict[str, date] = {}

@@ -12,7 +12,7 @@ SAYS: dict[str, re.Pattern[str]] = {
     for name, patterns in {
         "scout": (
             r"scout|locali[sz]er|topo(gram|graphy)?\b|\bsurvey|surview|(3|three).?plane|\bpilot|\baahead",
-            r"\bscano(gram)?\b|\bloc\b",
+            r"\bscano(gram)?\b|\bloc\b|定位|位置決め|topogr|überblick|übersicht",
         ),
         "dose": (r"dose.?(report|info|record|summary|page|sheet)|radiation dose|patient.?protocol|protocol page",),
         "capture": (r"key.?(image|slice)|screen.?(save|shot|capture)|\bssave|snapshot|mobileview|\bfilm",),
@@ -25,11 +25,14 @@ SAYS: dict[str, re.Pattern[str]] = {
         "angio_ct": (r"\bcta\b|angio|willis|\bcow\b|arterial|venous|\bctv\b|artery|carotis|carotid",),
         "no_contrast": (
             r"\bw/?o\b|without|\bnon.?c(on|e|\b)|\bnc(ct)?\b|\bnect\b|nativ|\bohne\b|\bpre\b|no contrast|unenhanced",
-            r"\bplain\b|\bsin\b|\bsans\b|\bsenza\b|(?<=\s)-c\b|\bc-(?=\s|$)",
+            r"\bplain\b|\bsin\b|\bsans\b|\bsenza\b|\bsem\b|\bbez\b|\bzonder\b|\bblanco\b|\buden\b|\butan\b|\buten\b",
+            r"\bs/ ?c\b|\bsimple\b|\bbasale?\b|(?<=\s)-c\b|\bc-(?=\s|$)|без|нативн|平扫|单纯|単純|非增强|비조영",
         ),
         "contrast": (
-            r"\+ ?(c|gd|gad|km|ce|contrast)\b|\bpost\b(?!.?fossa)|\bpost.?(gd|gad|con|km)|\bce\b|\bgd\b|gadolin",
-            r"gadovist|dotarem|\bc\+|contrast|kontrast|\bkm\b|\bcect\b|enhanced",
+            r"\+ ?(c|gd|gad|km|ce|contrast)\b",
+            r"\bpost\b(?!.?(fossa|op|trauma|fall|surg|crani|drain|evd|shunt|evt|thromb|lysis))",
+            r"\bpost.?(gd|gad|con|km)|\bce\b|\bgd\b|gadolin|gadovist|dotarem|\bc\+|contrast|kontrast|контраст|\bkm\b|\bmdc\b",
+            r"\bcect\b|enhanced|增强|造影|조영",
         ),
         "flair": (r"flair|dark.?fluid|\btirm\b",),
         "t2star": (r"t2 ?\*|t2.?star|\bt2s\b|\bhemo|\bt2.?(gre|ffe)\b|\bgre.?t2\b|\bgre\b|\bmerge\b|\bffe\b",),
@@ -53,17 +56,22 @@ SAYS: dict[str, re.Pattern[str]] = {
     }.items()
 }  # of series, in lower case; CT's words are looked for in CT alone, and MRI's in MRI
 HEAD = re.compile(
-    r"head|brain|skull|crani|cerebr|neuro|sch[aä]e?del|kopf|\bcct\b|ncct|cr[aâ]ne|cabeza|stroke|hirn|enc[eé]f|t[eê]te|\biac\b"
+    r"head|brain|skull|crani|kran[ij]|cerebr|cérébr|neuro|sch[aä]e?del|kopf|\bcct\b|ncct|cr[aáâ]n[eij]|cabe[zç]a|stroke|hirn"
+    r"|en[ck][eé]f|t[eê]te|\biac\b|hersen|schedel|hoofd|głow|glow[aye]|m[oó]zg|hj[aäe]rn|skalle|huvud|\bhoved|\bhode\b|aivo"
+    r"|hlav|mozk|mozek|beyin|koponya|голов|мозг|череп|头|颅|脑|頭|脳|두부|머리|뇌"
 )
 PART_OF_HEAD = re.compile(
-    r"sinus|orbit|temporal|facial|\bface\b|dental|mastoid|petrous|inner.?ear|pituitar|sella|maxill|mandib|\btmj\b"
+    r"sinus|orbit|temporal|facial|\bface\b|dental|mastoid|petrous|inner.?ear|pituitar|sella|maxill|mandib|\btmj\b|\bnnh\b|\bpns\b|felsenbein|rocher|rotsbeen|kiefer|gesicht|facci|鼻窦|副鼻腔|眼眶|眼窩|颞骨|側頭骨|内耳|中耳|垂体"
 )
 ELSEWHERE = re.compile(
     r"neck|spine|chest|thora|abdo|pelvi|lung|cardi|\bheart|knee|shoulder|\bhip\b|cervic|lumb|\bhals|wirbel|aort|\bleg\b|\barm\b"
     r"|foot|ankle|wrist|liver|kidney|breast|prostat|becken|\bhws\b|\blws\b"
+    r"|t[oó]rax|colun|columna|rachi[sd]|pesco[cç]o|cuello|\bcollo\b|wervel|\bbuik|kr[eę]gos|грудн|живот|позвон|胸|腹|盆|颈|頸|腰|脊"
 )
-SHARP_WORDS = re.compile(r"\bbone|\bsharp|\bedge|\blung|\bknochen|\bhueso")
-SOFT_WORDS = re.compile(r"\bsoft|\bst\b|\bstd\b|\bstandard|\bbrain|\bsmooth|\bweich|\bhirn|parenchym")
+SHARP_WORDS = re.compile(r"\bbone|\bsharp|\bedge|\blung|\bknochen|\bhueso|\bosso?\b|\bbot\b|\bko[sś][cć]\b|骨")
+SOFT_WORDS = re.compile(
+    r"\bsoft|\bst\b|\bstd\b|\bstandard|\bbrain|\bsmooth|\bweich|\bhirn|parenchym|软组织|脑窗|軟部|脳実質"
+)
 HEAD_PARTS = ("HEAD", "BRAIN", "SKULL", "CRANIUM", "CEREBRUM", "NEURO")
 HEAD_KERNEL = re.compile(r"(H|HR|HC|HP|HF|HV|QR|J)\d{2}.*", re.IGNORECASE)  # Siemens: H is for heads
 

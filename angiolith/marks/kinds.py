@@ -40,11 +40,17 @@ class MarkKind:
     """The picture of all marks of a session."""
     has_artery: bool = False
     """Whether a reader says whose artery's mark it is."""
+    is_drawn: bool = True
+    """Whether a mark can be drawn by a decision; a plaque is drawn in the drawing of the vessel wall."""
 
     @property
     def decisions(self) -> tuple[str, ...]:
         """What a reader can decide."""
-        return DECISIONS if self.has_artery else (KEEP, REJECT, ADD, REDRAW)
+        return tuple(
+            decision
+            for decision in DECISIONS
+            if (self.has_artery or decision != MOVE) and (self.is_drawn or decision not in (ADD, REDRAW))
+        )
 
     def needs(self, decision: str) -> tuple[str, ...]:
         """The cells that a decision cannot do without.
@@ -114,7 +120,21 @@ PERIVASCULAR = MarkKind(
     measure="perivascular_marks",
     montage="perivascularmarks",
 )
-KINDS = {kind.name: kind for kind in (CALCIFICATION, *IN_SPOT_RULE, PERIVASCULAR)}
+PLAQUE = MarkKind(
+    name="plaque",
+    plural="plaques",
+    found_by="measure_plaque",
+    decided_in="measure_plaque",
+    table="metrics",
+    file="*_desc-plaque_metrics.tsv",
+    number="lesion",
+    grid="the drawing of the vessel wall",
+    measure="plaque",
+    montage="plaquemarks",
+    has_artery=True,
+    is_drawn=False,
+)
+KINDS = {kind.name: kind for kind in (CALCIFICATION, *IN_SPOT_RULE, PERIVASCULAR, PLAQUE)}
 
 
 def spots_of(session: Session, kind: MarkKind, part: str) -> Paths:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from angiolith.core.study import InputPaths, Session, Step, Study, Visits
-from angiolith.marks.kinds import CALCIFICATION, INFARCT, LACUNE, MICROBLEED, PERIVASCULAR, WMH, spots_of
+from angiolith.marks.kinds import CALCIFICATION, INFARCT, LACUNE, MICROBLEED, PERIVASCULAR, PLAQUE, WMH, spots_of
 
 DRAWN = ("registration", "calcification", "wmh", "wall")  # by plot_subject_qc
 MONTAGES = {  # by the same: every mark of a kind; the images of which one at least must be there
@@ -13,6 +13,7 @@ MONTAGES = {  # by the same: every mark of a kind; the images of which one at le
     WMH.montage: ("FLAIR",),
     INFARCT.montage: ("FLAIR",),
     PERIVASCULAR.montage: ("T2w", "T1w"),
+    PLAQUE.montage: ("vwi",),
 }
 PARTS = ("table", "labels", "facts")  # of marks
 VIEWED = ("ct", "T1w", "T2w", "FLAIR", "swi", "T2starw", "vwi", "vwi_ce")

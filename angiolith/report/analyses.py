@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -15,6 +16,8 @@ from angiolith.cohort.printed_labels import labelled, name_text
 from angiolith.core.settings.analyses import Analysis
 from angiolith.core.tables import FAILED
 from angiolith.report.distributions import ChangePlot, GroupPlot, plots_of
+from angiolith.report.findings import finding
+from angiolith.report.names import with_powers
 from angiolith.report.plots import Forest, addresses_of, forest
 
 JOINED = (
@@ -22,6 +25,7 @@ JOINED = (
     ("median [quartiles]", ("median", "q1", "q3"), "{} [{}, {}]"),
     ("95 % CI", ("ci_low", "ci_high"), "{} to {}"),
 )
+NUMBER = re.compile(r"(?:[<-]?\d[\d.,]*(?:e[+-]?\d+)?|–)(?:$| to | [(\[]| ?%)")
 
 
 @dataclass(frozen=True)
@@ -40,9 +44,9 @@ class Printed:
 
     @property
     def numeric(self) -> list[bool]:
-        """Which columns hold numbers (most of their filled cells begin like one)."""
+        """Which columns hold numbers (most of their filled cells are one, alone or with an interval)."""
         columns = [[row[at] for row in self.rows if row[at]] for at in range(len(self.header))]
-        return [2 * sum(text[0] in "0123456789<-–" for text in cells) > len(cells) for cells in columns]
+        return [2 * sum(bool(NUMBER.match(text)) for text in cells) > len(cells) for cells in columns]
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,8 @@ class AnalysisView:
     """An analysis as the report shows it; parts that it does not have are None."""
 
     name: str
+    title: str
+    finding: str  # one sentence on what it shows; empty where nothing was estimated
     kind: str
     question: list[tuple[str, str]]
     attrition: list[AttritionStep]
@@ -81,6 +87,16 @@ class AnalysisView:
     flow: str | None  # source of the flow picture
     figures: list[tuple[str, str]]  # text and source of each
     problem: str | None  # why it was not made
+
+    @property
+    def n_left(self) -> int:
+        """Subjects that are analysed."""
+        return self.attrition[-1].n_left if self.attrition else 0
+
+    @property
+    def n_waiting(self) -> int:
+        """Of these, those with marks that wait for a reader."""
+        return self.attrition[-1].n_waiting if self.attrition else 0
 
 
 MORE = (
@@ -116,16 +132,39 @@ def analysis_view(
 ) -> AnalysisView:
     """One analysis: its settings, its rows of the attrition table, its tables by name, its flow, its figures by name.
 
-    labels: of columns, groups and levels (`printed_labels`), in place of their names.
-    texts: `cohort` of the texts. tables: those of the analysis by name, `data` the analysed rows; the index of tables
-    (and of the attrition) may be the rows' addresses.
+    Parameters
+    ----------
+    name : str
+        Name of the analysis.
+    settings : Analysis
+        The analysis' section.
+    attrition : pd.DataFrame
+        The attrition table.
+    tables : Mapping[str, pd.DataFrame]
+        Name -> table of the analysis.
+    texts : Mapping[str, Any]
+        `cohort` of the texts.
+    flow : str | None
+        The flow picture as a data URI, or None.
+    figures : Mapping[str, str] | None
+        Name -> figure as a data URI.
+    labels : Mapping[str, str] | None
+        Labels of columns, groups and levels, or None.
+
+    Returns
+    -------
+    AnalysisView
+        What the page shows.
     """
     steps = attrition[attrition["analysis"] == name]
-    named = labels or {}
+    named, title = labels or {}, settings.title or name
+    shown = finding(settings, tables, lambda text: name_text(text, named), texts["findings"])
     groups, changes = plots_of(tables["data"], settings, named) if "data" in tables else ([], [])
     tables = {part: table if part in AS_IT_IS else labelled(table, named) for part, table in tables.items()}
     return AnalysisView(
         name,
+        title,
+        with_powers(shown),
         texts["kinds"][settings.kind],
         _question(settings, texts["question"], named),
         attrition_steps(steps),
@@ -138,16 +177,29 @@ def analysis_view(
         groups,
         changes,
         flow,
-        [(texts["figures"][part].replace("{name}", name), source) for part, source in (figures or {}).items()],
+        [(texts["figures"][part].replace("{name}", title), source) for part, source in (figures or {}).items()],
         why_not_made(steps),
     )
 
 
 def unused_tables(clinical: pd.DataFrame | None, analyses: Sequence[AnalysisView]) -> list[tuple[str, str, str]]:
-    """Clinical tables and analyses that could not be used: ("table" or "analysis", its name, why)."""
+    """Clinical tables and analyses that could not be used: ("table" or "analysis", its name, why).
+
+    Parameters
+    ----------
+    clinical : pd.DataFrame | None
+        Status of the clinical tables, or None.
+    analyses : Sequence[AnalysisView]
+        What the page shows of each analysis.
+
+    Returns
+    -------
+    list[tuple[str, str, str]]
+        Kind, name and reason.
+    """
     failed = [] if clinical is None else clinical[clinical["status"] == FAILED][["table", "reason"]].to_numpy(str)
     tables = [("table", str(name), str(reason)) for name, reason in failed]
-    return tables + [("analysis", analysis.name, analysis.problem) for analysis in analyses if analysis.problem]
+    return tables + [("analysis", analysis.title, analysis.problem) for analysis in analyses if analysis.problem]
 
 
 def _told_apart(associations: pd.DataFrame) -> pd.DataFrame:
@@ -180,7 +232,18 @@ def _groups(settings: Analysis, labels: Mapping[str, str]) -> str:
 
 
 def attrition_steps(attrition: pd.DataFrame) -> list[AttritionStep]:
-    """The steps of one analysis, in order."""
+    """The steps of one analysis, in order.
+
+    Parameters
+    ----------
+    attrition : pd.DataFrame
+        The analysis' rows of the attrition table.
+
+    Returns
+    -------
+    list[AttritionStep]
+        The steps.
+    """
     begin = max(int(attrition["n_in"].max()), 1) if len(attrition) else 1
     return [
         AttritionStep(
@@ -206,7 +269,7 @@ def _statistics(table: pd.DataFrame) -> Printed:
     leading cells that repeat those above them.
     """
     texts = pd.DataFrame(
-        {name: [_cell(name, value) for value in table[name]] for name in table}, table.index, dtype=str
+        {name: [with_powers(_cell(name, value)) for value in table[name]] for name in table}, table.index, dtype=str
     )
     first = {}
     for name, parts, pattern in JOINED:
@@ -222,7 +285,8 @@ def _statistics(table: pd.DataFrame) -> Printed:
         for above, row in zip([[""] * leading, *printed.rows], printed.rows, strict=False)
     ]
     columns = [first.get(name, name) for name in printed.columns]
-    return replace(printed, columns=columns, repeats=repeats)
+    header = [name.replace("_", " ") for name in printed.header]
+    return replace(printed, header=header, columns=columns, repeats=repeats)
 
 
 def _cell(name: str, value: Any) -> str:
@@ -236,18 +300,42 @@ def _cell(name: str, value: Any) -> str:
 
 
 def _printed(table: pd.DataFrame) -> Printed:
-    header = [str(name) for name in table.columns]
-    rows = [list(map(str, row)) for row in table.itertuples(index=False)]
-    return Printed(header, rows, header, addresses_of(table))
+    columns = [str(name) for name in table.columns]
+    rows = [[with_powers(str(cell)) for cell in row] for row in table.itertuples(index=False)]
+    return Printed(list(map(with_powers, columns)), rows, columns, addresses_of(table))
 
 
 def printed_rows(table: pd.DataFrame) -> Printed | None:
-    """A table for print as it is; None where it has no row."""
+    """A table for print as it is; None where it has no row.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        A table for print.
+
+    Returns
+    -------
+    Printed | None
+        Its cells, or None.
+    """
     return _statistics(table) if len(table) else None
 
 
 def printed_changes(change: pd.DataFrame, header: list[str]) -> Printed | None:
-    """Change between visits by measure: how many subjects, median [quartiles] of change and of change per year."""
+    """Change between visits by measure: how many subjects, median [quartiles] of change and of change per year.
+
+    Parameters
+    ----------
+    change : pd.DataFrame
+        Long table of changes.
+    header : list[str]
+        Heads of the columns.
+
+    Returns
+    -------
+    Printed | None
+        The table, or None.
+    """
     measured = change[change["change"].notna()]
     if not len(measured):
         return None

@@ -33,7 +33,20 @@ class PlanView:
 
 
 def read_plan(path: str | Path | None, analyses: Mapping[str, Analysis]) -> PlanView | None:
-    """The plan beside the analyses of this run; None where the configuration names none."""
+    """The plan beside the analyses of this run; None where the configuration names none.
+
+    Parameters
+    ----------
+    path : str | Path | None
+        Path of the plan, or None.
+    analyses : Mapping[str, Analysis]
+        Name -> section.
+
+    Returns
+    -------
+    PlanView | None
+        The plan with its deviations, or None.
+    """
     if not path:
         return None
     none = pd.DataFrame(columns=COLUMNS)

@@ -22,7 +22,7 @@ from angiolith.core.inputs import Inputs
 from angiolith.core.manifest_table import is_told, read_report
 from angiolith.core.tables import FAILED, REVIEW, atomic_path, copy_file, read_json, read_tsv, was_made
 from angiolith.core.versions import DISTRIBUTIONS, versions
-from angiolith.marks.kinds import CALCIFICATION, KINDS
+from angiolith.marks.kinds import CALCIFICATION, KINDS, PLAQUE
 from angiolith.marks.verdicts import CANDIDATE, TOOL, waiting
 from angiolith.pictures.marks import GAP_PX, HEAD_PX, PANEL_PX, ROW_PX, TEXT_PX, WIDTH_PX
 from angiolith.report.analyses import (
@@ -45,9 +45,12 @@ from angiolith.report.exports import (
     of_sessions,
     texts_of,
 )
+from angiolith.report.files import OF_ANALYSES, analysis_page
+from angiolith.report.first_page import sentences
 from angiolith.report.methods import methods_section
 from angiolith.report.page import FOLDER, Pages
 from angiolith.report.sessions import (
+    MEASURES,
     Picture,
     Session,
     cohort_numbers,
@@ -104,10 +107,12 @@ class Written:
     errors: Path | None
     review: Path | None
     marks: Path | None
+    analyses: Sequence[Path]
     assets: Sequence[Path]
 
     @property
     def folder(self) -> Path:
+        """Folder of the report."""
         return self.page.parent
 
 
@@ -121,12 +126,31 @@ def build_report(
 ) -> list[str]:
     """Write all pages and what they share; returns the subjects' pages. Pages of subjects who left are deleted.
 
-    files: every file that is read, by what it is; pairs: subject -> its two visits; niivue: files of the viewer.
+    Parameters
+    ----------
+    files : Inputs
+        Every file that is read, by what it is.
+    settings : Config
+        The whole configuration.
+    pairs : Mapping[str, Sequence[str]]
+        Subject -> its first and last session.
+    project_version : str
+        Version of angiolith.
+    written : Written
+        Paths of what is written.
+    niivue : Iterable[str]
+        Paths of the viewer's files.
+
+    Returns
+    -------
+    list[str]
+        Paths of the subjects' pages.
     """
     texts = read_texts(settings.report.texts)
     found = read_cohort(files, settings, pairs, texts, written.folder.parent)
     pages = Pages(settings.report.title, texts, bool(found.sessions), settings.output_dir, settings.report.notice)
     made = cohort_pages(pages, found, files, written, settings.report.viewer)
+    made |= analysis_views(pages, found, files, written)
     versions_found = installed_versions(project_version)
     facts = facts_of(
         settings, found.sessions, pairs, found.verdicts, len(found.analyses), found.agreement, versions_found
@@ -158,6 +182,9 @@ def build_report(
     for page in written.folder.glob("sub-*.html"):
         if page not in subject_pages:  # of a subject that is no longer in the cohort
             page.unlink()
+    for page in written.folder.glob(f"{OF_ANALYSES}*.html"):
+        if page not in made:  # of an analysis that is no longer asked for
+            page.unlink()
     assets = {path.name: path for path in written.assets}
     for source in [*sorted((FOLDER / "assets").iterdir()), *map(Path, niivue)]:
         copy_file(source, assets[source.name])
@@ -167,7 +194,26 @@ def build_report(
 def read_cohort(
     files: Inputs, settings: Config, pairs: Mapping[str, Sequence[str]], texts: Mapping[str, Any], root: Path
 ) -> Cohort:
-    """Read what the run found; root: its output folder."""
+    """Read what the run found; root: its output folder.
+
+    Parameters
+    ----------
+    files : Inputs
+        Every file that is read, by what it is.
+    settings : Config
+        The whole configuration.
+    pairs : Mapping[str, Sequence[str]]
+        Subject -> its first and last session.
+    texts : Mapping[str, Any]
+        Texts of the report.
+    root : Path
+        The output folder.
+
+    Returns
+    -------
+    Cohort
+        What the run found.
+    """
     sessions: list[Session] = []
     subjects: list[Subject] = []
     numbers: list[Any] = []
@@ -181,7 +227,7 @@ def read_cohort(
         waits = waiting(marks)["kind"].value_counts().to_dict()
         sessions = read_sessions(files, root, manifest, patients, marks, verdicts, texts)
         subjects = collect_subjects(sessions, change, change_pictures(pairs, verdicts), texts["measures"])
-        numbers = cohort_numbers(patients, texts["measures"])
+        numbers = cohort_numbers(patients, texts["measures"], texts["levels"])
         changes = printed_changes(change, texts["cohort"]["change_header"])
     agreement = printed_rows(addressed(files["agreement"], root)) if files["agreement"] else None
     analyses = read_analyses(files, root, settings, texts)
@@ -193,14 +239,33 @@ def read_cohort(
 
 
 def cohort_pages(pages: Pages, found: Cohort, files: Inputs, written: Written, has_viewer: bool) -> dict[Path, str]:
-    """The page of the cohort, and where there are images those of what went wrong and of the review."""
+    """The page of the cohort, and where there are images those of what went wrong and of the review.
+
+    Parameters
+    ----------
+    pages : Pages
+        Renders the pages.
+    found : Cohort
+        What the run found.
+    files : Inputs
+        Every file that is read, by what it is.
+    written : Written
+        Paths of what is written.
+    has_viewer : bool
+        Whether the report has the viewer.
+
+    Returns
+    -------
+    dict[Path, str]
+        Path -> HTML.
+    """
     root, wrong = written.folder.parent, problems(found.sessions)
     made = {
         written.page: pages.render(
             "index",
             exports=cohort_exports(found, files),
             sessions=found.sessions,
-            n_subjects=len(found.subjects),
+            summary=sentences(found.sessions, found.patients, found.analyses, pages.texts),
             n_failed=sum(stage.status == FAILED for _, stage in wrong),
             n_review=sum(stage.status == REVIEW for _, stage in wrong),
             unused=found.unused,
@@ -245,28 +310,99 @@ def cohort_pages(pages: Pages, found: Cohort, files: Inputs, written: Written, h
     return made
 
 
+def analysis_views(pages: Pages, found: Cohort, files: Inputs, written: Written) -> dict[Path, str]:
+    """The page of each analysis.
+
+    Parameters
+    ----------
+    pages : Pages
+        What renders them.
+    found : Cohort
+        What the run found.
+    files : Inputs
+        The report's files.
+    written : Written
+        Where the pages go.
+
+    Returns
+    -------
+    dict of Path to str
+    """
+    of_pages = {path.name: path for path in written.analyses}
+    return {
+        of_pages[analysis_page(one.name)]: pages.render(
+            "analysis",
+            exports=analysis_exports(one.name, files),
+            analysis=one,
+            analyses=found.analyses,
+        )
+        for one in found.analyses
+    }
+
+
 def cohort_exports(found: Cohort, files: Inputs) -> dict[str, Export]:
-    """What the tables of the cohort's page hand over, by the table's name."""
+    """What the tables of the cohort's page hand over, by the table's name.
+
+    Parameters
+    ----------
+    found : Cohort
+        What the run found.
+    files : Inputs
+        Every file that is read, by what it is.
+
+    Returns
+    -------
+    dict[str, Export]
+        Name of the table -> its export.
+    """
     named = {f"{name}_audit": path for name, path in files["audits"].items()}
     named |= {name: files[name] for name in ("doubtful_values", "agreement") if files[name]}
-    for name, entry in files["analyses"].items():
-        of_analysis = {part: path for part, path in entry["tables"].items() if part != "data" and was_made(path)}
-        named |= {f"{name}_{part.removesuffix('_printed')}": path for part, path in of_analysis.items()}
     exports = {name: of_frame(texts_of(path)) for name, path in named.items()}
     if found.plan:
         exports["plan_deviations"] = of_frame(found.plan.table)
-    if files["analyses"]:
-        for part, path in (("attrition", files["attrition"]), ("missing", files["missing_columns"])):
-            rows = texts_of(path)
-            exports |= {f"{name}_{part}": of_frame(rows[rows["analysis"] == name]) for name in files["analyses"]}
     if found.patients is not None and found.change is not None:
         exports |= {"measures": of_overview(found.patients), "change": of_changes(found.change)}
         exports["sessions"] = of_sessions(found.sessions)
     return exports
 
 
+def analysis_exports(name: str, files: Inputs) -> dict[str, Export]:
+    """What the tables of an analysis' page hand over.
+
+    Parameters
+    ----------
+    name : str
+        The analysis.
+    files : Inputs
+        The report's files.
+
+    Returns
+    -------
+    dict of str to Export
+        By the table's name.
+    """
+    tables = files["analyses"][name]["tables"]
+    made = {part: path for part, path in tables.items() if part != "data" and was_made(path)}
+    exports = {f"{name}_{part.removesuffix('_printed')}": of_frame(texts_of(path)) for part, path in made.items()}
+    for part, path in (("attrition", files["attrition"]), ("missing", files["missing_columns"])):
+        rows = texts_of(path)
+        exports[f"{name}_{part}"] = of_frame(rows[rows["analysis"] == name])
+    return exports
+
+
 def viewer_order(images: Iterable[str]) -> list[str]:
-    """The images in the order in which the viewer offers them."""
+    """The images in the order in which the viewer offers them.
+
+    Parameters
+    ----------
+    images : Iterable[str]
+        Columns of images.
+
+    Returns
+    -------
+    list[str]
+        The columns, ordered.
+    """
     given = set(images)
     return [name for name in VIEWER_FIRST if name in given]
 
@@ -280,7 +416,30 @@ def read_sessions(
     verdicts: Verdicts,
     texts: Mapping[str, Any],
 ) -> list[Session]:
-    """The sessions of the manifest that the report is of, with what their checks say."""
+    """The sessions of the manifest that the report is of, with what their checks say.
+
+    Parameters
+    ----------
+    files : Inputs
+        Every file that is read, by what it is.
+    root : Path
+        The output folder.
+    manifest : pd.DataFrame
+        The manifest.
+    patients : pd.DataFrame
+        The patients' table.
+    marks : pd.DataFrame
+        Table of marks.
+    verdicts : Verdicts
+        (subject, session, picture) -> row of the review.
+    texts : Mapping[str, Any]
+        Texts of the report.
+
+    Returns
+    -------
+    list[Session]
+        Sessions.
+    """
     keys = [(subject, session) for subject, visits in files["sessions"].items() for session in visits]
     rows = manifest.set_index(["subject", "session"], drop=False).loc[keys].reset_index(drop=True)
 
@@ -301,11 +460,32 @@ def read_sessions(
 
 
 def read_analyses(files: Inputs, root: Path, settings: Config, texts: Mapping[str, Any]) -> list[AnalysisView]:
-    """Every analysis of the configuration with the tables that it has."""
+    """Every analysis of the configuration with the tables that it has.
+
+    Parameters
+    ----------
+    files : Inputs
+        Every file that is read, by what it is.
+    root : Path
+        The output folder.
+    settings : Config
+        The whole configuration.
+    texts : Mapping[str, Any]
+        Texts of the report.
+
+    Returns
+    -------
+    list[AnalysisView]
+        What the pages show of each analysis.
+    """
     if not files["analyses"]:
         return []
     attrition = addressed(files["attrition"], root, dtype={"excluded_subjects": str, "waiting_subjects": str})
     missing = read_tsv(files["missing_columns"])
+    units = {measure.column: measure.unit for measure in MEASURES}
+    measures = {
+        name: f"{label}, {units[name]}" if units.get(name) else label for name, label in texts["measures"].items()
+    }
     return [
         analysis_view(
             name,
@@ -316,21 +496,52 @@ def read_analyses(files: Inputs, root: Path, settings: Config, texts: Mapping[st
             texts["cohort"],
             embedded(entry["flow"]),
             {part: embedded(path) for part, path in entry["figures"].items() if was_made(path)},
-            printed_labels(settings.analyses[name].labels, settings.analyses[name].columns, files["dictionaries"]),
+            measures
+            | printed_labels(settings.analyses[name].labels, settings.analyses[name].columns, files["dictionaries"]),
         )
         for name, entry in files["analyses"].items()
     ]
 
 
 def read_part(part: str, path: str, root: Path) -> pd.DataFrame:
-    """A table of an analysis: the analysed rows as they are, what is printed as text, all but these with addresses."""
+    """A table of an analysis: the analysed rows as they are, what is printed as text, all but these with addresses.
+
+    Parameters
+    ----------
+    part : str
+        Name of the table.
+    path : str
+        Path of the file.
+    root : Path
+        The output folder.
+
+    Returns
+    -------
+    pd.DataFrame
+        The table.
+    """
     if part == "data":
         return read_tsv(path)
     return addressed(path, root, dtype=str).fillna("") if part.endswith("_printed") else addressed(path, root)
 
 
 def read_verdicts(files: Inputs, manifest: pd.DataFrame, pairs: Mapping[str, Sequence[str]]) -> Verdicts:
-    """The rows of the review by (subject, session, picture)."""
+    """The rows of the review by (subject, session, picture).
+
+    Parameters
+    ----------
+    files : Inputs
+        Every file that is read, by what it is.
+    manifest : pd.DataFrame
+        The manifest.
+    pairs : Mapping[str, Sequence[str]]
+        Subject -> its first and last session.
+
+    Returns
+    -------
+    Verdicts
+        (subject, session, picture) -> row of the review.
+    """
     if not files["review"]:
         return {}
     review = read_review(files["review"], picture_keys(manifest, pairs))
@@ -346,7 +557,30 @@ def facts_of(
     agreement: Printed | None,
     found_versions: Mapping[str, str],
 ) -> dict[str, Any]:
-    """What the methods section is written from."""
+    """What the methods section is written from.
+
+    Parameters
+    ----------
+    settings : Config
+        The whole configuration.
+    sessions : Sequence[Session]
+        Sessions of the report.
+    pairs : Mapping[str, Sequence[str]]
+        Subject -> its first and last session.
+    verdicts : Verdicts
+        (subject, session, picture) -> row of the review.
+    n_analyses : int
+        Number of analyses that were made.
+    agreement : Printed | None
+        The table of agreement, or None.
+    found_versions : Mapping[str, str]
+        Library -> version.
+
+    Returns
+    -------
+    dict[str, Any]
+        Name -> value.
+    """
     images = {image for session in sessions for image in session.images}
     asked = settings.analyses.values()
     has = {name: name in images for name in VIEWER_FIRST} | {
@@ -368,7 +602,18 @@ def facts_of(
 
 
 def review_items(subjects: Iterable[Subject]) -> dict[str, Any]:
-    """The pictures of the review page (subject, session, picture), and the marks that the workflow was given."""
+    """The pictures of the review page (subject, session, picture), and the marks that the workflow was given.
+
+    Parameters
+    ----------
+    subjects : Iterable[Subject]
+        Subjects of the report.
+
+    Returns
+    -------
+    dict[str, Any]
+        Content of the review page's script.
+    """
     pictures, marks = [], {}
     for subject in subjects:
         shown = [(session.session, picture) for session in subject.sessions for picture in session.pictures]
@@ -388,6 +633,16 @@ def mark_items(sessions: Iterable[Session]) -> dict[str, Any]:
 
     What readers decided is left out, and cut off the picture: each decides without knowing of others. What the tool
     doubts of an undecided mark is shown.
+
+    Parameters
+    ----------
+    sessions : Iterable[Session]
+        Sessions of the report.
+
+    Returns
+    -------
+    dict[str, Any]
+        Content of the page of decisions' script.
     """
     items = []
     for session in sessions:
@@ -403,6 +658,7 @@ def mark_items(sessions: Iterable[Session]) -> dict[str, Any]:
         "kind": "marks",
         "items": items,
         "marks": {},
+        "of_arteries": [name for name, kind in KINDS.items() if kind.has_artery],
         "montages": {name: kind.montage for name, kind in KINDS.items()},
         "head_px": HEAD_PX,
         "row_px": ROW_PX,
@@ -414,14 +670,40 @@ def mark_items(sessions: Iterable[Session]) -> dict[str, Any]:
 
 
 def described(mark: Mapping[str, str]) -> str:
-    """A mark in a line, without what is held of it."""
+    """A mark in a line, without what is held of it.
+
+    Parameters
+    ----------
+    mark : Mapping[str, str]
+        A row of marks, as text.
+
+    Returns
+    -------
+    str
+        One line.
+    """
     if mark["kind"] == CALCIFICATION.name:
         return f"{mark['lesion']} · {mark_artery(mark)} · {mark['volume_mm3']} mm³ · {mark['max_hu']} HU"
+    if mark["kind"] == PLAQUE.name:
+        return f"{mark['lesion']} · {mark_artery(mark)} · stenosis {mark['stenosis_percent'] or 'n/a'} %"
     return f"{mark['lesion']} · {mark['diameter_mm']} mm · {mark['volume_mm3']} mm³"
 
 
 def change_pictures(pairs: Mapping[str, Sequence[str]], verdicts: Verdicts) -> dict[str, Picture]:
-    """Subject -> the picture of its two visits."""
+    """Subject -> the picture of its two visits.
+
+    Parameters
+    ----------
+    pairs : Mapping[str, Sequence[str]]
+        Subject -> its first and last session.
+    verdicts : Verdicts
+        (subject, session, picture) -> row of the review.
+
+    Returns
+    -------
+    dict[str, Picture]
+        Subject -> picture.
+    """
     return {
         subject: Picture(
             CHANGE, f"pictures/sub-{subject}_desc-change_qc.png", verdicts.get((subject, visits[-1], CHANGE))
@@ -431,18 +713,55 @@ def change_pictures(pairs: Mapping[str, Sequence[str]], verdicts: Verdicts) -> d
 
 
 def installed_versions(project: str) -> dict[str, str]:
-    """Versions of the project, of Python, of Snakemake and of the libraries that the workflow's jobs import."""
+    """Versions of the project, of Python, of Snakemake and of the libraries that the workflow's jobs import.
+
+    Parameters
+    ----------
+    project : str
+        Version of angiolith.
+
+    Returns
+    -------
+    dict[str, str]
+        Library -> version.
+    """
     libraries = sorted({"snakemake", *DISTRIBUTIONS.values()})
     return {"angiolith": project} | versions() | {name: metadata.version(name) for name in libraries}
 
 
 def embedded(path: str | Path) -> str:
-    """A small picture as a data URI."""
+    """A small picture as a data URI.
+
+    Parameters
+    ----------
+    path : str | Path
+        Path of the file.
+
+    Returns
+    -------
+    str
+        A data URI.
+    """
     kind = PICTURE_KINDS[Path(path).suffix]
     return f"data:image/{kind};base64," + base64.b64encode(Path(path).read_bytes()).decode("ascii")
 
 
 def addressed(path: str | Path, root: Path, **types: Any) -> pd.DataFrame:
-    """A table of the run; its index are the addresses that `trace` takes for its rows."""
+    """A table of the run; its index are the addresses that `trace` takes for its rows.
+
+    Parameters
+    ----------
+    path : str | Path
+        Path of the file.
+    root : Path
+        The output folder.
+    **types : Any
+        Passed on to `read_tsv`.
+
+    Returns
+    -------
+    pd.DataFrame
+        The table.
+    """
     addresses = row_addresses(name_in(root, path), read_tsv(path, dtype=str))
     return read_tsv(path, **types).set_axis(addresses, axis="index")

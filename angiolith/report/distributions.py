@@ -11,6 +11,7 @@ import pandas as pd
 
 from angiolith.cohort.printed_labels import name_text
 from angiolith.core.settings.analyses import Analysis, ChangeColumns
+from angiolith.report.names import with_powers
 
 DOTS_MAX = 400  # a group of more rows is drawn as its box alone
 LINES_MAX = 200
@@ -63,7 +64,18 @@ class ChangePlot:
 
 
 def axis_ticks(low: float, high: float) -> tuple[float, float, list[float]]:
-    """Axis from `low` to `high` in steps of 1, 2 or 5 times a power of ten: start, end and the ticks (three to six)."""
+    """Axis from `low` to `high` in steps of 1, 2 or 5 times a power of ten: start, end and the ticks (three to six).
+
+    Parameters
+    ----------
+    low, high : float
+        Least and greatest value.
+
+    Returns
+    -------
+    tuple[float, float, list[float]]
+        Start, end and ticks.
+    """
     if high <= low:
         low, high = low - 0.5, high + 0.5
     power = 10 ** math.floor(math.log10(high - low))
@@ -78,7 +90,20 @@ def _scaled(ticks: Sequence[float]) -> list[tuple[float, str]]:
 
 
 def levels_in(groups: pd.Series, levels: Sequence[str]) -> list[str]:
-    """The groups to draw, in their order; none where there are too many."""
+    """The groups to draw, in their order; none where there are too many.
+
+    Parameters
+    ----------
+    groups : pd.Series
+        Group by row.
+    levels : Sequence[str]
+        Groups in their order.
+
+    Returns
+    -------
+    list[str]
+        Groups.
+    """
     found = [str(level) for level in (levels or sorted(groups.dropna().astype(str).unique()))]
     return found if len(found) <= LEVELS_MAX else []
 
@@ -86,7 +111,26 @@ def levels_in(groups: pd.Series, levels: Sequence[str]) -> list[str]:
 def group_plot(
     data: pd.DataFrame, measure: str, group: str, levels: Sequence[str], labels: Mapping[str, str]
 ) -> GroupPlot | None:
-    """Box plots of a numeric column by group; None where no group has a value. labels: of measures and groups."""
+    """Box plots of a numeric column by group; None where no group has a value.
+
+    Parameters
+    ----------
+    data : pd.DataFrame
+        Analysed rows.
+    measure : str
+        Name of the measure.
+    group : str
+        Column of the groups.
+    levels : Sequence[str]
+        Groups in their order.
+    labels : Mapping[str, str]
+        Labels of columns, groups and levels.
+
+    Returns
+    -------
+    GroupPlot | None
+        The plot, or None.
+    """
     values = pd.to_numeric(data[measure], errors="coerce")
     parts = {level: values[data[group].astype(str) == level].dropna().to_numpy() for level in levels}
     known = np.concatenate([*parts.values(), []])
@@ -98,7 +142,7 @@ def group_plot(
         for level, part in parts.items()
         if len(part)
     ]
-    return GroupPlot(name_text(measure, labels), boxes, _scaled(ticks))
+    return GroupPlot(with_powers(name_text(measure, labels)), boxes, _scaled(ticks))
 
 
 def _box(label: str, places: np.ndarray, values: np.ndarray) -> Box:
@@ -121,7 +165,28 @@ def change_plot(
     levels: Sequence[str],
     labels: Mapping[str, str],
 ) -> ChangePlot | None:
-    """Lines from baseline to follow-up by group; None where no subject has both. labels: of measures and groups."""
+    """Lines from baseline to follow-up by group; None where no subject has both.
+
+    Parameters
+    ----------
+    data : pd.DataFrame
+        Analysed rows.
+    measure : str
+        Name of the measure.
+    columns : ChangeColumns
+        Columns at baseline and follow-up.
+    group : str
+        Column of the groups.
+    levels : Sequence[str]
+        Groups in their order.
+    labels : Mapping[str, str]
+        Labels of columns, groups and levels.
+
+    Returns
+    -------
+    ChangePlot | None
+        The plot, or None.
+    """
     first, last = columns.baseline, columns.followup
     if not first or not last:
         return None
@@ -141,13 +206,28 @@ def change_plot(
             lines = [(float(a), float(b)) for a, b in heights] if len(part) <= LINES_MAX else []
             middle = np.median(heights, axis=0)
             panels.append(ChangePanel(label, len(part), lines, (float(middle[0]), float(middle[1])), text))
-    return ChangePlot(name_text(measure, labels), panels, _scaled(ticks)) if panels else None
+    return ChangePlot(with_powers(name_text(measure, labels)), panels, _scaled(ticks)) if panels else None
 
 
 def plots_of(
     data: pd.DataFrame, settings: Analysis, labels: Mapping[str, str]
 ) -> tuple[list[GroupPlot], list[ChangePlot]]:
-    """The plots of an analysis: its markers and numeric predictors by group, and its changes by group."""
+    """The plots of an analysis: its markers and numeric predictors by group, and its changes by group.
+
+    Parameters
+    ----------
+    data : pd.DataFrame
+        Analysed rows.
+    settings : Analysis
+        The analysis' section.
+    labels : Mapping[str, str]
+        Labels of columns, groups and levels.
+
+    Returns
+    -------
+    tuple[list[GroupPlot], list[ChangePlot]]
+        Plots of values, and plots of change.
+    """
     group = settings.group or settings.outcome
     levels = levels_in(data[group], settings.group_levels) if group else []
     if group is None or len(levels) < 2:

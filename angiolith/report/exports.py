@@ -49,25 +49,69 @@ class Export:
 
 
 def texts_of(path: str | Path) -> pd.DataFrame:
-    """The cells of a table as they stand in the file."""
+    """The cells of a table as they stand in the file.
+
+    Parameters
+    ----------
+    path : str | Path
+        Path of the table.
+
+    Returns
+    -------
+    pd.DataFrame
+        The table, all text.
+    """
     header, *rows = read_cells(path)
     return pd.DataFrame(rows, columns=header, dtype=str)
 
 
 def of_frame(texts: pd.DataFrame) -> Export:
-    """A table of texts with all its columns."""
+    """A table of texts with all its columns.
+
+    Parameters
+    ----------
+    texts : pd.DataFrame
+        A table of texts.
+
+    Returns
+    -------
+    Export
+        The export.
+    """
     return Export(list(map(str, texts.columns)), texts.to_numpy(str).tolist())
 
 
 def text(value: Any) -> str:
-    """A value as the files write it."""
+    """A value as the files write it.
+
+    Parameters
+    ----------
+    value : Any
+        A number, text, or missing value.
+
+    Returns
+    -------
+    str
+        The text.
+    """
     if value is None or pd.isna(value):
         return NA
     return f"{value:.{DIGITS}g}" if isinstance(value, float) else str(value)
 
 
 def of_overview(patients: pd.DataFrame) -> Export:
-    """Every measure over the subjects that have it, at the first visit: median and quartiles, or counts."""
+    """Every measure over the subjects that have it, at the first visit: median and quartiles, or counts.
+
+    Parameters
+    ----------
+    patients : pd.DataFrame
+        The patients' table.
+
+    Returns
+    -------
+    Export
+        The export.
+    """
     rows = []
     for measure, values in measured(patients):
         if pd.api.types.is_numeric_dtype(values):
@@ -79,7 +123,18 @@ def of_overview(patients: pd.DataFrame) -> Export:
 
 
 def of_changes(change: pd.DataFrame) -> Export:
-    """Change between visits by measure: number of subjects, median and quartiles."""
+    """Change between visits by measure: number of subjects, median and quartiles.
+
+    Parameters
+    ----------
+    change : pd.DataFrame
+        Long table of changes.
+
+    Returns
+    -------
+    Export
+        The export.
+    """
     parts = ("baseline", "followup", "change", "change_per_year")
     rows = [
         [
@@ -93,20 +148,46 @@ def of_changes(change: pd.DataFrame) -> Export:
 
 
 def of_sessions(sessions: Iterable[Session]) -> Export:
-    """Every session: date, status and reason of each stage."""
+    """Every session: date, status and reason of each stage.
+
+    Parameters
+    ----------
+    sessions : Iterable[Session]
+        Sessions of the report.
+
+    Returns
+    -------
+    Export
+        The export.
+    """
     sessions = list(sessions)
     stages = [stage.name.replace(" ", "_") for stage in sessions[0].stages] if sessions else []
     header = ["subject", "session", "acq_time", *(f"{name}_{part}" for name in stages for part in ("status", "reason"))]
+    header += ["n_waiting"]
     rows = [
         [one.subject, one.session, one.acq_time.replace("–", NA)]
         + [cell or NA for stage in one.stages for cell in (stage.status, stage.reason)]
+        + [str(one.n_waiting)]
         for one in sessions
     ]
     return Export(header, rows)
 
 
 def of_problems(problems: Iterable[tuple[Session, Stage]], texts: Mapping[str, Any]) -> Export:
-    """What failed or needs review, with what to do."""
+    """What failed or needs review, with what to do.
+
+    Parameters
+    ----------
+    problems : Iterable[tuple[Session, Stage]]
+        Pairs of session and stage.
+    texts : Mapping[str, Any]
+        Texts of the report.
+
+    Returns
+    -------
+    Export
+        The export.
+    """
     rows = [
         [stage.status, session.subject, session.session, stage.name, stage.reason or NA, advice(stage, texts)]
         + [f"logs/{LOGS[stage.name]}/{session.subject}_{session.session}.log"]
@@ -116,7 +197,18 @@ def of_problems(problems: Iterable[tuple[Session, Stage]], texts: Mapping[str, A
 
 
 def of_notes(notes: Iterable[FileNote]) -> Export:
-    """The notes on files that were not used, or chosen among several."""
+    """The notes on files that were not used, or chosen among several.
+
+    Parameters
+    ----------
+    notes : Iterable[FileNote]
+        Notes on files.
+
+    Returns
+    -------
+    Export
+        The export.
+    """
     rows = [[note.status, note.path, str(note.n_files), note.column, note.reason] for note in notes]
     return Export(["status", "path", "n_files", "column", "reason"], rows)
 
@@ -133,7 +225,18 @@ class Tables:
             self.lesions.setdefault((row["subject"], row["session"]), []).append(row)
 
     def of_subject(self, subject: Subject) -> dict[str, Export]:
-        """The exports of a subject's page by the name of the table."""
+        """The exports of a subject's page by the name of the table.
+
+        Parameters
+        ----------
+        subject : Subject
+            The subject.
+
+        Returns
+        -------
+        dict[str, Export]
+            Name of the table -> its export.
+        """
         found = {f"sub-{subject.name}_numbers": self._numbers(subject)}
         found[f"sub-{subject.name}_reasons"] = Export(
             ["visit", "what", "status", "reason"], [[cell or NA for cell in row] for row in subject.reasons]

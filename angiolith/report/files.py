@@ -7,9 +7,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from angiolith.cohort.files import analysed_rows, cohort_file, cohort_tables, dictionaries, flow_picture, review_table
+from angiolith.cohort.files import (
+    analysed_rows,
+    cohort_file,
+    cohort_tables,
+    dictionaries,
+    flow_picture,
+    review_table,
+)
 from angiolith.core.study import Study
 
+OF_ANALYSES = "analysis-"  # how the names of the analyses' pages begin
 HERE = Path(__file__).parent
 NIIVUE = ("niivue.umd.js", "LICENSE")
 OF_ANALYSIS = (
@@ -49,28 +57,118 @@ def parts() -> list[str]:
 
 
 def texts(study: Study) -> str:
-    """Every text of the report: the English one, or the configured translation."""
+    """Every text of the report: the English one, or the configured translation.
+
+    Parameters
+    ----------
+    study : Study
+        The run's study.
+
+    Returns
+    -------
+    str
+        The path.
+    """
     return study.config.report.texts or str(HERE / "texts.yaml")
 
 
 def niivue(study: Study) -> list[str]:
-    """The interactive viewer, if the report has one."""
+    """The interactive viewer, if the report has one.
+
+    Parameters
+    ----------
+    study : Study
+        The run's study.
+
+    Returns
+    -------
+    list[str]
+        Paths.
+    """
     return [study.resource(f"niivue/{name}") for name in NIIVUE] if study.config.report.viewer else []
 
 
 def assets(study: Study) -> list[str]:
-    """Where the report keeps the files that all its pages share."""
+    """Where the report keeps the files that all its pages share.
+
+    Parameters
+    ----------
+    study : Study
+        The run's study.
+
+    Returns
+    -------
+    list[str]
+        Paths.
+    """
     given = [*sorted((HERE / "assets").iterdir()), *map(Path, niivue(study))]
     return [report_file(study, f"assets/{path.name}") for path in given]
 
 
 def report_file(study: Study, name: str) -> str:
-    """Path of a file in the report's folder."""
+    """Path of a file in the report's folder.
+
+    Parameters
+    ----------
+    study : Study
+        The run's study.
+    name : str
+        File name below `report/`.
+
+    Returns
+    -------
+    str
+        The path.
+    """
     return study.file(f"report/{name}")
 
 
+def analysis_pages(study: Study) -> list[str]:
+    """The page of each analysis.
+
+    Parameters
+    ----------
+    study : Study
+        The run's study.
+
+    Returns
+    -------
+    list[str]
+        Paths.
+    """
+    return [report_file(study, analysis_page(name)) for name in study.config.analyses]
+
+
+def analysis_page(name: str) -> str:
+    """File of an analysis' page in the report's folder.
+
+    Parameters
+    ----------
+    name : str
+        The analysis, as the configuration calls it.
+
+    Returns
+    -------
+    str
+    """
+    return f"{OF_ANALYSES}{name}.html"
+
+
 def of_images(study: Study, name: str) -> list[str]:
-    """A page that there is only with images."""
+    """A page that there is only with images.
+
+    Parameters
+    ----------
+    study : Study
+        The run's study.
+    name : str
+        File name below `report/`.
+
+    Returns
+    -------
+    list[str]
+        The path in a list, or an empty list.
+    """
     return [report_file(study, name)] if study.rows else []
 
 
@@ -79,6 +177,16 @@ def lost_page(study: Study) -> list[str]:
 
     All of them as outputs would be a record each, of every subject: at thousands of subjects gigabytes that Snakemake
     reads at every start. The job's own record has them all, and the audit looks at each.
+
+    Parameters
+    ----------
+    study : Study
+        The run's study.
+
+    Returns
+    -------
+    list[str]
+        The path in a list, or an empty list.
     """
     folder = study.out / "report"
     there = set(os.listdir(folder)) if folder.is_dir() else set()
@@ -91,6 +199,16 @@ def report_files(study: Study) -> dict[str, Any]:
     """Every file of the cohort that the report reads, by what it is; of the sessions, the names and how to find them.
 
     Snakemake keeps these with each output and reads them at every start: a session must cost a few bytes.
+
+    Parameters
+    ----------
+    study : Study
+        The run's study.
+
+    Returns
+    -------
+    dict[str, Any]
+        Name -> path, or paths.
     """
     tables = set(cohort_tables(study))
     named = {name: cohort_file(study, f"{name}.tsv") for name in OF_COHORT}
@@ -122,7 +240,18 @@ def _of_analysis(study: Study, name: str, tables: set[str]) -> dict[str, Any]:
 
 
 def report_tables(study: Study) -> list[str]:
-    """The files of `report_files` that are no session's."""
+    """The files of `report_files` that are no session's.
+
+    Parameters
+    ----------
+    study : Study
+        The run's study.
+
+    Returns
+    -------
+    list[str]
+        Paths.
+    """
     return _paths_in({name: part for name, part in report_files(study).items() if name not in OF_SESSIONS})
 
 

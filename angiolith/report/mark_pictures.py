@@ -14,16 +14,18 @@ from scipy.ndimage import center_of_mass, find_objects
 
 from angiolith.core.images import Image, moved, read_ct, read_image
 from angiolith.core.inputs import Inputs
-from angiolith.core.tables import MISSING, REVIEW, read_json, read_tsv
-from angiolith.marks.kinds import CALCIFICATION, INFARCT, LACUNE, MICROBLEED, PERIVASCULAR, WMH, MarkKind
+from angiolith.core.tables import MISSING, REVIEW, read_json, read_tsv, was_made
+from angiolith.marks.kinds import CALCIFICATION, INFARCT, LACUNE, MICROBLEED, PERIVASCULAR, PLAQUE, WMH, MarkKind
 from angiolith.marks.verdicts import in_order, waiting
 from angiolith.pictures.canvas import absent
 from angiolith.pictures.marks import Mark, montage
 from angiolith.pictures.windows import CT_WINDOW_HU, window_of, window_text
 from angiolith.report.session_pictures import NoPicture, counted, number, require
+from angiolith.report.volumes import marked
 
 CALCIFICATION_HALF_MM = 14.0  # half of a panel: the mark with its artery and the bone beside it
 SPOT_HALF_MM = 18.0
+PLAQUE_HALF_MM = 10.0
 WMH_HALF_MM = (18.0, 70.0)  # of the smallest and of the largest panel: WMH differ in size
 WMH_BESIDE_MM = 8.0  # shown beside the mark
 CENTRE = ["x_mm", "y_mm", "z_mm"]
@@ -32,7 +34,20 @@ NAMES = {"perivascular_space": "perivascular space", "wmh": "WMH", "infarct": "s
 
 
 def session_montages(given: Inputs, title: str) -> Iterator[tuple[str, Picture | Figure]]:
-    """Name and picture of every kind of mark; where there is nothing to draw, the picture says why."""
+    """Name and picture of every kind of mark; where there is nothing to draw, the picture says why.
+
+    Parameters
+    ----------
+    given : Inputs
+        Paths of the job's inputs.
+    title : str
+        Heading.
+
+    Yields
+    ------
+    tuple[str, Picture | Figure]
+        Name and picture.
+    """
     drawers: dict[MarkKind, Callable[[Inputs, str], Picture]] = {
         CALCIFICATION: draw_calcifications,
         MICROBLEED: draw_microbleeds,
@@ -40,6 +55,7 @@ def session_montages(given: Inputs, title: str) -> Iterator[tuple[str, Picture |
         WMH: lambda given, title: draw_wmh(given, title, WMH),
         INFARCT: lambda given, title: draw_wmh(given, title, INFARCT),
         PERIVASCULAR: draw_perivascular,
+        PLAQUE: draw_plaques,
     }
     for kind, draw in drawers.items():
         head = f"{title}: every {NAMES.get(kind.name, kind.name)}"
@@ -50,6 +66,25 @@ def session_montages(given: Inputs, title: str) -> Iterator[tuple[str, Picture |
 
 
 def draw_calcifications(given: Inputs, title: str) -> Picture:
+    """Every calcification on the CT.
+
+    Parameters
+    ----------
+    given : Inputs
+        Paths of the job's inputs.
+    title : str
+        Heading.
+
+    Returns
+    -------
+    Picture
+        The picture.
+
+    Raises
+    ------
+    NoPicture
+        Where a file was not made.
+    """
     require(given, ("ct", "CT", "calcification_facts"), ("calcification", "calcification map", "calcification_facts"))
     marks, n_waiting = marks_of(given["lesions"], CALCIFICATION, calcification_lines, {})
     said = f"{counted(len(marks), 'mark')}, {n_waiting} waiting for a reader; {window_text(CT_WINDOW_HU, 'HU')}"
@@ -65,9 +100,24 @@ def marks_of(
 ) -> tuple[list[Mark], int]:
     """The marks of a table, those that wait for a reader first, and how many wait.
 
-    lines: the text of a row; centres: of marks (RAS mm) that go before those of the table.
+    Parameters
+    ----------
+    path : str
+        Path of the table.
+    kind : MarkKind
+        Kind of mark.
+    lines : Callable[[dict[Hashable, Any]], list[str]]
+        Gives the lines of text of a row.
+    centres : Mapping[int, tuple[float, float, float]]
+        Number of the mark -> centre (3,), RAS mm.
+
+    Returns
+    -------
+    tuple[list[Mark], int]
+        The marks, and how many wait.
     """
-    table = in_order(read_tsv(path).dropna(subset=[kind.number]), kind.number)
+    table = read_tsv(path).dropna(subset=[kind.number]).drop_duplicates(kind.number)  # plaques: a row per reader
+    table = in_order(table[table[kind.number].isin(centres)] if kind == PLAQUE else table, kind.number)
     waits = set(waiting(table)[kind.number].astype(int))
     marks = []
     for row in table.to_dict("records"):
@@ -78,7 +128,18 @@ def marks_of(
 
 
 def calcification_lines(row: dict[Hashable, Any]) -> list[str]:
-    """What the picture says of a calcification."""
+    """What the picture says of a calcification.
+
+    Parameters
+    ----------
+    row : dict[Hashable, Any]
+        A row of the table of marks.
+
+    Returns
+    -------
+    list[str]
+        Lines.
+    """
     side = row["side"] if row["side"] in ("L", "R") else ""
     return [
         f"{side} {row['artery']}".strip() if pd.notna(row["artery"]) else "no artery",
@@ -88,7 +149,18 @@ def calcification_lines(row: dict[Hashable, Any]) -> list[str]:
 
 
 def verdict_lines(row: dict[Hashable, Any]) -> list[str]:
-    """What is held of a mark, and why."""
+    """What is held of a mark, and why.
+
+    Parameters
+    ----------
+    row : dict[Hashable, Any]
+        A row of the table of marks.
+
+    Returns
+    -------
+    list[str]
+        Lines.
+    """
     state = "counted" if row["counted"] else "not counted"
     return [
         f"{state}, {row['certainty']} ({row['decided_by']})",
@@ -97,6 +169,25 @@ def verdict_lines(row: dict[Hashable, Any]) -> list[str]:
 
 
 def draw_microbleeds(given: Inputs, title: str) -> Picture:
+    """Every microbleed on the SWI or T2*.
+
+    Parameters
+    ----------
+    given : Inputs
+        Paths of the job's inputs.
+    title : str
+        Heading.
+
+    Returns
+    -------
+    Picture
+        The picture.
+
+    Raises
+    ------
+    NoPicture
+        Where there is no image, or a file was not made.
+    """
     facts = read_json(given["microbleed_facts"]) if given.get("microbleed_facts") else {}
     column = facts.get("image")
     if not column or not given.get(column):
@@ -106,11 +197,49 @@ def draw_microbleeds(given: Inputs, title: str) -> Picture:
 
 
 def draw_lacunes(given: Inputs, title: str) -> Picture:
+    """Every lacune on the FLAIR.
+
+    Parameters
+    ----------
+    given : Inputs
+        Paths of the job's inputs.
+    title : str
+        Heading.
+
+    Returns
+    -------
+    Picture
+        The picture.
+
+    Raises
+    ------
+    NoPicture
+        Where a file was not made.
+    """
     require(given, ("FLAIR", "FLAIR", "lacune_facts"), ("lacunes", "lacune map", "lacune_facts"))
     return spots(given, title, "FLAIR", LACUNE)
 
 
 def draw_perivascular(given: Inputs, title: str) -> Picture:
+    """Every perivascular space on the image that it was found on.
+
+    Parameters
+    ----------
+    given : Inputs
+        Paths of the job's inputs.
+    title : str
+        Heading.
+
+    Returns
+    -------
+    Picture
+        The picture.
+
+    Raises
+    ------
+    NoPicture
+        Where there is no image, or a file was not made.
+    """
     facts = read_json(given["perivascular_facts"]) if given.get("perivascular_facts") else {}
     column = facts.get("image")
     if not column:
@@ -147,6 +276,63 @@ def draw_wmh(given: Inputs, title: str, kind: MarkKind) -> Picture:
     return montage(title, said, image, labels, marks, window, SPOT_HALF_MM)
 
 
+def draw_plaques(given: Inputs, title: str) -> Picture:
+    """Every plaque at its narrowest section, with lumen and outer wall as its readers drew them.
+
+    Parameters
+    ----------
+    given : Inputs
+        `vwi`, `plaque` (table) and `contours`.
+    title : str
+        Its first line.
+
+    Returns
+    -------
+    Picture
+
+    Raises
+    ------
+    NoPicture
+        Where there is no vessel-wall image or no contour.
+    """
+    if not given.get("vwi"):
+        raise NoPicture(MISSING, "no vessel-wall image")
+    if not was_made(given.get("contours") or None):
+        raise NoPicture(MISSING, "no plaque was drawn")
+    image, lines = read_image(given["vwi"]), read_tsv(given["contours"])
+    lines = lines[lines["section"].eq("lesion") & lines["contour"].isin(["lumen", "outer"])]
+    points = {int(number): part[CENTRE].to_numpy(float) for number, part in lines.groupby("lesion")}
+    if not points:
+        raise NoPicture(MISSING, "no plaque was measured")
+    rings = marked(image, points)
+    centres = {
+        number: (float(x), float(y), float(z))
+        for number, (x, y, z) in ((number, part.mean(axis=0)) for number, part in points.items())
+    }
+    marks, _ = marks_of(given["plaque"], PLAQUE, plaque_lines, centres)
+    window = window_of(image)
+    said = f"{counted(len(marks), 'plaque')} at the narrowest section; {window_text(window)}"
+    return montage(title, said, image, rings, marks, window, PLAQUE_HALF_MM)
+
+
+def plaque_lines(row: dict[Hashable, Any]) -> list[str]:
+    """What the picture says of a plaque.
+
+    Parameters
+    ----------
+    row : dict
+        Of the plaque table.
+
+    Returns
+    -------
+    list of str
+    """
+    side = row["side"] if row["side"] in ("L", "R") else ""
+    artery = f"{side} {row['artery']}".strip() if pd.notna(row["artery"]) else "no artery"
+    said = verdict_lines(row) if pd.notna(row["counted"]) else []
+    return [artery, f"stenosis {number(row['stenosis_percent'], 0)} %", *said]
+
+
 def places_of(labels: Image) -> dict[int, tuple[tuple[float, float, float], float]]:
     """Where each mark is looked at, and how much of its place is shown.
 
@@ -174,7 +360,26 @@ def places_of(labels: Image) -> dict[int, tuple[tuple[float, float, float], floa
 
 def spots(given: Inputs, title: str, column: str, kind: MarkKind, labels_of: str | None = None) -> Picture:
     """Every row of a table of spots on its image, those that wait for a reader first; labels_of: input of the label
-    map, where it is not called as the spots are."""
+    map, where it is not called as the spots are.
+
+    Parameters
+    ----------
+    given : Inputs
+        Paths of the job's inputs.
+    title : str
+        Heading.
+    column : str
+        Column of the image.
+    kind : MarkKind
+        Kind of mark.
+    labels_of : str | None
+        Input of the label map; None for the kind's own.
+
+    Returns
+    -------
+    Picture
+        The picture.
+    """
     labels = read_image(given[labels_of or kind.plural])
     marks, n_waiting = marks_of(given[f"{kind.name}_table"], kind, spot_lines, centres_of(labels))
     image = read_image(given[column])
@@ -184,18 +389,51 @@ def spots(given: Inputs, title: str, column: str, kind: MarkKind, labels_of: str
 
 
 def spot_lines(row: dict[Hashable, Any]) -> list[str]:
-    """What the picture says of a microbleed, a lacune or a perivascular space."""
+    """What the picture says of a microbleed, a lacune or a perivascular space.
+
+    Parameters
+    ----------
+    row : dict[Hashable, Any]
+        A row of the table of marks.
+
+    Returns
+    -------
+    list[str]
+        Lines.
+    """
     return [f"{number(row['diameter_mm'])} mm, {number(row['volume_mm3'])} mm³", *verdict_lines(row)]
 
 
 def centre_of(row: dict[Hashable, Any]) -> tuple[float, float, float]:
-    """The centre of a row's mark, RAS mm."""
+    """The centre of a row's mark, RAS mm.
+
+    Parameters
+    ----------
+    row : dict[Hashable, Any]
+        A row of the table of marks.
+
+    Returns
+    -------
+    tuple[float, float, float]
+        Point (3,), RAS mm.
+    """
     x, y, z = (float(row[name]) for name in CENTRE)
     return x, y, z
 
 
 def centres_of(labels: Image) -> dict[int, tuple[float, float, float]]:
-    """The centre of every mark in RAS mm of its label map's space: a lacune's table has those of the T1w's."""
+    """The centre of every mark in RAS mm of its label map's space: a lacune's table has those of the T1w's.
+
+    Parameters
+    ----------
+    labels : Image
+        The label map.
+
+    Returns
+    -------
+    dict[int, tuple[float, float, float]]
+        Number of the mark -> centre (3,), RAS mm.
+    """
     whole = labels.data.astype(np.int32)  # of other kinds of numbers scipy sorts all voxels
     numbers = np.unique(whole[whole > 0])
     places = center_of_mass(whole > 0, whole, numbers)

@@ -15,7 +15,17 @@ BREAK_IN_CHINESE = re.compile(r"(?<=[\u3000-\u9fff\uff00-\uffef]) (?=[\u3000-\u9
 def methods_section(texts: Mapping[str, Any], facts: Mapping[str, Any]) -> tuple[list[tuple[str, str]], list[str]]:
     """Paragraphs (title, text) that hold for this run, and the references named in them, in alphabetical order.
 
-    texts: `methods` of the texts; facts: `s` settings, `has` and `n` what there is, `v` versions.
+    Parameters
+    ----------
+    texts : Mapping[str, Any]
+        `methods` of the texts.
+    facts : Mapping[str, Any]
+        Settings, what there is, numbers and versions.
+
+    Returns
+    -------
+    tuple[list[tuple[str, str]], list[str]]
+        Pairs of title and text, and references.
     """
     environment = SandboxedEnvironment(undefined=jinja2.StrictUndefined, autoescape=False)
     environment.filters["join"] = lambda values, between: between.join(f"{value:g}" for value in values)

@@ -15,15 +15,38 @@ from angiolith.report.plots import bar_shares
 from angiolith.report.sessions import LESION_MEASURES, LOGS, PER_ARTERY, STAGES, advice, mark_artery, unit_of
 
 FOLDER = Path(__file__).parent
+COLUMNS_PORTRAIT = 11  # a table of more columns is printed on landscape pages
 
 
 def script_json(value: Any) -> Markup:
-    """JSON for a script element: no `<` can end it."""
+    """JSON for a script element: no `<` can end it.
+
+    Parameters
+    ----------
+    value : Any
+        Plain values.
+
+    Returns
+    -------
+    Markup
+        The JSON text.
+    """
     return Markup(json.dumps(value, ensure_ascii=False, sort_keys=True).replace("<", "\\u003c"))
 
 
 def page_templates(folder: Path) -> jinja2.Environment:
-    """The HTML templates of a folder: every text is escaped, and a name that is not given is an error."""
+    """The HTML templates of a folder: every text is escaped, and a name that is not given is an error.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the templates.
+
+    Returns
+    -------
+    jinja2.Environment
+        Jinja's environment.
+    """
     return jinja2.Environment(
         loader=jinja2.FileSystemLoader(folder),
         autoescape=True,
@@ -49,6 +72,7 @@ class Pages:
             mark_artery=mark_artery,
             logs=LOGS,
             bar_shares=bar_shares,
+            columns_portrait=COLUMNS_PORTRAIT,
             advice=lambda stage: advice(stage, texts["errors"]),
             lesion_header=_header(texts, [(m.column, m.unit) for m in LESION_MEASURES]),
             artery_header=_header(texts, [(name, unit_of(name)) for name in PER_ARTERY]),
@@ -61,7 +85,22 @@ class Pages:
         self.environment, self.texts = environment, texts
 
     def render(self, page: str, exports: Mapping[str, Export] | None = None, **content: Any) -> str:
-        """The HTML of the template `<page>.html.j2`; exports: what its tables hand over, by their names."""
+        """The HTML of the template `<page>.html.j2`; exports: what its tables hand over, by their names.
+
+        Parameters
+        ----------
+        page : str
+            Name of the template.
+        exports : Mapping[str, Export] | None
+            Name of a table -> its export.
+        **content : Any
+            What the template is given.
+
+        Returns
+        -------
+        str
+            The HTML.
+        """
         plain = {name: export.plain for name, export in (exports or {}).items()}
         return self.environment.get_template(f"{page}.html.j2").render(page=page, exports=plain, **content)
 

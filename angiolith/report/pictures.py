@@ -35,7 +35,20 @@ WALL_HALF_MM = 6.0
 
 
 def head_middle(image: Image, brain: Image | None) -> np.ndarray:
-    """RAS point (3,) to cut the head at: the brain's centre, else that of the bright half of the image."""
+    """RAS point (3,) to cut the head at: the brain's centre, else that of the bright half of the image.
+
+    Parameters
+    ----------
+    image : Image
+        The image.
+    brain : Image | None
+        Mask of the brain, or None.
+
+    Returns
+    -------
+    np.ndarray
+        Point (3,), RAS mm.
+    """
     mask = brain if brain is not None and (brain.data > 0).any() else image
     index = np.argwhere(
         mask.data[::4, ::4, ::4] > (0 if mask is brain else np.percentile(mask.data[::4, ::4, ::4], 70))
@@ -48,9 +61,25 @@ def registration_picture(
 ) -> Figure:
     """Outline of the CT's bone, and of the template's brain mask, over the reference image in three planes.
 
-    reference: an MRI, or the CT itself (known by its values), then without `ct`.
+    Parameters
+    ----------
+    title : str
+        Heading.
+    caption : str
+        Text below the panels.
+    reference : Image
+        An MRI, or the CT itself (known by its values), then without `ct`.
+    ct : Image | None
+        The CT, HU, or None.
+    to_ct : np.ndarray
+        Matrix (4, 4) from the reference to the CT, RAS mm.
+    brain : Image | None
+        Mask of the brain, or None.
 
-    to_ct: 4 x 4, RAS, from points of the reference to points of the CT; brain: mask on the reference's grid.
+    Returns
+    -------
+    Figure
+        The figure.
     """
     is_ct = float(reference.data.min()) < CT_AIR_HU
     window = BRAIN_WINDOW_HU if is_ct else window_of(reference)
@@ -74,7 +103,23 @@ def registration_picture(
 def wmh_picture(title: str, caption: str, flair: Image, wmh: Image, tissues: Image | None) -> Figure:
     """Eight native FLAIR slices, from the lowest to the highest with WMH or an infarct, with their outlines.
 
-    tissues: label map of WMH segmentation (`angiolith.small_vessel.tissues.TISSUES`), on the FLAIR's grid.
+    Parameters
+    ----------
+    title : str
+        Heading.
+    caption : str
+        Text below the panels.
+    flair : Image
+        The FLAIR.
+    wmh : Image
+        Mask of WMH.
+    tissues : Image | None
+        Label map of WMH segmentation (`angiolith.small_vessel.tissues.TISSUES`), on the FLAIR's grid.
+
+    Returns
+    -------
+    Figure
+        The figure.
     """
     beside = [("ventricles", VENTRICLES, SKY, BLUE), ("infarct, no WMH", INFARCT, GREEN, GREEN)]
     parts = [(n, tissues.with_data(tissues.data == k), on, by) for n, k, on, by in beside if tissues is not None]
@@ -104,8 +149,25 @@ def wmh_picture(title: str, caption: str, flair: Image, wmh: Image, tissues: Ima
 def wall_picture(title: str, caption: str, vwi: Image, contours: pd.DataFrame, notes: Mapping[int, str]) -> Figure:
     """Per lesion: its narrowest cross-section, its reference, and the wall's thickness around the lumen.
 
-    contours: table of measure_plaque (lesion, reader, section, contour, point, x_mm, y_mm, z_mm); notes: by lesion.
     The first reader's contours are solid, the second's dashed.
+
+    Parameters
+    ----------
+    title : str
+        Heading.
+    caption : str
+        Text below the panels.
+    vwi : Image
+        The vessel-wall image.
+    contours : pd.DataFrame
+        Table of measure_plaque (lesion, reader, section, contour, point, x_mm, y_mm, z_mm).
+    notes : Mapping[int, str]
+        Lesion -> text.
+
+    Returns
+    -------
+    Figure
+        The figure.
     """
     lesions = sorted(contours["lesion"].unique())[:3]
     window = window_of(vwi)

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from angiolith.cohort.layout import number_text, p_text
+from angiolith.report.names import with_powers
 
 TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0)
 WIDEST = 100.0  # ratios beyond 1/100 or 100 are drawn as arrows
@@ -50,8 +51,17 @@ class Forest:
 def forest(associations: pd.DataFrame, texts: Mapping[str, str]) -> Forest:
     """Odds ratios with their intervals on a log axis; for linear models estimates on a plain axis.
 
-    associations: table of fit_associations (model, term, per, n, estimate, odds_ratio, ci_low, ci_high, p, note);
-    texts: `odds_ratio` and `difference`, the names of the axes, and `not_estimated`.
+    Parameters
+    ----------
+    associations : pd.DataFrame
+        Table of fit_associations (model, term, per, n, estimate, odds_ratio, ci_low, ci_high, p, note).
+    texts : Mapping[str, str]
+        `odds_ratio` and `difference`, the names of the axes, and `not_estimated`.
+
+    Returns
+    -------
+    Forest
+        Coordinates of the plot.
     """
     logistic = bool(associations["odds_ratio"].notna().any() or associations["estimate"].isna().all())
     column = "odds_ratio" if logistic else "estimate"
@@ -89,7 +99,18 @@ def forest(associations: pd.DataFrame, texts: Mapping[str, str]) -> Forest:
 
 
 def addresses_of(table: pd.DataFrame) -> list[str]:
-    """What `trace` calls each row, where the table's index says it, else ""."""
+    """What `trace` calls each row, where the table's index says it, else "".
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        A table of the report.
+
+    Returns
+    -------
+    list[str]
+        Address by row.
+    """
     return [label if isinstance(label, str) else "" for label in table.index]
 
 
@@ -103,9 +124,10 @@ def _forest_row(
     not_estimated: str,
 ) -> ForestRow:
     values = [float(row[name]) for name in (column, "ci_low", "ci_high")]
+    step = "" if pd.isna(row["per"]) or row["per"] == 1 else f", per {row['per']:g}"
     undrawn = ForestRow(
         model=str(row["model"]),
-        term=str(row["term"]) + ("" if pd.isna(row["per"]) or row["per"] == 1 else f", per {row['per']:g}"),
+        term=with_powers(str(row["term"])) + step,
         n="" if pd.isna(row["n"]) else f"{row['n']:.0f}",
         text=not_estimated,
         p=p_text(float(row["p"])),
@@ -123,7 +145,18 @@ def _forest_row(
 
 
 def bar_shares(counts: Sequence[int]) -> list[tuple[float, float]]:
-    """(start, width) in percent of a stacked bar's parts."""
+    """(start, width) in percent of a stacked bar's parts.
+
+    Parameters
+    ----------
+    counts : Sequence[int]
+        Count of each part.
+
+    Returns
+    -------
+    list[tuple[float, float]]
+        Start and width of each part, percent.
+    """
     total = sum(counts) or 1
     starts = [sum(counts[:at]) for at in range(len(counts))]
     return [(100 * start / total, 100 * count / total) for start, count in zip(starts, counts, strict=True)]

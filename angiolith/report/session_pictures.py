@@ -28,7 +28,22 @@ class NoPicture(Exception):
 
 
 def session_pictures(given: Inputs, title: str, reference: str) -> Iterator[tuple[str, Figure]]:
-    """Name and picture of every stage; where there is nothing to draw, the picture says why."""
+    """Name and picture of every stage; where there is nothing to draw, the picture says why.
+
+    Parameters
+    ----------
+    given : Inputs
+        Paths of the job's inputs.
+    title : str
+        Heading.
+    reference : str
+        Column of the reference image.
+
+    Yields
+    ------
+    tuple[str, Figure]
+        Name and picture.
+    """
     drawers: dict[str, Callable[[], Figure]] = {
         "registration": lambda: draw_registration(given, title, reference),
         "calcification": lambda: draw_calcification(given, title),
@@ -43,6 +58,27 @@ def session_pictures(given: Inputs, title: str, reference: str) -> Iterator[tupl
 
 
 def draw_registration(given: Inputs, title: str, reference_name: str) -> Figure:
+    """The CT's bone and the template's brain over the reference image.
+
+    Parameters
+    ----------
+    given : Inputs
+        Paths of the job's inputs.
+    title : str
+        Heading.
+    reference_name : str
+        Column of the reference image.
+
+    Returns
+    -------
+    Figure
+        The figure.
+
+    Raises
+    ------
+    NoPicture
+        Where there is no reference image, or it may not be used.
+    """
     if not given.get("reference"):
         raise NoPicture(MISSING, "no image to register to")
     reason = refusal(read_json(given["checks"]), reference_name)
@@ -70,6 +106,25 @@ def draw_registration(given: Inputs, title: str, reference_name: str) -> Figure:
 
 
 def draw_calcification(given: Inputs, title: str) -> Figure:
+    """The calcifications on CT slices through the arteries.
+
+    Parameters
+    ----------
+    given : Inputs
+        Paths of the job's inputs.
+    title : str
+        Heading.
+
+    Returns
+    -------
+    Figure
+        The figure.
+
+    Raises
+    ------
+    NoPicture
+        Where a file was not made.
+    """
     require(
         given,
         ("ct", "CT", "calcification_facts"),
@@ -92,6 +147,25 @@ def draw_calcification(given: Inputs, title: str) -> Figure:
 
 
 def draw_wmh(given: Inputs, title: str) -> Figure:
+    """White matter hyperintensities on FLAIR slices.
+
+    Parameters
+    ----------
+    given : Inputs
+        Paths of the job's inputs.
+    title : str
+        Heading.
+
+    Returns
+    -------
+    Figure
+        The figure.
+
+    Raises
+    ------
+    NoPicture
+        Where a file was not made.
+    """
     require(given, ("FLAIR", "FLAIR", "wmh_facts"), ("wmh", "WMH mask", "wmh_facts"))
     flair, wmh = read_image(given["FLAIR"]), read_image(given["wmh"])
     row = first_row(given["small_vessel"])
@@ -103,6 +177,25 @@ def draw_wmh(given: Inputs, title: str) -> Figure:
 
 
 def draw_wall(given: Inputs, title: str) -> Figure:
+    """Cross-sections of the vessel wall.
+
+    Parameters
+    ----------
+    given : Inputs
+        Paths of the job's inputs.
+    title : str
+        Heading.
+
+    Returns
+    -------
+    Figure
+        The figure.
+
+    Raises
+    ------
+    NoPicture
+        Where there is no vessel-wall image, or nothing was measured.
+    """
     metrics = read_tsv(given["plaque"]) if given.get("plaque") else None
     if metrics is None:
         raise NoPicture(MISSING, "no vessel-wall image")
@@ -120,7 +213,20 @@ def draw_wall(given: Inputs, title: str) -> Figure:
 
 
 def require(given: Inputs, *names: tuple[str, str, str]) -> None:
-    """Raise NoPicture unless every file is given and was made; `names` are (input, what it is, its status file)."""
+    """Raise NoPicture unless every file is given and was made; `names` are (input, what it is, its status file).
+
+    Parameters
+    ----------
+    given : Inputs
+        Paths of the job's inputs.
+    *names : tuple[str, str, str]
+        Input, what it is, and input of its facts.
+
+    Raises
+    ------
+    NoPicture
+        Where a file is missing or was not made.
+    """
     for name, what, facts in names:
         if not given.get(name):
             raise NoPicture(MISSING, f"no {what}")
@@ -130,26 +236,87 @@ def require(given: Inputs, *names: tuple[str, str, str]) -> None:
 
 
 def first_row(path: str) -> dict[Hashable, Any]:
-    """The first row of a measure table as a dict."""
+    """The first row of a measure table as a dict.
+
+    Parameters
+    ----------
+    path : str
+        Path of the table.
+
+    Returns
+    -------
+    dict[Hashable, Any]
+        Column -> value.
+    """
     return read_tsv(path).iloc[0].to_dict()
 
 
 def number(value: float, digits: int = 1, missing: str = "n/a") -> str:
-    """A number for a caption; `missing` for NaN."""
+    """A number for a caption; `missing` for NaN.
+
+    Parameters
+    ----------
+    value : float
+        A number.
+    digits : int
+        Decimals.
+    missing : str
+        Text for NaN.
+
+    Returns
+    -------
+    str
+        The text.
+    """
     return missing if pd.isna(value) else f"{value:.{digits}f}"
 
 
 def word(value: Any) -> str:
-    """A category for a caption; n/a for missing."""
+    """A category for a caption; n/a for missing.
+
+    Parameters
+    ----------
+    value : Any
+        A category.
+
+    Returns
+    -------
+    str
+        The text.
+    """
     return "n/a" if pd.isna(value) else str(value)
 
 
 def counted(count: float, what: str) -> str:
-    """A number of things, in words; n/a for NaN."""
+    """A number of things, in words; n/a for NaN.
+
+    Parameters
+    ----------
+    count : float
+        A number of things.
+    what : str
+        Their name in the singular.
+
+    Returns
+    -------
+    str
+        The text.
+    """
     return f"{number(count, 0)} {what}" + ("" if count == 1 else "s")
 
 
 def number_of(row: Any) -> str:
-    """How a lesion is called in a picture."""
+    """How a lesion is called in a picture.
+
+    Parameters
+    ----------
+    row : Any
+        A row of the plaque table.
+
+    Returns
+    -------
+    str
+        One line.
+    """
     artery = row.artery if isinstance(row.artery, str) else "artery not named"
     return f"lesion {int(row.lesion)}, " + (f"{row.side} {artery}" if row.side in ("L", "R") else artery)

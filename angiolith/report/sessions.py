@@ -14,6 +14,7 @@ from angiolith.cohort.layout import number_text
 from angiolith.core.manifest import IMAGE_COLUMNS
 from angiolith.core.tables import FAILED, MISSING, REVIEW, STATUSES, join_reasons, worst_status
 from angiolith.marks.kinds import PERIVASCULAR
+from angiolith.marks.verdicts import waiting
 from angiolith.pictures.step import MONTAGES
 from angiolith.report.plots import addresses_of
 from angiolith.steps import PICTURES
@@ -119,6 +120,7 @@ class Session:
     montages: list[Picture] = field(default_factory=list)  # of every mark
     marks: list[tuple[str, Mapping[str, str]]] = field(default_factory=list)  # address, printed cells
     address: str = ""  # of the row of patients.tsv
+    n_waiting: int = 0  # marks that wait for a reader
 
     @property
     def marks_by_kind(self) -> dict[str, list[tuple[str, Mapping[str, str]]]]:
@@ -188,13 +190,14 @@ def collect_sessions(
                 acq_time=cell(row.get("acq_time")).split("T")[0],
                 images=images,
                 stages=_stages(values, plaques, checks.get(key), registrations.get(key), texts["missing"]),
-                values=_printed_values(values, texts["at_least"]),
+                values=_printed_values(values, texts["at_least"], texts["levels"]),
                 arteries=[_artery_row(values, name) for name in names if _is_measured(values, name)],
                 lesions=_lesion_rows(plaques),
                 pictures=_pictures(key, images, verdicts),
                 montages=_montages(key, images, pd.notna(values.get("pvs_status"))),
                 marks=_marks(marked.get(key, marks.iloc[:0])),
                 address=addresses[key],
+                n_waiting=len(waiting(marked[key])) if key in marked else 0,
             )
         )
     return sessions
@@ -204,9 +207,11 @@ def _is_measured(values: Mapping[str, Any], artery: str) -> bool:
     return any(pd.notna(values.get(f"{name}_{artery}")) for name in PER_ARTERY)
 
 
-def _printed_values(values: Mapping[str, Any], at_least: str) -> dict[str, str]:
+def _printed_values(values: Mapping[str, Any], at_least: str, levels: Mapping[str, str]) -> dict[str, str]:
     """The printed cells of MEASURES; a severity that candidates could raise is printed as at least that."""
     printed = {m.column: cell(values[m.column]) for m in MEASURES if m.column in values}
+    if "severity_group" in printed:
+        printed["severity_group"] = levels.get(printed["severity_group"], printed["severity_group"])
     if values.get("severity_at_least") == 1:
         printed["severity_group"] = at_least.replace("{severity}", printed["severity_group"])
     return printed
@@ -324,12 +329,15 @@ def measured(patients: pd.DataFrame) -> Iterator[tuple[Measure, pd.Series]]:
             yield measure, values
 
 
-def counts_of(values: pd.Series) -> str:
-    """The categories, the most frequent first, each with its number of subjects."""
-    return ", ".join(f"{name} {count}" for name, count in values.value_counts().items())
+def counts_of(values: pd.Series, levels: Mapping[str, str] | None = None) -> str:
+    """The categories, the most frequent first, each with its number of subjects; levels: what they are called."""
+    named = levels or {}
+    return ", ".join(f"{named.get(str(name), name)} {count}" for name, count in values.value_counts().items())
 
 
-def cohort_numbers(patients: pd.DataFrame, labels: Mapping[str, str]) -> list[tuple[str, str, str, int]]:
+def cohort_numbers(
+    patients: pd.DataFrame, labels: Mapping[str, str], levels: Mapping[str, str] | None = None
+) -> list[tuple[str, str, str, int]]:
     """Each measure over the subjects that have it: label, summary, unit, number of subjects.
 
     A number as median [quartiles]; a category as counts.
@@ -340,6 +348,6 @@ def cohort_numbers(patients: pd.DataFrame, labels: Mapping[str, str]) -> list[tu
             low, middle, high = (number_text(float(v)) for v in values.quantile([0.25, 0.5, 0.75]))
             summary = f"{middle} [{low}, {high}]"
         else:
-            summary = counts_of(values)
+            summary = counts_of(values, levels)
         rows.append((labels[measure.column], summary, measure.unit, len(values)))
     return rows

@@ -41,6 +41,7 @@ class Subject:
 
     @property
     def page(self) -> str:
+        """File name of the subject's page."""
         return f"sub-{self.name}.html"
 
 
@@ -51,7 +52,24 @@ def collect_subjects(
     labels: Mapping[str, str],
 ) -> list[Subject]:
     """The subjects in the order of their sessions; change: the cohort's long table of changes, whose index may be the
-    rows' addresses."""
+    rows' addresses.
+
+    Parameters
+    ----------
+    sessions : Sequence[Session]
+        Sessions of the report.
+    change : pd.DataFrame
+        Long table of changes.
+    change_pictures : Mapping[str, Picture]
+        Subject -> picture of the two visits.
+    labels : Mapping[str, str]
+        Column -> label.
+
+    Returns
+    -------
+    list[Subject]
+        Subjects.
+    """
     by_subject: dict[str, list[Session]] = {}
     for session in sessions:
         by_subject.setdefault(session.subject, []).append(session)
@@ -100,7 +118,18 @@ def _number_row(
 
 
 def signed(value: Any) -> str:
-    """A change for print, with its sign."""
+    """A change for print, with its sign.
+
+    Parameters
+    ----------
+    value : Any
+        A change.
+
+    Returns
+    -------
+    str
+        The text.
+    """
     text = cell(value)
     return f"+{text}" if pd.notna(value) and float(value) > 0 else text
 

@@ -34,7 +34,21 @@ LABELS_ON = {
 
 
 def export_volume(given: Inputs, column: str, key: str, path: str, voxel_mm: float) -> None:
-    """The image of a column with its label maps; an empty file where there is none that can be used."""
+    """The image of a column with its label maps; an empty file where there is none that can be used.
+
+    Parameters
+    ----------
+    given : Inputs
+        Paths of the job's inputs.
+    column : str
+        Column of the image.
+    key : str
+        What the page asks for.
+    path : str
+        Path of the file to write.
+    voxel_mm : float
+        Largest voxel edge that is made, mm.
+    """
     way = way_to_reference(given, column) if given.get(column) else None
     if way is None or refusal(read_json(given["checks"]), column):
         write_not_made(path)
@@ -44,6 +58,22 @@ def export_volume(given: Inputs, column: str, key: str, path: str, voxel_mm: flo
 
 
 def ct_layers(given: Inputs, way: np.ndarray, voxel_mm: float) -> list[dict[str, Any]]:
+    """The CT with its arteries and calcifications.
+
+    Parameters
+    ----------
+    given : Inputs
+        Paths of the job's inputs.
+    way : np.ndarray
+        Matrix (4, 4) to the reference, RAS mm.
+    voxel_mm : float
+        Largest voxel edge that is made, mm.
+
+    Returns
+    -------
+    list[dict[str, Any]]
+        Layers.
+    """
     ct = read_ct(given["ct"])
     shown = coarser(within(ct, ct.data > HEAD_ON_CT_HU), voxel_mm)
     grey = layer(grey_nifti(shown.placed(way), CT_RANGE_HU), name="ct", kind="grey", window=CT_WINDOW_HU, unit="HU")
@@ -59,6 +89,24 @@ def ct_layers(given: Inputs, way: np.ndarray, voxel_mm: float) -> list[dict[str,
 
 
 def mri_layers(given: Inputs, column: str, way: np.ndarray, voxel_mm: float) -> list[dict[str, Any]]:
+    """An MRI with its label maps.
+
+    Parameters
+    ----------
+    given : Inputs
+        Paths of the job's inputs.
+    column : str
+        Column of the image.
+    way : np.ndarray
+        Matrix (4, 4) to the reference, RAS mm.
+    voxel_mm : float
+        Largest voxel edge that is made, mm.
+
+    Returns
+    -------
+    list[dict[str, Any]]
+        Layers.
+    """
     image = read_image(given[column])
     window = window_of(image)
     extra: list[dict[str, Any]] = []
@@ -67,7 +115,11 @@ def mri_layers(given: Inputs, column: str, way: np.ndarray, voxel_mm: float) -> 
         points = {label: moved(np.linalg.inv(way), part) for label, part in wall_points(given).items()}
         rings = marked(image, points)
         if rings.data.any():  # the wall is thin: here the grid stays as it is, about the drawings
-            extra = [labels_layer(rings, "wall", "region", way, WALL_LABELS)] if column == "vwi" else []
+            extra = []
+            if column == "vwi":
+                extra.append(labels_layer(rings, "wall", "region", way, WALL_LABELS))
+                plaques = {n: moved(np.linalg.inv(way), part) for n, part in wall_points(given, "lesion").items()}
+                extra.append(labels_layer(marked(image, plaques), "plaques", "lesions", way))
             image = within(image, rings.data > 0, WALL_MARGIN_MM)
             kept, voxel_mm = np.ones(image.data.shape, bool), 0.0
     shown = coarser(within(image, kept), voxel_mm)
@@ -103,7 +155,26 @@ def wmh_labels(given: Inputs) -> Image:
 def labels_of(
     given: Inputs, name: str, kind: str, to_reference: np.ndarray, names: Mapping[int, str] | None = None
 ) -> list[dict[str, Any]]:
-    """A label map as a layer, or nothing where it was not made."""
+    """A label map as a layer, or nothing where it was not made.
+
+    Parameters
+    ----------
+    given : Inputs
+        Paths of the job's inputs.
+    name : str
+        Name of the layer.
+    kind : str
+        Kind of the layer.
+    to_reference : np.ndarray
+        Matrix (4, 4) to the reference, RAS mm.
+    names : Mapping[int, str] | None
+        Label -> name; None for the number.
+
+    Returns
+    -------
+    list[dict[str, Any]]
+        The layer in a list, or an empty list.
+    """
     if not was_made(given.get(name) or None):
         return []
     return [labels_layer(read_image(given[name]), name, kind, to_reference, names)]
@@ -112,33 +183,93 @@ def labels_of(
 def labels_layer(
     labels: Image, name: str, kind: str, to_reference: np.ndarray, names: Mapping[int, str] | None = None
 ) -> dict[str, Any]:
-    """A label map as a layer; names: label -> its name in the legend, by default its number."""
+    """A label map as a layer; names: label -> its name in the legend, by default its number.
+
+    Parameters
+    ----------
+    labels : Image
+        The label map.
+    name : str
+        Name of the layer.
+    kind : str
+        Kind of the layer.
+    to_reference : np.ndarray
+        Matrix (4, 4) to the reference, RAS mm.
+    names : Mapping[int, str] | None
+        Label -> name; None for the number.
+
+    Returns
+    -------
+    dict[str, Any]
+        The layer.
+    """
     if names is None:
         names = {int(label): str(int(label)) for label in np.unique(labels.data) if label > 0}
     return layer(label_nifti(labels.placed(to_reference)), name=name, kind=kind, labels=names)
 
 
 def lesion_names(path: str) -> dict[int, str]:
-    """Label of a calcification -> what it is, for the viewer's legend."""
+    """Label of a calcification -> what it is, for the viewer's legend.
+
+    Parameters
+    ----------
+    path : str
+        Path of the table of calcifications.
+
+    Returns
+    -------
+    dict[int, str]
+        Label -> name.
+    """
     rows = read_tsv(path).dropna(subset=["lesion"]).astype({"side": object, "artery": object})
     sides = rows["side"].where(rows["side"].isin(["L", "R"]), "")
     names = (sides + " " + rows["artery"].fillna("")).str.strip() + np.where(rows["counted"], "", " (not counted)")
     return dict(zip(rows["lesion"].astype(int), names, strict=True))
 
 
-def wall_points(given: Inputs) -> dict[int, np.ndarray]:
-    """Label -> points (n, 3), RAS mm of the session's reference, of the readers' contours; empty without any."""
+def wall_points(given: Inputs, by: str = "contour") -> dict[int, np.ndarray]:
+    """Label -> points (n, 3), RAS mm of the session's reference, of the readers' contours; empty without any.
+
+    Parameters
+    ----------
+    given : Inputs
+        Paths of the job's inputs.
+    by : str
+        `contour` for a label per contour, `lesion` for one per lesion.
+
+    Returns
+    -------
+    dict[int, np.ndarray]
+        Label -> points (n, 3), RAS mm.
+    """
     way = way_to_reference(given, "vwi") if was_made(given.get("contours") or None) else None
     if way is None:
         return {}
     table = read_tsv(given["contours"])
     places = ["x_mm", "y_mm", "z_mm"]
+    if by == "lesion":
+        of_lesions = table[table["section"].eq("lesion") & table["contour"].isin(WALL_LABELS.values())]
+        parts = {int(number): part[places] for number, part in of_lesions.groupby("lesion")}
+        return {number: moved(way, part.to_numpy(float)) for number, part in parts.items()}
     points = {label: table.loc[table["contour"] == what, places] for label, what in WALL_LABELS.items()}
     return {label: moved(way, part.to_numpy(float)) for label, part in points.items() if len(part)}
 
 
 def way_to_reference(given: Inputs, column: str) -> np.ndarray | None:
-    """4 x 4 from points of this image to points of the session's reference; None where there is no such way."""
+    """4 x 4 from points of this image to points of the session's reference; None where there is no such way.
+
+    Parameters
+    ----------
+    given : Inputs
+        Paths of the job's inputs.
+    column : str
+        Column of the image.
+
+    Returns
+    -------
+    np.ndarray | None
+        Matrix (4, 4), RAS mm, or None.
+    """
     transform = given.get(f"{column}_to_reference")
     if not transform:
         return np.eye(4)

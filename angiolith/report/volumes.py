@@ -29,7 +29,20 @@ MARGIN_MM = 4.0
 
 
 def coarser(image: Image, voxel_mm: float) -> Image:
-    """Means over blocks of whole voxels, of at most `voxel_mm` a side where the grid is finer than half of that."""
+    """Means over blocks of whole voxels, of at most `voxel_mm` a side where the grid is finer than half of that.
+
+    Parameters
+    ----------
+    image : Image
+        The image.
+    voxel_mm : float
+        Largest voxel edge that is made, mm.
+
+    Returns
+    -------
+    Image
+        The image.
+    """
     factors = tuple(max(1, int(voxel_mm / edge + 1e-6)) for edge in image.voxel_mm)
     whole = tuple(slice(0, n - n % factor) for n, factor in zip(image.data.shape, factors, strict=True))
     scale = np.diag([*map(float, factors), 1.0])
@@ -38,12 +51,40 @@ def coarser(image: Image, voxel_mm: float) -> Image:
 
 
 def within(image: Image, mask: np.ndarray, margin_mm: float = MARGIN_MM) -> Image:
-    """The part of the image in the box around a mask on its grid; all of it where the mask is empty."""
+    """The part of the image in the box around a mask on its grid; all of it where the mask is empty.
+
+    Parameters
+    ----------
+    image : Image
+        The image.
+    mask : np.ndarray
+        Mask on the image's grid.
+    margin_mm : float
+        Margin around the mask, mm.
+
+    Returns
+    -------
+    Image
+        The part.
+    """
     return crop(image, bounding_box(mask, np.ceil(margin_mm / image.voxel_mm).astype(int))) if mask.any() else image
 
 
 def grey_nifti(image: Image, limits: tuple[float, float]) -> bytes:
-    """The image as NIfTI of 256 grey values from `limits`, with the scaling that gives its values back."""
+    """The image as NIfTI of 256 grey values from `limits`, with the scaling that gives its values back.
+
+    Parameters
+    ----------
+    image : Image
+        The image.
+    limits : tuple[float, float]
+        Least and greatest value.
+
+    Returns
+    -------
+    bytes
+        Content of a NIfTI file.
+    """
     low, high = limits
     step = (high - low) / GREYS
     greys = np.rint((np.clip(image.data, low, high) - low) / step).astype(np.uint8)
@@ -53,14 +94,38 @@ def grey_nifti(image: Image, limits: tuple[float, float]) -> bytes:
 
 
 def label_nifti(labels: Image) -> bytes:
-    """A label map as NIfTI of the smallest unsigned type, cropped to its labels."""
+    """A label map as NIfTI of the smallest unsigned type, cropped to its labels.
+
+    Parameters
+    ----------
+    labels : Image
+        The label map.
+
+    Returns
+    -------
+    bytes
+        Content of a NIfTI file.
+    """
     part = within(labels, labels.data > 0)
     kind = np.uint8 if part.data.max(initial=0) <= GREYS else np.uint16
     return nib.Nifti1Image(part.data.astype(kind), part.affine).to_bytes()
 
 
 def marked(grid: Image, points_ras: Mapping[int, np.ndarray]) -> Image:
-    """A label map on the grid with the voxels nearest to each label's points (n, 3), RAS mm; later labels on top."""
+    """A label map on the grid with the voxels nearest to each label's points (n, 3), RAS mm; later labels on top.
+
+    Parameters
+    ----------
+    grid : Image
+        Image whose grid is taken.
+    points_ras : Mapping[int, np.ndarray]
+        Label -> points (n, 3), RAS mm.
+
+    Returns
+    -------
+    Image
+        The label map.
+    """
     data = np.zeros(grid.data.shape, np.uint8)
     for label, points in points_ras.items():
         index = np.rint(moved(np.linalg.inv(grid.affine), points)).astype(int)
@@ -70,19 +135,58 @@ def marked(grid: Image, points_ras: Mapping[int, np.ndarray]) -> Image:
 
 
 def layer(nifti: bytes, **facts: Any) -> dict[str, Any]:
-    """One image or label map for the viewer with what it says about it (name, kind, window, label names)."""
+    """One image or label map for the viewer with what it says about it (name, kind, window, label names).
+
+    Parameters
+    ----------
+    nifti : bytes
+        Content of a NIfTI file.
+    **facts : Any
+        Name, kind, window and label names.
+
+    Returns
+    -------
+    dict[str, Any]
+        The layer.
+    """
     return facts | {"data": base64.b64encode(packed(nifti)).decode("ascii")}
 
 
 def write_volume(layers: Sequence[Mapping[str, Any]], key: str, path: str | Path) -> None:
-    """The script that hands layers to the viewer; `key` is what the page asked for."""
+    """The script that hands layers to the viewer; `key` is what the page asked for.
+
+    Parameters
+    ----------
+    layers : Sequence[Mapping[str, Any]]
+        Layers of `layer`.
+    key : str
+        What the page asks for.
+    path : str | Path
+        Path of the file.
+    """
     with atomic_path(path) as temporary:
         text = f"angiolithVolume({json.dumps(key)}, {json.dumps(list(layers), sort_keys=True)});\n"
         temporary.write_text(text, encoding="utf-8")
 
 
 def read_volume(path: str | Path) -> Image:
-    """The grey image of a volume as `write_volume` left it. Raises ValueError if it is none."""
+    """The grey image of a volume as `write_volume` left it.
+
+    Parameters
+    ----------
+    path : str | Path
+        Path of the file.
+
+    Returns
+    -------
+    Image
+        The image.
+
+    Raises
+    ------
+    ValueError
+        For a file that is no volume of the viewer.
+    """
     text = Path(path).read_text(encoding="utf-8")
     _, _, layers = text.removesuffix(");\n").partition(", ")
     try:

@@ -32,7 +32,18 @@ OUTLINE_DEPTH = 0.5
 
 
 def ball_diameter_mm(volume_mm3: float) -> float:
-    """Diameter (mm) of the ball of this volume."""
+    """Diameter (mm) of the ball of this volume.
+
+    Parameters
+    ----------
+    volume_mm3 : float
+        Volume, mm3.
+
+    Returns
+    -------
+    float
+        Diameter, mm.
+    """
     return float((6 * volume_mm3 / np.pi) ** (1 / 3))
 
 
@@ -64,10 +75,29 @@ def find_dark_blobs(
 ) -> Iterator[Blob]:
     """Dark spots whose middle lies in `where`, strongest first; each voxel belongs to one spot at most.
 
-    data: intensities with the level of normal tissue around 1 (relative values). diameter_mm: smallest and largest.
     Spots outside the range, or shallower than `contrast_min`, are left out; form is for the caller to judge. Size is
     that of the outline at half depth, form that of the outline at `form_depth`: a shallow one shows the vessel that a
     spot is a part of.
+
+    Parameters
+    ----------
+    data : np.ndarray
+        Intensities with the level of normal tissue around 1 (relative values).
+    where : np.ndarray
+        Where the middle of a spot may lie, bool (i, j, k).
+    voxel_mm : np.ndarray
+        Voxel edges (3,), mm.
+    diameter_mm : tuple[float, float]
+        Smallest and largest diameter, mm.
+    contrast_min : float
+        Smallest depth of a spot, relative.
+    form_depth : float
+        Fraction of the depth at which the form is outlined.
+
+    Yields
+    ------
+    Blob
+        One spot.
     """
     response = _largest_response(data, voxel_mm, diameter_mm)
     deep = (

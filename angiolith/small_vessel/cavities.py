@@ -12,6 +12,18 @@ from angiolith.core.settings.lacunes import LacuneDetectSettings
 def is_perivascular(diameter_mm: float, elongation: float, settings: LacuneDetectSettings) -> bool:
     """Whether a fluid-like spot in tissue is a perivascular space, not a lacune.
 
-    diameter_mm: of the ball of the same volume; elongation: longest over middle axis.
+    Parameters
+    ----------
+    diameter_mm : float
+        Diameter of the ball of the same volume, mm.
+    elongation : float
+        Longest by middle axis.
+    settings : LacuneDetectSettings
+        Section `lacunes.detect`.
+
+    Returns
+    -------
+    bool
+        True for a perivascular space.
     """
     return elongation > settings.elongation_max or diameter_mm < settings.diameter_mm_min

@@ -42,6 +42,22 @@ def decided_spots(given: Inputs, kind: MarkKind, decisions: Sequence[Decision], 
 
     The facts are those of the detection with `n_<plural>` counted and `n_<name>_candidates` waiting for a reader. Where
     decisions do not fit the spots there is no count: the spots are listed, none is counted, the status is failed.
+
+    Parameters
+    ----------
+    given : Inputs
+        Paths of the job's inputs.
+    kind : MarkKind
+        Kind of mark.
+    decisions : Sequence[Decision]
+        Readers' decisions on this session.
+    count : Count
+        Which marks count.
+
+    Returns
+    -------
+    Spots
+        Table, label map (None where there is none) and facts.
     """
     facts = facts_of(given, f"{kind.name}_facts", kind.plural) | {"count_rule": count}
     columns = list(dict.fromkeys([*COLUMNS[kind.name], *VERDICT]))
@@ -78,8 +94,29 @@ def decided_table(
 ) -> tuple[pd.DataFrame, Image, str]:
     """The rows of a table of spots with what readers decided (VERDICT), their label map, and why decisions do not fit.
 
-    decisions: rows of this session and kind; drawings: masks that readers drew of the session's spots; to_table: from
-    points of the label map to those of the table, where they differ. Where decisions do not fit no spot is counted.
+    Where decisions do not fit no spot is counted.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        Table of spots.
+    labels : Image
+        Their label map.
+    kind : MarkKind
+        Kind of mark.
+    decisions : Sequence[Decision]
+        Readers' decisions on this session.
+    drawings : Sequence[str]
+        Paths of masks that readers drew.
+    count : Count
+        Which marks count.
+    to_table : sitk.Transform | None
+        Maps points of the label map to those of the table; None where they are the same.
+
+    Returns
+    -------
+    tuple[pd.DataFrame, Image, str]
+        The table, the label map, and why decisions do not fit (or an empty string).
     """
     marks, problem = labels.data.astype(np.int32), ""
     everywhere = np.ones(marks.shape, bool)

@@ -9,20 +9,63 @@ from angiolith.core.distance import NEIGHBOURS_26, box_around, dilate_mm, distan
 
 
 def paste(part: np.ndarray, box: tuple[slice, ...], shape: tuple[int, ...]) -> np.ndarray:
-    """An array of `shape`, zero but for `part` within the box."""
+    """An array of `shape`, zero but for `part` within the box.
+
+    Parameters
+    ----------
+    part : np.ndarray
+        Values within the box.
+    box : tuple[slice, ...]
+        One slice per axis.
+    shape : tuple[int, ...]
+        Shape of the whole.
+
+    Returns
+    -------
+    np.ndarray
+        Values (shape).
+    """
     whole = np.zeros(shape, part.dtype)
     whole[box] = part
     return whole
 
 
 def depth_mm(mask: np.ndarray, voxel_mm: np.ndarray) -> np.ndarray:
-    """Depth (mm) under the surface of the mask, holes filled; the array's ends do not count as surface."""
+    """Depth (mm) under the surface of the mask, holes filled; the array's ends do not count as surface.
+
+    Parameters
+    ----------
+    mask : np.ndarray
+        Mask (i, j, k), bool.
+    voxel_mm : np.ndarray
+        Voxel edges (3,), mm.
+
+    Returns
+    -------
+    np.ndarray
+        Depths (i, j, k), mm; 0 outside.
+    """
     outside = open_to_the_edge(~np.pad(mask, 1, mode="edge"), (0, 1, 2))
     return distance_mm(outside, voxel_mm)[1:-1, 1:-1, 1:-1]
 
 
 def closed(mask: np.ndarray, radius_mm: float, voxel_mm: np.ndarray) -> np.ndarray:
-    """The mask closed by a ball: gaps up to 2 x `radius_mm` wide are filled."""
+    """The mask closed by a ball: gaps up to 2 x `radius_mm` wide are filled.
+
+    Parameters
+    ----------
+    mask : np.ndarray
+        Mask (i, j, k), bool.
+    radius_mm : float
+        Radius of the ball, mm.
+    voxel_mm : np.ndarray
+        Voxel edges (3,), mm.
+
+    Returns
+    -------
+    np.ndarray
+        Mask (i, j, k), bool.
+    """
     filled = np.zeros(mask.shape, bool)
     if mask.any():
         box = box_around(mask, 2 * radius_mm, voxel_mm)
@@ -32,12 +75,40 @@ def closed(mask: np.ndarray, radius_mm: float, voxel_mm: np.ndarray) -> np.ndarr
 
 
 def opened(mask: np.ndarray, radius_mm: float, voxel_mm: np.ndarray) -> np.ndarray:
-    """The mask opened by a ball: the parts that hold a ball of this radius."""
+    """The mask opened by a ball: the parts that hold a ball of this radius.
+
+    Parameters
+    ----------
+    mask : np.ndarray
+        Mask (i, j, k), bool.
+    radius_mm : float
+        Radius of the ball, mm.
+    voxel_mm : np.ndarray
+        Voxel edges (3,), mm.
+
+    Returns
+    -------
+    np.ndarray
+        Mask (i, j, k), bool.
+    """
     return dilate_mm(depth_mm(mask, voxel_mm) > radius_mm, radius_mm, voxel_mm)
 
 
 def ball(radius_mm: float, voxel_mm: np.ndarray) -> np.ndarray:
-    """Structuring element: the voxels whose centres lie within `radius_mm`."""
+    """Structuring element: the voxels whose centres lie within `radius_mm`.
+
+    Parameters
+    ----------
+    radius_mm : float
+        Radius of the ball, mm.
+    voxel_mm : np.ndarray
+        Voxel edges (3,), mm.
+
+    Returns
+    -------
+    np.ndarray
+        Booleans, odd number of voxels along each axis.
+    """
     reach = np.floor(radius_mm / np.asarray(voxel_mm)).astype(int)
     steps = [np.arange(-n, n + 1) * step for n, step in zip(reach, voxel_mm, strict=True)]
     first, second, third = np.meshgrid(*steps, indexing="ij")
@@ -45,12 +116,36 @@ def ball(radius_mm: float, voxel_mm: np.ndarray) -> np.ndarray:
 
 
 def dilate_26(mask: np.ndarray) -> np.ndarray:
-    """The mask and the 26 neighbours of its voxels."""
+    """The mask and the 26 neighbours of its voxels.
+
+    Parameters
+    ----------
+    mask : np.ndarray
+        Mask (i, j, k), bool.
+
+    Returns
+    -------
+    np.ndarray
+        Mask (i, j, k), bool.
+    """
     return ndimage.maximum_filter(mask.view(np.uint8), size=3).view(bool)
 
 
 def drop_small(mask: np.ndarray, voxels_min: float) -> np.ndarray:
-    """The mask without its 26-connected pieces of fewer than `voxels_min` voxels."""
+    """The mask without its 26-connected pieces of fewer than `voxels_min` voxels.
+
+    Parameters
+    ----------
+    mask : np.ndarray
+        Mask (i, j, k), bool.
+    voxels_min : float
+        Smallest number of voxels that stays.
+
+    Returns
+    -------
+    np.ndarray
+        Mask (i, j, k), bool.
+    """
     pieces, _ = ndimage.label(mask, NEIGHBOURS_26)
     keep = np.bincount(pieces.ravel()) >= voxels_min
     keep[0] = False
@@ -61,6 +156,16 @@ def of_same_volume(share: np.ndarray) -> np.ndarray:
     """Mask (bool) of a resampled mask's fractions (0-1): the fullest voxels, as many as the fractions add up to.
 
     Cut at one half instead, what is small and round loses volume: by 6 % at a radius of 7 mm on slices of 3 mm.
+
+    Parameters
+    ----------
+    share : np.ndarray
+        Fractions (i, j, k), 0 to 1.
+
+    Returns
+    -------
+    np.ndarray
+        Mask (i, j, k), bool.
     """
     count = round(float(share.sum(dtype=float)))
     if not count:
@@ -69,7 +174,24 @@ def of_same_volume(share: np.ndarray) -> np.ndarray:
 
 
 def smooth(data: np.ndarray, inside: np.ndarray, sigma_mm: float | np.ndarray, voxel_mm: np.ndarray) -> np.ndarray:
-    """Gaussian mean of `data` over the voxels `inside` alone (float32); where none is near, 0."""
+    """Gaussian mean of `data` over the voxels `inside` alone (float32); where none is near, 0.
+
+    Parameters
+    ----------
+    data : np.ndarray
+        Values (i, j, k).
+    inside : np.ndarray
+        Voxels that are averaged over, bool (i, j, k).
+    sigma_mm : float | np.ndarray
+        Standard deviation of the Gaussian, mm: one, or one per axis (3,).
+    voxel_mm : np.ndarray
+        Voxel edges (3,), mm.
+
+    Returns
+    -------
+    np.ndarray
+        Means (i, j, k), float32.
+    """
     sigma = sigma_mm / np.asarray(voxel_mm)
     weight = ndimage.gaussian_filter(inside.astype(np.float32), sigma)
     mean = ndimage.gaussian_filter(np.where(inside, data, 0).astype(np.float32), sigma)

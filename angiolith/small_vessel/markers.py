@@ -43,7 +43,26 @@ def markers_row(
     limits: ReviewLimits,
     place: PlaceSettings,
 ) -> dict[str, Any]:
-    """The row of the session, without subject and session: measures (missing: None or NaN), statuses and reasons."""
+    """The row of the session, without subject and session: measures (missing: None or NaN), statuses and reasons.
+
+    Parameters
+    ----------
+    given : Inputs
+        Paths of the job's inputs.
+    settings : WmhMeasureSettings
+        Section `wmh.measure`.
+    cut_points : WmhGradeSettings
+        Section `wmh.grade`.
+    limits : ReviewLimits
+        Limits beyond which a count or volume is for review.
+    place : PlaceSettings
+        Settings of the places of spots.
+
+    Returns
+    -------
+    dict[str, Any]
+        Column -> value.
+    """
     found = {
         "WMH": reviewed(facts_of(given, "wmh_facts", "WMH"), limits.wmh),
         "microbleeds": many(
@@ -91,13 +110,45 @@ def markers_row(
 
 
 def facts_of(given: Inputs, name: str, what: str) -> dict[str, Any]:
-    """Status file of a marker; missing, with the reason, where the session has no image for it."""
+    """Status file of a marker; missing, with the reason, where the session has no image for it.
+
+    Parameters
+    ----------
+    given : Inputs
+        Paths of the job's inputs.
+    name : str
+        Input that holds the facts.
+    what : str
+        Name of the marker.
+
+    Returns
+    -------
+    dict[str, Any]
+        The facts.
+    """
     facts: dict[str, Any] = read_json(given[name]) if given.get(name) else {"status": MISSING, "reason": ABSENT[what]}
     return facts
 
 
 def many(facts: dict[str, Any], name: str, count_max: int, look_for: str) -> dict[str, Any]:
-    """The facts with a count above the limit marked for review."""
+    """The facts with a count above the limit marked for review.
+
+    Parameters
+    ----------
+    facts : dict[str, Any]
+        Facts of the marker.
+    name : str
+        Key of the count.
+    count_max : int
+        Largest count without a review.
+    look_for : str
+        What a reader should look for.
+
+    Returns
+    -------
+    dict[str, Any]
+        The facts.
+    """
     count = facts.get(name)
     if count is None or count <= count_max:
         return facts
@@ -108,6 +159,16 @@ def row_status(statuses: Iterable[str]) -> str:
     """ok if all markers that the session has images for are; review if only some can be used; else failed.
 
     missing where the session has no image for any.
+
+    Parameters
+    ----------
+    statuses : Iterable[str]
+        Statuses of the markers.
+
+    Returns
+    -------
+    str
+        One status.
     """
     made = [status for status in statuses if status != MISSING]
     if not made:

@@ -47,7 +47,19 @@ class Spots:
     facts: dict[str, Any]
 
     def write(self, keys: Mapping[str, str], table: str | Path, labels: str | Path, facts: str | Path) -> None:
-        """Write the three files; keys: subject and session, which stand in front in table and facts."""
+        """Write the three files; keys: subject and session, which stand in front in table and facts.
+
+        Parameters
+        ----------
+        keys : Mapping[str, str]
+            Subject and session.
+        table : str | Path
+            Path of the table.
+        labels : str | Path
+            Path of the label map.
+        facts : str | Path
+            Path of the facts.
+        """
         write_tsv(self.table.assign(**keys)[[*keys, *self.table.columns]], table)
         write_made(self.labels, labels)
         write_json({**keys, **self.facts}, facts)

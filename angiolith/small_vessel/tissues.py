@@ -78,7 +78,18 @@ VALLEY_MAX = 0.9
 
 
 def no_flair(fluid: float, white: float) -> str:
-    """The message about an image whose fluid is not darker than its white matter."""
+    """The message about an image whose fluid is not darker than its white matter.
+
+    Parameters
+    ----------
+    fluid, white : float
+        Grey levels of fluid and of white matter.
+
+    Returns
+    -------
+    str
+        The message.
+    """
     levels = f"grey levels {fluid:.4g} and {white:.4g}"
     return f"the CSF is not darker than the white matter ({levels}): this is no FLAIR, or it is not aligned"
 
@@ -103,6 +114,16 @@ def template_prior(name: str) -> Image:
     """A prior in MNI152 space (0-1): `wm`, `gm`, `ventricles` (the lateral ones, temporal horns included), `deep_grey`.
 
     Deep grey: grey matter within boxes about the basal ganglia with the thalamus, and about the brainstem.
+
+    Parameters
+    ----------
+    name : str
+        Name of the prior.
+
+    Returns
+    -------
+    Image
+        The prior, 0 to 1, in MNI152 space.
     """
     if name == "ventricles":
         return _ventricles(template_prior("wm"), template_prior("gm"))
@@ -159,6 +180,22 @@ def onto(
     `transform` maps points of `grid` to points of the images; `where` (mask on the grid): the voxels that are needed,
     the rest stay 0. Returns float32 arrays of the grid's shape. A thick slice shows the mean of what it holds: its
     middle alone would lose thin structures.
+
+    Parameters
+    ----------
+    images : Sequence[Image]
+        Images of one grid.
+    grid : Image
+        Image whose grid is taken.
+    transform : sitk.Transform | None
+        Maps points of the grid to points of the images; None for the identity.
+    where : np.ndarray | None
+        Voxels that are needed, bool (i, j, k); None for all.
+
+    Returns
+    -------
+    list[np.ndarray]
+        Arrays (i, j, k), float32.
     """
     ways, step = _voxels_under(images[0], grid, transform or sitk.Transform(3, sitk.sitkIdentity))
     where = np.ones(grid.data.shape, bool) if where is None else where
@@ -212,7 +249,24 @@ def _voxels_under(image: Image, grid: Image, transform: sitk.Transform) -> tuple
 
 
 def correct_bias(image: Image, mask: np.ndarray, voxel_mm: float, iterations: int) -> Image:
-    """Divide out the slow shading (N4, Tustison 2010) fitted inside `mask` on a shrunken copy."""
+    """Divide out the slow shading (N4, Tustison 2010) fitted inside `mask` on a shrunken copy.
+
+    Parameters
+    ----------
+    image : Image
+        An MRI.
+    mask : np.ndarray
+        Where the shading is fitted, bool (i, j, k).
+    voxel_mm : float
+        Voxel edge of the copy that it is fitted on, mm.
+    iterations : int
+        Most iterations at each level.
+
+    Returns
+    -------
+    Image
+        The corrected image, float32.
+    """
     # an affine is not exact: slices of 4 mm and of 3.9999999 mm must come to the same
     factors = [max(1, round(voxel_mm / step + 1e-3)) for step in image.voxel_mm]
     factors = [min(f, max(1, n // SHRUNKEN_MIN)) for f, n in zip(factors, image.data.shape, strict=True)]
@@ -233,7 +287,24 @@ def grey_levels(flair: np.ndarray, brain: np.ndarray, priors: Mapping[str, np.nd
     Levels are the modes of the histograms, of white matter the darker one where there are two (`white_and_fluid`). Grey
     matter's spread is that of the values above its mode, where CSF of the sulci does not reach.
 
-    Raises TissueError where CSF is not darker than white matter.
+    Parameters
+    ----------
+    flair : np.ndarray
+        Intensities (i, j, k).
+    brain : np.ndarray
+        Mask of the brain, bool (i, j, k).
+    priors : Mapping[str, np.ndarray]
+        Name -> prior (i, j, k), 0 to 1.
+
+    Returns
+    -------
+    Levels
+        Levels and spreads.
+
+    Raises
+    ------
+    TissueError
+        Where a tissue is missing, or CSF is not darker than white matter.
     """
     certain = brain & (flair > 0)
     wm = flair[certain & (priors["wm"] > SURE_WHITE)]
@@ -256,9 +327,28 @@ def white_and_fluid(
 ) -> tuple[float, float, float]:
     """Grey values of normal white matter (mode) and of fluid (percentile), and white matter's SD.
 
-    white, fluid, brain: grey values of voxels that are surely the one or the other, and of the whole brain. The SD is
-    that of the values below the mode: hyperintensities lie above and do not move it. Raises TissueError where the fluid
-    is not darker.
+    The SD is that of the values below the mode: hyperintensities lie above and do not move it.
+
+    Parameters
+    ----------
+    white : np.ndarray
+        Grey values of white matter (n,).
+    fluid : np.ndarray
+        Grey values of fluid (m,).
+    brain : np.ndarray
+        Grey values of the whole brain (k,).
+    fluid_percentile : float
+        Percentile of fluid that is taken.
+
+    Returns
+    -------
+    tuple[float, float, float]
+        White matter, fluid, and SD of white matter.
+
+    Raises
+    ------
+    TissueError
+        Where fluid is not darker.
     """
     few = fluid.size < FLUID_VOXELS_MIN
     dark = float(np.percentile(brain, 1) if few else np.percentile(fluid, fluid_percentile))
@@ -272,9 +362,21 @@ def white_and_fluid(
 def mode_of(values: np.ndarray, fluid: float | None = None) -> float:
     """Mode of a sample: the highest point of its smoothed histogram between the 1st and 99th percentile.
 
-    fluid: level of CSF. The lowest of several peaks that is farther from it than from the highest one counts instead of
-    that, if it is a quarter as high and the valley beyond it a tenth deep. Where much of the deep white matter is
-    hyperintense, the higher peak is that of the hyperintensities.
+    The lowest of several peaks that is farther from it than from the highest one counts instead of that, if it is a
+    quarter as high and the valley beyond it a tenth deep. Where much of the deep white matter is hyperintense, the
+    higher peak is that of the hyperintensities.
+
+    Parameters
+    ----------
+    values : np.ndarray
+        Grey values (n,).
+    fluid : float | None
+        Grey level of CSF, or None.
+
+    Returns
+    -------
+    float
+        The mode.
     """
     low, high = np.percentile(values, list(HISTOGRAM_PERCENTILES))
     if high <= low:

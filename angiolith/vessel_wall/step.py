@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from angiolith.core.manifest_checks import WALL_READERS
 from angiolith.core.study import InputPaths, Paths, Picture, Session, Step
+from angiolith.marks.kinds import PLAQUE
 
 
 def is_traced(session: Session) -> bool:
@@ -41,6 +42,24 @@ def is_drawn(session: Session) -> bool:
 
 def _trace(session: Session) -> InputPaths:
     return {"vwi": session.image("vwi"), "points": session.image("wall_points"), "checks": session.checks}
+
+
+def plaque_decisions(session: Session) -> list[dict[str, str]]:
+    """What readers decided on the session's plaques.
+
+    It is a parameter of the job, so that a new decision runs this session's job alone.
+
+    Parameters
+    ----------
+    session : Session
+        The session.
+
+    Returns
+    -------
+    list of dict
+        A row per decision.
+    """
+    return session.decisions(PLAQUE.name)
 
 
 def _measure(session: Session) -> InputPaths:

@@ -18,7 +18,7 @@ from tests import made_report
 from tests.browser.conftest import saved
 
 pytestmark = pytest.mark.xdist_group("browser")
-PAGES = ("index", "errors", "methods", "review", "marks", "sub-001", "sub-003")
+PAGES = ("index", "analysis-study", "errors", "methods", "review", "marks", "sub-001", "sub-003")
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,7 @@ def column(page, table, at):
 
 
 def test_tables_sort_by_number_and_back(opened, home):
-    page = opened(home / "index.html")
+    page = opened(home / "analysis-study.html")
     table = 'table[data-name="study_correlations"]'
     rising = page.locator(f"{table} th:nth-child(5) button")
     rising.focus()
@@ -147,7 +147,7 @@ PASTED = """async () => {
 
 
 def test_the_footnote_of_a_p_value_is_a_column_and_no_digit_of_it(opened, home, tmp_path):
-    page = opened(home / "index.html")
+    page = opened(home / "analysis-study.html")
     table = page.locator('table[data-name="study_associations"]')
     assert table.locator("sup").all_inner_texts().count("1") == 1  # printed: a footnote
     with saved(page, tmp_path) as file:
@@ -202,7 +202,7 @@ def test_the_overviews_numbers_are_those_of_the_patients(opened, run, tmp_path):
 
 
 def test_a_number_tells_the_line_that_traces_it(opened, home, tmp_path):
-    page = opened(home / "index.html", permissions=["clipboard-read", "clipboard-write"])
+    page = opened(home / "analysis-study.html", permissions=["clipboard-read", "clipboard-write"])
     whole = page.locator('.wide:has(table[data-name="study_table1"])')
     before = whole.locator("table").inner_text()
     whole.get_by_role("button", name="Trace").press("Enter")  # by keyboard too
@@ -585,7 +585,7 @@ def test_a_table_that_does_not_fit_is_refused_by_row(opened, run, tmp_path):
     page.wait_for_function("document.getElementById('message').textContent.includes('1 marks')")
 
 
-@pytest.mark.parametrize("name", ["index", "sub-001", "methods"])
+@pytest.mark.parametrize("name", ["index", "analysis-study", "sub-001", "methods"])
 def test_the_print_view_is_whole(opened, home, name):
     page = opened(home / f"{name}.html")
     page.emulate_media(media="print")

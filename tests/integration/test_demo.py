@@ -133,7 +133,7 @@ def test_the_report_is_whole_and_small():
         stem = f"sub-{row.subject}_ses-{row.session}"
         assert f"sub-{row.subject}.html#{stem}" in index
         assert stem in (report / f"sub-{row.subject}.html").read_text(encoding="utf-8")
-        assert len(list(report.glob(f"pictures/{stem}_*_qc.png"))) == 8
+        assert len(list(report.glob(f"pictures/{stem}_*_qc.png"))) == 11
         sizes = {
             path.stem.removeprefix(f"{stem}_"): path.stat().st_size for path in report.glob(f"volumes/{stem}_*.js")
         }

@@ -57,7 +57,7 @@ def test_every_session_has_a_row_and_a_picture(out):
     assert set(zip(table.subject, table.session, strict=True)) == expected
     for subject, session in expected:
         figures = list((out / f"sub-{subject}/ses-{session}/figures").glob("*.png"))
-        assert len(figures) == 8
+        assert len(figures) == 11
         assert all(path.read_bytes().startswith(b"\x89PNG") for path in figures)
     page = (out / "report/index.html").read_text()
     assert all(f"sub-{subject}" in page for subject, _ in expected)

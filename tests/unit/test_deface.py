@@ -13,8 +13,11 @@ from angiolith.audit.deface import deface, renamed
 from angiolith.brain import deface as session_faces
 from angiolith.brain.deface import SessionFaces, without_face
 from angiolith.brain.face import MARGIN_MM, FaceError, FacePlane, face_plane
-from angiolith.brain.segment import BrainSegmentation
+from angiolith.brain.given import user_brain
+from angiolith.brain.segment import BrainSegmentation, segment_brain
 from angiolith.core.images import ImageError, linear_transform, mask_points, read_image
+from angiolith.core.manifest import index_bids
+from angiolith.core.settings.brain import BrainSettings
 from angiolith.registration.rigid import RigidResult
 
 REAL = Path(os.environ.get("ANGIOLITH_REAL_DATA", "../shared/real"))
@@ -154,12 +157,45 @@ def test_a_folder_is_copied_without_faces_and_without_what_it_cannot_vouch_for(f
     files = {path.relative_to(copy).as_posix() for path in copy.rglob("*") if path.is_file()}
     stem = "sub-1/ses-1/anat/sub-1_ses-1_rec-defaced"
     tables = {"participants.tsv", "sub-1/ses-1/sub-1_ses-1_scans.tsv"}
-    assert files == {f"{stem}_FLAIR.nii.gz", f"{stem}_FLAIR.json", f"{stem}_T1w.nii.gz"} | tables
+    tissues = {path for path in files if path.startswith("derivatives/")}
+    assert files - tissues == {f"{stem}_FLAIR.nii.gz", f"{stem}_FLAIR.json", f"{stem}_T1w.nii.gz"} | tables
     assert json.loads((copy / f"{stem}_FLAIR.json").read_text()) == {"EchoTime": 0.1, "Defaced": True}
     scans = (copy / "sub-1/ses-1/sub-1_ses-1_scans.tsv").read_text()
     assert scans == "filename\tacq_time\nanat/sub-1_ses-1_rec-defaced_FLAIR.nii.gz\tn/a\n"
     cut = [read_image(copy / f"{stem}_{suffix}.nii.gz").data == 0 for suffix in ("T1w", "FLAIR")]
     np.testing.assert_array_equal(*cut)  # the T1w, which shows no whole brain, by the FLAIR's
+
+
+def test_the_tissues_that_are_found_with_the_face_go_along_and_are_what_the_workflow_measures(folder):
+    bids, copy = folder
+    done = deface(bids, copy, None, lambda text: None)
+    assert len(done.tissues) == 2
+    rows = index_bids(copy).rows
+    stem = "derivatives/tissues_before_defacing/sub-1/ses-1/anat/sub-1_ses-1_space"
+    maps = {name: f"{stem}-{name}_desc-braintissues_dseg.nii.gz" for name in ("T1w", "FLAIR")}
+    assert {name: rows[0].get(f"brain_{name}") for name in maps} == maps
+    for name in ("T1w", "FLAIR"):
+        with_face = read_image(bids / f"sub-1/ses-1/anat/sub-1_ses-1_{name}.nii.gz")
+        without = read_image(copy / rows[0].get(name))
+        known = session_faces.segment_brain(with_face, False, None, None)
+        given = user_brain({"given_brain": copy / rows[0].get(f"brain_{name}")}, without)
+        found = segment_brain(without, False, None, BrainSettings(), given)  # without the networks
+        np.testing.assert_array_equal(found.brain, known.brain)
+        np.testing.assert_array_equal(found.tissues, known.tissues)
+
+
+def test_a_mask_of_the_users_own_is_not_replaced_and_a_map_of_other_labels_is_refused(folder):
+    bids, copy = folder
+    image = nib.load(bids / "sub-1/ses-1/anat/sub-1_ses-1_T1w.nii.gz")
+    mask = bids / "derivatives/mine/sub-1/ses-1/anat/sub-1_ses-1_space-T1w_desc-brain_mask.nii.gz"
+    mask.parent.mkdir(parents=True)
+    nib.Nifti1Image(np.ones(image.shape, np.uint8), image.affine).to_filename(mask)
+    done = deface(bids, copy, None, lambda text: None)
+    assert [Path(path).name for path in done.tissues] == ["sub-1_ses-1_space-FLAIR_desc-braintissues_dseg.nii.gz"]
+    other = mask.with_name("sub-1_ses-1_space-T1w_desc-braintissues_dseg.nii.gz")
+    nib.Nifti1Image(np.full(image.shape, 17, np.uint8), image.affine).to_filename(other)
+    with pytest.raises(ImageError, match="labels are 0 to 6"):
+        user_brain({"given_brain": other}, read_image(bids / "sub-1/ses-1/anat/sub-1_ses-1_T1w.nii.gz"))
 
 
 @pytest.mark.parametrize(
@@ -201,7 +237,7 @@ def test_a_sidecar_or_table_of_scans_that_cannot_be_read_is_left_out_and_ends_no
     done = deface(bids, copy, None, told.append)
     assert {sidecar, scans} < set(done.left_out)
     assert any(line.startswith(f"{sidecar}: left out: is no JSON") for line in told)
-    assert not list(copy.rglob("*.json"))
+    assert not list((copy / "sub-1").rglob("*.json"))
     assert (copy / "participants.tsv").is_file()
 
 

@@ -74,7 +74,7 @@ def test_every_kind_of_mark_has_a_picture_and_one_that_says_why_there_is_none(tm
     write_tsv(table.assign(wmh=[1, 2], diameter_mm=[3.7, 5.0]), tmp_path / "wmh.tsv")
     found = dict(session_montages(given, "sub-01"))
     assert list(found) == [
-        f"{name}marks" for name in ("calcification", "microbleed", "lacune", "wmh", "infarct", "perivascular")
+        f"{name}marks" for name in ("calcification", "microbleed", "lacune", "wmh", "infarct", "perivascular", "plaque")
     ]
     for name in ("calcificationmarks", "lacunemarks", "wmhmarks"):
         assert found[name].size == (WIDTH_PX, HEAD_PX + 2 * ROW_PX)

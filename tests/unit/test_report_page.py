@@ -160,9 +160,9 @@ def test_rows_of_models_and_plots_have_the_labels_of_the_configuration():
     tables = {"associations": models, "change": change, "mediation": mediation, "data": data}
     view = analysis_view("study", settings, attrition(), tables, TEXTS["cohort"], labels=labels)
     assert [row.term for row in view.forest.rows] == ["Age, years", "Artery: BA, per 10", "bmi"]
-    assert view.change.rows[0][:2] == ["WMH, cm3: change per year", "None or mild"]
+    assert view.change.rows[0][:2] == ["WMH, cm³: change per year", "None or mild"]
     assert view.more[0][2].rows[0][:2] == ["Age, years", "Age, years; bmi"]
-    assert view.group_plots[0].measure == "WMH, cm3"
+    assert view.group_plots[0].measure == "WMH, cm³"
     assert view.group_plots[0].boxes[0].label == "None or mild"
     plain = analysis_view("study", settings, attrition(), tables, TEXTS["cohort"])
     assert [row.term for row in plain.forest.rows] == ["age", "artery[BA], per 10", "bmi"]
@@ -183,7 +183,7 @@ def test_folder_stands_alone_and_its_links_lead_somewhere(files, tmp_path):
     home = made_report.build(files, tmp_path).parent
     pages = {path.name: parsed(path) for path in home.glob("*.html")}
     assert set(pages) == {
-        *("index.html", "errors.html", "methods.html", "review.html", "marks.html"),
+        *("index.html", "analysis-study.html", "errors.html", "methods.html", "review.html", "marks.html"),
         *("sub-001.html", "sub-002.html", "sub-003.html"),
     }
     for name, outline in pages.items():
@@ -278,7 +278,8 @@ def test_the_sealed_plan_stands_with_every_deviation(files, tmp_path):
 
 
 def test_figures_of_an_analysis_are_in_the_page(files, tmp_path):
-    raw = made_report.build(files, tmp_path).read_text(encoding="utf-8")
+    page = made_report.build(files, tmp_path)
+    raw = page.with_name("analysis-study.html").read_text(encoding="utf-8")
     assert raw.count("Splines of the analysis study") == 2  # alternative text and caption
 
 
@@ -295,8 +296,28 @@ def test_report_without_images_shows_the_analyses_alone(files, tmp_path):
     bare = {"sessions": {}, "patients": None, "lesions": None, "change": None, "pairs": {}}
     (tmp_path / "bare").mkdir()
     page = made_report.build(files | bare, tmp_path / "bare")
-    assert sorted(path.name for path in page.parent.glob("*.html")) == ["index.html", "methods.html"]
-    assert "analysis-study" in parsed(page).ids
+    assert sorted(path.name for path in page.parent.glob("*.html")) == [
+        *("analysis-study.html", "index.html", "methods.html")
+    ]
+    assert "analysis-study.html" in parsed(page).links
+
+
+def test_the_first_page_leads_to_each_analysis_under_its_title_and_labels(files, tmp_path, monkeypatch):
+    page = made_report.build(files, tmp_path)
+    first = page.read_text(encoding="utf-8")
+    assert "study_correlations" not in first  # tables of the analysis stand on its own page
+    assert first.index('id="subjects"') < first.index('id="analyses"') < first.index('id="doubts"')
+    settings = made_report.settings_of()
+    settings["analyses"]["study"] |= {"title": "Calcium & <vessels>", "labels": {made_report.MARKER: "WMH, own words"}}
+    monkeypatch.setattr(made_report, "settings_of", lambda **_: settings)
+    stale = page.with_name("analysis-gone.html")
+    stale.write_text("an analysis that is no longer asked for", encoding="utf-8")
+    made_report.build(files, tmp_path)
+    assert ">Calcium &amp; &lt;vessels&gt;</a>" in page.read_text(encoding="utf-8")
+    raw = page.with_name("analysis-study.html").read_text(encoding="utf-8")
+    assert "<h1>Calcium &amp; &lt;vessels&gt;</h1>" in raw
+    assert "WMH, own words" in raw
+    assert not stale.exists()
 
 
 def test_the_page_of_a_subject_who_left_is_deleted(files, tmp_path):
@@ -468,7 +489,10 @@ def test_every_address_in_the_report_is_one_cell_to_trace(files, tmp_path):
         *("study_associations.tsv", "study_correlations.tsv", "study_table1_printed.tsv", "marks.tsv"),
     }
     shown = find_cell(tmp_path, r"study_associations.tsv:model=univariable:term=a:odds_ratio")
-    assert (shown.value, "2.00 (1.00 to 4.00)" in (home / "index.html").read_text(encoding="utf-8")) == ("2", True)
+    assert (shown.value, "2.00 (1.00 to 4.00)" in (home / "analysis-study.html").read_text(encoding="utf-8")) == (
+        "2",
+        True,
+    )
 
 
 def test_a_notice_stands_at_the_head_of_every_page_and_nowhere_without_one(tmp_path):

@@ -286,6 +286,9 @@ def test_a_readers_decision_on_a_mark_runs_its_session_and_what_follows(bench):
     jobs = bench.plan()
     assert jobs["decide_marks"] == jobs["measure_wmh"] == jobs["measure_change"] == 1
     assert not {"segment_wmh", "detect_lacunes", "detect_perivascular", "measure_calcification"} & set(jobs)
+    (bench.folder / "marks.tsv").write_text(of_spot.replace("microbleed", "plaque"))
+    bench.configure("decisions: [marks.tsv]\n")
+    assert set(bench.plan()) - COHORT == {"measure_plaque", "plot_subject_qc", "export_session", "seal_subject"}
     said = columns + "02\t01\t3-1a2b3c4d\treject\tn/a\tAB\t2026-11-30\tclinoid\n"
     (bench.folder / "marks.tsv").write_text(said)
     bench.configure("decisions: [marks.tsv]\n")

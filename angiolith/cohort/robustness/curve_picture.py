@@ -13,7 +13,15 @@ from angiolith.pictures.canvas import BLUE, GREY, VERMILLION
 
 
 def draw_specifications(made: pd.DataFrame, path: str | Path) -> None:
-    """Draw a table of `specifications` as SVG, the same bytes on every run; the primary variant in another colour."""
+    """Draw a table of `specifications` as SVG, the same bytes on every run; the primary variant in another colour.
+
+    Parameters
+    ----------
+    made : pd.DataFrame
+        Table of `specifications`.
+    path : str | Path
+        Path of the SVG to write.
+    """
     shown = made[made["estimate"].notna()].sort_values("rank").reset_index(drop=True)
     options = [(choice, option) for choice in CHOICES for option in dict.fromkeys(made[choice])]
     options = [(choice, option) for choice, option in options if made[choice].nunique() > 1]

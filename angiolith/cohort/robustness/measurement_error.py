@@ -40,6 +40,20 @@ def error_sd_of(table: pd.DataFrame, predictor: str, settings: MeasurementError)
     From bounds: the mean variance that they stand for as ends of 95 % intervals.
 
     Where the predictor is the mean of `averaged` measurements its error is smaller by the root of their number.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        Analysed rows.
+    predictor : str
+        Column of the predictor.
+    settings : MeasurementError
+        What is known of its error.
+
+    Returns
+    -------
+    tuple[float, str]
+        SD (NaN where unknown) and note.
     """
     if settings.standard_error is not None:
         error, note = settings.standard_error, "error SD as given"
@@ -62,10 +76,26 @@ def error_sd_of(table: pd.DataFrame, predictor: str, settings: MeasurementError)
 def calibrate(design: pd.DataFrame, error_sd: float) -> tuple[np.ndarray, float]:
     """The matrix that turns naive into calibrated coefficients, and the reliability of the first column given the rest.
 
-    design: (n, k), the predictor with error first, its covariates after it. Coefficients of a regression on measured
-    columns are S^-1 (S - E) times those on true ones, where S is the columns' covariance and E the error's (Rosner,
-    Spiegelman and Willett, Am J Epidemiol 1990;132:734): exact for a linear model, close for a logistic one of a small
-    effect or a rare event. Raises ValueError where hardly any variance is true.
+    Coefficients of a regression on measured columns are S^-1 (S - E) times those on true ones, where S is the columns'
+    covariance and E the error's (Rosner, Spiegelman and Willett, Am J Epidemiol 1990;132:734): exact for a linear
+    model, close for a logistic one of a small effect or a rare event.
+
+    Parameters
+    ----------
+    design : pd.DataFrame
+        Columns (n, k), the predictor with error first.
+    error_sd : float
+        SD of the error of the first column.
+
+    Returns
+    -------
+    tuple[np.ndarray, float]
+        Matrix (k, k) and reliability.
+
+    Raises
+    ------
+    ValueError
+        Where hardly any variance is true.
     """
     total = np.atleast_2d(np.cov(design.to_numpy(float), rowvar=False))
     true = total.copy()
@@ -83,8 +113,21 @@ def simex(design: pd.DataFrame, error_sd: float, fitted: Fitted) -> tuple[float,
     """Estimate and standard error of the first term by simulation and extrapolation (Cook and Stefanski, JASA 1994).
 
     Error of 1.5, 2, 2.5 and 3 times the variance is simulated; a parabola through the means is read at no error.
-    fitted: gives the model's fit of a design and of the terms that get likelihood intervals.
     Variance: Stefanski and Cook, JASA 1995;90:1247. NaN where a simulated data set has no fit.
+
+    Parameters
+    ----------
+    design : pd.DataFrame
+        Columns (n, k), the predictor with error first.
+    error_sd : float
+        SD of the error of the first column.
+    fitted : Fitted
+        Gives the model's fit of a design and of the terms that get likelihood intervals.
+
+    Returns
+    -------
+    tuple[float, float]
+        Estimate and standard error.
     """
     rng = np.random.default_rng(SEED)
     first = design.columns[0]
@@ -116,6 +159,20 @@ def error_corrected(table: pd.DataFrame, plan: Plan, errors: Mapping[str, Measur
 
     Errors of the estimates take the error's SD as known. Complete cases. Rows of one
     cluster have robust errors, as in `associations`.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        Analysed rows.
+    plan : Plan
+        Outcome, models and settings.
+    errors : Mapping[str, MeasurementError]
+        Predictor -> what is known of its error.
+
+    Returns
+    -------
+    pd.DataFrame
+        One row per predictor, model and method.
     """
     known = table[table[plan.outcome].notna()]
     response, _ = response_of(known[plan.outcome], plan.regression, plan.event)

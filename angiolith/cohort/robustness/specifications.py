@@ -198,7 +198,18 @@ def _fit(
 
 
 def specification_summary(made: pd.DataFrame) -> pd.DataFrame:
-    """How far the estimates agree, over all variants and over those of each option: columns `SUMMARY`."""
+    """How far the estimates agree, over all variants and over those of each option: columns `SUMMARY`.
+
+    Parameters
+    ----------
+    made : pd.DataFrame
+        Table of `specifications`.
+
+    Returns
+    -------
+    pd.DataFrame
+        One row per choice and option.
+    """
     rows = [_summary("all", "all", made)]
     for choice in (name for name in CHOICES if name != "source" or made[name].nunique() > 1):
         rows += [_summary(choice, str(option), part) for option, part in made.groupby(choice, sort=False)]

@@ -13,9 +13,27 @@ def subdistribution_rows(
 ) -> tuple[Episodes, np.ndarray]:
     """Rows whose weighted Cox model is Fine and Gray's (JASA 1999;94:496), and the number of each row's subject.
 
-    time: (n,); state: (n,) 0 where censored, else the cause; x: (n, k). Who had another cause stays at risk with the
-    weight G(t-) / G(T-), where G is the Kaplan-Meier curve of censoring (Geskus, Biometrics 2011;67:39). A row is split
-    only where the weight changes between events, as R's survival::finegray does it.
+    Who had another cause stays at risk with the weight G(t-) / G(T-), where G is the Kaplan-Meier curve of censoring
+    (Geskus, Biometrics 2011;67:39). A row is split only where the weight changes between events, as R's
+    survival::finegray does it.
+
+    Parameters
+    ----------
+    time : np.ndarray
+        Time (n,).
+    state : np.ndarray
+        0 where censored, else the cause (n,).
+    x : np.ndarray
+        Columns of the model (n, k).
+    stratum : np.ndarray
+        Stratum (n,).
+    cause : int
+        The cause of interest.
+
+    Returns
+    -------
+    tuple[Episodes, np.ndarray]
+        Rows of the weighted model, and the number of each row's subject.
     """
     events = np.unique(time[state == cause])
     censored, at_risk, drops = risk_counts(time, state == 0)

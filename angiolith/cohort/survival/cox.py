@@ -163,8 +163,27 @@ def fit_cox(
 ) -> CoxFit:
     """Maximise the partial likelihood (Cox 1972), or with `firth` the penalised one (Heinze and Schemper 2001).
 
-    clusters: (n,) labels of rows that belong together; the robust covariance (Lin and Wei, JASA 1989;84:1074) sums the
-    score residuals over them. Raises NoFitError where there is no finite maximum.
+    Parameters
+    ----------
+    rows : Episodes
+        Episodes at risk.
+    ties : Literal["efron", "breslow"]
+        Method for tied events.
+    clusters : np.ndarray | None
+        (n,) labels of rows that belong together; the robust covariance (Lin and Wei, JASA 1989;84:1074)
+        sums the score residuals over them.
+    firth : bool
+        Whether the likelihood is penalised.
+
+    Returns
+    -------
+    CoxFit
+        Coefficients, covariance and likelihood.
+
+    Raises
+    ------
+    NoFitError
+        Where there is no finite maximum.
     """
     if not rows.event.any():
         raise NoFitError("no event")
@@ -238,7 +257,20 @@ def _firth_score(risk: _Risk, state: _State) -> np.ndarray:
 
 
 def score_residuals(risk: _Risk, state: _State) -> np.ndarray:
-    """(n, k) score residuals, weights included: they sum to the score (Therneau and Grambsch 2000, section 4.6)."""
+    """(n, k) score residuals, weights included: they sum to the score (Therneau and Grambsch 2000, section 4.6).
+
+    Parameters
+    ----------
+    risk : _Risk
+        The risk sets.
+    state : _State
+        The state at the coefficients.
+
+    Returns
+    -------
+    np.ndarray
+        Residuals (n, k).
+    """
     rows = risk.rows
     each = risk.mean_weight[risk.at]
     per_entry = each / state.sums
@@ -257,7 +289,21 @@ def proportional_hazards(rows: Episodes, beta: np.ndarray, groups: list[list[int
     """Chi-square and p of the test that hazards are proportional, for each group of columns (a term) and for all.
 
     Score test of a coefficient that changes with 1 - Kaplan-Meier just before the time (Grambsch and Therneau,
-    Biometrika 1994;81:515, in the exact form of R's survival since 3.0). groups: column numbers of each term.
+    Biometrika 1994;81:515, in the exact form of R's survival since 3.0).
+
+    Parameters
+    ----------
+    rows : Episodes
+        Episodes at risk.
+    beta : np.ndarray
+        Coefficients (k,).
+    groups : list[list[int]]
+        Column numbers of each term.
+
+    Returns
+    -------
+    list[tuple[float, float]]
+        Chi-square and p of each term, then of all.
     """
     centred = replace(rows, x=rows.x - rows.x.mean(axis=0))
     risk = _Risk(centred, "efron")
@@ -305,6 +351,20 @@ def firth_profile(rows: Episodes, fit: CoxFit, column: int) -> tuple[float, floa
     """Ends of the 95 % interval of one coefficient by the profile penalised likelihood, and its likelihood-ratio p.
 
     An end is NaN where it is not found within `REACH_SES` standard errors.
+
+    Parameters
+    ----------
+    rows : Episodes
+        Episodes at risk.
+    fit : CoxFit
+        The penalised fit.
+    column : int
+        Number of the coefficient.
+
+    Returns
+    -------
+    tuple[float, float, float]
+        Lower end, upper end and p.
     """
     spread = rows.x.std(axis=0)
     risk = _Risk(replace(rows, x=(rows.x - rows.x.mean(axis=0)) / spread), "efron")

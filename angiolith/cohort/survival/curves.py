@@ -14,8 +14,21 @@ CURVE = ["time", "at_risk", "events", "estimate", "se", "ci_low", "ci_high"]
 def kaplan_meier(time: np.ndarray, event: np.ndarray, entry: np.ndarray | None = None) -> pd.DataFrame:
     """Survival at each event time (Kaplan and Meier 1958): a table with the columns `CURVE`.
 
-    time: (n,); event: (n,) bool; entry: (n,) time from which a row is at risk. se: Greenwood's. Interval: on the scale
-    of log(-log), which stays within 0 and 1.
+    se: Greenwood's. Interval: on the scale of log(-log), which stays within 0 and 1.
+
+    Parameters
+    ----------
+    time : np.ndarray
+        Time (n,).
+    event : np.ndarray
+        Whether the event occurred, bool (n,).
+    entry : np.ndarray | None
+        Time from which a row is at risk (n,), or None.
+
+    Returns
+    -------
+    pd.DataFrame
+        One row per event time.
     """
     times, at_risk, events = risk_counts(time, event, entry)
     survival = np.cumprod(1 - events / at_risk)
@@ -27,8 +40,22 @@ def kaplan_meier(time: np.ndarray, event: np.ndarray, entry: np.ndarray | None =
 def cumulative_incidence(time: np.ndarray, state: np.ndarray, cause: int) -> pd.DataFrame:
     """Probability to have had `cause` by each event time, other causes competing (Aalen and Johansen 1978).
 
-    time: (n,); state: (n,) 0 where censored, else the number of the cause. se: from Aalen's variance with the
-    correction for ties of R's cmprsk. Interval: on the scale of log(-log). Columns: `CURVE`.
+    se: from Aalen's variance with the correction for ties of R's cmprsk. Interval: on the scale of log(-log). Columns:
+    `CURVE`.
+
+    Parameters
+    ----------
+    time : np.ndarray
+        Time (n,).
+    state : np.ndarray
+        0 where censored, else the cause (n,).
+    cause : int
+        The cause of interest.
+
+    Returns
+    -------
+    pd.DataFrame
+        One row per event time.
     """
     times, at_risk, events = risk_counts(time, state > 0)
     _, _, own = risk_counts(time, state == cause, times=times)
@@ -54,7 +81,24 @@ def cumulative_incidence(time: np.ndarray, state: np.ndarray, cause: int) -> pd.
 def risk_counts(
     time: np.ndarray, event: np.ndarray, entry: np.ndarray | None = None, times: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Event times, and at each the number at risk and of events; or the same at the given times."""
+    """Event times, and at each the number at risk and of events; or the same at the given times.
+
+    Parameters
+    ----------
+    time : np.ndarray
+        Time (n,).
+    event : np.ndarray
+        Whether the event occurred, bool (n,).
+    entry : np.ndarray | None
+        Time from which a row is at risk (n,), or None.
+    times : np.ndarray | None
+        Times to count at, or None for the event times.
+
+    Returns
+    -------
+    tuple[np.ndarray, np.ndarray, np.ndarray]
+        Times, number at risk and number of events.
+    """
     times = np.unique(time[event]) if times is None else times
     at_risk = len(time) - np.searchsorted(np.sort(time), times, side="left")
     if entry is not None:
@@ -74,7 +118,22 @@ def _curve(
 
 
 def at_times(curve: pd.DataFrame, times: Sequence[float], start: float) -> pd.DataFrame:
-    """The curve at given times (its value at the last event before); `start`: its value before the first event."""
+    """The curve at given times (its value at the last event before); `start`: its value before the first event.
+
+    Parameters
+    ----------
+    curve : pd.DataFrame
+        A table with the columns `CURVE`.
+    times : Sequence[float]
+        Times to read the curve at.
+    start : float
+        Value before the first event.
+
+    Returns
+    -------
+    pd.DataFrame
+        One row per time.
+    """
     place = np.searchsorted(curve["time"], np.asarray(times, float), side="right")
     before = pd.DataFrame({"estimate": [start], "se": [0.0], "ci_low": [start], "ci_high": [start]})
     values = pd.concat([before, curve[["estimate", "se", "ci_low", "ci_high"]]], ignore_index=True)
@@ -82,13 +141,39 @@ def at_times(curve: pd.DataFrame, times: Sequence[float], start: float) -> pd.Da
 
 
 def numbers_at_risk(time: np.ndarray, times: Sequence[float], entry: np.ndarray | None = None) -> list[int]:
-    """How many are at risk just before each of the times."""
+    """How many are at risk just before each of the times.
+
+    Parameters
+    ----------
+    time : np.ndarray
+        Time (n,).
+    times : Sequence[float]
+        Times to count at.
+    entry : np.ndarray | None
+        Time from which a row is at risk (n,), or None.
+
+    Returns
+    -------
+    list[int]
+        Numbers.
+    """
     began = np.zeros_like(time) if entry is None else entry
     return [int(((time >= at) & ((began < at) | (began == 0))).sum()) for at in times]
 
 
 def median_time(curve: pd.DataFrame) -> tuple[float, float, float]:
-    """The first time at which survival is one half or less, and its interval (Brookmeyer and Crowley 1982)."""
+    """The first time at which survival is one half or less, and its interval (Brookmeyer and Crowley 1982).
+
+    Parameters
+    ----------
+    curve : pd.DataFrame
+        A table with the columns `CURVE`.
+
+    Returns
+    -------
+    tuple[float, float, float]
+        Median time and the ends of its interval; NaN where not reached.
+    """
     return tuple(  # type: ignore[return-value]
         float(below.iloc[0]) if len(below := curve.loc[curve[name] <= 0.5, "time"]) else np.nan
         for name in ("estimate", "ci_low", "ci_high")
@@ -96,7 +181,22 @@ def median_time(curve: pd.DataFrame) -> tuple[float, float, float]:
 
 
 def log_rank(time: np.ndarray, event: np.ndarray, group: np.ndarray) -> tuple[float, float]:
-    """Chi-square and p of the log-rank test of two or more groups (Mantel 1966). group: (n,) labels."""
+    """Chi-square and p of the log-rank test of two or more groups (Mantel 1966).
+
+    Parameters
+    ----------
+    time : np.ndarray
+        Time (n,).
+    event : np.ndarray
+        Whether the event occurred, bool (n,).
+    group : np.ndarray
+        Labels (n,).
+
+    Returns
+    -------
+    tuple[float, float]
+        Chi-square and p.
+    """
     labels = np.unique(group)
     times, at_risk, events = risk_counts(time, event)
     inside = [group == one for one in labels]

@@ -29,7 +29,19 @@ def draw_curves(
     labels: Mapping[str, str],
     path: Path | str,
 ) -> None:
-    """Draw one panel per outcome as SVG, the same bytes on every run. curves, risks: of `outcome_tables`."""
+    """Draw one panel per outcome as SVG, the same bytes on every run.
+
+    Parameters
+    ----------
+    curves, risks : pd.DataFrame
+        Tables of `outcome_tables`.
+    outcomes : Mapping[str, FollowUp]
+        Name -> settings.
+    labels : Mapping[str, str]
+        Column -> label.
+    path : Path | str
+        Path of the SVG to write.
+    """
     with vector_figure(path, (WIDTH_INCH, PANEL_INCH * len(outcomes)), 8) as figure:
         panels = figure.subplots(len(outcomes), 1, squeeze=False)
         for axes, (name, settings) in zip(panels[:, 0], outcomes.items(), strict=True):

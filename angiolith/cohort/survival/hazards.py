@@ -172,6 +172,24 @@ def hazards_of(
     subject. With competing events Fine and Gray's model, or the hazard of the cause alone. ph_p: of the test that the
     term's hazards are proportional, ph_p_global: of the whole model. Complete cases. q: Benjamini-Hochberg over the
     terms of one model.
+
+    Parameters
+    ----------
+    name : str
+        Name of the outcome.
+    rows : Watched
+        Rows that can be followed.
+    settings : FollowUp
+        Settings of the outcome.
+    references : Mapping[str, str]
+        Category -> its reference level.
+    per : Mapping[str, float]
+        Column -> step that effects are given per.
+
+    Returns
+    -------
+    pd.DataFrame
+        One row per model and term.
     """
     made: list[dict[str, object]] = []
     for model, covariates in models_of(settings.models).items():

@@ -36,8 +36,25 @@ def curves_of(
 ) -> pd.DataFrame:
     """The curve of everybody and of each group, at each event: a table with the columns `CURVES`.
 
-    Survival by Kaplan and Meier; with competing events the cumulative incidence by Aalen and Johansen. group: by the
-    table's index; levels: their order.
+    Survival by Kaplan and Meier; with competing events the cumulative incidence by Aalen and Johansen.
+
+    Parameters
+    ----------
+    name : str
+        Name of the outcome.
+    rows : Watched
+        Rows that can be followed.
+    settings : FollowUp
+        Settings of the outcome.
+    group : pd.Series | None
+        Group by the table's index, or None.
+    levels : Sequence[str]
+        Order of the groups.
+
+    Returns
+    -------
+    pd.DataFrame
+        One row per group and event time.
     """
     made = []
     for label, inside in _groups(rows, group, levels):
@@ -58,6 +75,26 @@ def risks_of(
     """Risk, or survival, and number at risk at `settings.times`: a table with the columns `RISKS`.
 
     log_rank_p: of the groups, by the hazard of the event alone. Times after the last one watched have no estimate.
+
+    Parameters
+    ----------
+    name : str
+        Name of the outcome.
+    rows : Watched
+        Rows that can be followed.
+    curves : pd.DataFrame
+        Table of `curves_of`.
+    settings : FollowUp
+        Settings of the outcome.
+    group : pd.Series | None
+        Group by the table's index, or None.
+    levels : Sequence[str]
+        Order of the groups.
+
+    Returns
+    -------
+    pd.DataFrame
+        One row per group and time.
     """
     groups = _groups(rows, group, levels)
     p, without = np.nan, ""
@@ -118,7 +155,28 @@ def outcome_tables(
     references: Mapping[str, str],
     per: Mapping[str, float],
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Curves, risks and hazards of every outcome over time (`CURVES`, `RISKS`, `HAZARDS`)."""
+    """Curves, risks and hazards of every outcome over time (`CURVES`, `RISKS`, `HAZARDS`).
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        Analysed rows.
+    outcomes : Mapping[str, FollowUp]
+        Name -> settings.
+    group : pd.Series | None
+        Group by the table's index, or None.
+    levels : Sequence[str]
+        Order of the groups.
+    references : Mapping[str, str]
+        Category -> its reference level.
+    per : Mapping[str, float]
+        Column -> step that effects are given per.
+
+    Returns
+    -------
+    tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]
+        Curves, risks and hazards.
+    """
     made: list[tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]] = []
     for name, settings in outcomes.items():
         rows = watched(table, settings)

@@ -54,6 +54,7 @@ NOT_MEASURED = {  # suffixes of BIDS that no step measures
     *("asl", "m0scan", "pet", "TB1map", "RB1map", "minIP", "qsm"),
 }
 MASKS = ("mask", "dseg", "probseg", "seg", "label", "roi", "lesion")
+TISSUE_MAP = "braintissues"  # desc- of a map of the brain's tissues, which takes the place of a brain mask
 ON_FLAIR = {"wmh": "WMH", "lesion": "lesion"}  # masks on the FLAIR's grid
 DRAWN = {**dict.fromkeys((*WALL_READERS, "arteries"), "dseg"), **dict.fromkeys(ON_FLAIR, "mask"), "vessel": "points"}
 
@@ -256,7 +257,7 @@ def mask_of(path: str) -> Place:
             if space not in ("FLAIR", "orig"):
                 return Place(None, f"a {ON_FLAIR[description]} mask in the space {space}; give it on the FLAIR's grid")
             return Place(description)
-        if suffix == "mask" and description == "brain":
+        if (suffix, description) in (("mask", "brain"), ("dseg", TISSUE_MAP)):
             return _brain_of(os.path.basename(os.path.dirname(path)), entities)
     return Place(None, _why_no_mask(name, suffix, description))
 

@@ -320,6 +320,8 @@ class Analysis(Section):
     applies: dict[str, str] = {}
     """Variable: the column that must be above zero for it to have a value at all (density: any calcification). What
     does not apply is counted apart from what is missing. The density of calcium follows its volume by itself."""
+    title: str = ""
+    """Heading of the analysis' page, figures and printed tables; default: its name."""
     labels: dict[str, str] = {}
     """Column, group or level: how the printed tables call it, e.g. `age_years: Age, years`. A column without a label
     takes LongName (or Description) and Units of the BIDS data dictionary (participants.json, phenotype/*.json)."""

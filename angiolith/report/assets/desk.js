@@ -143,7 +143,7 @@
     const mark = marks.get(item.key);
     if (get("artery")) {
       get("artery").value = mark?.artery ?? "";
-      get("of-artery").hidden = item.of !== "calcification";
+      get("of-artery").hidden = !given.of_arteries.includes(item.of);
     }
     for (const button of document.querySelectorAll("[data-verdict]"))
       button.setAttribute("aria-pressed", String(mark?.verdict === button.dataset.verdict));
@@ -262,7 +262,7 @@
 
   try { get("reviewer").value = localStorage.getItem(`${place}:reviewer`) ?? ""; } catch { /* as above */ }
   const asked = decodeURIComponent(location.hash.slice(1));
-  at = Math.max(0, all.findIndex((item) => item.key === asked));
+  at = Math.max(0, all.findIndex((item) => item.key === asked || (asked && item.key.startsWith(`${asked}/`))));
   get("review").hidden = false;
   if (get("tiles")) choose();
   draw();

@@ -141,5 +141,5 @@
     }
   });
 
-  window.addEventListener("beforeprint", () => { for (const part of document.querySelectorAll("details")) part.open = true; });
+  window.addEventListener("beforeprint", () => { for (const part of document.querySelectorAll("details.montage")) part.open = true; });
 })();

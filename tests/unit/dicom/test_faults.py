@@ -9,6 +9,7 @@ from angiolith.dicom.convert import ConversionProblem, convert
 from angiolith.dicom.geometry import Fault
 from angiolith.dicom.headers import read_headers
 from angiolith.dicom.series import volumes_of
+from angiolith.dicom.targets import SHARP_ALONE, Candidate, settle
 from phantoms.pacs_export import ORIGINAL, SOFT, Study, mr, write_series
 from tests.unit.dicom.made_export import small_head
 
@@ -177,3 +178,27 @@ def test_what_does_not_agree_with_its_files_is_not_written(tmp_path, monkeypatch
     monkeypatch.setattr("angiolith.dicom.convert.CORRELATION_MIN", 1.1)
     with pytest.raises(ConversionProblem, match="does not agree"):
         convert(volume, None)
+
+
+def test_slices_without_pixel_spacing_are_refused_by_name(tmp_path):
+    (volume,) = series(tmp_path, PixelSpacing=None)
+    assert classify(volume).decision is Decision.REFUSE
+    assert classify(volume).reason == "no pixel spacing in the header"
+
+
+def test_files_that_state_no_modality_are_what_their_class_says(tmp_path):
+    (volume,) = series(tmp_path, Modality=None)
+    assert volume.text("Modality") == "CT"
+    assert classify(volume).target == "ct"
+
+
+def test_a_sharp_series_that_is_taken_alone_says_so_and_one_beside_a_soft_one_does_not(tmp_path):
+    sharp = {"ConvolutionKernel": "BONEPLUS"}
+    alone = settle([Candidate(volume, classify(volume)) for volume in series(tmp_path / "a", **sharp)])
+    assert alone[0].verdict.reason == f"axial head CT; {SHARP_ALONE}"
+    study, (data, affine) = Study(tmp_path / "b", "A^B", "1", "19500101", "20200101", "CT HEAD"), small_head()
+    for given in (SOFT, SOFT | sharp):
+        write_series(study, data - 1000, affine, "HEAD", **given)
+    both = settle([Candidate(one, classify(one)) for one in volumes_of(read_headers(tmp_path / "b")[0])])
+    assert [one.verdict.decision for one in both] == [Decision.TAKE, Decision.LEAVE]
+    assert SHARP_ALONE not in both[0].verdict.reason
