@@ -73,6 +73,8 @@ PICTURE_KINDS = {".png": "png", ".svg": "svg+xml"}
 ASKED_ALONE = (
     "any_splines",
     "site",
+    "harmonise",
+    "drift",
     "specifications",
     "measurement_error",
     "mediation",

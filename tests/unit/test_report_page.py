@@ -350,6 +350,8 @@ def test_methods_are_written_from_the_settings():
                 "correlations",
                 "any_splines",
                 "site",
+                "harmonise",
+                "drift",
                 "specifications",
                 "measurement_error",
                 "mediation",
