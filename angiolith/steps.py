@@ -15,6 +15,7 @@ from angiolith.core.study import InputPaths, Session, Step
 from angiolith.pictures import step as pictures
 from angiolith.registration import step as registration
 from angiolith.small_vessel import step as small_vessel
+from angiolith.small_vessel.acute import step as acute
 from angiolith.small_vessel.lacunes import step as lacunes
 from angiolith.small_vessel.microbleeds import step as microbleeds
 from angiolith.small_vessel.perivascular import step as perivascular
@@ -39,6 +40,7 @@ STEPS = {
         *registration.STEPS,
         *arteries.STEPS,
         *calcification.STEPS,
+        *acute.STEPS,
         *microbleeds.STEPS,
         *lacunes.STEPS,
         *small_vessel.STEPS,

@@ -84,7 +84,7 @@ log, benchmark_path, settings, code = PLAN.log, PLAN.benchmark_path, PLAN.settin
 wildcard_constraints:
     subject="[A-Za-z0-9]+",
     session="[A-Za-z0-9]+",
-    contrast="T1w|T2w|FLAIR|swi|T2starw|vwi|vwi_ce|angio",
+    contrast="T1w|T2w|FLAIR|swi|T2starw|vwi|vwi_ce|angio|dwi",
     reference="T1w|T2w|FLAIR|swi|T2starw|ct",
     analysis="[A-Za-z0-9_-]+",
 

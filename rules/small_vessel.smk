@@ -1,3 +1,27 @@
+rule detect_acute:
+    input:
+        unpack(inputs_of("detect_acute")),
+    output:
+        **outputs_of("detect_acute"),
+    log:
+        log("detect_acute"),
+    benchmark:
+        benchmark_path("detect_acute")
+    conda:
+        "../envs/environment.yaml"
+    threads: 1
+    resources:
+        mem_mb=2500,
+        runtime=10,
+    params:
+        settings=settings("acute.detect", "acute.classify"),
+        code=code("detect_acute"),
+    message:
+        "detect acute lesions on DWI: sub-{wildcards.subject} ses-{wildcards.session}"
+    script:
+        "../scripts/detect_acute.py"
+
+
 rule segment_wmh:
     input:
         unpack(inputs_of("segment_wmh")),

@@ -32,6 +32,8 @@ SECTIONS = (  # title, the files, the columns
     ("Arteries on CT", "`*_desc-calcification_arteries.tsv`", calcification.ARTERIES),
     ("Calcification of a session", "`*_desc-calcification_patient.tsv`", calcification.PATIENTS),
     ("Small-vessel disease of a session", "`*_desc-smallvessel_metrics.tsv`", WRITTEN["small_vessel"]),
+    ("Acute lesions of a session", "`*_desc-acute_metrics.tsv`, in sessions with a DWI", WRITTEN["acute"]),
+    ("Acute lesions", "`*_desc-acute_lesions.tsv`, in sessions with a DWI", WRITTEN["acute_lesions"]),
     ("Plaques", "`*_desc-plaque_metrics.tsv` and `*_desc-plaque_consensus.tsv`", WRITTEN["plaque"]),
     ("Change", "`*_desc-change_metrics.tsv` and `cohort/change.tsv`", WRITTEN["change"]),
     ("What the cohort's tables add", "`cohort/patients.tsv` and `cohort/lesions.tsv`", WRITTEN["cohort"]),

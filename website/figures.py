@@ -19,10 +19,10 @@ from angiolith.core.study import InputPaths, Study
 from angiolith.steps import STEPS
 
 ROOT = Path(__file__).parents[1]
-IMAGES = ("ct", "T1w", "FLAIR", "swi", "vwi", "vwi_ce", "wall_reader1", "wall_points")
+IMAGES = ("ct", "T1w", "FLAIR", "swi", "dwi", "vwi", "vwi_ce", "wall_reader1", "wall_points")
 SHOWN = {"wall_reader1": "reader's drawing", "wall_points": "points in it", "vwi_ce": "vwi, contrast"}
 VISITS = ("a", "b")
-CONTRASTS = ("ct", "FLAIR", "swi")
+CONTRASTS = ("ct", "FLAIR", "swi", "dwi")
 PICTURES = ("plot_subject_qc", "plot_change_qc", "export_session")  # they read nearly all: a row of their own
 COLOURS = {  # by what a rule is about
     "check": "#e8e8e8",
@@ -32,7 +32,7 @@ COLOURS = {  # by what a rule is about
     "change": "#e4def5",
     "plot|export|report": "#fdf3cf",
     "seal|inventory|crate": "#e8e8e8",
-    "microbleed|lacune|wmh|perivascular|marks": "#dcefdc",
+    "microbleed|lacune|wmh|perivascular|acute|marks": "#dcefdc",
 }
 # px: a box, a line of text in it, the gaps between boxes, the margin
 WIDTH, LINE, GAP_X, GAP_Y, MARGIN = 196, 16, 22, 34, 12

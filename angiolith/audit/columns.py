@@ -14,6 +14,7 @@ from angiolith.cohort.collect import (
     OF_SCORES,
     VISIT,
     VISIT_NUMBER,
+    acute_columns,
     artery_calcium,
     artery_columns,
     as_measured,
@@ -39,6 +40,7 @@ NAMES = {  # kind of measure -> the columns that its tables give to the cohort's
     "calcification": severity_columns,
     "calcification_arteries": artery_columns,
     "small_vessel": marker_columns,
+    "acute": acute_columns,
     "change": wide_changes,
 }
 OF_LESIONS = ("plaque", "calcification_lesions")  # in the lesions' table alone
@@ -161,7 +163,7 @@ def holders(
         for kind, rename in NAMES.items():
             if kind in OF_LESIONS and table != "lesions":
                 continue
-            for text in texts[kind]:
+            for text in texts.get(kind, []):  # a bundle of an earlier version has no kind that came later
                 measured = as_measured(read_tsv(StringIO(text)))
                 if here := wanted & set(rename(measured).columns):
                     kinds[kind], wanted = kinds.get(kind, set()) | here, wanted - here

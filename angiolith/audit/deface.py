@@ -21,7 +21,7 @@ from angiolith.brain.segment import TISSUES
 from angiolith.core.bids.names import TISSUE_MAP, column_of, mask_of
 from angiolith.core.bids.walk import is_own, lies_in
 from angiolith.core.images import ImageError, write_image
-from angiolith.core.manifest_checks import NIFTI, REFERENCES
+from angiolith.core.manifest_checks import DIFFUSION_COLUMNS, NIFTI, REFERENCES
 from angiolith.core.names import beside
 from angiolith.core.tables import atomic_path, write_text_if_changed
 
@@ -89,7 +89,9 @@ def deface(bids_dir: Path, copy: Path, model: BrainModel, say: Say) -> Defaced:
     files = {path: path.relative_to(bids_dir).as_posix() for path in sorted(bids_dir.rglob("*")) if path.is_file()}
     for path, name in files.items():
         column = None if name.startswith(("derivatives/", "sourcedata/")) else column_of(name)
-        if name.endswith(NIFTI) and column:
+        if name.endswith(NIFTI) and column in DIFFUSION_COLUMNS:
+            done.left_out[name] = "diffusion-weighted: it is not defaced, and may show a face"
+        elif name.endswith(NIFTI) and column:
             images.append((path, name, column))
             names[name] = renamed(name)
         elif name.endswith(NIFTI) and not _is_mask(name):

@@ -120,7 +120,9 @@ def subject_images(study: Study, subject: str) -> list[str]:
     sessions = study.sessions_of(subject)
     named = [session.image(column) for session in sessions for column in (*IMAGE_COLUMNS, *MASK_COLUMNS)]
     beside = [
-        path for session in sessions for path in (session.mask_lookup(), *session.sidecars(), *session.drawings())
+        path
+        for session in sessions
+        for path in (session.mask_lookup(), session.b_values(), *session.sidecars(), *session.drawings())
     ]
     return [path for path in (*named, *beside) if isinstance(path, str)]
 
@@ -187,8 +189,9 @@ def subject_facts(study: Study, subject: str) -> list[Any]:
     return [*map(_facts, sessions), [session.decisions() for session in sessions]]
 
 
-def _facts(session: Session) -> tuple[str, dict[str, str], Paths, list[str], list[str]]:
-    return session.row.session, dict(session.row.values), session.mask_lookup(), session.sidecars(), session.notes()
+def _facts(session: Session) -> tuple[str, dict[str, str], list[Paths], list[str], list[str]]:
+    beside = [session.mask_lookup(), session.b_values()]
+    return session.row.session, dict(session.row.values), beside, session.sidecars(), session.notes()
 
 
 # of the run

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-
 import numpy as np
-from scipy.spatial import ConvexHull, QhullError
-from scipy.spatial.distance import pdist
 from skimage.measure import marching_cubes, mesh_surface_area
+
+from angiolith.core.distance import largest_distance
 
 
 def shape_features(lesion: np.ndarray, affine: np.ndarray) -> dict[str, float]:
@@ -44,11 +42,5 @@ def shape_features(lesion: np.ndarray, affine: np.ndarray) -> dict[str, float]:
         "MeshVolume": volume,
         "SurfaceArea": area,
         "Sphericity": float((36 * np.pi * volume**2) ** (1 / 3) / area),
-        "Maximum3DDiameter": _diameter(points),
+        "Maximum3DDiameter": largest_distance(points),
     }
-
-
-def _diameter(points: np.ndarray) -> float:
-    with contextlib.suppress(QhullError):  # flat sets of points have no hull
-        points = points[ConvexHull(points).vertices]  # the two farthest points lie on it
-    return float(pdist(points).max())

@@ -282,6 +282,22 @@ def marker_columns(small_vessel: pd.DataFrame) -> pd.DataFrame:
     return prefixed(small_vessel, "smallvessel", ["status", "reason"])
 
 
+def acute_columns(acute: pd.DataFrame) -> pd.DataFrame:
+    """Acute lesions on DWI, as the patients' table calls them.
+
+    Parameters
+    ----------
+    acute : DataFrame
+        A row per session with a DWI.
+
+    Returns
+    -------
+    DataFrame
+        The same rows; status and reason as `acute_status` and `acute_reason`.
+    """
+    return prefixed(acute, "acute", ["status", "reason"])
+
+
 def plaque_columns(plaques: pd.DataFrame) -> pd.DataFrame:
     """Measures of plaques, as the lesions' table calls them.
 
@@ -483,6 +499,7 @@ def patients_table(
     arteries: pd.DataFrame,
     small_vessel: pd.DataFrame,
     changes: pd.DataFrame,
+    acute: pd.DataFrame | None = None,
     images: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """One row per row of the manifest: dates, covariates, ratings, CT severity, small-vessel markers, change.
@@ -506,6 +523,8 @@ def patients_table(
         Markers per session.
     changes : pd.DataFrame
         Long table of changes.
+    acute : pd.DataFrame | None
+        Acute lesions per session with a DWI, or None.
     images : pd.DataFrame | None
         Status and reason of the image checks per session, or None.
 
@@ -532,6 +551,10 @@ def patients_table(
     table = join(table, artery_columns(arteries), KEYS, "calcification per artery")
     table = join(table, marker_columns(small_vessel), KEYS, "small vessel")
     table = with_missing_status(table, "smallvessel", absent_images(manifest, ["FLAIR"]))
+    if acute is not None and len(acute):  # a cohort without DWI has no such columns
+        require_known(acute, manifest, "acute lesions")
+        table = join(table, acute_columns(acute), KEYS, "acute lesions")
+        table = with_missing_status(table, "acute", absent_images(manifest, ["dwi"]))
     table = join(table, wide_changes(changes), KEYS, "change")
     measured = [name for name in table.columns if name not in first]
     clinical = {PARTICIPANTS: participant_columns(participants)}

@@ -43,6 +43,7 @@ COLUMNS = {  # kind of measure: what it is called here, and the columns that its
         (*STATE, "lesion", "artery", "side", "volume_mm3", "max_hu", "kockelkoren_score", "spotty", "counted"),
     ),
     "small_vessel": ("small vessel", STATE),
+    "acute": ("acute lesions", STATE),
     "plaque": (
         "vessel wall",
         (*STATE, "lesion", "reader", "artery", "side", "stenosis_percent", "calcium_volume_mm3"),
@@ -54,7 +55,7 @@ MARK_COLUMNS = [
     *("counted", "certainty", "decided_by", "status", "reason", "kind", "diameter_mm", "probability"),
     "stenosis_percent",
 ]
-REVIEWED_WITH = {"arteries": "calcification", "calcium": "calcification"}
+REVIEWED_WITH = {"arteries": "calcification", "calcium": "calcification", "acute lesions": "small vessel"}
 Tables = Mapping[str, pd.DataFrame]
 
 
@@ -121,6 +122,7 @@ def gather(given: Inputs, subjects: Sequence[str] | None, pairs: Mapping[str, Se
             calcification=tables["calcification"],
             arteries=tables["arteries"],
             small_vessel=tables["small vessel"],
+            acute=tables["acute lesions"],
             changes=tables["changes"],
             images=images,
         )

@@ -5,9 +5,13 @@ Maurer et al. 2003 (exact Euclidean distances, linear time) as ITK has it: two t
 
 from __future__ import annotations
 
+import contextlib
+
 import numpy as np
 import SimpleITK as sitk
 from scipy import ndimage
+from scipy.spatial import ConvexHull, QhullError
+from scipy.spatial.distance import pdist
 
 from angiolith.core.images import bounding_box
 
@@ -132,3 +136,21 @@ def box_around(mask: np.ndarray, margin_mm: float, voxel_mm: np.ndarray) -> tupl
         One slice per axis.
     """
     return bounding_box(mask, np.ceil(margin_mm / voxel_mm).astype(int) + 1)
+
+
+def largest_distance(points: np.ndarray) -> float:
+    """The distance of the two points that lie farthest apart.
+
+    Parameters
+    ----------
+    points : np.ndarray
+        Two points or more (n, d), in any unit.
+
+    Returns
+    -------
+    float
+        Their distance, in the points' unit.
+    """
+    with contextlib.suppress(QhullError):  # flat sets of points have no hull
+        points = points[ConvexHull(points).vertices]  # the two farthest points lie on it
+    return float(pdist(points).max())

@@ -14,6 +14,7 @@ from angiolith.core.bids.kernels import is_sharp, kernel_text
 from angiolith.core.bids.names import entities_of
 from angiolith.core.bids.sidecars import merged
 from angiolith.core.images import HU_AIR, SHEAR_DEG_MAX, Image, ImageError, read_image, shear_deg
+from angiolith.core.series import mean_of, read_series
 from angiolith.core.settings.check_images import CheckImagesSettings
 from angiolith.core.tables import FAILED, OK, REVIEW, join_reasons
 
@@ -69,7 +70,7 @@ def check_file(
         Path, status, reason and findings; of an image that can be read, all that `check_image` returns.
     """
     try:
-        image = read_image(path)
+        image = mean_of(read_series(path)) if column == "dwi" else read_image(path)
     except ImageError as error:
         reason = str(error).removeprefix(f"{path}: ")
         return {"path": path, "status": FAILED, "reason": reason, "findings": []}

@@ -198,6 +198,30 @@ def read_image(path: str | Path) -> Image:
         For a file that cannot be read, has no usable geometry, more than three dimensions, colour voxels, or values
         that are not finite. The message names the file and the remedy.
     """
+    data, affine = nifti_voxels(path)
+    if data.ndim != 3:
+        raise ImageError(f"{path}: has {data.ndim} dimensions {data.shape}; give one 3D volume")
+    return usable_image(path, data, affine)
+
+
+def nifti_voxels(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
+    """Voxels and affine of a NIfTI file of any number of dimensions.
+
+    Parameters
+    ----------
+    path : str or Path
+        A `.nii` or `.nii.gz` file.
+
+    Returns
+    -------
+    tuple of ndarray
+        Voxels, float32 and scaled, without dimensions of length 1 behind the third; affine (4, 4) to RAS mm.
+
+    Raises
+    ------
+    ImageError
+        For a file that cannot be read, and for colour or complex voxels.
+    """
     path = Path(path)
     if not path.is_file():
         raise ImageError(f"{path}: the file does not exist")
@@ -215,8 +239,31 @@ def read_image(path: str | Path) -> Image:
         raise ImageError(f"{path}: {problem}")
     while data.ndim > 3 and data.shape[-1] == 1:
         data = data[..., 0]
-    if data.ndim != 3:
-        raise ImageError(f"{path}: has {data.ndim} dimensions {data.shape}; give one 3D volume")
+    return data, affine
+
+
+def usable_image(path: str | Path, data: np.ndarray, affine: np.ndarray) -> Image:
+    """One volume as an image.
+
+    Parameters
+    ----------
+    path : str or Path
+        Its file, for the message.
+    data : ndarray, shape (i, j, k)
+        Voxels.
+    affine : ndarray, shape (4, 4)
+        Voxel to RAS mm.
+
+    Returns
+    -------
+    Image
+        The volume.
+
+    Raises
+    ------
+    ImageError
+        For less than two voxels along an axis, an affine that is none, and values that are not finite.
+    """
     if min(data.shape) < 2:
         raise ImageError(f"{path}: has the shape {data.shape}; at least two voxels along each axis are needed")
     if problem := affine_problem(affine):
@@ -242,7 +289,22 @@ def read_mri(path: str | Path) -> Image:
     Image
         The image, float32, scaled by a power of 2.
     """
-    image = read_image(path)
+    return in_own_unit(read_image(path))
+
+
+def in_own_unit(image: Image) -> Image:
+    """An MRI scaled in place by a power of 2, so that its 99th percentile lies between 512 and 1024.
+
+    Parameters
+    ----------
+    image : Image
+        An MRI; its data are changed.
+
+    Returns
+    -------
+    Image
+        The same image.
+    """
     high = float(np.percentile(image.data, MRI_PERCENTILE))
     if high > 0:
         np.ldexp(image.data, int(np.floor(np.log2(MRI_HIGH / high))), out=image.data)

@@ -16,7 +16,9 @@ from pathlib import Path
 from angiolith.core.bids.dates import DateError, iso_date
 from angiolith.core.delimited import DelimitedError, table_text
 
-IMAGE_COLUMNS = ("ct", "T1w", "T2w", "FLAIR", "swi", "T2starw", "vwi", "vwi_ce", "angio")
+DIFFUSION_COLUMNS = ("dwi", "adc")  # the series with its .bval beside it, or a trace image; the scanner's ADC map
+MASK_SPACES = ("ct", "T1w", "T2w", "FLAIR", "swi", "T2starw", "vwi", "vwi_ce", "angio")  # in which arteries may lie
+IMAGE_COLUMNS = (*MASK_SPACES, *DIFFUSION_COLUMNS)
 WALL_READERS = ("reader1", "reader2", "reader3", "reader4")
 REFERENCES = ("T1w", "FLAIR", "T2w", "T2starw", "swi")  # the session's MRI hub: the first of these that it has
 BRAIN_COLUMNS = tuple(f"brain_{image}" for image in (*REFERENCES, "ct"))  # masks of the brain on these images' grids
@@ -306,8 +308,8 @@ def check_space(space: str, where: str) -> None:
     ManifestError
         Where no image of the manifest has this name.
     """
-    if space not in IMAGE_COLUMNS:
+    if space not in MASK_SPACES:
         raise ManifestError(
             f"{where}: the artery mask lies in the space {space!r}; give it on one of the session's images "
-            f"({', '.join(IMAGE_COLUMNS)})"
+            f"({', '.join(MASK_SPACES)})"
         )

@@ -497,6 +497,12 @@ class Session:
         """
         return self.output(rule, name) if self.study.steps[rule].runs_for(self) else []
 
+    def b_values(self) -> Paths:
+        """The b-values (.bval, as FSL has them) beside the diffusion-weighted series, or nothing."""
+        series = self.image("dwi")
+        table = beside(series, ".bval") if isinstance(series, str) else ""
+        return table if table and os.path.isfile(table) else []
+
     @property
     def checks(self) -> str:
         """What the check of the images found."""

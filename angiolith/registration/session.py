@@ -9,9 +9,12 @@ import SimpleITK as sitk
 
 from angiolith.core.images import read_ct, read_mri
 from angiolith.core.inputs import Inputs, refusal
+from angiolith.core.series import read_mean
 from angiolith.core.settings.registration import RegistrationReviewSettings, RigidSettings
 from angiolith.core.tables import FAILED, OK, REVIEW, join_reasons, read_json
 from angiolith.registration.rigid import register_rigid
+
+READERS = {"ct": read_ct, "dwi": read_mean}  # of images that are not read as other MRI
 
 
 def register_pair(
@@ -41,7 +44,7 @@ def register_pair(
         return None, facts | {"status": FAILED, "reason": reason}
     is_ct = moving == "ct"
     try:
-        images = read_mri(given["fixed"]), (read_ct if is_ct else read_mri)(given["moving"])
+        images = read_mri(given["fixed"]), READERS.get(moving, read_mri)(given["moving"])
         result = register_rigid(*images, settings, moving_is_ct=is_ct)
     except ValueError as error:
         return None, facts | {"status": FAILED, "reason": str(error)}

@@ -61,6 +61,8 @@ SMALL_VESSEL = (
     " n_microbleeds_lobar n_microbleeds_deep n_microbleeds_infratentorial"
     " pvs_basal_ganglia_count pvs_basal_ganglia_grade pvs_centrum_semiovale_count pvs_centrum_semiovale_grade"
     " brain_percent_icv ventricle_percent_icv svd_score caa_score"
+    " n_acute_infarcts n_recent_small_subcortical_infarcts acute_infarct_volume_cm3 n_acute_candidates"
+    " acute_candidate_volume_cm3"
 )
 MEASURES = tuple(
     Measure(column, stage)

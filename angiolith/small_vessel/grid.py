@@ -115,6 +115,24 @@ def ball(radius_mm: float, voxel_mm: np.ndarray) -> np.ndarray:
     return first**2 + second**2 + third**2 <= radius_mm**2 + 1e-9
 
 
+def window(reach_mm: float, voxel_mm: np.ndarray) -> tuple[int, ...]:
+    """Edges of the box about a voxel that holds those within a distance along each axis.
+
+    Parameters
+    ----------
+    reach_mm : float
+        The distance, mm.
+    voxel_mm : np.ndarray
+        Voxel edges (3,), mm.
+
+    Returns
+    -------
+    tuple of int
+        Odd numbers of voxels.
+    """
+    return tuple(int(n) for n in 2 * np.round(reach_mm / voxel_mm) + 1)
+
+
 def dilate_26(mask: np.ndarray) -> np.ndarray:
     """The mask and the 26 neighbours of its voxels.
 

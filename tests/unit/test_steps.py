@@ -58,6 +58,7 @@ def test_measures_and_pictures_that_the_cohort_knows():
         "calcification": "desc-calcification_patient.tsv",
         "calcification_arteries": "desc-calcification_arteries.tsv",
         "calcification_lesions": "desc-calcification_lesions.tsv",
+        "acute": "desc-acute_metrics.tsv",
         "microbleed_marks": "desc-microbleedmarks.tsv",
         "lacune_marks": "desc-lacunemarks.tsv",
         "wmh_marks": "desc-wmhmarks.tsv",
@@ -93,6 +94,24 @@ def test_inputs_of_a_session_that_lacks_images_are_empty(tmp_path):
     measured = one.inputs_of("measure_wmh")(Labels("01", "a"))
     assert measured["microbleed_facts"] == []
     assert measured["lacune_facts"] == f"{stem}/anat/sub-01_ses-a_desc-lacunemarks.json"
+
+
+def test_acute_lesions_are_looked_for_where_there_is_a_dwi(tmp_path):
+    without = study(tmp_path, Row("01", "a", BASELINE))
+    assert not STEPS["detect_acute"].runs_for(without.sessions_of("01")[0])
+    for rule in ("segment_wmh", "detect_lacunes"):
+        assert not {"acute", "dwi_to_reference"} & set(without.inputs_of(rule)(Labels("01", "a")))
+    given = BASELINE | {"dwi": "a_dwi.nii.gz", "adc": "a_ADC.nii.gz"}
+    found = study(tmp_path, Row("01", "a", given))
+    stem = f"{tmp_path}/out/sub-01/ses-a"
+    for rule in ("segment_wmh", "detect_lacunes"):
+        inputs = found.inputs_of(rule)(Labels("01", "a"))
+        assert inputs["acute"] == f"{stem}/dwi/sub-01_ses-a_desc-acute_dseg.nii.gz"
+        assert inputs["dwi_to_reference"] == f"{stem}/anat/sub-01_ses-a_from-dwi_to-T1w_mode-image_xfm.tfm"
+    by_reader = study(tmp_path, Row("01", "a", given | {"lesion": "a_lesion.nii.gz"}))  # whose mask decides alone
+    assert "acute" not in by_reader.inputs_of("segment_wmh")(Labels("01", "a"))
+    assert by_reader.inputs_of("detect_acute")(Labels("01", "a"))["lesion"] == "bids/a_lesion.nii.gz"
+    assert not STEPS["detect_acute"].runs_for(study(tmp_path, Row("01", "a", {"dwi": "d.nii.gz"})).sessions_of("01")[0])
 
 
 def test_the_reference_in_a_name_is_the_one_that_is_read(tmp_path):

@@ -8,6 +8,8 @@ import yaml
 
 from angiolith.change import measure as change
 from angiolith.cohort import image_status
+from angiolith.small_vessel.acute import detect
+from angiolith.small_vessel.acute import session as acute
 from angiolith.small_vessel.atrophy import fractions as atrophy
 from angiolith.small_vessel.location import lobes
 from angiolith.small_vessel.location import session as places
@@ -87,6 +89,8 @@ def test_the_reference_of_columns_is_that_of_the_code():
         ("plaque", metrics.COLUMNS),
         ("change", change.COLUMNS),
         ("cohort", image_status.COLUMNS),
+        ("acute", acute.MEASURES),
+        ("acute_lesions", detect.COLUMNS),
         ("small_vessel", (*wmh.MEASURES, *atrophy.MEASURES, *places.MEASURES, *lobes.MEASURES, *perivascular.MEASURES)),
     ],
 )

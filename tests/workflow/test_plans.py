@@ -22,6 +22,7 @@ ALWAYS = {"check_images", "collect_metrics", "assess_agreement", "build_report",
         (("anat/{}_T1w",), set(), {"segment_wmh", "detect_microbleeds", "map_arteries", "measure_plaque"}),
         (("anat/{}_FLAIR",), {"segment_wmh", "measure_wmh", "detect_lacunes"}, {"detect_microbleeds", "map_arteries"}),
         (("anat/{}_T2starw",), {"detect_microbleeds", "measure_wmh"}, {"segment_wmh", "map_arteries"}),
+        (("anat/{}_FLAIR", "dwi/{}_dwi"), {"detect_acute", "register_mri_contrasts", "segment_wmh"}, {"map_arteries"}),
         (
             ("anat/{}_ct", "anat/{}_FLAIR"),
             {"register_ct_to_mri", "segment_calcification", "segment_wmh"},
@@ -31,7 +32,7 @@ ALWAYS = {"check_images", "collect_metrics", "assess_agreement", "build_report",
         (
             BASELINE,
             {"measure_plaque", "measure_calcification", "detect_microbleeds", "detect_lacunes"},
-            {"measure_change"},
+            {"measure_change", "detect_acute"},
         ),
     ],
 )

@@ -137,6 +137,8 @@ def column_of(path: str) -> str | None:
         return "vwi_ce" if "ce" in entities else "vwi"
     if suffix == "ct" and folder in ("ct", "anat"):
         return "ct"
+    if folder == "dwi":
+        return {"dwi": "dwi", "ADC": "adc"}.get(suffix)
     if folder in ("anat", "swi") and suffix.lower() == "swi":
         return "swi"
     return suffix if folder == "anat" and suffix in ("T1w", "T2w", "FLAIR", "T2starw") else None

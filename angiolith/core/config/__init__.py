@@ -16,6 +16,7 @@ from pydantic import BaseModel, ValidationError, field_validator, model_validato
 from angiolith.core.config.sources import ConfigError, place_of_key
 from angiolith.core.manifest_checks import IMAGE_COLUMNS
 from angiolith.core.names import nearest
+from angiolith.core.settings.acute import AcuteSettings
 from angiolith.core.settings.analyses import Analysis
 from angiolith.core.settings.arteries import ArterySettings, ArteryToolSettings
 from angiolith.core.settings.brain import BrainSettings, BrainToolSettings
@@ -72,6 +73,7 @@ class Config(Section):
     artery_tool: ArteryToolSettings = ArteryToolSettings()
     calcification: CalcificationSettings = CalcificationSettings()
     severity: SeveritySettings = SeveritySettings()
+    acute: AcuteSettings = AcuteSettings()
     wmh: WmhSettings = WmhSettings()
     wmh_tool: WmhToolSettings = WmhToolSettings()
     microbleeds: MicrobleedSettings = MicrobleedSettings()

@@ -11,8 +11,9 @@ import SimpleITK as sitk
 from angiolith.core.images import Image, bounding_box, crop, map_points, moved, resample
 from angiolith.core.inputs import Inputs
 from angiolith.core.settings.lacunes import LacuneDetectSettings, LacuneToolSettings
-from angiolith.core.tables import FAILED, OK
+from angiolith.core.tables import FAILED, OK, REVIEW
 from angiolith.marks.verdicts import SURE
+from angiolith.small_vessel.acute.left_out import LeftOut, acute_left_out
 from angiolith.small_vessel.grid import paste
 from angiolith.small_vessel.lacunes.detect import COLUMNS, detect_lacunes
 from angiolith.small_vessel.probability import read_spot_model
@@ -42,11 +43,17 @@ def lacunes_of(given: Inputs, settings: LacuneDetectSettings, tool: LacuneToolSe
     """
     try:
         flair = read_checked(given, "FLAIR")
-        table, labels, source = _by_tool(given, flair, tool) if tool.command else _built_in(given, flair, settings)
+        acute = None if tool.command else acute_left_out(given, flair)
+        table, labels, source = (
+            _by_tool(given, flair, tool) if tool.command else _built_in(given, flair, settings, acute)
+        )
     except NotMeasured as problem:
         facts = {"status": problem.status, "reason": problem.reason, "n_lacunes": None}
         return Spots(pd.DataFrame(columns=list(COLUMNS)), None, facts)
-    return Spots(table, flair.with_data(labels), source | {"status": OK, "reason": "", "n_lacunes": len(table)})
+    state = {"status": OK, "reason": ""}
+    if acute is not None:
+        state = {"status": REVIEW, "reason": f"no lacune is looked for in {acute.volume_cm3:.2f} cm3 acute on DWI"}
+    return Spots(table, flair.with_data(labels), source | state | {"n_lacunes": len(table)})
 
 
 def _by_tool(given: Inputs, flair: Image, tool: LacuneToolSettings) -> tuple[pd.DataFrame, np.ndarray, dict[str, Any]]:
@@ -59,7 +66,7 @@ def _by_tool(given: Inputs, flair: Image, tool: LacuneToolSettings) -> tuple[pd.
 
 
 def _built_in(
-    given: Inputs, flair: Image, settings: LacuneDetectSettings
+    given: Inputs, flair: Image, settings: LacuneDetectSettings, acute: LeftOut | None
 ) -> tuple[pd.DataFrame, np.ndarray, dict[str, Any]]:
     t1w = read_checked(given, "T1w")
     way, flair_way = to_reference(given, "T1w"), to_reference(given, "FLAIR")
@@ -69,10 +76,11 @@ def _built_in(
     priors = priors_on(given, part, brain[box], way, "wm", "gm", "ventricles", "deep_grey")
     to_flair = flair_way.GetInverse()  # the T1w, where there is one, is the reference
     on_t1w = resample(flair, part, to_flair).data
-    lesion = None
+    lesion, drawn = None, None if acute is None else acute.mask
     if given.get("lesion"):
-        drawn = flair.with_data(read_user_mask(given["lesion"], flair, "lesion mask"))
-        lesion = resample(drawn, part, to_flair, interpolation="nearest").data > 0
+        drawn = read_user_mask(given["lesion"], flair, "lesion mask")
+    if drawn is not None:
+        lesion = resample(flair.with_data(drawn), part, to_flair, interpolation="nearest").data > 0
     try:
         model = read_spot_model(given["model"])
         found, labels = detect_lacunes(part, on_t1w, brain[box], priors, settings, lesion, model)

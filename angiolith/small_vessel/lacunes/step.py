@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from angiolith.core.study import InputPaths, Session, Step
+from angiolith.small_vessel.acute.step import acute_lesions
 
 OF_OTHERS = r"_desc-calcification|_desc-smallvessel|_desc-microbleed|_(from-)?(swi|T2starw)[_.]|wmh"
 
@@ -15,6 +16,7 @@ def _inputs(session: Session) -> InputPaths:
         "checks": session.checks,
         **session.from_template(),
         **session.on_reference("FLAIR"),
+        **acute_lesions(session),
         "model": session.study.resource("spot_models/lacunes.json"),
         "weights": session.study.config.lacune_tool.weights or [],  # a change of them finds the spots anew
     }

@@ -13,6 +13,7 @@ import numpy as np
 from scipy import ndimage, optimize
 
 from angiolith.core.distance import NEIGHBOURS_26, dilate_mm, distance_mm
+from angiolith.small_vessel.grid import window
 from angiolith.small_vessel.wmh.shown import MAPS, OUTSIDE, PLANE_MM
 from angiolith.small_vessel.wmh.working import Working
 
@@ -174,7 +175,7 @@ def tissue_loss(working: Working, mirror: Mirror, voxel_mm: np.ndarray) -> np.nd
     """
     grey = np.where(working.brain, np.clip(working.flair, *MIRROR_RANGE), MIRROR_RANGE[0]).astype(np.float32)
     grey = ndimage.gaussian_filter(grey, FLUID_SIGMA_MM / voxel_mm)
-    solid = mirror.of(ndimage.minimum_filter(grey, size=_window(voxel_mm))) > FLUID_MAX
+    solid = mirror.of(ndimage.minimum_filter(grey, size=window(SIDES_DIFFER_MM, voxel_mm))) > FLUID_MAX
     return (grey < FLUID_MAX) & solid & (working.maps[MAPS.index("from_ventricles")] > 0)
 
 
@@ -199,10 +200,5 @@ def asymmetry(working: Working, mirror: Mirror, voxel_mm: np.ndarray) -> np.ndar
     share = np.maximum(ndimage.gaussian_filter(working.brain.astype(np.float32), sigma), BRAIN_SHARE_MIN)
     grey = np.where(working.brain, np.clip(working.flair, -1.0, 1.0), 0).astype(np.float32)
     grey = np.where(working.brain, ndimage.gaussian_filter(grey, sigma) / share, OUTSIDE)
-    other = mirror.of(ndimage.maximum_filter(grey, size=_window(voxel_mm)))
+    other = mirror.of(ndimage.maximum_filter(grey, size=window(SIDES_DIFFER_MM, voxel_mm)))
     return np.where(working.brain, grey - other, 0)
-
-
-def _window(voxel_mm: np.ndarray) -> tuple[int, ...]:
-    """Voxels along each axis within SIDES_DIFFER_MM of one."""
-    return tuple(int(n) for n in 2 * np.round(SIDES_DIFFER_MM / voxel_mm) + 1)

@@ -89,6 +89,7 @@ def segment_wmh(
     settings: WmhSegmentSettings,
     lesion: np.ndarray | None = None,
     others: Mapping[str, Image] | None = None,
+    acute: np.ndarray | None = None,
 ) -> Wmh:
     """Segment WMH on the FLAIR's grid.
 
@@ -103,6 +104,8 @@ def segment_wmh(
         An infarct or another lesion that a reader drew; never WMH.
     others : mapping of str to Image, optional
         The session's "T1w" and "T2w", as far as there are any, on the FLAIR's grid.
+    acute : ndarray of bool, shape of the FLAIR, optional
+        Acute lesions on DWI; no WMH, beside the infarcts that are suspected here.
 
     Returns
     -------
@@ -120,13 +123,15 @@ def segment_wmh(
         apart = drop_small(infarct >= settings.infarct_probability, settings.infarct_mm3_min / voxel_mm3)
     else:
         apart = lesion & brain
+    infarct_cm3 = float(apart.sum() * voxel_mm3 / 1000)
+    if acute is not None:
+        apart = apart | (acute & brain)
     probability = working.back(likely)
     wmh = probability.copy()
     like_wmh = float((wmh[apart] >= settings.probability_min).mean()) if apart.any() else 0.0
     wmh[apart] = 0
     mask = mask_of(wmh, voxel_mm3, settings)
     labels = label_tissues(brain_tissues, apart)
-    infarct_cm3 = float(apart.sum() * voxel_mm3 / 1000)
     white, fluid, spread = working.levels
     low_cm3, high_cm3 = interval = volume_interval_cm3(wmh, voxel_mm3, settings)
     facts = {

@@ -18,10 +18,11 @@ from angiolith.core.settings.brain import BrainSettings, BrainToolSettings
 from angiolith.core.settings.wmh import WmhReviewSettings, WmhSegmentSettings, WmhToolSettings
 from angiolith.core.tables import FAILED, OK, REVIEW, join_reasons, read_json, was_made
 from angiolith.core.tool import ToolError, run_tool, tool_facts
+from angiolith.small_vessel.acute.left_out import LeftOut, acute_left_out
 from angiolith.small_vessel.session import NotMeasured, read_checked, read_user_mask, to_reference
 from angiolith.small_vessel.tissues import TISSUES, TissueError
 from angiolith.small_vessel.wmh.network import read_wmh_model
-from angiolith.small_vessel.wmh.segment import Wmh, segment_wmh
+from angiolith.small_vessel.wmh.segment import SUSPECTED, Wmh, segment_wmh
 from angiolith.small_vessel.wmh.shown import OTHERS
 
 BUILT_IN = "built-in"
@@ -68,9 +69,10 @@ def wmh_of(
     tissues = probability = None
     try:
         flair = read_checked(given, "FLAIR")
+        acute = acute_left_out(given, flair)
         mask, facts = mask_from_elsewhere(given, flair, tool)
         try:
-            found = segment_flair(given, flair, settings, limits, brain_tool)
+            found = segment_flair(given, flair, settings, limits, brain_tool, acute)
         except NotMeasured as problem:
             if mask is None:
                 raise
@@ -82,6 +84,9 @@ def wmh_of(
             facts |= found.facts | {"status": status, "reason": join_reasons(reason)}
             if mask is None:
                 mask, probability = found.mask, flair.with_data(found.probability)
+                if acute is not None:
+                    acute_cm3 = f"{SUSPECTED} ({acute.volume_cm3:.2f} cm3 acute on DWI)"
+                    facts |= {"status": REVIEW, "reason": join_reasons(facts["reason"], acute_cm3)}
             else:
                 facts.pop("volume_interval_cm3")
     except NotMeasured as problem:
@@ -95,7 +100,12 @@ def wmh_of(
 
 
 def segment_flair(
-    given: Inputs, flair: Image, settings: WmhSegmentSettings, limits: BrainSettings, brain_tool: BrainToolSettings
+    given: Inputs,
+    flair: Image,
+    settings: WmhSegmentSettings,
+    limits: BrainSettings,
+    brain_tool: BrainToolSettings,
+    acute: LeftOut | None = None,
 ) -> Wmh:
     """Segment within the brain: that of the registration step where the FLAIR is the reference, else found here.
 
@@ -111,6 +121,8 @@ def segment_flair(
         Section `brain`.
     brain_tool : BrainToolSettings
         Section `brain_tool`.
+    acute : LeftOut | None
+        Acute lesions on DWI, on the FLAIR's grid.
 
     Returns
     -------
@@ -126,7 +138,8 @@ def segment_flair(
     lesion = read_user_mask(given["lesion"], flair, "lesion mask") if given.get("lesion") else None
     try:
         others = others_on(given, flair)
-        return segment_wmh(flair, brain, tissues, read_wmh_model(given["model"]), settings, lesion, others)
+        apart = None if acute is None else acute.mask
+        return segment_wmh(flair, brain, tissues, read_wmh_model(given["model"]), settings, lesion, others, apart)
     except TissueError as error:
         raise NotMeasured(FAILED, str(error)) from error
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from angiolith.core.study import InputPaths, Paths, Picture, Session, Step, Study
 from angiolith.marks.kinds import INFARCT, LACUNE, MICROBLEED, WMH, spots_of
+from angiolith.small_vessel.acute.step import acute_lesions
 
 
 def models(study: Study) -> dict[str, str]:
@@ -59,6 +60,7 @@ def _segment(session: Session) -> InputPaths:
         "lesion": session.image("lesion"),
         "checks": session.checks,
         **session.on_reference("FLAIR", "T1w", "T2w"),
+        **acute_lesions(session),
         **models(session.study),
     }
 
