@@ -233,6 +233,18 @@ def test_a_lesion_that_a_reader_drew_is_no_hyperintensity():
     assert found.facts["given_lesion_cm3"] > 0
 
 
+def test_acute_lesions_on_dwi_are_no_hyperintensities_and_leave_the_rest_as_it_is():
+    case = head(LESIONS, (1.2, 1.2, 3.0))
+    acute = np.linalg.norm(_points(case.flair) - LESIONS[0][:3], axis=-1) < 9
+    before = segment_wmh(case.flair, case.brain, case.tissues, MODEL, SETTINGS)
+    found = segment_wmh(case.flair, case.brain, case.tissues, MODEL, SETTINGS, acute=acute)
+    assert before.mask[acute].any()
+    assert not found.mask[acute].any()
+    np.testing.assert_array_equal(found.mask, before.mask & ~acute)
+    assert (found.tissues[acute & case.brain] == INFARCT).all()
+    assert found.facts["suspected_infarct_cm3"] == before.facts["suspected_infarct_cm3"]
+
+
 @pytest.mark.parametrize("source", ["user", "tool"])
 def test_a_lesion_that_a_reader_drew_is_taken_out_of_a_mask_made_elsewhere(tmp_path, monkeypatch, source):
     flair = Image(np.ones((10, 10, 10), np.float32), np.diag([1.0, 1.0, 1.0, 1.0]))
