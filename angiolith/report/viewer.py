@@ -15,6 +15,7 @@ from angiolith.report.volumes import (
     CT_RANGE_HU,
     HEAD_ON_CT_HU,
     RANGE_OVER_WINDOW,
+    aligned,
     coarser,
     grey_nifti,
     label_nifti,
@@ -76,7 +77,9 @@ def ct_layers(given: Inputs, way: np.ndarray, voxel_mm: float) -> list[dict[str,
     """
     ct = read_ct(given["ct"])
     shown = coarser(within(ct, ct.data > HEAD_ON_CT_HU), voxel_mm)
-    grey = layer(grey_nifti(shown.placed(way), CT_RANGE_HU), name="ct", kind="grey", window=CT_WINDOW_HU, unit="HU")
+    grey = layer(
+        grey_nifti(aligned(shown.placed(way)), CT_RANGE_HU), name="ct", kind="grey", window=CT_WINDOW_HU, unit="HU"
+    )
     arteries = None
     if was_made(given.get("artery_names") or None):
         table = read_tsv(given["artery_names"])
@@ -125,7 +128,7 @@ def mri_layers(given: Inputs, column: str, way: np.ndarray, voxel_mm: float) -> 
     shown = coarser(within(image, kept), voxel_mm)
     low, high = (float(f"{value:.4g}") for value in window)
     limits = (low, low + RANGE_OVER_WINDOW * (high - low))  # what lies below is the background's noise
-    grey = layer(grey_nifti(shown.placed(way), limits), name=column, kind="grey", window=(low, high), unit="")
+    grey = layer(grey_nifti(aligned(shown.placed(way)), limits), name=column, kind="grey", window=(low, high), unit="")
     if column == "FLAIR" and was_made(given.get("wmh") or None):
         extra.append(labels_layer(wmh_labels(given), "wmh", "lesions", way))
     for name in LABELS_ON.get(column, ()):
@@ -228,7 +231,7 @@ def lesion_names(path: str) -> dict[int, str]:
 
 
 def wall_points(given: Inputs, by: str = "contour") -> dict[int, np.ndarray]:
-    """Label -> points (n, 3), RAS mm of the session's reference, of the readers' contours; empty without any.
+    """The points of the readers' contours; empty without any.
 
     Parameters
     ----------

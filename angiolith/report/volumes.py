@@ -17,7 +17,7 @@ import nibabel as nib
 import numpy as np
 from skimage.measure import block_reduce
 
-from angiolith.core.images import Image, bounding_box, crop, moved
+from angiolith.core.images import Image, bounding_box, crop, moved, resample
 from angiolith.core.nifti import packed
 from angiolith.core.tables import atomic_path
 
@@ -26,6 +26,7 @@ CT_RANGE_HU = (-160.0, 1115.0)  # 5 HU a grey value; covers soft tissue, calcium
 HEAD_ON_CT_HU = -300.0
 RANGE_OVER_WINDOW = 1.25  # of an MRI: how far beyond the window's top grey values reach
 MARGIN_MM = 4.0
+ALONG = 1e-4  # cosines of a grid that lies along the axes differ from 1 by less
 
 
 def coarser(image: Image, voxel_mm: float) -> Image:
@@ -48,6 +49,35 @@ def coarser(image: Image, voxel_mm: float) -> Image:
     scale = np.diag([*map(float, factors), 1.0])
     scale[:3, 3] = (np.array(factors) - 1) / 2
     return Image(block_reduce(image.data[whole], factors, np.mean), image.affine @ scale)
+
+
+def aligned(image: Image) -> Image:
+    """The image on a grid along the axes of its world: the viewer cuts an image along its own grid, and two images that
+    lie obliquely to each other would be shown in two planes.
+
+    Parameters
+    ----------
+    image : Image
+        In the world of the reference.
+
+    Returns
+    -------
+    Image
+        Linear between voxels of about the same size; the image itself where it lies along the axes already.
+    """
+    turn = np.abs(image.affine[:3, :3] / image.voxel_mm)
+    if np.allclose(turn.max(axis=0), 1, atol=ALONG):
+        return image
+    nearest = turn.argmax(axis=1)
+    edges = image.voxel_mm[nearest] if len(set(nearest)) == nearest.size else np.full(3, image.voxel_mm.min())
+    ends = np.array(np.meshgrid(*[(-0.5, n - 0.5) for n in image.data.shape], indexing="ij")).reshape(3, -1).T
+    corners = moved(image.affine, ends)
+    low = corners.min(axis=0) + edges / 2
+    shape = np.maximum(np.ceil((corners.max(axis=0) - corners.min(axis=0)) / edges), 1).astype(int)
+    affine = np.diag([*edges, 1.0])
+    affine[:3, 3] = low
+    grid = Image(np.zeros(tuple(shape), np.float32), affine)
+    return resample(image.with_data(image.data.astype(np.float32)), grid, fill=float(image.data.min()))
 
 
 def within(image: Image, mask: np.ndarray, margin_mm: float = MARGIN_MM) -> Image:

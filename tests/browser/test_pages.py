@@ -469,6 +469,8 @@ def test_the_next_mark_is_there_at_once_in_a_picture_of_many(opened, tmp_path):
 def test_the_list_the_filters_and_the_way_to_the_next_undecided_mark(opened, home):
     page = with_initials(opened(home / "marks.html"))
     entries = page.locator("#list button")
+    assert page.locator("#list-of").inner_text().startswith("sub-001 ses-01: 0 of 5 decided, 0 min ")
+    assert page.locator("[data-criteria=calcification] svg").count() == 2  # what it is, and what is taken for it
     assert entries.count() == 5  # of this session: three calcifications, a microbleed, a lacune
     assert "waits for a reader" in entries.first.get_attribute("aria-label")
     assert "clinoid" in page.locator("#said").inner_text()  # why the tool does not count it
@@ -570,6 +572,77 @@ def test_an_overlay_that_is_switched_keeps_window_and_place(opened, home):
     assert viewer.locator(".pane").first.locator("select").nth(1).evaluate("list => list.selectedIndex") == 1
     np.testing.assert_allclose(page.evaluate("checks.crosshairs()"), where, atol=0.01)
     assert page.evaluate("[...checks.panes()[0].nv.scene.pan2Dxyzmm]") == [3, 4, 5, 1.5]
+
+
+def test_keys_and_drags_of_the_viewer_act_on_both_panes_and_say_so(opened, home):
+    page = opened(home / "sub-001.html")
+    viewer = page.locator("section.viewer").first
+    viewer.get_by_role("button").click()
+    page.wait_for_selector("section.viewer[data-ready=yes]")
+    canvas = viewer.locator("canvas").first
+    canvas.click(position={"x": 150, "y": 150})
+    page.wait_for_timeout(300)
+    assert page.evaluate(SAME_PLACES) < 0.01  # a pixel of one pane is that of the other: plane, place and zoom
+    before = page.evaluate("checks.crosshairs()")
+    box = canvas.bounding_box()
+    page.mouse.move(box["x"] + 150, box["y"] + 150)
+    page.mouse.wheel(0, 120)
+    page.wait_for_timeout(400)
+    where = page.evaluate("checks.crosshairs()")
+    assert np.abs(np.subtract(where[0], before[0])).max() > 1  # a slice on
+    np.testing.assert_allclose(where[0], where[1], atol=0.01)
+    page.keyboard.press("+")
+    page.keyboard.press("+")
+    page.keyboard.press("v")
+    page.wait_for_timeout(400)
+    assert page.evaluate("checks.panes().map(({ nv }) => nv.opts.sliceType)") == [0, 0]
+    assert page.evaluate("checks.panes().map(({ nv }) => nv.scene.pan2Dxyzmm[3])") == pytest.approx([1.44, 1.44])
+    assert page.evaluate(SAME_PLACES) < 0.01
+    window = page.evaluate("checks.window()")
+    page.mouse.move(box["x"] + 150, box["y"] + 150)
+    page.mouse.down(button="right")
+    page.mouse.move(box["x"] + 230, box["y"] + 110, steps=5)
+    page.wait_for_timeout(400)
+    page.mouse.up(button="right")
+    dragged = page.evaluate("checks.window()")
+    assert dragged[1] - dragged[0] > window[1] - window[0]  # to the right: wider
+    assert sum(dragged) > sum(window)  # upwards: a higher level
+    shown = (
+        viewer.locator(".pane").first.locator("input").evaluate_all("boxes => boxes.map((box) => Number(box.value))")
+    )
+    assert shown == pytest.approx(dragged, rel=1e-3)
+    np.testing.assert_allclose(page.evaluate("checks.crosshairs()"), where, atol=0.01)
+    page.keyboard.press("x")
+    assert page.evaluate("checks.panes().map(({ nv }) => nv.opts.crosshairWidth)") == [0, 0]
+    page.keyboard.press("o")
+    page.wait_for_function("checks.panes().every(({ nv }) => nv.overlayOutlineWidth === 1)")
+    page.wait_for_selector("section.viewer[data-ready=yes]")
+    assert page.evaluate("checks.window()") == pytest.approx(dragged)
+    box_of = "const { left, top, width } = pane.getBoundingClientRect(); return [left, top, width];"
+    places = f"panes => panes.map((pane) => {{ {box_of} }})"
+    wide = viewer.locator(".pane").evaluate_all(places)
+    canvas.focus()
+    page.keyboard.press("f")
+    one, other = viewer.locator(".pane").evaluate_all(places)
+    assert one == other  # one upon the other
+    assert one[2] == pytest.approx(wide[0][2], abs=2)
+    seen = "panes => panes.map((pane) => getComputedStyle(pane).visibility)"
+    found = {tuple(viewer.locator(".pane").evaluate_all(seen))}
+    page.wait_for_timeout(700)
+    found.add(tuple(viewer.locator(".pane").evaluate_all(seen)))
+    assert found == {("visible", "hidden"), ("hidden", "visible")}
+    page.keyboard.press("f")
+    assert viewer.locator(".pane").evaluate_all(seen) == ["visible", "visible"]
+
+
+SAME_PLACES = """(() => {
+  const [one, other] = checks.panes().map(({ nv }) => nv);
+  const pixels = [[60, 60], [100, 150], [200, 80], [140, 240]];
+  const places = pixels.map((place) => [one.canvasPos2frac(place), other.canvasPos2frac(place)]);
+  const inside = places.filter(([first, second]) => first[0] >= 0 && second[0] >= 0);
+  return inside.length ? Math.max(...inside.flatMap(([first, second]) => [0, 1, 2].map((axis) =>
+    Math.abs(one.frac2mm(first)[axis] - other.frac2mm(second)[axis])))) : Infinity;
+})()"""
 
 
 def test_a_table_that_does_not_fit_is_refused_by_row(opened, run, tmp_path):

@@ -9,9 +9,10 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
-from angiolith.core.images import Image
-from angiolith.report.volumes import coarser, grey_nifti, label_nifti, layer, marked, within, write_volume
+from angiolith.core.images import Image, moved
+from angiolith.report.volumes import aligned, coarser, grey_nifti, label_nifti, layer, marked, within, write_volume
 
 NIIVUE = Path(__file__).parents[2] / "resources/niivue"
 TURN = np.array([[0.0, -0.5, 0, 7], [0.6, 0, 0, -3], [0, 0, 1.5, 11], [0, 0, 0, 1]])  # oblique order, uneven voxels
@@ -103,3 +104,19 @@ def test_the_viewer_is_the_pinned_one():
     assert pinned["version"] in (NIIVUE / pinned["file"]).read_text(encoding="utf-8")
     assert f"{pinned['package']}@{pinned['version']}" in (NIIVUE / "README.md").read_text()
     assert "BSD 2-Clause" in (NIIVUE / "LICENSE").read_text()
+
+
+def test_an_oblique_image_is_shown_along_the_axes_where_it_lies():
+    turn = Rotation.from_euler("xyz", [12, -8, 5], degrees=True).as_matrix()
+    affine = np.eye(4)
+    affine[:3, :3], affine[:3, 3] = turn @ np.diag([1.0, 1.0, 2.0]), [-20.0, -15.0, -30.0]
+    data = np.zeros((40, 44, 30), np.float32)
+    data[10:16, 20:26, 12:16] = 100
+    middle = moved(affine, np.argwhere(data > 0)).mean(axis=0)
+    found = aligned(Image(data, affine))
+    assert np.allclose(found.affine[:3, :3], np.diag([1.0, 1.0, 2.0]))
+    inside = np.argwhere(found.data > 50)
+    np.testing.assert_allclose(moved(found.affine, inside).mean(axis=0), middle, atol=0.3)
+    assert len(inside) * 2.0 == pytest.approx(6 * 6 * 4 * 2.0, rel=0.1)
+    straight = Image(data, np.diag([-1.0, 1.0, 2.0, 1.0]))
+    assert aligned(straight) is straight

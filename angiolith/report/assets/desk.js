@@ -76,8 +76,11 @@
         entry.append(button);
         return entry;
       }));
-      get("list-of").textContent = item ? `sub-${item.subject} ses-${item.session}` : "";
     }
+    const mine = item ? shown.filter((one) => `${one.subject}/${one.session}` === who) : [];
+    const seconds = all.filter((one) => `${one.subject}/${one.session}` === who).reduce((sum, one) => sum + (Number(marks.get(one.key)?.seconds) || 0), 0);
+    get("list-of").textContent = !item ? "" : Object.entries({ who: `sub-${item.subject} ses-${item.session}`, decided: mine.filter(decided).length,
+      all: mine.length, time: `${Math.floor(seconds / 60)} min ${seconds % 60} s` }).reduce((told, [name, value]) => told.replace(`{${name}}`, value), texts.of_session);
     for (const button of whole.querySelectorAll("button")) {
       const one = known.get(button.dataset.key);
       const state = marks.get(one.key)?.verdict || (one.group === "flagged" ? "waits" : "open");

@@ -5,6 +5,10 @@
   const texts = window.angiolithTexts.viewer;
   const COLOURS = [[213, 94, 0], [86, 180, 233], [0, 158, 115], [240, 228, 66], [230, 159, 0], [0, 114, 178], [204, 121, 167]];
   const PLAIN = { arteries: 1, wmh: 0, calcium: 0 };
+  const DOUBLE_PX = 150; // a drag so far doubles a window's width, or moves its level by half of it
+  const ZOOM_STEP = 1.2;
+  const FLICKER_MS = 600; // under two changes a second
+  const CROSSHAIR_MM = 1.2;
   const SAME_MM = 0.001; // two panes at one point of the patient
   const volumes = new Map();
 
@@ -62,12 +66,52 @@
 
     async start() {
       this.nv = new window.niivue.Niivue({ logLevel: "error", dragAndDropEnabled: false, isRadiologicalConvention: true,
-        isOrientationTextVisible: true, multiplanarShowRender: 0, backColor: [0, 0, 0, 1], crosshairWidth: 1.2,
+        isOrientationTextVisible: true, multiplanarShowRender: 0, backColor: [0, 0, 0, 1], crosshairWidth: CROSSHAIR_MM,
         crosshairWidthUnit: "mm",
-        crosshairColor: [0.94, 0.89, 0.26, 1], loadingText: "", isColorbar: false, show3Dcrosshair: false, isResizeCanvas: true });
+        crosshairColor: [0.94, 0.89, 0.26, 1], loadingText: "", isColorbar: false, show3Dcrosshair: false, isResizeCanvas: true,
+        isSliceMM: true, dragMode: 0, viewModeHotKey: "", clipPlaneHotKey: "", cycleClipPlaneHotKey: "" }); // planes of the patient, not of the voxels
+      this.shareExtents();
       await this.nv.attachToCanvas(this.canvas, false);
       this.nv.onLocationChange = (place) => this.viewer.say(this, place);
-      this.nv.onIntensityChange = () => this.tellWindow(); // dragged with the right button
+      this.dragWindow();
+    }
+
+    // NiiVue 0.69 fits each pane to its own image. Both panes fit what all images shown cover, so that a millimetre has
+    // as many pixels in each. NiiVue makes this object anew whenever layers are drawn.
+    shareExtents() {
+      let held = this.nv.volumeObject3D;
+      const { viewer } = this;
+      Object.defineProperty(this.nv, "volumeObject3D", { configurable: true, get: () => held, set: (made) => {
+        if (made && viewer.extents) for (const [end, name] of ["extentsMin", "extentsMax"].entries())
+          made[name] = viewer.extents[end].slice();
+        held = made;
+      } });
+    }
+
+    // As in PACS: the right button (or Shift) drags the window, sideways its width, up and down its level.
+    dragWindow() {
+      let from = null;
+      this.canvas.addEventListener("contextmenu", (event) => event.preventDefault());
+      this.canvas.addEventListener("pointerdown", (event) => {
+        const [base] = this.nv.volumes;
+        if (!base || !(event.button === 2 || (event.button === 0 && event.shiftKey))) return;
+        event.stopImmediatePropagation();
+        this.canvas.setPointerCapture(event.pointerId);
+        from = { x: event.clientX, y: event.clientY, low: base.cal_min, high: base.cal_max };
+      }, { capture: true });
+      this.canvas.addEventListener("pointermove", (event) => {
+        if (!from) return;
+        event.stopImmediatePropagation();
+        const width = from.high - from.low;
+        const wide = Math.max(width * 2 ** ((event.clientX - from.x) / DOUBLE_PX), width / 1000);
+        const level = (from.low + from.high) / 2 + width * (from.y - event.clientY) / (2 * DOUBLE_PX);
+        this.wanted = [level - wide / 2, level + wide / 2];
+        this.frame ??= requestAnimationFrame(() => { this.frame = undefined; this.setWindow(...this.wanted); });
+      }, { capture: true });
+      for (const name of ["pointerup", "pointercancel"])
+        this.canvas.addEventListener(name, (event) => { if (from) event.stopImmediatePropagation(); from = null; }, { capture: true });
+      for (const name of ["mousedown", "mousemove"]) // NiiVue listens to these
+        this.canvas.addEventListener(name, (event) => { if (from) event.stopImmediatePropagation(); }, { capture: true });
     }
 
     setWindow(low, high) {
@@ -106,7 +150,9 @@
         shown.push(added);
       }
       const pan = [...this.nv.scene.pan2Dxyzmm];
+      this.nv.overlayOutlineWidth = this.viewer.outline.checked ? 1 : 0;
       this.nv.volumes = shown;
+      this.viewer.fit(this, shown[0]);
       this.nv.setVolume(shown[0], 0);
       this.nv.scene.pan2Dxyzmm = pan;
       this.windows.replaceChildren(...[[texts.as_pictures, ...grey.window], ...(texts.windows[column] ?? [])]
@@ -145,10 +191,25 @@
       this.slices = element("select");
       for (const [at, name] of texts.slices.entries()) this.slices.add(new Option(name, [3, 0, 1, 2][at]));
       this.slices.addEventListener("change", () => this.panes.forEach((pane) => pane.nv.setSliceType(Number(this.slices.value))));
+      const tick = (text, checked, act) => {
+        const box = element("input", { type: "checkbox", checked });
+        box.addEventListener("change", act);
+        return [box, element("label", {}, box, ` ${text}`)];
+      };
+      const [outline, outlineLabel] = tick(texts.outline, false, () => this.refresh());
+      const [cross, crossLabel] = tick(texts.crosshair, true, () => this.panes.forEach(({ nv }) => nv.setCrosshairWidth(this.cross.checked ? CROSSHAIR_MM : 0)));
+      [this.outline, this.cross] = [outline, cross];
+      this.flick = element("button", { type: "button", textContent: texts.flicker, hidden: this.panes.length < 2 });
+      this.flick.setAttribute("aria-pressed", "false");
+      this.flick.addEventListener("click", () => this.flicker());
       const bar = element("div", { className: "controls" }, ...this.checks.map(([, label]) => label),
-        element("label", {}, `${texts.opacity} `, this.opacity), element("label", {}, `${texts.view} `, this.slices));
-      this.section.append(bar, element("div", { className: "panes" }, ...this.panes.map((pane) => pane.box)),
-        this.place, element("p", { className: "note" }, texts.keys));
+        element("label", {}, `${texts.opacity} `, this.opacity), outlineLabel, crossLabel, element("label", {}, `${texts.view} `, this.slices), this.flick);
+      const keys = element("dl", { className: "keys" }, ...texts.key_map.map(([key, what]) => element("div", {},
+        element("dt", {}, ...key.split(" ").map((one) => element("kbd", { textContent: one }))), element("dd", { textContent: what }))));
+      this.beside = element("div", { className: "panes" }, ...this.panes.map((pane) => pane.box));
+      this.beside.addEventListener("keydown", (event) => this.key_down(event));
+      this.section.append(bar, this.beside, this.place, element("p", { className: "note" }, texts.keys),
+        element("details", {}, element("summary", { textContent: texts.keys_title }), keys));
       for (const pane of this.panes) await pane.start();
       if (this.panes.length > 1) this.panes.forEach((pane, at) => pane.nv.broadcastTo([this.panes[1 - at].nv], { "2d": true, "3d": false }));
       this.panes.forEach((pane) => pane.nv.setSliceType(3));
@@ -176,6 +237,7 @@
         const overlays = await this.overlays();
         this.note("");
         for (const pane of this.panes) await pane.show(overlays);
+        for (const { nv } of this.panes) if (nv.volumes.length) nv.updateGLVolume(); // all know what all cover
         this.meet();
         await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
         this.section.dataset.ready = "yes";
@@ -215,10 +277,49 @@
       layer?.img.forEach((value, at) => { if (value === label) places.push([at % nx, Math.floor(at / nx) % ny, Math.floor(at / nx / ny)]); });
       if (!places.length) return this.note(texts.no_mark.replace("{mark}", label));
       const middle = [0, 1, 2].map((axis) => places.reduce((sum, place) => sum + place[axis], 0) / places.length);
-      const away = (place) => place.reduce((sum, value, axis) => sum + ((value - middle[axis]) * layer.pixDims[axis + 1]) ** 2, 0);
+      const away = (place) => place.reduce((sum, value, axis) => sum + ((value - middle[axis]) * layer.hdr.pixDims[axis + 1]) ** 2, 0);
       const at = places.reduce((best, place) => (away(place) < away(best) ? place : best)); // a mark may be bent about its middle
       this.at = layer.hdr.affine.slice(0, 3).map((row) => row[0] * at[0] + row[1] * at[1] + row[2] * at[2] + row[3]);
       this.meet();
+    }
+
+    // What all images that are shown cover, in mm of the patient; the panes are drawn anew where it grew or shrank.
+    fit(pane, image) {
+      const ends = [...Array(8).keys()].map((corner) => [0, 1, 2].map((axis) => ((corner >> axis) & 1 ? image.hdr.dims[axis + 1] : 0) - 0.5));
+      const corners = ends.map((end) => image.hdr.affine.slice(0, 3).map((row) => row[0] * end[0] + row[1] * end[1] + row[2] * end[2] + row[3]));
+      pane.covers = [Math.min, Math.max].map((extreme) => [0, 1, 2].map((axis) => extreme(...corners.map((corner) => corner[axis]))));
+      const all = this.panes.filter((one) => one.covers).map((one) => one.covers);
+      this.extents = [0, 1].map((end) => [0, 1, 2].map((axis) => Math[end ? "max" : "min"](...all.map((one) => one[end][axis]))));
+    }
+
+    // Both images in turn at the first pane's place: plane, crosshair and zoom are the same.
+    flicker() {
+      const on = !this.timer;
+      clearInterval(this.timer);
+      this.timer = on ? setInterval(() => this.panes.forEach(({ box }) => box.classList.toggle("behind")), FLICKER_MS) : undefined;
+      this.beside.classList.toggle("flicker", on);
+      this.panes.forEach(({ box }, at) => box.classList.toggle("behind", on && at > 0));
+      this.flick.setAttribute("aria-pressed", String(on));
+    }
+
+    // Larger or smaller about the crosshair, in all panes; 0: the whole image.
+    zoom(factor) {
+      const { nv } = this.panes.find((pane) => pane.nv.volumes.length) ?? {};
+      if (!nv) return;
+      const [x, y, z, before] = nv.scene.pan2Dxyzmm;
+      const after = factor ? Math.min(Math.max(before * factor, 1), 20) : 1;
+      const place = after === 1 ? [0, 0, 0, 1] : [x, y, z].map((pan, axis) => pan + (before - after) * this.at[axis]).concat(after);
+      for (const pane of this.panes) { pane.nv.scene.pan2Dxyzmm = [...place]; pane.nv.drawScene(); }
+    }
+
+    key_down(event) {
+      if (event.target.matches("input, select") || event.ctrlKey || event.metaKey || event.altKey) return;
+      const act = {
+        v: () => { this.slices.selectedIndex = (this.slices.selectedIndex + 1) % this.slices.options.length; this.slices.dispatchEvent(new Event("change")); },
+        "+": () => this.zoom(ZOOM_STEP), "=": () => this.zoom(ZOOM_STEP), "-": () => this.zoom(1 / ZOOM_STEP), 0: () => this.zoom(0),
+        x: () => this.cross.click(), o: () => this.outline.click(), f: () => { if (!this.flick.hidden) this.flicker(); },
+      }[event.key.toLowerCase()];
+      if (act) { event.preventDefault(); act(); }
     }
 
     // All panes at one place of the patient: that of the crosshair, at first the middle of the first pane's image.
