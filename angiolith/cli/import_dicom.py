@@ -41,6 +41,10 @@ def import_dicom(
     list_only: Annotated[
         bool, typer.Option("--list", help="Write the table of series alone; convert nothing.")
     ] = False,
+    studies: Annotated[
+        str | None,
+        typer.Option("--studies", metavar="vba|csvd|both", help="Write these studies' configuration and tables, too."),
+    ] = None,
 ) -> None:
     """Sort a PACS export and convert what the workflow reads into a BIDS folder, without names.
 
@@ -50,8 +54,12 @@ def import_dicom(
     same command again. A second import of a grown export adds only what is new. Keep the key file and the table: they
     lie beside BIDS_DIR, and only they tell who is who.
 
-    Example: angiolith import-dicom /data/export /data/stroke
+    With --studies the configuration of a study (BIDS_DIR_study.yaml) and its clinical tables to fill in are written as
+    `new-study` does; the line that is printed last then leads to the studies' tables.
+
+    Example: angiolith import-dicom /data/export /data/stroke --studies both
     """
+    from angiolith.cli.new_study import studies_asked
     from angiolith.core.manifest_checks import ManifestError
     from angiolith.dicom.importing import Order, private_files
     from angiolith.dicom.importing import import_dicom as imported
@@ -60,6 +68,7 @@ def import_dicom(
     from angiolith.dicom.visits import VISIT_DAYS
 
     with told_in_a_line(KeyProblem, ListingProblem, ManifestError):
+        asked = studies_asked(studies) if studies else []
         if not export.is_dir():
             raise UsageProblem(f"{export}: no such folder")
         key_file, series_file = private_files(bids_dir)
@@ -68,6 +77,19 @@ def import_dicom(
         outcome = imported(order, lambda text: print(text, file=sys.stderr, flush=True))
     for line in summary(outcome, order.series, order.key, days):
         print(line)
+    if asked and not list_only:
+        print(study_of(bids_dir, asked))
+
+
+def study_of(bids_dir: Path, studies: Sequence[str]) -> str:
+    """Write the configuration and clinical tables of an imported study; the line that says how to run it."""
+    from angiolith.cli.new_study import results_of
+    from angiolith.cohort.new_study import write_study
+
+    folder = bids_dir.absolute()
+    config, output = folder.with_name(f"{folder.name}_study.yaml"), results_of(bids_dir)
+    write_study(bids_dir, output, config, studies)
+    return f"then:     angiolith run {bids_dir} {output} group --config {config}"
 
 
 def summary(outcome: Outcome, series: Path, key: Path, visit_days: int) -> Iterator[str]:

@@ -46,7 +46,7 @@ def new_study(
 
     Example: angiolith new-study /data/stroke --studies both
     """
-    from angiolith.cohort.new_study import STUDIES, write_study
+    from angiolith.cohort.new_study import write_study
     from angiolith.cohort.redcap import RedcapError
     from angiolith.core.delimited import DelimitedError
 
@@ -56,7 +56,7 @@ def new_study(
                 raise UsageProblem("give BIDS_DIR, the folder of the images")
             bids_dir = Path(typer.prompt(QUESTIONS["bids"]))
             studies = typer.prompt(QUESTIONS["studies"], default=studies or "both")
-            output_dir = Path(typer.prompt(QUESTIONS["output"], default=str(output_dir or _results(bids_dir))))
+            output_dir = Path(typer.prompt(QUESTIONS["output"], default=str(output_dir or results_of(bids_dir))))
             config = Path(typer.prompt(QUESTIONS["config"], default=str(config or "study.yaml")))
             given = typer.prompt(QUESTIONS["redcap"], default=str(redcap or ""), show_default=False)
             redcap = Path(given) if given else None
@@ -66,11 +66,8 @@ def new_study(
             raise UsageProblem(f"{bids_dir}: no such folder (BIDS_DIR)")
         if (redcap is None) != (export is None):
             raise UsageProblem("give --redcap-dictionary and --redcap-export together")
-        asked = [*STUDIES] if studies in (None, "both") else str(studies).replace(",", " ").split()
-        unknown = [name for name in asked if name not in STUDIES]
-        if unknown or not asked:
-            raise UsageProblem(f"--studies {studies}: write vba, csvd or both")
-        output = output_dir or _results(bids_dir)
+        asked = studies_asked(studies)
+        output = output_dir or results_of(bids_dir)
         file = config or Path("study.yaml")
         if redcap and export:
             _import(redcap, export, bids_dir, None)
@@ -123,5 +120,16 @@ def _import(dictionary: Path, export: Path, bids_dir: Path, participant: str | N
         print(f"left out: {', '.join(left)} (identifying, file or note)")
 
 
-def _results(bids_dir: Path) -> Path:
+def studies_asked(studies: str | None) -> list[str]:
+    """The studies that a text names, both where there is none. Raises UsageProblem for others."""
+    from angiolith.cohort.new_study import STUDIES
+
+    asked = [*STUDIES] if studies in (None, "both") else str(studies).replace(",", " ").split()
+    if not asked or not set(asked) <= set(STUDIES):
+        raise UsageProblem(f"--studies {studies}: write vba, csvd or both")
+    return asked
+
+
+def results_of(bids_dir: Path) -> Path:
+    """Where the results of a BIDS folder go unless the user says otherwise."""
     return bids_dir / "derivatives" / "angiolith"

@@ -8,6 +8,7 @@ import shutil
 import nibabel as nib
 import numpy as np
 import pytest
+import yaml
 
 from angiolith.audit.deidentify import findings
 from angiolith.core.manifest import index_bids
@@ -157,6 +158,24 @@ def test_the_workflow_reads_what_was_imported(imported):
     assert len(index.rows) == 4
     for row in index.rows:
         assert {"ct", "T1w", "T2w", "FLAIR", "swi", "vwi", "vwi_ce", "angio"} <= set(row.values)
+
+
+def test_with_studies_the_line_that_is_printed_last_leads_to_their_tables(imported, tmp_path):
+    folder = tmp_path / "again"
+    shutil.copytree(imported[0], folder)
+    done = angiolith("import-dicom", folder / "export", folder / "bids", "--studies", "both")
+    line = done.stdout.splitlines()[-1].removeprefix("then:").split()
+    assert line[:2] == ["angiolith", "run"]
+    config = folder / "bids_study.yaml"
+    assert {name: one["preset"] for name, one in yaml.safe_load(config.read_text())["analyses"].items()} == {
+        "vba": "vertebrobasilar-culprit",
+        "csvd": "calcification-csvd",
+    }
+    assert len((folder / "bids/phenotype/clinical.tsv").read_text().splitlines()) == 3
+    planned = angiolith("plan", *line[2:])
+    assert planned.exit_code == 0, planned.stderr
+    assert {"build attrition", "build report"} <= {row.split("  ")[0] for row in planned.stdout.splitlines()}
+    assert angiolith("import-dicom", folder / "export", folder / "bids", "--studies", "all").exit_code == 2
 
 
 def test_a_second_import_changes_no_byte_and_an_answer_adds_one_image(imported, tmp_path):
