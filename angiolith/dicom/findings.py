@@ -23,8 +23,7 @@ STRUCTURE: Code = codes.SCT.AnatomicalStructure
 class Kind:
     """A mask that a session may have: end of its name, the table of its labels and the column of the label there.
 
-    columns: beginnings of the columns that are the mask's own; all where none is given. parts: what labels are called
-    that have no row.
+    parts: what labels are called that have no row.
     """
 
     name: str
@@ -33,7 +32,6 @@ class Kind:
     label: str
     category: Code
     type: Code
-    columns: tuple[str, ...] = ()
     parts: Mapping[int, str] = field(default_factory=dict)
 
 
@@ -57,12 +55,19 @@ KINDS = (  # marks after their readers' decisions, as they are counted
     ),
     Kind(
         "white matter hyperintensity",
-        "anat/{stem}_space-FLAIR_desc-wmh_mask.nii.gz",
-        "anat/{stem}_desc-smallvessel_metrics.tsv",
-        "",
+        "anat/{stem}_desc-wmhmarks_dseg.nii.gz",
+        "anat/{stem}_desc-wmhmarks.tsv",
+        "wmh",
         ABNORMAL,
         codes.DCM.WhiteMatterT2Hyperintensity,
-        ("wmh_", "n_wmh_", "status"),
+    ),
+    Kind(
+        "suspected infarct",
+        "anat/{stem}_desc-infarctmarks_dseg.nii.gz",
+        "anat/{stem}_desc-infarctmarks.tsv",
+        "infarct",
+        ABNORMAL,
+        own("suspected_infarct"),
     ),
     Kind(
         "microbleed",
@@ -157,9 +162,7 @@ def masks_of(output_dir: Path, subject: str, session: str) -> list[Mask]:
 
 
 def _segments(kind: Kind, data: np.ndarray, rows: list[dict[str, str]]) -> tuple[Segment, ...]:
-    if kind.columns:
-        rows = [{name: cell for name, cell in row.items() if name.startswith(kind.columns)} for row in rows]
-    by_label = {row.get(kind.label, "") if kind.label else "1": row for row in rows}
+    by_label = {row.get(kind.label, ""): row for row in rows}
     labels = [int(label) for label in np.unique(data) if label > 0]
     return tuple(
         Segment(label, _name(kind, label, by_label.get(str(label), {})), by_label.get(str(label), {}))

@@ -40,7 +40,20 @@ UNITS: Mapping[str, Code] = {
     "_icv": codes.UCUM.Percent,
 }
 NO_UNIT: Code = codes.UCUM.NoUnits
-ABOUT_ROWS = {"subject", "session", "lesion", "microbleed", "lacune", "pvs", "index", "segment", "section", "readers"}
+ABOUT_ROWS = {
+    "subject",
+    "session",
+    "lesion",
+    "microbleed",
+    "lacune",
+    "wmh",
+    "infarct",
+    "pvs",
+    "index",
+    "segment",
+    "section",
+    "readers",
+}
 PLACES = ("x_mm", "y_mm", "z_mm")  # in the NIfTI world; the segment shows where a mark lies
 CLASSES = ("status", "certainty", "counted", "pattern", "spotty", "severity_group", "plaque_class", "kind", "location")
 """Columns of words that a report has as classes; others that end in `_status` too."""

@@ -20,6 +20,7 @@ METRICS = (
     "subject\tsession\twmh_volume_cm3\tn_wmh_lesions\tn_microbleeds\tbrain_volume_cm3\twmh_status\tmicrobleed_status\t"
     "status\treason\n001\t01\t3.25\t7\tn/a\t1234.5\tok\tmissing\treview\tno SWI\n"
 )
+WMH = "subject\tsession\twmh\tvolume_mm3\tregion\tstatus\tcertainty\n001\t01\t1\t3250\tfrontal\tok\tsure\n"
 ARTERIES = (
     "subject\tsession\tartery\tside\tn_lesions\tvolume_mm3\tseverity_group\tstatus\treason\n"
     "001\t01\tICA\tL\t1\t187.240724\tsevere\tok\t\n001\t01\tMCA\tR\t0\t0\tnone_or_mild\tok\t\n"
@@ -43,13 +44,14 @@ def sent(tmp_path_factory):
     labels = np.zeros(ct.shape, np.uint8)
     labels[10:12, 9:14, 8] = 2
     labels[20:25, 4:6, 3:7] = 5
-    wmh = np.zeros(flair.shape, bool)
-    wmh[12:19, 13:15, 6:9] = True
+    wmh = np.zeros(flair.shape, np.uint8)
+    wmh[12:19, 13:15, 6:9] = 1
     place = out / "sub-001/ses-01"
     write_image(labels, ct.affine, place / "ct/sub-001_ses-01_space-ct_desc-marks_dseg.nii.gz")
     (place / "ct/sub-001_ses-01_desc-calcification_lesions.tsv").write_text(LESIONS)
     (place / "ct/sub-001_ses-01_desc-calcification_arteries.tsv").write_text(ARTERIES)
-    write_image(wmh, flair.affine, place / "anat/sub-001_ses-01_space-FLAIR_desc-wmh_mask.nii.gz")
+    write_image(wmh, flair.affine, place / "anat/sub-001_ses-01_desc-wmhmarks_dseg.nii.gz")
+    (place / "anat/sub-001_ses-01_desc-wmhmarks.tsv").write_text(WMH)
     (place / "anat/sub-001_ses-01_desc-smallvessel_metrics.tsv").write_text(METRICS)
     give_back(bids, out, folder / "export", folder / "bids_series.tsv", folder / "send", print)
     return folder, {"ct": (labels, ct.affine), "flair": (wmh, flair.affine)}
@@ -116,11 +118,11 @@ def test_measures_come_back_number_for_number(sent):
                 )
                 found.setdefault(name, []).append((float(item.MeasuredValueSequence[0].NumericValue), unit))
     assert found == {
-        "volume_mm3": [(187.240724, "mm3"), (12.5, "mm3"), (187.240724, "mm3"), (0.0, "mm3")],
+        "volume_mm3": [(3250.0, "mm3"), (187.240724, "mm3"), (12.5, "mm3"), (187.240724, "mm3"), (0.0, "mm3")],
         "n_lesions": [(1.0, "1"), (0.0, "1")],
         "mean_hu": [(356.586639, "[hnsf'U]")],
-        "wmh_volume_cm3": [(3.25, "cm3")] * 2,  # beside the mask, and in the row of the session
-        "n_wmh_lesions": [(7.0, "1")] * 2,
+        "wmh_volume_cm3": [(3.25, "cm3")],
+        "n_wmh_lesions": [(7.0, "1")],
         "brain_volume_cm3": [(1234.5, "cm3")],
     }
 
