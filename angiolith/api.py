@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import SimpleITK as sitk
 
-from angiolith.arteries.density import noise_told
+from angiolith.arteries.density import noise_warning
 from angiolith.arteries.mapping import map_arteries, traced_from_mask
 from angiolith.brain.network import BrainModel, read_brain_model
 from angiolith.brain.segment import segment_brain
@@ -243,12 +243,12 @@ def segment_calcification(
     settings, severity = settings or CalcificationSettings(), severity or SeveritySettings()
     lookup = None if names is None else pd.DataFrame({"index": list(names), "name": list(names.values())})
     region = ArteryRegionSettings()
-    traced, told = traced_from_mask(arteries, sitk.Transform(3, sitk.sitkIdentity), lookup)
-    found = map_arteries(ct, traced, [], ArteryMapSettings(), region, settings.threshold, [told])
+    traced, remarks = traced_from_mask(arteries, sitk.Transform(3, sitk.sitkIdentity), lookup)
+    found = map_arteries(ct, traced, [], ArteryMapSettings(), region, settings.threshold, [remarks])
     if found.status == FAILED:
         return _no_calcification(ct, found.reason)
     lines = list(found.lines.values())
-    noise = noise_told(found.lumen_hu, found.noise_hu, settings.threshold)
+    noise = noise_warning(found.lumen_hu, found.noise_hu, settings.threshold)
     if noise and noise.forbids:
         return _no_calcification(ct, noise.text)
     pieces = find_lesions(
@@ -270,7 +270,7 @@ def segment_calcification(
         settings.grade,
         verdicts=tool_verdicts(pieces.doubts),
         names=mark_names(pieces.labels),
-        evidence={label: asdict(told) for label, told in pieces.evidence.items()},
+        evidence={label: asdict(remarks) for label, remarks in pieces.evidence.items()},
     )
     rows = measure_arteries(lesions, found.lines, found.sources, ct.with_data(found.labels), severity, spoiled)
     status = REVIEW if metal or noise else found.status
@@ -310,10 +310,10 @@ def find_brain(
     found = segment_brain(image, False, _brain_model(), limits)
     if found.status == FAILED:
         return Brain(found.brain, {}, found.status, found.reason or "")
-    way = register_to_template(image, found, False, settings.rigid, settings.template)
+    transform = register_to_template(image, found, False, settings.rigid, settings.template)
     names = ("wm", "gm", "ventricles")
-    maps = onto([template_prior(name) for name in names], image, way.reference_to_template, found.brain)
-    return Brain(found.brain, dict(zip(names, maps, strict=True)), way.status, way.reason or "")
+    maps = onto([template_prior(name) for name in names], image, transform.reference_to_template, found.brain)
+    return Brain(found.brain, dict(zip(names, maps, strict=True)), transform.status, transform.reason or "")
 
 
 @cache

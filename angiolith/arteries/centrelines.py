@@ -299,7 +299,7 @@ def region_labels(
         Labels (i, j, k), uint8.
     """
     labels = np.zeros(shape, np.uint8)
-    share = np.full(shape, np.inf, np.float32)
+    fraction = np.full(shape, np.inf, np.float32)
     for line in lines:
         reach = np.asarray(reach_mm(line), float)
         box = box_around_line(line.points, reach.max(), shape, affine)
@@ -311,7 +311,7 @@ def region_labels(
         relative = np.full(distance.shape, np.inf, np.float32)
         relative[found] = distance[found] / reach[nearest[found]]
         relative = relative.reshape(centres.shape[:3])
-        wins = (relative <= 1) & (relative < share[box])
+        wins = (relative <= 1) & (relative < fraction[box])
         labels[box][wins] = INDEX[line.name]
-        share[box][wins] = relative[wins]
+        fraction[box][wins] = relative[wins]
     return labels

@@ -170,7 +170,7 @@ class Noise:
     forbids: bool
 
 
-def noise_told(
+def noise_warning(
     lumen_hu: float, noise_hu: float, threshold: CalciumThresholdSettings, kernel: str | None = None
 ) -> Noise | None:
     """What noise of this standard deviation (HU) does to calcium; None where it is low or not known.

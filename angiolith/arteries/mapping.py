@@ -94,10 +94,10 @@ def traced_from_mask(
         )
     names, unknown = label_names(set(np.unique(data).tolist()) - {0}, lookup)
     numbers, remedy = ", ".join(map(str, unknown)), "name them in a dseg.tsv beside it"
-    told = f"labels {numbers} of the artery mask are no known arteries: {remedy}" if unknown else None
+    remark = f"labels {numbers} of the artery mask are no known arteries: {remedy}" if unknown else None
     if not names:
-        return None, told or "the artery mask is empty"
-    return Traced(mask.with_data(canonical_labels(data, names)), from_ct, source, sd_mm), told
+        return None, remark or "the artery mask is empty"
+    return Traced(mask.with_data(canonical_labels(data, names)), from_ct, source, sd_mm), remark
 
 
 def traced_from_angio(
@@ -205,8 +205,8 @@ def map_arteries(
         sources |= {line.name: ATLAS for line in missing}
     if not labels.any():
         return Arteries(labels, {}, {}, lumen_hu, FAILED, join_reasons(*tell, "no artery could be placed on the CT"))
-    told = join_reasons(*tell)
-    return Arteries(labels, lines, sources, lumen_hu, REVIEW if told else OK, told, noise_hu)
+    remark = join_reasons(*tell)
+    return Arteries(labels, lines, sources, lumen_hu, REVIEW if remark else OK, remark, noise_hu)
 
 
 def _fitted(ct: Image, line: Centreline, settings: ArteryMapSettings, hu_min: float, mri: Image | None) -> Centreline:

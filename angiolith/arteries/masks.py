@@ -234,12 +234,12 @@ def segment_angio(
     surely = tissue + settings.angio_mads * spread
     labels = np.zeros_like(tubes)
     for line in atlas_lines:
-        mine = tubes[box] == INDEX[line.name]
-        seeds = mine & (bright > surely)
+        own = tubes[box] == INDEX[line.name]
+        seeds = own & (bright > surely)
         if not seeds.any():
             continue
         half = (tissue + np.percentile(bright[seeds], VESSEL_PERCENTILE)) / 2
-        vessel = apply_hysteresis_threshold(np.where(mine, bright, tissue), half, max(surely, half))
+        vessel = apply_hysteresis_threshold(np.where(own, bright, tissue), half, max(surely, half))
         expected_mm3 = float(np.pi * np.mean(line.radius_mm**2) * line.arc_mm[-1])
         if vessel.sum() * angio.voxel_volume_mm3 >= settings.angio_share_min * expected_mm3:
             labels[box][vessel] = INDEX[line.name]

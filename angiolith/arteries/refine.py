@@ -164,21 +164,21 @@ def _cost(
 
     inner, outer = over(soft, disc), over(soft, ring)
     contrast = over(hu, disc) / np.maximum(inner, 1) - over(hu, ring) / np.maximum(outer, 1)
-    told, filled = 0.0, over(dense, disc)
+    remarks, filled = 0.0, over(dense, disc)
     if calcium.any():
         in_wall = over(calcium, shell) * PIXEL_MM**2
         if in_wall.max() >= CALCIUM_MM2_MIN:
-            told = CALCIUM_WEIGHT * in_wall / in_wall.max()
+            remarks = CALCIUM_WEIGHT * in_wall / in_wall.max()
         filled += over(calcium, distance < CALCIUM_REACH[0] * radius_mm)
     # a ring that is mostly bone or air says nothing about contrast
-    share = SEEN_SHARE_FLUID if in_fluid else SEEN_SHARE
-    seen = np.clip(outer / ring.sum() / share, 0, 1) * np.clip(inner / disc.sum() / share, 0, 1)
+    fraction = SEEN_SHARE_FLUID if in_fluid else SEEN_SHARE
+    seen = np.clip(outer / ring.sum() / fraction, 0, 1) * np.clip(inner / disc.sum() / fraction, 0, 1)
     walled = 0.0 if in_fluid else CANAL_WEIGHT * over(dense, canal) / canal.sum()
     return (
         -CONTRAST_WEIGHT * seen * np.clip(contrast / CONTRAST_HU, -1, 1)
         - walled
         + DENSE_WEIGHT * np.minimum(filled / disc.sum(), DENSE_SHARE_MAX)
-        - told
+        - remarks
         + EMPTY_WEIGHT * over(empty, disc) / disc.sum()
     )
 

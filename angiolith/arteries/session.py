@@ -74,26 +74,28 @@ def arteries_of(
         whole = sitk.CompositeTransform([to_ct, from_template])  # the last one is applied first
         atlas = atlas_in_ct(read_tsv(given["atlas"]), lambda points: map_points(whole, points))
     if given.get("mask"):
-        way = (
+        transform = (
             sitk.Transform(3, sitk.sitkIdentity)
             if mask_space == "ct"
-            else way_from_ct(to_ct, given.get("mask_to_reference"))
+            else transform_from_ct(to_ct, given.get("mask_to_reference"))
         )
         lookup = read_tsv(given["mask_lookup"]) if given.get("mask_lookup") else None
-        traced, told = use("artery mask", given["mask"], way, lambda image, way: traced_from_mask(image, way, lookup))
-        tell.append(told)
+        traced, remark = use(
+            "artery mask", given["mask"], transform, lambda image, transform: traced_from_mask(image, transform, lookup)
+        )
+        tell.append(remark)
     if traced is None and tool.command:
-        traced, told = traced_by_tool(given, to_ct, tool)
-        tell.append(told)
+        traced, remark = traced_by_tool(given, to_ct, tool)
+        tell.append(remark)
     if traced is None and given.get("angio"):
-        way = way_from_ct(to_ct, given.get("angio_to_reference"))
-        traced, told = use(
+        transform = transform_from_ct(to_ct, given.get("angio_to_reference"))
+        traced, remark = use(
             "angiogram",
             given["angio"],
-            way,
-            lambda image, way: traced_from_angio(image, way, atlas, settings, region),
+            transform,
+            lambda image, transform: traced_from_angio(image, transform, atlas, settings, region),
         )
-        tell.append(told)
+        tell.append(remark)
     mri = read_mri(given["mri"]).placed(matrix_ras(to_ct)) if given.get("mri") and to_ct is not None else None
     return map_arteries(ct, traced, atlas, settings, region, threshold, tell, mri)
 
@@ -120,20 +122,20 @@ def traced_by_tool(
     if not given.get(tool.image):
         return None, f"{tool.KEY} was not run: it works on the {tool.image}, which this session does not have"
     identity = sitk.Transform(3, sitk.sitkIdentity)
-    way = identity if tool.image == "ct" else way_from_ct(to_ct, given.get("angio_to_reference"))
-    if way is None:
+    transform = identity if tool.image == "ct" else transform_from_ct(to_ct, given.get("angio_to_reference"))
+    if transform is None:
         return None, f"{tool.KEY} was not run: the registration of the {tool.image} to the CT failed"
     try:
         mask, lookup = run_artery_tool({name: given[name] for name in ("ct", "angio") if given.get(name)}, tool)
     except ToolError as error:
         return None, str(error)
-    return traced_from_mask(mask, way, lookup, TOOL, tool.sd_mm)
+    return traced_from_mask(mask, transform, lookup, TOOL, tool.sd_mm)
 
 
 def use(
     what: str,
     path: str,
-    way: sitk.Transform | None,
+    transform: sitk.Transform | None,
     make: Callable[[Image, sitk.Transform], tuple[Traced | None, str | None]],
 ) -> tuple[Traced | None, str | None]:
     """The arteries traced in an image, and what to report; an image that cannot be used is reported and skipped.
@@ -144,7 +146,7 @@ def use(
         What the image is, for the sentence.
     path : str
         Path of the image.
-    way : sitk.Transform | None
+    transform : sitk.Transform | None
         Maps points of the CT to points of the image, or None.
     make : Callable[[Image, sitk.Transform], tuple[Traced | None, str | None]]
         Makes traced arteries of the image and the transform.
@@ -154,10 +156,10 @@ def use(
     tuple[Traced | None, str | None]
         Traced arteries (None where there are none), and a sentence for the reader or None.
     """
-    if way is None:
+    if transform is None:
         return None, f"the {what} was not used: its registration to the CT failed"
     try:
-        return make(read_image(path), way)
+        return make(read_image(path), transform)
     except ImageError as error:
         return None, f"the {what} was not used: {str(error).removeprefix(f'{path}: ')}"
 
@@ -180,7 +182,7 @@ def read_made(path: str | None) -> sitk.Transform | None:
     return read_transform(path) if was_made(path) else None
 
 
-def way_from_ct(to_ct: sitk.Transform | None, to_reference: str | None) -> sitk.Transform | None:
+def transform_from_ct(to_ct: sitk.Transform | None, to_reference: str | None) -> sitk.Transform | None:
     """The transform from points of the CT to points of an image, through the reference; None if one could not be made.
 
     to_ct maps points of the reference to the CT; `to_reference` is the file that maps them to the image.

@@ -80,8 +80,8 @@ def offset_probability(cost: np.ndarray, bend: float) -> np.ndarray:
     index = np.arange(cost.shape[1])
     step = np.exp(-((index[:, None] - index[None]) ** 2) / (2 * bend**2))
 
-    def passed_on(told: np.ndarray) -> np.ndarray:
-        return np.log(np.maximum(step @ np.exp(told - told.max()) @ step, LEAST))
+    def passed_on(message: np.ndarray) -> np.ndarray:
+        return np.log(np.maximum(step @ np.exp(message - message.max()) @ step, LEAST))
 
     ahead, behind = -cost.copy(), np.zeros(cost.shape)
     for plane in range(1, len(cost)):

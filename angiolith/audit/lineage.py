@@ -100,7 +100,7 @@ def lineage(root: Path, records: Iterable[Record], cell: Cell) -> Lineage:
     maker = {name: record for record in records for name in record.outputs}
     if cell.file not in maker:
         raise TraceError(f"{cell.file}: no job says that it made this file; run the workflow again")
-    way = Way(root, cell, maker)
+    walk = Walk(root, cell, maker)
     steps: dict[str, Step] = {}
     waiting = deque([(cell.file, maker[cell.file].outputs[cell.file], 0)])
     checks: deque[tuple[str, str, int]] = deque()  # come last, when it is known which images are on the way
@@ -113,25 +113,25 @@ def lineage(root: Path, records: Iterable[Record], cell: Cell) -> Lineage:
         if record and record.rule == CHECKS_RULE and waiting:
             checks.append((name, digest, depth))
             continue
-        read = tuple(way.read_by(record, name)) if record else ()
+        read = tuple(walk.read_by(record, name)) if record else ()
         if record and record.rule == CHECKS_RULE:
             read = tuple(record.inputs if name in bundled else _checked(record, steps))
         if record and record.rule == "seal_subject":
             bundled |= {*read}
         steps[name] = Step(name, digest, depth, record, read)
         waiting += [(source, record.inputs[source], depth + 1) for source in read] if record else []
-    return Lineage(cell, way.people, list(steps.values()))
+    return Lineage(cell, walk.people, list(steps.values()))
 
 
 def _checked(record: Record, steps: Mapping[str, Step]) -> list[str]:
     """The images that a session's checks were read for, with the JSON that describes them: those on the way anyway
     (where it is the checks that were collected, all are)."""
     images = [image for image in record.inputs if image in steps]
-    told = [path for path in record.inputs if any(applies(path, image) for image in images)]
-    return [*images, *told]
+    remark = [path for path in record.inputs if any(applies(path, image) for image in images)]
+    return [*images, *remark]
 
 
-class Way:
+class Walk:
     """Which inputs of each job lead to the cell."""
 
     def __init__(self, root: Path, cell: Cell, maker: Mapping[str, Record]) -> None:

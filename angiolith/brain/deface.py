@@ -99,10 +99,10 @@ class SessionFaces:
         if not self.found:
             return None
         fixed, fixed_is_ct, plane = self.found[0]
-        way = register_rigid(fixed, image, self.rigid, fixed_is_ct, is_ct)
-        if way.status == FAILED:
+        transform = register_rigid(fixed, image, self.rigid, fixed_is_ct, is_ct)
+        if transform.status == FAILED:
             return None
-        moved = plane.placed(way.matrix_ras)
+        moved = plane.placed(transform.matrix_ras)
         near = shown is not None and float((shown @ moved.normal).max()) > moved.offset_mm - NEAREST_MM
         return None if near else moved
 

@@ -217,8 +217,8 @@ def _parts(field: Image, first: np.ndarray, model: BrainModel) -> Image:
     for corner in product(*(_starts(int(a), int(b)) for a, b in zip(low, high, strict=True))):
         box = tuple(slice(c, c + PART_EDGE) for c in corner)
         half = tuple(slice(c // 2, (c + PART_EDGE) // 2) for c in corner)
-        said = first[(slice(None), *half)].repeat(2, 1).repeat(2, 2).repeat(2, 3)
-        total[(slice(None), *box)] += window * _run(model.part, np.concatenate([field.data[box][None], said]))
+        given = first[(slice(None), *half)].repeat(2, 1).repeat(2, 2).repeat(2, 3)
+        total[(slice(None), *box)] += window * _run(model.part, np.concatenate([field.data[box][None], given]))
         weight[box] += window
     inner = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
     affine = field.affine.copy()

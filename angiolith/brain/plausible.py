@@ -168,6 +168,6 @@ def problem(
     if fractions["shallow"] > settings.shallow_fraction_max:
         return f"{100 * fractions['shallow']:.0f} % of the ventricles lies at the brain's surface; the mask is wrong"
     if fractions["doubtful"] > settings.doubtful_fraction_max:
-        share = 100 * fractions["doubtful"]
-        return f"the network is undecided on {share:.0f} % of the brain's volume; look at the picture"
+        fraction = 100 * fractions["doubtful"]
+        return f"the network is undecided on {fraction:.0f} % of the brain's volume; look at the picture"
     return None

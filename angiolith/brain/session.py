@@ -18,7 +18,7 @@ from angiolith.core.tool import ToolError
 
 
 @dataclass(frozen=True)
-class BrainAndWay:
+class BrainAndTransform:
     """Brain mask on the reference's grid and the transform to the template, or neither; the facts say why.
 
     tissues: map of the brain's tissues (`angiolith.brain.segment.TISSUES`; 0 outside the brain), None if no plausible
@@ -26,12 +26,12 @@ class BrainAndWay:
     """
 
     brain: Image | None
-    way: TemplateResult | None
+    to_template: TemplateResult | None
     tissues: Image | None
     facts: dict[str, Any]
 
 
-def brain_and_way(
+def brain_and_transform(
     given: Inputs,
     reference: str,
     model: BrainModel,
@@ -39,7 +39,7 @@ def brain_and_way(
     tool: BrainToolSettings,
     rigid: RigidSettings,
     limits: TemplateReviewSettings,
-) -> BrainAndWay:
+) -> BrainAndTransform:
     """Brain of, and transform to the template from, the session's image of the column `reference`.
 
     Parameters
@@ -61,12 +61,12 @@ def brain_and_way(
 
     Returns
     -------
-    BrainAndWay
+    BrainAndTransform
         Brain, tissues and transform to the template (None where they were not made), and the facts.
     """
     facts: dict[str, Any] = {"status": FAILED, "reason": None, "reference": reference}
     if reason := refusal(read_json(given["checks"]), reference):
-        return BrainAndWay(None, None, None, facts | {"reason": reason})
+        return BrainAndTransform(None, None, None, facts | {"reason": reason})
     is_ct = reference == "ct"
     tissues = None
     try:
@@ -77,13 +77,13 @@ def brain_and_way(
         facts |= {"volumes_cm3": {name: round(value, 1) for name, value in found.volumes_cm3.items()}}
         facts |= {"complete": found.complete, "doubtful_fraction": round(found.doubtful_fraction, 4)}
         if found.status == FAILED:
-            return BrainAndWay(None, None, None, facts | {"reason": found.reason})
+            return BrainAndTransform(None, None, None, facts | {"reason": found.reason})
         tissues = image.with_data(found.tissues)
-        way = register_to_template(image, found, is_ct, rigid, limits)
+        to_template = register_to_template(image, found, is_ct, rigid, limits)
     except (ImageError, ToolError, ValueError) as error:
-        return BrainAndWay(None, None, tissues, facts | {"reason": str(error)})
-    facts |= {"status": way.status, "reason": way.reason, "match": round(way.match, 4)}
-    facts |= {"overlap": round(way.overlap, 4), "scales": [round(scale, 4) for scale in way.scales]}
-    if way.status == FAILED:
-        return BrainAndWay(None, None, tissues, facts)
-    return BrainAndWay(image.with_data(found.brain), way, tissues, facts)
+        return BrainAndTransform(None, None, tissues, facts | {"reason": str(error)})
+    facts |= {"status": to_template.status, "reason": to_template.reason, "match": round(to_template.match, 4)}
+    facts |= {"overlap": round(to_template.overlap, 4), "scales": [round(scale, 4) for scale in to_template.scales]}
+    if to_template.status == FAILED:
+        return BrainAndTransform(None, None, tissues, facts)
+    return BrainAndTransform(image.with_data(found.brain), to_template, tissues, facts)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from angiolith.arteries.centrelines import from_table
-from angiolith.arteries.density import noise_told
+from angiolith.arteries.density import noise_warning
 from angiolith.arteries.names import LABELS, parse_name
 from angiolith.calcification.columns import ARTERIES, LESIONS, PATIENTS
 from angiolith.calcification.measure import (
@@ -73,7 +73,7 @@ def segment_session(
     require_same_grid(ct, region, "CT and artery map")
     lines = from_table(read_tsv(given["centrelines"]))
     lumen_hu, noise_hu = (np.nan if arteries.get(name) is None else arteries[name] for name in ("lumen_hu", "noise_hu"))
-    noise = noise_told(lumen_hu, noise_hu, threshold, ct_check.get("convolution_kernel"))
+    noise = noise_warning(lumen_hu, noise_hu, threshold, ct_check.get("convolution_kernel"))
     facts |= {"lumen_hu": arteries["lumen_hu"], "noise_hu": arteries.get("noise_hu")}
     if noise and noise.forbids:
         return None, facts | {"reason": noise.text}

@@ -512,11 +512,11 @@ def lesion_rows(
         Three rows of the change table.
     """
     matched = len(match_points(first, second, tolerance_mm))
-    said = waiting_status(n_waiting)
+    state = waiting_status(n_waiting)
     return [
-        change_row(measure, len(first), len(second), days, *said),
-        change_row(f"{measure}_new", None, None, days, *said, change=len(second) - matched),
-        change_row(f"{measure}_resolved", None, None, days, *said, change=len(first) - matched),
+        change_row(measure, len(first), len(second), days, *state),
+        change_row(f"{measure}_new", None, None, days, *state, change=len(second) - matched),
+        change_row(f"{measure}_resolved", None, None, days, *state, change=len(first) - matched),
     ]
 
 

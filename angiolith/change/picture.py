@@ -54,8 +54,8 @@ def change_picture(
         The figure.
     """
     windows = [window_of(flair) for flair in flairs]
-    said = " and ".join(window_text(window) for window in windows)
-    figure, axes = new_figure(2, SLICES, (2.4, 2.7), title, f"{said}; {caption}")
+    windows_text = " and ".join(window_text(window) for window in windows)
+    figure, axes = new_figure(2, SLICES, (2.4, 2.7), title, f"{windows_text}; {caption}")
     middle, half = _frame(lesions)
     for column, height_mm in enumerate(sorted(_heights(lesions))):
         plane = Plane(np.array([*middle[:2], height_mm]), *VIEWS["axial"], half, 0.8)

@@ -109,14 +109,14 @@ def _numbers(visit: VisitInputs, kind: MarkKind) -> dict[str, list[int]]:
     return {name: part[kind.number].astype(int).tolist() for name, part in parts.items()}
 
 
-def infarcts_of(said: Sequence[Decided | None], voxel_mm: np.ndarray) -> list[np.ndarray | None]:
+def infarcts_of(stated: Sequence[Decided | None], voxel_mm: np.ndarray) -> list[np.ndarray | None]:
     """The infarcts that are held at each visit; None for both where readers decided on none.
 
     What readers rejected at one visit is none at the other either, unless they kept it there.
 
     Parameters
     ----------
-    said : sequence of Decided or None
+    stated : sequence of Decided or None
         Of the two visits.
     voxel_mm : ndarray, shape (3,)
         Of the half-way grid.
@@ -125,20 +125,20 @@ def infarcts_of(said: Sequence[Decided | None], voxel_mm: np.ndarray) -> list[np
     -------
     list of (ndarray of bool or None)
     """
-    if not any(one and one.any_infarct for one in said):
+    if not any(one and one.any_infarct for one in stated):
         return [None, None]
     found: list[np.ndarray | None] = []
-    for one, other in (said, said[::-1]):
+    for one, other in (stated, stated[::-1]):
         mask = one.infarcts if one else None
         if mask is not None and other is not None and not (one and one.any_infarct):
             mask = without(mask, other.no_infarct, other.infarcts, voxel_mm)
         found.append(mask)
-    shape = next(one.after.shape for one in said if one)
+    shape = next(one.after.shape for one in stated if one)
     return [np.zeros(shape, bool) if mask is None else mask for mask in found]
 
 
 def with_readers(
-    masks: Sequence[np.ndarray], said: Sequence[Decided | None], voxel_mm: np.ndarray
+    masks: Sequence[np.ndarray], stated: Sequence[Decided | None], voxel_mm: np.ndarray
 ) -> tuple[list[np.ndarray], str]:
     """The half-way masks of both visits as readers decided, and what a person should know.
 
@@ -149,7 +149,7 @@ def with_readers(
     ----------
     masks : sequence of ndarray of bool
         WMH of the two visits, segmented half-way.
-    said : sequence of Decided or None
+    stated : sequence of Decided or None
         What readers decided at each.
     voxel_mm : ndarray, shape (3,)
         Of the half-way grid.
@@ -160,14 +160,14 @@ def with_readers(
     """
     nothing = np.zeros_like(masks[0])
     found = []
-    for mask, one, other in zip(masks, said, said[::-1], strict=True):
+    for mask, one, other in zip(masks, stated, stated[::-1], strict=True):
         confirmed = one.confirmed if one else nothing
         elsewhere = goes_with(confirmed, nothing, voxel_mm) if confirmed.any() else nothing
         gone = (one.gone if one else nothing) | ((other.gone if other else nothing) & ~elsewhere)
         held = one or other
         stays = (held.after if held else nothing) & ~gone
         found.append(without(mask, gone, stays, voxel_mm) | (one.drawn if one else nothing))
-    alone = any((mine.drawn & ~theirs).any() for mine, theirs in zip(said, found[::-1], strict=True) if mine)
+    alone = any((own.drawn & ~theirs).any() for own, theirs in zip(stated, found[::-1], strict=True) if own)
     return found, join_reasons("readers added WMH that are no WMH at the other visit" if alone else None)
 
 

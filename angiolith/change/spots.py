@@ -115,8 +115,8 @@ def visit_spots(visit: VisitInputs, name: str, step: np.ndarray) -> VisitSpots:
     if found["status"] not in USABLE:
         raise NotMeasured(found["status"], found["reason"])
     table = read_tsv(visit[f"{name}_table"])
-    way = sitk.CompositeTransform([linear_transform(step), to_reference(visit, found.get("image", "T1w"))])
-    points = map_points(way, table[["x_mm", "y_mm", "z_mm"]].to_numpy(float)).reshape(-1, 3)
+    transform = sitk.CompositeTransform([linear_transform(step), to_reference(visit, found.get("image", "T1w"))])
+    points = map_points(transform, table[["x_mm", "y_mm", "z_mm"]].to_numpy(float)).reshape(-1, 3)
     return VisitSpots(
         points,
         table["counted"].astype(bool).to_numpy(),
@@ -147,7 +147,7 @@ def darkness_half_way(
         A function of points (n, 3), half-way mm, that gives the darkness (n,).
     """
     column = read_json(visit["microbleed_facts"])["image"]
-    image, way = read_checked(visit, column), to_reference(visit, column)
-    darkness = darkness_of(image, brain_on(visit, image, way), settings)
-    from_half = sitk.CompositeTransform([way.GetInverse(), linear_transform(np.linalg.inv(step))])
+    image, transform = read_checked(visit, column), to_reference(visit, column)
+    darkness = darkness_of(image, brain_on(visit, image, transform), settings)
+    from_half = sitk.CompositeTransform([transform.GetInverse(), linear_transform(np.linalg.inv(step))])
     return lambda points: darkness(map_points(from_half, points).reshape(-1, 3))

@@ -41,12 +41,12 @@ def draw_change(given: Inputs, sessions: Sequence[str], title: str) -> Figure:
     half = half_of(matrix_ras(read_transform(given["motion"])))
     steps = (np.linalg.inv(half), half)
     flairs = [read_image(given[f"FLAIR_{visit}"]) for visit in ("first", "second")]
-    ways = [
+    matrices = [
         to_flair(given.get(f"FLAIR_to_reference_{visit}"), step)
         for visit, step in zip(("first", "second"), steps, strict=True)
     ]
     names = [f"ses-{session}" for session in sessions]
-    return change_picture(title, caption_of(rows), flairs, ways, read_image(given["lesions"]), names)
+    return change_picture(title, caption_of(rows), flairs, matrices, read_image(given["lesions"]), names)
 
 
 def to_flair(transform: str | None, step: np.ndarray) -> np.ndarray:
@@ -81,6 +81,6 @@ def caption_of(rows: pd.DataFrame) -> str:
         One line.
     """
     value = rows.set_index("measure")["change"]
-    said = f"WMH +{value['wmh_growth_cm3']:.1f} and -{value['wmh_shrinkage_cm3']:.1f} cm³"
+    text = f"WMH +{value['wmh_growth_cm3']:.1f} and -{value['wmh_shrinkage_cm3']:.1f} cm³"
     days = rows["interval_days"].iloc[0]
-    return said + (f" in {days:.0f} days" if days == days else "")
+    return text + (f" in {days:.0f} days" if days == days else "")

@@ -68,21 +68,23 @@ def wmh_change(
         read_visit(visit, flair, grid, back, settings.brain)
         for visit, flair, back in zip(visits, flairs, from_half, strict=True)
     ]
-    said = [decided_of(visit, grid, half_to_flair(visit, back)) for visit, back in zip(visits, from_half, strict=True)]
+    decided = [
+        decided_of(visit, grid, half_to_flair(visit, back)) for visit, back in zip(visits, from_half, strict=True)
+    ]
     shared = pair[0].brain & pair[1].brain
     if not shared.any():
         raise NotMeasured(FAILED, "the two visits show no common part of the brain")
     box = bounding_box(shared)
     part = crop(grid, box)
-    said = [one.cut(box) if one else None for one in said]
+    decided = [one.cut(box) if one else None for one in decided]
     pair = [cut(visit, box) for visit in pair]
-    infarcts = infarcts_of(said, part.voxel_mm)
+    infarcts = infarcts_of(decided, part.voxel_mm)
     if infarcts[0] is not None:
         pair = [replace(visit, lesion=either([visit.lesion, one])) for visit, one in zip(pair, infarcts, strict=True)]
     found = wmh_pair(pair, model, settings.wmh, settings.change.difference_probability_min)
-    if any(said):
-        masks, told = with_readers(found.masks, said, part.voxel_mm)
-        found = replace(found, masks=masks, reason=join_reasons(found.reason, told))
+    if any(decided):
+        masks, remark = with_readers(found.masks, decided, part.voxel_mm)
+        found = replace(found, masks=masks, reason=join_reasons(found.reason, remark))
     return wmh_rows(found, part.affine, days, settings.wmh_measure), part.with_data(change_labels(*found.masks))
 
 
@@ -148,22 +150,22 @@ def read_visit(visit: VisitInputs, flair: Image, grid: Image, from_half: np.ndar
     NotMeasured
         Where the visit has no WMH mask or no brain was found.
     """
-    way = half_to_flair(visit, from_half)
+    transform = half_to_flair(visit, from_half)
     mask = None
     if visit.get("wmh"):
         if not was_made(visit["wmh"]):
             raise NotMeasured(FAILED, "a visit has no WMH mask: its WMH were not segmented")
         drawn = read_image(visit["wmh"])
-        mask = of_same_volume(resample(drawn.with_data((drawn.data > 0.5).astype(np.float32)), grid, way).data)
-    there = resample(flair, grid, way)
+        mask = of_same_volume(resample(drawn.with_data((drawn.data > 0.5).astype(np.float32)), grid, transform).data)
+    there = resample(flair, grid, transform)
     lesion = None
     if visit.get("lesion"):
         drawn = flair.with_data(read_user_mask(visit["lesion"], flair, "lesion mask").astype(np.float32))
-        lesion = resample(drawn, grid, way).data > 0.5
+        lesion = resample(drawn, grid, transform).data > 0.5
     given = None
     if visit.get("given_brain"):
         drawn = flair.with_data((user_brain(visit, flair) > 0).astype(np.float32))
-        given = resample(drawn, grid, way).data > 0.5
+        given = resample(drawn, grid, transform).data > 0.5
     try:
         found = flair_brain(visit, there, limits, given)
     except NotMeasured:

@@ -55,7 +55,7 @@ for panel, command in (
     app.command(rich_help_panel=panel)(command)
 
 
-def _told_version(asked: bool) -> None:
+def _print_version(asked: bool) -> None:
     if asked:
         from angiolith.runtime.version import project_version
 
@@ -66,7 +66,7 @@ def _told_version(asked: bool) -> None:
 @app.callback()
 def main_options(
     version: Annotated[
-        bool, typer.Option("--version", callback=_told_version, is_eager=True, help="Print the version.")
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
     """Intracranial artery calcification, vessel-wall plaque and small-vessel disease, from CT and MRI.

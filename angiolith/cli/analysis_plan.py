@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from angiolith.cli.exits import Exit, UsageProblem, told_in_a_line
+from angiolith.cli.exits import Exit, UsageProblem, errors_on_one_line
 
 Configuration = Annotated[Path, typer.Argument(metavar="CONFIG.yaml", help="Configuration with the analyses.")]
 
@@ -25,7 +25,7 @@ def seal_plan(
     from angiolith.cohort.analysis_plan import sealed_plan
     from angiolith.core.tables import write_json
 
-    with told_in_a_line():
+    with errors_on_one_line():
         if plan.exists():
             raise UsageProblem(f"{plan} exists; a plan that was sealed is not written over")
         made = sealed_plan(_analyses(config), datetime.now(UTC).isoformat(timespec="seconds"))
@@ -45,7 +45,7 @@ def check_plan(
 
     from angiolith.cohort.analysis_plan import PlanError, deviations
 
-    with told_in_a_line(OSError, json.JSONDecodeError):
+    with errors_on_one_line(OSError, json.JSONDecodeError):
         content = json.loads(plan.read_text(encoding="utf-8"))
         try:
             found = deviations(content, _analyses(config))

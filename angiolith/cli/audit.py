@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from angiolith.cli.exits import Exit, UsageProblem, told_in_a_line
+from angiolith.cli.exits import Exit, UsageProblem, errors_on_one_line
 
 OutputFolder = Annotated[Path, typer.Argument(metavar="OUTPUT_DIR", help="The output folder of a run.")]
 SOURCES_SHOWN = 8
@@ -31,7 +31,7 @@ def status(output_dir: OutputFolder) -> None:
     """
     from angiolith.audit.progress import progress
 
-    with told_in_a_line():
+    with errors_on_one_line():
         print(progress(a_run(output_dir)))
 
 
@@ -60,7 +60,7 @@ def verify(
     from angiolith.audit.verify import verify as findings_of
     from angiolith.audit.withdraw import files_naming
 
-    with told_in_a_line(Unverifiable, RerunError):
+    with errors_on_one_line(Unverifiable, RerunError):
         subjects = {name: subject_of(name) for name in (rerun, absent) if name}
         findings = findings_of(output_dir, quick)
         if absent:
@@ -115,7 +115,7 @@ def trace(
     from angiolith.audit.trace_text import trace_text
     from angiolith.runtime.records import read_records
 
-    with told_in_a_line(TraceError):
+    with errors_on_one_line(TraceError):
         root = a_run(output_dir)
         found = lineage(root, read_records(root), find_cell(root, cell))
     print(trace_text(found, every), end="")
@@ -144,7 +144,7 @@ def withdraw(
     """
     from angiolith.audit.withdraw import WithdrawError, purge
 
-    with told_in_a_line(FileExistsError, WithdrawError):
+    with errors_on_one_line(FileExistsError, WithdrawError):
         label = subject_of(subject)
         gone = purge(a_run(output_dir), label, images)
     print("\n".join(gone))
@@ -169,7 +169,7 @@ def deidentify_check(
     from angiolith.audit.findings import counted
 
     kinds: Counter[str] = Counter()
-    with told_in_a_line():
+    with errors_on_one_line():
         if names and not names.is_file():
             raise UsageProblem(f"{names}: no such file (--names)")
         wanted = names.read_text(encoding="utf-8-sig").splitlines() if names else []

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from angiolith.cli.exits import told_in_a_line
+from angiolith.cli.exits import errors_on_one_line
 from angiolith.cli.options import BidsDir, Configs, Cores, OutputDir, ParticipantLabels, SessionLabels, request_of
 from angiolith.cli.request import LOCAL, Level, Prepared, Request, cores_here
 
@@ -43,7 +43,7 @@ def check(
     from angiolith.core.manifest import ManifestError
 
     request = request_of(bids_dir, output_dir, Level.GROUP, participant_label, session_label, config, cores, LOCAL)
-    with told_in_a_line(ManifestError):
+    with errors_on_one_line(ManifestError):
         ready = prepared(request)
         state = planned(ready)
     shown = None if every else SHOWN

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from angiolith.cli.exits import UsageProblem, told_in_a_line
+from angiolith.cli.exits import UsageProblem, errors_on_one_line
 
 OWN = "angiolith"
 
@@ -51,7 +51,7 @@ def compare(
     from angiolith.core.bids.walk import lies_in
     from angiolith.core.manifest_checks import ManifestError
 
-    with told_in_a_line(UnknownKind, NothingToCompare, ManifestError):
+    with errors_on_one_line(UnknownKind, NothingToCompare, ManifestError):
         tools = tools_of(output_dir, tool or [])
         for folder in (truth, *tools.values(), *([images] if images else [])):
             if not folder.is_dir():

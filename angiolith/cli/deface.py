@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from angiolith.cli.exits import Exit, UsageProblem, told_in_a_line
+from angiolith.cli.exits import Exit, UsageProblem, errors_on_one_line
 
 
 def deface(
@@ -28,7 +28,7 @@ def deface(
     from angiolith.brain.network import read_brain_model
     from angiolith.runtime.paths import workflow_root
 
-    with told_in_a_line(FileExistsError):
+    with errors_on_one_line(FileExistsError):
         if not bids_dir.is_dir():
             raise UsageProblem(f"{bids_dir}: no such folder")
         model = read_brain_model(workflow_root() / "resources/brain_model")

@@ -30,7 +30,7 @@ class Found(NamedTuple):
 
     state: str
     what: str
-    told: str
+    advice: str
 
 
 def doctor(
@@ -45,8 +45,8 @@ def doctor(
     Example: angiolith doctor /data/results
     """
     found = [*machine(output_dir), *libraries(), *programs()]
-    for state, what, told in found:
-        print(f"{state:9s}{what:20s}{told}")
+    for state, what, advice in found:
+        print(f"{state:9s}{what:20s}{advice}")
     raise SystemExit(Exit.FOUND if any(one.state == NOT_OK for one in found) else Exit.OK)
 
 
@@ -69,9 +69,9 @@ def machine(output_dir: Path) -> Iterator[Found]:
     yield Found(OK, "cores", f"{cores}")
     if memory is not None:
         jobs = int(memory // MEMORY_PER_JOB_GB)
-        told = f"{memory:.0f} GB"
-        few = f"{told}: a job may take {MEMORY_PER_JOB_GB:.0f} GB; use --cores {max(jobs, 1)}, or more memory"
-        yield Found(OK if jobs >= cores else NOT_OK, "memory", told if jobs >= cores else few)
+        advice = f"{memory:.0f} GB"
+        few = f"{advice}: a job may take {MEMORY_PER_JOB_GB:.0f} GB; use --cores {max(jobs, 1)}, or more memory"
+        yield Found(OK if jobs >= cores else NOT_OK, "memory", advice if jobs >= cores else few)
     place = existing(output_dir)
     free = shutil.disk_usage(place).free / 1e9
     enough = free >= DISK_GB
@@ -128,6 +128,6 @@ def normal(name: str) -> str:
 def programs() -> Iterator[Found]:
     """Programs that some uses need."""
     beside = Path(sys.executable).parent
-    for name, told in PROGRAMS:
+    for name, advice in PROGRAMS:
         path = shutil.which(name) or shutil.which(name, path=str(beside))
-        yield Found(OK if path else OPTIONAL, name, path or f"not found: {told}")
+        yield Found(OK if path else OPTIONAL, name, path or f"not found: {advice}")

@@ -30,7 +30,7 @@ class UsageProblem(ValueError):
 
 
 @contextmanager
-def told_in_a_line(*kinds: type[Exception]) -> Iterator[None]:
+def errors_on_one_line(*kinds: type[Exception]) -> Iterator[None]:
     """Ends the command with status 2 and the message of a UsageProblem, or of an error of these kinds."""
     try:
         yield

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from angiolith.cli.audit import a_run
-from angiolith.cli.exits import Exit, told_in_a_line
+from angiolith.cli.exits import Exit, errors_on_one_line
 
 
 def export_dicom(
@@ -34,7 +34,7 @@ def export_dicom(
     from angiolith.dicom.importing import private_files
     from angiolith.dicom.listing import ListingProblem
 
-    with told_in_a_line(GivingProblem, ListingProblem, ManifestError):
+    with errors_on_one_line(GivingProblem, ListingProblem, ManifestError):
         table = series or private_files(bids_dir)[1]
         sent = give_back(
             bids_dir, a_run(output_dir), export, table, dicom_dir, lambda text: print(text, file=sys.stderr, flush=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from angiolith.cli.exits import UsageProblem, told_in_a_line
+from angiolith.cli.exits import UsageProblem, errors_on_one_line
 
 if TYPE_CHECKING:
     from angiolith.dicom.importing import Outcome
@@ -67,7 +67,7 @@ def import_dicom(
     from angiolith.dicom.people import KeyProblem
     from angiolith.dicom.visits import VISIT_DAYS
 
-    with told_in_a_line(KeyProblem, ListingProblem, ManifestError):
+    with errors_on_one_line(KeyProblem, ListingProblem, ManifestError):
         asked = studies_asked(studies) if studies else []
         if not export.is_dir():
             raise UsageProblem(f"{export}: no such folder")

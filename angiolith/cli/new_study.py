@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from angiolith.cli.exits import UsageProblem, told_in_a_line
+from angiolith.cli.exits import UsageProblem, errors_on_one_line
 
 QUESTIONS = {
     "bids": "Folder of the images (BIDS)",
@@ -50,7 +50,7 @@ def new_study(
     from angiolith.cohort.redcap import RedcapError
     from angiolith.core.delimited import DelimitedError
 
-    with told_in_a_line(RedcapError, DelimitedError):
+    with errors_on_one_line(RedcapError, DelimitedError):
         if bids_dir is None:
             if not sys.stdin.isatty():
                 raise UsageProblem("give BIDS_DIR, the folder of the images")
@@ -95,7 +95,7 @@ def import_redcap(
     """
     from angiolith.cohort.redcap import RedcapError
 
-    with told_in_a_line(RedcapError):
+    with errors_on_one_line(RedcapError):
         if not bids_dir.is_dir():
             raise UsageProblem(f"{bids_dir}: no such folder (BIDS_DIR)")
         _import(dictionary, export, bids_dir, participant)

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from angiolith.cli.events import EventFile, RunState
-from angiolith.cli.exits import UsageProblem, told_in_a_line
+from angiolith.cli.exits import UsageProblem, errors_on_one_line
 from angiolith.cli.expected import duration, seconds_of_jobs
 from angiolith.cli.options import (
     BidsDir,
@@ -48,7 +48,7 @@ def plan(
     from angiolith.core.manifest import ManifestError
 
     request = request_of(bids_dir, output_dir, level, participant_label, session_label, config, cores, LOCAL)
-    with told_in_a_line(ManifestError):
+    with errors_on_one_line(ManifestError):
         ready = prepared(request)
         state = planned(ready)
     print("\n".join(list_of_jobs(state) if jobs else table_of_plan(state, ready)))

@@ -39,13 +39,13 @@ def run_snakemake(line: Sequence[str], events: Path, state: RunState, display: D
     """
     events.parent.mkdir(parents=True, exist_ok=True)
     events.unlink(missing_ok=True)
-    said: queue.SimpleQueue[str] = queue.SimpleQueue()
+    output: queue.SimpleQueue[str] = queue.SimpleQueue()
     target = None if passed_on else subprocess.PIPE
     started = time.monotonic()
     process = subprocess.Popen(
         line, stdout=target, stderr=None if passed_on else subprocess.STDOUT, text=True, start_new_session=True
     )
-    reader = threading.Thread(target=_read, args=(process.stdout, said), daemon=True)
+    reader = threading.Thread(target=_read, args=(process.stdout, output), daemon=True)
     reader.start()
     reported = EventFile(events)
     with _interrupts_passed_to(process, display):
@@ -56,8 +56,8 @@ def run_snakemake(line: Sequence[str], events: Path, state: RunState, display: D
                 reader.join(timeout=2)
             for event in reported.new():
                 state.apply(event)
-            while not said.empty():
-                text = said.get()
+            while not output.empty():
+                text = output.get()
                 state.printed.append(text)
                 if not text.startswith(OF_SNAKEMAKE):
                     display.note(text)
@@ -70,11 +70,11 @@ def run_snakemake(line: Sequence[str], events: Path, state: RunState, display: D
 OF_SNAKEMAKE = ("Using workflow specific profile", "Using profile")  # printed before a logger is there
 
 
-def _read(stream: IO[str] | None, said: queue.SimpleQueue[str]) -> None:
+def _read(stream: IO[str] | None, output: queue.SimpleQueue[str]) -> None:
     if stream is not None:
         for line in stream:
             if line.strip():
-                said.put(line.rstrip())
+                output.put(line.rstrip())
 
 
 @contextmanager

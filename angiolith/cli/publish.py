@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from angiolith.cli.audit import OutputFolder, a_run
-from angiolith.cli.exits import Exit, told_in_a_line
+from angiolith.cli.exits import Exit, errors_on_one_line
 
 
 def publish(
@@ -27,7 +27,7 @@ def publish(
     from angiolith.audit.publish import PublishError
     from angiolith.audit.publish import publish as published
 
-    with told_in_a_line(PublishError):
+    with errors_on_one_line(PublishError):
         found = published(a_run(output_dir), folder)
     for finding in found:
         print("\t".join(finding))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from angiolith.cli.audit import OutputFolder, a_run
-from angiolith.cli.exits import told_in_a_line
+from angiolith.cli.exits import errors_on_one_line
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,7 +39,7 @@ def review(
     from angiolith.cohort.review import VERDICTS, read_review
     from angiolith.runtime.records import path_of, record_of_run
 
-    with told_in_a_line(StudyTableError):
+    with errors_on_one_line(StudyTableError):
         root = a_run(output_dir)
         own = record_of_run(root)
         taken = current_settings(root, own).get("review") if own else None
@@ -59,7 +59,7 @@ def review(
         print(f"          ... and {len(waiting) - SHOWN} more")
     tell_marks(root)
     if decisions:
-        with told_in_a_line(StudyTableError):
+        with errors_on_one_line(StudyTableError):
             check_decisions(root, decisions)
         print(f"The decisions are sound. To take them, write `decisions: [{decisions}]` and run with --config.")
     if table:

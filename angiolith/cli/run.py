@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from angiolith.cli.exits import Exit, told_in_a_line
+from angiolith.cli.exits import Exit, errors_on_one_line
 from angiolith.cli.options import (
     BidsDir,
     Configs,
@@ -71,7 +71,7 @@ def run_request(request: Request, dry_run: bool = False, verbose: bool = False, 
     from angiolith.cli.request import config_for_plan, prepared, snakemake_line, write_own_config
     from angiolith.core.manifest import ManifestError
 
-    with told_in_a_line(ManifestError):
+    with errors_on_one_line(ManifestError):
         ready = prepared(request)
         logs = request.output_dir / LOGS
         if dry_run or unlock:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from angiolith.cli.exits import told_in_a_line
+from angiolith.cli.exits import errors_on_one_line
 
 
 def audit_table(
@@ -20,7 +20,7 @@ def audit_table(
     from angiolith.cohort.audit_table import audit, read_printed
     from angiolith.cohort.printed import PrintedError
 
-    with told_in_a_line(PrintedError, OSError):
+    with errors_on_one_line(PrintedError, OSError):
         for path in files:
             content = read_printed(path)
             table = audit(content)
@@ -42,7 +42,7 @@ def pool(
     from angiolith.cohort.federation import BundleError, check_bundles, pooled_table
     from angiolith.core.tables import write_tsv
 
-    with told_in_a_line(BundleError, OSError, json.JSONDecodeError):
+    with errors_on_one_line(BundleError, OSError, json.JSONDecodeError):
         read = {str(path): json.loads(path.read_text(encoding="utf-8")) for path in bundles}
         check_bundles(read)
         write_tsv(pooled_table(list(read.values())), table)

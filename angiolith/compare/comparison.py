@@ -156,24 +156,24 @@ def section(
     Section
         The section of the page.
     """
-    mine, short = scans[scans["kind"] == kind], summary[summary["kind"] == kind]
-    known = mine[mine["found_mm3"].notna()]
+    own, short = scans[scans["kind"] == kind], summary[summary["kind"] == kind]
+    known = own[own["found_mm3"].notna()]
     tables = {str(tool): volume_table(part, kind) for tool, part in known.groupby("tool", sort=False)}
     enough = any(len(table) >= N_MIN for table in tables.values())
-    lead = f"{mine.drop_duplicates(['subject', 'session']).shape[0]} scans of {mine['subject'].nunique()} subjects."
-    first = worst_first(mine[mine["tool"] == mine["tool"].iloc[0]]).head(pictures_max)
+    lead = f"{own.drop_duplicates(['subject', 'session']).shape[0]} scans of {own['subject'].nunique()} subjects."
+    first = worst_first(own[own["tool"] == own["tool"].iloc[0]]).head(pictures_max)
     return Section(
         kind,
         KINDS[kind].title,
         KINDS[kind].unit,
         lead,
-        overlaps_table(short, mine, kind),
+        overlaps_table(short, own, kind),
         agreement_table(short, kind),
         data_uri(bland_altman_figure({"": tables})) if enough else None,
         classes_table(short, kind),
         paired_table(against[against["kind"] == kind]),
-        scans_table(mine, kind),
-        [shown(scan_name(row), _of_scan(pairs, row), mine, images) for row in first.to_dict("records")],
+        scans_table(own, kind),
+        [shown(scan_name(row), _of_scan(pairs, row), own, images) for row in first.to_dict("records")],
     )
 
 
@@ -200,13 +200,15 @@ def shown(heading: str, pairs: Sequence[Pair], scans: pd.DataFrame, images: Imag
     Shown
         The picture with its text.
     """
-    said = []
+    texts = []
     for pair in pairs:
         row = scans[
             (scans["tool"] == pair.tool) & (scans["subject"] == pair.subject) & (scans["session"] == pair.session)
         ].iloc[0]
-        said.append(f"{pair.tool}: {row['reason']}" if pd.isna(row["dice"]) else f"{pair.tool}: Dice {row['dice']:.2f}")
-    words = "; ".join(said)
+        texts.append(
+            f"{pair.tool}: {row['reason']}" if pd.isna(row["dice"]) else f"{pair.tool}: Dice {row['dice']:.2f}"
+        )
+    words = "; ".join(texts)
     masks: dict[str, Image] = {}
     truth = None
     for pair in pairs:

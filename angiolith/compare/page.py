@@ -110,9 +110,9 @@ def overlaps_table(summary: pd.DataFrame, scans: pd.DataFrame, kind: str) -> Tab
     measures = [m for m in MEASURES if KINDS[kind].lesions or m[1] not in UNDER_LESIONS]
     rows = []
     for tool, of_tool in scans.groupby("tool", sort=False):
-        mine = _cells(summary[(summary["tool"] == tool) & (summary["group"] == ALL)])
+        own_cells = _cells(summary[(summary["tool"] == tool) & (summary["group"] == ALL)])
         counts = [str(of_tool["found_mm3"].notna().sum()), str(of_tool["found_mm3"].isna().sum())]
-        rows.append([str(tool), *counts, *(mine.get((m, s), "") for _, m, s in measures)])
+        rows.append([str(tool), *counts, *(own_cells.get((m, s), "") for _, m, s in measures)])
     return Table(["tool", "scans", "without a mask", *(name for name, _, _ in measures)], rows)
 
 
@@ -133,8 +133,8 @@ def agreement_table(summary: pd.DataFrame, kind: str) -> Table:
     """
     rows = []
     for tool, of_tool in summary[summary["group"] == ALL].groupby("tool", sort=False):
-        mine = {statistic: text for (measure, statistic), text in _cells(of_tool).items() if measure == "volume"}
-        rows.append([str(tool), *(mine.get(name, "") for _, name in AGREEMENT)])
+        own_cells = {statistic: text for (measure, statistic), text in _cells(of_tool).items() if measure == "volume"}
+        rows.append([str(tool), *(own_cells.get(name, "") for _, name in AGREEMENT)])
     unit = KINDS[kind].unit
     names = [f"{head}, {unit}" if head in ("bias", "lower limit", "upper limit") else head for head, _ in AGREEMENT]
     return Table(["tool", *names], rows)
@@ -158,9 +158,9 @@ def classes_table(summary: pd.DataFrame, kind: str) -> Table | None:
     measures = [m for m in MEASURES[:8] if KINDS[kind].lesions or m[1] not in UNDER_LESIONS]
     rows = []
     for (group, tool), part in summary[summary["group"] != ALL].groupby(["group", "tool"], sort=False):
-        mine = _cells(part)
+        own_cells = _cells(part)
         rows.append(
-            [str(group), str(tool), str(part["n_scans"].iloc[0]), *(mine.get((m, s), "") for _, m, s in measures)]
+            [str(group), str(tool), str(part["n_scans"].iloc[0]), *(own_cells.get((m, s), "") for _, m, s in measures)]
         )
     rows.sort(key=lambda row: list(dict.fromkeys(summary["group"])).index(row[0]))
     return Table(["class", "tool", "scans", *(name for name, _, _ in measures)], rows, 2) if rows else None

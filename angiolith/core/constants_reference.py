@@ -135,8 +135,8 @@ def constants_of(module: str) -> list[Constant]:
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             name = ", ".join(ast.unparse(target).strip("()") for target in targets)
             if name.replace("_", "").replace(", ", "").isupper():
-                said = COMMENT.match(_comment_above(lines, node.lineno - 1))
-                parts = said.groupdict() if said else dict.fromkeys(("unit", "meaning", "source"))
+                match = COMMENT.match(_comment_above(lines, node.lineno - 1))
+                parts = match.groupdict() if match else dict.fromkeys(("unit", "meaning", "source"))
                 found.append(Constant(module, name, ast.unparse(node.value), **parts))
     return found
 
@@ -234,8 +234,8 @@ def _settings(section: type[BaseModel], place: str, source: str | None) -> Itera
         default = field.get_default(call_default_factory=True)
         values = default if isinstance(default, list) and default else [default]
         if place and all(type(value) in (int, float) for value in values):
-            unit, said = _said(field.description)
-            yield Setting(key, str(default), unit or _unit_of(name), said or source)
+            unit, match = _said(field.description)
+            yield Setting(key, str(default), unit or _unit_of(name), match or source)
 
 
 def _said(text: str | None) -> tuple[str | None, str | None]:

@@ -75,15 +75,15 @@ def check_file(
         reason = str(error).removeprefix(f"{path}: ")
         return {"path": path, "status": FAILED, "reason": reason, "findings": []}
     facts, broken = merged(sidecars)
-    told = [f"review: {name} cannot be read: what it says of the scan is unknown; write it again" for name in broken]
+    remarks = [f"review: {name} cannot be read: what it says of the scan is unknown; write it again" for name in broken]
     contrast = entities_of(Path(path).name).get("ce")
     if contrast and column in ("ct", *WITHOUT_CONTRAST):
-        told.append(f"review: after contrast (ce-{contrast} in its name)")
-    return {"path": path, **check_image(column, image, facts, settings, told)}
+        remarks.append(f"review: after contrast (ce-{contrast} in its name)")
+    return {"path": path, **check_image(column, image, facts, settings, remarks)}
 
 
 def check_image(
-    column: str, image: Image, sidecar: Mapping[str, Any], settings: CheckImagesSettings, told: Sequence[str] = ()
+    column: str, image: Image, sidecar: Mapping[str, Any], settings: CheckImagesSettings, remarks: Sequence[str] = ()
 ) -> dict[str, Any]:
     """Judge one image of the manifest's `column`.
 
@@ -101,7 +101,7 @@ def check_image(
         What its BIDS JSON files say together; may be empty.
     settings : CheckImagesSettings
         Section `check_images`.
-    told : Sequence[str]
+    remarks : Sequence[str]
         Findings that were made while reading.
 
     Returns
@@ -113,7 +113,7 @@ def check_image(
     problems = _modality_problems(column, sidecar) + _geometry_problems(image, settings)
     if what := not_magnitude(column, sidecar):
         problems.append(f"{what} (ImageType of its sidecar) under the name {column}; give the image itself")
-    findings = [*told, *_geometry_findings(column, image)]
+    findings = [*remarks, *_geometry_findings(column, image)]
     if float(image.data.max()) == float(image.data.min()):
         problems.append(f"all voxels hold the same value ({float(image.data.max()):g}); export the image again")
     elif column == "ct":
@@ -147,8 +147,8 @@ def note_copies(images: Mapping[str, dict[str, Any]]) -> None:
     for column, found in images.items():
         same = [name for name in images if name != column and _voxels(images[name]) == _voxels(found) is not None]
         if same and found["status"] != FAILED:
-            told = f"review: the same voxels as {', '.join(same)}; if that is not meant, export the image again"
-            found["findings"].append(told)
+            remarks = f"review: the same voxels as {', '.join(same)}; if that is not meant, export the image again"
+            found["findings"].append(remarks)
             found |= {"status": REVIEW, "reason": join_reasons(*found["findings"])}
 
 

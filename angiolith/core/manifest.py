@@ -230,8 +230,8 @@ def index_manifest(path: str | Path, settings: IndexSettings | None = None) -> I
 def _order_notes(rows: Sequence[Row]) -> list[FileNote]:
     """A note for each subject whose visits cannot be ordered."""
     unknown = {row.subject: row.get("visit_order") for row in rows if row.get("visit_order") and not row.get(VISIT)}
-    told = "no change between visits is measured: "
-    return [FileNote(f"sub-{name}", name, status=NOTE, reason=f"{told}{why}") for name, why in unknown.items()]
+    remarks = "no change between visits is measured: "
+    return [FileNote(f"sub-{name}", name, status=NOTE, reason=f"{remarks}{why}") for name, why in unknown.items()]
 
 
 def _below(root: str, path: str) -> str:
@@ -449,16 +449,16 @@ def session_notes(files: Iterable[FileNote]) -> dict[tuple[str, str], list[str]]
     have = {(note.subject, note.session, note.column) for note in every if note.status == TAKEN}
     notes: dict[tuple[str, str], list[str]] = {}
     for note in every:
-        name, told = os.path.basename(note.path), notes.setdefault((note.subject, note.session), [])
+        name, remarks = os.path.basename(note.path), notes.setdefault((note.subject, note.session), [])
         if note.status == TAKEN and note.reason not in (NOT_APPLICABLE, NAMED):
-            told.append(f"{note.column}: {name} was chosen ({note.reason})")
+            remarks.append(f"{note.column}: {name} was chosen ({note.reason})")
         elif note.status == NOTE:
-            told.append(f"review: {note.reason}")
+            remarks.append(f"review: {note.reason}")
         elif note.column != NOT_APPLICABLE and (*note[1:3], note.column) not in have:
-            told.append(f"review: no {note.column}: {name}: {note.reason}")
+            remarks.append(f"review: no {note.column}: {name}: {note.reason}")
         elif note.status == LEFT_OUT and "did you mean" in note.reason:
-            told.append(f"review: {name} was not read: {note.reason}")
-    return {key: list(dict.fromkeys(told)) for key, told in notes.items() if told}
+            remarks.append(f"review: {name} was not read: {note.reason}")
+    return {key: list(dict.fromkeys(remarks)) for key, remarks in notes.items() if remarks}
 
 
 def with_visits(rows: Sequence[Row], declared: Sequence[str] = ()) -> list[Row]:

@@ -143,7 +143,7 @@ def report_text(files: Iterable[FileNote]) -> str:
     )
 
 
-def is_told(note: FileNote) -> bool:
+def is_reported(note: FileNote) -> bool:
     """Whether a person should know of it: left out, a note, or chosen among several.
 
     Parameters

@@ -146,12 +146,12 @@ def decide(
         Where a decision fits no mark, or a drawing holds no dense voxel.
     """
     labels, names = labels.copy(), mark_names(labels)
-    said: dict[int, list[Decision]] = {}
+    by_mark: dict[int, list[Decision]] = {}
     added: list[int] = []
     for row in decisions:
         if row["decision"] == ADD:
             number = _add(labels, dense, row, drawings[row["file"]], added)
-            said.setdefault(number, []).append(row)
+            by_mark.setdefault(number, []).append(row)
     names |= {number: name for number, name in mark_names(labels).items() if number in added}
     numbers = {digest_of(name): number for number, name in names.items()}
     for row in decisions:
@@ -159,10 +159,10 @@ def decide(
             found = numbers.get(digest_of(row["mark"]))
             if found is None:
                 raise UndecidableError(f"decision of {row['reader']}: {stale(row['mark'], list(names.values()))}")
-            said.setdefault(found, []).append(row)
+            by_mark.setdefault(found, []).append(row)
     readers = {row["reader"] for row in decisions if row["role"] == READER}
     verdicts = tool_verdicts(doubts, excluded)
-    for number, rows in said.items():
+    for number, rows in by_mark.items():
         missing = readers - {row["reader"] for row in rows} if number in added else set()
         verdicts[number] = joint_verdict(rows, sorted(missing))
         drawn = [row for row in _final(rows) if row["decision"] == REDRAW]
@@ -190,16 +190,16 @@ def joint_verdict(rows: Sequence[Decision], missing: Sequence[str] = ()) -> Verd
     """
     final = _final(rows)
     who = ", ".join(dict.fromkeys(row["reader"] for row in final))
-    told = join_reasons(*(_told(row) for row in final))
+    reasons = join_reasons(*(_told(row) for row in final))
     answers = {answer_of(row) for row in final}
     if len(answers) > 1:
-        return Verdict(False, CANDIDATE, who, f"candidate: readers disagree, needs adjudication: {told}")
+        return Verdict(False, CANDIDATE, who, f"candidate: readers disagree, needs adjudication: {reasons}")
     if missing and not any(row["role"] == ADJUDICATOR for row in final):
         return Verdict(
-            False, CANDIDATE, who, f"candidate: {told}, not added by {', '.join(missing)}: needs adjudication"
+            False, CANDIDATE, who, f"candidate: {reasons}, not added by {', '.join(missing)}: needs adjudication"
         )
     (answer,) = answers
-    return Verdict(answer != NO_MARK, SURE, who, told, answer if isinstance(answer, tuple) else None)
+    return Verdict(answer != NO_MARK, SURE, who, reasons, answer if isinstance(answer, tuple) else None)
 
 
 def answer_of(row: Decision) -> str | tuple[str, str] | None:

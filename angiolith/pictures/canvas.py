@@ -219,7 +219,10 @@ def _palette() -> Pillow.Image:
     greys = np.repeat(levels[:, None], 3, axis=1)
     lines = np.array([to_rgb(colour) for colour in LINE_COLOURS]) * 255
     mixed = [
-        share * line + (1 - share) * 255 * under for line in lines for under in (0, 0.5, 1) for share in (0.4, 0.7)
+        fraction * line + (1 - fraction) * 255 * under
+        for line in lines
+        for under in (0, 0.5, 1)
+        for fraction in (0.4, 0.7)
     ]
     colours = np.rint(np.vstack([greys, lines, mixed])).astype(int)
     palette = Pillow.new("P", (1, 1))

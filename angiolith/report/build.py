@@ -19,7 +19,7 @@ from angiolith.cohort.review import CHANGE, FAIL, KEYS, picture_keys, read_revie
 from angiolith.core.cells import row_addresses
 from angiolith.core.config import Config, plain
 from angiolith.core.inputs import Inputs
-from angiolith.core.manifest_table import is_told, read_report
+from angiolith.core.manifest_table import is_reported, read_report
 from angiolith.core.tables import FAILED, REVIEW, atomic_path, copy_file, read_json, read_tsv, was_made
 from angiolith.core.versions import DISTRIBUTIONS, versions
 from angiolith.marks.kinds import CALCIFICATION, KINDS, PLAQUE
@@ -285,7 +285,7 @@ def cohort_pages(pages: Pages, found: Cohort, files: Inputs, written: Written, h
     }
     if written.errors and written.review and written.marks:
         missing = missing_stages(found.sessions)
-        told = [note for note in read_report(files["manifest_report"]) if is_told(note)]
+        told = [note for note in read_report(files["manifest_report"]) if is_reported(note)]
         exports = {
             "errors": of_problems(wrong, pages.texts["errors"]),
             "unused": Export(["what", "name", "reason"], [list(row) for row in found.unused]),

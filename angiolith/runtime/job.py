@@ -73,7 +73,7 @@ def run(main: Callable[[Any], list[str] | None], snakemake: Any) -> None:
                 runtime_version(),
             )
         except Exception as error:
-            print(f"{told(error)} (see {snakemake.log[0]})", file=terminal)
+            print(f"{failure_line(error)} (see {snakemake.log[0]})", file=terminal)
             with suppress(OSError):  # the disk may be full
                 traceback.print_exc()
             sys.exit(1)
@@ -116,7 +116,7 @@ def log_file(path: str) -> Iterator[TextIO]:
     try:
         log = open(path, "w", encoding="utf-8", buffering=1)  # noqa: SIM115
     except OSError as error:
-        sys.exit(told(error))
+        sys.exit(failure_line(error))
     try:
         yield log
     finally:
@@ -124,7 +124,7 @@ def log_file(path: str) -> Iterator[TextIO]:
             log.close()
 
 
-def told(error: Exception) -> str:
+def failure_line(error: Exception) -> str:
     """One line on a failure; for those of the disk, what to do.
 
     Parameters

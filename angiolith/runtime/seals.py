@@ -135,8 +135,12 @@ def write_seal(root: Path, subject: str, inputs: Iterable[str | Path], records: 
     seen.unlink(missing_ok=True)
     states = states_of(root, names)  # before the content is read
     hashes = {name: sha256(path) for name, path in zip(names, paths_in(root, names), strict=True)}
-    told = next(_contradictions(root, records, hashes), None)
-    text = f"{NOT_SEALED}{told}\n" if told else "".join(f"{sha}  {name}\n" for name, sha in hashes.items())
+    contradiction = next(_contradictions(root, records, hashes), None)
+    text = (
+        f"{NOT_SEALED}{contradiction}\n"
+        if contradiction
+        else "".join(f"{sha}  {name}\n" for name, sha in hashes.items())
+    )
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
     Seal(seen, text, "", states).save()

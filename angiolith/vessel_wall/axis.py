@@ -126,13 +126,13 @@ def _lines(segment: Segment, first: np.ndarray, last: np.ndarray, main: np.ndarr
     A drawing too short for a curve gets a straight line through its middle along the main direction.
     """
     inside = np.where(segment.outer, 1.0, -1.0)
-    ways = []
+    along_axes = []
     for end in (first, last):
         search = MCP_Geometric(inside, sampling=tuple(segment.voxel_mm))
-        ways.append(search.find_costs(np.argwhere(end).tolist())[0][segment.outer])
-    between = ways[0] / np.maximum(ways[0] + ways[1], 1e-9)
+        along_axes.append(search.find_costs(np.argwhere(end).tolist())[0][segment.outer])
+    between = along_axes[0] / np.maximum(along_axes[0] + along_axes[1], 1e-9)
     places, hollow = segment.points(segment.outer), segment.lumen[segment.outer]
-    length, step = float(np.median(ways[0] + ways[1])), float(segment.voxel_mm.max())
+    length, step = float(np.median(along_axes[0] + along_axes[1])), float(segment.voxel_mm.max())
     lumen_at = np.sort(np.concatenate([[0.0], between[hollow], [1.0]])) * length
     if np.diff(lumen_at).max() > GAP_VOXELS * step:
         raise DrawingError("a stretch of the wall is drawn without lumen: an occlusion, or an unfinished drawing")
@@ -162,12 +162,12 @@ def _inner_surface(segment: Segment) -> tuple[np.ndarray, np.ndarray]:
     """
     if not (segment.lumen & ndimage.binary_dilation(segment.wall)).any():
         raise DrawingError("the lumen touches no wall: draw the wall around it")
-    share = _smooth(segment.lumen, segment) / np.maximum(_smooth(segment.outer, segment), 1e-6)
+    fraction = _smooth(segment.lumen, segment) / np.maximum(_smooth(segment.outer, segment), 1e-6)
     near = segment.outer & ndimage.binary_dilation(segment.lumen, NEIGHBOURS_26)
     near &= ~ndimage.binary_erosion(segment.lumen, NEIGHBOURS_26)
     places = np.argwhere(near)
     places = places[:: max(1, len(places) // DIRECTION_SAMPLES)]
-    return moved(segment.affine, places), _gradient(share, segment, places)
+    return moved(segment.affine, places), _gradient(fraction, segment, places)
 
 
 def _direction(normals: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -93,8 +93,8 @@ def reference_position(name: str) -> str | None:
         Position, "" for a reference without one, None for a lesion.
     """
     words = re.findall("[a-z]+", name.lower())
-    said = next((word for word in words if word in REFERENCES), None)
-    return "" if said is None and any(word in REFERENCE_WORDS for word in words) else said
+    named = next((word for word in words if word in REFERENCES), None)
+    return "" if named is None and any(word in REFERENCE_WORDS for word in words) else named
 
 
 def compose(masks: Mapping[Part, np.ndarray]) -> np.ndarray:
@@ -127,8 +127,8 @@ def compose(masks: Mapping[Part, np.ndarray]) -> np.ndarray:
         if ring is None:
             raise DrawingError(f"{where} lumen is drawn without its outer wall; {ADVICE}")
         if outer is not None and (lumen & ~outer).sum() > OUTSIDE_SHARE_MAX * lumen.sum():
-            share = 100 * (lumen & ~outer).sum() / lumen.sum()
-            raise DrawingError(f"{share:.0f} % of {where} lumen lies outside the outer wall: check both contours")
+            outside = 100 * (lumen & ~outer).sum() / lumen.sum()
+            raise DrawingError(f"{outside:.0f} % of {where} lumen lies outside the outer wall: check both contours")
         labels[ring] = wall_label
         labels[lumen if outer is None else lumen & outer] = lumen_label
     stalk = masks.get(Part("stalk"))

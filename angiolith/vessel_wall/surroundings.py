@@ -146,8 +146,8 @@ def spoiled_by_metal(lesions: pd.DataFrame | None, artery: tuple[str, str] | Non
     if lesions is None or artery is None:
         return ""
     rows = lesions.reindex(columns=["artery", "side", "status", "reason"])
-    mine = rows[(rows["status"] == FAILED) & (rows["artery"] == artery[0]) & (rows["side"] == artery[1])]
-    return "" if mine.empty else str(mine["reason"].iloc[0])
+    own_mask = rows[(rows["status"] == FAILED) & (rows["artery"] == artery[0]) & (rows["side"] == artery[1])]
+    return "" if own_mask.empty else str(own_mask["reason"].iloc[0])
 
 
 def calcium_in(

@@ -114,7 +114,7 @@ def vessel_path(vwi: Image, ends: np.ndarray, step_mm: float) -> np.ndarray:
     cost = WAY_COST + np.clip((smooth - low) / max(high - low, 1e-9), 0, BRIGHT_MAX) ** 2
     search = MCP_Geometric(cost, sampling=tuple(near.voxel_mm))
     places = np.clip(np.rint(index_of(near.affine, ends)).astype(int), 0, np.array(near.data.shape) - 1)
-    way: list[tuple[int, ...]] = []
+    route: list[tuple[int, ...]] = []
     for start, end in itertools.pairwise(places):
         search.find_costs([tuple(start)], [tuple(end)])
         found = search.traceback(tuple(end))
@@ -124,8 +124,8 @@ def vessel_path(vwi: Image, ends: np.ndarray, step_mm: float) -> np.ndarray:
             raise DrawingError(
                 "the way between the points leaves the vessel: set a point in the lumen at each bend too"
             )
-        way += found
-    path = moved(near.affine, np.array(way, float))
+        route += found
+    path = moved(near.affine, np.array(route, float))
     along = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(path, axis=0), axis=1))])
     even = np.arange(0, along[-1], step_mm)
     line = np.stack([np.interp(even, along, column) for column in path.T], axis=1)

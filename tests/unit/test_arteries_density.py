@@ -10,7 +10,7 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from angiolith.arteries.centrelines import Centreline, resampled
-from angiolith.arteries.density import calcium_hu_min, is_enhanced, lumen_density, noise_told
+from angiolith.arteries.density import calcium_hu_min, is_enhanced, lumen_density, noise_warning
 from angiolith.core.images import Image, crop, mask_points, read_ct
 from angiolith.core.settings.calcification import CalciumThresholdSettings
 
@@ -93,14 +93,14 @@ def test_contrast_is_seen_through_noise(head, sd_hu, correlated_mm, request):
 
 
 def test_what_is_said_of_noise():
-    assert noise_told(40.0, 6.0, THRESHOLD) is None
-    assert noise_told(40.0, math.nan, THRESHOLD) is None
-    some = noise_told(40.0, 20.0, THRESHOLD, "Hr60")
+    assert noise_warning(40.0, 6.0, THRESHOLD) is None
+    assert noise_warning(40.0, math.nan, THRESHOLD) is None
+    some = noise_warning(40.0, 20.0, THRESHOLD, "Hr60")
     assert (some.forbids, "kernel Hr60" in some.text, "4.5 SD above blood" in some.text) == (False, True, True)
-    much = noise_told(40.0, 55.0, THRESHOLD)
+    much = noise_warning(40.0, 55.0, THRESHOLD)
     assert much.forbids
     assert much.text == (
         "noise of 55 HU (SD; kernel not stated): 130 HU is 1.6 SD above blood, noise alone passes it; "
         "give a reconstruction with a soft kernel"
     )
-    assert not noise_told(300.0, 45.0, THRESHOLD).forbids  # the threshold stands 150 HU above the lumen
+    assert not noise_warning(300.0, 45.0, THRESHOLD).forbids  # the threshold stands 150 HU above the lumen

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from angiolith.brain import session
-from angiolith.brain.session import BrainAndWay, brain_and_way
+from angiolith.brain.session import BrainAndTransform, brain_and_transform
 from angiolith.core.images import Image, write_image
 from angiolith.core.settings.brain import BrainSettings, BrainToolSettings
 from angiolith.core.settings.registration import RigidSettings, TemplateReviewSettings
@@ -33,9 +33,9 @@ def test_what_cannot_be_used_says_why(tmp_path: Path, status: str, radius_mm: fl
     (tmp_path / "checks.json").write_text(json.dumps(checks))
     given: Any = {"reference": str(tmp_path / "t1w.nii.gz"), "checks": str(tmp_path / "checks.json")}
     limits = RigidSettings(), TemplateReviewSettings()
-    found = brain_and_way(given, "T1w", stand_in(), BrainSettings(), BrainToolSettings(), *limits)
+    found = brain_and_transform(given, "T1w", stand_in(), BrainSettings(), BrainToolSettings(), *limits)
     assert found.brain is None
-    assert found.way is None
+    assert found.to_template is None
     assert found.tissues is None
     assert found.facts["status"] == "failed"
     assert words in found.facts["reason"]
@@ -64,9 +64,9 @@ def head(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[dict[str, Any
     return {"reference": str(tmp_path / "t1w.nii.gz"), "checks": str(tmp_path / "checks.json")}, image
 
 
-def found_in(given: Any, tool: BrainToolSettings | None = None) -> BrainAndWay:
+def found_in(given: Any, tool: BrainToolSettings | None = None) -> BrainAndTransform:
     limits = RigidSettings(), TemplateReviewSettings()
-    return brain_and_way(given, "T1w", stand_in(), BrainSettings(), tool or BrainToolSettings(), *limits)
+    return brain_and_transform(given, "T1w", stand_in(), BrainSettings(), tool or BrainToolSettings(), *limits)
 
 
 def test_the_brain_of_a_user_goes_before_that_of_a_tool_and_that_before_the_networks(

@@ -87,9 +87,9 @@ def acquired(
             described = (head or ([ct] if ct else []))[
                 : 1 if dated else None
             ]  # one, to be compared with the table's date
-            told = next((day for path in described if (day := _told(facts(path)))), None)
-            if told:
-                by_source["sidecars"][session] = told
+            stated = next((day for path in described if (day := _told(facts(path)))), None)
+            if stated:
+                by_source["sidecars"][session] = stated
         own = (scans.get(_stem(ct)) or _told(facts(ct))) if ct else None
         if own:
             found.cts[session] = own
@@ -150,14 +150,14 @@ def _settle(found: Acquired, by_source: Mapping[str, Mapping[str, str]], subject
     complete = [name for name in SOURCES if all(session in by_source[name] for session in sessions)]
     apart = []
     for session in sessions:
-        told = {name: by_source[name][session] for name in SOURCES if session in by_source[name]}
+        stated = {name: by_source[name][session] for name in SOURCES if session in by_source[name]}
         if complete:
             found.visits[session] = by_source[complete[0]][session]
-        elif told:
-            found.visits[session] = next(iter(told.values()))
-        if any(days_apart(*pair) > DAYS_MAX for pair in combinations(told.values(), 2)):
-            used = complete[0] if complete else next(iter(told))
-            words = ", ".join(f"{day[:10]} ({name})" for name, day in told.items())
+        elif stated:
+            found.visits[session] = next(iter(stated.values()))
+        if any(days_apart(*pair) > DAYS_MAX for pair in combinations(stated.values(), 2)):
+            used = complete[0] if complete else next(iter(stated))
+            words = ", ".join(f"{day[:10]} ({name})" for name, day in stated.items())
             apart.append(session)
             text = f"the dates of this visit disagree: {words}; {used} is used, mend the wrong one"
             found.notes.append((f"{found_place(subject, session)}", session, text))

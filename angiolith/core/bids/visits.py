@@ -71,13 +71,13 @@ def order_visits(dates: Mapping[str, str | None], declared: Sequence[str] = ()) 
         return VisitOrder(by_date, "dates") if by_date else VisitOrder(None, f"{how}; {REMEDY}")
     wrong = next((pair for pair in pairwise(s for s in by_name if s in known) if _later(known, *pair)), None)
     if wrong and how == "session_order":
-        told = ", ".join(f"ses-{session} {known[session]}" for session in wrong)
-        return VisitOrder(None, f"session_order contradicts the dates ({told}); mend one of them")
+        days_text = ", ".join(f"ses-{session} {known[session]}" for session in wrong)
+        return VisitOrder(None, f"session_order contradicts the dates ({days_text}); mend one of them")
     if by_date:
         return VisitOrder(by_date, "dates")
     if wrong:
-        told = ", ".join(f"ses-{session} {known[session]}" for session in wrong)
-        return VisitOrder(None, f"the labels contradict the dates ({told}), which not all visits have; {REMEDY}")
+        days_text = ", ".join(f"ses-{session} {known[session]}" for session in wrong)
+        return VisitOrder(None, f"the labels contradict the dates ({days_text}), which not all visits have; {REMEDY}")
     return VisitOrder(by_name, how)
 
 

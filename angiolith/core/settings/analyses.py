@@ -212,8 +212,8 @@ class MeasurementError(Section):
 
     @model_validator(mode="after")
     def one_way(self) -> MeasurementError:
-        ways = len(self.repeats) >= 2, self.standard_error is not None, len(self.bounds) == 2
-        if sum(ways) != 1 or len(self.bounds) == 1 or len(self.repeats) == 1 or self.averaged < 1:
+        sources = len(self.repeats) >= 2, self.standard_error is not None, len(self.bounds) == 2
+        if sum(sources) != 1 or len(self.bounds) == 1 or len(self.repeats) == 1 or self.averaged < 1:
             raise ValueError("give two or more repeats, the standard_error or two bounds alone; averaged is 1 or more")
         return self
 
