@@ -111,6 +111,21 @@ def test_values_stand_in_the_row_of_their_keys(parts):
     assert patients["wmh_volume_cm3_change"].isna().tolist() == [False, True, True, True]
 
 
+def test_acute_lesions_have_columns_where_a_session_has_a_dwi_alone(parts):
+    without = patients_of(parts)
+    names = ("participants", "ratings", "calcification", "arteries", "small_vessel", "changes")
+    acute = table("subject session n_acute_candidates status reason", ("A", "02", 2, "review", "2 acute lesions wait"))
+    manifest = parts["manifest"].assign(dwi=[None, "d.nii.gz", None, None])
+    found = patients_table(manifest, *(parts[name] for name in names), acute=acute).set_index(["subject", "session"])
+    added = ["n_acute_candidates", "acute_status", "acute_reason"]
+    assert [name for name in found.columns if name not in without.columns] == added
+    assert list(found.loc[("A", "02"), added]) == [2, "review", "2 acute lesions wait"]
+    assert list(found.loc[("B", "01"), added[1:]]) == ["missing", "no dwi in this session"]
+    pd.testing.assert_frame_equal(found[without.columns], without)
+    nothing = patients_table(manifest, *(parts[name] for name in names), acute=acute[:0])
+    assert list(nothing.columns) == ["subject", "session", *without.columns]
+
+
 def test_the_order_of_the_measure_files_does_not_matter(parts):
     expected = patients_of(parts)
     shuffled = dict(parts)
