@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from pandas.api.types import is_bool_dtype
+from pandas.api.types import is_bool_dtype, is_integer_dtype
 
 from angiolith.core.tables import FAILED
 from angiolith.marks.decisions import Decision, digest_of, stale
@@ -91,7 +91,9 @@ def decided_plaques(
             said |= {"status": FAILED}
         rows.append(row | said | {"mark": names[int(number)], "reason": said["reason"] or None})
     found = pd.DataFrame(rows, columns=[*plaques.columns, *VERDICT])
-    return found.astype({name: kind for name, kind in plaques.dtypes.items() if not is_bool_dtype(kind)})
+    kinds = {name: kind for name, kind in plaques.dtypes.items() if not is_bool_dtype(kind)}
+    counts = [name for name, kind in kinds.items() if is_integer_dtype(kind) and found[name].isna().any()]
+    return found.astype(kinds | dict.fromkeys(counts, "Int64"))  # a rejected plaque has no count either
 
 
 def _verdicts(names: Mapping[int, str], decisions: Sequence[Decision]) -> dict[int, Verdict]:

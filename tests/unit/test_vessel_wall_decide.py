@@ -55,6 +55,8 @@ def test_a_rejected_plaque_leaves_with_the_reason_and_no_other_does(plaques):
     name = plaque_names(OUTLINES)[1]
     found = decided_plaques(plaques, OUTLINES, [decision(name, "reject", note="vein")])
     gone = found[found["lesion"] == 1]
+    counted = decided_plaques(plaques.assign(n_sections=9), OUTLINES, [decision(name, "reject")])
+    assert counted["n_sections"].isna().tolist() == (counted["lesion"] == 1).fillna(False).tolist()
     assert gone["status"].tolist() == ["failed", "failed"]
     assert gone["reason"].tolist() == ["rejected by AB on 2026-11-30 (vein)"] * 2
     assert gone[["stenosis_percent", "lumen_area_mm2", "enhancement_grade", "eccentric"]].isna().all(axis=None)
