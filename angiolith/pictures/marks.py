@@ -24,19 +24,22 @@ TEXT_PX, HEAD_PX = 190, 44
 ROW_PX = PANEL_PX + GAP_PX
 WIDTH_PX = TEXT_PX + 2 * len(VIEWS) * (PANEL_PX + GAP_PX)
 BAR_MM = 5.0
+DOT_PX = 0.8  # half of a dot of a line
 LETTERS_IN_LINE = 30
 
 
 @dataclass(frozen=True)
 class Mark:
     """A mark to be shown: its number in list and label map, its centre (RAS mm), lines of text; flagged: waits for a
-    person; half_mm: half of its panels' width, where it is not that of all."""
+    person; half_mm: half of its panels' width, where it is not that of all; line_mm: points (n, 3), RAS mm, of a line
+    that is drawn in each panel whatever its depth, as of a cross-section that lies obliquely to all planes."""
 
     number: int
     centre_mm: tuple[float, float, float]
     lines: Sequence[str]
     flagged: bool = False
     half_mm: float | None = None
+    line_mm: np.ndarray | None = None
 
 
 def montage(
@@ -113,6 +116,11 @@ def _panel(
     panel = Pillow.fromarray(colour).resize((PANEL_PX, PANEL_PX))
     pen = ImageDraw.Draw(panel)
     letters, middle = plane.letters, PANEL_PX // 2
+    if outlined and mark.line_mm is not None:
+        away = (mark.line_mm - np.array(mark.centre_mm)) * PANEL_PX / (2 * half_mm)
+        across, upwards = away @ np.asarray(right, float), away @ np.asarray(up, float)
+        for x, y in zip(middle + across, middle - upwards, strict=True):
+            pen.ellipse((x - DOT_PX, y - DOT_PX, x + DOT_PX, y + DOT_PX), VERMILLION)
     places = {"left": (3, middle, "lm"), "right": (PANEL_PX - 3, middle, "rm"), "top": (middle, 2, "ma")}
     for edge, (x, y, anchor) in places.items():
         pen.text((x, y), letters[edge], "white", _font(11), anchor, stroke_width=1, stroke_fill="black")

@@ -21,7 +21,6 @@ from angiolith.pictures.canvas import absent
 from angiolith.pictures.marks import Mark, montage
 from angiolith.pictures.windows import CT_WINDOW_HU, window_of, window_text
 from angiolith.report.session_pictures import NoPicture, counted, number, require
-from angiolith.report.volumes import marked
 
 CALCIFICATION_HALF_MM = 14.0  # half of a panel: the mark with its artery and the bone beside it
 SPOT_HALF_MM = 18.0
@@ -304,15 +303,17 @@ def draw_plaques(given: Inputs, title: str) -> Picture:
     points = {int(number): part[CENTRE].to_numpy(float) for number, part in lines.groupby("lesion")}
     if not points:
         raise NoPicture(MISSING, "no plaque was measured")
-    rings = marked(image, points)
     centres = {
         number: (float(x), float(y), float(z))
         for number, (x, y, z) in ((number, part.mean(axis=0)) for number, part in points.items())
     }
     marks, _ = marks_of(given["plaque"], PLAQUE, plaque_lines, centres)
+    marks = [replace(mark, line_mm=points[mark.number]) for mark in marks]
     window = window_of(image)
     said = f"{counted(len(marks), 'plaque')} at the narrowest section; {window_text(window)}"
-    return montage(title, said, image, rings, marks, window, PLAQUE_HALF_MM)
+    return montage(
+        title, said, image, image.with_data(np.zeros(image.data.shape, np.uint8)), marks, window, PLAQUE_HALF_MM
+    )
 
 
 def plaque_lines(row: dict[Hashable, Any]) -> list[str]:

@@ -105,3 +105,18 @@ def test_a_bent_mark_is_looked_at_where_it_is_and_whole():
     assert labels[tuple(np.rint(centre).astype(int))] == 7
     ends = np.argwhere(labels == 7)
     assert (np.abs(ends - centre) <= half_mm).all()
+
+
+def test_a_line_is_drawn_in_every_outlined_panel_where_it_lies():
+    image = Image(np.zeros((40, 40, 40), np.float32), np.eye(4))
+    ring = np.array([(20 + 5 * np.cos(at), 20 + 5 * np.sin(at), 20.0) for at in np.linspace(0, 2 * np.pi, 200)])
+    mark = Mark(1, (20.0, 20.0, 20.0), ["BA"], line_mm=ring)
+    pixels = np.asarray(montage("t", "c", image, image, [mark], (0, 100), 10.0)).astype(int)
+    found = []
+    for column in range(6):
+        left = TEXT_PX + column * (PANEL_PX + 4)
+        panel = pixels[HEAD_PX : HEAD_PX + PANEL_PX, left : left + PANEL_PX]
+        found.append(np.argwhere((panel == ImageColor.getrgb(VERMILLION)).all(axis=2)))
+    assert [len(places) > 0 for places in found] == [False, True] * 3
+    np.testing.assert_allclose(np.ptp(found[1], axis=0), 75, atol=3)  # a circle of 10 mm in 20 mm of 150 pixels
+    assert np.ptp(found[3], axis=0)[0] <= 3  # its plane from the side
