@@ -31,10 +31,23 @@ SITES_MIN = 5
 def compare_sites(table: pd.DataFrame, plan: Plan, site: str) -> pd.DataFrame:
     """Each predictor in each model: at every site, pooled, without each site, and together; columns `COLUMNS`.
 
-    site: column of the site. A site whose rows allow no fit is a row with a note, and in no pool. Pooled: by all of
-    `pooling.METHODS`; without a site: by REML. Together: one model of all rows with an indicator of each site; also
-    with a random intercept of the site, unless rows of one cluster repeat. Rows of one cluster have
-    robust errors, as in `associations`.
+    A site whose rows allow no fit is a row with a note, and in no pool. Pooled: by all of `pooling.METHODS`; without a
+    site: by REML. Together: one model of all rows with an indicator of each site; also with a random intercept of the
+    site, unless rows of one cluster repeat. Rows of one cluster have robust errors, as in `associations`.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        Analysed rows.
+    plan : Plan
+        Outcome, predictors, models and settings.
+    site : str
+        Column of the site.
+
+    Returns
+    -------
+    pd.DataFrame
+        One row per model, term and pool.
     """
     known = table[table[plan.outcome].notna() & table[site].notna()]
     response, _ = response_of(known[plan.outcome], plan.regression, plan.event)

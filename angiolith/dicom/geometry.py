@@ -77,7 +77,18 @@ class Geometry:
 
 
 def normal_of(orientation: Sequence[float]) -> np.ndarray:
-    """The unit normal (3,) of slices with this orientation (6,), LPS."""
+    """The unit normal (3,) of slices with this orientation (6,), LPS.
+
+    Parameters
+    ----------
+    orientation : Sequence[float]
+        ImageOrientationPatient (6,).
+
+    Returns
+    -------
+    np.ndarray
+        Unit vector (3,), LPS.
+    """
     row, column = np.array(orientation[:3]), np.array(orientation[3:])
     normal = np.cross(row, column)
     return normal / np.linalg.norm(normal)
@@ -92,7 +103,18 @@ def _is_plane(orientation: Sequence[float]) -> bool:
 
 
 def plane_of(orientation: Sequence[float]) -> str:
-    """`axial`, `coronal` or `sagittal`, by the patient's axis that the normal is nearest to."""
+    """`axial`, `coronal` or `sagittal`, by the patient's axis that the normal is nearest to.
+
+    Parameters
+    ----------
+    orientation : Sequence[float]
+        ImageOrientationPatient (6,).
+
+    Returns
+    -------
+    str
+        Name of the plane; empty for another number of values.
+    """
     if len(orientation) != 6:
         return ""
     normal = np.abs(normal_of(orientation))
@@ -100,7 +122,18 @@ def plane_of(orientation: Sequence[float]) -> str:
 
 
 def geometry_of(frames: Sequence[Frame]) -> Geometry:
-    """The geometry of slices of one orientation (n of any order)."""
+    """The geometry of slices of one orientation (n of any order).
+
+    Parameters
+    ----------
+    frames : Sequence[Frame]
+        Slices in any order.
+
+    Returns
+    -------
+    Geometry
+        Number of places, step (mm), tilt, plane and faults.
+    """
     if any(not frame.position or not _is_plane(frame.orientation) for frame in frames):
         return Geometry(len(frames), 1, 0.0, 0.0, 0.0, "", {Fault.NO_POSITION: ""})
     if any(len(frame.spacing) != 2 or min(frame.spacing) <= 0 for frame in frames):

@@ -117,10 +117,33 @@ class Header:
     frames: tuple[Frame, ...]
 
     def text(self, keyword: str) -> str:
+        """The attribute's text; empty where the file does not have it.
+
+        Parameters
+        ----------
+        keyword : str
+            DICOM keyword.
+
+        Returns
+        -------
+        str
+            The text.
+        """
         return self.texts.get(keyword, "")
 
     def has(self, keyword: str) -> bool:
-        """Whether the attribute stands in the file, with a value or without."""
+        """Whether the attribute stands in the file, with a value or without.
+
+        Parameters
+        ----------
+        keyword : str
+            DICOM keyword.
+
+        Returns
+        -------
+        bool
+            True where it does.
+        """
         return keyword in self.texts
 
 
@@ -129,7 +152,17 @@ def read_headers(
 ) -> tuple[list[Header], list[tuple[str, str]]]:
     """The headers of every DICOM file below a folder, sorted by path; and the other files, each with what it is.
 
-    progress: called with the files that were read and the files that there are.
+    Parameters
+    ----------
+    folder : Path
+        Folder of the export.
+    progress : Callable[[int, int], None] | None
+        Called with the number of files read and the number of all; None for silence.
+
+    Returns
+    -------
+    tuple[list[Header], list[tuple[str, str]]]
+        Headers, and pairs of path and what another file is.
     """
     paths = sorted(_files(folder))
     headers: list[Header] = []
@@ -154,7 +187,23 @@ def _files(folder: Path) -> Iterator[str]:
 
 
 def read_header(path: str) -> Header:
-    """The header of one file. Raises InvalidDicomError for what is no DICOM file."""
+    """The header of one file.
+
+    Parameters
+    ----------
+    path : str
+        Path of the file.
+
+    Returns
+    -------
+    Header
+        The header.
+
+    Raises
+    ------
+    InvalidDicomError
+        For what is no DICOM file.
+    """
     with open(path, "rb") as file:
         bare = file.read(2) == BARE_BEGINNING
     with warnings.catch_warnings():

@@ -226,7 +226,18 @@ def classes_of(row: Mapping[str, str]) -> dict[str, str]:
 
 
 def unit_of(column: str) -> Code:
-    """The unit that a column's name says."""
+    """The unit that a column's name says.
+
+    Parameters
+    ----------
+    column : str
+        Name of the column.
+
+    Returns
+    -------
+    Code
+        The code of the unit.
+    """
     if column.startswith("hu_"):
         return codes.UCUM.HounsfieldUnit
     return next((unit for ending, unit in UNITS.items() if column.endswith(ending)), NO_UNIT)

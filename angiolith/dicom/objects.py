@@ -44,7 +44,18 @@ Group = hd.sr.VolumetricROIMeasurementsAndQualitativeEvaluations | hd.sr.Measure
 
 
 def uid_of(*parts: str) -> str:
-    """A UID that is the same for the same parts (2.25 and a number, ISO/IEC 9834-8)."""
+    """A UID that is the same for the same parts (2.25 and a number, ISO/IEC 9834-8).
+
+    Parameters
+    ----------
+    *parts : str
+        Texts.
+
+    Returns
+    -------
+    str
+        The UID.
+    """
     digest = hashlib.sha256("\0".join(parts).encode()).digest()[:16]
     return f"2.25.{int.from_bytes(digest, 'big')}"
 
@@ -93,6 +104,18 @@ def segmentation(mask: Mask, sources: Sequence[Dataset]) -> hd.seg.Segmentation:
 
     Its frames are the slices that a label lies in, in the orientation of the source; there is a segment for each
     label, and its `tracking_id` names it.
+
+    Parameters
+    ----------
+    mask : Mask
+        The mask with its segments.
+    sources : Sequence[Dataset]
+        Source images, without pixels.
+
+    Returns
+    -------
+    hd.seg.Segmentation
+        The DICOM object.
     """
     data, affine = as_the_slices(mask, sources[0])
     spacing = np.linalg.norm(affine[:3, :3], axis=0)
@@ -188,7 +211,22 @@ def report(
     """A structured report of the measures of a study.
 
     Those of a mark stand beside its segment; each row of `rows`, which is of no single mark, is a group of its own.
-    sources: images of one study, none twice.
+
+    Parameters
+    ----------
+    masks : Sequence[Mask]
+        Masks of one study.
+    objects : Sequence[hd.seg.Segmentation]
+        Their segmentations.
+    sources : Sequence[Dataset]
+        Source images, without pixels.
+    rows : Sequence[SessionRow]
+        Rows of no single mark.
+
+    Returns
+    -------
+    hd.sr.Comprehensive3DSR
+        The DICOM object.
     """
     groups: list[Group] = [
         _of_segment(mask, segment, order, one)

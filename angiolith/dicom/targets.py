@@ -44,7 +44,22 @@ ECHOES = ("swi", "swi_mag", "swi_phase", "T2starw", "T2starw_phase")  # several 
 
 
 def bids_name(target: str, subject: str, session: str, echo: int | None = None) -> str:
-    """The image's path below the BIDS folder, without its ending."""
+    """The image's path below the BIDS folder, without its ending.
+
+    Parameters
+    ----------
+    target : str
+        Name of the image.
+    subject, session : str
+        Labels.
+    echo : int | None
+        Number of the echo, or None.
+
+    Returns
+    -------
+    str
+        The path.
+    """
     made = TARGETS[target]
     entities = [f"sub-{subject}", f"ses-{session}"]
     ce, part = (made.entities if made.entities.startswith(key) else "" for key in ("ce-", "part-"))
@@ -62,12 +77,48 @@ class Candidate:
     echo: int | None = None
 
     def beaten(self, reason: str) -> Candidate:
+        """The same volume, left because another one serves the name.
+
+        Parameters
+        ----------
+        reason : str
+            Why.
+
+        Returns
+        -------
+        Candidate
+            The candidate.
+        """
         return replace(self, verdict=Verdict(Decision.LEAVE, "", reason))
 
     def asked(self, reason: str) -> Candidate:
+        """The same volume, for the user to decide on.
+
+        Parameters
+        ----------
+        reason : str
+            Why.
+
+        Returns
+        -------
+        Candidate
+            The candidate.
+        """
         return replace(self, verdict=Verdict(Decision.ASK, self.verdict.target, reason))
 
     def with_note(self, words: str) -> Candidate:
+        """The same volume and verdict, with more words in the reason.
+
+        Parameters
+        ----------
+        words : str
+            What is added.
+
+        Returns
+        -------
+        Candidate
+            The candidate.
+        """
         return replace(self, verdict=replace(self.verdict, reason=f"{self.verdict.reason}; {words}"))
 
     @property
@@ -81,7 +132,19 @@ class Candidate:
 def settle(candidates: Sequence[Candidate], taken: Mapping[str, str] | None = None) -> list[Candidate]:
     """One series for each name in one session; the others are left, or asked where no rule tells which.
 
-    taken: target -> the series' UID that an earlier import took: it stays. What the user answered goes before all.
+    What the user answered goes before all.
+
+    Parameters
+    ----------
+    candidates : Sequence[Candidate]
+        Volumes of one session with their verdicts.
+    taken : Mapping[str, str] | None
+        Target -> UID of the series that an earlier import took.
+
+    Returns
+    -------
+    list[Candidate]
+        The candidates with their final verdicts.
     """
     settled = list(candidates)
     for target in TARGETS:

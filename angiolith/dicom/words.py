@@ -77,18 +77,53 @@ HEAD_KERNEL = re.compile(r"(H|HR|HC|HP|HF|HV|QR|J)\d{2}.*", re.IGNORECASE)  # Si
 
 
 def described(volume: Volume) -> str:
-    """What the series is called, or else its protocol, in lower case, `_` as a blank."""
+    """What the series is called, or else its protocol, in lower case, `_` as a blank.
+
+    Parameters
+    ----------
+    volume : Volume
+        The volume.
+
+    Returns
+    -------
+    str
+        The text.
+    """
     text = volume.text("SeriesDescription") or volume.text("ProtocolName")
     return text.lower().replace("_", " ")
 
 
 def protocol_of(volume: Volume) -> str:
-    """What the protocol is called, in lower case, `_` as a blank."""
+    """What the protocol is called, in lower case, `_` as a blank.
+
+    Parameters
+    ----------
+    volume : Volume
+        The volume.
+
+    Returns
+    -------
+    str
+        The text.
+    """
     return volume.text("ProtocolName").lower().replace("_", " ")
 
 
 def says(what: str, text: str) -> bool:
-    """Whether a description says this (a key of SAYS)."""
+    """Whether a description says this (a key of SAYS).
+
+    Parameters
+    ----------
+    what : str
+        A key of SAYS.
+    text : str
+        A description.
+
+    Returns
+    -------
+    bool
+        True where it does.
+    """
     return SAYS[what].search(text) is not None
 
 
@@ -96,6 +131,16 @@ def says_contrast(volume: Volume) -> bool | None:
     """Whether the series' own description says that it was made after contrast; None where it says neither.
 
     Its protocol is not asked: one protocol has series before and after contrast.
+
+    Parameters
+    ----------
+    volume : Volume
+        The volume.
+
+    Returns
+    -------
+    bool | None
+        True, False or None.
     """
     text = volume.text("SeriesDescription").lower().replace("_", " ")
     without = SAYS["no_contrast"].search(text) is not None
@@ -106,7 +151,18 @@ def says_contrast(volume: Volume) -> bool | None:
 
 
 def sharp_kernel(volume: Volume) -> bool | None:
-    """Whether a CT was made with a sharp kernel: by the kernel's name, else by the words of the description."""
+    """Whether a CT was made with a sharp kernel: by the kernel's name, else by the words of the description.
+
+    Parameters
+    ----------
+    volume : Volume
+        The volume.
+
+    Returns
+    -------
+    bool | None
+        True, False or None.
+    """
     by_name = is_sharp(volume.text("ConvolutionKernel"))
     if by_name is not None or volume.text("ConvolutionKernel"):
         return by_name
@@ -119,6 +175,16 @@ def region_of(volume: Volume) -> str:
     """`head`, `part` (of a head), `elsewhere`, `both` (head and elsewhere), or "" where nothing names a region.
 
     The series' own words decide, then BodyPartExamined, then the study's description.
+
+    Parameters
+    ----------
+    volume : Volume
+        The volume.
+
+    Returns
+    -------
+    str
+        Name of the region, or an empty string.
     """
     own = f"{described(volume)} {protocol_of(volume)}"
     body = volume.text("BodyPartExamined").upper().replace(" ", "")

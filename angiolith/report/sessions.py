@@ -31,7 +31,18 @@ ENDINGS = {"mm3": "mm³", "cm3": "cm³", "mm2": "mm²", "mm": "mm", "percent": "
 
 
 def unit_of(column: str) -> str:
-    """The unit that a column's name ends with, for print."""
+    """The unit that a column's name ends with, for print.
+
+    Parameters
+    ----------
+    column : str
+        Name of the column.
+
+    Returns
+    -------
+    str
+        The unit; empty where there is none.
+    """
     return next((unit for ending, unit in ENDINGS.items() if column.endswith(f"_{ending}")), "")
 
 
@@ -45,6 +56,7 @@ class Measure:
 
     @property
     def unit(self) -> str:
+        """The measure's unit for print."""
         return self.own_unit or unit_of(self.column)
 
 
@@ -134,14 +146,17 @@ class Session:
 
     @property
     def label(self) -> str:
+        """Subject and session for print."""
         return f"sub-{self.subject} ses-{self.session}"
 
     @property
     def anchor(self) -> str:
+        """Name of the session's place in its page."""
         return f"sub-{self.subject}_ses-{self.session}"
 
     @property
     def page(self) -> str:
+        """File name of the subject's page."""
         return f"sub-{self.subject}.html"
 
     @property
@@ -152,7 +167,20 @@ class Session:
 
 
 def cell(value: Any, dash: str = "–") -> str:
-    """A value for print; a dash for missing."""
+    """A value for print; a dash for missing.
+
+    Parameters
+    ----------
+    value : Any
+        Any value.
+    dash : str
+        Text for missing.
+
+    Returns
+    -------
+    str
+        The text.
+    """
     if value is None or pd.isna(value):
         return dash
     if isinstance(value, int | float) and not isinstance(value, bool):
@@ -172,9 +200,29 @@ def collect_sessions(
 ) -> list[Session]:
     """Every row of the manifest, in its order.
 
-    patients, lesions: the cohort's tables; checks, registrations: contents of the status files by (subject, session);
-    verdicts: rows of the review by (subject, session, picture); marks: every calcification. The index of patients,
-    lesions and marks may be the rows' addresses.
+    The index of patients, lesions and marks may be the rows' addresses.
+
+    Parameters
+    ----------
+    manifest : pd.DataFrame
+        The manifest.
+    patients : pd.DataFrame
+        The patients' table.
+    lesions : pd.DataFrame
+        The lesions' table.
+    checks, registrations : Mapping[tuple[str, str], Mapping[str, Any]]
+        (subject, session) -> content of the status file.
+    verdicts : Mapping[tuple[str, str, str], Mapping[str, str]]
+        (subject, session, picture) -> row of the review.
+    texts : Mapping[str, Any]
+        Texts of the report.
+    marks : pd.DataFrame
+        Table of marks.
+
+    Returns
+    -------
+    list[Session]
+        Sessions.
     """
     by_session = dict(list(lesions.groupby(["subject", "session"])))
     marked = dict(list(marks.groupby(["subject", "session"])))
@@ -247,7 +295,18 @@ def _marks(table: pd.DataFrame) -> list[tuple[str, Mapping[str, str]]]:
 
 
 def mark_artery(mark: Mapping[str, str]) -> str:
-    """The artery of a mark as it is read: R ICA, BA."""
+    """The artery of a mark as it is read: R ICA, BA.
+
+    Parameters
+    ----------
+    mark : Mapping[str, str]
+        A row of marks, as text.
+
+    Returns
+    -------
+    str
+        The text.
+    """
     return f"{mark['side']} {mark['artery']}" if mark["side"] in ("L", "R") else mark["artery"] or "–"
 
 
@@ -289,7 +348,18 @@ def _lesion_rows(plaques: pd.DataFrame) -> list[tuple[str, list[str]]]:
 
 
 def status_counts(sessions: Sequence[Session]) -> list[tuple[str, dict[str, int]]]:
-    """Per stage, how many sessions have each status."""
+    """Per stage, how many sessions have each status.
+
+    Parameters
+    ----------
+    sessions : Sequence[Session]
+        Sessions of the report.
+
+    Returns
+    -------
+    list[tuple[str, dict[str, int]]]
+        Stage, and status -> number of sessions.
+    """
     return [
         (name, {status: sum(session.stages[at].status == status for session in sessions) for status in STATUSES})
         for at, name in enumerate(STAGES)
@@ -297,7 +367,18 @@ def status_counts(sessions: Sequence[Session]) -> list[tuple[str, dict[str, int]
 
 
 def problems(sessions: Sequence[Session]) -> list[tuple[Session, Stage]]:
-    """Every stage that failed or needs review, failed ones first."""
+    """Every stage that failed or needs review, failed ones first.
+
+    Parameters
+    ----------
+    sessions : Sequence[Session]
+        Sessions of the report.
+
+    Returns
+    -------
+    list[tuple[Session, Stage]]
+        Pairs of session and stage.
+    """
     found = [(session, stage) for session in sessions for stage in session.stages]
     order = {status: at for at, status in enumerate((FAILED, REVIEW))}
     wanted = [pair for pair in found if pair[1].status in order]
@@ -305,14 +386,38 @@ def problems(sessions: Sequence[Session]) -> list[tuple[Session, Stage]]:
 
 
 def advice(stage: Stage, texts: Mapping[str, Any]) -> str:
-    """What to do about a stage that is not ok: for each part of its reason the first advice whose pattern it fits."""
+    """What to do about a stage that is not ok: for each part of its reason the first advice whose pattern it fits.
+
+    Parameters
+    ----------
+    stage : Stage
+        The stage.
+    texts : Mapping[str, Any]
+        `problems` of the texts.
+
+    Returns
+    -------
+    str
+        One or more sentences.
+    """
     parts = stage.reason.split("; ")
     fitting = [next((text for pattern, text in texts["advice"] if re.search(pattern, part)), None) for part in parts]
     return " ".join(dict.fromkeys(filter(None, fitting))) or texts["default"][stage.status]
 
 
 def missing_stages(sessions: Sequence[Session]) -> list[tuple[str, str, int]]:
-    """Stages without an input: stage, reason and how many sessions."""
+    """Stages without an input: stage, reason and how many sessions.
+
+    Parameters
+    ----------
+    sessions : Sequence[Session]
+        Sessions of the report.
+
+    Returns
+    -------
+    list[tuple[str, str, int]]
+        Stage, reason and number of sessions.
+    """
     counts: dict[tuple[str, str], int] = {}
     for session in sessions:
         for stage in session.stages:
@@ -322,7 +427,18 @@ def missing_stages(sessions: Sequence[Session]) -> list[tuple[str, str, int]]:
 
 
 def measured(patients: pd.DataFrame) -> Iterator[tuple[Measure, pd.Series]]:
-    """Every measure that a subject has, with its value at the first visit that has one: visits are not pooled."""
+    """Every measure that a subject has, with its value at the first visit that has one: visits are not pooled.
+
+    Parameters
+    ----------
+    patients : pd.DataFrame
+        The patients' table.
+
+    Yields
+    ------
+    tuple[Measure, pd.Series]
+        Measure and values by subject.
+    """
     rows = patients.sort_values(VISIT_NUMBER, kind="stable") if VISIT_NUMBER in patients else patients
     for measure in MEASURES:
         known = rows[rows[measure.column].notna()] if measure.column in rows else rows.iloc[:0]
@@ -332,7 +448,20 @@ def measured(patients: pd.DataFrame) -> Iterator[tuple[Measure, pd.Series]]:
 
 
 def counts_of(values: pd.Series, levels: Mapping[str, str] | None = None) -> str:
-    """The categories, the most frequent first, each with its number of subjects; levels: what they are called."""
+    """The categories, the most frequent first, each with its number of subjects; levels: what they are called.
+
+    Parameters
+    ----------
+    values : pd.Series
+        Categories by subject.
+    levels : Mapping[str, str] | None
+        What the categories are called, or None.
+
+    Returns
+    -------
+    str
+        One line.
+    """
     named = levels or {}
     return ", ".join(f"{named.get(str(name), name)} {count}" for name, count in values.value_counts().items())
 
@@ -343,6 +472,20 @@ def cohort_numbers(
     """Each measure over the subjects that have it: label, summary, unit, number of subjects.
 
     A number as median [quartiles]; a category as counts.
+
+    Parameters
+    ----------
+    patients : pd.DataFrame
+        The patients' table.
+    labels : Mapping[str, str]
+        Column -> label.
+    levels : Mapping[str, str] | None
+        What the categories are called, or None.
+
+    Returns
+    -------
+    list[tuple[str, str, str, int]]
+        Label, summary, unit and number of subjects.
     """
     rows = []
     for measure, values in measured(patients):

@@ -37,7 +37,18 @@ class SpotModel:
 
 
 def read_spot_model(path: str | Path) -> SpotModel:
-    """The model of a file of `resources/spot_models` (JSON)."""
+    """The model of a file of `resources/spot_models` (JSON).
+
+    Parameters
+    ----------
+    path : str | Path
+        Path of the JSON file.
+
+    Returns
+    -------
+    SpotModel
+        The model.
+    """
     found = json.loads(Path(path).read_text(encoding="utf-8"))
     return SpotModel(**{name: found[name] for name in ("intercept", "coefficients", "low", "high", "mean", "sd")})
 
