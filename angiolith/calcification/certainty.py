@@ -77,6 +77,7 @@ class Evidence:
     side: str = ""
     image_ends: bool = False
     has_twin: bool = False
+    is_alone: bool = False
 
     @property
     def in_fluid(self) -> bool:
@@ -100,9 +101,9 @@ def doubts_of(evidence: Evidence, wall_margin_mm: float) -> list[str]:
     return noise + [
         told
         for holds, told in (
-            (evidence.bone == ATTACHED, "continuous with bone"),
+            (evidence.bone == ATTACHED and not evidence.is_alone, "continuous with bone"),
             (
-                evidence.bone == PARTED and not (evidence.in_fluid and evidence.is_deep),
+                evidence.bone == PARTED and not (evidence.in_fluid and evidence.is_deep) and not evidence.is_alone,
                 "parted from bone only by a valley",
             ),
             (evidence.bone == FREE and evidence.bone_gap_mm < gap_mm, "bone lies beside it or in the next slice"),
@@ -114,10 +115,10 @@ def doubts_of(evidence: Evidence, wall_margin_mm: float) -> list[str]:
             (evidence.image_ends, "the image ends beside it: bone may follow"),
             (evidence.artery in BESIDE_LIGAMENTS, "ligaments and dura beside this artery ossify"),
             (
-                evidence.line_sd_mm > FREE_SD_MM and not evidence.in_fluid,
+                evidence.line_sd_mm > FREE_SD_MM and not (evidence.in_fluid or evidence.is_alone),
                 f"the artery's place is known to {evidence.line_sd_mm:.1f} mm (SD) only",
             ),
-            (off_mm > reach_mm, "further from the artery's line than its uncertainty"),
+            (off_mm > reach_mm and not evidence.is_alone, "further from the artery's line than its uncertainty"),
         )
         if holds
     ]
@@ -129,7 +130,7 @@ def is_plausible(evidence: Evidence, wall_margin_mm: float) -> bool:
         return True
     if evidence.air_share > CANDIDATE_AIR_MAX:
         return False
-    if evidence.bone == FREE:
+    if evidence.bone == FREE or evidence.is_alone:
         return True
     largest_mm3 = DEEP_VALLEY_MM3_MAX if evidence.is_deep else CANDIDATE_MM3[1]
     if evidence.artery in BESIDE_LIGAMENTS or not CANDIDATE_MM3[0] <= evidence.volume_mm3 <= largest_mm3:

@@ -59,6 +59,7 @@ LESIONS = {
     "peak_sds": "peak above tissue, in standard deviations of the noise",
     "image_ends": "true where the image ends beside it, so that bone may follow",
     "has_twin": "true where something dense lies at its place mirrored to the other side",
+    "is_alone": "true where it lies in its artery's wall and the other side of the skull base has nothing as dense",
     "bone_contact_share": "fraction of the lesion's voxels that lie beside bone",
     "radius_voxels": "radius of the lumen in voxels of the cross-section",
     "VoxelVolume": "PyRadiomics, mm3",

@@ -24,12 +24,11 @@ from angiolith.calcification.certainty import (
     doubts_of,
     is_plausible,
 )
+from angiolith.calcification.mirror import THICK_MM, TISSUE_HU, Alone, plane_between, with_rim
 from angiolith.core.distance import NEIGHBOURS_26
 from angiolith.core.images import Image, mask_points, moved
 from angiolith.core.robust import sd_about
 
-# [HU] Blood and brain. Source: physics.
-TISSUE_HU = 40.0
 # [HU] What is less dense is air. Source: physics; fat ends at -150 HU.
 AIR_HU = -200.0
 # [mm] Air is looked for so far around a mark. Source: physics, the blur of a head CT (FWHM 1.2 mm).
@@ -48,16 +47,13 @@ GROWTH_MM = 1.2
 # [mm] From a candidate on bone, calcium is followed so far along the wall. Source: implants in two heads of
 # development, on which 1 mm draws too little.
 BEHIND_MM = 2.0
-# [mm] Slices from this thickness on show bone of the next slice beside calcium. Source: physics, the size of most
-# plaques; looked at on one real head.
-THICK_MM = 2.0
 # [voxels] Window of the mean that is subtracted to measure noise. Source: physics, wider than a soft kernel's grain.
 NOISE_WINDOW = 5
 # [mm] Something dense so near to a mark's mirrored place is its twin. Source: anatomy, the two sides of a skull base
 # differ by 1 to 2 mm.
 TWIN_MM = 2.5
-# [number] Points of a pair of arteries from which their mirror is taken. Source: numerics.
-MIRROR_POINTS = 20
+# [1] A mark of which something one-sided holds this much is the same. Source: definition, half.
+MET_SHARE = 0.5
 # [SD] A mark that touches bone is the carotid's so far from its uncertain line. Source: statistics, 95 % of a Gaussian.
 TOUCHING_SDS = 2.0
 # [HU] Noise of an image that has none, as drawn ones. Source: rounding to whole HU.
@@ -105,13 +101,16 @@ def sort_marks(
     lines: Sequence[Centreline],
     wall_margin_mm: float,
     by_valley: np.ndarray,
+    in_wall: Sequence[np.ndarray] = (),
+    alone: Alone | None = None,
 ) -> Marks:
     """Tell for each mark whether it counts, waits for a reader, or is left out.
 
     ct: HU about the arteries; labels: the lesions found on its grid; parted: see `parted_marks`; touches_bone: of the
     lesions; of_bone: dense voxels that hang together with bone; region: artery labels; lines: their centrelines;
     wall_margin_mm: how far calcium reaches beyond the lumen; by_valley: voxels of lesions that a valley parts from
-    bone.
+    bone; in_wall: voxels (n, 3) of what only one side has in an artery's wall (mirror.pieces_in_wall). It takes the
+    place of the marks beside bone that it holds half of; alone: all that only one side has.
     """
     by_label = {INDEX[line.name]: line for line in lines}
     noise_sd = noise_sd_hu(ct.data)
@@ -129,11 +128,14 @@ def sort_marks(
                 found[n] = (voxels, PARTED if kind == ATTACHED else kind, contact, min(valley, mark.share))
         if not met:
             found.append((mark.index, PARTED, 1.0, mark.share))
+    drawn: dict[int, np.ndarray] = {}
+    if alone and in_wall:
+        found, drawn = _with_one_sided(ct, found, in_wall, alone)
     sorted_marks = Marks(np.zeros(labels.shape, np.uint16))
     free = of_bone.copy()
     for index, *_ in found:
         free[tuple(index.T)] = False
-    for index, bone, share, valley in found:
+    for n, (index, bone, share, valley) in enumerate(found):
         at = tuple(index.T)
         artery = artery_beside(moved(ct.affine, index), region[at], lines, wall_margin_mm, bone)
         line = by_label.get(artery)
@@ -152,6 +154,7 @@ def sort_marks(
             peak_sds=(float(ct.data[at].max()) - TISSUE_HU) / max(noise_sd, LEAST_NOISE_HU),
             volume_mm3=len(index) * ct.voxel_volume_mm3,
             has_twin=has_twin(moved(ct.affine, index).mean(axis=0), dense_at, by_label, artery),
+            is_alone=n in drawn,
             image_ends=bool((index == 0).any() or (index == np.array(labels.shape) - 1).any()),
         )
         doubts = doubts_of(evidence, wall_margin_mm)
@@ -159,15 +162,47 @@ def sort_marks(
             sorted_marks.left_out.append(_left_out(ct, index, artery, evidence))
             continue
         label = len(sorted_marks.evidence) + 1
-        if doubts and line and bone != FREE:
+        if n in drawn:
+            index = drawn[n]
+        elif doubts and line and bone != FREE:
             index = drawn_on_bone(ct, index, free, line, wall_margin_mm)
-            free[tuple(index.T)] = False
+        free[tuple(index.T)] = False
         sorted_marks.labels[tuple(index.T)] = label
         sorted_marks.touches_bone[label] = share
         sorted_marks.evidence[label] = evidence
         if doubts:
             sorted_marks.doubts[label] = "; ".join(doubts)
     return sorted_marks
+
+
+Mark = tuple[np.ndarray, str, float, float]  # voxels (n, 3), kind, fraction beside bone, level of its valley
+
+
+def _with_one_sided(
+    ct: Image, found: list[Mark], in_wall: Sequence[np.ndarray], alone: Alone
+) -> tuple[list[Mark], dict[int, np.ndarray]]:
+    """The marks with the one-sided ones, and the voxels (n, 3) that are drawn of these, by number.
+
+    in_wall, alone: as `sort_marks` has them. A one-sided mark is drawn with its rim. It takes the place of a mark
+    beside bone that it holds half of, and with it the voxels of one that parts from bone. From other marks beside bone
+    what it holds is taken off.
+    """
+    owner = np.zeros(ct.data.shape, int)
+    for number, index in enumerate(in_wall, start=1):
+        owner[tuple(with_rim(ct, index, alone.there).T)] = number
+    kept: list[Mark] = []
+    for index, kind, contact, valley in found:
+        owners = owner[tuple(index.T)]
+        number = int(np.bincount(owners).argmax())
+        if kind != FREE and owners.any():
+            if number and (owners > 0).mean() >= MET_SHARE:
+                if valley < 1:
+                    owner[tuple(index[owners == 0].T)] = number
+                continue
+            index = index[owners == 0]
+        kept.append((index, kind, contact, valley))
+    drawn = {len(kept) + n: np.argwhere(owner == n + 1) for n in range(len(in_wall))}
+    return kept + [(index, ATTACHED, 1.0, 1.0) for index in in_wall], drawn
 
 
 def artery_beside(
@@ -215,14 +250,10 @@ def has_twin(point: np.ndarray, dense: cKDTree, lines: Mapping[int, Centreline],
     dense: places of dense voxels; lines: centrelines by artery number. The mirror is the plane midway between the
     artery and its fellow of the other side; without that one there is no twin.
     """
-    pair = [line.points for each in "LR" if (line := lines.get(INDEX.get((LABELS[artery][0], each), 0)))]
+    pair = [line for each in "LR" if (line := lines.get(INDEX.get((LABELS[artery][0], each), 0)))]
     if len(pair) < 2:
         return False
-    left, right = (points[np.linspace(0, len(points) - 1, MIRROR_POINTS).astype(int)] for points in pair)
-    normal = (right - left).mean(axis=0)
-    normal /= np.linalg.norm(normal)
-    middle = (left + right).mean(axis=0) / 2
-    mirrored = point - 2 * ((point - middle) @ normal) * normal
+    mirrored = plane_between(pair[0], pair[1])(point)
     return bool(dense.query(mirrored)[0] <= TWIN_MM)
 
 

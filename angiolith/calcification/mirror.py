@@ -1,0 +1,277 @@
+"""What one side of the skull base has and the other has not.
+
+The skull base is nearly its own mirror image; calcium of an artery is not. Each place beside carotid and basilar
+arteries is matched with its place on the other side: by a plane midway between the carotid arteries, then by the rigid
+transform that the matched blocks agree on, then by a shift of each block. What is dense and finds nothing as dense
+within 1 mm of its mirrored place is one-sided. A process of bone can be one-sided, too, but it does not lie within the
+lumen of an artery.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+from scipy.signal import fftconvolve
+from scipy.spatial import cKDTree
+from scipy.spatial.transform import Rotation
+
+from angiolith.arteries.centrelines import STEP_MM, Centreline
+from angiolith.core.distance import NEIGHBOURS_26
+from angiolith.core.images import Image, mask_points, moved
+
+# Arteries beside which the two sides are compared. The vertebral arteries lie beside C1, which turns against the skull.
+COMPARED = ("ICA", "BA")
+# [mm] Distance between the blocks that are matched, and step of their grids. Source: numerics.
+BLOCK_STEP_MM, GRID_MM = 5.0, 0.75
+# [mm] Half edge of a block and furthest shift, before and after the rigid transform. Source: anatomy, half of the
+# sella's width, and its depth.
+BLOCK_MM, SHIFT_MM = (9.0, 7.0), (6.0, 3.0)
+# [1] Standard deviation of a block's weights as a fraction of its half edge. Source: numerics, two SD at the edge.
+WEIGHT_SD = 0.6
+# [mm] A shift this long costs half a correlation. Source: numerics, the nearer of two equal matches is taken.
+FAR_MM = 20.0
+# [HU] Air, soft tissue and bone, beyond which densities do not differ in a match. Source: physics.
+MATCHED_HU = (-100.0, 600.0)
+# [1] Least weight of a match; a correlation lies below only by chance. Source: numerics.
+LEAST_WEIGHT = 0.05
+# [mm] A block that lies so far off the rigid transform weighs half. Source: anatomy, the two sides of a skull base
+# differ by 1 to 2 mm.
+RIGID_MM = 2.0
+# [number] Rounds of weighing. Source: numerics.
+ROUNDS = 5
+# [mm] Standard deviation of the Gaussian over which the shifts of blocks are averaged. Source: their distance.
+FIELD_SD_MM = 4.0
+# [mm] A twin lies so near to the mirrored place. Source: physics, the blur of a head CT (FWHM 1.2 mm).
+TWIN_REACH_MM = 1.0
+# [1] Something is as dense where it has at least this fraction of the density above tissue. Source: definition, half of
+# the peak.
+TWIN_SHARE = 0.5
+# [mm] Slices from this thickness on show bone of the next slice beside calcium. Source: physics, the size of most
+# plaques; looked at on one real head.
+THICK_MM = 2.0
+# [HU] Blood and brain. Source: physics.
+TISSUE_HU = 40.0
+# [HU] Beyond the image anything may lie. Source: physics, no less than the densest bone.
+UNSEEN_HU = 3000.0
+# [number] Points of a pair of arteries from which their mirror is taken. Source: numerics.
+MIRROR_POINTS = 20
+# [mm3] Size of what one side has alone, from which it tells of calcium: a smaller piece may be a rim that the match
+# leaves, or a tip of bone. Source: digital skull bases, on which a piece of under 20 mm3 counted beside the dorsum.
+ONE_SIDED_MM3_MIN = 20.0
+# [mm; 1] ... at least this fraction of its voxels lies so far within the carotid's lumen, where no bone is, and at most
+# the second one outside its wall, where bone goes on. Source: half a voxel; implants in two real heads of development.
+WITHIN_MM, LUMEN_SHARE_MIN, OUTSIDE_SHARE_MAX = 0.3, 0.25, 0.2
+# [voxels] Voxels whose twins are looked for at once. Source: numerics.
+AT_ONCE = 20000
+
+Mirror = Callable[[np.ndarray], np.ndarray]
+
+
+def plane_between(left: Centreline, right: Centreline) -> Mirror:
+    """The mirror whose plane lies midway between an artery and its fellow.
+
+    Parameters
+    ----------
+    left, right : Centreline
+        The artery of either side, RAS mm.
+
+    Returns
+    -------
+    Mirror
+        Maps points (..., 3), RAS mm, to their mirrored places.
+    """
+    first, second = (
+        line.points[np.linspace(0, len(line.points) - 1, MIRROR_POINTS).astype(int)] for line in (left, right)
+    )
+    normal = (second - first).mean(axis=0)
+    normal /= np.linalg.norm(normal)
+    middle = (first + second).mean(axis=0) / 2
+    return lambda points: points - 2 * ((points - middle) @ normal)[..., None] * normal
+
+
+@dataclass(frozen=True)
+class Alone:
+    """What one side has alone, masks (i, j, k): `surely` finds nothing as dense within 1 mm of its mirrored place,
+    `there` nothing right there."""
+
+    surely: np.ndarray
+    there: np.ndarray
+
+
+def one_sided(ct: Image, dense: np.ndarray, lines: Sequence[Centreline]) -> Alone:
+    """The `dense` voxels beside carotid and basilar arteries that have no twin on the other side.
+
+    Nothing is one-sided without both carotid arteries.
+
+    Parameters
+    ----------
+    ct : Image
+        HU about the arteries.
+    dense : np.ndarray
+        Mask (i, j, k) of the voxels that are compared.
+    lines : Sequence[Centreline]
+        Centrelines in the CT's space, RAS mm.
+
+    Returns
+    -------
+    Alone
+        Two masks (i, j, k) of what has no twin.
+    """
+    found = Alone(np.zeros(dense.shape, bool), np.zeros(dense.shape, bool))
+    compared = [line for line in lines if line.artery in COMPARED]
+    pair = {line.side: line for line in compared if line.artery == "ICA"}
+    if len(pair) < 2 or not dense.any():
+        return found
+    step = round(BLOCK_STEP_MM / STEP_MM)
+    centres = np.concatenate([line.points[::step] for line in compared])
+    mirror = plane_between(pair["L"], pair["R"])
+    shift, weight = _matches(ct, centres, mirror, 0)
+    mirror = _rigid(centres, centres + shift, weight, mirror)
+    shift, weight = _matches(ct, centres, mirror, 1)
+    index, points = np.argwhere(dense), mask_points(ct.affine, dense)
+    reach = np.arange(-TWIN_REACH_MM, TWIN_REACH_MM + GRID_MM / 2, TWIN_REACH_MM / 2)
+    ball = np.stack(np.meshgrid(reach, reach, reach, indexing="ij"), axis=-1).reshape(-1, 3)
+    ball = ball[np.linalg.norm(ball, axis=1) <= TWIN_REACH_MM]
+    for start in range(0, len(points), AT_ONCE):
+        some = points[start : start + AT_ONCE]
+        squared = ((some[:, None] - centres[None]) ** 2).sum(axis=-1)
+        near = np.exp((squared.min(axis=1, keepdims=True) - squared) / (2 * FIELD_SD_MM**2)) * weight
+        at = some + near @ shift / near.sum(axis=1, keepdims=True)
+        other = np.stack([_sampled(ct, mirror(at + offset), UNSEEN_HU) for offset in ball]) - TISSUE_HU
+        voxels = tuple(index[start : start + AT_ONCE].T)
+        half = TWIN_SHARE * (ct.data[voxels] - TISSUE_HU)
+        found.surely[voxels] = other.max(axis=0) < half
+        found.there[voxels] = other[len(ball) // 2] < half  # the ball's middle
+    return found
+
+
+def pieces_in_wall(
+    ct: Image, alone: Alone, lines: Sequence[Centreline], margin_mm: float, peak_hu_min: float
+) -> list[np.ndarray]:
+    """Voxels of each one-sided piece that lies in lumen and wall of a carotid, or about a basilar artery.
+
+    No canal of bone holds the basilar artery and the clivus has no processes: beside it a piece may lie as far as the
+    line is uncertain (one SD). In slices of `THICK_MM` and more, bone of the next slice lies in a carotid's lumen, and
+    there no piece of it is found.
+
+    Parameters
+    ----------
+    ct : Image
+        HU about the arteries.
+    alone : Alone
+        What one side has alone.
+    lines : Sequence[Centreline]
+        Centrelines of uncertain place, RAS mm.
+    margin_mm : float
+        How far calcium reaches beyond the lumen, mm.
+    peak_hu_min : float
+        What is fainter (HU) may be bone's partial volume.
+
+    Returns
+    -------
+    list[np.ndarray]
+        Voxel indices (n, 3) of each piece.
+    """
+    found = []
+    compared = [
+        line
+        for line in lines
+        if line.artery == "BA" or (line.artery in COMPARED and float(ct.voxel_mm.max()) < THICK_MM)
+    ]
+    numbers, count = ndimage.label(alone.surely, NEIGHBOURS_26)
+    for number, box in enumerate(ndimage.find_objects(numbers, count), start=1):
+        index = np.argwhere(numbers[box] == number) + [part.start for part in box]
+        if len(index) * ct.voxel_volume_mm3 < ONE_SIDED_MM3_MIN or ct.data[tuple(index.T)].max() < peak_hu_min:
+            continue
+        points = moved(ct.affine, index)
+        for line in compared:
+            distance, nearest = cKDTree(line.points).query(points)
+            outside_mm = distance - line.radius_mm[nearest]
+            if line.artery == "BA":
+                is_in_wall = np.median(outside_mm - line.sd_mm[nearest]) <= margin_mm
+            else:
+                is_in_wall = (outside_mm <= -WITHIN_MM).mean() >= LUMEN_SHARE_MIN
+                is_in_wall &= (outside_mm > margin_mm).mean() <= OUTSIDE_SHARE_MAX
+            if is_in_wall:
+                found.append(index)
+                break
+    return found
+
+
+def with_rim(ct: Image, index: np.ndarray, may: np.ndarray) -> np.ndarray:
+    """A piece with the rim that the twins' reach takes from it beside bone: what hangs together with it within that.
+
+    Parameters
+    ----------
+    ct : Image
+        HU about the arteries.
+    index : np.ndarray
+        Voxel indices (n, 3) of the piece.
+    may : np.ndarray
+        Mask (i, j, k) of what has nothing as dense right at its mirrored place (`Alone.there`).
+
+    Returns
+    -------
+    np.ndarray
+        Voxel indices (m, 3).
+    """
+    steps = np.maximum(np.round(TWIN_REACH_MM / ct.voxel_mm), 1).astype(int)
+    low, high = np.maximum(index.min(axis=0) - steps, 0), np.minimum(index.max(axis=0) + steps + 1, may.shape)
+    piece = np.zeros(tuple(high - low), bool)
+    piece[tuple((index - low).T)] = True
+    box = tuple(slice(start, stop) for start, stop in zip(low, high, strict=True))
+    near = ndimage.binary_dilation(piece, np.ones(2 * steps + 1)) & may[box]
+    return np.asarray(np.argwhere(ndimage.binary_propagation(piece, NEIGHBOURS_26, piece | near)) + low)
+
+
+def _sampled(ct: Image, points: np.ndarray, beyond: float | None = None) -> np.ndarray:
+    """HU at points (..., 3), RAS mm, linearly; beyond the image its edge goes on, or it has this HU."""
+    index = np.moveaxis(moved(np.linalg.inv(ct.affine), points.reshape(-1, 3)), -1, 0)
+    mode = "nearest" if beyond is None else "constant"
+    return ndimage.map_coordinates(ct.data, index, order=1, mode=mode, cval=beyond or 0.0).reshape(points.shape[:-1])
+
+
+def _matches(ct: Image, centres: np.ndarray, mirror: Mirror, stage: int) -> tuple[np.ndarray, np.ndarray]:
+    """Shift (n, 3) in mm after which the mirrored image resembles the block at each centre, and its weight (n,).
+
+    The shift with the highest weighted correlation of the clipped densities, less its squared length.
+    """
+    block, wide = (_grid(half_mm) for half_mm in (BLOCK_MM[stage], BLOCK_MM[stage] + SHIFT_MM[stage]))
+    weights = np.exp(-(block**2).sum(axis=-1) / (2 * (WEIGHT_SD * BLOCK_MM[stage]) ** 2))
+    weights /= weights.sum()
+    turned = weights[::-1, ::-1, ::-1]
+    shifts, found = np.zeros((len(centres), 3)), np.zeros(len(centres))
+    for n, centre in enumerate(centres):
+        own = np.clip(_sampled(ct, centre + block), *MATCHED_HU)
+        other = np.clip(_sampled(ct, mirror(centre + wide)), *MATCHED_HU)
+        own -= (weights * own).sum()
+        mean, square = (fftconvolve(values, turned, "valid") for values in (other, other**2))
+        both = fftconvolve(other, (weights * own)[::-1, ::-1, ::-1], "valid")
+        variance = np.maximum(square - mean**2, 1.0) * max(float((weights * own**2).sum()), 1.0)
+        offsets = (np.indices(both.shape) - both.shape[0] // 2) * GRID_MM
+        likeness = both / np.sqrt(variance)
+        best = np.unravel_index((likeness - (offsets**2).sum(axis=0) / (2 * FAR_MM**2)).argmax(), both.shape)
+        shifts[n], found[n] = offsets[(slice(None), *best)], likeness[best]
+    return shifts, np.maximum(found, LEAST_WEIGHT)
+
+
+def _grid(half_mm: float) -> np.ndarray:
+    """Offsets (n, n, n, 3) of a cube's points from its middle, mm."""
+    steps = int(half_mm / GRID_MM)
+    axis = np.arange(-steps, steps + 1) * GRID_MM
+    return np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), axis=-1)
+
+
+def _rigid(start: np.ndarray, end: np.ndarray, weight: np.ndarray, mirror: Mirror) -> Mirror:
+    """The mirror after the rigid transform that leads from start to end (n, 3), robustly weighted (Kabsch 1976)."""
+    share = weight**2
+    for _ in range(ROUNDS):
+        from_mm, to_mm = (np.average(points, axis=0, weights=share) for points in (start, end))
+        rotation, _ = Rotation.align_vectors(end - to_mm, start - from_mm, weights=share)
+        off_mm = np.linalg.norm(rotation.apply(start - from_mm) + to_mm - end, axis=1)
+        share = weight**2 / (1 + (off_mm / RIGID_MM) ** 2)
+    matrix = rotation.as_matrix()
+    return lambda points: mirror((points - from_mm) @ matrix.T + to_mm)
