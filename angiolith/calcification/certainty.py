@@ -91,7 +91,20 @@ class Evidence:
 
 
 def doubts_of(evidence: Evidence, wall_margin_mm: float) -> list[str]:
-    """Why the mark is not sure; empty where it is. wall_margin_mm: how far calcium reaches beyond the lumen."""
+    """Why the mark is not sure; empty where it is.
+
+    Parameters
+    ----------
+    evidence : Evidence
+        What the image shows of the mark.
+    wall_margin_mm : float
+        Reach of calcium beyond the lumen, mm.
+
+    Returns
+    -------
+    list[str]
+        Reasons.
+    """
     noise = ["its peak is within the noise"] if evidence.peak_sds < PEAK_SDS_MIN else []
     if evidence.line_sd_mm <= CONFIRMED_SD_MM:
         return noise
@@ -125,7 +138,20 @@ def doubts_of(evidence: Evidence, wall_margin_mm: float) -> list[str]:
 
 
 def is_plausible(evidence: Evidence, wall_margin_mm: float) -> bool:
-    """Whether a mark that is not sure could be calcium: what could not is left out. wall_margin_mm: as above."""
+    """Whether a mark that is not sure could be calcium: what could not is left out.
+
+    Parameters
+    ----------
+    evidence : Evidence
+        What the image shows of the mark.
+    wall_margin_mm : float
+        Reach of calcium beyond the lumen, mm.
+
+    Returns
+    -------
+    bool
+        True where it could be calcium.
+    """
     if evidence.line_sd_mm <= CONFIRMED_SD_MM:
         return True
     if evidence.air_share > CANDIDATE_AIR_MAX:

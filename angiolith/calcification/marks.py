@@ -106,11 +106,37 @@ def sort_marks(
 ) -> Marks:
     """Tell for each mark whether it counts, waits for a reader, or is left out.
 
-    ct: HU about the arteries; labels: the lesions found on its grid; parted: see `parted_marks`; touches_bone: of the
-    lesions; of_bone: dense voxels that hang together with bone; region: artery labels; lines: their centrelines;
-    wall_margin_mm: how far calcium reaches beyond the lumen; by_valley: voxels of lesions that a valley parts from
-    bone; in_wall: voxels (n, 3) of what only one side has in an artery's wall (mirror.pieces_in_wall). It takes the
-    place of the marks beside bone that it holds half of; alone: all that only one side has.
+    What only one side has in an artery's wall takes the place of the marks beside bone that it holds half of.
+
+    Parameters
+    ----------
+    ct : Image
+        The CT about the arteries, HU.
+    labels : np.ndarray
+        Lesions (i, j, k).
+    parted : Sequence[Parted]
+        Marks of `parted_marks`.
+    touches_bone : Mapping[int, float]
+        Lesion -> fraction of its voxels beside bone, 0 to 1.
+    of_bone : np.ndarray
+        Dense voxels that are connected with bone, bool (i, j, k).
+    region : np.ndarray
+        Artery labels (i, j, k).
+    lines : Sequence[Centreline]
+        Centrelines of the arteries.
+    wall_margin_mm : float
+        Reach of calcium beyond the lumen, mm.
+    by_valley : np.ndarray
+        Voxels of lesions that a valley parts from bone, bool (i, j, k).
+    in_wall : Sequence[np.ndarray]
+        Voxels (n, 3) of each piece that only one side has in an artery's wall (`mirror.pieces_in_wall`).
+    alone : Alone | None
+        All that only one side has; None where the sides were not compared.
+
+    Returns
+    -------
+    Marks
+        The marks with evidence, sorted.
     """
     by_label = {INDEX[line.name]: line for line in lines}
     noise_sd = noise_sd_hu(ct.data)
@@ -210,12 +236,29 @@ def artery_beside(
 ) -> int:
     """Number of the artery that a mark belongs to: of the region most of its voxels lie in, or of a carotid beside it.
 
-    points: of the mark, (n, 3); labels: of the region there, (n,). The regions of anterior and posterior cerebral
-    artery reach over the siphon, whose calcium is the common one: a mark there is the carotid's where it lies no
-    further from its wall than that line is uncertain (one that touches bone and cannot count: twice as far), or in the
-    wall of a confirmed line. Not a free one beside the posterior cerebral artery, where ligaments of the clinoids
-    ossify. Where basilar and vertebral arteries meet, the wide region of an uncertain line reaches over a confirmed
-    one: a mark in the wall of that one is its own.
+    The regions of anterior and posterior cerebral artery reach over the siphon, whose calcium is the common one: a mark
+    there is the carotid's where it lies no further from its wall than that line is uncertain (one that touches bone and
+    cannot count: twice as far), or in the wall of a confirmed line. Not a free one beside the posterior cerebral
+    artery, where ligaments of the clinoids ossify. Where basilar and vertebral arteries meet, the wide region of an
+    uncertain line reaches over a confirmed one: a mark in the wall of that one is its own.
+
+    Parameters
+    ----------
+    points : np.ndarray
+        Points of the mark (n, 3), RAS mm.
+    labels : np.ndarray
+        Artery labels at the points (n,).
+    lines : Sequence[Centreline]
+        Centrelines of the arteries.
+    margin_mm : float
+        Reach of calcium beyond the lumen, mm.
+    bone : str
+        How the mark lies to bone: free, parted or attached.
+
+    Returns
+    -------
+    int
+        Number of the artery.
     """
     first = int(np.bincount(labels[labels > 0]).argmax())
     if LABELS[first][0] in BESIDE_SMOOTH_BONE:
@@ -247,8 +290,24 @@ def _of_confirmed(points: np.ndarray, lines: Sequence[Centreline], margin_mm: fl
 def has_twin(point: np.ndarray, dense: cKDTree, lines: Mapping[int, Centreline], artery: int) -> bool:
     """Whether something dense lies within `TWIN_MM` of a point (RAS mm) mirrored to the other side.
 
-    dense: places of dense voxels; lines: centrelines by artery number. The mirror is the plane midway between the
-    artery and its fellow of the other side; without that one there is no twin.
+    The mirror is the plane midway between the artery and its fellow of the other side; without that one there is no
+    twin.
+
+    Parameters
+    ----------
+    point : np.ndarray
+        A point (3,), RAS mm.
+    dense : cKDTree
+        Places of dense voxels, RAS mm.
+    lines : Mapping[int, Centreline]
+        Number of the artery -> centreline.
+    artery : int
+        Number of the artery.
+
+    Returns
+    -------
+    bool
+        True where it does.
     """
     pair = [line for each in "LR" if (line := lines.get(INDEX.get((LABELS[artery][0], each), 0)))]
     if len(pair) < 2:
@@ -269,21 +328,58 @@ def _left_out(ct: Image, index: np.ndarray, artery: int, evidence: Evidence) -> 
 
 
 def noise_sd_hu(ct: np.ndarray) -> float:
-    """Standard deviation of the noise in soft tissue, HU: of what an average over 5 voxels each way leaves (MAD)."""
+    """Standard deviation of the noise in soft tissue, HU: of what an average over 5 voxels each way leaves (MAD).
+
+    Parameters
+    ----------
+    ct : np.ndarray
+        HU (i, j, k).
+
+    Returns
+    -------
+    float
+        Standard deviation, HU; 0 where there is too little soft tissue.
+    """
     smooth = ndimage.uniform_filter(ct, NOISE_WINDOW, mode="nearest")
     rest = (ct - smooth)[(smooth > SOFT_HU[0]) & (smooth < SOFT_HU[1])]
     return sd_about(rest, 0.0) if rest.size >= NOISE_VOXELS_MIN else 0.0
 
 
 def bone_gap_mm(bone: np.ndarray, voxel_mm: np.ndarray) -> np.ndarray:
-    """Distance (mm) of every voxel from bone, a step over to another slice taken for `SLICE_GAP_MM` at most."""
+    """Distance (mm) of every voxel from bone, a step over to another slice taken for `SLICE_GAP_MM` at most.
+
+    Parameters
+    ----------
+    bone : np.ndarray
+        Mask of bone, bool (i, j, k).
+    voxel_mm : np.ndarray
+        Voxel edges (3,), mm.
+
+    Returns
+    -------
+    np.ndarray
+        Distances (i, j, k), mm; inf without bone.
+    """
     if not bone.any():
         return np.full(bone.shape, np.inf)
     return np.asarray(ndimage.distance_transform_edt(~bone, sampling=np.minimum(voxel_mm, SLICE_GAP_MM)))
 
 
 def air_share(ct: Image, index: np.ndarray) -> float:
-    """Fraction of air among the voxels within `AIR_MM` of a mark; index: its voxels (n, 3)."""
+    """Fraction of air among the voxels within `AIR_MM` of a mark.
+
+    Parameters
+    ----------
+    ct : Image
+        The CT about the arteries, HU.
+    index : np.ndarray
+        Voxels of the mark (n, 3).
+
+    Returns
+    -------
+    float
+        Fraction, 0 to 1.
+    """
     box, inner, reach = _surroundings(ct, index, AIR_MM)
     around = ndimage.binary_dilation(inner, reach) & ~inner
     return float((ct.data[box][around] < AIR_HU).mean())
@@ -301,10 +397,27 @@ def _surroundings(ct: Image, index: np.ndarray, reach_mm: float) -> tuple[tuple[
 def drawn_on_bone(ct: Image, index: np.ndarray, free: np.ndarray, line: Centreline, margin_mm: float) -> np.ndarray:
     """Voxels (m, 3) that are drawn of a candidate on bone: calcium of the artery's wall, as far as the image tells.
 
-    index: the candidate's voxels, (n, 3); free: dense voxels of no mark, on the CT's grid; margin_mm: how far calcium
-    reaches beyond the lumen. Of its own voxels those that the wall may reach, where the line is off by one SD
-    (`FLUID_SDS` in fluid): what lies beyond is bone. All of them where fewer are left than the smallest candidate has.
-    To them is added what hangs together with them within `BEHIND_MM`, in lumen and wall, at half of the peak or above.
+    Of its own voxels those that the wall may reach, where the line is off by one SD (`FLUID_SDS` in fluid): what lies
+    beyond is bone. All of them where fewer are left than the smallest candidate has. To them is added what hangs
+    together with them within `BEHIND_MM`, in lumen and wall, at half of the peak or above.
+
+    Parameters
+    ----------
+    ct : Image
+        The CT about the arteries, HU.
+    index : np.ndarray
+        Voxels of the mark (n, 3).
+    free : np.ndarray
+        Dense voxels of no mark, bool (i, j, k).
+    line : Centreline
+        The artery's centreline.
+    margin_mm : float
+        Reach of calcium beyond the lumen, mm.
+
+    Returns
+    -------
+    np.ndarray
+        Voxels (m, 3).
     """
     box, mark, reach = _surroundings(ct, index, BEHIND_MM)
     hu = ct.data[box]
@@ -321,7 +434,20 @@ def drawn_on_bone(ct: Image, index: np.ndarray, free: np.ndarray, line: Centreli
 
 
 def beside_line(points: np.ndarray, line: Centreline) -> tuple[float, float, str]:
-    """Median distance (mm) of points (n, 3) outside the lumen, the line's standard deviation (mm) and its segment."""
+    """Median distance (mm) of points (n, 3) outside the lumen, the line's standard deviation (mm) and its segment.
+
+    Parameters
+    ----------
+    points : np.ndarray
+        Points (n, 3), RAS mm.
+    line : Centreline
+        The artery's centreline.
+
+    Returns
+    -------
+    tuple[float, float, str]
+        Distance (mm), standard deviation (mm) and segment.
+    """
     distance, nearest = cKDTree(line.points).query(points)
     names, counts = np.unique(line.segment[nearest], return_counts=True)
     outside_mm, sd_mm = np.median(distance - line.radius_mm[nearest]), np.median(line.sd_mm[nearest])
@@ -331,10 +457,26 @@ def beside_line(points: np.ndarray, line: Centreline) -> tuple[float, float, str
 def parted_marks(ct: Image, of_bone: np.ndarray, near: np.ndarray, hu_min: float) -> list[Parted]:
     """Marks that hang together with bone at `hu_min` and part from it as the threshold rises.
 
-    ct: HU; of_bone: the dense voxels that hang together with bone; near: where marks are looked for. A mark is a
-    component of at most `PARTED_MM3_MAX` that lies free at a level below `PARTED_SHARE` of its own peak above tissue.
-    Its voxels are those that lie downhill from it, not from bone, at `hu_min` or above (watershed). Where slices are
-    thick, bone of the next slice shines through: there a mark may part within its slices alone, and its fraction is 1.
+    A mark is a component of at most `PARTED_MM3_MAX` that lies free at a level below `PARTED_SHARE` of its own peak
+    above tissue. Its voxels are those that lie downhill from it, not from bone, at `hu_min` or above (watershed). Where
+    slices are thick, bone of the next slice shines through: there a mark may part within its slices alone, and its
+    fraction is 1.
+
+    Parameters
+    ----------
+    ct : Image
+        The CT about the arteries, HU.
+    of_bone : np.ndarray
+        Dense voxels that are connected with bone, bool (i, j, k).
+    near : np.ndarray
+        Where marks are looked for, bool (i, j, k).
+    hu_min : float
+        Threshold of calcium, HU.
+
+    Returns
+    -------
+    list[Parted]
+        The marks.
     """
     taken = np.zeros(near.shape, bool)
     found = _parting(ct, of_bone, near, hu_min, NEIGHBOURS_26, taken)

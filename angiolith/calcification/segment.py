@@ -75,11 +75,30 @@ def find_lesions(
 ) -> Found:
     """Find the calcifications within the artery region.
 
-    ct: HU on its native grid; region: label map of arteries on it (0 outside); lines: their centrelines; lumen_hu:
-    density of the lumen (NaN: unknown); threshold, settings: sections `calcification.threshold` and `.segment`;
-    wall_margin_mm: how far calcium reaches beyond the lumen. Lesions are 26-connected sets of voxels at `hu_min` or
-    above; smaller than `lesion_volume_mm3_min` is noise. On a contrast-enhanced CT `hu_min` marks the lumen: refused,
-    or raised above the lumen's HU (`on_contrast`).
+    Lesions are 26-connected sets of voxels at `hu_min` or above; smaller than `lesion_volume_mm3_min` is noise. On a
+    contrast-enhanced CT `hu_min` marks the lumen: refused, or raised above the lumen's HU (`on_contrast`).
+
+    Parameters
+    ----------
+    ct : Image
+        The CT, HU.
+    region : np.ndarray
+        Artery labels (i, j, k).
+    lines : Sequence[Centreline]
+        Centrelines of the arteries.
+    lumen_hu : float
+        Density of the lumen, HU; NaN where unknown.
+    threshold : CalciumThresholdSettings
+        Section `calcification.threshold`.
+    settings : CalcificationSegmentSettings
+        Section `calcification.segment`.
+    wall_margin_mm : float
+        Reach of calcium beyond the lumen, mm.
+
+    Returns
+    -------
+    Found
+        Lesions, candidates and the evidence for them.
     """
     enhanced = is_enhanced(lumen_hu, threshold)
     hu_min = threshold.hu_min
@@ -156,6 +175,28 @@ def depth_within(
     something is `protrusion_mm_min` deep (half of it beside such a place), what stands out and what lies behind it,
     through the wall, up to where bone reaches `bone_hu_min` (its half maximum: at `hu_min` it blooms into the calcium)
     and at most `margin_mm` outside the lumen, and what a valley parts; and the latter alone. All on `part`'s grid.
+
+    Parameters
+    ----------
+    part : Image
+        The CT about the arteries, HU.
+    of_bone : np.ndarray
+        Dense voxels that are connected with bone, bool (i, j, k).
+    region : np.ndarray
+        Artery labels (i, j, k).
+    lines : Sequence[Centreline]
+        Centrelines of the arteries.
+    hu_min : float
+        Threshold of calcium, HU.
+    settings : CalcificationSegmentSettings
+        Section `calcification.segment`.
+    margin_mm : float
+        Reach of calcium beyond the lumen, mm.
+
+    Returns
+    -------
+    tuple[np.ndarray, np.ndarray, np.ndarray]
+        Depth (i, j, k), mm; calcium, bool (i, j, k); and calcium that a valley parts, bool (i, j, k).
     """
     depth = np.zeros(part.data.shape)
     calcium, parted = (np.zeros(part.data.shape, bool) for _ in range(2))
@@ -182,7 +223,24 @@ def depth_within(
 
 
 def outside_lumen(part: Image, where: np.ndarray, region: np.ndarray, lines: Sequence[Centreline]) -> np.ndarray:
-    """Distance (mm) of the voxels `where` outside the lumen of their artery, negative inside; infinite elsewhere."""
+    """Distance (mm) of the voxels `where` outside the lumen of their artery, negative inside; infinite elsewhere.
+
+    Parameters
+    ----------
+    part : Image
+        The CT about the arteries, HU.
+    where : np.ndarray
+        Voxels to measure at, bool (i, j, k).
+    region : np.ndarray
+        Artery labels (i, j, k).
+    lines : Sequence[Centreline]
+        Centrelines of the arteries.
+
+    Returns
+    -------
+    np.ndarray
+        Distances (i, j, k), mm.
+    """
     outside = np.full(part.data.shape, np.inf, np.float32)
     for line in lines:
         mine = where & (region == INDEX[line.name])
@@ -194,7 +252,22 @@ def outside_lumen(part: Image, where: np.ndarray, region: np.ndarray, lines: Seq
 
 
 def find_bone(part: Image, dense: np.ndarray, settings: CalcificationSegmentSettings) -> np.ndarray:
-    """Cores of bone: components of voxels at `bone_hu_min` or above, larger than `bone_volume_mm3_min`."""
+    """Cores of bone: components of voxels at `bone_hu_min` or above, larger than `bone_volume_mm3_min`.
+
+    Parameters
+    ----------
+    part : Image
+        The CT about the arteries, HU.
+    dense : np.ndarray
+        Dense voxels, bool (i, j, k).
+    settings : CalcificationSegmentSettings
+        Section `calcification.segment`.
+
+    Returns
+    -------
+    np.ndarray
+        Mask (i, j, k), bool.
+    """
     cores, count = ndimage.label(part.data >= settings.bone_hu_min, NEIGHBOURS_26)
     volume_mm3 = np.bincount(cores.ravel(), minlength=count + 1) * part.voxel_volume_mm3
     large = volume_mm3 >= settings.bone_volume_mm3_min
@@ -264,12 +337,38 @@ def _judge(
 
 
 def artery_of(lesion: np.ndarray, region: np.ndarray) -> int:
-    """Number of the artery that holds most of a lesion's voxels (0 if none does)."""
+    """Number of the artery that holds most of a lesion's voxels (0 if none does).
+
+    Parameters
+    ----------
+    lesion : np.ndarray
+        Voxels of the lesion, bool (i, j, k).
+    region : np.ndarray
+        Artery labels (i, j, k).
+
+    Returns
+    -------
+    int
+        Number of the artery.
+    """
     found = region[lesion]
     found = found[found > 0]
     return int(np.bincount(found).argmax()) if len(found) else 0
 
 
 def centreline_of(label: int, lines: Mapping[tuple[str, str], Centreline]) -> Centreline | None:
-    """The centreline of an artery's number, if there is one."""
+    """The centreline of an artery's number, if there is one.
+
+    Parameters
+    ----------
+    label : int
+        Number of the artery.
+    lines : Mapping[tuple[str, str], Centreline]
+        (artery, side) -> centreline.
+
+    Returns
+    -------
+    Centreline | None
+        The centreline, or None.
+    """
     return next((line for name, line in lines.items() if INDEX[name] == label), None)
