@@ -274,7 +274,7 @@ def segment_calcification(
     )
     rows = measure_arteries(lesions, found.lines, found.sources, ct.with_data(found.labels), severity, spoiled)
     status = REVIEW if metal or noise else found.status
-    reason = join_reasons(metal.told if metal else None, noise.text if noise else None, found.reason)
+    reason = join_reasons(metal.finding if metal else None, noise.text if noise else None, found.reason)
     return Calcification(ct.with_data(pieces.labels), lesions, rows, measure_patient(rows), status, reason)
 
 

@@ -112,8 +112,8 @@ def doubts_of(evidence: Evidence, wall_margin_mm: float) -> list[str]:
     gap_mm = CLIVUS_GAP_MM if evidence.artery == "BA" else BONE_GAP_MM
     reach_mm = evidence.line_sd_mm * (FLUID_SDS if evidence.in_fluid else 1.0)
     return noise + [
-        told
-        for holds, told in (
+        reason
+        for holds, reason in (
             (evidence.bone == ATTACHED and not evidence.is_alone, "continuous with bone"),
             (
                 evidence.bone == PARTED and not (evidence.in_fluid and evidence.is_deep) and not evidence.is_alone,

@@ -150,13 +150,13 @@ def measure_geometry(
     planes = np.arange(max(0, nearest.min() - 6), min(len(line.points), nearest.max() + 7))
     other = ~lesion & (ct >= hu_min)  # bone, or a neighbour: none of its HU is interpolated into the lesion
     allowed = ndimage.binary_dilation(lesion, NEIGHBOURS_26) & ~other
-    where, mine = on_rays(allowed, affine, line, planes, reach_mm)
+    where, own_rays = on_rays(allowed, affine, line, planes, reach_mm)
     hu = linear(np.where(other, background, ct), where)
     others = nearest_voxel(other, where)
 
     # An angle counts by what lies towards the wall: near the centre, thick calcium blurs over all angles.
     radii = np.arange(hu.shape[2]) * RAY_STEP_MM
-    at_wall = mine & (radii >= WALL_SHARE * line.radius_mm[planes][:, None, None])
+    at_wall = own_rays & (radii >= WALL_SHARE * line.radius_mm[planes][:, None, None])
     on_wall = np.where(at_wall, hu, -np.inf)
     ray_peak = on_wall.max(axis=2)
     calcified = ray_peak >= hu_min
@@ -170,7 +170,7 @@ def measure_geometry(
     widest = int(np.argmax([arc[0] for arc in arcs]))
     extent, covered, _ = arcs[widest]
     blur = blur_along_rays_mm(line, planes, affine, settings.psf_mm, slice_mm)
-    widths = _radial_widths(hu, mine, others, ray_peak, dense, background, blur)
+    widths = _radial_widths(hu, own_rays, others, ray_peak, dense, background, blur)
     peak_mm = radii[on_wall.argmax(axis=2)][widest][dense[widest]].mean()
     across = np.roll(blur, -N_ANGLES // 4, axis=1)[widest][dense[widest]].mean()  # along the wall
     arc_deg = _beyond_blur(deblurred_arc_deg(extent, float(peak_mm / across)))
@@ -236,7 +236,7 @@ def settled(line: Centreline, calcium: np.ndarray, weight: np.ndarray) -> Centre
 
 def _radial_widths(
     hu: np.ndarray,
-    mine: np.ndarray,
+    own_rays: np.ndarray,
     others: np.ndarray,
     ray_peak: np.ndarray,
     dense: np.ndarray,
@@ -256,7 +256,7 @@ def _radial_widths(
     for plane, angle in np.argwhere(dense):
         opposite = (angle + N_ANGLES // 2) % N_ANGLES
         profile = np.concatenate([hu[plane, opposite, :0:-1], hu[plane, angle]])
-        own = mine[plane, angle]
+        own = own_rays[plane, angle]
         top = middle + int(np.where(own, hu[plane, angle], -np.inf).argmax())
         level = (ray_peak[plane, angle] + background) / 2
         below = profile < level

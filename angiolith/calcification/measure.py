@@ -115,8 +115,8 @@ def measure_lesions(
         name = verdict.artery or held or LABELS.get(artery_of(lesion, region[box]), ("", ""))
         row = _lesion_row(label, name, part, affine, lesion, lines, bone_contact, hu_min, settings, grades, slice_mm)
         row["agatston_equivalent"] = agatston_equivalent(part, lesion, affine, kvp_scale)
-        told = {key: value for key, value in given.items() if key not in row}
-        rows.append(row | told | verdict_columns(verdict, row) | {"mark": (names or {}).get(label)})
+        rest = {key: value for key, value in given.items() if key not in row}
+        rows.append(row | rest | verdict_columns(verdict, row) | {"mark": (names or {}).get(label)})
     return pd.DataFrame(rows, columns=list(LESIONS)[2:])
 
 
@@ -240,12 +240,12 @@ def measure_arteries(
         if spoiled and name in spoiled:
             rows.append(row | {"status": FAILED, "reason": spoiled[name], "covered_share": covered})
             continue
-        mine = lesions[(lesions["artery"] == name[0]) & (lesions["side"] == name[1])]
-        row |= artery_measures(mine, settings) | {"covered_share": covered, "status": OK}
+        own = lesions[(lesions["artery"] == name[0]) & (lesions["side"] == name[1])]
+        row |= artery_measures(own, settings) | {"covered_share": covered, "status": OK}
         if covered < COVERED_SHARE_MIN:
             row |= {"status": REVIEW, "reason": f"only {covered:.0%} of the artery lies in the CT's field of view"}
-        elif (mine["status"] == REVIEW).any():
-            row |= {"status": REVIEW, "reason": join_reasons(*mine.loc[mine["status"] == REVIEW, "reason"])}
+        elif (own["status"] == REVIEW).any():
+            row |= {"status": REVIEW, "reason": join_reasons(*own.loc[own["status"] == REVIEW, "reason"])}
         if name in lines and along_bone_unconfirmed(lines[name]):
             row |= {"status": REVIEW, "reason": join_reasons(row["reason"], LOWER_BOUND)}
             row |= {"severity_at_least": row["severity_group"] != GROUPS[-1], "severity_group_max": GROUPS[-1]}

@@ -62,7 +62,7 @@ class Metal:
     wrapped: bool
 
     @property
-    def told(self) -> str:
+    def finding(self) -> str:
         """What a row's reason reports of it."""
         count = "one piece" if self.pieces == 1 else f"{self.pieces} pieces"
         wrap = ", numbers over 3071 HU began again at -1024" if self.wrapped else ""
@@ -158,7 +158,7 @@ def spoiled_arteries(
         index = index[((index >= 0) & (index < shape)).all(axis=1)]
         share = float(metal.spoiled[tuple(index.T)].mean()) if len(index) else 0.0
         if share > SPOILED_SHARE_MAX:
-            why[name] = f"{metal.told} spoils {share:.0%} of the artery: calcium is not measured"
+            why[name] = f"{metal.finding} spoils {share:.0%} of the artery: calcium is not measured"
     return why
 
 
@@ -198,5 +198,5 @@ def without_spoiled(found: Found, ct: Image, metal: Metal | None) -> Found:
             doubts[new] = found.doubts[label]
         elif peak >= DOUBT_HU_MIN:
             doubts[new] = f"{peak:.0f} HU, denser than cortical bone: calcium or metal"
-    findings = [*found.findings, *([metal.told] if metal else [])]
+    findings = [*found.findings, *([metal.finding] if metal else [])]
     return replace(found, labels=labels, touches_bone=touches, doubts=doubts, evidence=evidence, findings=findings)

@@ -67,11 +67,11 @@ def on_rays(
     radii = np.arange(0, reach_mm + RAY_STEP_MM, RAY_STEP_MM)
     points = line.points[planes][:, None, None] + directions(line, planes)[:, :, None] * radii[:, None]
     where = np.moveaxis(moved(np.linalg.inv(affine), points), -1, 0)
-    mine = nearest_voxel(allowed, where)
-    at = np.nonzero(mine)
+    own = nearest_voxel(allowed, where)
+    at = np.nonzero(own)
     foot = cKDTree(line.points).query(points[at])[1]
-    mine[at] = np.abs(foot - planes[at[0]]) * STEP_MM <= LOOP_MM
-    return where, mine
+    own[at] = np.abs(foot - planes[at[0]]) * STEP_MM <= LOOP_MM
+    return where, own
 
 
 def linear(ct: np.ndarray, where: np.ndarray) -> np.ndarray:

@@ -201,23 +201,23 @@ def depth_within(
     depth = np.zeros(part.data.shape)
     calcium, parted = (np.zeros(part.data.shape, bool) for _ in range(2))
     for line in lines:
-        mine = of_bone & (region == INDEX[line.name])
-        if mine.any():
+        own = of_bone & (region == INDEX[line.name])
+        if own.any():
             line = through_openings(part.data, part.affine, line, hu_min)
-            seen = polar_position(mask_points(part.affine, mine), line)
+            seen = polar_position(mask_points(part.affine, own), line)
             wall, core = (wall_distance_mm(part.data, part.affine, line, hu) for hu in (hu_min, settings.bone_hu_min))
             to_lumen = line.radius_mm[seen.point] - seen.distance_mm
             inside = np.minimum(wall[seen.point, seen.angle] - seen.distance_mm, to_lumen + LUMEN_MARGIN_MM)
             inside = np.where(seen.beside, np.maximum(inside, to_lumen - line.sd_mm[seen.point]), 0)
-            depth[mine] = np.maximum(inside, 0)
+            depth[own] = np.maximum(inside, 0)
             least = settings.protrusion_mm_min
-            stands_out = apply_hysteresis_threshold(np.where(mine, depth, 0), least / 2, least)[mine]
+            stands_out = apply_hysteresis_threshold(np.where(own, depth, 0), least / 2, least)[own]
             front = behind(stands_out, seen, wall.shape)
             before_bone = (seen.distance_mm < core[seen.point, seen.angle]) | (to_lumen > -CALCIFIED_WALL_MM)
             may = before_bone & (to_lumen > -margin_mm)
-            calcium[mine] = front & ((inside > 0) | may)
+            calcium[own] = front & ((inside > 0) | may)
             if line.artery in BESIDE_SMOOTH_BONE:
-                parted |= mine & parted_by_valley(part.data, part.affine, of_bone, line, margin_mm)
+                parted |= own & parted_by_valley(part.data, part.affine, of_bone, line, margin_mm)
     depth[parted] = np.maximum(depth[parted], settings.protrusion_mm_min)
     return depth, calcium | parted, parted
 
@@ -243,11 +243,11 @@ def outside_lumen(part: Image, where: np.ndarray, region: np.ndarray, lines: Seq
     """
     outside = np.full(part.data.shape, np.inf, np.float32)
     for line in lines:
-        mine = where & (region == INDEX[line.name])
-        if mine.any():
-            points = mask_points(part.affine, mine)
+        own = where & (region == INDEX[line.name])
+        if own.any():
+            points = mask_points(part.affine, own)
             distance, nearest = cKDTree(line.points).query(points)
-            outside[mine] = distance - line.radius_mm[nearest]
+            outside[own] = distance - line.radius_mm[nearest]
     return outside
 
 

@@ -63,7 +63,7 @@ def segment_session(
         The label map (None where it was not made), and the facts.
     """
     arteries, ct_check = read_json(given["arteries_facts"]), read_json(given["checks"])["images"]["ct"]
-    scale, told = kvp_scale(ct_check.get("kvp"), threshold)
+    scale, kvp_note = kvp_scale(ct_check.get("kvp"), threshold)
     threshold = threshold.model_copy(update={"hu_min": scale * threshold.hu_min})
     facts = {"status": FAILED, "reason": arteries["reason"], "hu_min": threshold.hu_min, "lesions": {}}
     facts |= {"kvp": ct_check.get("kvp"), "kvp_scale": scale}
@@ -102,7 +102,12 @@ def segment_session(
         return None, facts
     if noise:
         found.findings.append(noise.text)
-    notes = [*found.findings, told, arteries["reason"], ct_check["reason"] if ct_check["status"] == REVIEW else None]
+    notes = [
+        *found.findings,
+        kvp_note,
+        arteries["reason"],
+        ct_check["reason"] if ct_check["status"] == REVIEW else None,
+    ]
     facts |= {
         "status": REVIEW if found.findings or REVIEW in (arteries["status"], ct_check["status"]) else OK,
         "reason": join_reasons(*notes),

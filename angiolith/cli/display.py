@@ -81,7 +81,7 @@ class Lines:
 
     def __init__(self, cores: int | None) -> None:
         self.cores = cores
-        self.sealed, self.failed, self.said = 0, 0, time.monotonic()
+        self.sealed, self.failed, self.reported_at = 0, 0, time.monotonic()
 
     def show(self, state: RunState, elapsed: float) -> None:
         for subject in state.sealed[self.sealed :]:
@@ -89,7 +89,7 @@ class Lines:
         for job in list(state.failed.values())[self.failed :]:
             self.note(f"failed: {job.message} ({job.log})")
         self.sealed, self.failed = len(state.sealed), len(state.failed)
-        if time.monotonic() - self.said > LINE_EVERY_S and state.planned:
+        if time.monotonic() - self.reported_at > LINE_EVERY_S and state.planned:
             self.note(self._stand(state, elapsed))
 
     def _stand(self, state: RunState, elapsed: float) -> str:
@@ -98,7 +98,7 @@ class Lines:
 
     def note(self, line: str) -> None:
         print(line, flush=True)
-        self.said = time.monotonic()
+        self.reported_at = time.monotonic()
 
     def close(self) -> None:
         pass

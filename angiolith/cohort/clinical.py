@@ -167,7 +167,7 @@ def read_clinical(path: str | Path, visits: Iterable[Visit], one_each: bool = Fa
     except ValueError as error:
         problems.append(str(error))
         dictionary = {}
-    values = {name: said for name, said in dictionary.items() if name not in LABELS}
+    values = {name: entry for name, entry in dictionary.items() if name not in LABELS}
     problems += unknown_levels(table, values, path)
     if problems:
         raise StudyTableError(*problems)

@@ -95,9 +95,9 @@ def join(left: pd.DataFrame, right: pd.DataFrame, keys: Sequence[str], what: str
             f" and {len(shared) - SHOWN} more" if len(shared) > SHOWN else ""
         )
         one = len(shared) == 1
-        told = f"the column {named} is already taken; give it another name"
+        taken = f"the column {named} is already taken; give it another name"
         many = f"the columns {named} are already taken; give them other names"
-        raise CollectError(f"{what}: {told if one else many}")
+        raise CollectError(f"{what}: {taken if one else many}")
     typeless = {name: right[name].dtype for name in keys if len(right) and left[name].isna().all()}
     return left.astype(typeless).merge(right, on=list(keys), how="left", validate="many_to_one")
 

@@ -46,7 +46,7 @@ def dictionary_beside(path: str | Path) -> dict[str, dict[str, Any]]:
         raise ValueError(f"{file}: is no JSON: {error}") from None
     if not isinstance(content, dict):
         raise ValueError(f"{file}: holds no columns")
-    return {name: said for name, said in content.items() if isinstance(said, dict) and name != OF_TABLE}
+    return {name: entry for name, entry in content.items() if isinstance(entry, dict) and name != OF_TABLE}
 
 
 def unknown_levels(table: pd.DataFrame, dictionary: Dictionary, path: str | Path) -> list[str]:
@@ -67,8 +67,8 @@ def unknown_levels(table: pd.DataFrame, dictionary: Dictionary, path: str | Path
         Messages.
     """
     problems = []
-    for name, said in dictionary.items():
-        levels = said.get("Levels")
+    for name, entry in dictionary.items():
+        levels = entry.get("Levels")
         if name not in table or not isinstance(levels, Mapping) or not levels:
             continue
         known = {category_text(level) for level in levels} | {str(level) for level in levels}
@@ -98,19 +98,19 @@ def in_named_units(table: pd.DataFrame, dictionary: Dictionary) -> tuple[pd.Data
     tuple[pd.DataFrame, list[str]]
         The table, and one line per converted column.
     """
-    told = []
+    remarks = []
     table = table.copy()
-    for name, said in dictionary.items():
-        if name not in table or not said.get("Units") or not pd.api.types.is_numeric_dtype(table[name]):
+    for name, entry in dictionary.items():
+        if name not in table or not entry.get("Units") or not pd.api.types.is_numeric_dtype(table[name]):
             continue
         try:
-            factor = conversion(name, str(said["Units"]))
+            factor = conversion(name, str(entry["Units"]))
         except UnitError:
             continue
         if factor != 1.0:
             table[name] = table[name] * factor
-            told.append(f"{name}: converted from {said['Units']}, as its JSON says")
-    return table, told
+            remarks.append(f"{name}: converted from {entry['Units']}, as its JSON says")
+    return table, remarks
 
 
 def written_dictionary(columns: Dictionary) -> str:
@@ -127,8 +127,8 @@ def written_dictionary(columns: Dictionary) -> str:
         Content of the JSON file.
     """
     content = {
-        name: {key: value for key, value in said.items() if key != "yes_no"}
-        | ({"Levels": YES_NO} if said.get("yes_no") else {})
-        for name, said in columns.items()
+        name: {key: value for key, value in entry.items() if key != "yes_no"}
+        | ({"Levels": YES_NO} if entry.get("yes_no") else {})
+        for name, entry in columns.items()
     }
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"

@@ -37,15 +37,15 @@ def image_status(checks: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
                 holders.setdefault(image["voxels_sha256"], []).append(_name(check))
     rows = []
     for check in every:
-        told = [check["reason"] or ""]
+        reasons = [check["reason"] or ""]
         for column, image in check["images"].items():
             others = sorted(set(holders.get(image.get("voxels_sha256", ""), [])) - {_name(check)})
             if others:
-                told.insert(0, f"{column}: the same voxels as an image of {', '.join(others)}; replace the copy")
-        status = worst_status(check["status"], FAILED) if len(told) > 1 else check["status"]
+                reasons.insert(0, f"{column}: the same voxels as an image of {', '.join(others)}; replace the copy")
+        status = worst_status(check["status"], FAILED) if len(reasons) > 1 else check["status"]
         scan = check["images"].get("ct", {})
         facts = [_cell(scan.get(name)) for name in CT_FACTS]
-        rows.append((check["subject"], check["session"], status, join_reasons(*told) or None, *facts))
+        rows.append((check["subject"], check["session"], status, join_reasons(*reasons) or None, *facts))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 

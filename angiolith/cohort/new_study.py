@@ -56,7 +56,7 @@ def columns_of(table: str, studies: Iterable[str]) -> dict[str, dict[str, Any]]:
     """
     wanted = {BOTH, *(STUDIES[study] for study in studies)}
     parts = study_columns()[table].items()
-    return {name: said for preset, columns in parts if preset in wanted for name, said in columns.items()}
+    return {name: entry for preset, columns in parts if preset in wanted for name, entry in columns.items()}
 
 
 def config_text(bids_dir: Path, output_dir: Path, studies: Sequence[str]) -> str:
@@ -112,7 +112,7 @@ def write_study(bids_dir: Path, output_dir: Path, config: Path, studies: Sequenc
     subjects = sorted(path.name for path in bids_dir.glob("sub-*") if path.is_dir())
     texts = {config: config_text(bids_dir, output_dir, studies)}
     for table in study_columns():
-        columns = {name: said for name, said in columns_of(table, studies).items() if name not in there}
+        columns = {name: entry for name, entry in columns_of(table, studies).items() if name not in there}
         if not columns:
             continue
         keys = ["participant_id", "session_id", "reader"] if table == "readers" else ["participant_id"]

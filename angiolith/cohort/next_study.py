@@ -111,8 +111,8 @@ def _of_outcome(table: pd.DataFrame, plan: Plan, power: PowerSettings, settings:
     response, event = response_of(known[plan.outcome], plan.regression, plan.event)
     clusters = clusters_of(known, plan.cluster)
     rows: list[Row] = []
-    for told, design in _designs(known, plan.models, plan.predictors, plan.references):
-        base = told | {"outcome": plan.outcome}
+    for fields, design in _designs(known, plan.models, plan.predictors, plan.references):
+        base = fields | {"outcome": plan.outcome}
         if design is None:
             rows.append(base)
             continue
@@ -199,12 +199,12 @@ def _association(effect: float, error: float, rows_for: size.Sized, power: Power
         return {"effect": effect, "note": join_reasons("the effect is too near to zero", notes)}
     bound = abs(effect) - stats.norm.ppf(CAREFUL_LEVEL) * error
     careful = rows_for(float(np.copysign(bound, effect))) if bound > 0 else np.inf
-    told = (
+    remark = (
         f"{raised(careful, power)} at {np.copysign(bound, effect):.3g}, which the effect passes with 80 %"
         if careful < SIZE_MAX
         else "the effect may be none: no careful size"
     )
-    return {"effect": effect, "n_total": raised(needed, power), "note": join_reasons(told, notes)}
+    return {"effect": effect, "n_total": raised(needed, power), "note": join_reasons(remark, notes)}
 
 
 def _adjusted(likelihood_ratio: float, parameters: int, n: int) -> tuple[float, str]:
@@ -249,8 +249,8 @@ def _prediction(
 def _over_time(name: str, table: pd.DataFrame, asked: FollowUp, analysis: Analysis, settings: NextStudy) -> list[Row]:
     rows_watched, power = watched(table, asked), analysis.power
     rows: list[Row] = []
-    for told, design in _designs(rows_watched.table, asked.models, asked.predictors, analysis.references):
-        base = told | {"outcome": name}
+    for fields, design in _designs(rows_watched.table, asked.models, asked.predictors, analysis.references):
+        base = fields | {"outcome": name}
         if design is None:
             rows.append(base)
             continue

@@ -46,10 +46,10 @@ def printed_labels(
     given: dict[str, str] = {}
     for path in dictionaries:
         try:
-            said = dictionary_beside(path)
+            entries = dictionary_beside(path)
         except ValueError:
             continue
-        given |= {name: text for name, entry in said.items() if (text := _label(name, entry))}
+        given |= {name: text for name, entry in entries.items() if (text := _label(name, entry))}
     renamed = {here: given[theirs] for here, theirs in columns.items() if theirs in given}
     return given | renamed | dict(own)
 

@@ -151,10 +151,10 @@ def phenotype_of(fields: list[Field], export: str | Path, participant: str | Non
         for each in (
             each for each in fields if each.form == form and each.kept and each.name not in (key, fields[0].name)
         ):
-            for name, said in _columns(each).items():
+            for name, entry in _columns(each).items():
                 if name in records:
                     table[name] = _codes(records[name], each, name, export)
-                    dictionary[name] = said
+                    dictionary[name] = entry
         rows = table[[*dictionary]].ne("n/a").any(axis=1) if dictionary else pd.Series(False, table.index)
         if rows.any():
             found[form] = Instrument(table[rows].reset_index(drop=True), dictionary)
@@ -195,14 +195,14 @@ def _choices(kind: str, text: str) -> dict[str, str]:
 
 def _columns(each: Field) -> dict[str, dict[str, Any]]:
     """The export's columns of a field: one, or of a checkbox one per choice; with what the JSON says of each."""
-    said: dict[str, Any] = {"LongName": each.label or each.name}
+    entry: dict[str, Any] = {"LongName": each.label or each.name}
     if each.kind == "checkbox":
         return {
-            f"{each.name}___{code.lower().replace('-', '_')}": said | {"Description": label, "Levels": dict(YES_NO)}
+            f"{each.name}___{code.lower().replace('-', '_')}": entry | {"Description": label, "Levels": dict(YES_NO)}
             for code, label in each.choices.items()
         }
-    said["Description"] = each.note or each.label or each.name
-    return {each.name: said | ({"Levels": dict(each.choices)} if each.choices else {})}
+    entry["Description"] = each.note or each.label or each.name
+    return {each.name: entry | ({"Levels": dict(each.choices)} if each.choices else {})}
 
 
 def _codes(values: pd.Series, each: Field, name: str, path: str | Path) -> pd.Series:

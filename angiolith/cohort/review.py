@@ -126,15 +126,15 @@ def judged(table: pd.DataFrame, review: pd.DataFrame, what: str, session: str = 
     for row in review.to_dict("records"):
         if what not in PICTURES[row["picture"]].takes_out or row["verdict"] == PASS:
             continue
-        mine = (table["subject"] == row["subject"]) & (table[session] == row["session"])
+        own = (table["subject"] == row["subject"]) & (table[session] == row["session"])
         reason = row.get("reason") or reason_of(row)
         if row["verdict"] == FAIL:
             for name in measures:
-                result[name] = result[name].where(~mine)
-            result.loc[mine, "status"] = FAILED
-            result.loc[mine, "reason"] = reason
+                result[name] = result[name].where(~own)
+            result.loc[own, "status"] = FAILED
+            result.loc[own, "reason"] = reason
         else:
-            usable = mine & result["status"].isin([OK, REVIEW])
+            usable = own & result["status"].isin([OK, REVIEW])
             result.loc[usable, "status"] = REVIEW
             result.loc[usable, "reason"] = _joined(result.loc[usable, "reason"], reason)
     return result
@@ -163,11 +163,11 @@ def without_calcium(plaques: pd.DataFrame, review: pd.DataFrame) -> pd.DataFrame
     columns = [name for name in plaques.columns if name.startswith("calcium_") or name in vessel_wall.OF_CT]
     for row in review[review["verdict"] == FAIL].to_dict("records"):
         if "calcification" in PICTURES[row["picture"]].takes_out:
-            mine = (plaques["subject"] == row["subject"]) & (plaques["session"] == row["session"])
+            own = (plaques["subject"] == row["subject"]) & (plaques["session"] == row["session"])
             for name in columns:
-                result[name] = result[name].where(~mine)
-            result.loc[mine, "reason"] = _joined(result.loc[mine, "reason"], reason_of(row))
-            result.loc[mine & (result["status"] == OK), "status"] = REVIEW
+                result[name] = result[name].where(~own)
+            result.loc[own, "reason"] = _joined(result.loc[own, "reason"], reason_of(row))
+            result.loc[own & (result["status"] == OK), "status"] = REVIEW
     return result
 
 
@@ -214,9 +214,9 @@ def reason_of(row: Mapping[str, str]) -> str:
     str
         One line.
     """
-    said = {FAIL: "failed in review", DOUBTFUL: "doubtful in review"}[row["verdict"]]
+    verdict = {FAIL: "failed in review", DOUBTFUL: "doubtful in review"}[row["verdict"]]
     by = f" by {row['reviewer']}" if row["reviewer"] else ""
-    return f"{said}{by} ({row['picture']})" + (f": {row['note']}" if row["note"] else "")
+    return f"{verdict}{by} ({row['picture']})" + (f": {row['note']}" if row["note"] else "")
 
 
 def taken_out(before: pd.DataFrame, after: pd.DataFrame, review: pd.DataFrame) -> pd.DataFrame:

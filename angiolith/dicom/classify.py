@@ -242,12 +242,12 @@ def _ct(volume: Volume) -> Verdict:
         return leave("tracking of a contrast bolus")
     if geometry.plane and geometry.plane != "axial":
         return leave(f"{geometry.plane} reformat")
-    agent, said = agent_of(volume), says_contrast(volume)
+    agent, stated = agent_of(volume), says_contrast(volume)
     if says("angio_ct", text):
         return leave("CT angiogram: contrast in the arteries looks like calcium")
-    if agent and said is False:
+    if agent and stated is False:
         return ask("the description says without contrast, the header names a contrast agent", "ct")
-    if agent or said:
+    if agent or stated:
         return leave("after contrast: contrast in the arteries looks like calcium")
     region = region_of(volume)
     if region in ("elsewhere", "part"):
@@ -265,7 +265,7 @@ def _ct(volume: Volume) -> Verdict:
     if edge > HEAD_FOV_MAX_MM:
         return ask(f"field of view of {edge:.0f} mm: more than a head's", "ct")
     what = "axial head CT" if region else "axial CT, a head by its ring of bone"
-    return take("ct", what + (" without contrast" if said is False else ""))
+    return take("ct", what + (" without contrast" if stated is False else ""))
 
 
 def field_of_view_mm(volume: Volume) -> float:
@@ -359,10 +359,10 @@ def _part(volume: Volume, text: str) -> str:
 def _after_contrast(volume: Volume) -> bool | None:
     """Whether an MR series was made after contrast: True or False where words or header state it and agree; else
     None."""
-    agent, said = agent_of(volume), says_contrast(volume)
-    if said is None:
+    agent, stated = agent_of(volume), says_contrast(volume)
+    if stated is None:
         return agent
-    return None if agent is True and said is False else said
+    return None if agent is True and stated is False else stated
 
 
 def _wall(volume: Volume, part: str, after: bool | None) -> Verdict:

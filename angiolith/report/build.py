@@ -285,11 +285,11 @@ def cohort_pages(pages: Pages, found: Cohort, files: Inputs, written: Written, h
     }
     if written.errors and written.review and written.marks:
         missing = missing_stages(found.sessions)
-        told = [note for note in read_report(files["manifest_report"]) if is_reported(note)]
+        reported = [note for note in read_report(files["manifest_report"]) if is_reported(note)]
         exports = {
             "errors": of_problems(wrong, pages.texts["errors"]),
             "unused": Export(["what", "name", "reason"], [list(row) for row in found.unused]),
-            "files": of_notes(told[:FILES_MAX]),
+            "files": of_notes(reported[:FILES_MAX]),
             "missing": Export(["stage", "reason", "n_sessions"], [list(map(str, row)) for row in missing]),
         }
         made[written.errors] = pages.render(
@@ -298,8 +298,8 @@ def cohort_pages(pages: Pages, found: Cohort, files: Inputs, written: Written, h
             problems=wrong,
             unused=found.unused,
             missing=missing,
-            files=told[:FILES_MAX],
-            n_files=len(told),
+            files=reported[:FILES_MAX],
+            n_files=len(reported),
         )
         made[written.review] = pages.render("review", review=review_items(found.subjects))
         made[written.marks] = pages.render(

@@ -86,9 +86,9 @@ def draw_calcifications(given: Inputs, title: str) -> Picture:
     """
     require(given, ("ct", "CT", "calcification_facts"), ("calcification", "calcification map", "calcification_facts"))
     marks, n_waiting = marks_of(given["lesions"], CALCIFICATION, calcification_lines, {})
-    said = f"{counted(len(marks), 'mark')}, {n_waiting} waiting for a reader; {window_text(CT_WINDOW_HU, 'HU')}"
+    subtitle = f"{counted(len(marks), 'mark')}, {n_waiting} waiting for a reader; {window_text(CT_WINDOW_HU, 'HU')}"
     labels = read_image(given["calcification"])
-    return montage(title, said, read_ct(given["ct"]), labels, marks, CT_WINDOW_HU, CALCIFICATION_HALF_MM)
+    return montage(title, subtitle, read_ct(given["ct"]), labels, marks, CT_WINDOW_HU, CALCIFICATION_HALF_MM)
 
 
 def marks_of(
@@ -271,8 +271,8 @@ def draw_wmh(given: Inputs, title: str, kind: MarkKind) -> Picture:
     marks, n_waiting = marks_of(given[f"{kind.name}_table"], kind, spot_lines, centres)
     marks = [replace(mark, half_mm=places[mark.number][1]) if mark.number in places else mark for mark in marks]
     window = window_of(image)
-    said = f"{counted(len(marks), 'mark')} on FLAIR, {n_waiting} waiting for a reader; {window_text(window)}"
-    return montage(title, said, image, labels, marks, window, SPOT_HALF_MM)
+    subtitle = f"{counted(len(marks), 'mark')} on FLAIR, {n_waiting} waiting for a reader; {window_text(window)}"
+    return montage(title, subtitle, image, labels, marks, window, SPOT_HALF_MM)
 
 
 def draw_plaques(given: Inputs, title: str) -> Picture:
@@ -310,9 +310,9 @@ def draw_plaques(given: Inputs, title: str) -> Picture:
     marks, _ = marks_of(given["plaque"], PLAQUE, plaque_lines, centres)
     marks = [replace(mark, line_mm=points[mark.number]) for mark in marks]
     window = window_of(image)
-    said = f"{counted(len(marks), 'plaque')} at the narrowest section; {window_text(window)}"
+    subtitle = f"{counted(len(marks), 'plaque')} at the narrowest section; {window_text(window)}"
     return montage(
-        title, said, image, image.with_data(np.zeros(image.data.shape, np.uint8)), marks, window, PLAQUE_HALF_MM
+        title, subtitle, image, image.with_data(np.zeros(image.data.shape, np.uint8)), marks, window, PLAQUE_HALF_MM
     )
 
 
@@ -330,8 +330,8 @@ def plaque_lines(row: dict[Hashable, Any]) -> list[str]:
     """
     side = row["side"] if row["side"] in ("L", "R") else ""
     artery = f"{side} {row['artery']}".strip() if pd.notna(row["artery"]) else "no artery"
-    said = verdict_lines(row) if pd.notna(row["counted"]) else []
-    return [artery, f"stenosis {number(row['stenosis_percent'], 0)} %", *said]
+    subtitle = verdict_lines(row) if pd.notna(row["counted"]) else []
+    return [artery, f"stenosis {number(row['stenosis_percent'], 0)} %", *subtitle]
 
 
 def places_of(labels: Image) -> dict[int, tuple[tuple[float, float, float], float]]:
@@ -385,8 +385,8 @@ def spots(given: Inputs, title: str, column: str, kind: MarkKind, labels_of: str
     marks, n_waiting = marks_of(given[f"{kind.name}_table"], kind, spot_lines, centres_of(labels))
     image = read_image(given[column])
     window = window_of(image)
-    said = f"{counted(len(marks), 'mark')} on {column}, {n_waiting} waiting for a reader; {window_text(window)}"
-    return montage(title, said, image, labels, marks, window, SPOT_HALF_MM)
+    subtitle = f"{counted(len(marks), 'mark')} on {column}, {n_waiting} waiting for a reader; {window_text(window)}"
+    return montage(title, subtitle, image, labels, marks, window, SPOT_HALF_MM)
 
 
 def spot_lines(row: dict[Hashable, Any]) -> list[str]:

@@ -174,13 +174,13 @@ def wall_picture(title: str, caption: str, vwi: Image, contours: pd.DataFrame, n
     head = f"{window_text(window)}; {caption}"
     figure, axes = new_figure(len(lesions), 3, (3.2, 3.2), title, head)
     for row, lesion in enumerate(lesions):
-        mine = contours[contours["lesion"] == lesion]
-        at_lesion = mine[mine["section"] == "lesion"]
+        own = contours[contours["lesion"] == lesion]
+        at_lesion = own[own["section"] == "lesion"]
         normal = _normal(_points(at_lesion, min(at_lesion["reader"]), "outer"))
         view = list(VIEWS)[int(np.abs(normal)[[2, 1, 0]].argmax())]  # one view for all panels of the lesion
         panels = dict(zip(("lesion", "reference"), axes[3 * row : 3 * row + 2], strict=True))
         for section, ax in panels.items():
-            here = mine[mine["section"] == section]
+            here = own[own["section"] == section]
             if len(here):
                 note = notes.get(int(lesion), "") if section == "lesion" else "reference"
                 _cross_section(ax, vwi, window, here, view, note)
@@ -193,8 +193,8 @@ def wall_picture(title: str, caption: str, vwi: Image, contours: pd.DataFrame, n
 
 
 def _points(contours: pd.DataFrame, reader: str, contour: str) -> np.ndarray:
-    mine = contours[(contours["reader"] == reader) & (contours["contour"] == contour)]
-    return mine.sort_values("point")[["x_mm", "y_mm", "z_mm"]].to_numpy(float)
+    own = contours[(contours["reader"] == reader) & (contours["contour"] == contour)]
+    return own.sort_values("point")[["x_mm", "y_mm", "z_mm"]].to_numpy(float)
 
 
 def _normal(points: np.ndarray) -> np.ndarray:

@@ -88,20 +88,20 @@ def draw_registration(given: Inputs, title: str, reference_name: str) -> Figure:
     reference = (read_ct if is_ct else read_image)(given["reference"])
     brain = read_image(given["brain"]) if was_made(given.get("brain") or None) else None
     template = read_json(given["template"])
-    said = [f"template: {template['status']}" + (f" ({template['reason']})" if template["reason"] else "")]
+    subtitle = [f"template: {template['status']}" + (f" ({template['reason']})" if template["reason"] else "")]
     ct, to_ct = None, np.eye(4)
     if not is_ct and given.get("ct"):
         found = read_json(given["registration"])
         spread, contrast = found["restart_spread_mm"], found["bone_contrast"]
-        said.insert(0, f"CT: {found['status']}" + (f" ({found['reason']})" if found["reason"] else ""))
+        subtitle.insert(0, f"CT: {found['status']}" + (f" ({found['reason']})" if found["reason"] else ""))
         if was_made(given["ct_to_reference"]):
             ct, to_ct = read_ct(given["ct"]), matrix_ras(read_transform(given["ct_to_reference"]))
         if spread is not None and contrast is not None:
-            said.insert(1, f"starts agree within {spread:.2f} mm, bone/soft signal {contrast:.2f}")
+            subtitle.insert(1, f"starts agree within {spread:.2f} mm, bone/soft signal {contrast:.2f}")
     elif not is_ct:
-        said.insert(0, "no CT")
+        subtitle.insert(0, "no CT")
     return registration_picture(
-        f"{title}: registration to {reference_name}", ", ".join(said), reference, ct, to_ct, brain
+        f"{title}: registration to {reference_name}", ", ".join(subtitle), reference, ct, to_ct, brain
     )
 
 
@@ -133,16 +133,16 @@ def draw_calcification(given: Inputs, title: str) -> Figure:
     )
     lesions = read_tsv(given["lesions"])
     patient = first_row(given["patient"])
-    said = f"{counted(patient['n_lesions'], 'lesion')}, {number(patient['total_volume_mm3'])} mm³, "
+    subtitle = f"{counted(patient['n_lesions'], 'lesion')}, {number(patient['total_volume_mm3'])} mm³, "
     if patient["n_candidates"]:
-        said += f"{counted(patient['n_candidates'], 'candidate')} ({number(patient['candidate_volume_mm3'])} mm³), "
+        subtitle += f"{counted(patient['n_candidates'], 'candidate')} ({number(patient['candidate_volume_mm3'])} mm³), "
     known = pd.notna(patient["severity_group"])
-    said += "severity at least " if known and patient["severity_at_least"] else "severity "
-    said += f"{word(patient['severity_group'])}, {patient['status']}; calcification from "
-    said += f"{read_json(given['calcification_facts'])['hu_min']:g} HU"
+    subtitle += "severity at least " if known and patient["severity_at_least"] else "severity "
+    subtitle += f"{word(patient['severity_group'])}, {patient['status']}; calcification from "
+    subtitle += f"{read_json(given['calcification_facts'])['hu_min']:g} HU"
     arteries, calcification = (read_image(given[name]) for name in ("arteries", "calcification"))
     return calcification_picture(
-        f"{title}: calcification", said, read_ct(given["ct"]), arteries, calcification, lesions
+        f"{title}: calcification", subtitle, read_ct(given["ct"]), arteries, calcification, lesions
     )
 
 
@@ -169,11 +169,15 @@ def draw_wmh(given: Inputs, title: str) -> Figure:
     require(given, ("FLAIR", "FLAIR", "wmh_facts"), ("wmh", "WMH mask", "wmh_facts"))
     flair, wmh = read_image(given["FLAIR"]), read_image(given["wmh"])
     row = first_row(given["small_vessel"])
-    said = f"{number(row['wmh_volume_cm3'])} cm³, {counted(row['n_wmh_lesions'], 'lesion')}, Fazekas periventricular "
-    said += f"{number(row['fazekas_periventricular'], 0)}, deep {number(row['fazekas_deep'], 0)}, {row['wmh_status']}"
+    subtitle = (
+        f"{number(row['wmh_volume_cm3'])} cm³, {counted(row['n_wmh_lesions'], 'lesion')}, Fazekas periventricular "
+    )
+    subtitle += (
+        f"{number(row['fazekas_periventricular'], 0)}, deep {number(row['fazekas_deep'], 0)}, {row['wmh_status']}"
+    )
     made = was_made(given.get("tissues") or None)
     tissues = read_image(given["tissues"]) if made else None
-    return wmh_picture(f"{title}: white matter hyperintensities", said, flair, wmh, tissues)
+    return wmh_picture(f"{title}: white matter hyperintensities", subtitle, flair, wmh, tissues)
 
 
 def draw_wall(given: Inputs, title: str) -> Figure:
@@ -208,8 +212,8 @@ def draw_wall(given: Inputs, title: str) -> Figure:
         for row in metrics[metrics["lumen_area_mm2"].notna()].iloc[::-1].itertuples()
     }
     readers = ", ".join(sorted(contours["reader"].unique()))
-    said = f"{counted(contours['lesion'].nunique(), 'lesion')}, narrowest cross-section, {readers}"
-    return wall_picture(f"{title}: vessel wall", said, read_image(given["vwi"]), contours, notes)
+    subtitle = f"{counted(contours['lesion'].nunique(), 'lesion')}, narrowest cross-section, {readers}"
+    return wall_picture(f"{title}: vessel wall", subtitle, read_image(given["vwi"]), contours, notes)
 
 
 def require(given: Inputs, *names: tuple[str, str, str]) -> None:

@@ -75,9 +75,9 @@ def decided_spots(given: Inputs, kind: MarkKind, decisions: Sequence[Decision], 
         none = {f"n_{kind.plural}": None, f"n_{kind.name}_candidates": None}
         return Spots(found, after, facts | none | {"status": FAILED, "reason": problem})
     n_waiting = len(waiting(found))
-    told = f"candidates that wait for a reader: {n_waiting}" if n_waiting else None
+    remark = f"candidates that wait for a reader: {n_waiting}" if n_waiting else None
     facts |= {f"n_{kind.plural}": len(counted(found)), f"n_{kind.name}_candidates": n_waiting}
-    facts["reason"] = join_reasons(facts["reason"], told)
+    facts["reason"] = join_reasons(facts["reason"], remark)
     if n_waiting and facts["status"] == OK:
         facts["status"] = REVIEW
     return Spots(found, after, facts)
@@ -160,8 +160,8 @@ def _rows(
             row |= {"kind": kind.name}
         elif row.get("certainty") == CANDIDATE:
             row |= {"status": OK, "reason": None}  # the verdict says it, where it holds
-        said = verdict_columns(verdict, row | {"reason": row["reason"] if isinstance(row["reason"], str) else None})
-        rows.append(row | said | {"mark": decided.names[number]})
+        judged = verdict_columns(verdict, row | {"reason": row["reason"] if isinstance(row["reason"], str) else None})
+        rows.append(row | judged | {"mark": decided.names[number]})
     return pd.DataFrame(rows, columns=list(dict.fromkeys([*table.columns, *VERDICT])))
 
 

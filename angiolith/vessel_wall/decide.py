@@ -81,15 +81,15 @@ def decided_plaques(
             continue
         verdict = verdicts.get(int(number), Verdict())
         reason = row["reason"] if isinstance(row["reason"], str) else None
-        said = verdict_columns(verdict, {"status": row["status"], "reason": reason})
+        judged = verdict_columns(verdict, {"status": row["status"], "reason": reason})
         if verdict.decided_by != TOOL and row["status"] == FAILED:
-            said |= {"status": FAILED}  # somebody looked, and there is still no measure
+            judged |= {"status": FAILED}  # somebody looked, and there is still no measure
         if verdict.artery:
             row |= dict(zip(("artery", "side"), verdict.artery, strict=True))
         if not verdict.counted:
             row = {name: value if name in (*KEPT, *PLACE) else None for name, value in row.items()}
-            said |= {"status": FAILED}
-        rows.append(row | said | {"mark": names[int(number)], "reason": said["reason"] or None})
+            judged |= {"status": FAILED}
+        rows.append(row | judged | {"mark": names[int(number)], "reason": judged["reason"] or None})
     found = pd.DataFrame(rows, columns=[*plaques.columns, *VERDICT])
     kinds = {name: kind for name, kind in plaques.dtypes.items() if not is_bool_dtype(kind)}
     counts = [name for name, kind in kinds.items() if is_integer_dtype(kind) and found[name].isna().any()]
@@ -99,10 +99,10 @@ def decided_plaques(
 def _verdicts(names: Mapping[int, str], decisions: Sequence[Decision]) -> dict[int, Verdict]:
     """The readers' verdict of each plaque that they decided on. Raises UndecidableError for a row that names none."""
     numbers = {digest_of(name): number for number, name in names.items()}
-    said: dict[int, list[Decision]] = {}
+    by_number: dict[int, list[Decision]] = {}
     for row in decisions:
         number = numbers.get(digest_of(row["mark"]))
         if number is None:
             raise UndecidableError(f"decision of {row['reader']}: {stale(row['mark'], list(names.values()))}")
-        said.setdefault(number, []).append(row)
-    return {number: joint_verdict(rows) for number, rows in said.items()}
+        by_number.setdefault(number, []).append(row)
+    return {number: joint_verdict(rows) for number, rows in by_number.items()}

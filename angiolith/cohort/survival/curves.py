@@ -69,11 +69,11 @@ def cumulative_incidence(time: np.ndarray, state: np.ndarray, cause: int) -> pd.
         tied = np.where(counts > 1, 1 - (counts - 1) / np.maximum(at_risk - 1, 1), 1.0)
         return before**2 * tied * counts / at_risk**2
 
-    mine, rest = share(own), np.where(after > 0, share(others), 0.0)
+    own_part, rest = share(own), np.where(after > 0, share(others), 0.0)
     at_own, at_rest = 1 + turned * incidence, turned * incidence
-    first = np.cumsum(at_own**2 * mine + at_rest**2 * rest)
-    second = np.cumsum(turned * (at_own * mine + at_rest * rest))
-    third = np.cumsum(turned**2 * (mine + rest))
+    first = np.cumsum(at_own**2 * own_part + at_rest**2 * rest)
+    second = np.cumsum(turned * (at_own * own_part + at_rest * rest))
+    third = np.cumsum(turned**2 * (own_part + rest))
     variance = first + incidence**2 * third - 2 * incidence * second
     return _curve(times, at_risk, own, incidence, np.sqrt(np.maximum(variance, 0)))
 

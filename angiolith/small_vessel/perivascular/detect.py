@@ -461,9 +461,9 @@ def pvs_row(facts: Mapping[str, Any]) -> dict[str, Any]:
     dict
         MEASURES, with status, reason and image.
     """
-    told = {f"pvs_{name}": facts.get(name) for name in ("image", "status", "reason")}
-    told |= {CANDIDATES: facts.get(CANDIDATES)}
-    return {name: facts.get(name) for name in MEASURES} | told
+    rest = {f"pvs_{name}": facts.get(name) for name in ("image", "status", "reason")}
+    rest |= {CANDIDATES: facts.get(CANDIDATES)}
+    return {name: facts.get(name) for name in MEASURES} | rest
 
 
 def potter_grade(count: int, settings: PvsGradeSettings) -> int:
