@@ -54,7 +54,7 @@ def main(arguments: list[str] | None = None) -> None:
 def _subject(seed: int, label: str, spec: SubjectSpec, out: Path, anatomy_of: str, skull_base: str) -> Record:
     started = time.process_time()
     record = generate_subject(seed, label, spec, out, anatomy_of, skull_base)
-    print(f"sub-{label}: {time.process_time() - started:.0f} s", file=sys.stderr)
+    print(f"sub-{label}: {time.process_time() - started:.0f} s of processor", file=sys.stderr)
     return record
 
 

@@ -29,8 +29,8 @@ def review(
     """Show where the pictures are marked and which wait; check a reader's tables before a run takes them.
 
     Marks are made on the report's review page, saved as TSV, and named in the configuration (review: FILE).
-    Without --table the marks that the last run took are counted. Decisions on calcifications, microbleeds and lacunes
-    are made on the report's page of marks (decisions: [FILE]).
+    Without --table the marks that the last run took are counted. Decisions on single marks (calcifications,
+    small-vessel lesions, plaques) are made on the report's page of marks (decisions: [FILE]).
 
     Example: angiolith review /data/results --table review_AB.tsv --decisions marks_AB.tsv
     """

@@ -50,7 +50,7 @@ class Config(Section):
     review: str | None = None
     """A reader's verdicts on the pictures: the TSV that the report's review page saves (docs/review.md)."""
     decisions: list[str] = []
-    """Readers' decisions on calcifications, microbleeds, lacunes and perivascular spaces: TSVs that the report's page
+    """Readers' decisions on marks (calcifications, small-vessel lesions, plaques): TSVs that the report's page
     of marks saves (docs/review.md)."""
     output_dir: str = "results"
     """Where everything is written."""
