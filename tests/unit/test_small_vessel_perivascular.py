@@ -130,7 +130,7 @@ def test_a_session_takes_its_thin_t1w_where_the_t2w_is_thick(tissues, tmp_path):
     given = {name: tmp_path / f"{name}.nii.gz" for name in ("T1w", "T2w")}
     given |= {"checks": tmp_path / "checks.json", "brain_tissues": tmp_path / "tissues.nii.gz"}
     found = pvs_of(given, DETECT, GRADE, LACUNES, PvsToolSettings())
-    assert (found.facts["status"], found.facts["image"]) == ("ok", "T1w")
+    assert (found.facts["status"], found.facts["image"]) == ("review", "T1w")
     assert pvs_row(found.facts)["n_pvs_centrum_semiovale"] == 9
     only_thick = {name: path for name, path in given.items() if name != "T1w"}
     failed = pvs_of(only_thick, DETECT, GRADE, LACUNES, PvsToolSettings())
@@ -138,6 +138,21 @@ def test_a_session_takes_its_thin_t1w_where_the_t2w_is_thick(tissues, tmp_path):
     assert failed.facts["status"] == "failed"
     assert "T2w: voxels of 4.0 mm" in failed.facts["reason"]
     assert pvs_row(json.loads(json.dumps(failed.facts)))["pvs_basal_ganglia_grade"] is None
+
+
+def test_t1w_gives_no_grade_of_the_basal_ganglia_unless_a_reader_confirmed_the_spaces(tissues, tmp_path):
+    image = scan(tissues, IN_CENTRUM, "T1w")
+    write_image(image.data, AFFINE, tmp_path / "T1w.nii.gz")
+    write_image(tissues, AFFINE, tmp_path / "tissues.nii.gz")
+    write_json({"images": {}}, tmp_path / "checks.json")
+    given = {"T1w": tmp_path / "T1w.nii.gz", "checks": tmp_path / "checks.json"}
+    given |= {"brain_tissues": tmp_path / "tissues.nii.gz"}
+    found = pvs_of(given, DETECT, GRADE, LACUNES, PvsToolSettings()).facts
+    assert found["pvs_basal_ganglia_grade"] is None
+    assert "T1w does not decide" in found["reason"]
+    assert found["pvs_centrum_semiovale_grade"] == 1
+    confirmed = pvs_of(given, DETECT, GRADE, LACUNES, PvsToolSettings(), "confirmed").facts
+    assert confirmed["pvs_basal_ganglia_grade"] == 0
 
 
 def decision(mark, what, **cells):

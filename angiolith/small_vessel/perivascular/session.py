@@ -13,7 +13,7 @@ from angiolith.core.inputs import Inputs
 from angiolith.core.settings.lacunes import LacuneDetectSettings
 from angiolith.core.settings.perivascular import PvsDetectSettings, PvsGradeSettings, PvsToolSettings
 from angiolith.core.settings.section import Count
-from angiolith.core.tables import FAILED, MISSING, OK, REVIEW, was_made
+from angiolith.core.tables import FAILED, MISSING, OK, REVIEW, join_reasons, was_made
 from angiolith.marks.decisions import Decision
 from angiolith.marks.kinds import PERIVASCULAR
 from angiolith.marks.verdicts import counted, waiting
@@ -34,6 +34,8 @@ from angiolith.small_vessel.tissues import INFARCT
 
 IMAGES = ("T2w", "T1w")  # the first whose voxels are thin enough
 COLUMNS = (*OF_SPACES, "status", "reason", *VERDICT)
+BASAL_GANGLIA_GRADE = "pvs_basal_ganglia_grade"
+NOT_ON_T1W = "T1w does not decide the grade of the basal ganglia: a T2w or a reader does"
 
 
 def pvs_of(
@@ -102,9 +104,13 @@ def pvs_of(
             return Spots(rows, after, facts | {"status": FAILED, "reason": misfit})
         n_waiting = len(waiting(rows))
         facts |= pvs_measures(after.data, counted(rows), image, settings, grades) | {CANDIDATES: n_waiting}
-        if n_waiting:
-            facts |= {"status": REVIEW, "reason": f"candidates that wait for a reader: {n_waiting}"}
-        return Spots(rows, after, facts)
+        undecided = column == "T1w" and not tool.command and count != "confirmed"
+        reason = join_reasons(
+            f"candidates that wait for a reader: {n_waiting}" if n_waiting else None, NOT_ON_T1W if undecided else None
+        )
+        if undecided:
+            facts[BASAL_GANGLIA_GRADE] = None
+        return Spots(rows, after, facts | {"status": REVIEW, "reason": reason} if reason else facts)
     reason = "; ".join(f"{column}: {reason}" for column, reason in reasons.items()) or f"no {' or '.join(wanted)}"
     facts = {"status": status, "reason": reason, "image": None}
     return Spots(pd.DataFrame(columns=list(COLUMNS)), None, facts)
