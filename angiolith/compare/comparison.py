@@ -33,7 +33,7 @@ from angiolith.compare.summary import paired, summaries, volume_table
 from angiolith.core.images import Image, ImageError, read_ct, read_image
 from angiolith.core.tables import write_text_if_changed, write_tsv
 from angiolith.pictures.canvas import write_png
-from angiolith.report.build import embedded
+from angiolith.report.cohort import embedded
 
 PAGE, SCANS, SUMMARY, TOOLS, FILES = "index.html", "scans.tsv", "summary.tsv", "tools.tsv", "files.tsv"
 

@@ -2,38 +2,27 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
-from itertools import compress
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import yaml
 
 from angiolith.arteries.names import artery_names
-from angiolith.cohort.printed_labels import printed_labels
-from angiolith.cohort.review import CHANGE, FAIL, KEYS, picture_keys, read_review
-from angiolith.core.cells import row_addresses
+from angiolith.cohort.review import FAIL
 from angiolith.core.config import Config, plain
 from angiolith.core.inputs import Inputs
 from angiolith.core.manifest_table import is_reported, read_report
-from angiolith.core.tables import FAILED, REVIEW, atomic_path, copy_file, read_json, read_tsv, was_made
+from angiolith.core.tables import FAILED, REVIEW, atomic_path, copy_file, was_made
 from angiolith.core.versions import DISTRIBUTIONS, versions
-from angiolith.marks.kinds import CALCIFICATION, KINDS, PLAQUE
-from angiolith.marks.verdicts import CANDIDATE, TOOL, waiting
-from angiolith.pictures.marks import GAP_PX, HEAD_PX, PANEL_PX, ROW_PX, TEXT_PX, WIDTH_PX
+from angiolith.marks.kinds import KINDS
 from angiolith.report.analyses import (
-    AnalysisView,
     Printed,
-    analysis_view,
-    printed_changes,
     printed_rows,
-    unused_tables,
 )
-from angiolith.report.analysis_plan import PlanView, read_plan
+from angiolith.report.cohort import Cohort, Verdicts, addressed, embedded, read_cohort
 from angiolith.report.exports import (
     Export,
     Tables,
@@ -49,27 +38,17 @@ from angiolith.report.files import OF_ANALYSES, analysis_page
 from angiolith.report.first_page import sentences
 from angiolith.report.methods import methods_section
 from angiolith.report.page import FOLDER, Pages
+from angiolith.report.review import mark_items, review_items
 from angiolith.report.sessions import (
-    MEASURES,
-    Picture,
     Session,
-    cohort_numbers,
-    collect_sessions,
-    mark_artery,
     missing_stages,
     problems,
     status_counts,
 )
-from angiolith.report.subjects import Subject, collect_subjects
 from angiolith.report.texts import read_texts
-from angiolith.runtime.records import name_in
-
-Verdicts = dict[tuple[str, str, str], dict[str, Any]]
-"""The reader's verdicts by (subject, session, picture)."""
 
 VIEWER_FIRST = ("ct", "FLAIR", "T1w", "vwi", "vwi_ce", "swi", "T2starw", "T2w")
 FILES_MAX = 500  # rows of the manifest's report that the page of errors shows
-PICTURE_KINDS = {".png": "png", ".svg": "svg+xml"}
 ASKED_ALONE = (
     "any_splines",
     "site",
@@ -80,24 +59,6 @@ ASKED_ALONE = (
     "mediation",
     "follow_up",
 )  # questions that the methods have a sentence on
-
-
-@dataclass(frozen=True)
-class Cohort:
-    """All that the pages are filled with."""
-
-    sessions: list[Session]
-    subjects: list[Subject]
-    numbers: list[Any]
-    waits: Mapping[str, int]
-    patients: pd.DataFrame | None
-    change: pd.DataFrame | None
-    changes: Printed | None
-    verdicts: Verdicts
-    agreement: Printed | None
-    analyses: list[AnalysisView]
-    unused: list[tuple[str, str, str]]
-    plan: PlanView | None
 
 
 @dataclass(frozen=True)
@@ -191,53 +152,6 @@ def build_report(
     for source in [*sorted((FOLDER / "assets").iterdir()), *map(Path, niivue)]:
         copy_file(source, assets[source.name])
     return [str(path) for path in subject_pages]
-
-
-def read_cohort(
-    files: Inputs, settings: Config, pairs: Mapping[str, Sequence[str]], texts: Mapping[str, Any], root: Path
-) -> Cohort:
-    """Read what the run found; root: its output folder.
-
-    Parameters
-    ----------
-    files : Inputs
-        Every file that is read, by what it is.
-    settings : Config
-        The whole configuration.
-    pairs : Mapping[str, Sequence[str]]
-        Subject -> its first and last session.
-    texts : Mapping[str, Any]
-        Texts of the report.
-    root : Path
-        The output folder.
-
-    Returns
-    -------
-    Cohort
-        What the run found.
-    """
-    sessions: list[Session] = []
-    subjects: list[Subject] = []
-    numbers: list[Any] = []
-    waits: dict[str, int] = {}
-    patients, change, changes, verdicts = None, None, None, {}
-    if files["sessions"]:
-        manifest = read_tsv(files["manifest"])
-        patients, change = (addressed(files[name], root) for name in ("patients", "change"))
-        verdicts = read_verdicts(files, manifest, pairs)
-        marks = addressed(files["marks"], root)
-        waits = waiting(marks)["kind"].value_counts().to_dict()
-        sessions = read_sessions(files, root, manifest, patients, marks, verdicts, texts)
-        subjects = collect_subjects(sessions, change, change_pictures(pairs, verdicts), texts["measures"])
-        numbers = cohort_numbers(patients, texts["measures"], texts["levels"])
-        changes = printed_changes(change, texts["cohort"]["change_header"])
-    agreement = printed_rows(addressed(files["agreement"], root)) if files["agreement"] else None
-    analyses = read_analyses(files, root, settings, texts)
-    unused = unused_tables(read_tsv(files["clinical_tables"]) if sessions else None, analyses)
-    plan = read_plan(files["analysis_plan"], settings.analyses)
-    return Cohort(
-        sessions, subjects, numbers, waits, patients, change, changes, verdicts, agreement, analyses, unused, plan
-    )
 
 
 def cohort_pages(pages: Pages, found: Cohort, files: Inputs, written: Written, has_viewer: bool) -> dict[Path, str]:
@@ -409,147 +323,6 @@ def viewer_order(images: Iterable[str]) -> list[str]:
     return [name for name in VIEWER_FIRST if name in given]
 
 
-def read_sessions(
-    files: Inputs,
-    root: Path,
-    manifest: pd.DataFrame,
-    patients: pd.DataFrame,
-    marks: pd.DataFrame,
-    verdicts: Verdicts,
-    texts: Mapping[str, Any],
-) -> list[Session]:
-    """The sessions of the manifest that the report is of, with what their checks say.
-
-    Parameters
-    ----------
-    files : Inputs
-        Every file that is read, by what it is.
-    root : Path
-        The output folder.
-    manifest : pd.DataFrame
-        The manifest.
-    patients : pd.DataFrame
-        The patients' table.
-    marks : pd.DataFrame
-        Table of marks.
-    verdicts : Verdicts
-        (subject, session, picture) -> row of the review.
-    texts : Mapping[str, Any]
-        Texts of the report.
-
-    Returns
-    -------
-    list[Session]
-        Sessions.
-    """
-    keys = [(subject, session) for subject, visits in files["sessions"].items() for session in visits]
-    rows = manifest.set_index(["subject", "session"], drop=False).loc[keys].reset_index(drop=True)
-
-    def of_sessions(pattern: str, chosen: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Any]:
-        return {key: read_json(str(pattern).format(subject=key[0], session=key[1])) for key in chosen}
-
-    has_ct = rows["ct"].notna() if "ct" in rows and files["registration"] else [False] * len(rows)
-    return collect_sessions(
-        rows,
-        patients,
-        addressed(files["lesions"], root),
-        of_sessions(files["checks"], keys),
-        of_sessions(files["registration"], compress(keys, has_ct)),
-        verdicts,
-        texts,
-        marks,
-    )
-
-
-def read_analyses(files: Inputs, root: Path, settings: Config, texts: Mapping[str, Any]) -> list[AnalysisView]:
-    """Every analysis of the configuration with the tables that it has.
-
-    Parameters
-    ----------
-    files : Inputs
-        Every file that is read, by what it is.
-    root : Path
-        The output folder.
-    settings : Config
-        The whole configuration.
-    texts : Mapping[str, Any]
-        Texts of the report.
-
-    Returns
-    -------
-    list[AnalysisView]
-        What the pages show of each analysis.
-    """
-    if not files["analyses"]:
-        return []
-    attrition = addressed(files["attrition"], root, dtype={"excluded_subjects": str, "waiting_subjects": str})
-    missing = read_tsv(files["missing_columns"])
-    units = {measure.column: measure.unit for measure in MEASURES}
-    measures = {
-        name: f"{label}, {units[name]}" if units.get(name) else label for name, label in texts["measures"].items()
-    }
-    return [
-        analysis_view(
-            name,
-            settings.analyses[name],
-            attrition,
-            {part: read_part(part, path, root) for part, path in entry["tables"].items() if was_made(path)}
-            | {"missing": missing[missing["analysis"] == name].drop(columns="analysis")},
-            texts["cohort"],
-            embedded(entry["flow"]),
-            {part: embedded(path) for part, path in entry["figures"].items() if was_made(path)},
-            measures
-            | printed_labels(settings.analyses[name].labels, settings.analyses[name].columns, files["dictionaries"]),
-        )
-        for name, entry in files["analyses"].items()
-    ]
-
-
-def read_part(part: str, path: str, root: Path) -> pd.DataFrame:
-    """A table of an analysis: the analysed rows as they are, what is printed as text, all but these with addresses.
-
-    Parameters
-    ----------
-    part : str
-        Name of the table.
-    path : str
-        Path of the file.
-    root : Path
-        The output folder.
-
-    Returns
-    -------
-    pd.DataFrame
-        The table.
-    """
-    if part == "data":
-        return read_tsv(path)
-    return addressed(path, root, dtype=str).fillna("") if part.endswith("_printed") else addressed(path, root)
-
-
-def read_verdicts(files: Inputs, manifest: pd.DataFrame, pairs: Mapping[str, Sequence[str]]) -> Verdicts:
-    """The rows of the review by (subject, session, picture).
-
-    Parameters
-    ----------
-    files : Inputs
-        Every file that is read, by what it is.
-    manifest : pd.DataFrame
-        The manifest.
-    pairs : Mapping[str, Sequence[str]]
-        Subject -> its first and last session.
-
-    Returns
-    -------
-    Verdicts
-        (subject, session, picture) -> row of the review.
-    """
-    if not files["review"]:
-        return {}
-    review = read_review(files["review"], picture_keys(manifest, pairs))
-    return {tuple(row[key] for key in KEYS): row for row in review.to_dict("records")}
-
-
 def facts_of(
     settings: Config,
     sessions: Sequence[Session],
@@ -603,117 +376,6 @@ def facts_of(
     return {"s": settings, "has": has, "n": counts, "v": found_versions}
 
 
-def review_items(subjects: Iterable[Subject]) -> dict[str, Any]:
-    """The pictures of the review page (subject, session, picture), and the marks that the workflow was given.
-
-    Parameters
-    ----------
-    subjects : Iterable[Subject]
-        Subjects of the report.
-
-    Returns
-    -------
-    dict[str, Any]
-        Content of the review page's script.
-    """
-    pictures, marks = [], {}
-    for subject in subjects:
-        shown = [(session.session, picture) for session in subject.sessions for picture in session.pictures]
-        if subject.change_picture:
-            shown.append((subject.sessions[-1].session, subject.change_picture))
-        for session, picture in shown:
-            pictures.append([subject.name, session, picture.name])
-            if picture.verdict:
-                kept = {name: picture.verdict[name] for name in ("verdict", "reviewer", "note")}
-                marks[f"{subject.name}/{session}/{picture.name}"] = kept
-    return {"kind": "pictures", "items": pictures, "marks": marks}
-
-
-def mark_items(sessions: Iterable[Session]) -> dict[str, Any]:
-    """The marks of the page of decisions (subject, session, kind, mark, its row in the picture, whether it waits,
-    what it is), and where they lie in that picture. Those that wait come first, then by number.
-
-    What readers decided is left out, and cut off the picture: each decides without knowing of others. What the tool
-    doubts of an undecided mark is shown.
-
-    Parameters
-    ----------
-    sessions : Iterable[Session]
-        Sessions of the report.
-
-    Returns
-    -------
-    dict[str, Any]
-        Content of the page of decisions' script.
-    """
-    items = []
-    for session in sessions:
-        for kind, marks in session.marks_by_kind.items():
-            found = []
-            for row, (_, mark) in enumerate(marks):
-                flagged = mark["certainty"] == CANDIDATE
-                item = [session.subject, session.session, kind, mark["mark"], row, flagged]
-                item += [described(mark), mark["reason"] if mark["decided_by"] == TOOL else ""]
-                found.append((not flagged, int(mark["lesion"]), item))
-            items += [item for _, _, item in sorted(found, key=lambda each: each[:2])]
-    return {
-        "kind": "marks",
-        "items": items,
-        "marks": {},
-        "of_arteries": [name for name, kind in KINDS.items() if kind.has_artery],
-        "montages": {name: kind.montage for name, kind in KINDS.items()},
-        "head_px": HEAD_PX,
-        "row_px": ROW_PX,
-        "text_px": TEXT_PX,
-        "panel_px": PANEL_PX,
-        "gap_px": GAP_PX,
-        "width_px": WIDTH_PX,
-    }
-
-
-def described(mark: Mapping[str, str]) -> str:
-    """A mark in a line, without what is held of it.
-
-    Parameters
-    ----------
-    mark : Mapping[str, str]
-        A row of marks, as text.
-
-    Returns
-    -------
-    str
-        One line.
-    """
-    if mark["kind"] == CALCIFICATION.name:
-        return f"{mark['lesion']} · {mark_artery(mark)} · {mark['volume_mm3']} mm³ · {mark['max_hu']} HU"
-    if mark["kind"] == PLAQUE.name:
-        return f"{mark['lesion']} · {mark_artery(mark)} · stenosis {mark['stenosis_percent'] or 'n/a'} %"
-    return f"{mark['lesion']} · {mark['diameter_mm']} mm · {mark['volume_mm3']} mm³"
-
-
-def change_pictures(pairs: Mapping[str, Sequence[str]], verdicts: Verdicts) -> dict[str, Picture]:
-    """Subject -> the picture of its two visits.
-
-    Parameters
-    ----------
-    pairs : Mapping[str, Sequence[str]]
-        Subject -> its first and last session.
-    verdicts : Verdicts
-        (subject, session, picture) -> row of the review.
-
-    Returns
-    -------
-    dict[str, Picture]
-        Subject -> picture.
-    """
-    return {
-        subject: Picture(
-            CHANGE, f"pictures/sub-{subject}_desc-change_qc.png", verdicts.get((subject, visits[-1], CHANGE))
-        )
-        for subject, visits in pairs.items()
-    }
-
-
 def installed_versions(project: str) -> dict[str, str]:
     """Versions of the project, of Python, of Snakemake and of the libraries that the workflow's jobs import.
 
@@ -729,41 +391,3 @@ def installed_versions(project: str) -> dict[str, str]:
     """
     libraries = sorted({"snakemake", *DISTRIBUTIONS.values()})
     return {"angiolith": project} | versions() | {name: metadata.version(name) for name in libraries}
-
-
-def embedded(path: str | Path) -> str:
-    """A small picture as a data URI.
-
-    Parameters
-    ----------
-    path : str | Path
-        Path of the file.
-
-    Returns
-    -------
-    str
-        A data URI.
-    """
-    kind = PICTURE_KINDS[Path(path).suffix]
-    return f"data:image/{kind};base64," + base64.b64encode(Path(path).read_bytes()).decode("ascii")
-
-
-def addressed(path: str | Path, root: Path, **types: Any) -> pd.DataFrame:
-    """A table of the run; its index are the addresses that `trace` takes for its rows.
-
-    Parameters
-    ----------
-    path : str | Path
-        Path of the file.
-    root : Path
-        The output folder.
-    **types : Any
-        Passed on to `read_tsv`.
-
-    Returns
-    -------
-    pd.DataFrame
-        The table.
-    """
-    addresses = row_addresses(name_in(root, path), read_tsv(path, dtype=str))
-    return read_tsv(path, **types).set_axis(addresses, axis="index")
