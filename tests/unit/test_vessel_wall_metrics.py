@@ -390,7 +390,7 @@ def run_script(folder, **inputs):
             input=inputs,
             output=output,
             wildcards=labels,
-            params=SimpleNamespace(settings={"vessel_wall": plain(VesselWallSettings())}),
+            params=SimpleNamespace(settings={"vessel_wall": plain(VesselWallSettings())}, decisions=[]),
         )
     )
     return read_tsv(output.metrics), read_tsv(output.contours)
