@@ -24,7 +24,7 @@ demo-plan: $(DEMO)/.made
 	@$(BIN)/snakemake --cores $(CORES) --configfile demo/studies.yaml demo/config.yaml --dry-run
 
 test: $(DEMO)/.made
-	@$(BIN)/python -m pytest tests/unit tests/workflow -n $(CORES) --dist loadgroup
+	@$(BIN)/python -m pytest tests/workflow tests/unit -n $(CORES) --dist loadgroup
 	@$(MAKE) --no-print-directory demo
 	@$(BIN)/python -m pytest tests/integration tests/browser -n $(CORES) --dist loadgroup
 
