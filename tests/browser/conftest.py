@@ -59,8 +59,13 @@ def watch(page, problems):
     """Note errors of a page, and requests that leave the disk."""
     page.on("console", lambda message: problems.append(message.text) if message.type in ("error", "warning") else None)
     page.on("pageerror", lambda error: problems.append(str(error)))
-    page.on("requestfailed", lambda request: problems.append(f"{request.url[:200]}: {request.failure}"))
+    page.on("requestfailed", lambda request: problems.extend(why_failed(request)))
     page.on("request", lambda request: None if is_local(request.url) else problems.append(request.url[:200]))
+
+
+def why_failed(request):
+    """The failure of a request, unless the page was left before its answer."""
+    return [] if "ERR_ABORTED" in str(request.failure) else [f"{request.url[:200]}: {request.failure}"]
 
 
 def is_local(url):

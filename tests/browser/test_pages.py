@@ -541,7 +541,7 @@ def test_an_adjudicator_settles_what_two_readers_differ_on(opened, run, tmp_path
 
 def test_the_cohorts_page_says_what_waits_for_a_reader(opened, home):
     page = opened(home / "index.html")
-    assert "Marks that wait for a reader: 4 microbleeds, 3 calcifications" in page.locator("#overview").inner_text()
+    assert "Waiting for a reader: 4 microbleeds, 3 calcifications" in page.locator("#overview").inner_text()
 
 
 def test_a_mark_opens_in_the_viewer_with_the_crosshair_on_it(opened, home):
@@ -626,13 +626,13 @@ def test_keys_and_drags_of_the_viewer_act_on_both_panes_and_say_so(opened, home)
     one, other = viewer.locator(".pane").evaluate_all(places)
     assert one == other  # one upon the other
     assert one[2] == pytest.approx(wide[0][2], abs=2)
-    seen = "panes => panes.map((pane) => getComputedStyle(pane).visibility)"
+    seen = "panes => panes.map((pane) => getComputedStyle(pane).opacity)"
     found = {tuple(viewer.locator(".pane").evaluate_all(seen))}
     page.wait_for_timeout(700)
     found.add(tuple(viewer.locator(".pane").evaluate_all(seen)))
-    assert found == {("visible", "hidden"), ("hidden", "visible")}
+    assert found == {("1", "0"), ("0", "1")}
     page.keyboard.press("f")
-    assert viewer.locator(".pane").evaluate_all(seen) == ["visible", "visible"]
+    assert viewer.locator(".pane").evaluate_all(seen) == ["1", "1"]
 
 
 SAME_PLACES = """(() => {
