@@ -8,7 +8,7 @@ import pandas as pd
 
 from angiolith.core.cells import cell_address
 
-SOURCES = ["row", "column", "text", "address"]
+SOURCES = ["row", "column", "text", "cell"]
 
 
 class PrintedCell(NamedTuple):
@@ -38,7 +38,7 @@ def texts_of(cells: pd.DataFrame) -> pd.DataFrame:
 def sources_of(cells: pd.DataFrame) -> pd.DataFrame:
     """Where each number of the printed table is from: a table with the columns `SOURCES`, a row per number.
 
-    row: of the printed table, from 1; column: its head; address: what `angiolith trace` takes.
+    row: of the printed table, from 1; column: its head; cell: of the statistics, as `angiolith trace` takes it.
 
     Parameters
     ----------

@@ -11,6 +11,7 @@ from angiolith.cohort.printed_cells import PrintedCell, texts_of
 from angiolith.cohort.printed_labels import printed_labels
 from angiolith.cohort.publish import html_table, latex, models_notes, with_addresses, write_printed
 from angiolith.core.cells import address_parts
+from angiolith.core.identifiers import is_identifying_column
 from angiolith.core.tables import read_tsv, write_tsv
 
 RNG = np.random.default_rng(3)
@@ -66,10 +67,11 @@ def test_every_number_of_a_printed_table_has_its_source(tmp_path):
     cells = models_cells(with_addresses(table, path), "m", {"x": "X, mm"})
     write_printed(cells, "Models", [], [tmp_path / "t_sources.tsv"])
     sources = read_tsv(tmp_path / "t_sources.tsv", dtype=str)
+    assert not any(map(is_identifying_column, sources))  # else it could not be published
     assert texts_of(cells).equals(printed_models(table, "m", {"x": "X, mm"}))
     written = read_tsv(path, dtype=str)
     for source in sources.to_dict("records"):
-        file, *keys, column = address_parts(source["address"])
+        file, *keys, column = address_parts(source["cell"])
         assert file == "cohort/study_associations.tsv"
         row = written[np.logical_and.reduce([written[key.split("=")[0]] == key.split("=", 1)[1] for key in keys])]
         assert len(row) == 1
