@@ -243,8 +243,8 @@ def segment_calcification(
     settings, severity = settings or CalcificationSettings(), severity or SeveritySettings()
     lookup = None if names is None else pd.DataFrame({"index": list(names), "name": list(names.values())})
     region = ArteryRegionSettings()
-    traced, remarks = traced_from_mask(arteries, sitk.Transform(3, sitk.sitkIdentity), lookup)
-    found = map_arteries(ct, traced, [], ArteryMapSettings(), region, settings.threshold, [remarks])
+    traced, remark = traced_from_mask(arteries, sitk.Transform(3, sitk.sitkIdentity), lookup)
+    found = map_arteries(ct, traced, [], ArteryMapSettings(), region, settings.threshold, [remark])
     if found.status == FAILED:
         return _no_calcification(ct, found.reason)
     lines = list(found.lines.values())
@@ -270,7 +270,7 @@ def segment_calcification(
         settings.grade,
         verdicts=tool_verdicts(pieces.doubts),
         names=mark_names(pieces.labels),
-        evidence={label: asdict(remarks) for label, remarks in pieces.evidence.items()},
+        evidence={label: asdict(each) for label, each in pieces.evidence.items()},
     )
     rows = measure_arteries(lesions, found.lines, found.sources, ct.with_data(found.labels), severity, spoiled)
     status = REVIEW if metal or noise else found.status

@@ -11,6 +11,7 @@ nearest voxel. Four heads (`validation.brain.HELD_OUT`) take no part: the atlas 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
@@ -75,11 +76,11 @@ def on_template(t1w: Image, muse: Image) -> np.ndarray:
     return resample(regions, load_template(ATLAS_MM)[0], way.template_to_reference, "nearest").data.astype(np.uint8)
 
 
-def voted(heads: list[np.ndarray]) -> np.ndarray:
-    """The region that most heads have, everywhere: the nearest where no head has one."""
-    votes = np.stack([sum((head == value).astype(np.uint8) for head in heads) for value in REGIONS.values()])
+def voted(heads: list[np.ndarray], labels: Collection[int]) -> np.ndarray:
+    """The label that most heads have, everywhere: the nearest where no head has one."""
+    votes = np.stack([sum((head == value).astype(np.uint8) for head in heads) for value in labels])
     known = votes.max(axis=0) > 0
-    regions = np.array(list(REGIONS.values()), np.uint8)[votes.argmax(axis=0)]
+    regions = np.array(list(labels), np.uint8)[votes.argmax(axis=0)]
     nearest = ndimage.distance_transform_edt(~known, return_distances=False, return_indices=True)
     return np.asarray(regions[tuple(nearest)], np.uint8)
 
@@ -102,7 +103,7 @@ def main() -> None:
             np.save(kept, on_template(read_mri(given.heads / f"{name}_T1w.nii.gz"), read_image(path)))
         heads.append(np.load(kept))
     template, brain = load_template(ATLAS_MM)
-    regions = voted(heads)
+    regions = voted(heads, REGIONS.values())
     regions[~ndimage.binary_dilation(brain.data, iterations=3)] = 0
     write_image(regions, template.affine, given.out)
 

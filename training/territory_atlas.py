@@ -23,7 +23,7 @@ from angiolith.brain.template import load_template
 from angiolith.core.images import Image, read_image, read_mri, resample, write_image
 from angiolith.small_vessel.location.lobes import TERRITORIES
 from training.brain_labels import MUSE
-from training.lobe_atlas import ATLAS_MM, HELD_OUT, INFRATENTORIAL, way_of
+from training.lobe_atlas import ATLAS_MM, DEEP_GREY, HELD_OUT, INFRATENTORIAL, voted, way_of
 
 # MUSE labels (right, left) of the gyri by the artery that usually supplies them
 GYRI = {
@@ -57,7 +57,6 @@ SHARED = (
     *("superior frontal", "frontal pole", "medial orbital", "precuneus", "posterior cingulate", "superior parietal"),
     *("middle occipital", "superior occipital", "inferior occipital", "inferior temporal", "occipital pole"),
 )
-DEEP_GREY = ("thalamus", "caudate", "putamen", "pallidum", "ventral_diencephalon")
 CAPSULE_FORNIX, CALLOSUM, LOBES = range(89, 95), 95, range(81, 89)
 SPLENIUM_PART = 0.25  # the hindmost part of the corpus callosum's length, supplied by the posterior cerebral artery
 
@@ -99,13 +98,6 @@ def nearest(labels: np.ndarray, voxel_mm: np.ndarray) -> np.ndarray:
     return np.asarray(labels[tuple(index)])
 
 
-def voted(heads: list[np.ndarray]) -> np.ndarray:
-    """The territory that most heads have, everywhere: the nearest where no head has one."""
-    votes = np.stack([sum((head == value).astype(np.uint8) for head in heads) for value in TERRITORIES.values()])
-    known = np.where(votes.max(axis=0) > 0, np.array(list(TERRITORIES.values()))[votes.argmax(axis=0)], 0)
-    return nearest(known.astype(np.uint8), np.ones(3))
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("heads", type=Path, help="the folder older_adults")
@@ -127,7 +119,7 @@ def main() -> None:
             territories = muse.with_data(territory_map(muse))
             np.save(kept, resample(territories, template, way.template_to_reference, "nearest").data.astype(np.uint8))
         heads.append(np.load(kept))
-    found = voted(heads)
+    found = voted(heads, TERRITORIES.values())
     below = read_image(given.lobes).data == TERRITORIES["infratentorial"]
     found[below] = TERRITORIES["infratentorial"]  # as the atlas of the lobes has it: one volume for both
     above = (found == TERRITORIES["infratentorial"]) & ~below

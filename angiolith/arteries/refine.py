@@ -164,11 +164,11 @@ def _cost(
 
     inner, outer = over(soft, disc), over(soft, ring)
     contrast = over(hu, disc) / np.maximum(inner, 1) - over(hu, ring) / np.maximum(outer, 1)
-    remarks, filled = 0.0, over(dense, disc)
+    on_calcium, filled = 0.0, over(dense, disc)
     if calcium.any():
         in_wall = over(calcium, shell) * PIXEL_MM**2
         if in_wall.max() >= CALCIUM_MM2_MIN:
-            remarks = CALCIUM_WEIGHT * in_wall / in_wall.max()
+            on_calcium = CALCIUM_WEIGHT * in_wall / in_wall.max()
         filled += over(calcium, distance < CALCIUM_REACH[0] * radius_mm)
     # a ring that is mostly bone or air says nothing about contrast
     fraction = SEEN_SHARE_FLUID if in_fluid else SEEN_SHARE
@@ -178,7 +178,7 @@ def _cost(
         -CONTRAST_WEIGHT * seen * np.clip(contrast / CONTRAST_HU, -1, 1)
         - walled
         + DENSE_WEIGHT * np.minimum(filled / disc.sum(), DENSE_SHARE_MAX)
-        - remarks
+        - on_calcium
         + EMPTY_WEIGHT * over(empty, disc) / disc.sum()
     )
 

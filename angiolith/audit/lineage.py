@@ -127,8 +127,8 @@ def _checked(record: Record, steps: Mapping[str, Step]) -> list[str]:
     """The images that a session's checks were read for, with the JSON that describes them: those on the way anyway
     (where it is the checks that were collected, all are)."""
     images = [image for image in record.inputs if image in steps]
-    remark = [path for path in record.inputs if any(applies(path, image) for image in images)]
-    return [*images, *remark]
+    sidecars = [path for path in record.inputs if any(applies(path, image) for image in images)]
+    return [*images, *sidecars]
 
 
 class Walk:

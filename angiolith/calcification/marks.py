@@ -25,7 +25,7 @@ from angiolith.calcification.certainty import (
     is_plausible,
 )
 from angiolith.calcification.mirror import THICK_MM, TISSUE_HU, Alone, plane_between, with_rim
-from angiolith.core.distance import NEIGHBOURS_26
+from angiolith.core.distance import NEIGHBOURS_26, surroundings
 from angiolith.core.images import Image, mask_points, moved
 from angiolith.core.robust import sd_about
 
@@ -380,18 +380,9 @@ def air_share(ct: Image, index: np.ndarray) -> float:
     float
         Fraction, 0 to 1.
     """
-    box, inner, reach = _surroundings(ct, index, AIR_MM)
+    box, inner, reach = surroundings(index, ct.data.shape, AIR_MM, ct.voxel_mm)
     around = ndimage.binary_dilation(inner, reach) & ~inner
     return float((ct.data[box][around] < AIR_HU).mean())
-
-
-def _surroundings(ct: Image, index: np.ndarray, reach_mm: float) -> tuple[tuple[slice, ...], np.ndarray, np.ndarray]:
-    """A box (slices) that reaches so far beyond a mark, the mark's mask in it, and the element of that reach."""
-    steps = np.maximum(np.round(reach_mm / ct.voxel_mm), 1).astype(int)
-    low, high = np.maximum(index.min(axis=0) - steps, 0), np.minimum(index.max(axis=0) + steps + 1, ct.data.shape)
-    mark = np.zeros(tuple(high - low), bool)
-    mark[tuple((index - low).T)] = True
-    return tuple(slice(start, stop) for start, stop in zip(low, high, strict=True)), mark, np.ones(2 * steps + 1)
 
 
 def drawn_on_bone(ct: Image, index: np.ndarray, free: np.ndarray, line: Centreline, margin_mm: float) -> np.ndarray:
@@ -419,7 +410,7 @@ def drawn_on_bone(ct: Image, index: np.ndarray, free: np.ndarray, line: Centreli
     np.ndarray
         Voxels (m, 3).
     """
-    box, mark, reach = _surroundings(ct, index, BEHIND_MM)
+    box, mark, reach = surroundings(index, ct.data.shape, BEHIND_MM, ct.voxel_mm)
     hu = ct.data[box]
     distance, nearest = cKDTree(line.points).query(mask_points(box_affine(ct.affine, box), np.ones(hu.shape, bool)))
     outside_mm = (distance - line.radius_mm[nearest] - margin_mm).reshape(hu.shape)

@@ -15,10 +15,10 @@ from scipy import ndimage
 from angiolith.arteries.centrelines import Centreline
 from angiolith.arteries.density import METAL_HU_MIN
 from angiolith.calcification.certainty import Evidence
-from angiolith.calcification.scoring import slice_axis, slice_step_mm
+from angiolith.calcification.scoring import slice_step_mm
 from angiolith.calcification.segment import Found
 from angiolith.core.distance import NEIGHBOURS_26
-from angiolith.core.images import Image, moved, volume_of_voxel_mm3
+from angiolith.core.images import Image, moved, slice_axis, volume_of_voxel_mm3
 
 # [HU] A calcification with a voxel this dense is a candidate: denser than cortical bone, with noise and overshoot, and
 # not saturated. Source: physics.

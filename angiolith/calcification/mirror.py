@@ -19,7 +19,7 @@ from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
 from angiolith.arteries.centrelines import STEP_MM, Centreline
-from angiolith.core.distance import NEIGHBOURS_26
+from angiolith.core.distance import NEIGHBOURS_26, label_voxels, surroundings
 from angiolith.core.images import Image, mask_points, moved
 
 # Arteries beside which the two sides are compared. The vertebral arteries lie beside C1, which turns against the skull.
@@ -181,9 +181,7 @@ def pieces_in_wall(
         for line in lines
         if line.artery == "BA" or (line.artery in COMPARED and float(ct.voxel_mm.max()) < THICK_MM)
     ]
-    numbers, count = ndimage.label(alone.surely, NEIGHBOURS_26)
-    for number, box in enumerate(ndimage.find_objects(numbers, count), start=1):
-        index = np.argwhere(numbers[box] == number) + [part.start for part in box]
+    for _, index in label_voxels(ndimage.label(alone.surely, NEIGHBOURS_26)[0]):
         if len(index) * ct.voxel_volume_mm3 < ONE_SIDED_MM3_MIN or ct.data[tuple(index.T)].max() < peak_hu_min:
             continue
         points = moved(ct.affine, index)
@@ -218,13 +216,10 @@ def with_rim(ct: Image, index: np.ndarray, may: np.ndarray) -> np.ndarray:
     np.ndarray
         Voxel indices (m, 3).
     """
-    steps = np.maximum(np.round(TWIN_REACH_MM / ct.voxel_mm), 1).astype(int)
-    low, high = np.maximum(index.min(axis=0) - steps, 0), np.minimum(index.max(axis=0) + steps + 1, may.shape)
-    piece = np.zeros(tuple(high - low), bool)
-    piece[tuple((index - low).T)] = True
-    box = tuple(slice(start, stop) for start, stop in zip(low, high, strict=True))
-    near = ndimage.binary_dilation(piece, np.ones(2 * steps + 1)) & may[box]
-    return np.asarray(np.argwhere(ndimage.binary_propagation(piece, NEIGHBOURS_26, piece | near)) + low)
+    box, piece, reach = surroundings(index, may.shape, TWIN_REACH_MM, ct.voxel_mm)
+    near = ndimage.binary_dilation(piece, reach) & may[box]
+    grown = ndimage.binary_propagation(piece, NEIGHBOURS_26, piece | near)
+    return np.asarray(np.argwhere(grown) + [part.start for part in box])
 
 
 def _sampled(ct: Image, points: np.ndarray, beyond: float | None = None) -> np.ndarray:

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from scipy.ndimage import find_objects
 
-from angiolith.core.images import Image
+from angiolith.core.images import Image, slice_axis
 from angiolith.pictures.canvas import (
     BLUE,
     GREEN,
@@ -22,7 +22,7 @@ from angiolith.pictures.canvas import (
     new_figure,
     show,
 )
-from angiolith.pictures.planes import native_slice, slice_axis
+from angiolith.pictures.planes import native_slice
 from angiolith.pictures.windows import CT_WINDOW_HU, window_text
 
 # [mm] Half width of the picture about the arteries. Source: layout.
@@ -95,7 +95,7 @@ def _calcified_slices(
     arteries: Image, calcification: Image, lesions: pd.DataFrame, count: int = 6, apart_mm: float = 3.0
 ) -> list[tuple[int, np.ndarray]]:
     """(slice number, centre index (3,)): the largest lesions' slices, then slices evenly through the arteries."""
-    axis = slice_axis(arteries)
+    axis = slice_axis(arteries.affine)
     apart = apart_mm / arteries.voxel_mm[axis]
     index = np.argwhere(arteries.data > 0)
     middle = index.mean(axis=0) if len(index) else np.array(arteries.data.shape) / 2

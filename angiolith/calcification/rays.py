@@ -8,8 +8,7 @@ from scipy.spatial import cKDTree
 
 from angiolith.arteries.centrelines import STEP_MM, Centreline
 from angiolith.calcification.blur import FWHM_SDS
-from angiolith.calcification.scoring import slice_axis
-from angiolith.core.images import moved
+from angiolith.core.images import moved, slice_axis
 
 # [number] Rays of a cross-section. Source: numerics.
 N_ANGLES = 120

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
+from angiolith.core.images import slice_axis
 from angiolith.core.settings.calcification import CalcificationGradeSettings, KockelkorenSettings, SeveritySettings
 
 # [HU] Peaks from which a slice's calcium weighs 1, 2, 3, 4. Source: Agatston 1990.
@@ -17,23 +18,6 @@ HIGHEST_GRADE = 3
 GROUPS = ("none_or_mild", "moderate", "severe")
 # [pixels] Neighbours by edge or corner within a slice. Source: definition.
 CONNECTED = np.ones((3, 3), int)
-
-
-def slice_axis(affine: np.ndarray) -> int:
-    """The grid axis along which slices are stacked: head CT is axial, so the one nearest to foot-head.
-
-    Parameters
-    ----------
-    affine : np.ndarray
-        Voxel -> mm (4, 4).
-
-    Returns
-    -------
-    int
-        Index of the axis, 0 to 2.
-    """
-    axes = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
-    return int(np.abs(axes[2]).argmax())
 
 
 def slice_step_mm(affine: np.ndarray) -> float:

@@ -67,7 +67,7 @@ def half_of(matrix: np.ndarray) -> np.ndarray:
 
 
 def middle_of(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """The rigid matrix midway between two: from the first, half of the way to the second.
+    """The rigid matrix halfway between two.
 
     Parameters
     ----------

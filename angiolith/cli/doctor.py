@@ -69,9 +69,9 @@ def machine(output_dir: Path) -> Iterator[Found]:
     yield Found(OK, "cores", f"{cores}")
     if memory is not None:
         jobs = int(memory // MEMORY_PER_JOB_GB)
-        advice = f"{memory:.0f} GB"
-        few = f"{advice}: a job may take {MEMORY_PER_JOB_GB:.0f} GB; use --cores {max(jobs, 1)}, or more memory"
-        yield Found(OK if jobs >= cores else NOT_OK, "memory", advice if jobs >= cores else few)
+        size = f"{memory:.0f} GB"
+        few = f"{size}: a job may take {MEMORY_PER_JOB_GB:.0f} GB; use --cores {max(jobs, 1)}, or more memory"
+        yield Found(OK if jobs >= cores else NOT_OK, "memory", size if jobs >= cores else few)
     place = existing(output_dir)
     free = shutil.disk_usage(place).free / 1e9
     enough = free >= DISK_GB

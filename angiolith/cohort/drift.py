@@ -12,6 +12,7 @@ from angiolith.cohort.describe import ALL
 from angiolith.cohort.variables import levels_of
 from angiolith.core.bids.dates import DAYS_PER_YEAR
 from angiolith.core.settings.analyses import Drift
+from angiolith.core.tables import join_reasons
 
 # [1] Mean range of two values of a normal distribution in its SDs. Source: Montgomery, Introduction to Statistical
 # Quality Control, 8th ed., 2019, appendix VI.
@@ -67,7 +68,7 @@ def drift_tables(table: pd.DataFrame, settings: Drift) -> tuple[pd.DataFrame, pd
             part = part.sort_values(["date", *keys], kind="stable")
             summary, chart = _chart(part)
             note = f"{lost} row(s) without value or date left out" if lost else ""
-            summary["note"] = "; ".join(filter(None, (str(summary.get("note", "")), note)))
+            summary["note"] = join_reasons(str(summary.get("note", "")), note)
             summaries.append({"measure": measure, "site": site} | summary)
             points.append(chart.assign(measure=measure, site=site))
     made = pd.concat(points, ignore_index=True) if points else pd.DataFrame(columns=POINTS)

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.figure import Figure
 
-from angiolith.core.images import Image, bounding_box
+from angiolith.core.images import Image, bounding_box, slice_axis
 from angiolith.pictures.canvas import BLUE, SKY, VERMILLION, Outline, legend, new_figure, show
-from angiolith.pictures.planes import native_slice, slice_axis
+from angiolith.pictures.planes import native_slice
 from angiolith.pictures.windows import CT_WINDOW_HU, window_of, window_text
 
 # [number] Slices of a picture. Source: layout.
@@ -78,7 +78,7 @@ def shown_slices(truth: Image, masks: Mapping[str, Image]) -> list[int]:
     list[int]
         Indices of slices.
     """
-    axis = slice_axis(truth)
+    axis = slice_axis(truth.affine)
     others = tuple(a for a in range(3) if a != axis)
     wrong = sum((mask.data ^ truth.data).sum(axis=others) for mask in masks.values())
     weight = np.asarray(wrong, float) + truth.data.sum(axis=others) / truth.data.size
@@ -99,5 +99,5 @@ def _part(truth: Image, masks: Mapping[str, Image]) -> tuple[np.ndarray, float]:
     box = bounding_box(every, 0)
     centre = np.array([(side.start + side.stop - 1) / 2 for side in box])
     wide = [(side.stop - side.start) * edge for side, edge in zip(box, truth.voxel_mm, strict=True)]
-    wide.pop(slice_axis(truth))
+    wide.pop(slice_axis(truth.affine))
     return centre, float(np.clip(max(wide) / 2 + AROUND_MM, *HALF_MM))

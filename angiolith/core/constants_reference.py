@@ -234,8 +234,8 @@ def _settings(section: type[BaseModel], place: str, source: str | None) -> Itera
         default = field.get_default(call_default_factory=True)
         values = default if isinstance(default, list) and default else [default]
         if place and all(type(value) in (int, float) for value in values):
-            unit, match = _said(field.description)
-            yield Setting(key, str(default), unit or _unit_of(name), match or source)
+            unit, stated = _said(field.description)
+            yield Setting(key, str(default), unit or _unit_of(name), stated or source)
 
 
 def _said(text: str | None) -> tuple[str | None, str | None]:

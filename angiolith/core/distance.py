@@ -6,6 +6,7 @@ Maurer et al. 2003 (exact Euclidean distances, linear time) as ITK has it: two t
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 
 import numpy as np
 import SimpleITK as sitk
@@ -154,3 +155,49 @@ def largest_distance(points: np.ndarray) -> float:
     with contextlib.suppress(QhullError):  # flat sets of points have no hull
         points = points[ConvexHull(points).vertices]  # the two farthest points lie on it
     return float(pdist(points).max())
+
+
+def surroundings(
+    index: np.ndarray, shape: tuple[int, ...], reach_mm: float, voxel_mm: np.ndarray
+) -> tuple[tuple[slice, ...], np.ndarray, np.ndarray]:
+    """What lies around a few voxels: a box that reaches beyond them, their mask in it, and the element of that reach.
+
+    Parameters
+    ----------
+    index : np.ndarray
+        Voxels (n, 3).
+    shape : tuple[int, ...]
+        Of the grid.
+    reach_mm : float
+        How far the box reaches beyond them, mm; one voxel at least.
+    voxel_mm : np.ndarray
+        Voxel edges (3,), mm.
+
+    Returns
+    -------
+    tuple[tuple[slice, ...], np.ndarray, np.ndarray]
+        A slice per axis; mask of the voxels, bool, within the box; structuring element that dilates by the reach.
+    """
+    steps = np.maximum(np.round(reach_mm / voxel_mm), 1).astype(int)
+    low, high = np.maximum(index.min(axis=0) - steps, 0), np.minimum(index.max(axis=0) + steps + 1, shape)
+    mask = np.zeros(tuple(high - low), bool)
+    mask[tuple((index - low).T)] = True
+    return tuple(slice(start, stop) for start, stop in zip(low, high, strict=True)), mask, np.ones(2 * steps + 1)
+
+
+def label_voxels(labels: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+    """The voxels of each label, in the order of the labels; each is looked for in its own box alone.
+
+    Parameters
+    ----------
+    labels : np.ndarray
+        Whole numbers (i, j, k); 0 is no label.
+
+    Yields
+    ------
+    tuple[int, np.ndarray]
+        Label, and its voxels (n, 3).
+    """
+    for label, box in enumerate(ndimage.find_objects(labels), start=1):
+        if box is not None:
+            yield label, np.argwhere(labels[box] == label) + [part.start for part in box]

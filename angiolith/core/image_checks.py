@@ -147,8 +147,8 @@ def note_copies(images: Mapping[str, dict[str, Any]]) -> None:
     for column, found in images.items():
         same = [name for name in images if name != column and _voxels(images[name]) == _voxels(found) is not None]
         if same and found["status"] != FAILED:
-            remarks = f"review: the same voxels as {', '.join(same)}; if that is not meant, export the image again"
-            found["findings"].append(remarks)
+            repeated = f"review: the same voxels as {', '.join(same)}; if that is not meant, export the image again"
+            found["findings"].append(repeated)
             found |= {"status": REVIEW, "reason": join_reasons(*found["findings"])}
 
 

@@ -129,6 +129,22 @@ def mask_points(affine: np.ndarray, mask: np.ndarray) -> np.ndarray:
     return moved(affine, np.argwhere(mask))
 
 
+def slice_axis(affine: np.ndarray) -> int:
+    """The grid axis that runs most nearly from foot to head: that along which axial slices are stacked.
+
+    Parameters
+    ----------
+    affine : np.ndarray
+        Voxel -> mm (4, 4).
+
+    Returns
+    -------
+    int
+        Index of the axis, 0 to 2.
+    """
+    return int(np.abs(affine[2, :3] / voxel_edges_mm(affine)).argmax())
+
+
 def voxel_edges_mm(affine: np.ndarray) -> np.ndarray:
     """Lengths (3,) of the voxel edges of a grid, mm.
 

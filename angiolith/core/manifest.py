@@ -230,8 +230,8 @@ def index_manifest(path: str | Path, settings: IndexSettings | None = None) -> I
 def _order_notes(rows: Sequence[Row]) -> list[FileNote]:
     """A note for each subject whose visits cannot be ordered."""
     unknown = {row.subject: row.get("visit_order") for row in rows if row.get("visit_order") and not row.get(VISIT)}
-    remarks = "no change between visits is measured: "
-    return [FileNote(f"sub-{name}", name, status=NOTE, reason=f"{remarks}{why}") for name, why in unknown.items()]
+    beginning = "no change between visits is measured: "
+    return [FileNote(f"sub-{name}", name, status=NOTE, reason=f"{beginning}{why}") for name, why in unknown.items()]
 
 
 def _below(root: str, path: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import map_coordinates
 
-from angiolith.core.images import Image, moved
+from angiolith.core.images import Image, moved, slice_axis
 
 LETTERS = (("L", "R"), ("P", "A"), ("I", "S"))  # towards the negative and the positive end of x, y, z
 TO_LEFT, TO_BACK, UP, FORWARD = (np.array(v, float) for v in ((-1, 0, 0), (0, -1, 0), (0, 0, 1), (0, 1, 0)))
@@ -104,22 +104,6 @@ def direction_letter(vector: np.ndarray) -> str:
     return LETTERS[axis][int(vector[axis] > 0)]
 
 
-def slice_axis(image: Image) -> int:
-    """The grid axis that runs most from foot to head.
-
-    Parameters
-    ----------
-    image : Image
-        The image.
-
-    Returns
-    -------
-    int
-        Index of the axis, 0 to 2.
-    """
-    return int(np.abs(image.affine[2, :3] / image.voxel_mm).argmax())
-
-
 def native_slice(image: Image, number: int, centre: np.ndarray | None = None, half_mm: float | None = None) -> Plane:
     """The image's own axial slice as a plane, so that nothing is interpolated across slices.
 
@@ -139,7 +123,7 @@ def native_slice(image: Image, number: int, centre: np.ndarray | None = None, ha
     Plane
         The plane.
     """
-    axis = slice_axis(image)
+    axis = slice_axis(image.affine)
     columns = image.affine[:3, :3] / image.voxel_mm
     in_plane = [a for a in range(3) if a != axis]
     first = max(in_plane, key=lambda a: abs(columns[0, a]))

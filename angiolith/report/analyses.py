@@ -19,6 +19,7 @@ from angiolith.report.distributions import ChangePlot, GroupPlot, plots_of
 from angiolith.report.findings import finding
 from angiolith.report.names import with_powers
 from angiolith.report.plots import Forest, addresses_of, forest
+from angiolith.report.sessions import median_text
 
 JOINED = (
     ("mean (SD)", ("mean", "sd"), "{} ({})"),
@@ -347,8 +348,5 @@ def printed_changes(change: pd.DataFrame, header: list[str]) -> Printed | None:
 
 
 def _quartiles(values: pd.Series) -> str:
-    values = values.dropna()
-    if not len(values):
-        return "–"
-    low, middle, high = (number_text(float(value)) for value in values.quantile([0.25, 0.5, 0.75]))
-    return f"{middle} [{low}, {high}]"
+    known = values.dropna()
+    return median_text(known) if len(known) else "–"

@@ -8,9 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from angiolith.cohort.layout import number_text
 from angiolith.report.analyses import AnalysisView
-from angiolith.report.sessions import MEASURES, Session, measured
+from angiolith.report.sessions import MEASURES, Session, measured, median_text
 
 FINDINGS_MAX = 2  # answers of analyses within the sentence on them; the others stand with their analyses
 
@@ -57,8 +56,7 @@ def _who(sessions: Sequence[Session], words: Mapping[str, str]) -> str:
 
 def _median(values: pd.Series, column: str) -> str:
     unit = next(measure.unit for measure in MEASURES if measure.column == column)
-    low, middle, high = (number_text(float(value)) for value in values.quantile([0.25, 0.5, 0.75]))
-    return f"{middle} {unit} [{low}, {high}]"
+    return median_text(values, unit)
 
 
 def _calcification(values: Mapping[str, pd.Series], words: Mapping[str, str], levels: Mapping[str, str]) -> str:

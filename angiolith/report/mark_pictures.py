@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from PIL.Image import Image as Picture
-from scipy.ndimage import center_of_mass, find_objects
+from scipy.ndimage import center_of_mass
 
+from angiolith.core.distance import label_voxels
 from angiolith.core.images import Image, moved, read_ct, read_image
 from angiolith.core.inputs import Inputs
 from angiolith.core.tables import MISSING, REVIEW, read_json, read_tsv, was_made
@@ -139,12 +140,25 @@ def calcification_lines(row: dict[Hashable, Any]) -> list[str]:
     list[str]
         Lines.
     """
+    size = f"{number(row['volume_mm3'])} mm³, {number(row['max_hu'], 0)} HU"
+    return [artery_text(row), size, *verdict_lines(row)]
+
+
+def artery_text(row: dict[Hashable, Any]) -> str:
+    """The artery of a row as it is read: R ICA, BA.
+
+    Parameters
+    ----------
+    row : dict[Hashable, Any]
+        A row with `artery` and `side`.
+
+    Returns
+    -------
+    str
+        The text.
+    """
     side = row["side"] if row["side"] in ("L", "R") else ""
-    return [
-        f"{side} {row['artery']}".strip() if pd.notna(row["artery"]) else "no artery",
-        f"{number(row['volume_mm3'])} mm³, {number(row['max_hu'], 0)} HU",
-        *verdict_lines(row),
-    ]
+    return f"{side} {row['artery']}".strip() if pd.notna(row["artery"]) else "no artery"
 
 
 def verdict_lines(row: dict[Hashable, Any]) -> list[str]:
@@ -298,9 +312,7 @@ def draw_plaques(given: Inputs, title: str) -> Picture:
         raise NoPicture(MISSING, "no vessel-wall image")
     if not was_made(given.get("contours") or None):
         raise NoPicture(MISSING, "no plaque was drawn")
-    image, lines = read_image(given["vwi"]), read_tsv(given["contours"])
-    lines = lines[lines["section"].eq("lesion") & lines["contour"].isin(["lumen", "outer"])]
-    points = {int(number): part[CENTRE].to_numpy(float) for number, part in lines.groupby("lesion")}
+    image, points = read_image(given["vwi"]), plaque_points(given["contours"])
     if not points:
         raise NoPicture(MISSING, "no plaque was measured")
     centres = {
@@ -316,6 +328,24 @@ def draw_plaques(given: Inputs, title: str) -> Picture:
     )
 
 
+def plaque_points(path: str) -> dict[int, np.ndarray]:
+    """The points of every plaque's lumen and outer wall at its narrowest section.
+
+    Parameters
+    ----------
+    path : str
+        Table of the readers' contours.
+
+    Returns
+    -------
+    dict[int, np.ndarray]
+        Plaque -> points (n, 3), RAS mm of the vessel-wall image.
+    """
+    table = read_tsv(path)
+    drawn = table[table["section"].eq("lesion") & table["contour"].isin(["lumen", "outer"])]
+    return {int(number): part[CENTRE].to_numpy(float) for number, part in drawn.groupby("lesion")}
+
+
 def plaque_lines(row: dict[Hashable, Any]) -> list[str]:
     """What the picture says of a plaque.
 
@@ -328,10 +358,8 @@ def plaque_lines(row: dict[Hashable, Any]) -> list[str]:
     -------
     list of str
     """
-    side = row["side"] if row["side"] in ("L", "R") else ""
-    artery = f"{side} {row['artery']}".strip() if pd.notna(row["artery"]) else "no artery"
-    subtitle = verdict_lines(row) if pd.notna(row["counted"]) else []
-    return [artery, f"stenosis {number(row['stenosis_percent'], 0)} %", *subtitle]
+    verdict = verdict_lines(row) if pd.notna(row["counted"]) else []
+    return [artery_text(row), f"stenosis {number(row['stenosis_percent'], 0)} %", *verdict]
 
 
 def places_of(labels: Image) -> dict[int, tuple[tuple[float, float, float], float]]:
@@ -348,11 +376,8 @@ def places_of(labels: Image) -> dict[int, tuple[tuple[float, float, float], floa
         Number -> centre of the voxel of the mark that is nearest to its middle (RAS mm), half of a panel's width (mm).
     """
     found = {}
-    for mark, box in enumerate(find_objects(labels.data.astype(np.int32)), start=1):
-        if box is None:
-            continue
-        corner = [part.start for part in box]
-        points = moved(labels.affine, np.argwhere(labels.data[box] == mark) + corner)
+    for mark, voxels in label_voxels(labels.data.astype(np.int32)):
+        points = moved(labels.affine, voxels)
         x, y, z = points[np.linalg.norm(points - points.mean(axis=0), axis=1).argmin()]
         reach_mm = float(np.abs(points - (x, y, z)).max()) + WMH_BESIDE_MM
         found[mark] = (float(x), float(y), float(z)), float(np.clip(reach_mm, *WMH_HALF_MM))

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.ndimage import gaussian_filter
 
-from angiolith.core.images import Image
+from angiolith.core.images import Image, slice_axis
 from angiolith.pictures.canvas import (
     BLUE,
     GREEN,
@@ -23,7 +23,7 @@ from angiolith.pictures.canvas import (
     new_figure,
     show,
 )
-from angiolith.pictures.planes import VIEWS, Plane, native_slice, slice_axis
+from angiolith.pictures.planes import VIEWS, Plane, native_slice
 from angiolith.pictures.windows import BRAIN_WINDOW_HU, window_of, window_text
 from angiolith.small_vessel.tissues import INFARCT, VENTRICLES
 from angiolith.vessel_wall.thickness import METHODS
@@ -127,7 +127,7 @@ def wmh_picture(title: str, caption: str, flair: Image, wmh: Image, tissues: Ima
     infarct = tissues is not None and tissues.data == INFARCT
     window = window_of(flair)
     figure, axes = new_figure(2, 4, (2.35, 2.35), title, f"{window_text(window)}; {caption}")
-    axis = slice_axis(flair)
+    axis = slice_axis(flair.affine)
     others = tuple(a for a in range(3) if a != axis)
     extent = ((wmh.data > 0) | infarct).any(axis=others)
     if not extent.any():

@@ -466,6 +466,25 @@ def counts_of(values: pd.Series, levels: Mapping[str, str] | None = None) -> str
     return ", ".join(f"{named.get(str(name), name)} {count}" for name, count in values.value_counts().items())
 
 
+def median_text(values: pd.Series, unit: str = "") -> str:
+    """Median and quartiles as they are printed: 3.20 cm³ [1.10, 5.40].
+
+    Parameters
+    ----------
+    values : pd.Series
+        Numbers, none of them missing.
+    unit : str
+        Unit of the median, or nothing.
+
+    Returns
+    -------
+    str
+        The text.
+    """
+    low, middle, high = (number_text(float(value)) for value in values.quantile([0.25, 0.5, 0.75]))
+    return f"{' '.join(filter(None, (middle, unit)))} [{low}, {high}]"
+
+
 def cohort_numbers(
     patients: pd.DataFrame, labels: Mapping[str, str], levels: Mapping[str, str] | None = None
 ) -> list[tuple[str, str, str, int]]:
@@ -489,10 +508,6 @@ def cohort_numbers(
     """
     rows = []
     for measure, values in measured(patients):
-        if pd.api.types.is_numeric_dtype(values):
-            low, middle, high = (number_text(float(v)) for v in values.quantile([0.25, 0.5, 0.75]))
-            summary = f"{middle} [{low}, {high}]"
-        else:
-            summary = counts_of(values, levels)
+        summary = median_text(values) if pd.api.types.is_numeric_dtype(values) else counts_of(values, levels)
         rows.append((labels[measure.column], summary, measure.unit, len(values)))
     return rows

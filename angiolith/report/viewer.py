@@ -11,6 +11,7 @@ from angiolith.core.images import Image, matrix_ras, moved, read_ct, read_image,
 from angiolith.core.inputs import Inputs, refusal
 from angiolith.core.tables import read_json, read_tsv, was_made, write_not_made
 from angiolith.pictures.windows import CT_WINDOW_HU, window_of
+from angiolith.report.mark_pictures import plaque_points
 from angiolith.report.volumes import (
     CT_RANGE_HU,
     HEAD_ON_CT_HU,
@@ -118,11 +119,10 @@ def mri_layers(given: Inputs, column: str, way: np.ndarray, voxel_mm: float) -> 
         points = {label: moved(np.linalg.inv(way), part) for label, part in wall_points(given).items()}
         rings = marked(image, points)
         if rings.data.any():  # the wall is thin: here the grid stays as it is, about the drawings
-            extra = []
             if column == "vwi":
                 extra.append(labels_layer(rings, "wall", "region", way, WALL_LABELS))
-                plaques = {n: moved(np.linalg.inv(way), part) for n, part in wall_points(given, "lesion").items()}
-                extra.append(labels_layer(marked(image, plaques), "plaques", "lesions", way))
+                plaques = marked(image, plaque_points(given["contours"]))
+                extra.append(labels_layer(plaques, "plaques", "lesions", way))
             image = within(image, rings.data > 0, WALL_MARGIN_MM)
             kept, voxel_mm = np.ones(image.data.shape, bool), 0.0
     shown = coarser(within(image, kept), voxel_mm)
@@ -230,15 +230,13 @@ def lesion_names(path: str) -> dict[int, str]:
     return dict(zip(rows["lesion"].astype(int), names, strict=True))
 
 
-def wall_points(given: Inputs, by: str = "contour") -> dict[int, np.ndarray]:
+def wall_points(given: Inputs) -> dict[int, np.ndarray]:
     """The points of the readers' contours; empty without any.
 
     Parameters
     ----------
     given : Inputs
         Paths of the job's inputs.
-    by : str
-        `contour` for a label per contour, `lesion` for one per lesion.
 
     Returns
     -------
@@ -250,10 +248,6 @@ def wall_points(given: Inputs, by: str = "contour") -> dict[int, np.ndarray]:
         return {}
     table = read_tsv(given["contours"])
     places = ["x_mm", "y_mm", "z_mm"]
-    if by == "lesion":
-        of_lesions = table[table["section"].eq("lesion") & table["contour"].isin(WALL_LABELS.values())]
-        parts = {int(number): part[places] for number, part in of_lesions.groupby("lesion")}
-        return {number: moved(way, part.to_numpy(float)) for number, part in parts.items()}
     points = {label: table.loc[table["contour"] == what, places] for label, what in WALL_LABELS.items()}
     return {label: moved(way, part.to_numpy(float)) for label, part in points.items() if len(part)}
 

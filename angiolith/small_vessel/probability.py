@@ -10,12 +10,14 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy.special import expit
 
 from angiolith.core.settings.section import CertaintySettings
+from angiolith.core.tables import REVIEW
 from angiolith.marks.verdicts import CANDIDATE, SURE
 
 SQUARE = "^2"  # a feature's name with it: the square of the standardised value
@@ -117,3 +119,26 @@ def certainty_of(probability: float, settings: CertaintySettings) -> str:
     if probability >= settings.sure_probability_min:
         return SURE
     return CANDIDATE if probability >= settings.candidate_probability_min else ""
+
+
+def judged(row: Mapping[str, Any], model: SpotModel, settings: CertaintySettings) -> dict[str, Any]:
+    """A spot with its probability, what follows from it, and why it is not sure.
+
+    Parameters
+    ----------
+    row : Mapping[str, Any]
+        The measures that the model knows, and `status` and `reason`.
+    model : SpotModel
+        Coefficients.
+    settings : CertaintySettings
+        From which probability a spot is sure, and from which a candidate.
+
+    Returns
+    -------
+    dict[str, Any]
+        The row with `probability` and `certainty`; where it is not sure, with another `status` and `reason`.
+    """
+    probability = float(probabilities(pd.DataFrame([row]), model)[0])
+    certainty = certainty_of(probability, settings)
+    doubt = {} if certainty == SURE else {"status": REVIEW, "reason": f"probability {probability:.2f}"}
+    return {**row, "probability": probability, "certainty": certainty, **doubt}

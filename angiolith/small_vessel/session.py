@@ -89,6 +89,29 @@ def to_reference(given: Inputs, column: str) -> sitk.Transform:
     return read_transform(path).GetInverse()
 
 
+def between(given: Inputs, column: str, other: str) -> sitk.Transform:
+    """ITK transform from points of one image to points of another, through the session's reference.
+
+    Parameters
+    ----------
+    given : Inputs
+        Paths of the job's inputs.
+    column, other : str
+        Columns of the two images.
+
+    Returns
+    -------
+    sitk.Transform
+        The transform.
+
+    Raises
+    ------
+    NotMeasured
+        If one of them was not registered.
+    """
+    return sitk.CompositeTransform([to_reference(given, other).GetInverse(), to_reference(given, column)])
+
+
 def brain_on(given: Inputs, grid: Image, grid_to_reference: sitk.Transform) -> np.ndarray:
     """The brain mask on the grid of an image; NotMeasured if the brain was not found.
 

@@ -125,11 +125,11 @@ def choose(column: str, candidates: Sequence[Candidate], asked: Mapping[str, str
             rest = [candidate for candidate in rest if candidate not in losers]
     if len(rest) > 1:
         names = ", ".join(sorted(candidate.name for candidate in rest))
-        listed = (
+        reason = (
             f"{names}: which one is to be used is not known; name it under images: {{{column}: {_told_apart(rest)}}}"
         )
-        beaten |= {candidate.path: listed for candidate in rest}
-        return Choice(None, listed, left | beaten)
+        beaten |= {candidate.path: reason for candidate in rest}
+        return Choice(None, reason, left | beaten)
     if not rest:
         return Choice(None, "; ".join(dict.fromkeys(left.values())), left)
     chosen = rest[0]

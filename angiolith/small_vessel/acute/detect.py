@@ -18,7 +18,7 @@ from scipy.spatial import cKDTree
 
 from angiolith.brain.segment import PARENCHYMA, TISSUES
 from angiolith.core.distance import NEIGHBOURS_26, largest_distance
-from angiolith.core.images import Image, moved
+from angiolith.core.images import Image, moved, slice_axis
 from angiolith.core.robust import sd_about
 from angiolith.core.settings.acute import AcuteClassifySettings, AcuteDetectSettings
 from angiolith.core.tables import REVIEW, join_reasons
@@ -156,7 +156,7 @@ def detect_acute(
                 **dict(zip(PLACE, map(float, points.mean(axis=0)), strict=True)),
                 "side": "R" if template[:, 0].mean() > 0 else "L",
                 "volume_mm3": len(where) * dwi.voxel_volume_mm3,
-                "n_slices": len(np.unique(where[:, slice_axis(dwi)])),
+                "n_slices": len(np.unique(where[:, slice_axis(dwi.affine)])),
                 "dwi_sd": float(np.median(height[index])),
                 "adc_median_mm2_s": float(np.median(adc[index])),
                 **measured,
@@ -294,21 +294,6 @@ def at_points(values: np.ndarray, grid: Image, points: np.ndarray) -> np.ndarray
     return found
 
 
-def slice_axis(grid: Image) -> int:
-    """The axis of the voxels that runs most nearly from foot to head: its slices are taken as axial.
-
-    Parameters
-    ----------
-    grid : Image
-        Its affine is taken.
-
-    Returns
-    -------
-    int
-    """
-    return int(np.abs(grid.affine[2, :3] / grid.voxel_mm).argmax())
-
-
 def axial_diameter_mm(voxels: np.ndarray, grid: Image) -> float:
     """Largest diameter of a lesion in one axial slice: between the centres of two voxels, and one voxel more.
 
@@ -323,7 +308,7 @@ def axial_diameter_mm(voxels: np.ndarray, grid: Image) -> float:
     float
         mm.
     """
-    axis = slice_axis(grid)
+    axis = slice_axis(grid.affine)
     edge_mm = float(np.delete(grid.voxel_mm, axis).mean())
     slices = (moved(grid.affine, voxels[voxels[:, axis] == k]) for k in np.unique(voxels[:, axis]))
     return edge_mm + max((largest_distance(points) for points in slices if len(points) > 1), default=0.0)

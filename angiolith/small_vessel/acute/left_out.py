@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import SimpleITK as sitk
 
 from angiolith.core.images import Image, read_image, resample
 from angiolith.core.inputs import Inputs
 from angiolith.core.tables import was_made
-from angiolith.small_vessel.session import NotMeasured, to_reference
+from angiolith.small_vessel.session import NotMeasured, between
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ def acute_left_out(given: Inputs, flair: Image) -> LeftOut | None:
     if not given.get("acute") or not was_made(given["acute"]):
         return None
     try:
-        to_dwi = sitk.CompositeTransform([to_reference(given, "dwi").GetInverse(), to_reference(given, "FLAIR")])
+        to_dwi = between(given, "FLAIR", "dwi")
     except NotMeasured:
         return None
     mask = resample(read_image(given["acute"]), flair, to_dwi, interpolation="nearest").data > 0

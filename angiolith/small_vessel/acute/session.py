@@ -26,7 +26,7 @@ from angiolith.small_vessel.acute.detect import (
     detect_acute,
 )
 from angiolith.small_vessel.acute.diffusion import Diffusion, DiffusionError, diffusion_of, in_mm2_s, read_b_values
-from angiolith.small_vessel.session import NotMeasured, read_checked, read_user_mask, to_reference
+from angiolith.small_vessel.session import NotMeasured, between, read_checked, read_user_mask, to_reference
 from angiolith.small_vessel.spots import PLACE
 
 READER = "reader"
@@ -68,7 +68,7 @@ def acute_of(given: Inputs, settings: AcuteDetectSettings, classes: AcuteClassif
         tissues = tissues_on(given, diffusion.dwi, way)
         known = in_mm2_s(diffusion.adc, np.isin(tissues, PLAIN), tissues == TISSUES["ventricles"])
         found = detect_acute(diffusion.dwi, known[0], tissues, places_of(given, way), settings, classes)
-        drawn = lesion_on_dwi(given, diffusion.dwi, way)
+        drawn = lesion_on_dwi(given, diffusion.dwi)
     except NotMeasured as problem:
         return _nothing(problem.status, problem.reason)
     except (AcuteError, DiffusionError) as problem:
@@ -192,7 +192,7 @@ def places_of(given: Inputs, way: sitk.Transform) -> Places:
     return Places(in_template, mirrored)
 
 
-def lesion_on_dwi(given: Inputs, dwi: Image, way: sitk.Transform) -> np.ndarray | None:
+def lesion_on_dwi(given: Inputs, dwi: Image) -> np.ndarray | None:
     """The lesion mask that a reader drew on the FLAIR, on the DWI's grid; None where there is none.
 
     Parameters
@@ -201,8 +201,6 @@ def lesion_on_dwi(given: Inputs, dwi: Image, way: sitk.Transform) -> np.ndarray 
         `lesion`, `FLAIR` and its transform.
     dwi : Image
         Its grid is taken.
-    way : sitk.Transform
-        From points of the DWI to points of the reference.
 
     Returns
     -------
@@ -212,8 +210,7 @@ def lesion_on_dwi(given: Inputs, dwi: Image, way: sitk.Transform) -> np.ndarray 
         return None
     flair = read_checked(given, "FLAIR")
     drawn = flair.with_data(read_user_mask(given["lesion"], flair, "lesion mask").astype(np.float32))
-    to_flair = sitk.CompositeTransform([to_reference(given, "FLAIR").GetInverse(), way])
-    return np.asarray(resample(drawn, dwi, to_flair, interpolation="nearest").data > 0)
+    return np.asarray(resample(drawn, dwi, between(given, "dwi", "FLAIR"), interpolation="nearest").data > 0)
 
 
 def decided(found: Acute, drawn: np.ndarray) -> pd.DataFrame:

@@ -21,7 +21,7 @@ from angiolith.marks.verdicts import CANDIDATE, SURE
 from angiolith.small_vessel.blobs import Blob, find_dark_blobs
 from angiolith.small_vessel.cavities import is_perivascular
 from angiolith.small_vessel.grid import closed, depth_mm, paste
-from angiolith.small_vessel.probability import SpotModel, certainty_of, probabilities
+from angiolith.small_vessel.probability import SpotModel, judged
 from angiolith.small_vessel.tissues import correct_bias, grey_levels, mode_of
 
 # [SD] Hyperintense: so far above grey matter's level on FLAIR, which cortex is not. Source: digital heads.
@@ -152,16 +152,13 @@ def detect_lacunes(
         point = moved(part.affine, blob.centre[None])[0]
         row = dict(zip(COLUMNS, (0, *point, *measures, blob.elongation, OK, "", SURE, *form, np.nan), strict=True))
         if model is not None:
-            row["probability"] = float(probabilities(pd.DataFrame([row]), model)[0])
-            row["certainty"] = certainty_of(row["probability"], settings)
-            row["reason"] = "" if row["certainty"] == SURE else f"probability {row['probability']:.2f}"
+            row = judged(row, model, settings)
         if not row["certainty"]:
             continue
         if row["voxels_across"] < settings.sure_voxels_min:
             resolved_mm = settings.sure_voxels_min * longest_mm
-            row["certainty"] = CANDIDATE
+            row |= {"certainty": CANDIDATE, "status": REVIEW}
             row["reason"] = f"{blob.diameter_mm:.1f} mm, resolved from {resolved_mm:.1f} mm on this T1w"
-        row["status"] = OK if row["certainty"] == SURE else REVIEW
         labels[blob.voxels] = row["lacune"] = len(rows) + 1
         rows.append(row)
     return pd.DataFrame(rows, columns=list(COLUMNS)), paste(labels, box, t1w.data.shape)

@@ -15,11 +15,11 @@ from scipy import ndimage
 from angiolith.core.distance import dilate_mm
 from angiolith.core.images import Image, bounding_box, crop, moved
 from angiolith.core.settings.microbleeds import MicrobleedDetectSettings
-from angiolith.core.tables import OK, REVIEW
-from angiolith.marks.verdicts import CANDIDATE, SURE
+from angiolith.core.tables import OK
+from angiolith.marks.verdicts import SURE
 from angiolith.small_vessel.blobs import find_dark_blobs
 from angiolith.small_vessel.grid import depth_mm, opened, paste, smooth
-from angiolith.small_vessel.probability import SpotModel, certainty_of, probabilities
+from angiolith.small_vessel.probability import SpotModel, judged
 
 MICROBLEED, CALCIUM, OUTSIDE = "microbleed", "calcification", "outside tissue"
 # [mm] The template's place of a spot is no surer than this (SD). Source: digital heads.
@@ -103,12 +103,9 @@ def detect_microbleeds(
         numbers = (blob.diameter_mm, blob.volume_mm3, blob.contrast, blob.elongation, blob.compactness, hu, around)
         row = dict(zip(COLUMNS, (0, kind, *point, *numbers, OK, "", float(depth[middle]), SURE, np.nan), strict=True))
         if kind == MICROBLEED and model is not None:
-            row["probability"] = float(probabilities(pd.DataFrame([row]), model)[0])
-            row["certainty"] = certainty_of(row["probability"], settings)
+            row = judged(row, model, settings)
             if not row["certainty"]:
                 continue
-            if row["certainty"] == CANDIDATE:
-                row |= {"status": REVIEW, "reason": f"probability {row['probability']:.2f}"}
         labels[blob.voxels] = row["microbleed"] = len(rows) + 1
         rows.append(row)
     return pd.DataFrame(rows, columns=list(COLUMNS)), paste(labels, box, image.data.shape)

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-import SimpleITK as sitk
 
 from angiolith.core.images import Image, is_same_grid, read_image, resample
 from angiolith.core.inputs import Inputs
@@ -27,7 +26,7 @@ from angiolith.small_vessel.perivascular.detect import (
     with_regions,
 )
 from angiolith.small_vessel.perivascular.detect import COLUMNS as OF_SPACES
-from angiolith.small_vessel.session import NotMeasured, read_checked, to_reference
+from angiolith.small_vessel.session import NotMeasured, between, read_checked, to_reference
 from angiolith.small_vessel.spot_tool import BUILT_IN, spots_by_tool
 from angiolith.small_vessel.spots import Spots
 from angiolith.small_vessel.tissues import INFARCT
@@ -77,14 +76,14 @@ def pvs_of(
     for column in (column for column in wanted if given.get(column)):
         try:
             image = read_checked(given, column)
-            tissues, way = _tissues_on(given, image, column)
+            tissues = _tissues_on(given, image, column)
             source = BUILT_IN
             if tool.command:
                 images = {name: given[name] for name in (*IMAGES, "FLAIR") if given.get(name)}
                 spots, labels, source = spots_by_tool(images | {"image": given[column]}, image, tool)
                 found, labels = placed_spaces(spots, labels, image, tissues, settings)
             else:
-                found, labels, _ = detect_pvs(image, tissues, _excluded(given, image, way), settings, lacunes)
+                found, labels, _ = detect_pvs(image, tissues, _excluded(given, image, column), settings, lacunes)
         except (NotMeasured, PvsError) as problem:
             reasons[column] = str(problem)
             status = FAILED
@@ -116,24 +115,24 @@ def pvs_of(
     return Spots(pd.DataFrame(columns=list(COLUMNS)), None, facts)
 
 
-def _tissues_on(given: Inputs, image: Image, column: str) -> tuple[np.ndarray, sitk.Transform]:
-    """The brain's tissues on the grid of an image, and the way from its points to the reference's."""
+def _tissues_on(given: Inputs, image: Image, column: str) -> np.ndarray:
+    """The brain's tissues on the grid of an image."""
     if not given.get("brain_tissues") or not was_made(given["brain_tissues"]):
         raise NotMeasured(FAILED, "the brain was not found")
     way = to_reference(given, column)
     tissues = read_image(given["brain_tissues"])
     on_image = tissues if is_same_grid(tissues, image) else resample(tissues, image, way, interpolation="nearest")
-    return on_image.data.astype(np.uint8), way
+    return on_image.data.astype(np.uint8)
 
 
-def _excluded(given: Inputs, image: Image, way: sitk.Transform) -> np.ndarray | None:
+def _excluded(given: Inputs, image: Image, column: str) -> np.ndarray | None:
     """WMH, lacunes and infarcts, which lie on the FLAIR's grid, on the grid of an image; None where there are none."""
     parts = [(given.get("wmh"), 0), (given.get("lacunes"), 0), (given.get("tissues"), INFARCT - 1)]
     masks = [(read_image(path), least) for path, least in parts if path and was_made(path)]
     if not masks:
         return None
     try:
-        to_flair = sitk.CompositeTransform([to_reference(given, "FLAIR").GetInverse(), way])
+        to_flair = between(given, column, "FLAIR")
     except NotMeasured:
         return None
     first = masks[0][0]

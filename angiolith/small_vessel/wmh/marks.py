@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from scipy import ndimage
 
-from angiolith.core.distance import NEIGHBOURS_26, distance_mm
+from angiolith.core.distance import NEIGHBOURS_26, distance_mm, label_voxels
 from angiolith.core.images import Image, read_image, write_made
 from angiolith.core.inputs import Inputs
 from angiolith.core.tables import FAILED, OK, REVIEW, join_reasons, was_made
@@ -139,10 +139,10 @@ def wmh_marks(mask: Image, probability: np.ndarray | None, thresholds: dict[str,
     table[[at + 1 for at in asked]] = np.arange(1, len(asked) + 1)
     labels = mask.with_data(table[pieces])
     rows = [
-        {WMH.number: number, **place_and_size(np.argwhere(labels.data == number), mask)}
+        {WMH.number: number, **place_and_size(voxels, mask)}
         | {"probability": float(highest[at])}
         | ({"status": REVIEW, "reason": NOT_SURE} if doubtful[at] else {"status": OK, "reason": None})
-        for number, at in enumerate(asked, start=1)
+        for at, (number, voxels) in zip(asked, label_voxels(labels.data), strict=True)
     ]
     return pd.DataFrame(rows, columns=[WMH.number, *MEASURED]), labels
 
@@ -169,9 +169,9 @@ def suspected_marks(given: Inputs, grid: Image, facts: dict[str, Any]) -> tuple[
         data, _ = ndimage.label(read_image(given["wmh_tissues"]).data == INFARCT_TISSUE, NEIGHBOURS_26)
     labels = grid.with_data(data.astype(np.int32))
     rows = [
-        {INFARCT.number: number, **place_and_size(np.argwhere(labels.data == number), grid)}
+        {INFARCT.number: number, **place_and_size(voxels, grid)}
         | {"status": REVIEW, "reason": SUSPECTED, "certainty": CANDIDATE}
-        for number in range(1, int(data.max(initial=0)) + 1)
+        for number, voxels in label_voxels(labels.data)
     ]
     return pd.DataFrame(rows, columns=[INFARCT.number, *MEASURED, "certainty"]), labels
 
