@@ -13,7 +13,8 @@ from angiolith.core.manifest_table import FileNote, report_text
 from angiolith.core.tables import write_json, write_tsv
 from angiolith.pictures.step import MONTAGES
 from angiolith.report.sessions import LESION_MEASURES
-from angiolith.report.volumes import grey_nifti, label_nifti, layer, write_volume
+from angiolith.report.viewer import labels_layer
+from angiolith.report.volumes import grey_nifti, layer, write_volume
 from scripts.build_report import main
 from tests.workflow.planning import ROOT
 
@@ -277,8 +278,8 @@ def show_session(report, stem, row):
             unit="HU",
         )
         kinds = {"ct": "calcification", "FLAIR": "wmh"}
-        marked = label_nifti(Image(labels.astype(np.uint8), affine))
-        extra = [layer(marked, name=kinds[name], kind="region", labels={1: kinds[name]})] if name in kinds else []
+        marked = Image(labels.astype(np.uint8), affine)
+        extra = [labels_layer(marked, kinds[name], "lesions", np.eye(4), {1: kinds[name]})] if name in kinds else []
         write_volume([grey, *extra], f"{stem}_{name}", path)
 
 

@@ -189,6 +189,7 @@ def _export(session: Session) -> InputPaths:
         "artery_names": session.made("map_arteries", "lookup"),
         "calcification": session.made("measure_calcification", "marks"),
         "lesions": session.made("measure_calcification", "lesions"),
+        "calcification_facts": session.made("segment_calcification", "facts"),
         "wmh": spots_of(session, WMH, "mask"),
         "wmh_labels": spots_of(session, WMH, "labels"),
         "infarcts": spots_of(session, INFARCT, "labels"),

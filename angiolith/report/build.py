@@ -218,7 +218,7 @@ def cohort_pages(pages: Pages, found: Cohort, files: Inputs, written: Written, h
         made[written.review] = pages.render("review", review=review_items(found.subjects))
         made[written.marks] = pages.render(
             "marks",
-            review=mark_items(found.sessions),
+            review=mark_items(found.sessions) | {"volumes": volumes_of(found.sessions) if has_viewer else {}},
             artery_names=artery_names(),
             kinds=list(KINDS),
             has_viewer=has_viewer,
@@ -304,6 +304,22 @@ def analysis_exports(name: str, files: Inputs) -> dict[str, Export]:
         rows = texts_of(path)
         exports[f"{name}_{part}"] = of_frame(rows[rows["analysis"] == name])
     return exports
+
+
+def volumes_of(sessions: Iterable[Session]) -> dict[str, list[str]]:
+    """What the viewer of the page of marks offers.
+
+    Parameters
+    ----------
+    sessions : Iterable[Session]
+        Sessions of the report.
+
+    Returns
+    -------
+    dict[str, list[str]]
+        `subject/session` -> its images, of every session that has one.
+    """
+    return {f"{one.subject}/{one.session}": viewer_order(one.images) for one in sessions if one.images}
 
 
 def viewer_order(images: Iterable[str]) -> list[str]:

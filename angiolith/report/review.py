@@ -73,6 +73,7 @@ def mark_items(sessions: Iterable[Session]) -> dict[str, Any]:
         "items": items,
         "marks": {},
         "of_arteries": [name for name, kind in KINDS.items() if kind.has_artery],
+        "drawn": [name for name, kind in KINDS.items() if kind.is_drawn],
         "montages": {name: kind.montage for name, kind in KINDS.items()},
         "head_px": HEAD_PX,
         "row_px": ROW_PX,

@@ -89,7 +89,33 @@ def ct_layers(given: Inputs, way: np.ndarray, voxel_mm: float) -> list[dict[str,
         grey,
         *labels_of(given, "arteries", "region", way, arteries),
         *labels_of(given, "calcification", "lesions", way, lesion_names(given["lesions"])),
+        *dense_of(given, ct, way),
     ]
+
+
+def dense_of(given: Inputs, ct: Image, way: np.ndarray) -> list[dict[str, Any]]:
+    """The voxels of the CT that count where a reader draws a calcification, as a layer.
+
+    Nothing where none was looked for.
+
+    Parameters
+    ----------
+    given : Inputs
+        `calcification` (label map) and `calcification_facts` (`hu_min`: the threshold that was used).
+    ct : Image
+        The CT, HU.
+    way : np.ndarray
+        Matrix (4, 4) to the reference, RAS mm.
+
+    Returns
+    -------
+    list[dict[str, Any]]
+        The layer in a list, or an empty list.
+    """
+    if not was_made(given.get("calcification") or None):
+        return []
+    dense = ct.with_data((ct.data >= read_json(given["calcification_facts"])["hu_min"]).astype(np.uint8))
+    return [layer(label_nifti(dense.placed(way)), name="calcification_dense", kind="dense")]
 
 
 def mri_layers(given: Inputs, column: str, way: np.ndarray, voxel_mm: float) -> list[dict[str, Any]]:
@@ -186,7 +212,8 @@ def labels_of(
 def labels_layer(
     labels: Image, name: str, kind: str, to_reference: np.ndarray, names: Mapping[int, str] | None = None
 ) -> dict[str, Any]:
-    """A label map as a layer; names: label -> its name in the legend, by default its number.
+    """A label map as a layer with its own grid, on which a reader draws; names: label -> its name in the legend, by
+    default its number.
 
     Parameters
     ----------
@@ -208,7 +235,8 @@ def labels_layer(
     """
     if names is None:
         names = {int(label): str(int(label)) for label in np.unique(labels.data) if label > 0}
-    return layer(label_nifti(labels.placed(to_reference)), name=name, kind=kind, labels=names)
+    grid = {"shape": labels.data.shape, "affine": labels.affine.tolist(), "to_reference": to_reference.tolist()}
+    return layer(label_nifti(labels.placed(to_reference)), name=name, kind=kind, labels=names, grid=grid)
 
 
 def lesion_names(path: str) -> dict[int, str]:

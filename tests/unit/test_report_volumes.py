@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from angiolith.core.images import Image, moved
+from angiolith.core.images import Image, moved, write_image
+from angiolith.core.tables import write_json
+from angiolith.report.viewer import dense_of, labels_layer
 from angiolith.report.volumes import aligned, coarser, grey_nifti, label_nifti, layer, marked, within, write_volume
 
 NIIVUE = Path(__file__).parents[2] / "resources/niivue"
@@ -120,3 +122,24 @@ def test_an_oblique_image_is_shown_along_the_axes_where_it_lies():
     assert len(inside) * 2.0 == pytest.approx(6 * 6 * 4 * 2.0, rel=0.1)
     straight = Image(data, np.diag([-1.0, 1.0, 2.0, 1.0]))
     assert aligned(straight) is straight
+
+
+def test_what_a_reader_draws_on_is_the_label_maps_own_grid_with_the_voxels_that_may_count(tmp_path):
+    hu = np.full((9, 8, 7), 40.0, np.float32)
+    hu[2:4, 3, 3], hu[6, 6, 6] = (129.0, 131.0), 130.0
+    ct = Image(hu, TURN)
+    marks = ct.with_data((hu > 130).astype(np.uint8))
+    way = np.eye(4)
+    way[:3, 3] = 1, -2, 3
+    write_image(marks.data, marks.affine, tmp_path / "marks.nii.gz")
+    write_json({"hu_min": 130.0}, tmp_path / "facts.json")
+    given = {"calcification": str(tmp_path / "marks.nii.gz"), "calcification_facts": str(tmp_path / "facts.json")}
+    shown = labels_layer(marks, "calcification", "lesions", way)
+    assert shown["grid"]["shape"] == hu.shape
+    np.testing.assert_allclose(shown["grid"]["affine"], TURN)
+    np.testing.assert_allclose(shown["grid"]["to_reference"], way)
+    (dense,) = dense_of(given, ct, way)
+    read = reread(gzip.decompress(base64.b64decode(dense["data"])))
+    places = moved(np.linalg.inv(way @ TURN) @ read.affine, np.argwhere(read.data > 0))
+    assert np.rint(places).astype(int).tolist() == [[3, 3, 3], [6, 6, 6]]  # 130 HU and more; 129 not
+    assert dense_of({"calcification": []}, ct, way) == []

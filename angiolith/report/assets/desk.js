@@ -18,7 +18,8 @@
     },
     marks: {
       place: "angiolith-marks", file: "marks.tsv", thing: "mark", choice: "decision", who: "reader", signed: true,
-      columns: ["subject", "session", "mark", "decision", "artery", "reader", "date", "note", "kind", "role", "seconds"], choices: ["keep", "reject", "move"],
+      columns: ["subject", "session", "mark", "decision", "artery", "reader", "date", "note", "kind", "role", "file", "seconds"],
+      choices: ["keep", "reject", "move", "redraw", "add"],
       keys: { keep: ["1", "k"], reject: ["2", "r"] },
       item: ([subject, session, of, mark, row, flagged, title, said]) => {
         const who = `sub-${subject}_ses-${session}`;
@@ -28,7 +29,8 @@
     },
   };
   const LONGEST_S = 300; // a reader who was away did not look at the mark
-  const OPTIONAL = ["kind", "role", "seconds"];
+  const OPTIONAL = ["kind", "role", "seconds", "file"];
+  const ADDED = "add:"; // begins the name of a mark that the reader drew; its file follows
   const kind = KINDS[given.kind];
   const { columns: COLUMNS, choices: VERDICTS } = kind;
   const place = `${kind.place}:${location.pathname.replace(/[^/]*$/, "")}`;
@@ -40,7 +42,18 @@
   const clean = (text) => text.replace(/[\t\r\n]+/g, " ").trim();
 
   const kept = () => { try { return JSON.parse(localStorage.getItem(place)); } catch { return null; } };
-  const marks = new Map(Object.entries(kept() ?? given.marks).filter(([key]) => known.has(key)));
+  // A mark that the reader drew, which the workflow has not seen: an item of its own, behind those of the workflow.
+  const sessions = new Set([...all.map((item) => `${item.subject}/${item.session}`), ...Object.keys(given.volumes ?? {})]);
+  const isAdded = (key) => key.split("/")[3]?.startsWith(ADDED) && sessions.has(key.split("/", 2).join("/"));
+  const put = (key) => {
+    if (known.has(key)) return;
+    const [subject, session, of, thing] = key.split("/");
+    const item = { subject, session, of, thing, key, added: true, group: "", row: null, source: "", title: `${texts.kinds[of]} ${thing.slice(ADDED.length)}` };
+    all.push(item);
+    known.set(key, item);
+  };
+  const marks = new Map(Object.entries(kept() ?? given.marks).filter(([key]) => known.has(key) || isAdded(key)));
+  for (const key of marks.keys()) if (isAdded(key)) put(key);
   const keep = () => { try { localStorage.setItem(place, JSON.stringify(Object.fromEntries(marks))); } catch { /* private window: until the page is left */ } };
 
   const decided = (item) => Boolean(marks.get(item.key)?.verdict); // a note alone is no decision
@@ -71,7 +84,7 @@
       whole.replaceChildren(...shown.filter((one) => `${one.subject}/${one.session}` === who).map((one) => {
         const button = Object.assign(document.createElement("button"), { type: "button", textContent: one.title });
         button.dataset.key = one.key;
-        button.addEventListener("click", () => { at = shown.indexOf(one); come(); });
+        button.addEventListener("click", () => { if (window.angiolithDesk?.busy()) return; noted(); at = shown.indexOf(one); come(); });
         const entry = document.createElement("li");
         entry.append(button);
         return entry;
@@ -108,7 +121,7 @@
   // A mark's own row of the picture of all marks, panel by panel: above without, below with its outline.
   const tiles = async (item) => {
     get("tiles").setAttribute("aria-label", item.alt);
-    const picture = await pictureOf(item.source);
+    const picture = item.added ? null : await pictureOf(item.source);
     if (item !== current()) return; // the reader went on
     const [top, size] = [given.head_px + item.row * given.row_px, given.panel_px];
     for (const [number, tile] of [...get("tiles").children].entries()) {
@@ -118,7 +131,7 @@
       if (picture) pen.drawImage(picture, left, top, size, size, 0, 0, size, size);
     }
     get("tiles").dataset.of = item.key;
-    const next = shown.slice(at + 1).find((one) => one.source !== item.source);
+    const next = shown.slice(at + 1).find((one) => one.source && one.source !== item.source);
     if (next) pictureOf(next.source);
   };
 
@@ -137,16 +150,16 @@
     if (get("tiles")) tiles(item);
     else if (view.getAttribute("src") !== item.source) Object.assign(view, { src: item.source, alt: item.alt });
     if (get("said")) get("said").textContent = [
+      ...(item.added ? [texts.said_added] : []),
       ...(item.said ? [texts.said.replace("{said}", item.said)] : []),
       ...(others.get(item.key) ?? []).map((one) => texts.by_reader.replace("{reader}", one.reviewer)
         .replace("{verdict}", [texts.states[one.verdict], one.artery, one.note && `(${one.note})`].filter(Boolean).join(" "))),
     ].join(" · ");
-    if (get("view")) get("view").href = `sub-${item.subject}.html#view/sub-${item.subject}_ses-${item.session}/${item.of}/${item.thing.split("-")[0]}`;
     for (const part of document.querySelectorAll("[data-criteria]")) part.hidden = part.dataset.criteria !== item.of;
     const mark = marks.get(item.key);
     if (get("artery")) {
       get("artery").value = mark?.artery ?? "";
-      get("of-artery").hidden = !given.of_arteries.includes(item.of);
+      get("of-artery").hidden = item.added || !given.of_arteries.includes(item.of);
     }
     for (const button of document.querySelectorAll("[data-verdict]"))
       button.setAttribute("aria-pressed", String(mark?.verdict === button.dataset.verdict));
@@ -155,8 +168,8 @@
     if (!get("tiles") && next && next.source !== item.source) new Image().src = next.source; // is there when its turn comes
   };
 
-  const come = () => { since = Date.now(); get("note").blur(); say(""); draw(); };
-  const go = (step) => { noted(); at = Math.max(0, Math.min(shown.length - 1, at + step)); come(); };
+  const come = () => { since = Date.now(); get("note").blur(); say(""); draw(); desk.moved?.(current()); };
+  const go = (step) => { if (desk.busy()) return; noted(); at = Math.max(0, Math.min(shown.length - 1, at + step)); come(); };
   const unsigned = () => {
     if (!kind.signed || clean(get("reviewer").value)) return false;
     say(texts.sign);
@@ -164,16 +177,19 @@
     return true;
   };
   const today = () => { const now = new Date(); return new Date(now - now.getTimezoneOffset() * 60000).toISOString().slice(0, 10); };
-  const mark = (verdict, artery = "") => {
-    const item = current();
-    if (!item || unsigned()) return;
-    say("");
+  const decided_as = (item, verdict, artery, file, note) => {
     const seconds = (Number(marks.get(item.key)?.seconds) || 0) + Math.min(Math.round((Date.now() - since) / 1000), LONGEST_S);
     since = Date.now();
-    marks.set(item.key, { verdict, artery, date: today(), reviewer: clean(get("reviewer").value), note: clean(get("note").value),
-      role: others.size ? "adjudicator" : "", seconds: String(seconds) });
+    marks.set(item.key, { verdict, artery, date: today(), reviewer: clean(get("reviewer").value), note,
+      role: others.size ? "adjudicator" : "", seconds: String(seconds), file });
     keep();
     draw();
+  };
+  const mark = (verdict, artery = "", file = "") => {
+    const item = current();
+    if (!item || item.added || desk.busy() || unsigned()) return;
+    say("");
+    decided_as(item, verdict, artery, file, clean(get("note").value));
     if (get("onward")?.checked) nextOpen();
   };
   // A note is kept from the moment that it is written, decided or not.
@@ -184,15 +200,24 @@
     if (note || old?.verdict) marks.set(item.key, { ...old, note }); else marks.delete(item.key);
     keep();
   };
-  const clear = () => { if (current()) { marks.delete(current().key); get("note").value = ""; keep(); draw(); } };
+  const clear = () => {
+    const item = current();
+    if (!item || desk.busy()) return;
+    marks.delete(item.key);
+    if (item.added) { all.splice(all.indexOf(item), 1); known.delete(item.key); choose(); }
+    get("note").value = "";
+    keep();
+    draw();
+  };
   const nextOpen = () => {
+    if (desk.busy()) return;
     const ahead = [...shown.slice(at + 1), ...shown.slice(0, at + 1)].find((item) => !decided(item));
     if (ahead) { at = shown.indexOf(ahead); come(); } else say(texts.all_done ?? "");
   };
 
   const asTable = () => [COLUMNS.join("\t"), ...all.filter(decided).map((item) => {
     const mark = marks.get(item.key);
-    const cells = { ...mark, subject: item.subject, session: item.session, kind: item.of, [kind.thing]: item.thing, [kind.choice]: mark.verdict, [kind.who]: mark.reviewer };
+    const cells = { ...mark, subject: item.subject, session: item.session, kind: item.of, [kind.thing]: item.added ? "" : item.thing, [kind.choice]: mark.verdict, [kind.who]: mark.reviewer };
     return COLUMNS.map((name) => cells[name] || "n/a").join("\t");
   })].join("\n") + "\n";
 
@@ -205,12 +230,12 @@
     for (const [number, row] of rows.entries()) {
       const cells = Object.fromEntries(head.map((name, column) => [name, row[column] === "n/a" ? "" : row[column] ?? ""]));
       const of = kind.signed ? cells.kind || "calcification" : "";
-      const key = keyOf({ subject: cells.subject, session: cells.session, of, thing: cells[kind.thing] });
-      const problem = !known.has(key) ? texts.unknown_row : !VERDICTS.includes(cells[kind.choice]) ? texts.unknown_verdict : null;
+      const key = keyOf({ subject: cells.subject, session: cells.session, of, thing: cells[kind.choice] === "add" ? `${ADDED}${cells.file}` : cells[kind.thing] });
+      const problem = !known.has(key) && !isAdded(key) ? texts.unknown_row : !VERDICTS.includes(cells[kind.choice]) ? texts.unknown_verdict : null;
       if (problem) return wrong(texts.refused.replace("{row}", number + 2).replace("{problem}",
         Object.entries(cells).reduce((said, [name, value]) => said.replace(`{${name}}`, value), problem)));
-      const { artery, date, note, role, seconds } = cells;
-      read.set(key, { verdict: cells[kind.choice], reviewer: cells[kind.who], artery, date, note, role, seconds });
+      const { artery, date, note, role, seconds, file } = cells;
+      read.set(key, { verdict: cells[kind.choice], reviewer: cells[kind.who], artery, date, note, role, seconds, file });
     }
     return read;
   };
@@ -218,8 +243,9 @@
   const load = (text) => {
     const read = parsed(text);
     if (!read) return;
-    for (const [key, value] of read) marks.set(key, value);
+    for (const [key, value] of read) { if (isAdded(key)) put(key); marks.set(key, value); }
     keep();
+    if (get("list")) choose();
     draw();
     say(texts.loaded.replace("{count}", read.size));
   };
@@ -232,7 +258,7 @@
     const names = new Set(tables.flatMap((table) => [...table.values()].map((one) => one.reviewer)));
     if (names.size < 2) { say(texts.settle_one); return; }
     others.clear();
-    for (const table of tables) for (const [key, one] of table) others.set(key, [...(others.get(key) ?? []), one]);
+    for (const table of tables) for (const [key, one] of table) if (!isAdded(key)) others.set(key, [...(others.get(key) ?? []), one]);
     get("which").querySelector("[value=differ]").hidden = false;
     get("which").value = "differ";
     choose();
@@ -251,14 +277,29 @@
   get("save").addEventListener("click", () => { if (unsigned()) return; window.angiolithSave(asTable(), kind.file); say(texts.saved.replace("{count}", all.filter(decided).length)); });
   get("load").addEventListener("change", async () => { const [file] = get("load").files; if (file) load(await file.text()); get("load").value = ""; });
 
+  // What the viewer of the page of marks asks for, and what it says: whether a drawing is open, and that a mark came.
+  const desk = window.angiolithDesk = {
+    given, texts, say, current, mark, unsigned, busy: () => false, reader: () => clean(get("reviewer").value),
+    arteryOf: (item) => marks.get(item.key)?.artery ?? "",
+    free: (name) => { for (let n = 1; ; n++) if (!all.some((item) => item.thing === `${ADDED}${name(n)}`)) return name(n); },
+    add: (who, of, file, artery) => {
+      const key = `${who}/${of}/${ADDED}${file}`;
+      put(key);
+      decided_as(known.get(key), "add", artery, file, "");
+      choose();
+      draw();
+    },
+  };
+
   const outline = () => get("tiles")?.classList.toggle("plain");
   get("outline")?.addEventListener("click", outline);
-  const KEYS = { j: () => go(1), o: outline, v: () => get("view")?.click(), n: () => get("note").focus(), u: nextOpen, ArrowLeft: () => go(-1), ArrowRight: () => go(1), Backspace: clear };
+  const KEYS = { j: () => go(1), o: outline, v: () => get("view")?.click(), d: () => get("redraw")?.click(), a: () => get("add")?.click(), n: () => get("note").focus(), u: nextOpen, ArrowLeft: () => go(-1), ArrowRight: () => go(1), Backspace: clear };
   for (const [verdict, keys] of Object.entries(kind.keys)) for (const key of keys) KEYS[key] = () => mark(verdict);
   document.addEventListener("keydown", (event) => {
     const typing = event.target.matches("input, select, textarea");
     if (typing && (event.key === "Enter" || event.key === "Escape")) { event.target.blur(); return; }
     if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (desk.key?.(event.key.length === 1 ? event.key.toLowerCase() : event.key)) { event.preventDefault(); return; }
     const action = KEYS[event.key.length === 1 ? event.key.toLowerCase() : event.key];
     if (action) { event.preventDefault(); action(); }
   });

@@ -54,9 +54,9 @@
     setTimeout(() => { button.textContent = again; }, 1500);
   };
 
-  window.angiolithSave = (text, name) => {
+  window.angiolithSave = (content, name) => { // text of a table, or a file
     const link = document.createElement("a");
-    link.href = URL.createObjectURL(new Blob([text], { type: "text/tab-separated-values" }));
+    link.href = URL.createObjectURL(content instanceof Blob ? content : new Blob([content], { type: "text/tab-separated-values" }));
     link.download = name;
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 10000);

@@ -161,11 +161,10 @@
     }
   }
 
+  // blind: marks as the tool found them, by number, whatever readers decided.
   class Viewer {
-    constructor(section) {
-      this.section = section;
-      this.session = section.dataset.session;
-      this.columns = section.dataset.volumes.split(" ");
+    constructor(section, session, columns, blind = false) {
+      Object.assign(this, { section, session, columns, blind });
       this.layers = Object.entries(texts.layers).filter(([, layer]) => layer.on.some((name) => this.columns.includes(name)));
       this.status = element("p", { className: "status" });
       this.status.setAttribute("role", "status");
@@ -216,13 +215,50 @@
       await this.refresh();
     }
 
+    async layer(name, column) {
+      const [found, held] = (await volume(this.key(column)).then((layers) => [`${name}_found`, name].map((one) => layers.find((layer) => layer.name === one))));
+      if (!this.blind || !held?.labels) return held;
+      const { labels, ...rest } = found ?? held;
+      return { ...rest, name, labels: Object.fromEntries(Object.keys(labels).map((number) => [number, number])) };
+    }
+
+    // A label map's grid, the places of a label's voxels on it, and which of its voxels may count (null: all).
+    async grid(name, label) {
+      const column = texts.layers[name]?.on.find((one) => this.columns.includes(one));
+      const layer = column && await this.layer(name, column);
+      if (!layer?.grid) return null;
+      const { Drawing } = window.angiolithDrawing;
+      const whole = new Drawing(layer.grid);
+      const places = async (of, wanted) => {
+        const { img, hdr } = await image(of, {});
+        const [nx, ny] = hdr.dims.slice(1, 3);
+        const first = whole.index.slice(0, 3).map((row) => Math.round([0, 1, 2].reduce((sum, axis) => sum + row[axis] * hdr.affine[axis][3], row[3])));
+        const found = [];
+        img.forEach((value, at) => { if (wanted(value)) found.push([at % nx + first[0], (Math.floor(at / nx) % ny) + first[1], Math.floor(at / nx / ny) + first[2]]); });
+        return found;
+      };
+      const limit = (await volume(this.key(column))).find((one) => one.name === `${name}_dense`);
+      let dense = null;
+      if (limit) {
+        dense = new Uint8Array(whole.voxels.length);
+        for (const place of await places(limit, (value) => value > 0)) dense[whole.at(...place)] = 1;
+      }
+      return { grid: layer.grid, dense, start: label === null ? [] : await places(layer, (value) => value === label) };
+    }
+
+    close() {
+      clearInterval(this.timer);
+      for (const { nv } of this.panes ?? []) nv.gl.getExtension("WEBGL_lose_context")?.loseContext(); // a browser has few
+      this.section.replaceChildren();
+    }
+
     async overlays() {
       const chosen = [];
       for (const [box] of this.checks) {
         const { on, from } = texts.layers[box.value];
         const column = on.find((name) => this.columns.includes(name));
         if (!box.checked) continue;
-        const layer = (await volume(this.key(column))).find((one) => one.name === (from ?? box.value));
+        const layer = await this.layer(from ?? box.value, column);
         if (!layer) { box.disabled = true; box.checked = false; continue; }
         const opacity = Number(this.opacity.value);
         chosen.push([layer, from ? { opacity, colormap: "hot", low: texts.layers[box.value].low, high: texts.layers[box.value].high } : { opacity }]);
@@ -268,10 +304,13 @@
       const column = texts.layers[name]?.on.find((one) => this.columns.includes(one));
       const [box] = this.checks.find(([one]) => one.value === name) ?? [];
       if (!column || !box) return;
-      this.panes[0].columns.value = column;
-      box.checked = true;
-      await this.refresh();
-      const layer = this.panes[0].nv.volumes.find((one) => one.name === `${name}.nii.gz`);
+      const held = () => this.panes[0].nv.volumes.find((one) => one.name === `${name}.nii.gz`);
+      if (this.panes[0].shown !== column || !box.checked || !held()) {
+        this.panes[0].columns.value = column;
+        box.checked = true;
+        await this.refresh();
+      }
+      const layer = held();
       const [nx, ny] = layer ? layer.hdr.dims.slice(1, 3) : [];
       const places = [];
       layer?.img.forEach((value, at) => { if (value === label) places.push([at % nx, Math.floor(at / nx) % ny, Math.floor(at / nx / ny)]); });
@@ -319,7 +358,7 @@
         "+": () => this.zoom(ZOOM_STEP), "=": () => this.zoom(ZOOM_STEP), "-": () => this.zoom(1 / ZOOM_STEP), 0: () => this.zoom(0),
         x: () => this.cross.click(), o: () => this.outline.click(), f: () => { if (!this.flick.hidden) this.flicker(); },
       }[event.key.toLowerCase()];
-      if (act) { event.preventDefault(); act(); }
+      if (act) { event.preventDefault(); event.stopPropagation(); act(); }
     }
 
     // All panes at one place of the patient: that of the crosshair, at first the middle of the first pane's image.
@@ -335,9 +374,12 @@
     }
   }
 
-  for (const section of document.querySelectorAll("section.viewer")) {
+  const layerOf = (kind) => [kind, `${kind}s`, kind.split("_")[0]].find((name) => name in texts.layers);
+  window.angiolithViewer = { Viewer, layerOf };
+
+  for (const section of document.querySelectorAll("section.viewer[data-session]")) {
     const button = element("button", { type: "button", textContent: texts.open });
-    const viewer = new Viewer(section);
+    const viewer = new Viewer(section, section.dataset.session, section.dataset.volumes.split(" "));
     const open = async () => { button.remove(); await viewer.open(); };
     button.addEventListener("click", open);
     section.append(button, viewer.status);
@@ -345,7 +387,6 @@
     const [, session, kind, label] = decodeURIComponent(location.hash).match(/^#view\/([^/]+)\/([^/]+)\/(\d+)$/) ?? [];
     if (session !== section.dataset.session) continue;
     section.scrollIntoView();
-    const layer = [kind, `${kind}s`, kind.split("_")[0]].find((name) => name in texts.layers);
-    open().then(() => viewer.jump(layer, Number(label)));
+    open().then(() => viewer.jump(layerOf(kind), Number(label)));
   }
 })();
