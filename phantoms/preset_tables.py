@@ -37,7 +37,7 @@ LEFT_OUT = {
     "stenosis_percent": (38.5, 14),
 }
 NO_SEVERITY = {"no ct in this session": 9, "ct: contrast-enhanced, calcium cannot be told from blood": 3}
-SHARE = {"smoking": 0.35, "diabetes": 0.30, "coronary_heart_disease": 0.20}  # not printed by the study
+FRACTION = {"smoking": 0.35, "diabetes": 0.30, "coronary_heart_disease": 0.20}  # not printed by the study
 CALCIUM_MM3 = ((25.0, 30.0), (140.0, 90.0), (420.0, 260.0))  # mean, SD by group
 LACUNES = (0.4, 1.0, 1.8)  # mean by group
 LACUNES_NEW = (0.1, 0.2, 0.4)  # a year
@@ -45,7 +45,7 @@ MICROBLEEDS_NEW = (0.2, 0.4, 0.7)
 PVS_BASAL_GANGLIA = (7.0, 12.0, 18.0)
 PVS_CENTRUM_SEMIOVALE = (12.0, 14.0, 16.0)
 PVS_SPREAD = 3.0  # negative binomial: variance = mean + mean^2 / spread
-DEEP_SHARE = 0.4  # of the microbleeds
+DEEP_FRACTION = 0.4  # of the microbleeds
 # The study prints lipids as mmol/l times 18, the factor of glucose; here they are mg/dl
 PRINTED_FACTOR = 18.0
 LIPID_MIN_MG_DL = 20.0
@@ -123,7 +123,7 @@ def _as_patients(drawn: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     table["interval_days"] = days.dt.days
     years = table["interval_days"].to_numpy(float) / DAYS_PER_YEAR
     table["severity_grade"] = drawn[[name for name in drawn if name.startswith("woodcock_")]].max(axis=1)
-    for name, share in SHARE.items():
+    for name, share in FRACTION.items():
         table[name] = (rng.random(n) < share).astype(int)
     mean, sd = np.array(CALCIUM_MM3)[group].T
     volume = rng.gamma((mean / sd) ** 2, sd**2 / mean)
@@ -135,7 +135,7 @@ def _as_patients(drawn: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     for name, means in (("basal_ganglia", PVS_BASAL_GANGLIA), ("centrum_semiovale", PVS_CENTRUM_SEMIOVALE)):
         expected = np.array(means)[group]
         table[f"pvs_{name}_count"] = rng.negative_binomial(PVS_SPREAD, PVS_SPREAD / (PVS_SPREAD + expected))
-    table["svd_score"] = _svd_score(table, rng.binomial(table["n_microbleeds"], DEEP_SHARE))
+    table["svd_score"] = _svd_score(table, rng.binomial(table["n_microbleeds"], DEEP_FRACTION))
     table["n_lacunes_followup"] = table["n_lacunes"] + rng.poisson(np.array(LACUNES_NEW)[group] * years)
     table["n_microbleeds_followup"] = table["n_microbleeds"] + rng.poisson(np.array(MICROBLEEDS_NEW)[group] * years)
     without_swi = rng.random(n) < SWI_MISSING

@@ -46,7 +46,7 @@ VBA_MEAN_SD = {
     "triglyceride_mg_dl": (26.09, 11.05),
     "hs_crp_mg_l": (2.60, 2.00),
 }
-VBA_SHARE = {
+VBA_FRACTION = {
     "male": 170 / 244,
     "smoking": 0.42,
     "diabetes": 0.36,
@@ -58,7 +58,7 @@ VBA_SHARE = {
 }
 SKEWED = ("triglyceride_mg_dl", "hs_crp_mg_l")
 PATTERNS = ("none", "intimal", "iel")
-PATTERN_SHARE = (128 / 244, 0.25, 116 / 244 - 0.25)  # 116 of 244 hold calcium
+PATTERN_FRACTION = (128 / 244, 0.25, 116 / 244 - 0.25)  # 116 of 244 hold calcium
 READ_TWICE = {"lumen_area_mm2": (3.4, 1.3, 0.45), "max_wall_mm": (2.2, 0.6, 0.30)}  # mean, SD, SD of a reader's error
 GRADE_AGREES = 0.9
 HS_CRP_MISSING = 0.05
@@ -70,10 +70,10 @@ CSVD_COUNTS = {"male": (32, 20, 19), "hypertension": (25, 18, 20), "hyperlipidem
 WMH_CM3 = ((7.2, 3.3), (13.4, 5.2), (18.6, 7.5))
 WMH_GROWTH_CM3_PER_YEAR = ((2.2, 1.1), (3.4, 2.1), (3.6, 2.3))
 MICROBLEEDS = ((1.5, 0.7), (3.8, 1.4), (6.21, 2.1))
-FAZEKAS_SHARE = (0.20, 0.35, 0.50)  # of the largest sum, 6
+FAZEKAS_FRACTION = (0.20, 0.35, 0.50)  # of the largest sum, 6
 FAZEKAS_GROWTH_PER_YEAR = (0.5, 0.9, 1.5)
 ARTERIES = ("ICA", "MCA", "BA")
-WORST_ARTERY_SHARE = (0.60, 0.25, 0.15)
+WORST_ARTERY_FRACTION = (0.60, 0.25, 0.15)
 DAYS_PER_YEAR = 365.25
 
 
@@ -99,11 +99,11 @@ def vba_population(rng: np.random.Generator, n: int) -> pd.DataFrame:
     table = pd.DataFrame(index=range(n))
     for name, (mean, sd) in VBA_MEAN_SD.items():
         table[name] = _lognormal(rng, mean, sd, n) if name in SKEWED else rng.normal(mean, sd, n).clip(mean - 2.9 * sd)
-    for name, share in VBA_SHARE.items():
+    for name, share in VBA_FRACTION.items():
         table[name] = (rng.random(n) < share).astype(int)
     table["plaque_site"] = np.where(rng.random(n) < 128 / 244, "basilar", "vertebral")
     table["stenosis_percent"] = 50 + 45 * rng.beta(1.6, 2.4, n)
-    pattern = rng.choice(PATTERNS, n, p=PATTERN_SHARE)
+    pattern = rng.choice(PATTERNS, n, p=PATTERN_FRACTION)
     calcified = pattern != "none"
     table["calcification_pattern"] = pattern
     table["any_calcification"] = calcified.astype(int)
@@ -143,7 +143,7 @@ def vba_lesions(seed: int, n_culprit: int = 124, n_nonculprit: int = 120) -> pd.
 
 def _artery_grades(rng: np.random.Generator, worst: np.ndarray) -> dict[str, np.ndarray]:
     grades = rng.binomial(worst[:, None], 0.5, (len(worst), len(ARTERIES)))
-    grades[np.arange(len(worst)), rng.choice(len(ARTERIES), len(worst), p=WORST_ARTERY_SHARE)] = worst
+    grades[np.arange(len(worst)), rng.choice(len(ARTERIES), len(worst), p=WORST_ARTERY_FRACTION)] = worst
     return {f"woodcock_{artery}": grades[:, at] for at, artery in enumerate(ARTERIES)}
 
 
@@ -162,7 +162,7 @@ def _csvd_group(rng: np.random.Generator, rank: int, n: int) -> pd.DataFrame:
     table["wmh_volume_cm3"] = _gamma(rng, WMH_CM3[rank], n)
     table["wmh_volume_cm3_followup"] = table["wmh_volume_cm3"] + years * _gamma(rng, WMH_GROWTH_CM3_PER_YEAR[rank], n)
     table["n_microbleeds"] = rng.binomial(*_binomial_like(MICROBLEEDS[rank]), n)
-    table["fazekas_total"] = rng.binomial(6, FAZEKAS_SHARE[rank], n)
+    table["fazekas_total"] = rng.binomial(6, FAZEKAS_FRACTION[rank], n)
     growth = rng.binomial(3, FAZEKAS_GROWTH_PER_YEAR[rank] / 3, n)
     table["fazekas_total_followup"] = (table["fazekas_total"] + growth).clip(upper=6)
     return table.round({"wmh_volume_cm3": 3, "wmh_volume_cm3_followup": 3})

@@ -20,7 +20,7 @@ ANGLES_DEG = np.linspace(0, 180, 300, endpoint=False)
 PHOTONS = 2e5  # per ray, and at least one arrives
 # Linear attenuation, 1/cm, at these energies (NIST XCOM), and the share of photons of a filtered 120 kVp spectrum.
 KEV = (40, 50, 60, 80, 100)
-SHARE = np.array([0.15, 0.22, 0.27, 0.24, 0.12])
+FRACTION = np.array([0.15, 0.22, 0.27, 0.24, 0.12])
 WATER = np.array([0.2683, 0.2269, 0.2059, 0.1837, 0.1707])
 BONE = 1.92 * np.array([0.6655, 0.4242, 0.3148, 0.2229, 0.1855])
 IRON = np.array([3.629, 1.958, 1.205, 0.5952, 0.3717])
@@ -54,11 +54,11 @@ def discs(diameter_mm: float, places: tuple[tuple[float, float], ...]) -> np.nda
 def reconstructed(paths_cm: list[np.ndarray], coefficients: list[np.ndarray], seed: int = 0) -> np.ndarray:
     """HU of a slice whose materials have these path lengths and attenuations."""
     mono = sum(length[None] * mu[:, None, None] for length, mu in zip(paths_cm, coefficients, strict=True))
-    counts = PHOTONS * (SHARE[:, None, None] * np.exp(-np.asarray(mono))).sum(axis=0)
+    counts = PHOTONS * (FRACTION[:, None, None] * np.exp(-np.asarray(mono))).sum(axis=0)
     counts = np.maximum(np.random.default_rng(seed).poisson(counts), 1)
     shown = -np.log(counts / PHOTONS)
     water_cm = np.linspace(0, 200, 4001)
-    hardened = -np.log((SHARE[:, None] * np.exp(-WATER[:, None] * water_cm)).sum(axis=0))
+    hardened = -np.log((FRACTION[:, None] * np.exp(-WATER[:, None] * water_cm)).sum(axis=0))
     equivalent = np.interp(shown, hardened, water_cm)  # the water correction: length of water that shows as much
     image = iradon(equivalent * 10 / PIXEL_MM, ANGLES_DEG, filter_name="hann", circle=True)
     return 1000 * (image - 1)

@@ -143,7 +143,7 @@ def map_arteries(
     settings: ArteryMapSettings,
     region: ArteryRegionSettings,
     threshold: CalciumThresholdSettings,
-    tell: Sequence[str | None],
+    remarks: Sequence[str | None],
     mri: Image | None = None,
 ) -> Arteries:
     """Region and centrelines on the CT, from traced arteries where there are any, completed from the atlas.
@@ -164,7 +164,7 @@ def map_arteries(
         Section `arteries.region`.
     threshold : CalciumThresholdSettings
         Section `calcification.threshold`.
-    tell : Sequence[str | None]
+    remarks : Sequence[str | None]
         Sentences for the reader that came up before.
     mri : Image | None
         An MR image placed in the CT's space, on which the atlas's lines are fitted too.
@@ -187,7 +187,7 @@ def map_arteries(
         lines = {name: line.moved(map_points(to_ct, line.points)) for name, line in there.items()}
         sources = {name: traced.source for name, index in INDEX.items() if (labels == index).any()}
         if not sources:
-            tell = [*tell, "the traced arteries lie outside the CT"]
+            remarks = [*remarks, "the traced arteries lie outside the CT"]
     missing = [line for line in atlas_lines if line.name not in sources]
     if traced and not settings.complete_from_atlas:
         missing = []
@@ -204,8 +204,8 @@ def map_arteries(
         lines |= {line.name: line for line in missing}
         sources |= {line.name: ATLAS for line in missing}
     if not labels.any():
-        return Arteries(labels, {}, {}, lumen_hu, FAILED, join_reasons(*tell, "no artery could be placed on the CT"))
-    remark = join_reasons(*tell)
+        return Arteries(labels, {}, {}, lumen_hu, FAILED, join_reasons(*remarks, "no artery could be placed on the CT"))
+    remark = join_reasons(*remarks)
     return Arteries(labels, lines, sources, lumen_hu, REVIEW if remark else OK, remark, noise_hu)
 
 

@@ -39,7 +39,7 @@ CONTRAST_HU = 25.0
 CANAL_MM = (0.4, 1.5)
 # [1] Calcium may fill this much of the lumen before more of it costs more: it must not push it away. Source: digital
 # heads.
-DENSE_SHARE_MAX = 0.5
+DENSE_FRACTION_MAX = 0.5
 # [fraction of the radius; mm] Calcium of the wall lies from this fraction of the radius to so far outside the lumen.
 # Source: digital heads.
 CALCIUM_REACH = (0.4, 0.8)
@@ -61,7 +61,7 @@ HALO_MM = 1.5
 # [1] Fractions of disc and ring that are seen, from which they tell of blood's contrast in full: beside bone, in fluid,
 # an arc of a ring compares blood with one side alone. Source: two real heads of development, on which 0.65 to 0.9
 # differ little; digital heads for the other arteries.
-SEEN_SHARE_FLUID, SEEN_SHARE = 0.8, 0.5
+SEEN_FRACTION_FLUID, SEEN_FRACTION = 0.8, 0.5
 # [1] Weights of blood's contrast, of a canal's wall, of what is dense and of air, in units of the squared offset over
 # twice the variance. Source: digital heads.
 CONTRAST_WEIGHT, CANAL_WEIGHT, DENSE_WEIGHT, EMPTY_WEIGHT = 6.0, 6.0, 8.0, 6.0
@@ -171,13 +171,13 @@ def _cost(
             on_calcium = CALCIUM_WEIGHT * in_wall / in_wall.max()
         filled += over(calcium, distance < CALCIUM_REACH[0] * radius_mm)
     # a ring that is mostly bone or air says nothing about contrast
-    fraction = SEEN_SHARE_FLUID if in_fluid else SEEN_SHARE
+    fraction = SEEN_FRACTION_FLUID if in_fluid else SEEN_FRACTION
     seen = np.clip(outer / ring.sum() / fraction, 0, 1) * np.clip(inner / disc.sum() / fraction, 0, 1)
     walled = 0.0 if in_fluid else CANAL_WEIGHT * over(dense, canal) / canal.sum()
     return (
         -CONTRAST_WEIGHT * seen * np.clip(contrast / CONTRAST_HU, -1, 1)
         - walled
-        + DENSE_WEIGHT * np.minimum(filled / disc.sum(), DENSE_SHARE_MAX)
+        + DENSE_WEIGHT * np.minimum(filled / disc.sum(), DENSE_FRACTION_MAX)
         - on_calcium
         + EMPTY_WEIGHT * over(empty, disc) / disc.sum()
     )

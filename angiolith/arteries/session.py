@@ -60,7 +60,7 @@ def arteries_of(
     Arteries
         Region, centrelines, sources, status and reason.
     """
-    tell: list[str | None] = []
+    remarks: list[str | None] = []
     atlas: list[Centreline] = []
     traced: Traced | None = None
     registration = read_json(given["registration"])
@@ -69,7 +69,7 @@ def arteries_of(
     from_template = read_made(given.get("reference_to_template"))
     if to_ct is None or from_template is None:
         why = join_reasons("no atlas: the registration of the CT or of its reference failed", registration["reason"])
-        tell.append(why)
+        remarks.append(why)
     else:
         whole = sitk.CompositeTransform([to_ct, from_template])  # the last one is applied first
         atlas = atlas_in_ct(read_tsv(given["atlas"]), lambda points: map_points(whole, points))
@@ -83,10 +83,10 @@ def arteries_of(
         traced, remark = use(
             "artery mask", given["mask"], transform, lambda image, transform: traced_from_mask(image, transform, lookup)
         )
-        tell.append(remark)
+        remarks.append(remark)
     if traced is None and tool.command:
         traced, remark = traced_by_tool(given, to_ct, tool)
-        tell.append(remark)
+        remarks.append(remark)
     if traced is None and given.get("angio"):
         transform = transform_from_ct(to_ct, given.get("angio_to_reference"))
         traced, remark = use(
@@ -95,9 +95,9 @@ def arteries_of(
             transform,
             lambda image, transform: traced_from_angio(image, transform, atlas, settings, region),
         )
-        tell.append(remark)
+        remarks.append(remark)
     mri = read_mri(given["mri"]).placed(matrix_ras(to_ct)) if given.get("mri") and to_ct is not None else None
-    return map_arteries(ct, traced, atlas, settings, region, threshold, tell, mri)
+    return map_arteries(ct, traced, atlas, settings, region, threshold, remarks, mri)
 
 
 def traced_by_tool(

@@ -14,7 +14,7 @@ import numpy as np
 SECTIONS_THAT_AGREE = 4.0
 # [1] Fraction of the distance a line was moved that counts as doubt. Source: digital heads (four, CT alone), where the
 # SD then covers the errors of carotid, basilar and vertebral arteries twice over.
-MOVED_SHARE = 0.25
+MOVED_FRACTION = 0.25
 # [1] Least probability before its logarithm. Source: floating point.
 LEAST = 1e-300
 
@@ -52,7 +52,7 @@ def position_sd_mm(
         _mean_square_mm2(offset_probability(votes / SECTIONS_THAT_AGREE, bend), middle, offsets_mm)
         for votes, middle in ((cost, taken), (np.broadcast_to(prior, cost.shape), np.zeros_like(taken)))
     )
-    moved_mm2 = MOVED_SHARE**2 * (taken**2).sum(axis=1) / 2
+    moved_mm2 = MOVED_FRACTION**2 * (taken**2).sum(axis=1) / 2
     return np.minimum(np.sqrt(prior_mm**2 * spread / nothing + moved_mm2), prior_mm)
 
 

@@ -42,13 +42,13 @@ SLAB_MM = 50.0
 # [mm] A slab is continued by this much at each end. Source: as SLAB_MM.
 MIRRORED_MM = 30.0
 # [1] What is brighter than this fraction of the bright level is head. Source: choice.
-BRIGHT_SHARE = 0.1
+BRIGHT_FRACTION = 0.1
 # [%] The bright level: 1 of the networks' grey scale. Source: definition (fitted at it).
 BRIGHT_PERCENTILE = 99
 # [%] Upper and lower end of a head: single voxels stick out. Source: numerics.
 ENDS_PERCENTILES = (99.5, 0.5)
 # [1] What is darker than this fraction of the highest is nothing. Source: definition (fitted at it).
-NOTHING_SHARE = 0.02
+NOTHING_FRACTION = 0.02
 # [%] The highest grey level. Source: definition (fitted at it).
 HIGHEST_PERCENTILE = 99.9
 # [1] Brighter values are cut. Source: definition (fitted at it).
@@ -150,7 +150,7 @@ def _mirrored(image: Image) -> Image:
 
 def _first_centre(image: Image) -> np.ndarray:
     """Where the brain may be (RAS mm): the middle of what is bright, or below the vertex in a tall image."""
-    level = BRIGHT_SHARE * np.percentile(image.data, BRIGHT_PERCENTILE)
+    level = BRIGHT_FRACTION * np.percentile(image.data, BRIGHT_PERCENTILE)
     points = moved(image.affine, np.argwhere(image.data[::2, ::2] > level) * (2, 2, 1))
     if not len(points):
         raise NoBrainError("the image is empty")
@@ -188,7 +188,7 @@ def _covered(to_image: np.ndarray, held: tuple[int, ...], shape: tuple[int, ...]
 def _normalised(data: np.ndarray) -> np.ndarray:
     """0 to 1.2 in units of the 99th percentile of what is brighter than nothing."""
     data = np.maximum(data, 0)
-    bright = data[data > NOTHING_SHARE * np.percentile(data, HIGHEST_PERCENTILE)]
+    bright = data[data > NOTHING_FRACTION * np.percentile(data, HIGHEST_PERCENTILE)]
     return np.clip(data / (np.percentile(bright, BRIGHT_PERCENTILE) if bright.size else 1.0), 0, GREY_MAX).astype(
         np.float32
     )

@@ -33,7 +33,7 @@ SURE = 0.02
 # [log odds] Weight of a voxel as dark (or bright) as fluid. Source: real scans: ms_thick_slices 01 to 03.
 PULL = 3.0
 # [1] A ventricle is at least so likely as the fluid around the brain times this. Source: choice.
-CSF_SHARE = 0.5
+CSF_FRACTION = 0.5
 # [SD] Fluid and tissue differ by so many of tissue's SDs, or grey levels say nothing. Source: choice.
 CONTRAST_SDS = 2.0
 # [mm] The fourth ventricle lies deeper than this within cerebellum and brainstem. Source: development scans
@@ -99,7 +99,7 @@ def refined_tissues(image: Image, working: Image, tissues: np.ndarray, is_ct: bo
         return tissues
     kept = np.clip(likely[VENTRICLES], SURE, 1 - SURE)
     fluid = np.log(kept / (1 - kept)) + PULL * pull > 0
-    fluid &= brain & (likely[VENTRICLES] > SEEN) & (likely[VENTRICLES] > CSF_SHARE * likely[CSF])
+    fluid &= brain & (likely[VENTRICLES] > SEEN) & (likely[VENTRICLES] > CSF_FRACTION * likely[CSF])
     # measured where fluid is dark; where it is bright, horns and cisterns run into one piece
     if slow is not None and fluid.any() and np.median(values[fluid]) < np.median(values[tissue]):
         fluid = _by_slices(fluid, pull, likely, brain, slow, image.voxel_mm)

@@ -11,13 +11,13 @@ from scipy.special import ndtr
 FWHM_SDS = 2.355
 # [1] Fraction of the lumen's radius beyond which calcium counts for the arc: near the centre blur covers all angles.
 # Source: digital tubes, 160 plaques (methods.md).
-WALL_SHARE = 0.75
+WALL_FRACTION = 0.75
 # [SD of the blur] Widths of layers that are tabled: from, to, number. Source: numerics.
 WIDTHS = (0.01, 20, 400)
 # [SD of the blur] Places of their profiles: from, to, number. Source: numerics.
 PLACES = (0, 12, 2401)
 # [1] Places along a ray at which an arc is looked at, as fractions of the radius: from, to, number. Source: numerics.
-RADII = (WALL_SHARE, 1.5, 16)
+RADII = (WALL_FRACTION, 1.5, 16)
 # [degrees] Angles of the tabled arcs reach so far to either side. Source: numerics.
 TURN_AND_HALF = 540
 

@@ -33,11 +33,11 @@ WINDOW_MM = 20.0
 # [directions] Directions over which it is averaged. Source: digital heads.
 WINDOW_ANGLES = 5
 # [1] Fraction of the radius: an opening with less room than this is no lumen. Source: digital heads.
-OPEN_SHARE = 0.25
+OPEN_FRACTION = 0.25
 # [mm] Calcium behind what stands out is followed so far. Source: digital heads.
 HIDDEN_MM = 2.0
 # [1] Fraction of the radius: a line of no larger standard deviation does not leave its lumen. Source: digital heads.
-SURE_SHARE = 0.25
+SURE_FRACTION = 0.25
 # [mm] Pixel of the cross-sections in which an opening is looked for. Source: numerics.
 ROOM_STEP_MM = 0.25
 # [mm] A line's last millimetres leave the artery: what touches bone there is not judged to be calcium. Source: digital
@@ -45,20 +45,20 @@ ROOM_STEP_MM = 0.25
 END_MM = 2.0
 # [1] Bone leaves its artery room: an opening under this fraction of the lumen's radius has calcium in it. Source:
 # digital heads.
-NARROW_SHARE = 0.75
+NARROW_FRACTION = 0.75
 # [HU] A valley this deep is no noise (SD of a head CT: 4 to 10 HU). Source: physics.
 VALLEY_HU = 50.0
 # [mm] Bone is followed so far outside the artery's wall, to see that it goes on. Source: digital heads.
 ZONE_MM = 2.0
 # [1] Of a calcification's voxels at most this fraction lies outside the artery's wall and its blooming. Source: digital
 # heads.
-GOES_ON_SHARE = 0.2
+GOES_ON_FRACTION = 0.2
 # [mm] Least thickness of a calcified wall: bone that no valley parts from it does not begin nearer to the lumen.
 # Source: digital heads.
 CALCIFIED_WALL_MM = 0.6
 # [1] Of the voxels of calcium at least this fraction lies within the lumen's radius: it blooms into it. Source: digital
 # heads.
-LUMEN_SHARE_MIN = 0.25
+LUMEN_FRACTION_MIN = 0.25
 # [%] Calcium lies on the inner side of the wall: above the median. Source: digital heads.
 WALL_PERCENTILE = 65
 
@@ -103,7 +103,7 @@ def through_openings(ct: np.ndarray, affine: np.ndarray, line: Centreline, hu_mi
         radius = line.radius_mm[plane]
         room = np.minimum(ndimage.distance_transform_edt(~dense) * ROOM_STEP_MM, radius)
         worth = room - (u**2 + v**2) / (2 * line.sd_mm[plane] ** 2)
-        worth[(np.hypot(u, v) > radius) | (room < OPEN_SHARE * radius)] = -np.inf
+        worth[(np.hypot(u, v) > radius) | (room < OPEN_FRACTION * radius)] = -np.inf
         best = np.unravel_index(worth.argmax(), worth.shape)
         if np.isfinite(worth[best]):
             shift[plane] = u[best], v[best]
@@ -116,7 +116,7 @@ def through_openings(ct: np.ndarray, affine: np.ndarray, line: Centreline, hu_mi
 def _is_sure(line: Centreline, affine: np.ndarray) -> np.ndarray:
     """Which points (n,) of a line run in its artery for sure, on a grid that would show the artery's opening there."""
     in_plane_mm = np.sort(voxel_edges_mm(affine))[1]
-    return (line.sd_mm <= SURE_SHARE * line.radius_mm) & (in_plane_mm <= line.radius_mm)
+    return (line.sd_mm <= SURE_FRACTION * line.radius_mm) & (in_plane_mm <= line.radius_mm)
 
 
 def wall_distance_mm(ct: np.ndarray, affine: np.ndarray, line: Centreline, hu_min: float) -> np.ndarray:
@@ -150,14 +150,14 @@ def wall_distance_mm(ct: np.ndarray, affine: np.ndarray, line: Centreline, hu_mi
     dense = ndimage.map_coordinates(ct, index, order=1, mode="nearest") >= hu_min
     limit = (line.radius_mm + BEYOND_MM)[:, None]
     begins = np.minimum(np.where(dense.any(axis=2), radii[dense.argmax(axis=2)], np.inf), limit)
-    walled_in = (begins < OPEN_SHARE * line.radius_mm[:, None]).mean(axis=1) > 0.5
+    walled_in = (begins < OPEN_FRACTION * line.radius_mm[:, None]).mean(axis=1) > 0.5
     hidden = ndimage.binary_dilation(walled_in & ~_is_sure(line, affine), iterations=round(HIDDEN_MM / STEP_MM))
     size = (2 * round(WINDOW_MM / STEP_MM / 2) + 1, WINDOW_ANGLES)
     around = np.pad(begins, ((0, 0), (WINDOW_ANGLES, WINDOW_ANGLES)), mode="wrap")
     wall = ndimage.percentile_filter(around, WALL_PERCENTILE, size=size, mode="nearest")
     wall = wall[:, WINDOW_ANGLES:-WINDOW_ANGLES]
     open_mm = np.sqrt((begins**2).mean(axis=1))  # of a circle of the same area, wherever in it the centreline runs
-    narrow = open_mm < NARROW_SHARE * line.radius_mm
+    narrow = open_mm < NARROW_FRACTION * line.radius_mm
     wall = np.where(narrow[:, None], np.maximum(wall, line.radius_mm[:, None]), wall)
     return np.where(hidden[:, None], 0.0, wall)
 
@@ -217,7 +217,7 @@ def parted_by_valley(
         for mask in (outside_mm > margin_mm + sd_mm, outside_mm < sd_mm)
     )
     clear = ndimage.mean(beside.astype(float), basins, numbers) > 0.5
-    calcium = (top_mm <= CALCIFIED_WALL_MM) & (goes_on <= GOES_ON_SHARE) & (within >= LUMEN_SHARE_MIN) & clear
+    calcium = (top_mm <= CALCIFIED_WALL_MM) & (goes_on <= GOES_ON_FRACTION) & (within >= LUMEN_FRACTION_MIN) & clear
     found[box] = np.append(False, calcium)[basins]
     return found
 

@@ -34,7 +34,7 @@ CANDIDATE_MM3 = (4.0, 200.0)
 # [1] Level at which a mark parts from bone, as a fraction of its peak above tissue, at which it is no process of that
 # bone. Source: physics, two equal peaks one and a half FWHM of the blur apart leave 0.4 of their peak between them;
 # implants in one head of development, where no bone of either head parts below 0.48.
-DEEP_VALLEY_SHARE = 0.4
+DEEP_VALLEY_FRACTION = 0.4
 # [mm3] ... and it may then be this large. Source: the largest that `marks.parted_marks` looks for.
 DEEP_VALLEY_MM3_MAX = 300.0
 # [SD] Peak above tissue that no noise reaches. Source: statistics, 1e5 voxels lie about the arteries.
@@ -87,7 +87,7 @@ class Evidence:
     @property
     def is_deep(self) -> bool:
         """A deep valley parts it from bone."""
-        return self.bone == PARTED and self.valley_share <= DEEP_VALLEY_SHARE
+        return self.bone == PARTED and self.valley_share <= DEEP_VALLEY_FRACTION
 
 
 def doubts_of(evidence: Evidence, wall_margin_mm: float) -> list[str]:

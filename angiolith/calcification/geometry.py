@@ -16,7 +16,7 @@ from scipy.optimize import least_squares
 from scipy.spatial import cKDTree
 
 from angiolith.arteries.centrelines import STEP_MM, Centreline
-from angiolith.calcification.blur import FWHM_SDS, WALL_SHARE, deblurred_arc_deg, deblurred_width_mm
+from angiolith.calcification.blur import FWHM_SDS, WALL_FRACTION, deblurred_arc_deg, deblurred_width_mm
 from angiolith.calcification.rays import (
     N_ANGLES,
     RAY_STEP_MM,
@@ -32,7 +32,7 @@ from angiolith.core.settings.calcification import CalcificationMeasureSettings
 
 # [1] Calcium within this fraction of the radius covers the lumen's centre. Source: digital tubes, 160 plaques
 # (methods.md).
-CENTRE_SHARE = 0.35
+CENTRE_FRACTION = 0.35
 # [HU] Half maximum is sought no nearer to the background than this: there it is noise. Source: digital tubes, 160
 # plaques (methods.md).
 LEAST_HU_ABOVE = 50.0
@@ -48,7 +48,7 @@ SHARPEST = 1.25
 # 160 plaques (methods.md).
 OUTWARD_MM = 0.8
 # [1] ... and no nearer to its centre than this fraction of the radius. Source: digital tubes, 160 plaques (methods.md).
-INWARD_SHARE = 0.4
+INWARD_FRACTION = 0.4
 # [mm] How sharp these bounds of where calcium lies are: wall and blur vary. Source: digital tubes, 160 plaques
 # (methods.md).
 WALL_SD_MM = 0.4
@@ -156,7 +156,7 @@ def measure_geometry(
 
     # An angle counts by what lies towards the wall: near the centre, thick calcium blurs over all angles.
     radii = np.arange(hu.shape[2]) * RAY_STEP_MM
-    at_wall = own_rays & (radii >= WALL_SHARE * line.radius_mm[planes][:, None, None])
+    at_wall = own_rays & (radii >= WALL_FRACTION * line.radius_mm[planes][:, None, None])
     on_wall = np.where(at_wall, hu, -np.inf)
     ray_peak = on_wall.max(axis=2)
     calcified = ray_peak >= hu_min
@@ -176,7 +176,7 @@ def measure_geometry(
     arc_deg = _beyond_blur(deblurred_arc_deg(extent, float(peak_mm / across)))
     sharp = np.where(blur <= SHARPEST * blur[dense].min(), widths, np.nan)
     radius = float(line.radius_mm[planes[with_any]].mean())
-    inner = hu[:, :, : max(1, int(CENTRE_SHARE * radius / RAY_STEP_MM))]
+    inner = hu[:, :, : max(1, int(CENTRE_FRACTION * radius / RAY_STEP_MM))]
     return LesionGeometry(
         arc_deg=arc_deg,
         arc_coverage=covered / extent if extent else np.nan,
@@ -221,12 +221,12 @@ def settled(line: Centreline, calcium: np.ndarray, weight: np.ndarray) -> Centre
     across = np.stack([np.einsum("ij,ij->i", away, first), np.einsum("ij,ij->i", away, second)], axis=1)
     radius, sd_mm = line.radius_mm[nearest], float(line.sd_mm[nearest].mean())
     seen_times = max(1.0, float(np.ptp(nearest)) * STEP_MM)
-    share = np.sqrt(weight / max(float(weight.sum()), 1e-9) * seen_times) / WALL_SD_MM
+    scale = np.sqrt(weight / max(float(weight.sum()), 1e-9) * seen_times) / WALL_SD_MM
 
     def unlikely(shift: np.ndarray) -> np.ndarray:
         distance = np.linalg.norm(across - shift, axis=1)
-        out = np.maximum(distance - radius - OUTWARD_MM, 0) + np.maximum(radius * INWARD_SHARE - distance, 0)
-        return np.append(out * share, shift / sd_mm)
+        out = np.maximum(distance - radius - OUTWARD_MM, 0) + np.maximum(radius * INWARD_FRACTION - distance, 0)
+        return np.append(out * scale, shift / sd_mm)
 
     shift = least_squares(unlikely, np.zeros(2)).x
     middle = int(np.median(nearest))

@@ -39,7 +39,7 @@ SLICE_GAP_MM = 0.75
 PARTED_LEVELS_HU = np.array([150, 170, 190, 210, 230, 250, 275, 300, 325, 350, 375, 400, 450, 500, 550, 600, 700.0])
 # [1] Fraction of a mark's peak at which it lies free. Source: physics, two peaks that are just resolved (Rayleigh)
 # leave 0.74 of their peak between them.
-PARTED_SHARE = 0.7
+PARTED_FRACTION = 0.7
 # [mm3] Size of a mark where it lies free. Source: the smallest lesion; the plaques of the implants end at 300 mm3.
 PARTED_MM3_MIN, PARTED_MM3_MAX = 1.0, 300.0
 # [mm] A mark's flank reaches so far out from where it lies free. Source: physics, the blur of a head CT (FWHM).
@@ -53,7 +53,7 @@ NOISE_WINDOW = 5
 # differ by 1 to 2 mm.
 TWIN_MM = 2.5
 # [1] A mark of which something one-sided holds this much is the same. Source: definition, half.
-MET_SHARE = 0.5
+MET_FRACTION = 0.5
 # [SD] A mark that touches bone is the carotid's so far from its uncertain line. Source: statistics, 95 % of a Gaussian.
 TOUCHING_SDS = 2.0
 # [HU] Noise of an image that has none, as drawn ones. Source: rounding to whole HU.
@@ -84,11 +84,11 @@ class Marks:
 class Parted:
     """A mark that parts from bone as the threshold rises.
 
-    index: its voxels (n, 3); share: the level at which it lies free, as a fraction of its peak above tissue.
+    index: its voxels (n, 3); fraction: the level at which it lies free, as a fraction of its peak above tissue.
     """
 
     index: np.ndarray
-    share: float
+    fraction: float
 
 
 def sort_marks(
@@ -143,17 +143,17 @@ def sort_marks(
     gap = bone_gap_mm(of_bone & (labels == 0), ct.voxel_mm)
     dense_at = cKDTree(mask_points(ct.affine, of_bone | (labels > 0)))
     found = []
-    for label, share in touches_bone.items():
+    for label, fraction in touches_bone.items():
         index = np.argwhere(labels == label)
-        kind = FREE if share == 0 else PARTED if by_valley[tuple(index.T)].mean() > 0.5 else ATTACHED
-        found.append((index, kind, share, float(kind != FREE)))
+        kind = FREE if fraction == 0 else PARTED if by_valley[tuple(index.T)].mean() > 0.5 else ATTACHED
+        found.append((index, kind, fraction, float(kind != FREE)))
     for mark in parted:
         met = set(labels[tuple(mark.index.T)].tolist()) - {0}
         for n, (voxels, kind, contact, valley) in enumerate(found):
             if n + 1 in met:
-                found[n] = (voxels, PARTED if kind == ATTACHED else kind, contact, min(valley, mark.share))
+                found[n] = (voxels, PARTED if kind == ATTACHED else kind, contact, min(valley, mark.fraction))
         if not met:
-            found.append((mark.index, PARTED, 1.0, mark.share))
+            found.append((mark.index, PARTED, 1.0, mark.fraction))
     drawn: dict[int, np.ndarray] = {}
     if alone and in_wall:
         found, drawn = _with_one_sided(ct, found, in_wall, alone)
@@ -161,7 +161,7 @@ def sort_marks(
     free = of_bone.copy()
     for index, *_ in found:
         free[tuple(index.T)] = False
-    for n, (index, bone, share, valley) in enumerate(found):
+    for n, (index, bone, fraction, valley) in enumerate(found):
         at = tuple(index.T)
         artery = artery_beside(moved(ct.affine, index), region[at], lines, wall_margin_mm, bone)
         line = by_label.get(artery)
@@ -194,7 +194,7 @@ def sort_marks(
             index = drawn_on_bone(ct, index, free, line, wall_margin_mm)
         free[tuple(index.T)] = False
         sorted_marks.labels[tuple(index.T)] = label
-        sorted_marks.touches_bone[label] = share
+        sorted_marks.touches_bone[label] = fraction
         sorted_marks.evidence[label] = evidence
         if doubts:
             sorted_marks.doubts[label] = "; ".join(doubts)
@@ -221,7 +221,7 @@ def _with_one_sided(
         owners = owner[tuple(index.T)]
         number = int(np.bincount(owners).argmax())
         if kind != FREE and owners.any():
-            if number and (owners > 0).mean() >= MET_SHARE:
+            if number and (owners > 0).mean() >= MET_FRACTION:
                 if valley < 1:
                     owner[tuple(index[owners == 0].T)] = number
                 continue
@@ -448,7 +448,7 @@ def beside_line(points: np.ndarray, line: Centreline) -> tuple[float, float, str
 def parted_marks(ct: Image, of_bone: np.ndarray, near: np.ndarray, hu_min: float) -> list[Parted]:
     """Marks that hang together with bone at `hu_min` and part from it as the threshold rises.
 
-    A mark is a component of at most `PARTED_MM3_MAX` that lies free at a level below `PARTED_SHARE` of its own peak
+    A mark is a component of at most `PARTED_MM3_MAX` that lies free at a level below `PARTED_FRACTION` of its own peak
     above tissue. Its voxels are those that lie downhill from it, not from bone, at `hu_min` or above (watershed). Where
     slices are thick, bone of the next slice shines through: there a mark may part within its slices alone, and its
     fraction is 1.
@@ -495,8 +495,8 @@ def _parting(
             if not PARTED_MM3_MIN <= volume_mm3[number] <= PARTED_MM3_MAX:
                 continue
             piece = pieces[box] == number
-            height = float(ct.data[box][piece].max()) - TISSUE_HU
-            if level - TISSUE_HU > PARTED_SHARE * height or taken[box][piece].any() or near[box][piece].mean() < 0.5:
+            peak = float(ct.data[box][piece].max()) - TISSUE_HU
+            if level - TISSUE_HU > PARTED_FRACTION * peak or taken[box][piece].any() or near[box][piece].mean() < 0.5:
                 continue
             steps = np.maximum(np.round(GROWTH_MM / ct.voxel_mm), 1).astype(int)
             wide = tuple(slice(max(0, s.start - n), s.stop + n) for s, n in zip(box, steps, strict=True))
@@ -506,5 +506,5 @@ def _parting(
             mark = (basins == 1) & reach
             taken[wide] |= mark
             index = np.argwhere(mark) + [s.start for s in wide]
-            found.append(Parted(index, (float(level) - TISSUE_HU) / height))
+            found.append(Parted(index, (float(level) - TISSUE_HU) / peak))
     return found

@@ -41,7 +41,7 @@ DENSITY_PERCENTILES = (10, 90)
 # [mm] Room about a lesion in which it is measured. Source: numerics.
 CROP_MARGIN_MM = 5.0
 # [1] An artery of which less lies in the field of view is marked. Source: choice.
-COVERED_SHARE_MIN = 0.8
+COVERED_FRACTION_MIN = 0.8
 LOWER_BOUND = (
     "the artery's place is not confirmed: calcium that is one with bone can be missed, the volume is a lower bound"
 )
@@ -242,7 +242,7 @@ def measure_arteries(
             continue
         own = lesions[(lesions["artery"] == name[0]) & (lesions["side"] == name[1])]
         row |= artery_measures(own, settings) | {"covered_share": covered, "status": OK}
-        if covered < COVERED_SHARE_MIN:
+        if covered < COVERED_FRACTION_MIN:
             row |= {"status": REVIEW, "reason": f"only {covered:.0%} of the artery lies in the CT's field of view"}
         elif (own["status"] == REVIEW).any():
             row |= {"status": REVIEW, "reason": join_reasons(*own.loc[own["status"] == REVIEW, "reason"])}
@@ -366,8 +366,8 @@ def measure_patient(arteries: pd.DataFrame) -> dict[str, Any]:
     sums = seen[["volume_mm3", "agatston_equivalent", "n_lesions"]].sum() if not spoiled else None
     unseen = [
         name
-        for name, volume, share in zip(names, arteries["volume_mm3"], arteries["covered_share"], strict=True)
-        if (np.isnan(volume) or share < COVERED_SHARE_MIN) and name not in spoiled
+        for name, volume, covered in zip(names, arteries["volume_mm3"], arteries["covered_share"], strict=True)
+        if (np.isnan(volume) or covered < COVERED_FRACTION_MIN) and name not in spoiled
     ]
     n_candidates, candidate_volume_mm3 = int(seen["n_candidates"].sum()), float(seen["candidate_volume_mm3"].sum())
     at_most = GROUPS[-1] if spoiled else max(seen["severity_group_max"], key=GROUPS.index)

@@ -45,7 +45,7 @@ SATURATED_VOXELS = 3
 # [mm] Above and below its slices metal spoils this much: blur along the slices, and their overlap. Source: physics.
 ACROSS_MM = 2.5
 # [1] An artery of which more than this fraction is spoiled is not measured. Source: convention.
-SPOILED_SHARE_MAX = 0.05
+SPOILED_FRACTION_MAX = 0.05
 
 
 @dataclass(frozen=True)
@@ -134,8 +134,9 @@ def _wrapped(data: np.ndarray, voxel_mm3: float) -> np.ndarray:
 def spoiled_arteries(
     metal: Metal, lines: Mapping[tuple[str, str], Centreline], affine: np.ndarray
 ) -> dict[tuple[str, str], str]:
-    """Why an artery is not measured, by (artery, side): more than SPOILED_SHARE_MAX of its course in the field of view
-    is spoiled.
+    """Why an artery is not measured, by (artery, side): more than SPOILED_FRACTION_MAX of its course is spoiled.
+
+    The course counts in the field of view alone.
 
     Parameters
     ----------
@@ -156,9 +157,9 @@ def spoiled_arteries(
     for name, line in lines.items():
         index = np.rint(moved(np.linalg.inv(affine), line.points)).astype(int)
         index = index[((index >= 0) & (index < shape)).all(axis=1)]
-        share = float(metal.spoiled[tuple(index.T)].mean()) if len(index) else 0.0
-        if share > SPOILED_SHARE_MAX:
-            why[name] = f"{metal.finding} spoils {share:.0%} of the artery: calcium is not measured"
+        fraction = float(metal.spoiled[tuple(index.T)].mean()) if len(index) else 0.0
+        if fraction > SPOILED_FRACTION_MAX:
+            why[name] = f"{metal.finding} spoils {fraction:.0%} of the artery: calcium is not measured"
     return why
 
 

@@ -48,7 +48,7 @@ FIELD_SD_MM = 4.0
 TWIN_REACH_MM = 1.0
 # [1] Something is as dense where it has at least this fraction of the density above tissue. Source: definition, half of
 # the peak.
-TWIN_SHARE = 0.5
+TWIN_FRACTION = 0.5
 # [mm] Slices from this thickness on show bone of the next slice beside calcium. Source: physics, the size of most
 # plaques; looked at on one real head.
 THICK_MM = 2.0
@@ -63,7 +63,7 @@ MIRROR_POINTS = 20
 ONE_SIDED_MM3_MIN = 20.0
 # [mm; 1] ... at least this fraction of its voxels lies so far within the carotid's lumen, where no bone is, and at most
 # the second one outside its wall, where bone goes on. Source: half a voxel; implants in two real heads of development.
-WITHIN_MM, LUMEN_SHARE_MIN, OUTSIDE_SHARE_MAX = 0.3, 0.25, 0.2
+WITHIN_MM, LUMEN_FRACTION_MIN, OUTSIDE_FRACTION_MAX = 0.3, 0.25, 0.2
 # [voxels] Voxels whose twins are looked for at once. Source: numerics.
 AT_ONCE = 20000
 
@@ -142,7 +142,7 @@ def one_sided(ct: Image, dense: np.ndarray, lines: Sequence[Centreline]) -> Alon
         at = some + near @ shift / near.sum(axis=1, keepdims=True)
         other = np.stack([_sampled(ct, mirror(at + offset), UNSEEN_HU) for offset in ball]) - TISSUE_HU
         voxels = tuple(index[start : start + AT_ONCE].T)
-        half = TWIN_SHARE * (ct.data[voxels] - TISSUE_HU)
+        half = TWIN_FRACTION * (ct.data[voxels] - TISSUE_HU)
         found.surely[voxels] = other.max(axis=0) < half
         found.there[voxels] = other[len(ball) // 2] < half  # the ball's middle
     return found
@@ -191,8 +191,8 @@ def pieces_in_wall(
             if line.artery == "BA":
                 is_in_wall = np.median(outside_mm - line.sd_mm[nearest]) <= margin_mm
             else:
-                is_in_wall = (outside_mm <= -WITHIN_MM).mean() >= LUMEN_SHARE_MIN
-                is_in_wall &= (outside_mm > margin_mm).mean() <= OUTSIDE_SHARE_MAX
+                is_in_wall = (outside_mm <= -WITHIN_MM).mean() >= LUMEN_FRACTION_MIN
+                is_in_wall &= (outside_mm > margin_mm).mean() <= OUTSIDE_FRACTION_MAX
             if is_in_wall:
                 found.append(index)
                 break
@@ -262,11 +262,11 @@ def _grid(half_mm: float) -> np.ndarray:
 
 def _rigid(start: np.ndarray, end: np.ndarray, weight: np.ndarray, mirror: Mirror) -> Mirror:
     """The mirror after the rigid transform that leads from start to end (n, 3), robustly weighted (Kabsch 1976)."""
-    share = weight**2
+    weights = weight**2
     for _ in range(ROUNDS):
-        from_mm, to_mm = (np.average(points, axis=0, weights=share) for points in (start, end))
-        rotation, _ = Rotation.align_vectors(end - to_mm, start - from_mm, weights=share)
+        from_mm, to_mm = (np.average(points, axis=0, weights=weights) for points in (start, end))
+        rotation, _ = Rotation.align_vectors(end - to_mm, start - from_mm, weights=weights)
         off_mm = np.linalg.norm(rotation.apply(start - from_mm) + to_mm - end, axis=1)
-        share = weight**2 / (1 + (off_mm / RIGID_MM) ** 2)
+        weights = weight**2 / (1 + (off_mm / RIGID_MM) ** 2)
     matrix = rotation.as_matrix()
     return lambda points: mirror((points - from_mm) @ matrix.T + to_mm)

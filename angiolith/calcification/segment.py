@@ -21,7 +21,7 @@ from angiolith.arteries.density import calcium_hu_min, is_enhanced
 from angiolith.arteries.names import BESIDE_SMOOTH_BONE, FLUID_SDS, INDEX
 from angiolith.calcification.bone import (
     CALCIFIED_WALL_MM,
-    LUMEN_SHARE_MIN,
+    LUMEN_FRACTION_MIN,
     behind,
     parted_by_valley,
     polar_position,
@@ -314,9 +314,9 @@ def _judge(
         if contact > 0:
             in_lumen = float((outside[box][piece & (region[box] > 0)] < 0).mean())
             faint = part.data[box][piece].max() < settings.bone_hu_min  # bone's partial volume looks like this
-            is_bone = faint or deepest < settings.protrusion_mm_min or in_lumen < LUMEN_SHARE_MIN
+            is_bone = faint or deepest < settings.protrusion_mm_min or in_lumen < LUMEN_FRACTION_MIN
         else:  # beside the artery, not of it, however its line may be off
-            is_bone = float((outside[box][piece & (region[box] > 0)] < beyond_mm).mean()) < LUMEN_SHARE_MIN
+            is_bone = float((outside[box][piece & (region[box] > 0)] < beyond_mm).mean()) < LUMEN_FRACTION_MIN
         if is_bone:
             centre = np.argwhere(piece).mean(axis=0) + [s.start for s in box]
             centre_mm = part.affine[:3, :3] @ centre + part.affine[:3, 3]

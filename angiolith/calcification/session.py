@@ -114,7 +114,7 @@ def segment_session(
         "n_lesions": len(found.touches_bone),
         "lesions": {
             str(label): {
-                "bone_contact_share": round(share, 4),
+                "bone_contact_share": round(fraction, 4),
                 "certainty": CANDIDATE if label in found.doubts else SURE,
                 "doubt": found.doubts.get(label),
                 "evidence": {
@@ -122,7 +122,7 @@ def segment_session(
                     for name, value in asdict(found.evidence[label]).items()
                 },
             }
-            for label, share in found.touches_bone.items()
+            for label, fraction in found.touches_bone.items()
         },
         "left_out": [piece | {"artery": "-".join(LABELS[piece["artery"]])} for piece in found.left_out],
     }

@@ -275,9 +275,9 @@ def fleiss_kappa(table: pd.DataFrame) -> dict[str, object]:
         return row | {"note": "all ratings are the same"}
     value = float(inter_rater.fleiss_kappa(counts))
     n, raters = counts.shape[0], table.shape[1]
-    share = counts.sum(axis=0) / counts.sum()
-    apart = float((share * (1 - share)).sum())
-    third = float((share * (1 - share) * (1 - 2 * share)).sum())
+    proportion = counts.sum(axis=0) / counts.sum()
+    apart = float((proportion * (1 - proportion)).sum())
+    third = float((proportion * (1 - proportion) * (1 - 2 * proportion)).sum())
     error = np.sqrt(2 * (apart**2 - third)) / (apart * np.sqrt(n * raters * (raters - 1)))
     row |= {"estimate": value, "p": float(2 * stats.norm.sf(abs(value) / error)), "grade": grade(value)}
 

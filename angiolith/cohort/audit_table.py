@@ -199,10 +199,10 @@ def _count_cells(counts: np.ndarray, percent: Sequence[str], sizes: Sequence[int
         if total != n:
             cells.append(_cell("counts", total, str(n), INCONSISTENT, "", "the levels do not add up to the group"))
     for text, yes, n in zip(percent, counts[:, 0], sizes, strict=False):
-        share = 100 * yes / n
-        verdict = CONSISTENT if printed_number(text).meets((share, share)) else INCONSISTENT
+        stated = 100 * yes / n
+        verdict = CONSISTENT if printed_number(text).meets((stated, stated)) else INCONSISTENT
         why = "" if verdict == CONSISTENT else f"{yes} of {n}"
-        cells.append(_cell("percent", text, f"{share:.2f}", verdict, "", why))
+        cells.append(_cell("percent", text, f"{stated:.2f}", verdict, "", why))
     return cells
 
 
@@ -242,8 +242,8 @@ def _whole_sd(mean: Printed, sd: Printed, n: int) -> dict[str, object]:
         mean.high,
         *(value for value in np.arange(np.floor(mean.low), mean.high + 1) if mean.covers(value)),
     ]
-    shares = [value - np.floor(value) for value in ends]
-    least = float(np.sqrt(min(share * (1 - share) for share in shares) * n / (n - 1)))
+    fractions = [value - np.floor(value) for value in ends]
+    least = float(np.sqrt(min(fraction * (1 - fraction) for fraction in fractions) * n / (n - 1)))
     if sd.high >= least:
         return _cell("sd", sd.text, f"at least {least:.3g}", CONSISTENT, "whole numbers")
     return _cell("sd", sd.text, f"at least {least:.3g}", INCONSISTENT, "", "whole numbers of this mean vary more")

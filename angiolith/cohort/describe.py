@@ -29,7 +29,7 @@ QUARTILES = (0.25, 0.5, 0.75)
 # [number] Expected count of a cell that is not sparse . Source: Cochran 1954.
 EXPECTED_MIN = 5
 # [1] ... in at least this fraction of the cells, for Pearson's chi-square. Source: Cochran 1954.
-EXPECTED_SHARE_MIN = 0.8
+EXPECTED_FRACTION_MIN = 0.8
 # [number] More values are too many for Shapiro-Wilk's p. Source: Royston 1995.
 SHAPIRO_N_MAX = 5000
 # [number] Random tables of Fisher's test beyond 2 x 2. Source: numerics.
@@ -267,7 +267,7 @@ def compare_counts(counts: np.ndarray, choice: str = "auto") -> Comparison:
     if choice == "auto":
         choice = (
             "chi-square"
-            if (expected >= EXPECTED_MIN).mean() >= EXPECTED_SHARE_MIN and (expected >= 1).all()
+            if (expected >= EXPECTED_MIN).mean() >= EXPECTED_FRACTION_MIN and (expected >= 1).all()
             else "fisher"
         )
     if choice == "chi-square":

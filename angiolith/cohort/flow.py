@@ -48,9 +48,9 @@ def flow_boxes(attrition: pd.DataFrame, unit: str, groups: pd.Series) -> list[tu
         left = part.iloc[-1]
         boxes.append((f"Left\n{counted(int(left['n_left']), int(left['rows_left']))}",
                       "\n".join([f"Excluded, {excluded}", *lines])))  # fmt: skip
-    shares = ", ".join(f"{name}: {int(count)}" for name, count in groups.items())
+    group_counts = ", ".join(f"{name}: {int(count)}" for name, count in groups.items())
     total = counted(int(last["n_left"]), int(last["rows_left"]))
-    analysed = f"Analysed\n{total}" + (f"\n{shares}" if shares else "")
+    analysed = f"Analysed\n{total}" + (f"\n{group_counts}" if group_counts else "")
     return [*boxes[:-1], (analysed, boxes[-1][1])] if len(boxes) > 1 else [*boxes, (analysed, "")]
 
 

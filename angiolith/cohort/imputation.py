@@ -63,9 +63,9 @@ def pool(estimates: np.ndarray, errors: np.ndarray, df_complete: float) -> Poole
     m = len(estimates)
     within, between = float(np.mean(errors**2)), float(np.var(estimates, ddof=1))
     total = within + (1 + 1 / m) * between
-    share = (1 + 1 / m) * between / total
-    df_observed = (df_complete + 1) / (df_complete + 3) * df_complete * (1 - share)
-    df = 1 / (share**2 / (m - 1) + 1 / df_observed)
+    missing_information = (1 + 1 / m) * between / total
+    df_observed = (df_complete + 1) / (df_complete + 3) * df_complete * (1 - missing_information)
+    df = 1 / (missing_information**2 / (m - 1) + 1 / df_observed)
     increase = (1 + 1 / m) * between / within
     missing = (increase + 2 / (df + 3)) / (increase + 1)
     return Pooled(float(np.mean(estimates)), float(np.sqrt(total)), df, missing)

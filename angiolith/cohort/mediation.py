@@ -297,6 +297,6 @@ def _summaries(
         rows.append(dict(base) | {"effect": effect, "estimate": estimate, "note": join_reasons(ASSUMED, note)} | ends)
     same = point[0] * point[1] >= 0 and total != 0
     why = "" if same else "not given: direct and indirect effect have opposite signs"
-    share = point[1] / total if same else np.nan
-    rows.append(dict(base) | {"effect": PROPORTION, "scale": "part of the total", "estimate": share, "note": why})
+    proportion = point[1] / total if same else np.nan
+    rows.append(dict(base) | {"effect": PROPORTION, "scale": "part of the total", "estimate": proportion, "note": why})
     return rows

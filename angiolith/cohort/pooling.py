@@ -72,11 +72,11 @@ def pool_sites(estimates: np.ndarray, errors: np.ndarray, method: str = "REML") 
         tau2 = max(0.0, (q - (k - 1)) / c)
     elif method == "REML":
         tau2 = _reml(estimates, variance)
-    share = tau2 / (tau2 + typical) if method == "REML" else max(0.0, (q - (k - 1)) / q) if q > 0 else 0.0
+    i2 = tau2 / (tau2 + typical) if method == "REML" else max(0.0, (q - (k - 1)) / q) if q > 0 else 0.0
     weight = 1 / (variance + tau2)
     estimate, error = float(weight @ estimates / weight.sum()), float(1 / np.sqrt(weight.sum()))
     low, high, p = wald(estimate, error)
-    return PooledSites(estimate, error, low, high, float(p), tau2, q, float(stats.chi2.sf(q, k - 1)), 100 * share)
+    return PooledSites(estimate, error, low, high, float(p), tau2, q, float(stats.chi2.sf(q, k - 1)), 100 * i2)
 
 
 def with_odds_ratios(table: pd.DataFrame) -> pd.DataFrame:

@@ -102,12 +102,12 @@ def labelled(table: pd.DataFrame, labels: Mapping[str, str]) -> pd.DataFrame:
     def several(names: str) -> str:
         return "; ".join(name_text(name, labels) for name in names.split(", "))
 
-    ways = {name: lambda text: name_text(text, labels) for name in ONE_NAME}
-    ways |= dict.fromkeys(SEVERAL_NAMES, several)
-    ways |= {name: lambda text: labels.get(text, text) for name in LEVELS}
+    formats = {name: lambda text: name_text(text, labels) for name in ONE_NAME}
+    formats |= dict.fromkeys(SEVERAL_NAMES, several)
+    formats |= {name: lambda text: labels.get(text, text) for name in LEVELS}
     changed = {
-        name: table[name].map(lambda value, way=way: way(value) if isinstance(value, str) else value)
-        for name, way in ways.items()
+        name: table[name].map(lambda value, as_text=as_text: as_text(value) if isinstance(value, str) else value)
+        for name, as_text in formats.items()
         if name in table
     }
     return table.assign(**changed)

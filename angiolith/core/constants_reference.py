@@ -40,7 +40,7 @@ PENDING_SECTIONS: tuple[str, ...] = ()
 LAYOUT = ("picture.py", "_picture.py", "flow.py", "layout.py", "publish.py", "page.py")
 """Ends of the names of modules that draw or print: sizes and line widths in them measure nothing."""
 COMMENT = re.compile(r"^\[(?P<unit>[^\]]+)\] (?P<meaning>.+?) Source: (?P<source>.+?)\.?$")
-SAID = re.compile(r"^(?:\[(?P<unit>[^\]]+)\])? ?(?:Source: (?P<source>.+)\.)?$")
+UNIT_AND_SOURCE = re.compile(r"^(?:\[(?P<unit>[^\]]+)\])? ?(?:Source: (?P<source>.+)\.)?$")
 UNITS = {  # part of a setting's name -> its unit; the first that fits
     **{"per_year": "1/year", "mm3": "mm3", "mm2": "mm2", "cm3": "cm3", "mm": "mm", "hu": "HU", "deg": "degrees"},
     **{"sd": "SD", "sds": "SD", "percent": "%", "days": "days", "seed": "seed"},
@@ -228,20 +228,20 @@ def _settings(section: type[BaseModel], place: str, source: str | None) -> Itera
     for name, field in section.model_fields.items():
         key, nested = f"{place}{name}", field.annotation
         if isinstance(nested, type) and issubclass(nested, BaseModel):
-            own = _said(nested.__doc__)[1]
+            own = _unit_and_source(nested.__doc__)[1]
             yield from _settings(nested, f"{key}.", own or source)
             continue
         default = field.get_default(call_default_factory=True)
         values = default if isinstance(default, list) and default else [default]
         if place and all(type(value) in (int, float) for value in values):
-            unit, stated = _said(field.description)
+            unit, stated = _unit_and_source(field.description)
             yield Setting(key, str(default), unit or _unit_of(name), stated or source)
 
 
-def _said(text: str | None) -> tuple[str | None, str | None]:
+def _unit_and_source(text: str | None) -> tuple[str | None, str | None]:
     """Unit and source in the last paragraph of a docstring."""
     paragraphs = (text or "").strip().split("\n\n")
-    found = SAID.match(" ".join(paragraphs[-1].split())) if len(paragraphs) > 1 else None
+    found = UNIT_AND_SOURCE.match(" ".join(paragraphs[-1].split())) if len(paragraphs) > 1 else None
     return (found["unit"], found["source"]) if found else (None, None)
 
 

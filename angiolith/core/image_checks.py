@@ -27,7 +27,7 @@ BRAIN_CM3_MAX = 2200.0
 # [mm] A JSON that gives thicker slices is wrong. Source: physics.
 SLICE_MM_MAX = 20.0
 # [1] Fraction of the image's border that holds one exact value where all but a brain was erased. Source: digital heads.
-BACKGROUND_SHARE_MIN = 0.99
+BACKGROUND_FRACTION_MIN = 0.99
 # [degrees] Smaller turns of the grid and tilts of the gantry are not stated. Source: layout.
 OBLIQUE_DEG_MIN = 0.5
 # [%] Of a CT's values, this percentile is air. Source: anatomy.
@@ -192,7 +192,7 @@ def is_brain_extracted(image: Image) -> bool:
     border = np.concatenate([face.ravel() for axis in range(3) for face in np.moveaxis(data, axis, 0)[[0, -1]]])
     background = np.median(border)
     kept_cm3 = float((data != background).sum()) * image.voxel_volume_mm3 / 1000
-    return bool((border == background).mean() > BACKGROUND_SHARE_MIN and kept_cm3 < BRAIN_CM3_MAX)
+    return bool((border == background).mean() > BACKGROUND_FRACTION_MIN and kept_cm3 < BRAIN_CM3_MAX)
 
 
 def needs_review(findings: Sequence[str]) -> bool:

@@ -140,9 +140,9 @@ def geometry_of(frames: Sequence[Frame]) -> Geometry:
         return Geometry(len(frames), 1, 0.0, 0.0, 0.0, plane_of(frames[0].orientation), {Fault.NO_SPACING: ""})
     positions = np.array([frame.position for frame in frames])
     normal = normal_of(frames[0].orientation)
-    heights = positions @ normal
+    levels = positions @ normal
     plane = plane_of(frames[0].orientation)
-    places, counts = _places(heights)
+    places, counts = _places(levels)
     faults: dict[Fault, str] = {}
     if len(places) == 1:
         if len(frames) > 1:
@@ -156,21 +156,21 @@ def geometry_of(frames: Sequence[Frame]) -> Geometry:
     steps = np.diff(places)
     step = float(np.median(steps))
     faults |= _uneven(places, steps, step)
-    tilt = _tilt_deg(positions[np.argsort(heights, kind="stable")], normal)
+    tilt = _tilt_deg(positions[np.argsort(levels, kind="stable")], normal)
     if tilt > TILT_DEG_MIN:
         faults[Fault.TILT] = f"{tilt:.1f} deg"
     coverage = float(places[-1] - places[0]) + step
     return Geometry(len(places), max(counts), step, coverage, tilt, plane, faults)
 
 
-def _places(heights: np.ndarray) -> tuple[np.ndarray, list[int]]:
+def _places(levels: np.ndarray) -> tuple[np.ndarray, list[int]]:
     """Different places along the normal, mm, and how many slices lie at each."""
     groups: list[list[float]] = []
-    for height in np.sort(heights):
-        if groups and height - groups[-1][-1] < SAME_PLACE_MM:
-            groups[-1].append(float(height))
+    for level in np.sort(levels):
+        if groups and level - groups[-1][-1] < SAME_PLACE_MM:
+            groups[-1].append(float(level))
         else:
-            groups.append([float(height)])
+            groups.append([float(level)])
     return np.array([group[0] for group in groups]), [len(group) for group in groups]
 
 

@@ -190,7 +190,7 @@ def joint_verdict(rows: Sequence[Decision], missing: Sequence[str] = ()) -> Verd
     """
     final = _final(rows)
     who = ", ".join(dict.fromkeys(row["reader"] for row in final))
-    reasons = join_reasons(*(_told(row) for row in final))
+    reasons = join_reasons(*(_reason_of(row) for row in final))
     answers = {answer_of(row) for row in final}
     if len(answers) > 1:
         return Verdict(False, CANDIDATE, who, f"candidate: readers disagree, needs adjudication: {reasons}")
@@ -225,7 +225,7 @@ def _final(rows: Sequence[Decision]) -> Sequence[Decision]:
     return [row for row in rows if row["role"] == ADJUDICATOR] or rows
 
 
-def _told(row: Decision) -> str:
+def _reason_of(row: Decision) -> str:
     to = f" to {row['artery']}" if row["decision"] == MOVE else ""
     return f"{DONE[row['decision']]}{to} by {row['reader']} on {row['date']}" + (
         f" ({row['note']})" if row["note"] else ""

@@ -8,7 +8,7 @@ from angiolith.core.images import Image
 
 CT_WINDOW_HU = (-100.0, 900.0)  # safe for bone: calcium and bone look different, and neither is cut off
 BRAIN_WINDOW_HU = (-20.0, 90.0)
-NOISE_SHARE = 0.06  # of the window: what lies below is background, shown black
+NOISE_FRACTION = 0.06  # of the window: what lies below is background, shown black
 
 
 def window_of(image: Image) -> tuple[float, float]:
@@ -27,7 +27,7 @@ def window_of(image: Image) -> tuple[float, float]:
     sample = image.data[::3, ::3, ::2]
     head = sample[sample > np.percentile(sample, 50)]
     top = 1.15 * max(float(np.percentile(head if head.size else sample, 99.7)), 1e-6)
-    return NOISE_SHARE * top, top
+    return NOISE_FRACTION * top, top
 
 
 def window_text(window: tuple[float, float], unit: str = "signal") -> str:

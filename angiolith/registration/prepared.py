@@ -47,7 +47,7 @@ FORAMEN_MM = 5.0
 FORAMEN_BACK_MM = 6.0
 # [1] A head of less than this fraction of the other one's volume is a part of it: its centre is no guide. Source:
 # digital heads.
-PARTIAL_SHARE = 0.75
+PARTIAL_FRACTION = 0.75
 # [mm] An image less high than this is a slab, not a whole head. Source: anatomy.
 SLAB_MM = 100.0
 # [mm] Farther out a CT is cleared of couch and holder. Source: digital heads.
@@ -223,4 +223,4 @@ def is_part_of(first: Prepared, second: Prepared) -> bool:
     """
     if first.is_slab or second.is_slab:
         return first.is_slab and not second.is_slab
-    return first.is_brain == second.is_brain and first.volume_mm3 < PARTIAL_SHARE * second.volume_mm3
+    return first.is_brain == second.is_brain and first.volume_mm3 < PARTIAL_FRACTION * second.volume_mm3

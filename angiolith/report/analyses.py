@@ -61,7 +61,7 @@ class AttritionStep:
     n_left: int
     rows_left: int
     subjects: str
-    share: float
+    percent: float
     address: str
     n_waiting: int
     waiting: str
@@ -170,7 +170,7 @@ def analysis_view(
         _question(settings, texts["question"], named),
         attrition_steps(steps),
         _printed(tables["table1_printed"]) if "table1_printed" in tables else None,
-        forest(_told_apart(tables["associations"]), texts) if "associations" in tables else None,
+        forest(_distinct_terms(tables["associations"]), texts) if "associations" in tables else None,
         _printed(tables["models_printed"]) if "models_printed" in tables else None,
         _statistics(tables["correlations"]) if "correlations" in tables else None,
         _statistics(tables["change"]) if "change" in tables else None,
@@ -203,7 +203,7 @@ def unused_tables(clinical: pd.DataFrame | None, analyses: Sequence[AnalysisView
     return tables + [("analysis", analysis.title, analysis.problem) for analysis in analyses if analysis.problem]
 
 
-def _told_apart(associations: pd.DataFrame) -> pd.DataFrame:
+def _distinct_terms(associations: pd.DataFrame) -> pd.DataFrame:
     """The models on imputed data under a name of their own."""
     if "data" not in associations:  # a table of an earlier version
         return associations

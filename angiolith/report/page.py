@@ -11,7 +11,7 @@ import jinja2
 from markupsafe import Markup
 
 from angiolith.report.exports import Export
-from angiolith.report.plots import bar_shares
+from angiolith.report.plots import bar_segments
 from angiolith.report.sessions import LESION_MEASURES, LOGS, PER_ARTERY, STAGES, advice, mark_artery, unit_of
 
 FOLDER = Path(__file__).parent
@@ -71,7 +71,7 @@ class Pages:
             stages=STAGES,
             mark_artery=mark_artery,
             logs=LOGS,
-            bar_shares=bar_shares,
+            bar_segments=bar_segments,
             columns_portrait=COLUMNS_PORTRAIT,
             advice=lambda stage: advice(stage, texts["errors"]),
             lesion_header=_header(texts, [(m.column, m.unit) for m in LESION_MEASURES]),

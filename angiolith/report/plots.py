@@ -144,7 +144,7 @@ def _forest_row(
     return replace(drawn, cut_low=places[1] < 0, cut_high=places[2] > 1)
 
 
-def bar_shares(counts: Sequence[int]) -> list[tuple[float, float]]:
+def bar_segments(counts: Sequence[int]) -> list[tuple[float, float]]:
     """(start, width) in percent of a stacked bar's parts.
 
     Parameters

@@ -19,12 +19,12 @@ SIGMA_VOXELS_MIN = 0.5
 SIGMAS_REACH = 3.0
 # [1] A spot is at least this fraction of the least contrast deep within a voxel of its peak: most peaks are noise, and
 # are left out at once. Source: numerics.
-DEEP_SHARE = 0.8
+DEEP_FRACTION = 0.8
 # [1] So is a peak whose response is below this fraction of the least contrast. Source: numerics.
-RESPONSE_SHARE = 0.1
+RESPONSE_FRACTION = 0.1
 # [1] Half edge of the box in which a spot is outlined, as a fraction of the largest diameter: no such spot fills it.
 # Source: physics.
-BOX_SHARE = 0.75
+BOX_FRACTION = 0.75
 # [mm] Added to that half edge. Source: numerics.
 BOX_MARGIN_MM = 2
 # [1] A spot's size is that at this fraction of its depth: half maximum. Source: physics.
@@ -101,10 +101,10 @@ def find_dark_blobs(
     """
     response = _largest_response(data, voxel_mm, diameter_mm)
     deep = (
-        ndimage.minimum_filter(data, 3) < 1 - DEEP_SHARE * contrast_min
+        ndimage.minimum_filter(data, 3) < 1 - DEEP_FRACTION * contrast_min
     )  # most peaks are noise: leave them out at once
     highest = response == ndimage.maximum_filter(response, size=3)
-    peaks = np.argwhere(where & deep & highest & (response > RESPONSE_SHARE * contrast_min))
+    peaks = np.argwhere(where & deep & highest & (response > RESPONSE_FRACTION * contrast_min))
     peaks = peaks[np.argsort(-response[tuple(peaks.T)], kind="stable")]
     taken = np.zeros(data.shape, bool)
     for peak in peaks:
@@ -142,7 +142,7 @@ def _outline(
     form_depth: float,
 ) -> Blob | None:
     """Outline a spot at half of its depth, in a box that a spot of the largest size cannot fill, and judge its form."""
-    reach = np.ceil((BOX_SHARE * diameter_max_mm + BOX_MARGIN_MM) / voxel_mm).astype(int)
+    reach = np.ceil((BOX_FRACTION * diameter_max_mm + BOX_MARGIN_MM) / voxel_mm).astype(int)
     low = np.maximum(peak - reach, 0)
     box = tuple(slice(a, b) for a, b in zip(low, np.minimum(peak + reach + 1, data.shape), strict=True))
     part, middle = data[box], peak - low

@@ -170,14 +170,14 @@ def drop_small(mask: np.ndarray, voxels_min: float) -> np.ndarray:
     return keep[pieces]
 
 
-def of_same_volume(share: np.ndarray) -> np.ndarray:
+def of_same_volume(fraction: np.ndarray) -> np.ndarray:
     """Mask (bool) of a resampled mask's fractions (0-1): the fullest voxels, as many as the fractions add up to.
 
     Cut at one half instead, what is small and round loses volume: by 6 % at a radius of 7 mm on slices of 3 mm.
 
     Parameters
     ----------
-    share : np.ndarray
+    fraction : np.ndarray
         Fractions (i, j, k), 0 to 1.
 
     Returns
@@ -185,10 +185,10 @@ def of_same_volume(share: np.ndarray) -> np.ndarray:
     np.ndarray
         Mask (i, j, k), bool.
     """
-    count = round(float(share.sum(dtype=float)))
+    count = round(float(fraction.sum(dtype=float)))
     if not count:
-        return np.zeros(share.shape, bool)
-    return share >= max(np.partition(share.ravel(), -count)[-count], 1e-6)
+        return np.zeros(fraction.shape, bool)
+    return fraction >= max(np.partition(fraction.ravel(), -count)[-count], 1e-6)
 
 
 def smooth(data: np.ndarray, inside: np.ndarray, sigma_mm: float | np.ndarray, voxel_mm: np.ndarray) -> np.ndarray:

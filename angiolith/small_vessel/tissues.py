@@ -38,7 +38,7 @@ DEEP_GREY_BOXES_MNI_MM = (
     ((-14.0, -40.0, -52.0), (14.0, -14.0, -6.0)),  # brainstem
 )
 # [mm] Grid on which the transform to the template is read: it is kept at 4 mm. Source: numerics.
-WAY_MM = 4.0
+FIELD_MM = 4.0
 # [mm] Grid of the template's hull: every third of its voxels. Source: numerics.
 COARSE_MM = 3
 # [mm] CSF deeper than this under the hull may be ventricle. Source: the ICBM 2009a template's maps.
@@ -197,7 +197,7 @@ def onto(
     list[np.ndarray]
         Arrays (i, j, k), float32.
     """
-    ways, step = _voxels_under(images[0], grid, transform or sitk.Transform(3, sitk.sitkIdentity))
+    fields, step = _voxels_under(images[0], grid, transform or sitk.Transform(3, sitk.sitkIdentity))
     where = np.ones(grid.data.shape, bool) if where is None else where
     parts = np.maximum(1, np.round(grid.voxel_mm / THIN_MM).astype(int))
     axis = int(parts.argmax())
@@ -205,7 +205,7 @@ def onto(
     for part in range(parts[axis]):
         shift = np.zeros(3)
         shift[axis] = (part + 0.5) / parts[axis] - 0.5
-        under = [_between(way, grid.data.shape, step, shift)[where] for way in ways]
+        under = [_between(field, grid.data.shape, step, shift)[where] for field in fields]
         for value, image in zip(values, images, strict=True):
             value += ndimage.map_coordinates(image.data, under, np.float32, order=1) / parts[axis]
     found = [np.zeros(grid.data.shape, np.float32) for _ in images]
@@ -233,7 +233,7 @@ def _voxels_under(image: Image, grid: Image, transform: sitk.Transform) -> tuple
     The grid's first voxel lies half a step from the coarse grid's first. The transform to the template is smooth and
     kept at 4 mm: between such points a straight line is as good, and quick.
     """
-    step = WAY_MM / grid.voxel_mm
+    step = FIELD_MM / grid.voxel_mm
     shape = np.ceil(np.array(grid.data.shape) / step).astype(int) + 2
     scale = np.diag([*step, 1.0])
     scale[:3, 3] = -step / 2

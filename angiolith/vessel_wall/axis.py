@@ -22,7 +22,7 @@ from angiolith.vessel_wall.drawing import Segment
 from angiolith.vessel_wall.parts import DrawingError
 
 # [1] Fraction of the lumen's surface that may lie bare sideways: thin walls on a coarse grid. Source: digital tubes.
-OPEN_SHARE_MAX = 0.1
+OPEN_FRACTION_MAX = 0.1
 # [1] A bare place faces sideways below this cosine with the vessel's direction. Source: digital tubes.
 SIDEWAYS = 0.5
 # [voxels] A cut may leave the drawing by this many voxels (of the largest edge), no more. Source: digital tubes.
@@ -30,7 +30,7 @@ ROOM_VOXELS = 2.0
 # [voxels] A longer stretch of wall without lumen (in largest edges) is no slip of the brush. Source: digital tubes.
 GAP_VOXELS = 3.5
 # [1] A cut is clear of an end when it has passed this fraction of it: single voxels stick out. Source: digital tubes.
-END_SHARE = 0.95
+END_FRACTION = 0.95
 # [number] Centres that each degree of the axis' polynomial needs. Source: numerics.
 POINTS_PER_DEGREE = 4
 # [number] Highest degree of that polynomial. Source: digital tubes.
@@ -114,7 +114,7 @@ def find_axis(segment: Segment) -> VesselAxis:
     fine = np.arange(span[0], span[1] + FINE_MM, FINE_MM)
     nearest = cKDTree(np.stack([line(fine) for line in lines], axis=-1))
     low, high = (fine[nearest.query(segment.points(end))[1]] for end in (first, last))
-    axis = VesselAxis(lines, float(np.quantile(low, END_SHARE)), float(np.quantile(high, 1 - END_SHARE)))
+    axis = VesselAxis(lines, float(np.quantile(low, END_FRACTION)), float(np.quantile(high, 1 - END_FRACTION)))
     if axis.low - axis.high > ROOM_VOXELS * segment.voxel_mm.max():
         raise DrawingError("the vessel is too oblique to the few slices it is drawn on: draw it on more of them")
     return axis
@@ -194,7 +194,7 @@ def _ends(
     lumen = segment.lumen[tuple(drawn.T)]
     inner = segment.lumen & ndimage.binary_dilation(~segment.lumen)
     open_share = (lumen & (np.abs(cosines) < SIDEWAYS)).sum() / inner.sum()
-    if open_share > OPEN_SHARE_MAX:
+    if open_share > OPEN_FRACTION_MAX:
         raise DrawingError(
             f"{100 * open_share:.0f} % of the lumen's surface has no wall beside it: "
             "the lumen leaves the wall, or the wall is not closed"

@@ -15,11 +15,11 @@ from angiolith.vessel_wall.points import index_of
 
 # [1] A piece below this fraction of the lumen's voxels is a slip of the brush, stated and left out. Source: digital
 # tubes.
-SPECK_SHARE = 0.02
+SPECK_FRACTION = 0.02
 # [voxels] Empty margin about a drawn segment. Source: numerics.
 MARGIN_VOXELS = 4
 # [1] A drawing of which less lies within the image is in another space. Source: digital tubes.
-INSIDE_SHARE_MIN = 0.99
+INSIDE_FRACTION_MIN = 0.99
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def check_labels(labels: Image, vwi: Image) -> None:
         raise DrawingError("no lesion is drawn (labels 1 and 2 are absent): draw its lumen as 1 and its wall as 2")
     index = index_of(vwi.affine, mask_points(labels.affine, drawn))
     inside = ((index > -0.5) & (index < np.array(vwi.data.shape) - 0.5)).all(axis=1).mean()
-    if inside < INSIDE_SHARE_MIN:
+    if inside < INSIDE_FRACTION_MIN:
         raise DrawingError(
             f"{100 * (1 - inside):.0f} % of the drawing lies outside the vessel-wall image: it is in another space; "
             "resample it into the world of that image"
@@ -168,7 +168,7 @@ def checked(segment: Segment) -> Segment:
         raise DrawingError(f"wall without lumen ({segment.outer.sum()} voxels): draw the lumen, or delete the piece")
     parts, count = ndimage.label(segment.lumen, structure=NEIGHBOURS_26)
     sizes = np.bincount(parts.ravel())[1:]
-    if (sizes >= SPECK_SHARE * sizes.sum()).sum() > 1:
+    if (sizes >= SPECK_FRACTION * sizes.sum()).sum() > 1:
         raise DrawingError(f"the lumen is in {count} pieces: draw one lumen per lesion, without gaps along the vessel")
     lumen = parts == 1 + int(sizes.argmax())
     finding = "" if count == 1 else f"{segment.lumen.sum() - lumen.sum()} stray lumen voxels were taken as wall"

@@ -26,7 +26,7 @@ SEGMENTS: dict[str | None, tuple[int, int]] = {None: (LUMEN, WALL), **dict(REFER
 LABELS = (LUMEN, WALL, PITUITARY_STALK, *(label for pair in REFERENCES.values() for label in pair))
 # [1] Of a lumen's voxels, this fraction may lie beyond the outer wall: more is a mistake, not a slip. Source: digital
 # tubes.
-OUTSIDE_SHARE_MAX = 0.02
+OUTSIDE_FRACTION_MAX = 0.02
 WORDS = {
     "lumen": ("lumen",),
     "outer": ("outer", "owb", "adventitia", "vessel"),
@@ -126,7 +126,7 @@ def compose(masks: Mapping[Part, np.ndarray]) -> np.ndarray:
         ring = outer if outer is not None else wall
         if ring is None:
             raise DrawingError(f"{where} lumen is drawn without its outer wall; {ADVICE}")
-        if outer is not None and (lumen & ~outer).sum() > OUTSIDE_SHARE_MAX * lumen.sum():
+        if outer is not None and (lumen & ~outer).sum() > OUTSIDE_FRACTION_MAX * lumen.sum():
             outside = 100 * (lumen & ~outer).sum() / lumen.sum()
             raise DrawingError(f"{outside:.0f} % of {where} lumen lies outside the outer wall: check both contours")
         labels[ring] = wall_label

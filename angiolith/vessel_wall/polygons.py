@@ -374,7 +374,7 @@ def _fill(mask: np.ndarray, affine: np.ndarray, one: Polygon, depth_mm: float) -
     part = crop(Image(mask, affine), box)
     offset = mask_points(part.affine, np.ones(part.data.shape, dtype=bool)) - centre
     axes = np.linalg.svd(one.points - centre)[2][:2]
-    height = offset @ normal
-    within = (height >= -depth_mm / 2 - 1e-6) & (height < depth_mm / 2 - 1e-6)
+    offset_mm = offset @ normal
+    within = (offset_mm >= -depth_mm / 2 - 1e-6) & (offset_mm < depth_mm / 2 - 1e-6)
     within[within] = contains((one.points - centre) @ axes.T, offset[within] @ axes.T)
     mask[box] |= within.reshape(part.data.shape)

@@ -34,7 +34,7 @@ KEPT = 8
 # [voxels] Beyond the outer wall: what lies farther off is no longer described by its direction. Source: digital tubes.
 NEARBY_VOXELS = 1.3
 # [1] Noise and texture as a fraction of a section's own spread. Source: digital tubes.
-NOISE_SHARE = 0.1
+NOISE_FRACTION = 0.1
 # [mm] Lower bounds of the parameters of lumen and outer wall: centre (x, y), radius, second harmonic (cos, sin).
 # Source: anatomy.
 LOW = np.array([-3, -3, 0.15, -0.6, -0.6, -3, -3, 0.6, -0.6, -0.6])
@@ -268,7 +268,7 @@ class SectionModel:
             SciPy's result; `x` holds the parameters (10,).
         """
         used = self.used(start)
-        noise = max(1e-6, NOISE_SHARE * float(np.std(values[used]))) * np.sqrt(self.every)
+        noise = max(1e-6, NOISE_FRACTION * float(np.std(values[used]))) * np.sqrt(self.every)
 
         def rest(shifted: np.ndarray) -> np.ndarray:
             curves = shifted - AWAY_FROM_ZERO

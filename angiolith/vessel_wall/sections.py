@@ -32,7 +32,7 @@ THINNEST_MM = 0.02
 # [1] Width of a section: this quantile of the drawing's distance from the axis. Source: numerics.
 WIDE_QUANTILE = 0.99
 # [1] A piece of a section smaller than this fraction of its largest is none. Source: digital tubes.
-PIECE_SHARE_MIN = 0.1
+PIECE_FRACTION_MIN = 0.1
 
 
 @dataclass(frozen=True)
@@ -207,7 +207,7 @@ def _contour(
         return None
     centres = np.array(ndimage.center_of_mass(occupancy, parts, range(1, count + 1))) * step + ticks[0]
     areas = ndimage.sum_labels(occupancy, parts, range(1, count + 1)) * step**2
-    gaps = np.where(areas >= PIECE_SHARE_MIN * areas.max(), np.linalg.norm(centres - near, axis=1), np.inf)
+    gaps = np.where(areas >= PIECE_FRACTION_MIN * areas.max(), np.linalg.norm(centres - near, axis=1), np.inf)
     chosen = int(gaps.argmin())
     area, centre = float(areas[chosen]), centres[chosen]
     here = ndimage.distance_transform_edt(parts != chosen + 1) * step <= 2 * voxel_mm

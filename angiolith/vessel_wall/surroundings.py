@@ -246,7 +246,7 @@ def calcium_on(section: CrossSection, calcification: Image, to_ct: np.ndarray) -
     points = moved(np.linalg.inv(to_ct), mask_points(calcification.affine, calcification.data > 0))
     offset = points - section.origin
     flat = offset @ section.axes.T
-    height = np.linalg.norm(offset - flat @ section.axes, axis=1)
-    near = height <= max(1.0, float(calcification.voxel_mm.max()) / 2)
+    off_plane_mm = np.linalg.norm(offset - flat @ section.axes, axis=1)
+    near = off_plane_mm <= max(1.0, float(calcification.voxel_mm.max()) / 2)
     flat = flat[near & (np.linalg.norm(flat, axis=1) < np.linalg.norm(section.outer, axis=1).max() + SHOWN_MM)]
     return section.to_ras(flat)

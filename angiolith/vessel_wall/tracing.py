@@ -32,7 +32,7 @@ FINER = 2
 # [mm] Length of vessel over which curves are smoothed by a parabola. Source: digital tubes.
 SMOOTH_MM = 2.4
 # [1] Cost of a mm in the darkest place, where a mm in the brightest costs about 1. Source: digital tubes.
-WAY_COST = 0.15
+PATH_COST = 0.15
 # [1] Longest way between two points, as a multiple of their distance. Source: digital tubes.
 DETOUR_MAX = 1.5
 # [%] Darkest grey level of that cost. Source: digital tubes.
@@ -44,7 +44,7 @@ BRIGHT_MAX = 1.5
 # [voxels] Smoothing (SD) of the image in which the way is looked for. Source: digital tubes.
 IMAGE_SIGMA_VOXELS = 0.5
 # [mm] Smoothing (SD) of the way. Source: digital tubes.
-WAY_SIGMA_MM = 1.5
+PATH_SIGMA_MM = 1.5
 # [mm] Radius within which first circles are tried. Source: digital tubes.
 START_FIELD_MM = 4.5
 # [mm] Radii of lumens that are tried: from, to, step. Source: anatomy.
@@ -111,7 +111,7 @@ def vessel_path(vwi: Image, ends: np.ndarray, step_mm: float) -> np.ndarray:
     near = cropped(vwi, ends.mean(axis=0), half)
     smooth = ndimage.gaussian_filter(near.data, IMAGE_SIGMA_VOXELS)
     low, high = np.percentile(smooth, [DARK_PERCENTILE, BRIGHT_PERCENTILE])
-    cost = WAY_COST + np.clip((smooth - low) / max(high - low, 1e-9), 0, BRIGHT_MAX) ** 2
+    cost = PATH_COST + np.clip((smooth - low) / max(high - low, 1e-9), 0, BRIGHT_MAX) ** 2
     search = MCP_Geometric(cost, sampling=tuple(near.voxel_mm))
     places = np.clip(np.rint(index_of(near.affine, ends)).astype(int), 0, np.array(near.data.shape) - 1)
     route: list[tuple[int, ...]] = []
@@ -129,7 +129,7 @@ def vessel_path(vwi: Image, ends: np.ndarray, step_mm: float) -> np.ndarray:
     along = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(path, axis=0), axis=1))])
     even = np.arange(0, along[-1], step_mm)
     line = np.stack([np.interp(even, along, column) for column in path.T], axis=1)
-    return ndimage.gaussian_filter1d(line, WAY_SIGMA_MM / step_mm, axis=0, mode="nearest")
+    return ndimage.gaussian_filter1d(line, PATH_SIGMA_MM / step_mm, axis=0, mode="nearest")
 
 
 def fit_sections(vwi: Image, axis: np.ndarray, settings: WallTraceSettings) -> list[dict[str, np.ndarray]]:

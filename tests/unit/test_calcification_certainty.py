@@ -10,7 +10,7 @@ from scipy.spatial import cKDTree
 from angiolith.arteries.centrelines import Centreline, region_labels, resampled, voxel_centres
 from angiolith.arteries.masks import search_reach
 from angiolith.arteries.names import INDEX, LABELS
-from angiolith.calcification.certainty import DEEP_VALLEY_SHARE, Evidence, doubts_of, is_plausible
+from angiolith.calcification.certainty import DEEP_VALLEY_FRACTION, Evidence, doubts_of, is_plausible
 from angiolith.calcification.marks import (
     air_share,
     artery_beside,
@@ -173,7 +173,7 @@ def test_a_basilar_plaque_counts_where_a_deep_valley_parts_it_from_the_clivus(x_
     marks = found(blurred(ct), 2.0, "BA")
     assert len(marks.touches_bone) == 1
     assert (marks.evidence[1].bone, marks.doubts == {}) == ("parted", counts)
-    assert (marks.evidence[1].valley_share <= DEEP_VALLEY_SHARE) is counts
+    assert (marks.evidence[1].valley_share <= DEEP_VALLEY_FRACTION) is counts
 
 
 @pytest.mark.parametrize(
@@ -268,7 +268,7 @@ def test_in_thick_slices_a_mark_may_part_from_bone_within_its_slice_alone():
 
     assert marks(1.25) == []
     thick = marks(2.5)
-    assert [mark.share for mark in thick] == [1.0]
+    assert [mark.fraction for mark in thick] == [1.0]
     assert set(thick[0].index[:, 2]) == {2, 3}
     assert len(thick[0].index) == 160
 

@@ -20,7 +20,7 @@ from angiolith.core.tables import write_tsv
 from angiolith.report.analyses import analysis_view, attrition_steps, printed_rows
 from angiolith.report.distributions import axis_ticks, change_plot, group_plot
 from angiolith.report.methods import methods_section
-from angiolith.report.plots import bar_shares, forest
+from angiolith.report.plots import bar_segments, forest
 from angiolith.report.sessions import Stage, advice
 from angiolith.report.texts import DEFAULT, TextsError, read_texts, untranslated
 from tests import made_report
@@ -94,8 +94,8 @@ def test_forest_of_a_linear_model_uses_estimates_on_a_plain_axis():
 
 
 def test_stacked_bar_fills_the_width():
-    shares = bar_shares([3, 1, 0])
-    assert shares == [(0.0, 75.0), (75.0, 25.0), (100.0, 0.0)]
+    segments = bar_segments([3, 1, 0])
+    assert segments == [(0.0, 75.0), (75.0, 25.0), (100.0, 0.0)]
 
 
 @pytest.mark.parametrize(("low", "high", "expected"), [(0, 10, [0, 2, 4, 6, 8, 10]), (3, 3, [2.4, 3.6])])
@@ -131,7 +131,7 @@ def test_change_plot_takes_subjects_with_both_visits():
 
 def test_attrition_bars_are_shares_of_those_who_came():
     steps = attrition_steps(attrition())
-    assert [step.share for step in steps] == [80.0, 80.0]
+    assert [step.percent for step in steps] == [80.0, 80.0]
     assert steps[0].subjects == "001,002"
 
 

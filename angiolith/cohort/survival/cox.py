@@ -250,9 +250,9 @@ def _firth_score(risk: _Risk, state: _State) -> np.ndarray:
         inside = (risk.first <= time) & (time < risk.last)
         part = x[inside] - state.mean[entry]
         taken_off = np.where(is_event[inside] == time, risk.fraction[entry], 0.0)
-        share = state.risk[inside] * (1 - taken_off) / state.sums[entry]
+        fraction = state.risk[inside] * (1 - taken_off) / state.sums[entry]
         distance = ((part @ inverse) * part).sum(axis=1)
-        gradient += risk.mean_weight[time] * ((share * distance) @ part)
+        gradient += risk.mean_weight[time] * ((fraction * distance) @ part)
     return gradient / 2
 
 
@@ -276,9 +276,9 @@ def score_residuals(risk: _Risk, state: _State) -> np.ndarray:
     per_entry = each / state.sums
     residual = -_mass(risk, state.risk, per_entry)[:, None] * rows.x
     means = per_entry[:, None] * state.mean
-    share = risk.within_rows(risk.by_time(means))
-    share[risk.event_rows] -= risk.by_time(means * risk.fraction[:, None])[risk.event_time]
-    residual += state.risk[:, None] * share
+    expected = risk.within_rows(risk.by_time(means))
+    expected[risk.event_rows] -= risk.by_time(means * risk.fraction[:, None])[risk.event_time]
+    residual += state.risk[:, None] * expected
     mean_of_time = risk.by_time(state.mean) / np.maximum(risk.counts, 1)[:, None]
     seen = rows.weight[risk.event_rows][:, None]
     residual[risk.event_rows] += seen * (rows.x[risk.event_rows] - mean_of_time[risk.event_time])

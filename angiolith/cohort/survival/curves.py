@@ -65,11 +65,11 @@ def cumulative_incidence(time: np.ndarray, state: np.ndarray, cause: int) -> pd.
     incidence = np.cumsum(before * own / at_risk)
     turned = np.divide(1.0, after, out=np.zeros_like(after), where=after > 0)
 
-    def share(counts: np.ndarray) -> np.ndarray:
+    def variance_of(counts: np.ndarray) -> np.ndarray:
         tied = np.where(counts > 1, 1 - (counts - 1) / np.maximum(at_risk - 1, 1), 1.0)
         return before**2 * tied * counts / at_risk**2
 
-    own_part, rest = share(own), np.where(after > 0, share(others), 0.0)
+    own_part, rest = variance_of(own), np.where(after > 0, variance_of(others), 0.0)
     at_own, at_rest = 1 + turned * incidence, turned * incidence
     first = np.cumsum(at_own**2 * own_part + at_rest**2 * rest)
     second = np.cumsum(turned * (at_own * own_part + at_rest * rest))
@@ -200,11 +200,11 @@ def log_rank(time: np.ndarray, event: np.ndarray, group: np.ndarray) -> tuple[fl
     labels = np.unique(group)
     times, at_risk, events = risk_counts(time, event)
     inside = [group == one for one in labels]
-    shares = np.stack([risk_counts(time[own], event[own], times=times)[1] for own in inside]) / at_risk
+    fractions = np.stack([risk_counts(time[own], event[own], times=times)[1] for own in inside]) / at_risk
     observed = np.array([(event & own).sum() for own in inside], float)
-    score = observed - shares @ events
+    score = observed - fractions @ events
     spread = events * (at_risk - events) / np.maximum(at_risk - 1, 1)
-    information = np.diag(shares @ spread) - (shares * spread) @ shares.T
+    information = np.diag(fractions @ spread) - (fractions * spread) @ fractions.T
     if len(labels) < 2 or np.linalg.matrix_rank(information[1:, 1:]) < len(labels) - 1:
         return np.nan, np.nan
     statistic = float(score[1:] @ np.linalg.solve(information[1:, 1:], score[1:]))

@@ -87,10 +87,10 @@ def acquired(
             described = (head or ([ct] if ct else []))[
                 : 1 if dated else None
             ]  # one, to be compared with the table's date
-            stated = next((day for path in described if (day := _told(facts(path)))), None)
+            stated = next((day for path in described if (day := _stated_date(facts(path)))), None)
             if stated:
                 by_source["sidecars"][session] = stated
-        own = (scans.get(_stem(ct)) or _told(facts(ct))) if ct else None
+        own = (scans.get(_stem(ct)) or _stated_date(facts(ct))) if ct else None
         if own:
             found.cts[session] = own
     _settle(found, by_source, subject, list(images))
@@ -101,7 +101,7 @@ def _stem(path: str) -> str:
     return os.path.basename(path).split(".")[0]
 
 
-def _told(facts: Mapping[str, Any]) -> str | None:
+def _stated_date(facts: Mapping[str, Any]) -> str | None:
     """The date that sidecars give; what is none is as if it were not there."""
     for key in SIDECAR_KEYS:
         try:

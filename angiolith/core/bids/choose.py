@@ -126,7 +126,7 @@ def choose(column: str, candidates: Sequence[Candidate], asked: Mapping[str, str
     if len(rest) > 1:
         names = ", ".join(sorted(candidate.name for candidate in rest))
         reason = (
-            f"{names}: which one is to be used is not known; name it under images: {{{column}: {_told_apart(rest)}}}"
+            f"{names}: which one is to be used is not known; name it under images: {{{column}: {_differences(rest)}}}"
         )
         beaten |= {candidate.path: reason for candidate in rest}
         return Choice(None, reason, left | beaten)
@@ -140,7 +140,7 @@ def choose(column: str, candidates: Sequence[Candidate], asked: Mapping[str, str
     return Choice(chosen.path, how, left)
 
 
-def _told_apart(rest: Sequence[Candidate]) -> str:
+def _differences(rest: Sequence[Candidate]) -> str:
     """The entities in which images differ, as the configuration would name the first of them."""
     first = rest[0].entities
     keys = [key for candidate in rest for key in candidate.entities]

@@ -127,11 +127,11 @@ def detect_acute(
     spread = sd_about(even[usual], middle)
     if spread <= 0:
         raise AcuteError("the DWI is without contrast in the brain")
-    height = np.where(brain, (even - middle) / spread, -np.inf)
-    bright = height >= settings.dwi_sd_min
+    z_score = np.where(brain, (even - middle) / spread, -np.inf)
+    bright = z_score >= settings.dwi_sd_min
     voxels = pieces(bright & low, dwi.voxel_mm, settings)
     depth = depth_mm(brain, dwi.voxel_mm)
-    highest = ndimage.maximum_filter(height, size=window(SIDES_DIFFER_MM, dwi.voxel_mm))
+    highest = ndimage.maximum_filter(z_score, size=window(SIDES_DIFFER_MM, dwi.voxel_mm))
     labels, rows = np.zeros(brain.shape, np.int32), []
     for number, where in enumerate(voxels, start=1):
         index = tuple(where.T)
@@ -157,7 +157,7 @@ def detect_acute(
                 "side": "R" if template[:, 0].mean() > 0 else "L",
                 "volume_mm3": len(where) * dwi.voxel_volume_mm3,
                 "n_slices": len(np.unique(where[:, slice_axis(dwi.affine)])),
-                "dwi_sd": float(np.median(height[index])),
+                "dwi_sd": float(np.median(z_score[index])),
                 "adc_median_mm2_s": float(np.median(adc[index])),
                 **measured,
                 "kind": kind,

@@ -64,10 +64,10 @@ def acute_of(given: Inputs, settings: AcuteDetectSettings, classes: AcuteClassif
     """
     try:
         diffusion = read_diffusion(given, settings)
-        way = to_reference(given, "dwi")
-        tissues = tissues_on(given, diffusion.dwi, way)
+        transform = to_reference(given, "dwi")
+        tissues = tissues_on(given, diffusion.dwi, transform)
         known = in_mm2_s(diffusion.adc, np.isin(tissues, PLAIN), tissues == TISSUES["ventricles"])
-        found = detect_acute(diffusion.dwi, known[0], tissues, places_of(given, way), settings, classes)
+        found = detect_acute(diffusion.dwi, known[0], tissues, places_of(given, transform), settings, classes)
         drawn = lesion_on_dwi(given, diffusion.dwi)
     except NotMeasured as problem:
         return _nothing(problem.status, problem.reason)
@@ -75,7 +75,7 @@ def acute_of(given: Inputs, settings: AcuteDetectSettings, classes: AcuteClassif
         return _nothing(FAILED, str(problem))
     table = found.table if drawn is None else decided(found, drawn)
     if len(table):
-        table[PLACE] = map_points(way, table[PLACE].to_numpy(float))
+        table[PLACE] = map_points(transform, table[PLACE].to_numpy(float))
     facts = {
         "b_s_mm2": None if diffusion.b_s_mm2 is None else round(diffusion.b_s_mm2, 1),
         "adc_source": "computed" if diffusion.computed else "given",
@@ -129,7 +129,7 @@ def read_diffusion(given: Inputs, settings: AcuteDetectSettings) -> Diffusion:
     return diffusion_of(volumes, b_values, adc, settings.b_s_mm2_min)
 
 
-def tissues_on(given: Inputs, dwi: Image, way: sitk.Transform) -> np.ndarray:
+def tissues_on(given: Inputs, dwi: Image, transform: sitk.Transform) -> np.ndarray:
     """The map of the brain's tissues on the DWI's grid.
 
     Parameters
@@ -138,7 +138,7 @@ def tissues_on(given: Inputs, dwi: Image, way: sitk.Transform) -> np.ndarray:
         `brain_tissues` and `template_facts`.
     dwi : Image
         Its grid is taken.
-    way : sitk.Transform
+    transform : sitk.Transform
         From points of the DWI to points of the reference.
 
     Returns
@@ -152,20 +152,20 @@ def tissues_on(given: Inputs, dwi: Image, way: sitk.Transform) -> np.ndarray:
     """
     if not was_made(given["brain_tissues"]):
         raise NotMeasured(FAILED, f"registration to the template: {read_json(given['template_facts'])['reason']}")
-    tissues = resample(read_image(given["brain_tissues"]), dwi, way, interpolation="nearest").data
+    tissues = resample(read_image(given["brain_tissues"]), dwi, transform, interpolation="nearest").data
     if not tissues.any():
         raise NotMeasured(FAILED, "the brain lies outside of the DWI: the registration put it elsewhere")
     return np.asarray(np.round(tissues), np.uint8)
 
 
-def places_of(given: Inputs, way: sitk.Transform) -> Places:
+def places_of(given: Inputs, transform: sitk.Transform) -> Places:
     """How a point of the DWI gets to the template, and to its mirrored place by way of the template.
 
     Parameters
     ----------
     given : Inputs
         `from_template` and `to_template`, the fields between the reference and the template.
-    way : sitk.Transform
+    transform : sitk.Transform
         From points of the DWI to points of the reference.
 
     Returns
@@ -181,10 +181,10 @@ def places_of(given: Inputs, way: sitk.Transform) -> Places:
     if not was_made(given["from_template"]):
         raise NotMeasured(FAILED, f"registration to the template: {read_json(given['template_facts'])['reason']}")
     onto, back = read_transform(given["from_template"]), read_transform(given["to_template"])
-    home = way.GetInverse()
+    home = transform.GetInverse()
 
     def in_template(points: np.ndarray) -> np.ndarray:
-        return map_points(onto, map_points(way, points))
+        return map_points(onto, map_points(transform, points))
 
     def mirrored(points: np.ndarray) -> np.ndarray:
         return map_points(home, map_points(back, in_template(points) * (-1.0, 1.0, 1.0)))

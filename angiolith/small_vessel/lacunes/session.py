@@ -69,12 +69,12 @@ def _built_in(
     given: Inputs, flair: Image, settings: LacuneDetectSettings, acute: LeftOut | None
 ) -> tuple[pd.DataFrame, np.ndarray, dict[str, Any]]:
     t1w = read_checked(given, "T1w")
-    way, flair_way = to_reference(given, "T1w"), to_reference(given, "FLAIR")
-    brain = brain_on(given, t1w, way)
+    t1w_transform, flair_transform = to_reference(given, "T1w"), to_reference(given, "FLAIR")
+    brain = brain_on(given, t1w, t1w_transform)
     box = bounding_box(brain)
     part = crop(t1w, box)
-    priors = priors_on(given, part, brain[box], way, "wm", "gm", "ventricles", "deep_grey")
-    to_flair = flair_way.GetInverse()  # the T1w, where there is one, is the reference
+    priors = priors_on(given, part, brain[box], t1w_transform, "wm", "gm", "ventricles", "deep_grey")
+    to_flair = flair_transform.GetInverse()  # the T1w, where there is one, is the reference
     on_t1w = resample(flair, part, to_flair).data
     lesion, drawn = None, None if acute is None else acute.mask
     if given.get("lesion"):
@@ -87,7 +87,7 @@ def _built_in(
     except TissueError as error:
         raise NotMeasured(FAILED, str(error)) from error
     whole = t1w.with_data(paste(labels, box, t1w.data.shape))
-    return found[list(COLUMNS)], onto_flair(whole, flair, flair_way), BUILT_IN
+    return found[list(COLUMNS)], onto_flair(whole, flair, flair_transform), BUILT_IN
 
 
 def onto_flair(labels: Image, flair: Image, flair_to_t1w: sitk.Transform) -> np.ndarray:

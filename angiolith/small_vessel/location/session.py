@@ -47,12 +47,12 @@ def places_row(given: Inputs, settings: PlaceSettings) -> dict[str, Any]:
             continue
         spots = counted(read_tsv(given[f"{kind}_table"]))
         try:
-            way = to_reference(given, facts.get("image", "T1w"))
+            transform = to_reference(given, facts.get("image", "T1w"))
         except NotMeasured:
             continue
         tissues = tissues or read_image(tissues_file)
         points = spots[PLACE].to_numpy(float)
-        places, sites = counts(map_points(way, points) if len(points) else np.empty((0, 3)), tissues, settings)
+        places, sites = counts(map_points(transform, points) if len(points) else np.empty((0, 3)), tissues, settings)
         if kind == "microbleed":
             row |= {f"n_microbleeds_{place}": n for place, n in places.items()}
         else:

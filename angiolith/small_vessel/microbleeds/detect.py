@@ -35,7 +35,7 @@ FORM_DEPTH = 0.3
 # [%] The darkest part of the brain that is left out of the surroundings' level. Source: digital heads.
 DARK_PERCENTILE = 20
 # [1] A wide signal void holds a ball of this fraction of the largest diameter as its radius. Source: digital heads.
-VOID_SHARE = 0.6
+VOID_FRACTION = 0.6
 # [1] ... and is deeper than this below its surroundings, as a fraction of their level. Source: digital heads.
 VOID_DEPTH = 0.5
 # [%] HU of a spot on the CT: near its highest, since blur and registration mix it with brain. Source: digital heads.
@@ -88,7 +88,7 @@ def detect_microbleeds(
     where = inside & (depth >= settings.surface_mm)
     where &= ~dilate_mm(voids(relative, inside, voxel_mm, settings), settings.void_margin_mm, voxel_mm)
     size_mm = (settings.diameter_mm_min, settings.diameter_mm_max)
-    share = None if tissue is None else ndimage.gaussian_filter(tissue[box], TISSUE_SIGMA_MM / voxel_mm)
+    tissue_fraction = None if tissue is None else ndimage.gaussian_filter(tissue[box], TISSUE_SIGMA_MM / voxel_mm)
     labels = np.zeros(part.data.shape, np.int32)
     rows: list[dict[str, Any]] = []
     for blob in find_dark_blobs(relative, where, voxel_mm, size_mm, settings.contrast_min, FORM_DEPTH):
@@ -97,7 +97,7 @@ def detect_microbleeds(
         point = moved(part.affine, blob.centre[None])[0]
         middle = tuple(np.round(blob.centre).astype(int))
         hu = hu_at(point, max(blob.diameter_mm / 2, settings.calcium_radius_mm_min)) if hu_at else np.nan
-        around = np.nan if share is None else float(share[middle])
+        around = np.nan if tissue_fraction is None else float(tissue_fraction[middle])
         outside = around < settings.tissue_share_min
         kind = CALCIUM if hu >= settings.calcium_hu_min else OUTSIDE if outside else MICROBLEED
         numbers = (blob.diameter_mm, blob.volume_mm3, blob.contrast, blob.elongation, blob.compactness, hu, around)
@@ -194,7 +194,7 @@ def voids(
     ndarray of bool, shape (i, j, k)
     """
     dark = inside & (relative < 1 - VOID_DEPTH)
-    return opened(dark, VOID_SHARE * settings.diameter_mm_max, voxel_mm)
+    return opened(dark, VOID_FRACTION * settings.diameter_mm_max, voxel_mm)
 
 
 def hu_percentile(ct: Image, point_ras: np.ndarray, radius_mm: float, percentile: float = CALCIUM_PERCENTILE) -> float:

@@ -52,13 +52,13 @@ def microbleeds_of(given: Inputs, settings: MicrobleedDetectSettings, tool: Micr
     facts["calcium_checked"] = False
     try:
         image = read_checked(given, column, name="T2* or SWI" if not given.get(column) else column)
-        way = to_reference(given, column)
-        hu_at, no_ct = calcium_lookup(given, way)
+        transform = to_reference(given, column)
+        hu_at, no_ct = calcium_lookup(given, transform)
         if tool.command:
             table, labels, source = _by_tool(given[column], image, hu_at, settings, tool)
         else:
-            brain = brain_on(given, image, way)
-            priors = priors_on(given, image, brain, way, "wm", "gm")
+            brain = brain_on(given, image, transform)
+            priors = priors_on(given, image, brain, transform, "wm", "gm")
             tissue, model = priors["wm"] + priors["gm"], read_spot_model(given["model"])
             table, labels = detect_microbleeds(image, brain, settings, hu_at, tissue, model)
             source = BUILT_IN

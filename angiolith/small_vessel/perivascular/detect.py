@@ -51,7 +51,7 @@ WITHIN_MIN = 0.75
 # highest within this distance. Source: digital heads.
 APART_MM = 2.0
 # [1] ... which is this. Source: digital heads.
-APART_SHARE = 0.4
+APART_FRACTION = 0.4
 # [1] What is above this level is fluid. Source: definition.
 FLUID_LEVEL = 0.5
 # [1] Least part of the surroundings that is no fluid, in the basal ganglia. Source: digital heads.
@@ -59,7 +59,7 @@ DRY_MIN = 0.9
 # [mm] Holes of the pure regions up to twice as wide are filled. Source: digital heads.
 FILLED_MM = 2.0
 # [1] A space reaches to where its ridge is this fraction of the least one. Source: digital heads.
-GROW_SHARE = 0.5
+GROW_FRACTION = 0.5
 # [SD] Fluid and white matter differ by so many of white matter's SDs, or the image shows no spaces. Source: choice.
 CONTRAST_SDS = 3.0
 # [voxels] Less white matter or fluid tells no level. Source: numerics.
@@ -112,10 +112,10 @@ def regions_of(tissues: np.ndarray, image: Image, settings: PvsDetectSettings) -
     inner = (from_ventricles > settings.ventricle_margin_mm) & (from_cortex > settings.cortex_margin_mm)
     points = moved(image.affine, np.argwhere(ventricles))
     roof = np.percentile(points[:, 2], ROOF_PERCENTILE)
-    height = _coordinate(image, 2)
+    level = _coordinate(image, 2)
     around = distance_mm(deep, image.voxel_mm) <= settings.capsule_mm
-    ganglia = (deep | (white & around)) & inner & (height < roof)
-    return Regions({BASAL_GANGLIA: ganglia, CENTRUM: white & inner & (height > roof)}, float(np.median(points[:, 0])))
+    ganglia = (deep | (white & around)) & inner & (level < roof)
+    return Regions({BASAL_GANGLIA: ganglia, CENTRUM: white & inner & (level > roof)}, float(np.median(points[:, 0])))
 
 
 def _coordinate(image: Image, axis: int) -> np.ndarray:
@@ -175,7 +175,7 @@ def detect_pvs(
     noise = ridge[where]
     least = max(settings.ridge_min, settings.ridge_mads * float(np.median(np.abs(noise - np.median(noise)))))
     highest = ndimage.maximum_filter(ridge, footprint=ball(APART_MM, part.voxel_mm))
-    reach = where & (ridge >= np.maximum(GROW_SHARE * least, APART_SHARE * highest)) & (level > 0)
+    reach = where & (ridge >= np.maximum(GROW_FRACTION * least, APART_FRACTION * highest)) & (level > 0)
     core = reach & (ridge >= least) & (level >= settings.level_min)
     pieces, _ = ndimage.label(ndimage.binary_propagation(core, NEIGHBOURS_26, mask=reach), NEIGHBOURS_26)
     tissue = (inside == TISSUES["white"]) | (inside == TISSUES["deep_grey"])
@@ -247,9 +247,9 @@ def placed_spaces(
 
 def _region(index: tuple[np.ndarray, ...], regions: Regions) -> str:
     """The region that holds most of these voxels; "" where none does."""
-    shares = {name: float(mask[index].mean()) for name, mask in regions.masks.items()}
-    region = max(shares, key=lambda name: shares[name])
-    return region if shares[region] > 0.5 else ""
+    fractions = {name: float(mask[index].mean()) for name, mask in regions.masks.items()}
+    region = max(fractions, key=lambda name: fractions[name])
+    return region if fractions[region] > 0.5 else ""
 
 
 def with_regions(
@@ -434,13 +434,13 @@ def fullest(
         The count, and that side: "L", "R", or "" for none.
     """
     best, best_side = 0, ""
-    height = _coordinate(image, 2)
+    level = _coordinate(image, 2)
     for side in ("L", "R"):
         wanted = table.loc[(table["region"] == region) & (table["side"] == side), "pvs"]
         if wanted.empty:
             continue
         voxels = np.isin(labels, wanted)
-        at = pd.DataFrame({"pvs": labels[voxels], "z": height[voxels]}).groupby("pvs")["z"].agg(["min", "max"])
+        at = pd.DataFrame({"pvs": labels[voxels], "z": level[voxels]}).groupby("pvs")["z"].agg(["min", "max"])
         for bottom in np.arange(at["min"].min() - settings.slab_mm, at["max"].max(), 1.0):
             count = int(((at["max"] >= bottom) & (at["min"] < bottom + settings.slab_mm)).sum())
             if count > best:

@@ -119,9 +119,9 @@ def _tissues_on(given: Inputs, image: Image, column: str) -> np.ndarray:
     """The brain's tissues on the grid of an image."""
     if not given.get("brain_tissues") or not was_made(given["brain_tissues"]):
         raise NotMeasured(FAILED, "the brain was not found")
-    way = to_reference(given, column)
+    transform = to_reference(given, column)
     tissues = read_image(given["brain_tissues"])
-    on_image = tissues if is_same_grid(tissues, image) else resample(tissues, image, way, interpolation="nearest")
+    on_image = tissues if is_same_grid(tissues, image) else resample(tissues, image, transform, interpolation="nearest")
     return on_image.data.astype(np.uint8)
 
 

@@ -28,7 +28,7 @@ MIRROR_RANGE = (-1.0, 0.5)
 # [1] Where the search for the mirror ends: steps, and change of the sum of squares. Source: numerics.
 MIRROR_TOLERANCES = {"xtol": 1e-2, "ftol": 1e-4}
 # [1] Less brain under the smoothing says nothing. Source: numerics.
-BRAIN_SHARE_MIN = 0.05
+BRAIN_FRACTION_MIN = 0.05
 # [contrast of white matter to fluid] Darker is fluid. Source: choice.
 FLUID_MAX = -0.35
 # [mm] Smoothing (SD) of the grey values in which fluid is sought. Source: numerics.
@@ -197,8 +197,8 @@ def asymmetry(working: Working, mirror: Mirror, voxel_mm: np.ndarray) -> np.ndar
         Difference (x, y, z) in units of the FLAIR's contrast; 0 outside the brain.
     """
     sigma = ASYMMETRY_SIGMA_MM / voxel_mm
-    share = np.maximum(ndimage.gaussian_filter(working.brain.astype(np.float32), sigma), BRAIN_SHARE_MIN)
+    brain_fraction = np.maximum(ndimage.gaussian_filter(working.brain.astype(np.float32), sigma), BRAIN_FRACTION_MIN)
     grey = np.where(working.brain, np.clip(working.flair, -1.0, 1.0), 0).astype(np.float32)
-    grey = np.where(working.brain, ndimage.gaussian_filter(grey, sigma) / share, OUTSIDE)
+    grey = np.where(working.brain, ndimage.gaussian_filter(grey, sigma) / brain_fraction, OUTSIDE)
     other = mirror.of(ndimage.maximum_filter(grey, size=window(SIDES_DIFFER_MM, voxel_mm)))
     return np.where(working.brain, grey - other, 0)

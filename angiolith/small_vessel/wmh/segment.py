@@ -45,18 +45,18 @@ INTERVAL_CM3_MIN = 3.0
 # [1] Fraction of a given lesion mask that may look like WMH without a remark. Source: choice.
 LIKE_WMH_MAX = 0.7
 # [pixels] Smoothing (SD), in the plane, of the grey values that are compared. Source: numerics.
-HEIGHT_SIGMA = 0.6
+PEAK_SIGMA = 0.6
 # [1] Probability of the pixels that make a scan's lesion intensity. Source: choice.
-HEIGHT_PROBABILITY = 0.6
+PEAK_PROBABILITY = 0.6
 # [%] Their percentile that is this intensity. Source: 17 real scans of the network's fit and the 4 of low_load (75 and
 # 95 were tried).
-HEIGHT_PERCENTILE = 95
+PEAK_PERCENTILE = 95
 # [1] Of the threshold: the highest probability of what is possible and not counted. Source: definition.
 UNCOUNTED = 0.99
 # [mask] Pixels of a slice that touch, corners too, are of one lesion. Source: definition.
 IN_THE_SLICE = np.pad(np.ones((3, 3, 1)), ((0, 0), (0, 0), (1, 1)))
 # [pixels] Fewer of them make no such intensity. Source: numerics.
-HEIGHT_PIXELS_MIN = 10
+PEAK_PIXELS_MIN = 10
 # [1] Fraction of the brain's largest section: a face of the image that cuts more of it is an open end. Source: digital
 # heads.
 CUT_FRACTION = 0.1
@@ -185,18 +185,18 @@ def high_enough(probability: np.ndarray, working: Working, settings: WmhSegmentS
     np.ndarray
         Probability (x, y, z).
     """
-    grey = ndimage.gaussian_filter(working.flair, (HEIGHT_SIGMA, HEIGHT_SIGMA, 0))
-    core = grey[probability >= HEIGHT_PROBABILITY]
-    if core.size < HEIGHT_PIXELS_MIN:
+    grey = ndimage.gaussian_filter(working.flair, (PEAK_SIGMA, PEAK_SIGMA, 0))
+    core = grey[probability >= PEAK_PROBABILITY]
+    if core.size < PEAK_PIXELS_MIN:
         core = grey[probability >= settings.probability_min]
-    if core.size < HEIGHT_PIXELS_MIN:
+    if core.size < PEAK_PIXELS_MIN:
         return probability
-    height = np.percentile(core, HEIGHT_PERCENTILE)
+    peak = np.percentile(core, PEAK_PERCENTILE)
     possible = np.minimum(probability, UNCOUNTED * settings.probability_min)
-    high = np.where(grey >= settings.height_fraction_min * height, probability, possible)
+    high = np.where(grey >= settings.height_fraction_min * peak, probability, possible)
     lesions, count = ndimage.label(high >= settings.probability_min, IN_THE_SLICE)
     peaks = np.asarray(ndimage.maximum(grey, lesions, np.arange(count + 1)))
-    faint = (peaks < settings.peak_fraction_min * height)[lesions] & (lesions > 0)
+    faint = (peaks < settings.peak_fraction_min * peak)[lesions] & (lesions > 0)
     return np.where(faint, possible, high)
 
 

@@ -189,10 +189,10 @@ def contrast_of(flair: np.ndarray, brain: np.ndarray, tissues: np.ndarray) -> tu
     if fluid.size >= FLUID_VOXELS_MIN and (middle := float(np.median(fluid))) >= level:
         raise TissueError(no_flair(middle, level))
     if grey.size >= WHITE_VOXELS_MIN:
-        height = (mode_of(grey) - dark) / (level - dark)
-        if height < GREY_MIN:
+        level_of_grey = (mode_of(grey) - dark) / (level - dark)
+        if level_of_grey < GREY_MIN:
             raise TissueError(
-                f"this is no FLAIR: between fluid (0) and white matter (1), grey matter lies at {height:.2f}; "
+                f"this is no FLAIR: between fluid (0) and white matter (1), grey matter lies at {level_of_grey:.2f}; "
                 f"on a FLAIR it is at least {GREY_MIN:g}, on a T1w about 0.7"
             )
     return level, dark, spread
@@ -261,16 +261,15 @@ def maps_of(
         Maps (5, x, y, z), float32, 0 to 1.
     """
 
-    def share(*names: str) -> np.ndarray:
+    def fraction_of(*names: str) -> np.ndarray:
         one = np.isin(tissues, [TISSUES[name] for name in names]).astype(np.float32)
         return plane(one, scale, shape)
 
-    ventricles = share("ventricles") > 0.5
+    ventricles = fraction_of("ventricles") > 0.5
     away = np.minimum(distance_mm(ventricles, spacing), FAR_MM) / FAR_MM
     depth = np.minimum(depth_mm(brain, spacing), FAR_MM) / FAR_MM
-    return np.stack([away, depth, share("white"), share("grey", "deep_grey"), share("infratentorial")]).astype(
-        np.float32
-    )
+    matter = [fraction_of("white"), fraction_of("grey", "deep_grey"), fraction_of("infratentorial")]
+    return np.stack([away, depth, *matter]).astype(np.float32)
 
 
 def plane(values: np.ndarray, scale: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

@@ -22,7 +22,7 @@ from angiolith.core.config import validate
 from angiolith.core.settings.analyses import ChangeColumns
 from angiolith.core.settings.presets import presets
 from phantoms.preset_tables import preset_patients
-from phantoms.study_tables import CSVD_COUNTS, CSVD_N, GROUPS, VBA_SHARE, csvd_patients, truth, vba_lesions
+from phantoms.study_tables import CSVD_COUNTS, CSVD_N, GROUPS, VBA_FRACTION, csvd_patients, truth, vba_lesions
 
 ROOT = Path(__file__).parents[3]
 TRUTH = truth()
@@ -89,7 +89,7 @@ def test_the_tables_have_the_sizes_and_margins_of_the_studies():
     assert lesions["group"].value_counts().to_dict() == {"culprit": 124, "nonculprit": 120}
     assert lesions["patient_id"].is_unique
     assert lesions["stenosis_percent"].min() >= 50
-    for name, share in VBA_SHARE.items():
+    for name, share in VBA_FRACTION.items():
         assert lesions[name].mean() == pytest.approx(share, abs=4 * np.sqrt(share * (1 - share) / 244)), name
     for rank, name in enumerate(GROUPS):
         group = patients[patients["severity_group"] == name]
