@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from angiolith.core.images import write_made
 from angiolith.core.settings.lacunes import LacuneDetectSettings
 from angiolith.core.settings.perivascular import PvsDetectSettings, PvsGradeSettings, PvsToolSettings
 from angiolith.core.settings.section import step_settings
@@ -22,6 +23,7 @@ def main(snakemake: Any) -> None:
         snakemake.params.decisions,
     )
     found.write(keys, out.table, out.labels, out.facts)
+    write_made(found.found, out.found)
 
 
 if __name__ == "__main__":

@@ -127,6 +127,9 @@ def marks(rows):
         "status": ["review", "ok", "ok"],
         "reason": [f"candidate: clinoid {HOSTILE}", None, "rejected by AB on 2026-11-30"],
     }
+    columns |= {f"found_{name}": columns[name] for name in ("artery", "side", "volume_mm3", "max_hu", "status")}
+    columns |= {"found_certainty": columns["certainty"], "found_counted": [False, True, True]}
+    columns["found_reason"] = [columns["reason"][0], None, None]
     keys = of_ct[["subject", "session"]].to_dict("records")
     calcium = [pd.DataFrame(key | columns | {"kind": "calcification"}, index=range(3)) for key in keys]
     return pd.concat([*calcium, *spots(rows)], ignore_index=True)
@@ -142,7 +145,9 @@ def spots(rows):
     }
     for key in rows.loc[rows["FLAIR"].notna(), ["subject", "session"]].to_dict("records"):
         for kind, row in found.items():
-            yield pd.DataFrame([key | row | {"kind": kind, "diameter_mm": 4.5, "volume_mm3": 47.7}])
+            row = row | {"diameter_mm": 4.5, "volume_mm3": 47.7}
+            held = {f"found_{name}": row[name] for name in row if name not in ("lesion", "mark", "decided_by")}
+            yield pd.DataFrame([key | row | held | {"kind": kind}])
 
 
 def attrition():

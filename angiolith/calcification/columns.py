@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from angiolith.marks.found import OF_CALCIUM
+
 WHO = {"subject": "label without sub-", "session": "label without ses-"}
 WHERE = {"artery": "ICA, MCA, ACA, PCA, BA or VA", "side": "L, R or M (midline)"}
 STATUS = {"status": "ok, review, failed or missing", "reason": "why not ok, or why a person should look"}
@@ -34,6 +36,7 @@ LESIONS = {
     "certainty": "sure, or candidate: calcium or bone, the image does not decide; waits for a reader",
     "decided_by": "tool, or the reader's initials",
     "mark": "its name in tables of decisions: number, and a digest of its voxels",
+    **dict.fromkeys(OF_CALCIUM, "as the tool found it, before any reader; missing for a mark that a reader added"),
     "segment": "segment of the artery, where the centreline names it",
     "x_mm": "centre, RAS mm in the CT's space",
     "y_mm": "centre, RAS mm in the CT's space",

@@ -38,7 +38,9 @@ from angiolith.core.settings.section import Count
 from angiolith.core.tables import FAILED, OK, REVIEW, join_reasons, read_json, read_tsv, was_made
 from angiolith.marks.decisions import Decision
 from angiolith.marks.drawings import read_drawings
-from angiolith.marks.verdicts import CANDIDATE, SURE, UndecidableError, decide
+from angiolith.marks.found import with_found
+from angiolith.marks.kinds import CALCIFICATION
+from angiolith.marks.verdicts import CANDIDATE, SURE, Decided, UndecidableError, decide
 
 
 def segment_session(
@@ -194,21 +196,28 @@ def measure_session(
         decided = decide(marks, dense, doubts, decisions, read_drawings(given.get("drawings") or [], labels), count)
     except UndecidableError as error:
         decided, problem = decide(marks, dense, doubts, (), {}, count), f"decisions do not fit: {error}"
-    lesions = measure_lesions(
-        ct,
-        decided.labels,
-        region.data,
-        lines,
-        contact,
-        facts["hu_min"],
-        settings,
-        grades,
-        facts["slice_thickness_mm"],
-        decided.verdicts,
-        decided.names,
-        {int(label): fact["evidence"] for label, fact in facts["lesions"].items()},
-        facts["kvp_scale"],
-    )
+
+    def measured(of: Decided) -> pd.DataFrame:
+        return measure_lesions(
+            ct,
+            of.labels,
+            region.data,
+            lines,
+            contact,
+            facts["hu_min"],
+            settings,
+            grades,
+            facts["slice_thickness_mm"],
+            of.verdicts,
+            of.names,
+            {int(label): fact["evidence"] for label, fact in facts["lesions"].items()},
+            facts["kvp_scale"],
+        )
+
+    lesions = measured(decided)
+    is_decided = bool(decisions) and not problem
+    before = measured(decide(marks, dense, doubts, (), {}, count)) if is_decided else lesions
+    lesions = with_found(lesions, before, CALCIFICATION.number)
     if problem:
         lesions = lesions.assign(counted=False, status=FAILED, reason=problem)
         tables = (refused(subject, session, FAILED, problem, of) for of in (ARTERIES, PATIENTS))

@@ -12,6 +12,7 @@ import pandas as pd
 
 from angiolith.core.settings.vessel_wall import CulpritSettings
 from angiolith.core.tables import FAILED, MISSING, USABLE
+from angiolith.marks.found import FOUND
 from angiolith.marks.kinds import KINDS
 from angiolith.small_vessel.burden.scores import INPUTS
 from angiolith.vessel_wall.culprit import judge_culprits
@@ -311,6 +312,7 @@ def plaque_columns(plaques: pd.DataFrame) -> pd.DataFrame:
     pd.DataFrame
         The renamed table.
     """
+    plaques = plaques.drop(columns=[name for name in plaques if name.startswith(FOUND)])
     return prefixed(plaques, "plaque", ["status", "reason", "counted", "certainty", "decided_by", "mark"])
 
 

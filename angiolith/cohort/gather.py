@@ -29,6 +29,7 @@ from angiolith.core.settings.burden import CaaScoreSettings, SvdScoreSettings
 from angiolith.core.settings.vessel_wall import CulpritSettings
 from angiolith.core.tables import read_json, read_tsv
 from angiolith.marks.decisions import read_decisions
+from angiolith.marks.found import FOUND, PARTS
 from angiolith.marks.kinds import KINDS, PLAQUE
 from angiolith.marks.verdicts import in_order, readings
 from angiolith.small_vessel.burden.scores import burden_table, with_scores
@@ -54,6 +55,7 @@ MARK_COLUMNS = [
     *("subject", "session", "lesion", "mark", "artery", "side", "volume_mm3", "max_hu"),
     *("counted", "certainty", "decided_by", "status", "reason", "kind", "diameter_mm", "probability"),
     "stenosis_percent",
+    *(f"{FOUND}{name}" for name in PARTS),
 ]
 REVIEWED_WITH = {"arteries": "calcification", "calcium": "calcification", "acute lesions": "small vessel"}
 Tables = Mapping[str, pd.DataFrame]

@@ -1,5 +1,5 @@
 """A picture of every mark: one row each, in three planes, clean and with its outline side by side, numbered as in the
-list. What waits for a person comes first."""
+list. What waits for a person comes first. Rows stand in pages, one below the other, each with its own head."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ from angiolith.pictures.planes import VIEWS, Plane
 PANEL_PX, GAP_PX = 150, 4
 TEXT_PX, HEAD_PX = 190, 44
 ROW_PX = PANEL_PX + GAP_PX
+PER_PAGE = 9  # as many rows as an A4 page holds at its width
+PAGE_PX = HEAD_PX + PER_PAGE * ROW_PX
 WIDTH_PX = TEXT_PX + 2 * len(VIEWS) * (PANEL_PX + GAP_PX)
 BAR_MM = 5.0
 DOT_PX = 0.8  # half of a dot of a line
@@ -42,6 +44,61 @@ class Mark:
     line_mm: np.ndarray | None = None
 
 
+def row_top(row: int) -> int:
+    """Where a row of the picture begins.
+
+    Parameters
+    ----------
+    row : int
+        From 0.
+
+    Returns
+    -------
+    int
+        Pixels from the picture's top.
+    """
+    page, at = divmod(row, PER_PAGE)
+    return page * PAGE_PX + HEAD_PX + at * ROW_PX
+
+
+def pages_of(n_marks: int) -> list[tuple[int, int]]:
+    """The pages of a picture: where each begins, and its extent downwards.
+
+    Parameters
+    ----------
+    n_marks : int
+        Rows.
+
+    Returns
+    -------
+    list[tuple[int, int]]
+        Pixels; one page where there is no mark.
+    """
+    starts = range(0, max(n_marks, 1), PER_PAGE)
+    return [(row_top(row) - HEAD_PX, HEAD_PX + ROW_PX * (min(row + PER_PAGE, max(n_marks, 1)) - row)) for row in starts]
+
+
+def stacked(parts: Sequence[Pillow.Image]) -> Pillow.Image:
+    """Pictures of one width, one below the other.
+
+    Parameters
+    ----------
+    parts : Sequence[Pillow.Image]
+        At least one.
+
+    Returns
+    -------
+    Pillow.Image
+        The picture, RGB.
+    """
+    whole = Pillow.new("RGB", (parts[0].width, sum(part.height for part in parts)), "white")
+    top = 0
+    for part in parts:
+        whole.paste(part, (0, top))
+        top += part.height
+    return whole
+
+
 def montage(
     title: str,
     caption: str,
@@ -51,7 +108,7 @@ def montage(
     window: tuple[float, float],
     half_mm: float,
 ) -> Pillow.Image:
-    """All marks in the order given, one below the other.
+    """All marks in the order given, one below the other, PER_PAGE to a page.
 
     The mark itself is outlined in vermillion, others in sky blue.
 
@@ -77,18 +134,21 @@ def montage(
     Pillow.Image
         The picture, RGB.
     """
-    picture = Pillow.new("RGB", (WIDTH_PX, HEAD_PX + ROW_PX * max(len(marks), 1)), "white")
+    pages = pages_of(len(marks))
+    picture = Pillow.new("RGB", (WIDTH_PX, sum(pages[-1])), "white")
     pen = ImageDraw.Draw(picture)
-    pen.text((4, 3), title, "black", _font(15))
-    pen.text((4, 24), f"{caption}; outline:", "#333333", _font(12))
-    left = 8 + pen.textlength(f"{caption}; outline:", _font(12))
-    for text, colour in ("the mark", VERMILLION), ("others", BLUE):
-        pen.text((left, 24), text, colour, _font(12))
-        left += 8 + pen.textlength(text, _font(12))
+    for page, (top, _) in enumerate(pages, start=1):
+        of_pages = f" (page {page} of {len(pages)})" if len(pages) > 1 else ""
+        pen.text((4, top + 3), title + of_pages, "black", _font(15))
+        pen.text((4, top + 24), f"{caption}; outline:", "#333333", _font(12))
+        left = 8 + pen.textlength(f"{caption}; outline:", _font(12))
+        for text, colour in ("the mark", VERMILLION), ("others", BLUE):
+            pen.text((left, top + 24), text, colour, _font(12))
+            left += 8 + pen.textlength(text, _font(12))
     if not marks:
         pen.text((4, HEAD_PX + 8), "none found", "#333333", _font(14))
     for row, mark in enumerate(marks):
-        top = HEAD_PX + ROW_PX * row
+        top = row_top(row)
         pen.text((6, top + 2), str(mark.number), VERMILLION if mark.flagged else "black", _font(26))
         for at, line in enumerate(_wrapped(mark.lines)):
             pen.text((6, top + 36 + 14 * at), line, "black", _font(11.5))

@@ -16,6 +16,12 @@ MONTAGES = {  # by the same: every mark of a kind; the images of which one at le
     PLAQUE.montage: ("vwi",),
 }
 PARTS = ("table", "labels", "facts")  # of marks
+FOUND_BY = {  # marks as the tool found them: rule and output of the label map
+    CALCIFICATION.name: ("segment_calcification", "lesions"),
+    **{kind.name: (kind.found_by, "labels") for kind in (MICROBLEED, LACUNE)},
+    **{kind.name: (kind.decided_in, f"{kind.name}_found") for kind in (WMH, INFARCT)},
+    PERIVASCULAR.name: (PERIVASCULAR.decided_in, "found"),
+}
 VIEWED = ("ct", "T1w", "T2w", "FLAIR", "swi", "T2starw", "vwi", "vwi_ce")
 
 
@@ -126,8 +132,14 @@ def change_pictures(study: Study, subject: str) -> dict[str, str]:
     return {"picture": picture, "shown": study.file(picture_file(f"sub-{subject}", "change"))}
 
 
+def _found(session: Session) -> InputPaths:
+    """Label maps of the marks before any reader, as `<kind>_found`."""
+    return {f"{name}_found": session.made(*made) for name, made in FOUND_BY.items()}
+
+
 def _subject(session: Session) -> InputPaths:
     return {
+        **_found(session),
         "checks": session.checks,
         "reference": session.image(session.reference),
         "brain": session.made("register_mri_to_template", "brain"),
@@ -184,6 +196,7 @@ def _export(session: Session) -> InputPaths:
         **{f"{name}_picture": session.output("plot_subject_qc", name) for name in (*DRAWN, *MONTAGES)},
         **{name: session.image(name) for name in names},
         **{f"{name}_to_reference": session.to_reference(name) for name in names},
+        **_found(session),
         "checks": session.checks,
         "arteries": session.made("map_arteries", "labels"),
         "artery_names": session.made("map_arteries", "lookup"),
@@ -192,6 +205,7 @@ def _export(session: Session) -> InputPaths:
         "calcification_facts": session.made("segment_calcification", "facts"),
         "wmh": spots_of(session, WMH, "mask"),
         "wmh_labels": spots_of(session, WMH, "labels"),
+        "wmh_segmented": session.made("segment_wmh", "mask"),
         "infarcts": spots_of(session, INFARCT, "labels"),
         "perivascular": session.made("detect_perivascular", "labels"),
         "lacunes": spots_of(session, LACUNE, "labels"),

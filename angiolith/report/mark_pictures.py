@@ -1,9 +1,13 @@
-"""Pictures of every mark of a session, kind by kind, those that wait for a person first."""
+"""Pictures of every mark of a session, kind by kind, those that wait for a person first.
+
+They show the marks as the tool found them: a second reader does not see what the first decided. What readers drew
+stands below, on pages of its own.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,10 +20,11 @@ from angiolith.core.distance import label_voxels
 from angiolith.core.images import Image, moved, read_ct, read_image
 from angiolith.core.inputs import Inputs
 from angiolith.core.tables import MISSING, REVIEW, read_json, read_tsv, was_made
+from angiolith.marks.found import as_found, drawn_by_readers
 from angiolith.marks.kinds import CALCIFICATION, INFARCT, LACUNE, MICROBLEED, PERIVASCULAR, PLAQUE, WMH, MarkKind
 from angiolith.marks.verdicts import in_order, waiting
 from angiolith.pictures.canvas import absent
-from angiolith.pictures.marks import Mark, montage
+from angiolith.pictures.marks import Mark, montage, stacked
 from angiolith.pictures.windows import CT_WINDOW_HU, window_of, window_text
 from angiolith.report.session_pictures import NoPicture, counted, number, require
 
@@ -86,10 +91,51 @@ def draw_calcifications(given: Inputs, title: str) -> Picture:
         Where a file was not made.
     """
     require(given, ("ct", "CT", "calcification_facts"), ("calcification", "calcification map", "calcification_facts"))
-    marks, n_waiting = marks_of(given["lesions"], CALCIFICATION, calcification_lines, {})
-    subtitle = f"{counted(len(marks), 'mark')}, {n_waiting} waiting for a reader; {window_text(CT_WINDOW_HU, 'HU')}"
-    labels = read_image(given["calcification"])
-    return montage(title, subtitle, read_ct(given["ct"]), labels, marks, CT_WINDOW_HU, CALCIFICATION_HALF_MM)
+    maps = _maps(given, CALCIFICATION, "calcification")
+    of = Rows(given["lesions"], CALCIFICATION, calcification_lines)
+    return _picture(title, "the CT", read_ct(given["ct"]), maps, of, (CT_WINDOW_HU, "HU"), CALCIFICATION_HALF_MM)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Table and kind of a picture's marks, and the lines of text of each; has_sizes: each in panels of its own size."""
+
+    path: str
+    kind: MarkKind
+    lines: Callable[[dict[Hashable, Any]], list[str]]
+    has_sizes: bool = False
+
+
+def _maps(given: Inputs, kind: MarkKind, held: str) -> tuple[Image, Image]:
+    """The label map of a kind before and after the readers."""
+    after = read_image(given[held])
+    before = given.get(f"{kind.name}_found")
+    return (read_image(before) if before and was_made(before) else after), after
+
+
+def _picture(
+    title: str,
+    on: str,
+    image: Image,
+    maps: tuple[Image, Image],
+    of: Rows,
+    window: tuple[tuple[float, float], str],
+    half_mm: float,
+) -> Picture:
+    """Every mark as the tool found it, then those that readers drew."""
+    drawn = drawn_by_readers(read_tsv(of.path))
+    parts = []
+    for labels, is_drawn in zip(maps, (False, True), strict=True):
+        if is_drawn and drawn.empty:
+            continue
+        places = places_of(labels) if of.has_sizes else {n: (at, None) for n, at in centres_of(labels).items()}
+        centres = {number: centre for number, (centre, _) in places.items()}
+        marks, n_waiting = marks_of(of.path, of.kind, of.lines, centres, is_drawn)
+        marks = [replace(mark, half_mm=places[mark.number][1]) if mark.number in places else mark for mark in marks]
+        what = "drawn by readers" if is_drawn else f"{n_waiting} waiting for a reader"
+        subtitle = f"{counted(len(marks), 'mark')} on {on}, {what}; {window_text(*window)}"
+        parts.append(montage(title, subtitle, image, labels, marks, window[0], half_mm))
+    return stacked(parts)
 
 
 def marks_of(
@@ -97,8 +143,9 @@ def marks_of(
     kind: MarkKind,
     lines: Callable[[dict[Hashable, Any]], list[str]],
     centres: Mapping[int, tuple[float, float, float]],
+    is_drawn: bool = False,
 ) -> tuple[list[Mark], int]:
-    """The marks of a table, those that wait for a reader first, and how many wait.
+    """The marks of a table as the tool found them, those that wait for a reader first, and how many wait.
 
     Parameters
     ----------
@@ -110,6 +157,8 @@ def marks_of(
         Gives the lines of text of a row.
     centres : Mapping[int, tuple[float, float, float]]
         Number of the mark -> centre (3,), RAS mm.
+    is_drawn : bool
+        Those that readers drew instead, as they are after the readers.
 
     Returns
     -------
@@ -117,6 +166,7 @@ def marks_of(
         The marks, and how many wait.
     """
     table = read_tsv(path).dropna(subset=[kind.number]).drop_duplicates(kind.number)  # plaques: a row per reader
+    table = drawn_by_readers(table) if is_drawn else as_found(table)
     table = in_order(table[table[kind.number].isin(centres)] if kind == PLAQUE else table, kind.number)
     waits = set(waiting(table)[kind.number].astype(int))
     marks = []
@@ -279,14 +329,9 @@ def draw_wmh(given: Inputs, title: str, kind: MarkKind) -> Picture:
     """
     facts = f"{kind.name}_facts"
     require(given, ("FLAIR", "FLAIR", facts), (f"{kind.name}_labels", f"map of {kind.plural}", facts))
-    labels, image = read_image(given[f"{kind.name}_labels"]), read_image(given["FLAIR"])
-    places = places_of(labels)
-    centres = {number: centre for number, (centre, _) in places.items()}
-    marks, n_waiting = marks_of(given[f"{kind.name}_table"], kind, spot_lines, centres)
-    marks = [replace(mark, half_mm=places[mark.number][1]) if mark.number in places else mark for mark in marks]
-    window = window_of(image)
-    subtitle = f"{counted(len(marks), 'mark')} on FLAIR, {n_waiting} waiting for a reader; {window_text(window)}"
-    return montage(title, subtitle, image, labels, marks, window, SPOT_HALF_MM)
+    image, maps = read_image(given["FLAIR"]), _maps(given, kind, f"{kind.name}_labels")
+    of = Rows(given[f"{kind.name}_table"], kind, spot_lines, has_sizes=True)
+    return _picture(title, "FLAIR", image, maps, of, (window_of(image), ""), SPOT_HALF_MM)
 
 
 def draw_plaques(given: Inputs, title: str) -> Picture:
@@ -406,12 +451,9 @@ def spots(given: Inputs, title: str, column: str, kind: MarkKind, labels_of: str
     Picture
         The picture.
     """
-    labels = read_image(given[labels_of or kind.plural])
-    marks, n_waiting = marks_of(given[f"{kind.name}_table"], kind, spot_lines, centres_of(labels))
-    image = read_image(given[column])
-    window = window_of(image)
-    subtitle = f"{counted(len(marks), 'mark')} on {column}, {n_waiting} waiting for a reader; {window_text(window)}"
-    return montage(title, subtitle, image, labels, marks, window, SPOT_HALF_MM)
+    image, maps = read_image(given[column]), _maps(given, kind, labels_of or kind.plural)
+    of = Rows(given[f"{kind.name}_table"], kind, spot_lines)
+    return _picture(title, column, image, maps, of, (window_of(image), ""), SPOT_HALF_MM)
 
 
 def spot_lines(row: dict[Hashable, Any]) -> list[str]:

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from angiolith.marks.kinds import CALCIFICATION, KINDS, PLAQUE
-from angiolith.marks.verdicts import CANDIDATE, TOOL
-from angiolith.pictures.marks import GAP_PX, HEAD_PX, PANEL_PX, ROW_PX, TEXT_PX, WIDTH_PX
+from angiolith.marks.verdicts import CANDIDATE
+from angiolith.pictures.marks import GAP_PX, HEAD_PX, PAGE_PX, PANEL_PX, PER_PAGE, ROW_PX, TEXT_PX, WIDTH_PX
 from angiolith.report.sessions import (
     Session,
     mark_artery,
@@ -42,11 +42,12 @@ def review_items(subjects: Iterable[Subject]) -> dict[str, Any]:
 
 
 def mark_items(sessions: Iterable[Session]) -> dict[str, Any]:
-    """The marks of the page of decisions (subject, session, kind, mark, its row in the picture, whether it waits,
-    what it is), and where they lie in that picture. Those that wait come first, then by number.
+    """The marks of the page of decisions as the tool found them (subject, session, kind, mark, its row in the picture,
+    whether the tool doubts it, what it is, what the tool says), and where they lie in that picture. Those that the tool
+    doubts come first, then by number.
 
-    What readers decided is left out, and cut off the picture: each decides without knowing of others. What the tool
-    doubts of an undecided mark is shown.
+    What readers decided changes nothing of it: each decides without knowing of others. A mark that a reader added is
+    kept apart (`added`), for an adjudicator alone.
 
     Parameters
     ----------
@@ -58,25 +59,34 @@ def mark_items(sessions: Iterable[Session]) -> dict[str, Any]:
     dict[str, Any]
         Content of the page of decisions' script.
     """
-    items = []
+    items: list[list[Any]] = []
+    added: list[list[Any]] = []
     for session in sessions:
-        for kind, marks in session.marks_by_kind.items():
+        for kind, marks in session.found_by_kind.items():
             found = []
-            for row, (_, mark) in enumerate(marks):
+            for row, mark in enumerate(marks):
                 flagged = mark["certainty"] == CANDIDATE
-                item = [session.subject, session.session, kind, mark["mark"], row, flagged]
-                item += [described(mark), mark["reason"] if mark["decided_by"] == TOOL else ""]
-                found.append((not flagged, int(mark["lesion"]), item))
+                item = [session.subject, session.session, kind, mark["mark"], row, flagged, described(mark)]
+                found.append((not flagged, int(mark["lesion"]), [*item, mark["reason"]]))
             items += [item for _, _, item in sorted(found, key=lambda each: each[:2])]
+        added += [
+            [session.subject, session.session, kind, mark["mark"], None, False, described(mark), mark["reason"]]
+            for kind, marks in session.marks_by_kind.items()
+            for _, mark in marks
+            if "found_status" in mark and not mark["found_status"]
+        ]
     return {
         "kind": "marks",
         "items": items,
+        "added": added,
         "marks": {},
         "of_arteries": [name for name, kind in KINDS.items() if kind.has_artery],
         "drawn": [name for name, kind in KINDS.items() if kind.is_drawn],
         "montages": {name: kind.montage for name, kind in KINDS.items()},
         "head_px": HEAD_PX,
         "row_px": ROW_PX,
+        "page_px": PAGE_PX,
+        "per_page": PER_PAGE,
         "text_px": TEXT_PX,
         "panel_px": PANEL_PX,
         "gap_px": GAP_PX,

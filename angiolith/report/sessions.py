@@ -13,8 +13,10 @@ from angiolith.cohort.collect import VISIT_NUMBER
 from angiolith.cohort.layout import number_text
 from angiolith.core.manifest import IMAGE_COLUMNS
 from angiolith.core.tables import FAILED, MISSING, REVIEW, STATUSES, join_reasons, worst_status
-from angiolith.marks.kinds import PERIVASCULAR
-from angiolith.marks.verdicts import waiting
+from angiolith.marks.found import as_found, drawn_by_readers
+from angiolith.marks.kinds import KINDS, PERIVASCULAR
+from angiolith.marks.verdicts import in_order, waiting
+from angiolith.pictures.marks import WIDTH_PX, pages_of
 from angiolith.pictures.step import MONTAGES
 from angiolith.report.plots import addresses_of
 from angiolith.steps import PICTURES
@@ -116,6 +118,8 @@ class Picture:
     name: str
     source: str
     verdict: Mapping[str, str] | None = None
+    pages: list[dict[str, float]] = field(default_factory=list)
+    """Of a picture of many marks: `top` and `height` (downwards) of each page, in percent of the picture's width."""
 
 
 @dataclass(frozen=True)
@@ -133,6 +137,7 @@ class Session:
     pictures: list[Picture] = field(default_factory=list)
     montages: list[Picture] = field(default_factory=list)  # of every mark
     marks: list[tuple[str, Mapping[str, str]]] = field(default_factory=list)  # address, printed cells
+    found: list[Mapping[str, str]] = field(default_factory=list)  # marks before any reader, printed cells
     address: str = ""  # of the row of patients.tsv
     n_waiting: int = 0  # marks that wait for a reader
 
@@ -142,6 +147,14 @@ class Session:
         found: dict[str, list[tuple[str, Mapping[str, str]]]] = {}
         for address, mark in self.marks:
             found.setdefault(mark["kind"], []).append((address, mark))
+        return found
+
+    @property
+    def found_by_kind(self) -> dict[str, list[Mapping[str, str]]]:
+        """The marks of each kind as the tool found them, in the order of their picture."""
+        found: dict[str, list[Mapping[str, str]]] = {}
+        for mark in self.found:
+            found.setdefault(mark["kind"], []).append(mark)
         return found
 
     @property
@@ -244,8 +257,9 @@ def collect_sessions(
                 arteries=[_artery_row(values, name) for name in names if _is_measured(values, name)],
                 lesions=_lesion_rows(plaques),
                 pictures=_pictures(key, images, verdicts),
-                montages=_montages(key, images, pd.notna(values.get("pvs_status"))),
+                montages=_montages(key, images, pd.notna(values.get("pvs_status")), marked.get(key, marks.iloc[:0])),
                 marks=_marks(marked.get(key, marks.iloc[:0])),
+                found=_found_marks(marked.get(key, marks.iloc[:0])),
                 address=addresses[key],
                 n_waiting=len(waiting(marked[key])) if key in marked else 0,
             )
@@ -282,16 +296,40 @@ def _pictures(
     ]
 
 
-def _montages(key: tuple[str, str], images: Sequence[str], with_pvs: bool) -> list[Picture]:
-    """with_pvs: perivascular spaces were looked for, which is off by default."""
+def _montages(key: tuple[str, str], images: Sequence[str], with_pvs: bool, marks: pd.DataFrame) -> list[Picture]:
+    """with_pvs: perivascular spaces were looked for, which is off by default; marks: of the session."""
+    of_kind = {kind.montage: marks[marks["kind"] == name] for name, kind in KINDS.items()}
     stem = f"pictures/sub-{key[0]}_ses-{key[1]}"
     wanted = {name: shown for name, shown in MONTAGES.items() if with_pvs or name != PERIVASCULAR.montage}
-    return [Picture(name, f"{stem}_desc-{name}_qc.png") for name, shown in wanted.items() if set(shown) & set(images)]
+    return [
+        Picture(name, f"{stem}_desc-{name}_qc.png", pages=_pages(of_kind[name]))
+        for name, shown in wanted.items()
+        if set(shown) & set(images)
+    ]
+
+
+def _pages(marks: pd.DataFrame) -> list[dict[str, float]]:
+    """The pages of a kind's picture: marks as the tool found them, then those that readers drew; none without marks."""
+    found, drawn = len(as_found(marks)), len(drawn_by_readers(marks))
+    if not found and not drawn:
+        return []
+    pages = pages_of(found)
+    if drawn:
+        below = sum(pages[-1])
+        pages += [(below + top, height) for top, height in pages_of(drawn)]
+    return [{"top": 100 * top / WIDTH_PX, "height": 100 * height / WIDTH_PX} for top, height in pages]
 
 
 def _marks(table: pd.DataFrame) -> list[tuple[str, Mapping[str, str]]]:
     rows = ({str(name): cell(value, "") for name, value in row.items()} for row in table.to_dict("records"))
     return list(zip(addresses_of(table), rows, strict=True))
+
+
+def _found_marks(table: pd.DataFrame) -> list[Mapping[str, str]]:
+    """The marks before any reader, kind by kind in the order of their pictures."""
+    held = as_found(table)
+    parts = [in_order(part) for _, part in held.assign(counted=held["counted"] == 1).groupby("kind", sort=False)]
+    return [mark for part in parts for _, mark in _marks(part)]
 
 
 def mark_artery(mark: Mapping[str, str]) -> str:

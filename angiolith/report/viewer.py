@@ -35,6 +35,15 @@ LABELS_ON = {
 }
 
 
+KIND_OF = {  # layer of marks -> their kind
+    "calcification": "calcification",
+    "infarcts": "infarct",
+    "lacunes": "lacune",
+    "microbleeds": "microbleed",
+    "perivascular": "perivascular_space",
+}
+
+
 def export_volume(given: Inputs, column: str, key: str, path: str, voxel_mm: float) -> None:
     """The image of a column with its label maps; an empty file where there is none that can be used.
 
@@ -89,6 +98,7 @@ def ct_layers(given: Inputs, way: np.ndarray, voxel_mm: float) -> list[dict[str,
         grey,
         *labels_of(given, "arteries", "region", way, arteries),
         *labels_of(given, "calcification", "lesions", way, lesion_names(given["lesions"])),
+        *found_of(given, "calcification", way),
         *dense_of(given, ct, way),
     ]
 
@@ -156,26 +166,62 @@ def mri_layers(given: Inputs, column: str, way: np.ndarray, voxel_mm: float) -> 
     limits = (low, low + RANGE_OVER_WINDOW * (high - low))  # what lies below is the background's noise
     grey = layer(grey_nifti(aligned(shown.placed(way)), limits), name=column, kind="grey", window=(low, high), unit="")
     if column == "FLAIR" and was_made(given.get("wmh") or None):
-        extra.append(labels_layer(wmh_labels(given), "wmh", "lesions", way))
+        after, before = wmh_labels(given), wmh_labels(given, found=True)
+        extra.append(labels_layer(after, "wmh", "lesions", way))
+        extra += _if_other(before, after, "wmh", way)
     for name in LABELS_ON.get(column, ()):
         extra += labels_of(given, name, "lesions", way)
+        extra += found_of(given, name, way)
     return [grey, *extra]
 
 
-def wmh_labels(given: Inputs) -> Image:
+def found_of(given: Inputs, name: str, to_reference: np.ndarray) -> list[dict[str, Any]]:
+    """The label map before any reader as a layer; nothing where readers drew nothing.
+
+    Parameters
+    ----------
+    given : Inputs
+        Paths of the job's inputs.
+    name : str
+        Name of the layer after the readers.
+    to_reference : np.ndarray
+        Matrix (4, 4) to the reference, RAS mm.
+
+    Returns
+    -------
+    list[dict[str, Any]]
+        The layer in a list, or an empty list.
+    """
+    path = given.get(f"{KIND_OF[name]}_found")
+    if not path or not was_made(path) or not was_made(given.get(name) or None):
+        return []
+    return _if_other(read_image(path), read_image(given[name]), name, to_reference)
+
+
+def _if_other(before: Image, after: Image, name: str, to_reference: np.ndarray) -> list[dict[str, Any]]:
+    if np.array_equal(before.data, after.data):
+        return []
+    return [labels_layer(before, f"{name}_found", "lesions", to_reference)]
+
+
+def wmh_labels(given: Inputs, found: bool = False) -> Image:
     """WMH as they are held, by mark; one number beyond those of the marks for what no reader is asked about.
 
     Parameters
     ----------
     given : Inputs
-        `wmh` (mask) and `wmh_labels` (marks, those that readers rejected among them).
+        `wmh` (mask) and `wmh_labels` (marks, those that readers rejected among them), or before any reader
+        `wmh_segmented` and `wmh_found`.
+    found : bool
+        Before any reader.
 
     Returns
     -------
     Image
         Label map, int32.
     """
-    mask, marks = read_image(given["wmh"]), read_image(given["wmh_labels"])
+    of = ("wmh_segmented", "wmh_found") if found and was_made(given.get("wmh_found") or None) else ("wmh", "wmh_labels")
+    mask, marks = (read_image(given[name]) for name in of)
     numbers = marks.data.astype(np.int32)
     rest = (mask.data > 0) & (numbers == 0)
     return marks.with_data(np.where(rest, numbers.max(initial=0) + 1, numbers))

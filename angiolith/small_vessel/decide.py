@@ -15,6 +15,7 @@ from angiolith.core.settings.section import Count
 from angiolith.core.tables import FAILED, OK, REVIEW, join_reasons, read_tsv, was_made
 from angiolith.marks.decisions import Decision
 from angiolith.marks.drawings import read_drawings
+from angiolith.marks.found import OF_SPOTS, with_found
 from angiolith.marks.kinds import MarkKind
 from angiolith.marks.verdicts import (
     CANDIDATE,
@@ -33,7 +34,7 @@ from angiolith.small_vessel.session import to_reference
 from angiolith.small_vessel.spots import PLACE, Spots, place_and_size
 
 COLUMNS = {"microbleed": OF_MICROBLEEDS, "lacune": OF_LACUNES}
-VERDICT = ("counted", "certainty", "decided_by", "mark")
+VERDICT = ("counted", "certainty", "decided_by", "mark", *OF_SPOTS)
 LIES_ON = {"lacune": "FLAIR"}  # image of the label map, where the table's points are those of the session's reference
 
 
@@ -126,7 +127,11 @@ def decided_table(
         decided = decide(marks, everywhere, doubts, decisions, read_drawings(drawn, labels), count, excluded)
     except UndecidableError as error:
         decided, problem = decide(marks, everywhere, doubts, (), {}, count, excluded), f"decisions do not fit: {error}"
-    found = _rows(table, labels.with_data(marks), decided, kind, to_table)
+    whole = labels.with_data(marks)
+    found = before = _rows(table, whole, decide(marks, everywhere, doubts, (), {}, count, excluded), kind, to_table)
+    if decisions and not problem:
+        found = _rows(table, whole, decided, kind, to_table)
+    found = with_found(found, before, kind.number)
     if problem:
         found = found.assign(counted=False, status=FAILED, reason=problem)
     return found, labels.with_data(decided.labels), problem

@@ -40,11 +40,15 @@ def place_and_size(voxels: np.ndarray, grid: Image) -> dict[str, float]:
 
 @dataclass(frozen=True)
 class Spots:
-    """Table of spots, their label map on the image's grid (None if nothing was measured), and the facts about them."""
+    """Table of spots, their label map on the image's grid (None if nothing was measured), and the facts about them.
+
+    found: the label map before any reader, where a job applies the decisions on what it finds itself.
+    """
 
     table: pd.DataFrame
     labels: Image | None
     facts: dict[str, Any]
+    found: Image | None = None
 
     def write(self, keys: Mapping[str, str], table: str | Path, labels: str | Path, facts: str | Path) -> None:
         """Write the three files; keys: subject and session, which stand in front in table and facts.

@@ -50,10 +50,11 @@ STEPS = (
             for kind in IN_SPOT_RULE
             for part, ending in zip(PARTS, (".tsv", "_dseg.nii.gz", ".json"), strict=True)
         }
+        | {f"{kind.name}_found": f"anat/desc-{kind.name}found_dseg.nii.gz" for kind in (WMH, INFARCT)}
         | {DECIDED_WMH: "anat/space-FLAIR_desc-wmhmarks_mask.nii.gz"},
         runs_for=lambda session: session.has("FLAIR", "swi", "T2starw"),
         session_inputs=_inputs,
         measures={kind.measure: kind.table for kind in IN_SPOT_RULE},
-        made_from={rf"_desc-{kind.name}marks": _inputs_of(kind) for kind in IN_SPOT_RULE},
+        made_from={rf"_desc-{kind.name}(marks|found)": _inputs_of(kind) for kind in IN_SPOT_RULE},
     ),
 )

@@ -12,6 +12,7 @@ from pandas.api.types import is_bool_dtype, is_integer_dtype
 
 from angiolith.core.tables import FAILED
 from angiolith.marks.decisions import Decision, digest_of, stale
+from angiolith.marks.found import FOUND, OF_PLAQUES
 from angiolith.marks.kinds import PLAQUE
 from angiolith.marks.verdicts import TOOL, UndecidableError, Verdict, joint_verdict, verdict_columns
 
@@ -20,6 +21,7 @@ PLACE_MM = 0.01
 KEPT = ("subject", "session", "lesion", "artery", "side", "reader")
 PLACE = ("narrowest_x_mm", "narrowest_y_mm", "narrowest_z_mm")
 VERDICT = ("counted", "certainty", "decided_by", "mark")
+PARTS = tuple(name.removeprefix(FOUND) for name in OF_PLAQUES)
 
 
 def plaque_names(outlines: Sequence[Mapping[str, Any]]) -> dict[int, str]:
@@ -65,8 +67,17 @@ def decided_plaques(
     Returns
     -------
     DataFrame
-        With the same rows. Where a decision names no plaque, all fail with that reason.
+        With the same rows, and `found_*`: what they held before the decisions. Where a decision names no plaque, all
+        fail with that reason.
     """
+    after, before = (_decided(plaques, outlines, rows) for rows in (decisions, ()))
+    return after.assign(**{f"{FOUND}{name}": before[name].where(before["mark"].notna(), None) for name in PARTS})
+
+
+def _decided(
+    plaques: pd.DataFrame, outlines: Sequence[Mapping[str, Any]], decisions: Sequence[Decision]
+) -> pd.DataFrame:
+    """The plaque table with VERDICT."""
     names = plaque_names(outlines)
     try:
         verdicts = _verdicts(names, [row for row in decisions if row["kind"] == PLAQUE.name])

@@ -5,6 +5,7 @@ import os
 import subprocess
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image as Pillow
 from scipy import ndimage
@@ -13,7 +14,7 @@ from angiolith.audit.trace import find_cell
 from angiolith.cohort.review import picture_keys, read_review
 from angiolith.core.tables import read_tsv, write_tsv
 from angiolith.marks.decisions import read_decisions
-from angiolith.pictures.marks import GAP_PX, HEAD_PX, PANEL_PX, ROW_PX, TEXT_PX, WIDTH_PX
+from angiolith.pictures.marks import GAP_PX, PANEL_PX, TEXT_PX, WIDTH_PX, pages_of, row_top
 from tests import made_report
 from tests.browser.conftest import saved
 
@@ -400,10 +401,10 @@ def test_decisions_go_from_the_page_of_marks_into_a_table_that_the_workflow_take
 
 def write_montage(home, n_rows, who="sub-001_ses-01", kind="calcification"):
     """A picture of marks whose every panel has a grey of its own; the grey of a panel by row and number."""
-    picture = np.full((HEAD_PX + ROW_PX * n_rows, WIDTH_PX), 255, np.uint8)
+    picture = np.full((sum(pages_of(n_rows)[-1]), WIDTH_PX), 255, np.uint8)
     for row in range(n_rows):
         for number in range(6):
-            top, left = HEAD_PX + ROW_PX * row, TEXT_PX + number * (PANEL_PX + GAP_PX)
+            top, left = row_top(row), TEXT_PX + number * (PANEL_PX + GAP_PX)
             picture[top : top + PANEL_PX, left : left + PANEL_PX] = grey_of(row, number)
     Pillow.fromarray(picture).save(home / f"pictures/{who}_desc-{kind}marks_qc.png")
 
@@ -431,6 +432,54 @@ def test_the_page_of_marks_shows_the_marks_own_row(opened, home):
     assert page.locator(".tile:visible").count() == 3
     page.keyboard.press("o")
     assert page.locator(".tile:visible").count() == 6
+
+
+def test_a_second_reader_sees_what_the_first_saw_before_any_decision(opened, tmp_path):
+    seen = []
+    for decided in (False, True):
+        place = tmp_path / str(decided)
+        place.mkdir()
+        files = made_report.write_run(place)
+        marks = read_tsv(files["marks"])
+        marks = marks[marks["decided_by"] == "tool"]
+        if decided:  # every mark, and one is added and one drawn anew
+            marks = marks.assign(decided_by="AB", certainty="sure", status="ok", reason="rejected by AB", counted=False)
+            marks.loc[marks.index[0], "volume_mm3"] = 1.0
+            new = marks.iloc[[0]].assign(lesion=9, mark="9-00000009", reason="added by AB")
+            new[[name for name in new if name.startswith("found_")]] = np.nan
+            marks = pd.concat([marks, new])
+        write_tsv(marks, files["marks"])
+        page = opened(made_report.build(files, place).parent / "marks.html")
+        given = page.evaluate("window.angiolithReview")
+        added = given.pop("added")
+        assert [mark[3] for mark in added] == (["9-00000009"] if decided else [])
+        page.keyboard.press("ArrowRight")
+        seen.append((given, page.locator("main").inner_html(), page.locator("main").screenshot()))
+    assert seen[0] == seen[1]
+
+
+def test_a_picture_of_many_marks_is_shown_page_by_page(opened, tmp_path):
+    files = made_report.write_run(tmp_path)
+    marks = read_tsv(files["marks"])
+    first = marks[marks["kind"] == "lacune"].iloc[[0]]
+    many = first.loc[first.index.repeat(20)].assign(lesion=range(1, 21))
+    many["mark"] = [f"{number}-{number:08x}" for number in many["lesion"]]
+    write_tsv(many, files["marks"])
+    home = made_report.build(files, tmp_path).parent
+    write_montage(home, 20, kind="lacune")
+    page = opened(home / "sub-001.html")
+    page.evaluate("document.querySelectorAll('details').forEach(part => { part.open = true; })")
+    pages = page.locator(".montage-page:has(img[src*='sub-001_ses-01_desc-lacunemarks'])")
+    assert pages.count() == 3
+    for at, (top, height) in enumerate(pages_of(20)):
+        pages.nth(at).scroll_into_view_if_needed()
+        page.wait_for_timeout(300)
+        box = pages.nth(at).bounding_box()
+        assert box["height"] / box["width"] == pytest.approx(height / WIDTH_PX, rel=0.01)
+        shot = np.asarray(Pillow.open(io.BytesIO(pages.nth(at).screenshot())).convert("L"))
+        scale, row = shot.shape[1] / WIDTH_PX, 9 * at
+        middle = int((row_top(row) - top + PANEL_PX / 2) * scale), int((TEXT_PX + PANEL_PX / 2) * scale)
+        assert abs(int(shot[middle]) - grey_of(row, 0)) <= 3
 
 
 def test_the_next_mark_is_there_at_once_in_a_picture_of_many(opened, tmp_path):

@@ -69,7 +69,7 @@ def run(session, decisions=(), **counts):
         f"{kind.name}_{part}": str(session.folder / f"out_{kind.name}{ending}")
         for kind in IN_SPOT_RULE
         for part, ending in (("table", ".tsv"), ("labels", ".nii.gz"), ("facts", ".json"))
-    } | {"wmh_mask": str(session.folder / "out_wmh_mask.nii.gz")}
+    } | {f"{name}": str(session.folder / f"out_{name}.nii.gz") for name in ("wmh_mask", "wmh_found", "infarct_found")}
     settings = {kind.plural: {"count": counts.get(kind.plural, "sure")} for kind in SPOTS}
     drawings = sorted({row["file"] for row in decisions if row["file"]})
     main(

@@ -152,7 +152,7 @@ def test_decisions_that_fit_no_lesion_leave_no_volume(session):
 def test_what_is_written_can_be_read(session):
     names = [f"{kind.name}_{part}" for kind in (WMH, INFARCT) for part in ("table", "labels", "facts")]
     out = {name: str(session.folder / f"out_{name}") + (".nii.gz" if "labels" in name else "") for name in names}
-    out["wmh_mask"] = str(session.folder / "out.nii.gz")
+    out |= {name: str(session.folder / f"{name}.nii.gz") for name in ("wmh_mask", "wmh_found", "infarct_found")}
     decide(session).write({"subject": "01", "session": "a"}, out)
     assert (read_image(out["wmh_mask"]).data.astype(bool) == session.mask).all()
     assert read_tsv(out["wmh_table"])["wmh"].tolist() == [1, 2, 3]

@@ -36,6 +36,8 @@
   const place = `${kind.place}:${location.pathname.replace(/[^/]*$/, "")}`;
   const keyOf = ({ subject, session, of, thing }) => [subject, session, ...(of ? [of] : []), thing].join("/");
   const all = given.items.map(kind.item).map((item) => ({ ...item, key: keyOf(item) }));
+  // Marks that readers added are an adjudicator's alone: the next reader does not see them.
+  const adjudicated = (given.added ?? []).map(kind.item).map((item) => ({ ...item, row: null, source: "", key: keyOf(item), drawn: true }));
   const known = new Map(all.map((item) => [item.key, item]));
   const get = (id) => document.getElementById(id);
   const say = (text) => { get("message").textContent = text; };
@@ -59,7 +61,7 @@
   const decided = (item) => Boolean(marks.get(item.key)?.verdict); // a note alone is no decision
 
   const others = new Map(); // what the readers said whom an adjudicator settles: key -> decisions
-  const differ = (item) => new Set((others.get(item.key) ?? []).map((one) => (one.verdict === "move" ? `move ${one.artery}` : one.verdict))).size > 1;
+  const differ = (item) => item.drawn || new Set((others.get(item.key) ?? []).map((one) => (one.verdict === "move" ? `move ${one.artery}` : one.verdict))).size > 1;
 
   let shown = all;
   let at = 0;
@@ -121,9 +123,10 @@
   // A mark's own row of the picture of all marks, panel by panel: above without, below with its outline.
   const tiles = async (item) => {
     get("tiles").setAttribute("aria-label", item.alt);
-    const picture = item.added ? null : await pictureOf(item.source);
+    const picture = item.row === null ? null : await pictureOf(item.source);
     if (item !== current()) return; // the reader went on
-    const [top, size] = [given.head_px + item.row * given.row_px, given.panel_px];
+    const [page, at_row] = [Math.floor(item.row / given.per_page), item.row % given.per_page];
+    const [top, size] = [page * given.page_px + given.head_px + at_row * given.row_px, given.panel_px];
     for (const [number, tile] of [...get("tiles").children].entries()) {
       const left = given.text_px + number * (size + given.gap_px); // what is held of it is not shown
       const pen = tile.getContext("2d", { willReadFrequently: true }); // without: a long picture is sent to the GPU whole
@@ -231,7 +234,7 @@
       const cells = Object.fromEntries(head.map((name, column) => [name, row[column] === "n/a" ? "" : row[column] ?? ""]));
       const of = kind.signed ? cells.kind || "calcification" : "";
       const key = keyOf({ subject: cells.subject, session: cells.session, of, thing: cells[kind.choice] === "add" ? `${ADDED}${cells.file}` : cells[kind.thing] });
-      const problem = !known.has(key) && !isAdded(key) ? texts.unknown_row : !VERDICTS.includes(cells[kind.choice]) ? texts.unknown_verdict : null;
+      const problem = !known.has(key) && !isAdded(key) && !adjudicated.some((item) => item.key === key) ? texts.unknown_row : !VERDICTS.includes(cells[kind.choice]) ? texts.unknown_verdict : null;
       if (problem) return wrong(texts.refused.replace("{row}", number + 2).replace("{problem}",
         Object.entries(cells).reduce((said, [name, value]) => said.replace(`{${name}}`, value), problem)));
       const { artery, date, note, role, seconds, file } = cells;
@@ -258,6 +261,7 @@
     const names = new Set(tables.flatMap((table) => [...table.values()].map((one) => one.reviewer)));
     if (names.size < 2) { say(texts.settle_one); return; }
     others.clear();
+    for (const item of adjudicated) if (!known.has(item.key)) { all.push(item); known.set(item.key, item); }
     for (const table of tables) for (const [key, one] of table) if (!isAdded(key)) others.set(key, [...(others.get(key) ?? []), one]);
     get("which").querySelector("[value=differ]").hidden = false;
     get("which").value = "differ";

@@ -58,7 +58,7 @@
 
   const redraw = async () => {
     const item = desk.current();
-    if (!item || item.added || drawing()) return;
+    if (!item || item.row === null || drawing()) return;
     await see(item);
     await draw(item.of, numberOf(item), item.title, (blob) => {
       const file = nameOf(sessionOf(item), item.of, numberOf(item));

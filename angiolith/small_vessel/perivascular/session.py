@@ -100,7 +100,7 @@ def pvs_of(
         )
         rows = with_regions(rows, after.data, image, tissues, settings).reindex(columns=list(COLUMNS))
         if misfit:
-            return Spots(rows, after, facts | {"status": FAILED, "reason": misfit})
+            return Spots(rows, after, facts | {"status": FAILED, "reason": misfit}, image.with_data(labels))
         n_waiting = len(waiting(rows))
         facts |= pvs_measures(after.data, counted(rows), image, settings, grades) | {CANDIDATES: n_waiting}
         undecided = column == "T1w" and not tool.command and count != "confirmed"
@@ -109,7 +109,8 @@ def pvs_of(
         )
         if undecided:
             facts[BASAL_GANGLIA_GRADE] = None
-        return Spots(rows, after, facts | {"status": REVIEW, "reason": reason} if reason else facts)
+        facts |= {"status": REVIEW, "reason": reason} if reason else {}
+        return Spots(rows, after, facts, image.with_data(labels))
     reason = "; ".join(f"{column}: {reason}" for column, reason in reasons.items()) or f"no {' or '.join(wanted)}"
     facts = {"status": status, "reason": reason, "image": None}
     return Spots(pd.DataFrame(columns=list(COLUMNS)), None, facts)

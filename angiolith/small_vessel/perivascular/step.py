@@ -54,6 +54,7 @@ STEPS = (
             "table": "anat/desc-perivascular.tsv",
             "labels": "anat/desc-perivascular_dseg.nii.gz",
             "facts": "anat/desc-perivascular.json",
+            "found": "anat/desc-perivascularfound_dseg.nii.gz",
         },
         runs_for=_wanted,
         session_inputs=_inputs,

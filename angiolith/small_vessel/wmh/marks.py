@@ -42,11 +42,15 @@ NOT_SURE = "no voxel reaches the probability from which WMH are sure"
 
 @dataclass(frozen=True)
 class DecidedWmh:
-    """Mask after the readers (None where nothing was segmented), and table, label map and facts of both kinds."""
+    """Mask after the readers (None where nothing was segmented), and table, label map and facts of both kinds.
+
+    found: the label maps of both kinds before the readers.
+    """
 
     mask: Image | None
     wmh: Spots
     infarcts: Spots
+    found: tuple[Image | None, Image | None] = (None, None)
 
     def write(self, keys: Mapping[str, str], out: Inputs) -> None:
         """Write all files.
@@ -59,8 +63,9 @@ class DecidedWmh:
             Paths by the outputs' names.
         """
         write_made(self.mask, out["wmh_mask"])
-        for kind, found in ((WMH, self.wmh), (INFARCT, self.infarcts)):
-            found.write(keys, *(out[f"{kind.name}_{part}"] for part in ("table", "labels", "facts")))
+        for kind, held, found in zip((WMH, INFARCT), (self.wmh, self.infarcts), self.found, strict=True):
+            held.write(keys, *(out[f"{kind.name}_{part}"] for part in ("table", "labels", "facts")))
+            write_made(found, out[f"{kind.name}_found"])
 
 
 def decided_wmh(given: Inputs, decisions: Sequence[Decision]) -> DecidedWmh:
@@ -94,12 +99,13 @@ def decided_wmh(given: Inputs, decisions: Sequence[Decision]) -> DecidedWmh:
     lesions, labels = wmh_marks(found.with_data(mask), probability, facts.get(THRESHOLDS, {}))
     lesions, after, misfit = decided_table(lesions, labels, WMH, own[WMH], drawings, "sure")
     suspected = suspected_marks(given, found, facts)
+    as_found = labels, suspected[1]
     infarcts, infarct_map, misfit_too = decided_table(*suspected, INFARCT, own[INFARCT], drawings, "sure")
     lesions, infarcts = _ordered(lesions, WMH), _ordered(infarcts, INFARCT)
     if problem := join_reasons(misfit, misfit_too):
         facts = facts | {"status": FAILED, "reason": problem, "volume_cm3": None}
         none = Spots(infarcts, infarct_map, _none(INFARCT, facts).facts)
-        return DecidedWmh(found.with_data(mask), Spots(lesions, after, _none(WMH, facts).facts), none)
+        return DecidedWmh(found.with_data(mask), Spots(lesions, after, _none(WMH, facts).facts), none, as_found)
     apart = _voxels(infarcts, INFARCT, infarct_map, lambda row: not _rejected(row))
     given_back = _voxels(infarcts, INFARCT, infarct_map, _rejected)
     if probability is not None and THRESHOLDS in facts:
@@ -109,7 +115,8 @@ def decided_wmh(given: Inputs, decisions: Sequence[Decision]) -> DecidedWmh:
     facts = _facts_after(facts, found, (mask, decided, apart), probability, lesions, infarcts)
     of_infarcts = {"status": facts["status"], "reason": facts["reason"], "n_infarct_candidates": len(waiting(infarcts))}
     of_infarcts["infarct_cm3"] = round(float(apart.sum()) * found.voxel_volume_mm3 / 1000, 6)
-    return DecidedWmh(found.with_data(decided), Spots(lesions, after, facts), Spots(infarcts, infarct_map, of_infarcts))
+    held = Spots(lesions, after, facts), Spots(infarcts, infarct_map, of_infarcts)
+    return DecidedWmh(found.with_data(decided), *held, as_found)
 
 
 def wmh_marks(mask: Image, probability: np.ndarray | None, thresholds: dict[str, float]) -> tuple[pd.DataFrame, Image]:
