@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
+from angiolith.core.wording import count_of
+
 
 def counted(kinds: Counter[str]) -> str:
     """How many findings there are, and of what kinds.
@@ -19,4 +21,4 @@ def counted(kinds: Counter[str]) -> str:
         One line.
     """
     parts = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
-    return f"{kinds.total()} findings" + (f": {parts}" if parts else "")
+    return count_of(kinds.total(), "finding") + (f": {parts}" if parts else "")

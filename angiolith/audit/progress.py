@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from angiolith.core.manifest import read_manifest
+from angiolith.core.wording import count_of
 from angiolith.runtime.records import LOGS
 
 DONE, RUNNING, FAILED = "done", "running or killed", "failed"
@@ -110,7 +111,10 @@ def progress(root: Path) -> str:
         "begun, no job now": len(between),
         "waiting": len(waiting),
     }
-    lines = [f"{len(subjects)} subjects: " + ", ".join(f"{count} {name}" for name, count in counts.items()), ""]
+    lines = [
+        f"{count_of(len(subjects), 'subject')}: " + ", ".join(f"{count} {name}" for name, count in counts.items()),
+        "",
+    ]
     lines.append(f"{'rule':28s}{'done':>8s}{'running':>9s}{'failed':>8s}")
     for rule in sorted({job.rule for job in jobs}):
         by_state = [sum(job.rule == rule and job.state == state for job in jobs) for state in (DONE, RUNNING, FAILED)]

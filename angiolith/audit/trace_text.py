@@ -11,6 +11,7 @@ from angiolith.audit.inventory import flat
 from angiolith.audit.lineage import Lineage, Step
 from angiolith.core.cells import KEYS
 from angiolith.core.config import plain, validate
+from angiolith.core.wording import count_of
 from angiolith.marks.decisions import READER
 from angiolith.marks.kinds import CALCIFICATION, IN_SPOT_RULE, INFARCT, WMH
 from angiolith.runtime.records import Record
@@ -65,7 +66,7 @@ def _lines(found: Lineage, every: bool) -> Iterator[str]:
         who = (
             " ".join(f"{key}={value}" for key, value in record.wildcards.items())
             if len(names) == 1
-            else f"{len(names)} jobs"
+            else count_of(len(names), "job")
         )
         settings = _settings(record.params.get("settings"), every)
         given = f"  with {settings}" if settings else ""
@@ -95,7 +96,7 @@ def _decisions(made: Sequence[Step], every: bool) -> Iterator[str]:
     ]
     yield from found if every else found[:DECISIONS_SHOWN]
     if len(found) > DECISIONS_SHOWN and not every:
-        yield f"and {len(found) - DECISIONS_SHOWN} more decisions"
+        yield f"and {count_of(len(found) - DECISIONS_SHOWN, 'more decision')}"
 
 
 def _is_about(name: str, row: Mapping[str, str]) -> bool:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from angiolith.cli.exits import Exit, UsageProblem, errors_on_one_line
+from angiolith.core.wording import count_of
 
 Configuration = Annotated[Path, typer.Argument(metavar="CONFIG.yaml", help="Configuration with the analyses.")]
 
@@ -30,7 +31,10 @@ def seal_plan(
             raise UsageProblem(f"{plan} exists; a plan that was sealed is not written over")
         made = sealed_plan(_analyses(config), datetime.now(UTC).isoformat(timespec="seconds"))
         write_json(made, plan)
-        print(f"{len(made['analyses'])} analyses sealed on {made['sealed']}: {plan}, SHA-256 {made['sha256']}")
+        print(
+            f"{count_of(len(made['analyses']), 'analysis', 'analyses')} sealed on {made['sealed']}: {plan}, "
+            f"SHA-256 {made['sha256']}"
+        )
 
 
 def check_plan(

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from angiolith.cli.exits import Exit, UsageProblem, errors_on_one_line
+from angiolith.core.wording import count_of
 
 OutputFolder = Annotated[Path, typer.Argument(metavar="OUTPUT_DIR", help="The output folder of a run.")]
 SOURCES_SHOWN = 8
@@ -71,7 +72,7 @@ def verify(
             label = subjects[rerun]
             print(f"making sub-{label} again, on one core (minutes) ...", file=sys.stderr, flush=True)
             compared, differing = compare_rerun(output_dir, label, scratch)
-            print(f"sub-{label}: {compared} files made again, {len(differing)} differ", file=sys.stderr)
+            print(f"sub-{label}: {count_of(compared, 'file')} made again, {len(differing)} differ", file=sys.stderr)
             findings += [Finding("differs", name, why) for name, why in differing]
     for finding in findings:
         print("\t".join(finding))
@@ -83,7 +84,9 @@ def verify(
         more = f" and {len(changed) - SOURCES_SHOWN} more" if len(changed) > SOURCES_SHOWN else ""
         print(f"changed in the project since: {', '.join(changed[:SOURCES_SHOWN])}{more}", file=sys.stderr)
     files = sum(entry.kind in FILES for entry in entries)
-    print(f"{files} files verified, {counted(Counter(finding.kind for finding in findings))}", file=sys.stderr)
+    print(
+        f"{count_of(files, 'file')} verified, {counted(Counter(finding.kind for finding in findings))}", file=sys.stderr
+    )
     raise SystemExit(Exit.FOUND if findings else Exit.OK)
 
 

@@ -15,6 +15,7 @@ import typer
 from angiolith.cli.exits import errors_on_one_line
 from angiolith.cli.options import BidsDir, Configs, Cores, OutputDir, ParticipantLabels, SessionLabels, request_of
 from angiolith.cli.request import LOCAL, Level, Prepared, Request, cores_here
+from angiolith.core.wording import count_of
 
 if TYPE_CHECKING:
     from angiolith.cli.events import RunState
@@ -60,15 +61,15 @@ def found(ready: Prepared, shown: int | None) -> Iterator[str]:
     rows, columns = ready.rows, (*IMAGE_COLUMNS, *MASK_COLUMNS)
     visits = Counter(row.subject for row in rows)
     several = sum(count > 1 for count in visits.values())
-    subjects, sessions = ("1 subject" if len(visits) == 1 else f"{len(visits)} subjects"), len(rows)
-    yield f"images:   {subjects} ({several} with two visits or more), {sessions} session{'' if sessions == 1 else 's'}"
+    subjects, sessions = count_of(len(visits), "subject"), count_of(len(rows), "session")
+    yield f"images:   {subjects} ({several} with two visits or more), {sessions}"
     counts = Counter(column for row in rows for column in columns if column in row.values)
     yield "          " + (", ".join(f"{counts[name]} {name}" for name in columns if counts[name]) or "none")
     for row in rows[:shown]:
         images = " ".join(name for name in columns if name in row.values) or "no image that is read"
         yield f"          sub-{row.subject} ses-{row.session}: {images}"
     if shown is not None and len(rows) > shown:
-        yield f"          ... and {len(rows) - shown} sessions more (--all)"
+        yield f"          ... and {count_of(len(rows) - shown, 'more session')} (--all)"
 
 
 def left_out(ready: Prepared, shown: int | None) -> Iterator[str]:
@@ -78,11 +79,11 @@ def left_out(ready: Prepared, shown: int | None) -> Iterator[str]:
     subjects = {*ready.subjects}
     notes = [note for note in ready.index.files if _concerns(note, subjects)]
     files = [note for note in notes if note.status == LEFT_OUT]
-    yield f"left out: {sum(note.n_files for note in files)} files"
+    yield f"left out: {count_of(sum(note.n_files for note in files), 'file')}"
     for note in files[:shown]:
         yield f"          {note.path}{f' ({note.n_files} files)' if note.n_files > 1 else ''}: {note.reason}"
     if shown is not None and len(files) > shown:
-        yield f"          ... and {len(files) - shown} lines more (--all)"
+        yield f"          ... and {count_of(len(files) - shown, 'more line')} (--all)"
     for note in [note for note in notes if note.status == NOTE][:shown]:
         yield f"note:     {note.path}: {note.reason}"
 
@@ -99,12 +100,12 @@ def costs(ready: Prepared, state: RunState) -> Iterator[str]:
 
     cores = ready.cores or 1
     if not state.planned:
-        yield f"jobs:     none, {state.subjects_done} of {state.subjects} subjects are finished"
+        yield f"jobs:     none, {state.subjects_done} of {count_of(state.subjects, 'subject')} finished"
         return
-    yield f"jobs:     {state.n_planned}; {state.subjects_done} of {state.subjects} subjects are finished"
+    yield f"jobs:     {state.n_planned}; {state.subjects_done} of {count_of(state.subjects, 'subject')} finished"
     seconds = seconds_of_jobs(state.planned, cores)
     images = f"with images of 0.5 to 1 mm{busy(cores_here())}"
-    yield f"time:     about {duration(seconds)} on {cores} core{'s' * (cores > 1)}, {images}"
+    yield f"time:     about {duration(seconds)} on {count_of(cores, 'core')}, {images}"
     open_sessions = len({(job.subject, job.session) for job in state.jobs.values() if job.session})
     free = shutil.disk_usage(existing(ready.request.output_dir)).free / 1e6
     needed = open_sessions * MB_PER_SESSION
@@ -117,7 +118,7 @@ def busy(cores: int) -> str:
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
     if load < cores:
         return ""
-    return f"; longer now, about {load:.0f} processes share its {cores} cores"
+    return f"; longer now, about {load:.0f} processes share its {count_of(cores, 'core')}"
 
 
 def existing(folder: Path) -> Path:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from angiolith.cli.exits import UsageProblem, errors_on_one_line
+from angiolith.core.wording import count_of
 
 OWN = "angiolith"
 
@@ -38,7 +39,7 @@ def compare(
         int, typer.Option("--pictures", metavar="N", min=0, help="Scans of each kind that are pictured, the worst.")
     ] = 30,
 ) -> None:
-    """Hold masks against experts' masks: overlap, volumes, lesions and agreement, on one page.
+    """Compare masks with experts' masks: overlap, volumes, lesions and agreement, on one page.
 
     Kinds: WMH, brain, calcification, microbleeds, lacunes, perivascular spaces. Files belong together by subject,
     session and kind (desc- or label-). The page and its tables (TSV) name subjects: they are not part of the run.
@@ -72,7 +73,7 @@ def compare(
     for (kind, name), part in scans.groupby(["kind", "tool"], sort=False):
         known = part["dice"].dropna()
         mean = f"mean Dice {known.mean():.2f}, worst {known.min():.2f}" if len(known) else "no Dice"
-        print(f"{kind}, {name}: {mean} ({part['found_mm3'].notna().sum()} of {len(part)} scans)")
+        print(f"{kind}, {name}: {mean} ({part['found_mm3'].notna().sum()} of {count_of(len(part), 'scan')})")
     print(f"page:  {target / PAGE}")
 
 

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from angiolith.cli.exits import Exit, UsageProblem, errors_on_one_line
+from angiolith.core.wording import count_of
 
 
 def deface(
@@ -36,8 +37,8 @@ def deface(
     for name, reason in sorted(done.left_out.items()):
         print(f"left out\t{name}\t{reason}")
     print(
-        f"{len(done.written)} images defaced, {len(done.kept)} copied, {done.present} there before, "
-        f"{len(done.tissues)} maps of tissues, "
+        f"{count_of(len(done.written), 'image')} defaced, {len(done.kept)} copied, {done.present} there before, "
+        f"{count_of(len(done.tissues), 'map of tissues', 'maps of tissues')}, "
         f"{len(done.left_out)} left out",
         file=sys.stderr,
     )

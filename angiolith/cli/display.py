@@ -13,6 +13,7 @@ from rich.text import Text
 
 from angiolith.cli.events import RunState
 from angiolith.cli.expected import duration
+from angiolith.core.wording import count_of
 
 RUNNING_SHOWN = 4
 FAILED_SHOWN = 3
@@ -93,8 +94,9 @@ class Lines:
             self.note(self._stand(state, elapsed))
 
     def _stand(self, state: RunState, elapsed: float) -> str:
-        counts = f"{state.subjects_done} of {state.subjects} subjects, {state.n_ended} of {state.n_planned} jobs"
-        return f"{counts}, {times(state, elapsed, self.cores)}"
+        subjects = f"{state.subjects_done} of {count_of(state.subjects, 'subject')}"
+        jobs = f"{state.n_ended} of {count_of(state.n_planned, 'job')}"
+        return f"{subjects}, {jobs}, {times(state, elapsed, self.cores)}"
 
     def note(self, line: str) -> None:
         print(line, flush=True)

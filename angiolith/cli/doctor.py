@@ -38,7 +38,7 @@ def doctor(
         Path, typer.Argument(metavar="[OUTPUT_DIR]", help="Where results are to go; default: this folder.")
     ] = Path("."),
 ) -> None:
-    """Look whether this machine can run the workflow: Python, libraries, memory, cores, disk, optional programs.
+    """Check whether this machine can run the workflow: Python, libraries, memory, cores, disk, optional programs.
 
     Status 0: it can; 1: something is missing (its line says what to do).
 

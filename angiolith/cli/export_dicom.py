@@ -10,6 +10,7 @@ import typer
 
 from angiolith.cli.audit import a_run
 from angiolith.cli.exits import Exit, errors_on_one_line
+from angiolith.core.wording import count_of
 
 
 def export_dicom(
@@ -42,6 +43,7 @@ def export_dicom(
     for one in sent:
         print(f"{one.path}: {one.words}")
     print(
-        f"{len(sent)} objects; they name patients: send them to the PACS, and share them with nobody", file=sys.stderr
+        f"{count_of(len(sent), 'object')}, which name patients: send them to the PACS, and share them with nobody",
+        file=sys.stderr,
     )
     raise SystemExit(Exit.OK if sent else Exit.FOUND)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from angiolith.cli.exits import UsageProblem, errors_on_one_line
+from angiolith.core.wording import count_of
 
 if TYPE_CHECKING:
     from angiolith.dicom.importing import Outcome
@@ -97,15 +98,17 @@ def summary(outcome: Outcome, series: Path, key: Path, visit_days: int) -> Itera
     rows = outcome.rows
     in_series = sum(int(row.get("files")) for row in rows)
     by_series = decisions_by_series(rows)
-    several = f" ({len(rows)} volumes)" if len(rows) > len(by_series) else ""
-    yield f"files:    {outcome.n_files}: {in_series} in {len(by_series)} series{several}, {len(outcome.others)} others"
+    several = f" ({count_of(len(rows), 'volume')})" if len(rows) > len(by_series) else ""
+    others = count_of(len(outcome.others), "other")
+    yield f"files:    {outcome.n_files}: {in_series} in {len(by_series)} series{several}, {others}"
     for what, n in Counter(what for _, what in outcome.others).items():
         yield f"          {n} {what}"
     counts = Counter(by_series.values())
     yield f"series:   {', '.join(f'{counts[name]} {word}' for name, word in WORDS.items())}"
     sessions = {(row.get("subject"), row.get("session")) for row in rows if row.get("session")}
     subjects = {row.get("subject") for row in rows}
-    yield f"visits:   {len(subjects)} subjects, {len(sessions)} visits (studies within {visit_days} days are one)"
+    visits = f"{count_of(len(sessions), 'visit')} (studies within {count_of(visit_days, 'day')} are one)"
+    yield f"visits:   {count_of(len(subjects), 'subject')}, {visits}"
     yield from _apart(rows)
     yield f"images:   {outcome.decisions['take']}, of which {outcome.n_new} were written now"
     yield from (_each(rows) if len(rows) <= ROWS_SHOWN else _in_short(rows))
@@ -138,7 +141,7 @@ def _in_short(rows: Sequence[Listed]) -> Iterator[str]:
     for reason, n in left.most_common(REASONS_SHOWN):
         yield f"left:     {n} {reason}"
     if len(left) > REASONS_SHOWN:
-        yield f"          ... and {len(left) - REASONS_SHOWN} reasons more, in the table"
+        yield f"          ... and {count_of(len(left) - REASONS_SHOWN, 'more reason')}, in the table"
     for word, decision in (("refused:", "refuse"), ("ask:", "ask")):
         for row in (row for row in rows if row.get("decision") == decision):
             yield f"{word:<9} {_called(row)}: {row.get('reason')}"

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from angiolith.cli.exits import UsageProblem, errors_on_one_line
+from angiolith.core.wording import count_of
 
 QUESTIONS = {
     "bids": "Folder of the images (BIDS)",
@@ -114,7 +115,7 @@ def _import(dictionary: Path, export: Path, bids_dir: Path, participant: str | N
         keys = {key: KEYS[key] for key in found.table.columns if key in KEYS}
         with atomic_path(path.with_suffix(".json")) as temporary:
             temporary.write_text(written_dictionary(keys | found.dictionary), encoding="utf-8")
-        print(f"written: {path} ({len(found.table)} rows, {len(found.dictionary)} columns)")
+        print(f"written: {path} ({count_of(len(found.table), 'row')}, {count_of(len(found.dictionary), 'column')})")
     left = [each.name for each in fields if not each.kept]
     if left:
         print(f"left out: {', '.join(left)} (identifying, file or note)")

@@ -24,6 +24,7 @@ from angiolith.cli.options import (
     request_of,
 )
 from angiolith.cli.request import LOCAL, Level, Prepared
+from angiolith.core.wording import count_of
 
 REASON_SHOWN = 90  # characters
 
@@ -77,7 +78,7 @@ def planned(ready: Prepared) -> RunState:
 def table_of_plan(state: RunState, ready: Prepared) -> Iterator[str]:
     """Jobs by what they do, with the time that they should take."""
     if not state.planned:
-        yield f"Nothing to do: {state.subjects_done} of {state.subjects} subjects finished."
+        yield f"Nothing to do: {state.subjects_done} of {count_of(state.subjects, 'subject')} finished."
         return
     yield f"{'job':28s}{'number':>8s}"
     for rule, count in sorted(state.planned.items()):

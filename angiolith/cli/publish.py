@@ -10,6 +10,7 @@ import typer
 
 from angiolith.cli.audit import OutputFolder, a_run
 from angiolith.cli.exits import Exit, errors_on_one_line
+from angiolith.core.wording import count_of
 
 
 def publish(
@@ -32,7 +33,7 @@ def publish(
     for finding in found:
         print("\t".join(finding))
     if found:
-        print(f"{len(found)} things identify persons: {folder} was not made", file=sys.stderr)
+        print(f"{count_of(len(found), 'finding')} that may identify a person: {folder} was not made", file=sys.stderr)
         raise SystemExit(Exit.FOUND)
     n_files = sum(path.is_file() for path in folder.rglob("*"))
-    print(f"{folder}: {n_files} files; read checklists/STROBE.md and checklists/CLAIM.md", file=sys.stderr)
+    print(f"{folder}: {count_of(n_files, 'file')}; read checklists/STROBE.md and checklists/CLAIM.md", file=sys.stderr)

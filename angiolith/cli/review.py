@@ -10,6 +10,7 @@ import typer
 
 from angiolith.cli.audit import OutputFolder, a_run
 from angiolith.cli.exits import errors_on_one_line
+from angiolith.core.wording import count_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,7 +51,10 @@ def review(
     print(f"page:     {page if page.is_file() else f'{page} is not made yet: run the workflow to its end (group)'}")
     verdicts = Counter(marks["verdict"] if marks is not None else [])
     counts = ", ".join(f"{verdicts[name]} {name}" for name in VERDICTS)
-    print(f"marked:   {verdicts.total()} of {len(keys)} pictures ({counts}){f', in {source}' if source else ''}")
+    print(
+        f"marked:   {verdicts.total()} of {count_of(len(keys), 'picture')} ({counts})"
+        f"{f', in {source}' if source else ''}"
+    )
     waiting = sorted(keys - marked(marks))
     print(f"waiting:  {len(waiting)}")
     for subject, session, picture in waiting[:SHOWN]:
@@ -85,7 +89,7 @@ def tell_marks(root: Path) -> None:
     for (subject, session), count in counts[:SHOWN]:
         print(f"          sub-{subject} ses-{session}: {count}")
     if len(counts) > SHOWN:
-        print(f"          ... and {len(counts) - SHOWN} more sessions")
+        print(f"          ... and {count_of(len(counts) - SHOWN, 'more session')}")
 
 
 def check_decisions(root: Path, path: Path) -> None:

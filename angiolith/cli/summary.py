@@ -8,6 +8,7 @@ from pathlib import Path
 from angiolith.cli.events import Job, RunState
 from angiolith.cli.expected import duration
 from angiolith.cli.request import Level, Prepared
+from angiolith.core.wording import count_of
 
 FAILED_SHOWN = 20
 LOCKED = "Directory cannot be locked"
@@ -17,11 +18,13 @@ PLACE = ("WorkflowError in file", "File ", "  File ")
 def summary(prepared: Prepared, state: RunState, elapsed: float) -> list[str]:
     """Lines on a run that ended of itself."""
     output = prepared.request.output_dir
-    subjects = f"{state.subjects_done} of {state.subjects} subjects finished" if state.subjects else "no images"
+    subjects = (
+        f"{state.subjects_done} of {count_of(state.subjects, 'subject')} finished" if state.subjects else "no images"
+    )
     if not state.planned:
         lines = [f"Nothing to do: {subjects}."]
     else:
-        lines = [f"{state.n_ended} of {state.n_planned} jobs in {duration(elapsed)}; {subjects}."]
+        lines = [f"{state.n_ended} of {count_of(state.n_planned, 'job')} in {duration(elapsed)}; {subjects}."]
     failed = list(state.failed.values())
     for job in failed[:FAILED_SHOWN]:
         lines += [f"failed: {job.message}: {why(job)}", f"        {job.log}"]
@@ -29,7 +32,10 @@ def summary(prepared: Prepared, state: RunState, elapsed: float) -> list[str]:
         lines.append(f"... and {len(failed) - FAILED_SHOWN} more: angiolith status {output}")
     missing = state.n_planned - state.n_ended - len(failed)
     if failed and missing > 0:
-        lines.append(f"{missing} jobs wait for those that failed. Mend the cause and run the same command again.")
+        lines.append(
+            f"{count_of(missing, 'job')} could not start after these failures. "
+            "Mend the cause and run the same command again."
+        )
     report = output / "report" / "index.html"
     if prepared.request.level is Level.GROUP and report.is_file():
         old = " (of an earlier run)" if state.planned["build_report"] > state.ended["build_report"] else ""
@@ -61,5 +67,5 @@ def start_problem(state: RunState) -> list[str]:
 
 
 def interrupted(state: RunState) -> Iterator[str]:
-    yield f"Stopped after {state.n_ended} of {state.n_planned} jobs. What is finished stays finished."
+    yield f"Stopped after {state.n_ended} of {count_of(state.n_planned, 'job')}. What is finished stays finished."
     yield "Run the same command again to go on. If it says that the folder is locked, add --unlock once."

@@ -8,12 +8,13 @@ from typing import Annotated
 import typer
 
 from angiolith.cli.exits import errors_on_one_line
+from angiolith.core.wording import count_of
 
 
 def audit_table(
     files: Annotated[list[Path], typer.Argument(metavar="FILE.yaml ...", help="Printed tables (config/README.md).")],
 ) -> None:
-    """Recompute what can be recomputed of printed tables, and say which cells agree.
+    """Recompute what can be recomputed of printed tables, and state which cells agree.
 
     Example: angiolith audit-table my_table.yaml
     """
@@ -46,4 +47,4 @@ def pool(
         read = {str(path): json.loads(path.read_text(encoding="utf-8")) for path in bundles}
         check_bundles(read)
         write_tsv(pooled_table(list(read.values())), table)
-        print(f"{len(read)} sites pooled: {table}")
+        print(f"{count_of(len(read), 'site')} pooled: {table}")

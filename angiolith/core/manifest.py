@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import groupby, pairwise
+from itertools import groupby, islice, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -93,6 +94,8 @@ __all__ = [
 Columns = dict[str, list[str]]  # column -> paths below the BIDS folder that claim it
 VISIT = "visit_number"
 SHOWN = 3  # files that a refusal names
+# [files] Of a folder that is no BIDS, so many are looked at for DICOM and NIfTI. Source: choice.
+FILES_LOOKED_AT = 200
 
 
 @dataclass(frozen=True)
@@ -182,8 +185,18 @@ def index_bids(bids_dir: str | Path, settings: IndexSettings | None = None) -> I
             rows.append(Row(subject, session, values | masks.get((subject, session), {}) | known))
     if not any(row.reference or any(name in row.values for name in IMAGE_COLUMNS) for row in rows):
         raise ManifestError(_nothing(root, files))
+    if settings.output_dir is not None:
+        files += _output_note(root, settings.output_dir)
     rows = with_visits(rows, settings.session_order)
     return Index(rows, sorted([*files, *_order_notes(rows)]))
+
+
+def _output_note(root: str, output_dir: str | Path) -> list[FileNote]:
+    """A note for an output folder that lies in the BIDS folder where BIDS has no place for results."""
+    if not lies_in(output_dir, root) or lies_in(output_dir, f"{root}/derivatives"):
+        return []
+    reason = "results among the images: BIDS has derivatives/ for them, such as derivatives/angiolith"
+    return [FileNote(_below(root, str(output_dir)), status=NOTE, reason=reason)]
 
 
 def index_manifest(path: str | Path, settings: IndexSettings | None = None) -> Index:
@@ -243,7 +256,19 @@ def _nothing(root: str, files: Sequence[FileNote]) -> str:
     more = [f"... and {len(left) - SHOWN} more"] if len(left) > SHOWN else []
     if left:
         return "; ".join([f"{root}: holds no image that is read", *left[:SHOWN], *more])
-    return f"{root}: holds no sub-*/ folder with images; see README, 'Your own data'"
+    return f"{root}: holds no sub-*/ folder with images; {_instead(root)}see README, 'Your own data'"
+
+
+def _instead(root: str) -> str:
+    """What the folder holds in place of BIDS, and what makes BIDS of it; empty where that is not known."""
+    files = (Path(folder, name) for folder, _, names in os.walk(root) for name in sorted(names))
+    for path in islice(files, FILES_LOOKED_AT):
+        if path.name.endswith((".nii", ".nii.gz")):
+            return f"it has images under other names ({path}); "
+        with suppress(OSError), path.open("rb") as file:
+            if file.read(132)[128:] == b"DICM":
+                return f"it has DICOM files: angiolith import-dicom {root} BIDS_DIR makes a BIDS folder of them; "
+    return ""
 
 
 def _images(root: str) -> tuple[dict[tuple[str, str], Columns], list[FileNote]]:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from angiolith.core.manifest import (
+    IndexSettings,
     ManifestError,
     Row,
     index_bids,
@@ -143,3 +144,18 @@ def test_links_that_lead_nowhere_matter_only_where_an_image_is_used(tmp_path):
     (tmp_path / "sub-1/ses-1/anat/sub-1_ses-1_FLAIR.nii.gz").symlink_to("not_fetched")
     with pytest.raises(ManifestError, match="fetch it"):
         index_bids(tmp_path)
+
+
+def test_a_folder_of_dicom_or_of_other_names_is_refused_with_the_command_that_helps(tmp_path):
+    (touch(tmp_path / "export", "p1/s1/IM1") / "p1/s1/IM1").write_bytes(bytes(128) + b"DICM")
+    with pytest.raises(ManifestError, match=r"DICOM files: angiolith import-dicom .*export BIDS_DIR"):
+        index_bids(tmp_path / "export")
+    with pytest.raises(ManifestError, match=r"images under other names \(.*scan\.nii\.gz\)"):
+        index_bids(touch(tmp_path / "loose", "p1/scan.nii.gz"))
+
+
+@pytest.mark.parametrize(("output", "noted"), [("results", True), ("derivatives/angiolith", False), ("../out", False)])
+def test_results_among_the_images_are_noted(tmp_path, output, noted):
+    root = touch(tmp_path / "bids", "sub-01/ct/sub-01_ct.nii.gz")
+    files = index_bids(root, IndexSettings(output_dir=root / output)).files
+    assert any("BIDS has derivatives/" in note.reason for note in files) is noted

@@ -104,7 +104,7 @@ def test_the_same_command_again_has_nothing_to_do(run):
 
 def test_check_plan_and_status_agree(run):
     folder, _ = run
-    assert "jobs:     none, 2 of 2 subjects are finished" in angiolith(folder, "check", "bids", "out")[1]
+    assert "jobs:     none, 2 of 2 subjects finished" in angiolith(folder, "check", "bids", "out")[1]
     assert angiolith(folder, "plan", "bids", "out")[1] == "Nothing to do: 2 of 2 subjects finished.\n"
     assert angiolith(folder, "status", "out")[1].startswith("2 subjects: 2 done, 0 failed")
 
@@ -119,7 +119,7 @@ def test_a_failed_job_is_told_with_its_reason_and_log(tmp_path):
     assert f"failed: find the brain on FLAIR, register it to the template: sub-01 ses-01 ({log})" in told
     assert "failed: find the brain on FLAIR, register it to the template: sub-01 ses-01: IsADirectoryError: " in told
     assert "1 of 2 subjects finished" in told
-    assert "jobs wait for those that failed" in told
+    assert "could not start after these failures" in told
     assert f"        {log}" in told.splitlines()
 
 
