@@ -28,13 +28,14 @@ from angiolith.calcification.segment import Found, find_lesions
 from angiolith.core.config import Config
 from angiolith.core.images import Image, map_points, read_ct
 from angiolith.core.tables import read_tsv, write_tsv
+from validation.simulated_reader import readings
 
 ROOT = Path(__file__).parents[1]
 ATLAS, TRACES = ROOT / "resources/artery_atlas/centrelines.tsv", Path(__file__).with_name("artery_traces.tsv")
 BRAIN_MODEL = ROOT / "resources/brain_model"
 PLAQUES, APART_MM = 5, 14.0  # in one copy, and between them
 VOLUME_MM3 = (5.0, 300.0)
-BLOOD_HU, CALCIUM_HU = 40.0, (400.0, 1200.0)
+BLOOD_HU, HU_MIN, CALCIUM_HU = 40.0, 130.0, (400.0, 1200.0)
 LENGTH_MM, THICKNESS_MM, HALF_ARC_DEG = (1.5, 9.0), (0.8, 2.2), (25.0, 150.0)
 PSF_SD_MM = 0.5  # in the plane: 1.2 mm at half maximum
 MARGIN_MM = 2.0  # beyond the plaque, for its blur
@@ -44,7 +45,10 @@ TOUCHES_MM = 1.0  # bone this near to the plaque's voxels at 130 HU blooms into 
 
 @dataclass(frozen=True)
 class Plaque:
-    """A plaque that was put in: where, how large at 130 HU in blood, and whether bone touches it."""
+    """A plaque that was put in: where, how large at 130 HU in blood, and whether bone touches it.
+
+    visible_mm3: of its volume what was below 130 HU before: the rest lies hidden in bone.
+    """
 
     artery: str
     side: str
@@ -53,6 +57,7 @@ class Plaque:
     volume_mm3: float
     hu: float
     on_bone: bool
+    visible_mm3: float
 
 
 def draw_plaque(ct: Image, line: Centreline, rng: np.random.Generator, slice_mm: float) -> tuple[np.ndarray, Plaque]:
@@ -84,11 +89,12 @@ def draw_plaque(ct: Image, line: Centreline, rng: np.random.Generator, slice_mm:
     data = ct.data.copy()
     data[box] = np.maximum(data[box], data[box] * (1 - part) + hu * part)
     mask = np.zeros(data.shape, bool)
-    mask[box] = BLOOD_HU + (hu - BLOOD_HU) * part >= 130
+    mask[box] = BLOOD_HU + (hu - BLOOD_HU) * part >= HU_MIN
     near = ndimage.binary_dilation(mask[box], iterations=max(1, round(TOUCHES_MM / float(ct.voxel_mm.min()))))
-    on_bone = bool(((ct.data[box] >= 130) & near).any())
+    on_bone = bool(((ct.data[box] >= HU_MIN) & near).any())
     volume = float(mask.sum()) * ct.voxel_volume_mm3
-    return data, Plaque(line.artery, line.side, line.points[at], mask, volume, hu, on_bone)
+    visible = float((mask & (ct.data < HU_MIN)).sum()) * ct.voxel_volume_mm3
+    return data, Plaque(line.artery, line.side, line.points[at], mask, volume, hu, on_bone, visible)
 
 
 def with_plaques(ct: Image, lines: list[Centreline], seed: int, slice_mm: float) -> tuple[Image, list[Plaque]]:
@@ -144,6 +150,7 @@ def rows_of(
         rows.append(
             {"head": head, "copy": copy, "kind": "implant", "artery": plaque.artery, "side": plaque.side}
             | {"true_mm3": plaque.volume_mm3, "hu": plaque.hu, "on_bone": plaque.on_bone}
+            | {"visible_mm3": plaque.visible_mm3, "voxels": int(plaque.mask.sum())}
             | {"found": "counted" if sure else "candidate" if labels else "missed", "found_mm3": len(of) * voxel_mm3}
             | dict(zip(("x_mm", "y_mm", "z_mm"), plaque.centre_mm.round(2), strict=True))
             | {"why": "; ".join(found.doubts[label] for label in labels if label in found.doubts)}
@@ -181,6 +188,7 @@ def main() -> None:
         rows += rows_of(options.head, copy, plaques, marks_of(image, way), before.labels, ct.voxel_volume_mm3)
         write_tsv(pd.DataFrame(rows), str(options.work / f"{options.head}_implants.tsv"))
     print(summary(pd.DataFrame(rows)))
+    print(readings(pd.DataFrame(rows)).to_string(index=False))
 
 
 def summary(rows: pd.DataFrame) -> str:

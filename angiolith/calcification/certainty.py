@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from angiolith.arteries.names import BESIDE_SMOOTH_BONE, FLUID_SDS
+from angiolith.calcification.mirror import ONE_SIDED_MM3_MIN
 
 FREE, PARTED, ATTACHED = "free", "parted", "attached"
 # [mm] SD of a confirmed line: of a mask, an angiogram, or a lumen that was followed on MRI. Source: the smallest radius
@@ -37,6 +38,8 @@ CANDIDATE_MM3 = (4.0, 200.0)
 DEEP_VALLEY_FRACTION = 0.4
 # [mm3] ... and it may then be this large. Source: the largest that `marks.parted_marks` looks for.
 DEEP_VALLEY_MM3_MAX = 300.0
+# [mm3] ... or this large where it holds something one-sided. Source: a plaque of 300 mm3 and a rim of bone.
+ONE_SIDED_LARGEST_MM3 = 400.0
 # [SD] Peak above tissue that no noise reaches. Source: statistics, 1e5 voxels lie about the arteries.
 PEAK_SDS_MIN = 6.0
 # [1] Fractions of air around a mark: a sure one has soft tissue around it; a candidate may lie on the thin wall of the
@@ -61,7 +64,9 @@ class Evidence:
     fraction of its peak above tissue, 0 where it is free and 1 where it never parts; outside_lumen_mm: median distance
     of its voxels outside the lumen, negative within; line_sd_mm: standard deviation of the line beside it; air_share:
     of the voxels around it; peak_sds: peak above tissue in standard deviations of the noise; volume_mm3; image_ends:
-    the image ends beside it; has_twin: something dense lies at its place on the other side.
+    the image ends beside it; has_twin: something dense lies at its place on the other side; is_alone: one side alone
+    has it, in the artery's wall; one_sided_mm3: volume of what one side alone has of it; may_be_alone: one side alone
+    has it, and it may be in the artery's wall.
     """
 
     artery: str
@@ -78,6 +83,8 @@ class Evidence:
     image_ends: bool = False
     has_twin: bool = False
     is_alone: bool = False
+    one_sided_mm3: float = 0.0
+    may_be_alone: bool = False
 
     @property
     def in_fluid(self) -> bool:
@@ -156,9 +163,13 @@ def is_plausible(evidence: Evidence, wall_margin_mm: float) -> bool:
         return True
     if evidence.air_share > CANDIDATE_AIR_MAX:
         return False
-    if evidence.bone == FREE or evidence.is_alone:
+    if evidence.bone == FREE:
+        return not (evidence.artery in BESIDE_LIGAMENTS and evidence.has_twin)
+    if evidence.is_alone or evidence.may_be_alone:
         return True
     largest_mm3 = DEEP_VALLEY_MM3_MAX if evidence.is_deep else CANDIDATE_MM3[1]
+    if evidence.one_sided_mm3 >= ONE_SIDED_MM3_MIN:
+        largest_mm3 = ONE_SIDED_LARGEST_MM3
     if evidence.artery in BESIDE_LIGAMENTS or not CANDIDATE_MM3[0] <= evidence.volume_mm3 <= largest_mm3:
         return False
     if evidence.bone == PARTED:

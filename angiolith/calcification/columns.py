@@ -63,6 +63,9 @@ LESIONS = {
     "image_ends": "true where the image ends beside it, so that bone may follow",
     "has_twin": "true where something dense lies at its place mirrored to the other side",
     "is_alone": "true where it lies in its artery's wall and the other side of the skull base has nothing as dense",
+    "one_sided_mm3": "volume of its voxels with nothing half as dense at their place mirrored to the other side; 0 "
+    "where the sides were not compared",
+    "may_be_alone": "true where it is a mark only because one side alone has it, at the artery",
     "bone_contact_share": "fraction of the lesion's voxels that lie beside bone",
     "radius_voxels": "radius of the lumen in voxels of the cross-section",
     "VoxelVolume": "PyRadiomics, mm3",

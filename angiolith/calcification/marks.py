@@ -11,12 +11,11 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 from skimage.segmentation import watershed
 
-from angiolith.arteries.centrelines import Centreline, box_affine
-from angiolith.arteries.names import BESIDE_SMOOTH_BONE, FLUID_SDS, INDEX, LABELS
+from angiolith.arteries.centrelines import Centreline
+from angiolith.arteries.names import BESIDE_SMOOTH_BONE, INDEX, LABELS
 from angiolith.calcification.certainty import (
     ATTACHED,
     BESIDE_LIGAMENTS,
-    CANDIDATE_MM3,
     CONFIRMED_SD_MM,
     FREE,
     PARTED,
@@ -24,7 +23,8 @@ from angiolith.calcification.certainty import (
     doubts_of,
     is_plausible,
 )
-from angiolith.calcification.mirror import THICK_MM, TISSUE_HU, Alone, plane_between, with_rim
+from angiolith.calcification.mirror import THICK_MM, TISSUE_HU, Alone, Piece, plane_between, with_rim
+from angiolith.calcification.outline import drawn_on_bone, without_paired
 from angiolith.core.distance import NEIGHBOURS_26, surroundings
 from angiolith.core.images import Image, mask_points, moved
 from angiolith.core.robust import sd_about
@@ -44,9 +44,6 @@ PARTED_FRACTION = 0.7
 PARTED_MM3_MIN, PARTED_MM3_MAX = 1.0, 300.0
 # [mm] A mark's flank reaches so far out from where it lies free. Source: physics, the blur of a head CT (FWHM).
 GROWTH_MM = 1.2
-# [mm] From a candidate on bone, calcium is followed so far along the wall. Source: implants in two heads of
-# development, on which 1 mm draws too little.
-BEHIND_MM = 2.0
 # [voxels] Window of the mean that is subtracted to measure noise. Source: physics, wider than a soft kernel's grain.
 NOISE_WINDOW = 5
 # [mm] Something dense so near to a mark's mirrored place is its twin. Source: anatomy, the two sides of a skull base
@@ -101,12 +98,13 @@ def sort_marks(
     lines: Sequence[Centreline],
     wall_margin_mm: float,
     by_valley: np.ndarray,
-    in_wall: Sequence[np.ndarray] = (),
+    pieces: Sequence[Piece] = (),
     alone: Alone | None = None,
 ) -> Marks:
     """Tell for each mark whether it counts, waits for a reader, or is left out.
 
-    What only one side has in an artery's wall takes the place of the marks beside bone that it holds half of.
+    What only one side has in an artery's wall takes the place of the marks beside bone that it holds half of. What only
+    one side has and may lie there is a mark of its own where no other one is.
 
     Parameters
     ----------
@@ -128,8 +126,8 @@ def sort_marks(
         Reach of calcium beyond the lumen, mm.
     by_valley : np.ndarray
         Voxels of lesions that a valley parts from bone, bool (i, j, k).
-    in_wall : Sequence[np.ndarray]
-        Voxels (n, 3) of each piece that only one side has in an artery's wall (`mirror.pieces_in_wall`).
+    pieces : Sequence[Piece]
+        What only one side has at an artery (`mirror.pieces_at_arteries`).
     alone : Alone | None
         All that only one side has; None where the sides were not compared.
 
@@ -155,14 +153,21 @@ def sort_marks(
         if not met:
             found.append((mark.index, PARTED, 1.0, mark.fraction))
     drawn: dict[int, np.ndarray] = {}
+    in_wall = [piece.index for piece in pieces if piece.in_wall]
     if alone and in_wall:
         found, drawn = _with_one_sided(ct, found, in_wall, alone)
+    first_maybe = len(found)
+    if alone:
+        maybe = [piece.index for piece in pieces if not piece.in_wall]
+        found += [(with_rim(ct, index, alone.there), ATTACHED, 1.0, 1.0) for index in maybe]
     sorted_marks = Marks(np.zeros(labels.shape, np.uint16))
     free = of_bone.copy()
     for index, *_ in found:
         free[tuple(index.T)] = False
     for n, (index, bone, fraction, valley) in enumerate(found):
         at = tuple(index.T)
+        if n >= first_maybe and sorted_marks.labels[at].any():
+            continue
         artery = artery_beside(moved(ct.affine, index), region[at], lines, wall_margin_mm, bone)
         line = by_label.get(artery)
         # a mask's artery that is too short for a line is where the mask says
@@ -181,6 +186,8 @@ def sort_marks(
             volume_mm3=len(index) * ct.voxel_volume_mm3,
             has_twin=has_twin(moved(ct.affine, index).mean(axis=0), dense_at, by_label, artery),
             is_alone=n in drawn,
+            one_sided_mm3=float(alone.surely[at].sum()) * ct.voxel_volume_mm3 if alone else 0.0,
+            may_be_alone=n >= first_maybe,
             image_ends=bool((index == 0).any() or (index == np.array(labels.shape) - 1).any()),
         )
         doubts = doubts_of(evidence, wall_margin_mm)
@@ -190,8 +197,10 @@ def sort_marks(
         label = len(sorted_marks.evidence) + 1
         if n in drawn:
             index = drawn[n]
-        elif doubts and line and bone != FREE:
+        elif n < first_maybe and doubts and line and bone != FREE:
             index = drawn_on_bone(ct, index, free, line, wall_margin_mm)
+        if alone and bone != FREE:
+            index = without_paired(index, alone)
         free[tuple(index.T)] = False
         sorted_marks.labels[tuple(index.T)] = label
         sorted_marks.touches_bone[label] = fraction
@@ -383,45 +392,6 @@ def air_share(ct: Image, index: np.ndarray) -> float:
     box, inner, reach = surroundings(index, ct.data.shape, AIR_MM, ct.voxel_mm)
     around = ndimage.binary_dilation(inner, reach) & ~inner
     return float((ct.data[box][around] < AIR_HU).mean())
-
-
-def drawn_on_bone(ct: Image, index: np.ndarray, free: np.ndarray, line: Centreline, margin_mm: float) -> np.ndarray:
-    """Voxels (m, 3) that are drawn of a candidate on bone: calcium of the artery's wall, as far as the image tells.
-
-    Of its own voxels those that the wall may reach, where the line is off by one SD (`FLUID_SDS` in fluid): what lies
-    beyond is bone. All of them where fewer are left than the smallest candidate has. To them is added what hangs
-    together with them within `BEHIND_MM`, in lumen and wall, at half of the peak or above.
-
-    Parameters
-    ----------
-    ct : Image
-        The CT about the arteries, HU.
-    index : np.ndarray
-        Voxels of the mark (n, 3).
-    free : np.ndarray
-        Dense voxels of no mark, bool (i, j, k).
-    line : Centreline
-        The artery's centreline.
-    margin_mm : float
-        Reach of calcium beyond the lumen, mm.
-
-    Returns
-    -------
-    np.ndarray
-        Voxels (m, 3).
-    """
-    box, mark, reach = surroundings(index, ct.data.shape, BEHIND_MM, ct.voxel_mm)
-    hu = ct.data[box]
-    distance, nearest = cKDTree(line.points).query(mask_points(box_affine(ct.affine, box), np.ones(hu.shape, bool)))
-    outside_mm = (distance - line.radius_mm[nearest] - margin_mm).reshape(hu.shape)
-    sds = FLUID_SDS if line.artery in BESIDE_SMOOTH_BONE else 1.0
-    near = mark & (outside_mm <= sds * line.sd_mm[nearest].reshape(hu.shape))
-    if near.sum() * ct.voxel_volume_mm3 < CANDIDATE_MM3[0]:
-        return index
-    half = (float(hu[near].max()) + TISSUE_HU) / 2
-    may = free[box] & (hu >= half) & (outside_mm <= 0) & ndimage.binary_dilation(near, reach)
-    drawn = ndimage.binary_propagation(near, NEIGHBOURS_26, near | may)
-    return np.asarray(np.argwhere(drawn) + [part.start for part in box])
 
 
 def beside_line(points: np.ndarray, line: Centreline) -> tuple[float, float, str]:

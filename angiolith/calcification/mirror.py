@@ -64,6 +64,9 @@ ONE_SIDED_MM3_MIN = 20.0
 # [mm; 1] ... at least this fraction of its voxels lies so far within the carotid's lumen, where no bone is, and at most
 # the second one outside its wall, where bone goes on. Source: half a voxel; implants in two real heads of development.
 WITHIN_MM, LUMEN_FRACTION_MIN, OUTSIDE_FRACTION_MAX = 0.3, 0.25, 0.2
+# [mm3; 1] A piece of this size may be calcium where as much of it lies within the lumen, and one of the size above
+# where at most this fraction lies outside the wall. Source: the smallest candidate; definition, half.
+MAYBE_MM3_MIN, MAYBE_OUTSIDE_MAX = 4.0, 0.5
 # [voxels] Voxels whose twins are looked for at once. Source: numerics.
 AT_ONCE = 20000
 
@@ -95,10 +98,11 @@ def plane_between(left: Centreline, right: Centreline) -> Mirror:
 @dataclass(frozen=True)
 class Alone:
     """What one side has alone, masks (i, j, k): `surely` finds nothing as dense within 1 mm of its mirrored place,
-    `there` nothing right there."""
+    `there` nothing right there. What is `paired` finds something there that is no less dense than itself."""
 
     surely: np.ndarray
     there: np.ndarray
+    paired: np.ndarray
 
 
 def one_sided(ct: Image, dense: np.ndarray, lines: Sequence[Centreline]) -> Alone:
@@ -120,7 +124,7 @@ def one_sided(ct: Image, dense: np.ndarray, lines: Sequence[Centreline]) -> Alon
     Alone
         Two masks (i, j, k) of what has no twin.
     """
-    found = Alone(np.zeros(dense.shape, bool), np.zeros(dense.shape, bool))
+    found = Alone(*(np.zeros(dense.shape, bool) for _ in range(3)))
     compared = [line for line in lines if line.artery in COMPARED]
     pair = {line.side: line for line in compared if line.artery == "ICA"}
     if len(pair) < 2 or not dense.any():
@@ -142,20 +146,30 @@ def one_sided(ct: Image, dense: np.ndarray, lines: Sequence[Centreline]) -> Alon
         at = some + near @ shift / near.sum(axis=1, keepdims=True)
         other = np.stack([_sampled(ct, mirror(at + offset), UNSEEN_HU) for offset in ball]) - TISSUE_HU
         voxels = tuple(index[start : start + AT_ONCE].T)
-        half = TWIN_FRACTION * (ct.data[voxels] - TISSUE_HU)
-        found.surely[voxels] = other.max(axis=0) < half
-        found.there[voxels] = other[len(ball) // 2] < half  # the ball's middle
+        own, right_there = ct.data[voxels] - TISSUE_HU, other[len(ball) // 2]  # the ball's middle
+        found.surely[voxels] = other.max(axis=0) < TWIN_FRACTION * own
+        found.there[voxels] = right_there < TWIN_FRACTION * own
+        found.paired[voxels] = right_there >= own
     return found
 
 
-def pieces_in_wall(
+@dataclass(frozen=True)
+class Piece:
+    """A one-sided piece at an artery: its voxels (n, 3); in_wall: it lies in the artery's wall and is calcium, or it
+    only may be."""
+
+    index: np.ndarray
+    in_wall: bool
+
+
+def pieces_at_arteries(
     ct: Image, alone: Alone, lines: Sequence[Centreline], margin_mm: float, peak_hu_min: float
-) -> list[np.ndarray]:
-    """Voxels of each one-sided piece that lies in lumen and wall of a carotid, or about a basilar artery.
+) -> list[Piece]:
+    """The one-sided pieces in lumen and wall of a carotid, or about a basilar artery.
 
     No canal of bone holds the basilar artery and the clivus has no processes: beside it a piece may lie as far as the
     line is uncertain (one SD). In slices of `THICK_MM` and more, bone of the next slice lies in a carotid's lumen, and
-    there no piece of it is found.
+    there no piece is known to be in its wall. A piece that is smaller, or half of which lies there, may be in the wall.
 
     Parameters
     ----------
@@ -172,30 +186,31 @@ def pieces_in_wall(
 
     Returns
     -------
-    list[np.ndarray]
-        Voxel indices (n, 3) of each piece.
+    list[Piece]
+        The pieces.
     """
     found = []
-    compared = [
-        line
-        for line in lines
-        if line.artery == "BA" or (line.artery in COMPARED and float(ct.voxel_mm.max()) < THICK_MM)
-    ]
+    compared = [line for line in lines if line.artery in COMPARED]
     for _, index in label_voxels(ndimage.label(alone.surely, NEIGHBOURS_26)[0]):
-        if len(index) * ct.voxel_volume_mm3 < ONE_SIDED_MM3_MIN or ct.data[tuple(index.T)].max() < peak_hu_min:
+        volume_mm3 = len(index) * ct.voxel_volume_mm3
+        if volume_mm3 < MAYBE_MM3_MIN or ct.data[tuple(index.T)].max() < peak_hu_min:
             continue
-        points = moved(ct.affine, index)
+        points, is_large = moved(ct.affine, index), volume_mm3 >= ONE_SIDED_MM3_MIN
+        in_wall, may_be = False, False
         for line in compared:
             distance, nearest = cKDTree(line.points).query(points)
             outside_mm = distance - line.radius_mm[nearest]
             if line.artery == "BA":
-                is_in_wall = np.median(outside_mm - line.sd_mm[nearest]) <= margin_mm
+                is_near = np.median(outside_mm - line.sd_mm[nearest]) <= margin_mm
+                in_wall |= is_near and is_large
+                may_be |= is_near and volume_mm3 >= ONE_SIDED_MM3_MIN / 2
             else:
-                is_in_wall = (outside_mm <= -WITHIN_MM).mean() >= LUMEN_FRACTION_MIN
-                is_in_wall &= (outside_mm > margin_mm).mean() <= OUTSIDE_FRACTION_MAX
-            if is_in_wall:
-                found.append(index)
-                break
+                within, outside = (outside_mm <= -WITHIN_MM).mean(), (outside_mm > margin_mm).mean()
+                is_inside = within >= LUMEN_FRACTION_MIN and outside <= OUTSIDE_FRACTION_MAX
+                in_wall |= is_inside and is_large and float(ct.voxel_mm.max()) < THICK_MM
+                may_be |= within >= LUMEN_FRACTION_MIN or (is_large and outside <= MAYBE_OUTSIDE_MAX)
+        if in_wall or may_be:
+            found.append(Piece(index, bool(in_wall)))
     return found
 
 
@@ -262,11 +277,11 @@ def _grid(half_mm: float) -> np.ndarray:
 
 def _rigid(start: np.ndarray, end: np.ndarray, weight: np.ndarray, mirror: Mirror) -> Mirror:
     """The mirror after the rigid transform that leads from start to end (n, 3), robustly weighted (Kabsch 1976)."""
-    weights = weight**2
+    share = weight**2
     for _ in range(ROUNDS):
-        from_mm, to_mm = (np.average(points, axis=0, weights=weights) for points in (start, end))
-        rotation, _ = Rotation.align_vectors(end - to_mm, start - from_mm, weights=weights)
+        from_mm, to_mm = (np.average(points, axis=0, weights=share) for points in (start, end))
+        rotation, _ = Rotation.align_vectors(end - to_mm, start - from_mm, weights=share)
         off_mm = np.linalg.norm(rotation.apply(start - from_mm) + to_mm - end, axis=1)
-        weights = weight**2 / (1 + (off_mm / RIGID_MM) ** 2)
+        share = weight**2 / (1 + (off_mm / RIGID_MM) ** 2)
     matrix = rotation.as_matrix()
     return lambda points: mirror((points - from_mm) @ matrix.T + to_mm)

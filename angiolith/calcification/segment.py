@@ -30,7 +30,7 @@ from angiolith.calcification.bone import (
 )
 from angiolith.calcification.certainty import CONFIRMED_SD_MM, Evidence
 from angiolith.calcification.marks import parted_marks, sort_marks
-from angiolith.calcification.mirror import one_sided, pieces_in_wall
+from angiolith.calcification.mirror import one_sided, pieces_at_arteries
 from angiolith.core.distance import NEIGHBOURS_26
 from angiolith.core.images import Image, bounding_box, mask_points
 from angiolith.core.settings.calcification import CalcificationSegmentSettings, CalciumThresholdSettings
@@ -138,9 +138,9 @@ def find_lesions(
     parted_off = parted_marks(part, of_bone, unclear, hu_min) if unclear.any() else []
     uncertain = [line for line in lines if line.sd_mm.max() > CONFIRMED_SD_MM]
     alone = one_sided(part, of_bone & unclear, lines)
-    in_wall = pieces_in_wall(part, alone, uncertain, wall_margin_mm, settings.bone_hu_min)
+    pieces_alone = pieces_at_arteries(part, alone, uncertain, wall_margin_mm, settings.bone_hu_min)
     marks = sort_marks(
-        part, labels, parted_off, touches, of_bone, inside, lines, wall_margin_mm, parted, in_wall, alone
+        part, labels, parted_off, touches, of_bone, inside, lines, wall_margin_mm, parted, pieces_alone, alone
     )
     result = np.zeros(ct.data.shape, np.uint16)
     result[box] = marks.labels

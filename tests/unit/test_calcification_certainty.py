@@ -15,11 +15,11 @@ from angiolith.calcification.marks import (
     air_share,
     artery_beside,
     bone_gap_mm,
-    drawn_on_bone,
     has_twin,
     noise_sd_hu,
     parted_marks,
 )
+from angiolith.calcification.outline import drawn_on_bone
 from angiolith.calcification.segment import find_lesions
 from angiolith.core.images import Image
 from angiolith.core.settings.arteries import ArteryRegionSettings
@@ -93,6 +93,12 @@ def test_only_what_the_image_decides_is_sure(changes, doubt):
         ({"bone": "parted", "valley_share": 0.6, "artery": "BA", "outside_lumen_mm": 2.0}, True),
         ({"bone": "parted", "valley_share": 0.6, "volume_mm3": 250.0}, False),
         ({"bone": "parted", "valley_share": 0.3, "volume_mm3": 250.0}, True),
+        ({"bone": "parted", "valley_share": 0.6, "volume_mm3": 250.0, "one_sided_mm3": 40.0}, True),
+        ({"bone": "parted", "valley_share": 0.6, "volume_mm3": 500.0, "one_sided_mm3": 40.0}, False),
+        ({"bone": "attached", "segment": "petrous", "line_sd_mm": 2.5, "may_be_alone": True}, True),
+        ({"bone": "attached", "may_be_alone": True, "air_share": 0.4}, False),  # a wall of the sphenoid sinus
+        ({"artery": "PCA"}, True),
+        ({"artery": "PCA", "has_twin": True}, False),  # ligaments of the clinoids are a pair
     ],
 )
 def test_what_cannot_be_calcium_is_no_candidate(changes, plausible):

@@ -6,7 +6,8 @@ from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
 from angiolith.arteries.centrelines import Centreline, voxel_centres
-from angiolith.calcification.mirror import Alone, one_sided, pieces_in_wall, with_rim
+from angiolith.calcification.mirror import Alone, one_sided, pieces_at_arteries, with_rim
+from angiolith.calcification.outline import without_paired
 from angiolith.core.images import Image
 
 VOXEL_MM, SHAPE = 0.75, (90, 56, 56)
@@ -50,19 +51,24 @@ def alone_in(ct: Image) -> Alone:
     return one_sided(ct, ct.data >= HU_MIN, LINES)
 
 
+def counted(ct: Image, alone: Alone, lines: list[Centreline] = LINES) -> list[np.ndarray]:
+    pieces = pieces_at_arteries(ct, alone, lines, MARGIN_MM, BONE_HU)
+    return [piece.index for piece in pieces if piece.in_wall]
+
+
 def plaque_of(ct: Image) -> np.ndarray:
     return (ct.data >= HU_MIN) & (ct.data > BARE.data + 90)
 
 
 def test_bone_that_has_its_mirror_image_is_not_alone_however_the_head_is_turned():
     assert alone_in(BARE).surely.sum() < 0.002 * (BARE.data >= HU_MIN).sum()
-    assert not pieces_in_wall(BARE, alone_in(BARE), LINES, MARGIN_MM, BONE_HU)
+    assert not pieces_at_arteries(BARE, alone_in(BARE), LINES, MARGIN_MM, BONE_HU)
 
 
 def test_a_plaque_of_one_side_is_found_in_the_wall_and_drawn_with_its_rim():
     ct = skull((1, 0.0))
     plaque, alone = plaque_of(ct), alone_in(ct)
-    (piece,) = pieces_in_wall(ct, alone, LINES, MARGIN_MM, BONE_HU)
+    (piece,) = counted(ct, alone)
     drawn = np.zeros(SHAPE, bool)
     drawn[tuple(with_rim(ct, piece, alone.there).T)] = True
     assert (drawn & plaque).sum() > 0.6 * plaque.sum() > len(piece)
@@ -71,7 +77,7 @@ def test_a_plaque_of_one_side_is_found_in_the_wall_and_drawn_with_its_rim():
 
 def test_plaques_at_the_same_place_of_both_sides_are_not_distinguished_from_bone():
     ct = skull((1, 0.0), (-1, 0.0))
-    assert not pieces_in_wall(ct, alone_in(ct), LINES, MARGIN_MM, BONE_HU)
+    assert not pieces_at_arteries(ct, alone_in(ct), LINES, MARGIN_MM, BONE_HU)
 
 
 def test_without_the_carotid_of_the_other_side_nothing_is_alone():
@@ -86,20 +92,23 @@ def test_nothing_counts_where_the_image_ends_before_the_other_side():
     affine[:3, 3] += affine[:3, 0] * half
     part = Image(ct.data[half:], affine)
     alone = one_sided(part, part.data >= HU_MIN, LINES)
-    assert not pieces_in_wall(part, alone, LINES, MARGIN_MM, BONE_HU)
+    assert not pieces_at_arteries(part, alone, LINES, MARGIN_MM, BONE_HU)
 
 
 @pytest.mark.parametrize(
     ("out_mm", "half_mm", "hu", "artery", "found"),
     [
-        (0.0, 1.8, 600.0, "ICA", True),
-        (0.0, 1.8, 250.0, "ICA", False),  # as bone's partial volume
-        (0.0, 0.6, 600.0, "ICA", False),  # a rim that the match left
-        (3.5, 1.8, 600.0, "ICA", False),  # a process of bone beside the canal
-        (2.5, 3.0, 600.0, "ICA", False),  # bone that goes on outside
-        (3.5, 1.8, 600.0, "BA", True),  # in fluid, as far as the line may be off
-        (9.0, 1.8, 600.0, "BA", False),
-        (0.0, 1.8, 600.0, "VA", False),  # C1 turns against the skull
+        (0.0, 1.8, 600.0, "ICA", "in wall"),
+        (0.0, 1.8, 250.0, "ICA", ""),  # as bone's partial volume
+        (0.0, 1.2, 600.0, "ICA", "may be"),  # small, but within the lumen
+        (0.0, 0.6, 600.0, "ICA", ""),  # a rim that the match left
+        (3.0, 1.8, 600.0, "ICA", "may be"),  # half of it outside the wall: it may be a process beside the canal
+        (4.5, 1.8, 600.0, "ICA", ""),  # a process of bone beside the canal
+        (2.5, 3.0, 600.0, "ICA", "may be"),  # bone that goes on outside
+        (3.5, 1.8, 600.0, "BA", "in wall"),  # in fluid, as far as the line may be off
+        (3.5, 1.5, 600.0, "BA", "may be"),
+        (9.0, 1.8, 600.0, "BA", ""),
+        (0.0, 1.8, 600.0, "VA", ""),  # C1 turns against the skull
     ],
 )
 def test_one_sided_pieces_count_in_lumen_and_wall_alone(out_mm, half_mm, hu, artery, found):
@@ -107,12 +116,30 @@ def test_one_sided_pieces_count_in_lumen_and_wall_alone(out_mm, half_mm, hu, art
     centre = TURN.apply([OUT_MM + out_mm, 0.0, 0.0])
     near = np.linalg.norm(voxel_centres(SHAPE, BARE.affine) - centre, axis=-1) <= half_mm
     ct = Image(np.where(near, hu, 40.0).astype(np.float32), BARE.affine)
-    assert bool(pieces_in_wall(ct, Alone(near, near), [line], MARGIN_MM, BONE_HU)) == found
+    pieces = pieces_at_arteries(ct, Alone(near, near, ~near), [line], MARGIN_MM, BONE_HU)
+    assert ["in wall" if piece.in_wall else "may be" for piece in pieces] == [found] * bool(found)
 
 
 def test_in_thick_slices_bone_of_the_next_one_is_not_taken_for_a_plaque():
     ct = skull((1, 0.0))
     affine = ct.affine @ np.diag([1, 1, 4, 1.0])
     thick = Image(ct.data.reshape(*SHAPE[:2], -1, 4).mean(axis=3), affine)
-    everything = Alone(thick.data >= HU_MIN, thick.data >= HU_MIN)
-    assert not pieces_in_wall(thick, everything, LINES, MARGIN_MM, BONE_HU)
+    everything = Alone(thick.data >= HU_MIN, thick.data >= HU_MIN, thick.data < HU_MIN)
+    assert not counted(thick, everything)
+
+
+def test_what_the_other_side_has_as_dense_is_taken_off_a_mark_that_is_one_sided():
+    ct = skull((1, 0.0))
+    plaque, alone = plaque_of(ct), alone_in(ct)
+    beside = ndimage.binary_dilation(plaque, iterations=2) & (ct.data >= HU_MIN)
+    mark = np.argwhere(plaque | (beside & alone.paired))
+    drawn = np.zeros(SHAPE, bool)
+    drawn[tuple(without_paired(mark, alone).T)] = True
+    assert 0.9 * plaque.sum() < drawn.sum() < len(mark)
+    assert not (drawn & alone.paired).any()
+
+
+def test_calcium_of_both_siphons_keeps_what_was_drawn():
+    ct = skull((1, 0.0), (-1, 0.0))
+    alone, mark = alone_in(ct), np.argwhere(plaque_of(ct))
+    assert len(without_paired(mark, alone)) == len(mark)
