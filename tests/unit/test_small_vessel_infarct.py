@@ -73,3 +73,37 @@ def test_the_mirror_is_the_brains_middle():
     scan, points = brain(0.1)
     mirror = find_mirror(scan)
     assert np.abs(mirror.of(points[0]) + points[0])[scan.brain].mean() < 2.0
+
+
+def with_cortex(scan: Any, points: Any) -> None:
+    far = np.sqrt((points[0] / 48) ** 2 + (points[1] / 58) ** 2 + (points[2] / 52) ** 2)
+    scan.maps[MAPS.index("grey")] = ((far > 0.85) & scan.brain).astype(np.float32)
+
+
+@pytest.mark.parametrize("tilt", [0.0, 0.15])
+def test_a_bright_place_of_one_side_in_cortex_is_a_suspected_infarct_without_a_cavity(tilt):
+    scan, points = brain(tilt)
+    with_cortex(scan, points)
+    recent = ball(points, (40, -10, 0), 14) & scan.brain
+    scan.flair[recent] = BRIGHT
+    found = suspected_infarct(scan, recent, LARGE_MM3)
+    assert found[recent].mean() > 0.8
+    assert not found[~ball(points, (40, -10, 0), 14 + 6)].any(), "no further than the smoothing reaches"
+    assert suspected_infarct(scan, np.zeros(SHAPE, bool), LARGE_MM3)[recent].mean() > 0.7, "whether WMH or not"
+
+
+def test_cortex_that_is_bright_on_both_sides_is_none():
+    scan, points = brain()
+    with_cortex(scan, points)
+    both = (ball(points, (40, -10, 0), 14) | ball(points, (-40, -10, 0), 14)) & scan.brain
+    scan.flair[both] = BRIGHT
+    assert not suspected_infarct(scan, both, LARGE_MM3).any()
+
+
+def test_a_large_cavity_of_one_side_is_a_suspected_infarct_and_a_sulcus_is_none():
+    scan, points = brain()
+    cavity, sulcus = ball(points, (32, -10, 0), 12), (np.abs(points[1] - 25) < 2) & (points[0] < -20) & scan.brain
+    scan.flair[cavity], scan.flair[sulcus] = FLUID, FLUID
+    found = suspected_infarct(scan, np.zeros(SHAPE, bool), LARGE_MM3)
+    assert found[cavity].mean() > 0.5
+    assert not found[sulcus].any()

@@ -61,13 +61,13 @@ GREY_MM3_MIN = 300.0
 # [mm3] Fluid of one side, within the brain and no sulcus, is an old infarct's cavity from this volume on. Source: 21
 # real scans without an infarct: at most 1300 as they are, 3200 in slices of 6 mm.
 CAVITY_MM3_MIN = 4000.0
+# [1] Fraction of a pixel from which it belongs to a tissue. Source: definition.
+HALF = 0.5
 # [pixels] A sulcus is narrower than this. Source: choice.
 SULCUS_PIXELS = 7
-# [1] A piece that the network takes for an infarct is one if more of it is brighter than the other side, or lost.
-# Source: choice; 0.28 and more in drawn infarcts of development, 0 in one false piece of a real scan.
-ONE_SIDED_MIN = 0.2
-# [mm] What belongs to an infarct lies so near to its surest part. Source: half the extent of a large infarct.
-INFARCT_WITHIN_MM = 40.0
+# [mm] What belongs to a recent infarct, or to an old one, lies so near to its surest part. Source: choice; an old one's
+# gliosis is patchy.
+RECENT_WITHIN_MM, OLD_WITHIN_MM = 10.0, 40.0
 # [mask] A place is three pixels wide in its slice, at least. Source: numerics.
 WIDE = np.ones((3, 3, 1), bool)
 
@@ -101,9 +101,7 @@ class Mirror:
         )
 
 
-def suspected_infarct(
-    working: Working, wmh: np.ndarray, volume_mm3_min: float, like_infarct: np.ndarray | None = None
-) -> np.ndarray:
+def suspected_infarct(working: Working, wmh: np.ndarray, volume_mm3_min: float) -> np.ndarray:
     """Mask of suspected infarcts on the working slices: what fits, what is bright about it, and cavities.
 
     Parameters
@@ -114,8 +112,6 @@ def suspected_infarct(
         Mask (x, y, z) of hyperintensities.
     volume_mm3_min : float
         Smaller places are none, mm3.
-    like_infarct : np.ndarray | None
-        Mask (x, y, z) of what the network takes for an infarct. A piece of it counts where it is one-sided.
 
     Returns
     -------
@@ -127,22 +123,17 @@ def suspected_infarct(
     brighter = brighter_than_other_side(working, mirror, voxel_mm)
     lost = tissue_loss(working, mirror, voxel_mm)
     counterpart = mirror.of(dilate_mm(wmh, COUNTERPART_MM, voxel_mm), 0) > 0.5
-    found = bright_in_grey(working, mirror, brighter, volume_mm3_min)
-    found |= beside_loss(wmh, lost, counterpart, voxel_mm, volume_mm3_min)
-    found |= cavities(working, lost)
+    recent = bright_in_grey(working, mirror, brighter, volume_mm3_min)
+    old = beside_loss(wmh, lost, counterpart, voxel_mm, volume_mm3_min) | cavities(working, lost)
     edge = (brighter >= BRIGHTER_EDGE_MIN) & (working.maps[MAPS.index("from_ventricles")] > 0)
-    if like_infarct is not None:
-        pieces, count = ndimage.label(like_infarct, NEIGHBOURS_26)
-        in_piece = np.bincount(pieces.ravel(), minlength=count + 1)
-        alone = np.bincount(pieces.ravel(), (edge | lost).ravel(), minlength=count + 1)
-        alone[0] = 0
-        found |= (alone > ONE_SIDED_MIN * in_piece)[pieces]
-    if not found.any():
-        return found
     about = ((wmh & ~counterpart) | edge) & working.brain
-    near = found | (about & (distance_mm(found, voxel_mm) <= INFARCT_WITHIN_MM))
-    pieces, _ = ndimage.label(near, NEIGHBOURS_26)
-    return near & np.isin(pieces, np.unique(pieces[found]))
+    whole = np.zeros_like(about)
+    for found, within_mm in ((recent, RECENT_WITHIN_MM), (old, OLD_WITHIN_MM)):
+        if found.any():
+            near = found | (about & (distance_mm(found, voxel_mm) <= within_mm))
+            pieces, _ = ndimage.label(near, NEIGHBOURS_26)
+            whole |= near & np.isin(pieces, np.unique(pieces[found]))
+    return whole
 
 
 def bright_in_grey(working: Working, mirror: Mirror, brighter: np.ndarray, volume_mm3_min: float) -> np.ndarray:
@@ -167,7 +158,7 @@ def bright_in_grey(working: Working, mirror: Mirror, brighter: np.ndarray, volum
     voxel_mm3 = PLANE_MM**2 * working.step_mm
     own = working.maps[MAPS.index("grey")]
     grey = np.maximum(own, mirror.of(own))  # the infarct's own tissue may be taken for another
-    bright = (brighter >= BRIGHTER_MIN) & working.brain & (working.maps[MAPS.index("from_ventricles")] > 0)
+    bright = (brighter >= BRIGHTER_MIN) & cerebrum(working) & (working.maps[MAPS.index("from_ventricles")] > 0)
     places, count = ndimage.label(ndimage.binary_opening(bright, WIDE), NEIGHBOURS_26)
     volumes = np.bincount(places.ravel(), minlength=count + 1) * voxel_mm3
     in_grey = np.bincount(places.ravel(), grey.ravel(), minlength=count + 1) * voxel_mm3
@@ -228,9 +219,24 @@ def cavities(working: Working, lost: np.ndarray) -> np.ndarray:
     np.ndarray
         Mask (x, y, z), bool.
     """
-    cerebral = working.brain & (working.maps[MAPS.index("infratentorial")] < 0.5)
-    wide = ndimage.binary_opening(lost & cerebral, np.ones((SULCUS_PIXELS, SULCUS_PIXELS, 1)))
+    wide = ndimage.binary_opening(lost & cerebrum(working), np.ones((SULCUS_PIXELS, SULCUS_PIXELS, 1)))
     return drop_small(wide, CAVITY_MM3_MIN / (PLANE_MM**2 * working.step_mm))
+
+
+def cerebrum(working: Working) -> np.ndarray:
+    """The brain without what lies under the tentorium.
+
+    Parameters
+    ----------
+    working : Working
+        The FLAIR on working slices.
+
+    Returns
+    -------
+    np.ndarray
+        Mask (x, y, z), bool.
+    """
+    return np.asarray(working.brain & (working.maps[MAPS.index("infratentorial")] < HALF))
 
 
 def find_mirror(working: Working) -> Mirror:
