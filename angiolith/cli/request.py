@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -88,6 +88,7 @@ def prepared(request: Request) -> Prepared:
     if request.cores is not None and request.cores < 1:
         raise UsageProblem(f"--cores {request.cores}: give at least 1")
     profile_options(request.profile)
+    request = named_as_before(request)
     merged = read_configs(request.configs)
     own = own_settings(request, merged)
     try:
@@ -97,6 +98,34 @@ def prepared(request: Request) -> Prepared:
         raise UsageProblem(str(problem)) from None
     index = indexed(config)
     return Prepared(request, config, chosen_rows(request, index.rows), index, own)
+
+
+def named_as_before(request: Request) -> Request:
+    """The request with the names that the last run gave to the folders, where these lead to the same folders.
+
+    Snakemake knows a file by the path that it was given: one folder by a relative and by an absolute path would be two,
+    and files that changed code or settings concern would not be made again. A note says where the last run was started
+    in another working folder, which holds what Snakemake knows.
+    """
+    file = request.output_dir / LOGS / RUN_CONFIG
+    if not file.is_file():
+        return request
+    try:
+        last = yaml.safe_load(file.read_text(encoding="utf-8"))
+        output, bids = Path(last["output_dir"]), last.get("bids_dir")
+    except (OSError, yaml.YAMLError, KeyError, TypeError):
+        return request  # no file of ours
+    if not same(output, request.output_dir):
+        if not output.is_absolute():
+            print(
+                f"note: the last run of {request.output_dir} was started where this folder is called {output}. "
+                "Started from here, results that are there are not made again when code or settings change.",
+                file=sys.stderr,
+            )
+        return request
+    if bids and request.bids_dir and same(bids, request.bids_dir):
+        request = replace(request, bids_dir=Path(bids))
+    return replace(request, output_dir=output)
 
 
 def read_configs(files: Sequence[Path]) -> dict[str, Any]:

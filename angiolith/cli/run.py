@@ -73,7 +73,7 @@ def run_request(request: Request, dry_run: bool = False, verbose: bool = False, 
 
     with errors_on_one_line(ManifestError):
         ready = prepared(request)
-        logs = request.output_dir / LOGS
+        logs = ready.request.output_dir / LOGS
         if dry_run or unlock:
             own = config_for_plan(ready, logs / DRY_RUN_CONFIG)
         else:

@@ -11,6 +11,7 @@ from angiolith.cli.lists import spread
 from angiolith.cli.options import request_of
 from angiolith.cli.request import Level, prepared, profile_options, snakemake_line, write_own_config
 from angiolith.runtime.paths import workflow_root
+from angiolith.runtime.records import LOGS, RUN_CONFIG
 from tests.unit.cli.command import angiolith
 
 
@@ -149,3 +150,28 @@ def test_a_profile_is_one_of_the_projects_or_a_folder(tmp_path):
 )
 def test_an_option_may_be_followed_by_several_values(given, meant):
     assert " ".join(spread(given.split())) == f"run a b group --participant-label {meant}"
+
+
+@pytest.mark.parametrize("first_is_absolute", [True, False])
+def test_the_folders_keep_the_names_that_the_last_run_gave_them(bids, first_is_absolute):
+    names = [("bids", "out"), (str(bids.resolve()), str(Path("out").resolve()))]
+    first, second = reversed(names) if first_is_absolute else names
+    before = prepared(request(bids=first[0], output=first[1]))
+    write_own_config(before, before.request.output_dir / LOGS / RUN_CONFIG)
+
+    after = prepared(request(bids=second[0], output=second[1]))
+
+    assert after.own_settings == before.own_settings == {"output_dir": first[1], "bids_dir": first[0]}
+    assert (str(after.request.bids_dir), str(after.request.output_dir)) == first
+
+
+def test_a_run_from_another_working_folder_gets_a_note(bids, monkeypatch, capsys):
+    before = prepared(request())
+    write_own_config(before, before.request.output_dir / LOGS / RUN_CONFIG)
+    Path("elsewhere").mkdir()
+    monkeypatch.chdir("elsewhere")
+
+    after = prepared(request(bids="../bids", output="../out"))
+
+    assert after.own_settings["output_dir"] == "../out"
+    assert "note: the last run of ../out was started where this folder is called out." in capsys.readouterr().err
