@@ -1,4 +1,4 @@
-"""What is counted, and what waits for a reader, on one real head CT as it is, thinned, turned, reformatted and noisy.
+"""What is counted, and what waits, on one real head CT as it is, thinned, turned, reformatted, noisy and sharpened.
 
     python -m validation.calcification_real --name normal --ct ct.nii.gz --out build/real
 
@@ -18,11 +18,13 @@ import SimpleITK as sitk
 
 from angiolith.core.images import Image, read_ct, resample
 from angiolith.core.tables import write_tsv
-from validation.calcification_implants import marks_of, way_of
+from validation.calcification_implants import marks_of, sharpened, way_of
 
 NOISE_HU, SEED = 15.0, 7
 TURN_DEG, SHIFT_MM = (6.0, -4.0, 9.0), (3.3, -2.1, 4.7)
 THIN_TO_MM = (2.5, 5.0)
+SHARP = "sharp kernel, gain"
+GAINS = (2.0, 3.0)
 
 
 def series(ct: Image) -> Iterator[tuple[str, Callable[[], Image]]]:
@@ -36,6 +38,8 @@ def series(ct: Image) -> Iterator[tuple[str, Callable[[], Image]]]:
     yield "coronal, 2.5 mm", lambda: averaged(ct, 1, round(2.5 / float(ct.voxel_mm[1])))
     yield "turned and shifted", lambda: turned(ct)
     yield f"noise of {NOISE_HU:g} HU more", lambda: noisy(ct)
+    for gain in GAINS:
+        yield f"{SHARP} {gain:g}", lambda gain=gain: sharpened(ct, gain)  # type: ignore[misc]
 
 
 def averaged(ct: Image, axis: int, count: int) -> Image:
@@ -75,7 +79,7 @@ def main() -> None:
     rows = []
     for name, make in series(read_ct(str(options.ct))):
         ct = make()
-        found = marks_of(ct, way_of(ct))
+        found = marks_of(ct, way_of(ct), name.startswith(SHARP))
         volume = {label: float((found.labels == label).sum()) * ct.voxel_volume_mm3 for label in found.touches_bone}
         waiting = [label for label in volume if label in found.doubts]
         rows.append(

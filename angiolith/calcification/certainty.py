@@ -66,7 +66,7 @@ class Evidence:
     of the voxels around it; peak_sds: peak above tissue in standard deviations of the noise; volume_mm3; image_ends:
     the image ends beside it; has_twin: something dense lies at its place on the other side; is_alone: one side alone
     has it, in the artery's wall; one_sided_mm3: volume of what one side alone has of it; may_be_alone: one side alone
-    has it, and it may be in the artery's wall.
+    has it, and it may be in the artery's wall; is_noisy: the kernel is sharp or the noise high.
     """
 
     artery: str
@@ -85,6 +85,7 @@ class Evidence:
     is_alone: bool = False
     one_sided_mm3: float = 0.0
     may_be_alone: bool = False
+    is_noisy: bool = False
 
     @property
     def in_fluid(self) -> bool:
@@ -127,6 +128,10 @@ def doubts_of(evidence: Evidence, wall_margin_mm: float) -> list[str]:
                 "parted from bone only by a valley",
             ),
             (evidence.bone == FREE and evidence.bone_gap_mm < gap_mm, "bone lies beside it or in the next slice"),
+            (
+                evidence.is_noisy and evidence.bone == FREE and evidence.volume_mm3 < CANDIDATE_MM3[0],
+                "small, and a sharp kernel's noise and overshoot look like it",
+            ),
             (evidence.air_share > SURE_AIR_MAX, "air lies beside it"),
             (
                 evidence.has_twin and evidence.bone == FREE and evidence.artery in IN_BONE,

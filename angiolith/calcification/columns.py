@@ -66,6 +66,7 @@ LESIONS = {
     "one_sided_mm3": "volume of its voxels with nothing half as dense at their place mirrored to the other side; 0 "
     "where the sides were not compared",
     "may_be_alone": "true where it is a mark only because one side alone has it, at the artery",
+    "is_noisy": "true where the kernel is a sharp one or the noise exceeds 15 HU (SD): small marks are not sure",
     "bone_contact_share": "fraction of the lesion's voxels that lie beside bone",
     "radius_voxels": "radius of the lumen in voxels of the cross-section",
     "VoxelVolume": "PyRadiomics, mm3",

@@ -12,6 +12,7 @@ from scipy.spatial import cKDTree
 from skimage.segmentation import watershed
 
 from angiolith.arteries.centrelines import Centreline
+from angiolith.arteries.density import NOISY_HU
 from angiolith.arteries.names import BESIDE_SMOOTH_BONE, INDEX, LABELS
 from angiolith.calcification.certainty import (
     ATTACHED,
@@ -100,6 +101,7 @@ def sort_marks(
     by_valley: np.ndarray,
     pieces: Sequence[Piece] = (),
     alone: Alone | None = None,
+    is_sharp: bool = False,
 ) -> Marks:
     """Tell for each mark whether it counts, waits for a reader, or is left out.
 
@@ -130,6 +132,8 @@ def sort_marks(
         What only one side has at an artery (`mirror.pieces_at_arteries`).
     alone : Alone | None
         All that only one side has; None where the sides were not compared.
+    is_sharp : bool
+        The CT was made with a sharp kernel.
 
     Returns
     -------
@@ -188,6 +192,7 @@ def sort_marks(
             is_alone=n in drawn,
             one_sided_mm3=float(alone.surely[at].sum()) * ct.voxel_volume_mm3 if alone else 0.0,
             may_be_alone=n >= first_maybe,
+            is_noisy=is_sharp or noise_sd > NOISY_HU,
             image_ends=bool((index == 0).any() or (index == np.array(labels.shape) - 1).any()),
         )
         doubts = doubts_of(evidence, wall_margin_mm)

@@ -72,6 +72,7 @@ def find_lesions(
     threshold: CalciumThresholdSettings,
     settings: CalcificationSegmentSettings,
     wall_margin_mm: float,
+    is_sharp: bool = False,
 ) -> Found:
     """Find the calcifications within the artery region.
 
@@ -94,6 +95,8 @@ def find_lesions(
         Section `calcification.segment`.
     wall_margin_mm : float
         Reach of calcium beyond the lumen, mm.
+    is_sharp : bool
+        The CT was made with a sharp kernel.
 
     Returns
     -------
@@ -140,7 +143,7 @@ def find_lesions(
     alone = one_sided(part, of_bone & unclear, lines)
     pieces_alone = pieces_at_arteries(part, alone, uncertain, wall_margin_mm, settings.bone_hu_min)
     marks = sort_marks(
-        part, labels, parted_off, touches, of_bone, inside, lines, wall_margin_mm, parted, pieces_alone, alone
+        part, labels, parted_off, touches, of_bone, inside, lines, wall_margin_mm, parted, pieces_alone, alone, is_sharp
     )
     result = np.zeros(ct.data.shape, np.uint16)
     result[box] = marks.labels

@@ -87,6 +87,7 @@ def segment_session(
         threshold,
         settings,
         wall_margin_mm,
+        bool(ct_check.get("sharp_kernel")),
     )
     metal = find_metal(ct)
     found = without_spoiled(found, ct, metal)

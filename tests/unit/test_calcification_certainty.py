@@ -67,6 +67,9 @@ FREE = Evidence(
         ({"bone": "parted", "bone_gap_mm": 0.0, "valley_share": 0.2}, "valley"),  # at the siphon: processes, ligaments
         ({"bone": "attached", "bone_gap_mm": 0.0, "line_sd_mm": 3.4, "is_alone": True}, None),  # one side has it
         ({"bone": "attached", "bone_gap_mm": 0.0, "is_alone": True, "air_share": 0.2}, "air"),  # a wall of the sinus
+        ({"is_noisy": True}, None),
+        ({"is_noisy": True, "volume_mm3": 2.0}, "sharp kernel"),
+        ({"volume_mm3": 2.0}, None),
         ({"peak_sds": 4.0}, "noise"),
         ({"peak_sds": 4.0, "line_sd_mm": 0.3}, "noise"),
         ({"bone": "attached", "bone_gap_mm": 0.0, "line_sd_mm": 0.4}, None),  # the artery's place is confirmed
