@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -100,10 +101,17 @@ class RunState:
     def subjects_failed(self) -> list[str]:
         return sorted({job.subject for job in self.failed.values() if job.subject})
 
-    def seconds_left(self, elapsed: float, cores: int | None) -> float | None:
-        """Time that the jobs that are left should take, at the pace of those that ended; None before any is known."""
+    def seconds_left(self, elapsed: float, cores: int | None, now: float | None = None) -> float | None:
+        """Time that the jobs that are left should take, at the pace so far; None before any is known.
+
+        A running job counts as done by the time for which it has run at `now` (seconds since 1970; default: this
+        moment), at most by what it should take: without that the time left would grow while no job ends.
+        """
+        now = time.time() if now is None else now
         done = sum(count * seconds_of(rule) for rule, count in self.ended.items())
         left = sum(count * seconds_of(rule) for rule, count in (self.planned - self.ended).items())
+        begun = sum(min(max(now - job.began, 0.0), seconds_of(job.rule)) for job in self.running.values())
+        done, left = done + begun, max(left - begun, 0.0)
         if not self.planned:
             return None
         if done < FIRST_PART * (done + left):  # too few to tell the machine's pace

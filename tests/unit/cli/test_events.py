@@ -76,6 +76,13 @@ def test_time_left_is_what_the_jobs_need_at_the_pace_so_far():
     assert state_after().seconds_left(1.0, cores=2) is None
 
 
+def test_time_left_does_not_grow_while_a_long_job_runs():
+    state = state_after(planned(segment_wmh=4), began(1, "segment_wmh"), ended(1), began(2, "segment_wmh"))
+    begun, job_s = state.running[2].began, seconds_of("segment_wmh")
+    left = [state.seconds_left(job_s + ran, None, begun + ran) for ran in (0.0, job_s / 2, job_s)]
+    assert left == pytest.approx([3 * job_s, 2.5 * job_s, 2 * job_s])
+
+
 def test_a_line_that_is_being_written_is_read_when_it_is_whole(tmp_path):
     path = tmp_path / "events.jsonl"
     reader = EventFile(path)
