@@ -371,6 +371,7 @@ def report(run: Path) -> str:
         f"Dice of the WMH masks: mean {overlap.mean():.2f}, lowest {overlap.min():.2f}, highest {overlap.max():.2f} "
         f"({len(overlap)} sessions).",
         markdown(pd.DataFrame(small_vessel_lines(run, sessions))),
+        "Spots found, counted ones and candidates together:",
         markdown(marks),
         "## Plaque",
         markdown(pd.DataFrame(plaque_lines(run))),

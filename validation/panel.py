@@ -218,9 +218,9 @@ def main() -> None:
         f"Measured {date.today()} by `python -m validation.panel`: {len(paths)} scanned states of {len(numbers)} "
         "heads of the model of anatomy (`resources/anatomy_model`), which took no part in any fit or choice. T1w and "
         "T2w have voxels of 1 mm, the FLAIR 4 to 5 mm slices, the SWI 2 mm. The brain networks and the registration to "
-        "the template ran on each head's T1w. The ways between a head's images are the true ones. For perivascular "
-        "spaces, WMH and lacunes were masked out as they were drawn. In brackets: 95 % intervals, the states taken as "
-        "independent.",
+        "the template ran on each head's T1w. The transforms between a head's images are the true ones. For "
+        "perivascular spaces, WMH and lacunes were masked out as they were drawn. In brackets: 95 % intervals, the "
+        "states taken as independent.",
     ]
     for kind in KINDS:
         lines += spots_section(kind, *judged(kind, given.heads, paths, given.kept))

@@ -124,7 +124,7 @@ RO-Crate and the audit's memory of time stamps are compared.
 Every rule asks for one thread, and hands that number to ITK: mutual information summed by several threads depends on
 the order of the sums. The CT of this session registered to its T1w (2 mm) by two threads instead of one ends up to
 0.00014 mm away (corners of a box around the head), which is other bytes. Nothing else was found that forbids the same
-bytes on one machine. The inventory names the project's own files by the way from the output folder, and so do the
+bytes on one machine. The inventory names the project's own files by the path from the output folder, and so do the
 records whose hashes it lists: it is the same where that way is (here it is not).
 
 | kind of file | files | same bytes | differences |

@@ -3,7 +3,7 @@
     python -m validation.wmh_change --heads 7 --scratch build/wmh_change --out docs/wmh_change_accuracy.md
 
 Each head's state is scanned three times, with pose, slices, shading, noise and errors of the template's maps drawn
-anew; each two scans are a pair of visits without growth, taken the way of the workflow: registration there and back,
+anew; each two scans are a pair of visits without growth, treated as in the workflow: registration there and back,
 half-way space, both segmented, growth and shrinkage. The errors of the template's maps are those of training/flairs.py
 and not of a registration (the heads' brains are the template's: nothing here tests the template step), and each scan
 has its own. Beside it: each scan segmented by itself. Smallest detectable change: 1.96 sqrt(2) standard errors of

@@ -193,7 +193,7 @@ class Walk:
         return found
 
     def read_by(self, record: Record, file: str) -> Iterable[str]:
-        """The inputs of a job that are on the way from `file`, one of its outputs, to the cell.
+        """The inputs of a job that are on the path from `file`, one of its outputs, to the cell.
 
         Parameters
         ----------

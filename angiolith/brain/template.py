@@ -1,4 +1,4 @@
-"""The way between a subject's reference image and the MNI152 template, brain to brain: affine, then SyN.
+"""The transform between a subject's reference image and the MNI152 template, brain to brain: affine, then SyN.
 
 Template: the ICBM 2009a nonlinear symmetric T1 average, brain-extracted (Fonov et al. 2011), as nilearn ships it.
 The tissues of an MRI (angiolith.brain.segment) are drawn in the template's own grey levels, so that the affine part

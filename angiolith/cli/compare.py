@@ -1,4 +1,4 @@
-"""`angiolith compare`: masks of a run, of other tools or of readers held against experts' masks."""
+"""`angiolith compare`: masks of a run, of other tools or of readers, compared with experts' masks."""
 
 from __future__ import annotations
 

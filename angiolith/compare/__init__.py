@@ -1,4 +1,4 @@
-"""Masks held against experts' masks: overlap, volumes, lesions and agreement of a run, another tool or a reader.
+"""Masks compared with experts' masks: overlap, volumes, lesions and agreement of a run, another tool or a reader.
 
 kinds    what can be compared, and which words of a file's name mean it
 pairs    which truth belongs to which mask, and why a file was left out

@@ -51,7 +51,7 @@ def compare(
     pictures_max: int = 30,
     progress: Callable[[str], None] = lambda text: None,
 ) -> pd.DataFrame:
-    """Hold the masks of each tool against those of the truth, and write page and tables into `out`.
+    """Compare the masks of each tool with those of the truth, and write page and tables into `out`.
 
     Parameters
     ----------

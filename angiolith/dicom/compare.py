@@ -1,4 +1,4 @@
-"""A converted image held against the DICOM files that it was made of, read by another library (GDCM, in SimpleITK).
+"""A converted image compared with the DICOM files that it was made of, read by another library (GDCM, in SimpleITK).
 
 Of some slices, pixels on a coarse lattice are taken with their places in the patient. The NIfTI must have the same
 values at the same places. A mirrored, shifted, mis-scaled or mis-ordered image does not.
@@ -102,7 +102,7 @@ def read_slice(path: str) -> np.ndarray:
 
 
 def compare(image: Path, volume: Volume) -> Match:
-    """Hold a NIfTI against the files of its volume; in a time course each slice against the moment most like it.
+    """Compare a NIfTI with the files of its volume; in a time course each slice against the moment most like it.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
 """One volume's DICOM files to NIfTI and sidecar: decoded by dcm2niix, placed by DICOM's positions, compared, written.
 
 dcm2niix decodes the pixels (compressed ones, enhanced files, vendors' scaling). The image's place is then taken from
-the slices' own positions, uneven steps are interpolated onto an even grid, and the result is held against the DICOM
+the slices' own positions, uneven steps are interpolated onto an even grid, and the result is compared with the DICOM
 files (`compare`); where they disagree, nothing is written. Last, a gantry tilt is resampled out.
 """
 

@@ -195,7 +195,10 @@ def _panel(
 
 def _wrapped(lines: Sequence[str]) -> list[str]:
     """The lines broken to the width of the text column, as many as there is room for."""
-    return [part for line in lines for part in wrap(line, LETTERS_IN_LINE)][: (ROW_PX - 38) // 14]
+    parts, rows = [part for line in lines for part in wrap(line, LETTERS_IN_LINE)], (ROW_PX - 38) // 14
+    if len(parts) > rows:
+        parts = [*parts[: rows - 1], f"{parts[rows - 1][: LETTERS_IN_LINE - 4].rstrip()} ..."]
+    return parts
 
 
 @cache

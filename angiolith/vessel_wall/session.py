@@ -44,7 +44,7 @@ class CtSide:
 
 @dataclass(frozen=True)
 class PostContrast:
-    """The post-contrast image, and a first guess (4 x 4, RAS) of the way from pre- to post-contrast points."""
+    """The post-contrast image, and a first guess (4 x 4, RAS) of the transform from pre- to post-contrast points."""
 
     image: Image
     start: np.ndarray | None = None

@@ -33,7 +33,7 @@ FINER = 2
 SMOOTH_MM = 2.4
 # [1] Cost of a mm in the darkest place, where a mm in the brightest costs about 1. Source: digital tubes.
 PATH_COST = 0.15
-# [1] Longest way between two points, as a multiple of their distance. Source: digital tubes.
+# [1] Longest path between two points, as a multiple of their distance. Source: digital tubes.
 DETOUR_MAX = 1.5
 # [%] Darkest grey level of that cost. Source: digital tubes.
 DARK_PERCENTILE = 2
@@ -122,7 +122,7 @@ def vessel_path(vwi: Image, ends: np.ndarray, step_mm: float) -> np.ndarray:
         direct = float(np.linalg.norm((np.array(end) - np.array(start)) * near.voxel_mm))
         if np.linalg.norm(steps, axis=1).sum() > DETOUR_MAX * max(direct, 1.0):
             raise DrawingError(
-                "the way between the points leaves the vessel: set a point in the lumen at each bend too"
+                "the path between the points leaves the vessel: set a point in the lumen at each bend too"
             )
         route += found
     path = moved(near.affine, np.array(route, float))
