@@ -277,11 +277,11 @@ def _grid(half_mm: float) -> np.ndarray:
 
 def _rigid(start: np.ndarray, end: np.ndarray, weight: np.ndarray, mirror: Mirror) -> Mirror:
     """The mirror after the rigid transform that leads from start to end (n, 3), robustly weighted (Kabsch 1976)."""
-    share = weight**2
+    weights = weight**2
     for _ in range(ROUNDS):
-        from_mm, to_mm = (np.average(points, axis=0, weights=share) for points in (start, end))
-        rotation, _ = Rotation.align_vectors(end - to_mm, start - from_mm, weights=share)
+        from_mm, to_mm = (np.average(points, axis=0, weights=weights) for points in (start, end))
+        rotation, _ = Rotation.align_vectors(end - to_mm, start - from_mm, weights=weights)
         off_mm = np.linalg.norm(rotation.apply(start - from_mm) + to_mm - end, axis=1)
-        share = weight**2 / (1 + (off_mm / RIGID_MM) ** 2)
+        weights = weight**2 / (1 + (off_mm / RIGID_MM) ** 2)
     matrix = rotation.as_matrix()
     return lambda points: mirror((points - from_mm) @ matrix.T + to_mm)
