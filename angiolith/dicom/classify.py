@@ -18,7 +18,7 @@ from angiolith.core.bids.choose import (
     PHASE_TYPES,
 )
 from angiolith.dicom.head import shows_head
-from angiolith.dicom.series import DIFFUSION_MAPS, SECONDARY_CAPTURE, Volume
+from angiolith.dicom.series import DIFFUSION_MAPS, SECONDARY_CAPTURE, TRACE_TYPES, Volume
 from angiolith.dicom.words import described, protocol_of, region_of, says, says_contrast
 
 SLICES_MIN = {"vwi": 4, "vwi_ce": 4, "angio": 4}  # fewer are no volume
@@ -309,8 +309,9 @@ def _mr(volume: Volume) -> Verdict:
         if target == "adc" and _is_adc(volume, text):
             return take("adc", "apparent diffusion coefficient")
         maps = volume.image_type & DIFFUSION_MAPS or says("adc", text) or says("diffusion_map", text)
-        if target == "dwi" and says("dwi", text) and not maps:
-            return take("dwi", what)
+        trace = volume.image_type & TRACE_TYPES
+        if target == "dwi" and (trace or says("dwi", text)) and not maps:
+            return take("dwi", f"{what}, mean of its directions (trace)" if trace else what)
     if volume.image_type & DIFFUSION_MAPS or says("diffusion_map", text):
         return leave("a map made of diffusion images, other than the ADC")
     if says("perfusion", text) or says("other_mr", text):

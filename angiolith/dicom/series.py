@@ -11,7 +11,8 @@ from angiolith.dicom.geometry import Fault, Geometry, geometry_of
 from angiolith.dicom.headers import Frame, Header
 
 MAGNITUDE_TYPES = {"M", "MAGNITUDE", "M_FFE", "M_SE", "M_IR"}
-DIFFUSION_MAPS = {"ADC", "ADC_UNSPECIFIED", "EADC", "FA", "TRACEW", "TRACE", "EXPONENTIAL"}
+TRACE_TYPES = {"TRACEW", "TRACE"}  # the mean of a diffusion-weighted image's directions
+DIFFUSION_MAPS = {"ADC", "ADC_UNSPECIFIED", "EADC", "FA", "EXPONENTIAL"}
 APART = frozenset(
     {
         *PHASE_TYPES,
@@ -20,6 +21,7 @@ APART = frozenset(
         *LOCALISER_TYPES,
         *MAGNITUDE_TYPES,
         *DIFFUSION_MAPS,
+        *TRACE_TYPES,
         "MPR",
         "REFORMATTED",
         "SCREEN SAVE",
@@ -168,7 +170,7 @@ def _parts(headers: Sequence[Header]) -> list[Volume]:
 def _kind(header: Header) -> tuple[object, ...]:
     """What the slices of one volume share. An enhanced file is one volume, whatever its frames are."""
     frame = header.frames[0]
-    diffusion = {"DIFFUSION", *DIFFUSION_MAPS} & set(frame.image_type)
+    diffusion = {"DIFFUSION", *DIFFUSION_MAPS, *TRACE_TYPES} & set(frame.image_type)
     return (
         header.text("SOPClassUID"),
         header.numbers.get("Rows"),
@@ -186,7 +188,9 @@ def _acquisitions(headers: list[Header]) -> list[list[Header]]:
 
     A number for each slice (step-and-shoot CT) parts nothing, since then no number has all places.
     """
-    diffusion = "DIFFUSION" in headers[0].frames[0].image_type  # whose b-values are one image of four dimensions
+    diffusion = {"DIFFUSION", *TRACE_TYPES} & set(
+        headers[0].frames[0].image_type
+    )  # whose b-values are one image of four dimensions
     if len(headers) < 2 or diffusion or any(len(header.frames) > 1 for header in headers):
         return [headers]
     whole = geometry_of([header.frames[0] for header in headers])

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from angiolith.dicom.classify import Decision, Verdict
-from angiolith.dicom.series import Volume
+from angiolith.dicom.series import TRACE_TYPES, Volume
 from angiolith.dicom.words import sharp_kernel
 
 WHOLE_FRACTION = 0.9  # of the largest coverage among the series for one name: what covers less is a part
@@ -210,8 +210,10 @@ def _rules(target: str, candidates: Sequence[Candidate]) -> list[Rule]:
     whole: Rule = ("{} is taken: it covers more", _partial)
     if target == "ct":
         return [whole, ("{} is taken: the softer kernel", _sharp), ("{} is taken: thinner slices", _thickness_mm), LAST]
+    whole_series: list[Rule] = [("{} is taken: it holds the single directions", _trace)] if target == "dwi" else []
     return [
         whole,
+        *whole_series,
         ("{} is taken: 3D", _flat),
         ("{} is taken: axial", _not_axial),
         ("{} is taken: thinner slices", _thickness_mm),
@@ -222,6 +224,10 @@ def _rules(target: str, candidates: Sequence[Candidate]) -> list[Rule]:
 def _partial(candidate: Candidate, rest: Sequence[Candidate]) -> float:
     most = max(c.volume.geometry.coverage_mm for c in rest)
     return float(candidate.volume.geometry.coverage_mm < WHOLE_FRACTION * most)
+
+
+def _trace(candidate: Candidate, rest: Sequence[Candidate]) -> float:
+    return float(bool(candidate.volume.image_type & TRACE_TYPES))
 
 
 def _sharp(candidate: Candidate, rest: Sequence[Candidate]) -> float:

@@ -80,6 +80,17 @@ def test_diffusion_images_are_one_image_of_four_dimensions(tmp_path):
     assert nib.load(path).shape == (32, 32, 20, 2)
 
 
+def test_a_trace_image_is_a_dwi_and_its_adc_map_is_the_adc(tmp_path):
+    study = Study(tmp_path, "A^B", "1", "19500101", "20200101", "MRI BRAIN")
+    for kind, moments in (("TRACEW", 2), ("ADC", 1)):
+        given = mr("EP", 80, 4000, True, ImageType=["DERIVED", "PRIMARY", "DIFFUSION", kind, "ND"])
+        write_series(study, *small_head(), f"ep2d_diff_{kind}", moments=moments, **given)
+    verdicts = {classify(volume).target: classify(volume) for volume in volumes_of(read_headers(tmp_path)[0])}
+    assert set(verdicts) == {"dwi", "adc"}
+    assert "trace" in verdicts["dwi"].reason
+    assert all(verdict.decision is Decision.TAKE for verdict in verdicts.values())
+
+
 def test_a_time_course_is_one_and_left(tmp_path):
     (volume,) = series(tmp_path, moments=5)
     assert Fault.SEVERAL_VOLUMES in volume.geometry.faults
