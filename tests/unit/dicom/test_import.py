@@ -48,7 +48,7 @@ def test_a_small_export_is_listed_series_by_series(tmp_path):
 def test_every_file_and_every_series_is_accounted_for(imported):
     folder, n_files, done = imported
     rows = table(folder / "bids_series.tsv")
-    assert f"files:    {n_files}: {n_files - 1} in {len(rows)} series, 1 others" in done.stdout
+    assert f"files:    {n_files}: {n_files - 1} in {len(rows)} series, 1 other\n" in done.stdout
     assert sum(int(row["files"]) for row in rows) == n_files - 1
     assert all(row["reason"] not in ("", "n/a") for row in rows)
     assert {row["decision"] for row in rows} == {"take", "leave", "ask"}
