@@ -19,7 +19,7 @@ class AcuteDetectSettings(StepSettings):
     adc_max_mm2_s: float = 0.00062
     """Highest ADC of a lesion. That of an infarct returns to normal in the second week (Lansberg 2001).
 
-    [mm2/s] Source: Gosch 2023 (doi 10.3389/fneur.2023.1203241), abstract: this limit alone had a median Dice of 0.43."""
+    [mm2/s] Source: Gosch 2023 (doi 10.3389/fneur.2023.1203241), abstract; alone it had a median Dice of 0.43."""
     adc_min_mm2_s: float = 0.0002
     """A lower ADC is noise or lost signal.
 
