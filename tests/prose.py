@@ -32,6 +32,8 @@ HOUSE_WORDS: dict[str, str] = {
     r"\balong the (?:same )?way\b|\bways? (?:to|from) (?:the )?(?:template|MNI152|MRI|CT|T1w|FLAIR)\b": "transform",
     r"\bways between\b|\bthe way between\b|\bby the way from\b|\btaken the way of\b": "transform, path, as in",
     r"\bholds? .{1,30} against\b|\bheld against\b": "compare with",
+    r"\bmend(?:s|ed|ing)?\b": "correct",
+    r"\bgoes before\b|\bsnakemake's (?:own )?books\b": "takes precedence over, metadata",
     r"\b(?:a|the|its|their|what|which|small|large|larger|largest|same|that|this|by) share\b|\bshares? of\b": "fraction",
     r"\b(?:told|said)\b|\bsays? so\b": "reported, stated, flagged",
     r"\bwants? a look\b": "needs review",

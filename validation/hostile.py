@@ -23,7 +23,7 @@ What becomes of it:
 - **row: failed**: the session's row has this status and reason, nothing is measured on the image, all else goes on.
 - **row: review**: measured, and the row says what a person should look at.
 - **measured, reported**: handled; the line stands in the row or the log.
-- **refused before any job**: the workflow does not start until it is mended, since what it would do is not clear.
+- **refused before any job**: the workflow does not start until it is corrected, since what it would do is not clear.
 - **table left out, all else is made**: the clinical table is not used, `cohort/clinical_tables.tsv` and the report's
   page of errors say why; analyses that need its columns are not made, and their account states it.
 - **analysis not made, the others are**: its rows of `cohort/attrition.tsv` and the report say why.

@@ -114,7 +114,7 @@ def in_json(path: Path) -> Iterator[tuple[str, str]]:
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
     except ValueError:
-        yield "name", "is no JSON and was not looked through: mend or delete it"
+        yield "name", "is no JSON and was not looked through: correct or delete it"
         return
     for key, value in _pairs(content):
         if is_identifying_attribute(key) and value not in ("", None, [], "n/a", "anonymous", "ANONYMOUS"):

@@ -12,7 +12,7 @@ unrecorded  no job that ended well says that it made this file
 differs     (--rerun) made again elsewhere, its bytes are others
 outdated    its job ran again after the inventory was written: run the workflow to the end
 
-Exit status: 0 nothing found, 1 something found, 2 cannot be verified. Snakemake's books (.snakemake) are not read.
+Exit status: 0 nothing found, 1 something found, 2 cannot be verified. Snakemake's metadata (.snakemake) are not read.
 """
 
 from __future__ import annotations

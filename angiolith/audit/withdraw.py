@@ -3,7 +3,7 @@
     angiolith withdraw OUTPUT_DIR SUBJECT [--images]
 
 Purged are the subject's files, logs and records, every file of the cohort (the next run makes them again without the
-subject) and what Snakemake's books say of the subject. `--images` purges the image folder too: the subject's folders
+subject) and what Snakemake's metadata say of the subject. `--images` purges the image folder too: the subject's folders
 and rows of participants.tsv and of phenotype/*.tsv. Without it the command stops while the subject is still there,
 since the next run would measure it again. Then run the workflow, and prove it: `angiolith verify OUTPUT_DIR --absent
 SUBJECT`.
@@ -69,7 +69,7 @@ def purge(root: Path, subject: str, images: bool = False) -> list[str]:
         folders = ", ".join(map(str, raw))
         raise FileExistsError(f"{folders}: sub-{subject} is still among the images; delete them, or say --images")
     tables = list(_drop_rows(workdir / bids, subject)) if bids and images else []
-    doomed = [*raw, *_of_subject(root, subject), *_of_cohort(root, read_records(root)), *_books(workdir, subject)]
+    doomed = [*raw, *_of_subject(root, subject), *_of_cohort(root, read_records(root)), *_metadata(workdir, subject)]
     for path in doomed:
         shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
     return sorted({name_in(root, path) for path in (*doomed, *tables)})
@@ -114,7 +114,7 @@ def _of_cohort(root: Path, records: Iterable[Record]) -> Iterator[Path]:
     yield from (root / LOGS / name for name in OWN_FILES)
 
 
-def _books(workdir: Path, subject: str) -> Iterator[Path]:
+def _metadata(workdir: Path, subject: str) -> Iterator[Path]:
     for book in BOOKS:
         for path in sorted((workdir / ".snakemake" / book).rglob("*")):
             if path.is_file() and (book == "iocache" or names_subject(path, subject)):
@@ -140,7 +140,7 @@ def _drop_rows(bids: Path, subject: str) -> Iterator[Path]:
 
 
 def files_naming(root: Path, subject: str) -> list[str]:
-    """Files of a run and of Snakemake's books that name the subject: in their path or in what they say.
+    """Files of a run and of Snakemake's metadata that name the subject: in their path or in what they say.
 
     Parameters
     ----------

@@ -139,9 +139,9 @@ def withdraw(
     """Purge a subject who withdraws consent from a run; with --images from the image folder too.
 
     Purged are the subject's files, logs and records, every file of the cohort (the next run makes them again without
-    the subject) and what Snakemake's books say of the subject. Without --images the command stops while the subject is
-    among the images. Then run the workflow, and prove it: angiolith verify OUTPUT_DIR --absent SUBJECT. Copies
-    elsewhere (backups, a shared report) are for the keeper of the data to purge.
+    the subject) and what Snakemake's metadata hold on the subject. Without --images the command stops while the
+    subject is among the images. Then run the workflow, and prove it: angiolith verify OUTPUT_DIR --absent SUBJECT.
+    Copies elsewhere (backups, a shared report) are for the keeper of the data to purge.
 
     Example: angiolith withdraw /data/results sub-007 --images
     """

@@ -26,7 +26,7 @@ MEANINGS = {
 
 
 class UsageProblem(ValueError):
-    """What the user has to mend; the message is the line that they read."""
+    """What the user has to correct; the message is the line that they read."""
 
 
 @contextmanager

@@ -34,7 +34,7 @@ def summary(prepared: Prepared, state: RunState, elapsed: float) -> list[str]:
     if failed and missing > 0:
         lines.append(
             f"{count_of(missing, 'job')} could not start after these failures. "
-            "Mend the cause and run the same command again."
+            "Correct the cause and run the same command again."
         )
     report = output / "report" / "index.html"
     if prepared.request.level is Level.GROUP and report.is_file():

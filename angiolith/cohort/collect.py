@@ -649,7 +649,7 @@ def lesions_table(
         try:
             table.loc[measured, verdict] = judge_culprits(table[measured], criteria)
         except ValueError as error:  # a call that is no verdict: no culprit is judged, all else is
-            table.loc[measured, "culprit_reason"] = f"{error}; mend it in participants.tsv"
+            table.loc[measured, "culprit_reason"] = f"{error}; correct it in participants.tsv"
     return table
 
 

@@ -215,7 +215,7 @@ def read_dataset(path: str | Path, analysis: Analysis, renamed: bool = False) ->
     bounded = [c.column for c in criteria if c.minimum is not None or c.maximum is not None]
     listed = [c.column for c in criteria if c.values is not None]
     numbers = dict.fromkeys([*used.numbers, *bounded, *([] if renamed else analysis.units)])
-    problems: list[str] = []  # of all columns, so that a table is mended in one go
+    problems: list[str] = []  # of all columns, so that a table is corrected at once
     with _noted(problems):
         check_keys(table[required].drop_duplicates() if "lesion" in keys else table, required, path)
     if "lesion" in keys:

@@ -1,6 +1,6 @@
 """Tables of the user's own: read as text, with checks whose messages name the file, the row and the column.
 
-Every check collects all it finds, up to `SHOWN` lines, so that a table is mended in one go.
+Every check collects all it finds, up to `SHOWN` lines, so that a table is corrected at once.
 """
 
 from __future__ import annotations

@@ -188,7 +188,7 @@ def uneven_rows(path: str | Path, cells: list[list[str]], columns: int) -> list[
         if not any(cell.strip() for cell in row) or (given > columns and not any(map(str.strip, row[columns:]))):
             continue
         if given != columns:
-            what = "mend the separators" if given > columns else "write n/a where a value is missing"
+            what = "correct the separators" if given > columns else "write n/a where a value is missing"
             problems.append(f"{path}, row {number}: {given} cells for {columns} columns; {what}")
     return problems
 

@@ -215,7 +215,9 @@ def _modality_problems(column: str, sidecar: Mapping[str, Any]) -> list[str]:
     modality, expected = sidecar.get("Modality"), "CT" if column == "ct" else "MR"
     if column == "angio" or modality == expected or modality not in MODALITIES:
         return []
-    return [f"the JSON beside it says Modality {modality}, its name says {column}; rename the file, or mend the JSON"]
+    return [
+        f"the JSON beside it says Modality {modality}, its name says {column}; rename the file, or correct the JSON"
+    ]
 
 
 def _number(value: Any) -> float | None:

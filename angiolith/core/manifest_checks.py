@@ -213,7 +213,7 @@ def check_cells(row: Mapping[str | None, str | list[str] | None], where: str) ->
         For a row with more or fewer cells than the header.
     """
     if any(cell.strip() for cell in row.get(None) or []):
-        raise ManifestError(f"{where}: more cells than the header has columns; mend its tabs")
+        raise ManifestError(f"{where}: more cells than the header has columns; correct its tabs")
     if None in row.values():
         raise ManifestError(f"{where}: fewer cells than the header has columns; write n/a where a value is missing")
 
@@ -290,7 +290,7 @@ def check_value(column: str, value: str, where: str, images: str | Path | None) 
     elif not value.endswith(NIFTI if column in IMAGE_COLUMNS else (*NIFTI, *DRAWINGS)):
         raise ManifestError(f"{where}: {value!r} is no image; give a .nii.gz file")
     elif images is not None and not os.path.isfile(Path(images, value)):
-        raise ManifestError(f"{where}: {value!r} does not exist below {images}; mend the path, or write n/a")
+        raise ManifestError(f"{where}: {value!r} does not exist below {images}; correct the path, or write n/a")
 
 
 def check_space(space: str, where: str) -> None:

@@ -132,7 +132,7 @@ class Candidate:
 def settle(candidates: Sequence[Candidate], taken: Mapping[str, str] | None = None) -> list[Candidate]:
     """One series for each name in one session; the others are left, or asked where no rule tells which.
 
-    What the user answered goes before all.
+    What the user answered takes precedence over all.
 
     Parameters
     ----------

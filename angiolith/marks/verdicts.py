@@ -1,6 +1,6 @@
 """Which marks count: what is sure is counted, what could be something else is a candidate and waits for a reader.
 
-A reader's decision goes before the tool's verdict. Where readers disagree the mark is a candidate, until
+A reader's decision takes precedence over the tool's verdict. Where readers disagree the mark is a candidate, until
 an adjudicator decides.
 """
 

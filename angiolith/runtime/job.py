@@ -87,7 +87,7 @@ def run(main: Callable[[Any], list[str] | None], snakemake: Any) -> None:
 
 
 def tell(line: str) -> None:
-    """A line for the log and for the terminal: what a person should mend though the job goes on.
+    """A line for the log and for the terminal: what a person should correct though the job goes on.
 
     Parameters
     ----------

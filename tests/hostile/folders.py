@@ -386,7 +386,7 @@ CASES = (
     Case("a folder without subjects", REFUSED, "holds no sub-", empty_place),
     Case("an output folder that cannot be written", REFUSED, "output_dir that you may write to", no_place_to_write),
     manifest("a path out of the folder in a manifest", "is no image", f"{HEADER}01\t01\t../../../etc/passwd\n"),
-    manifest("a path that leads nowhere in a manifest", "mend the path", f"{HEADER}01\t01\tb.nii.gz\n"),
+    manifest("a path that leads nowhere in a manifest", "correct the path", f"{HEADER}01\t01\tb.nii.gz\n"),
     manifest("a path as a subject's label", "letters and digits only", f"{HEADER}../../x\t01\ta.nii.gz\n"),
     manifest("a subject-session twice in a manifest", "stands in row 2 already", HEADER + "01\t01\ta.nii.gz\n" * 2),
     manifest("an unknown column in a manifest", "did you mean 'FLAIR'", "subject\tsession\tFlair\n"),

@@ -159,14 +159,14 @@ def _settle(found: Acquired, by_source: Mapping[str, Mapping[str, str]], subject
             used = complete[0] if complete else next(iter(stated))
             words = ", ".join(f"{day[:10]} ({name})" for name, day in stated.items())
             apart.append(session)
-            text = f"the dates of this visit disagree: {words}; {used} is used, mend the wrong one"
+            text = f"the dates of this visit disagree: {words}; {used} is used, correct the wrong one"
             found.notes.append((f"{found_place(subject, session)}", session, text))
     if len(sessions) < 2:
         return
     if apart and not complete:
         labels = ", ".join(f"ses-{session}" for session in apart)
         found.conflict = (
-            f"the dates of {labels} disagree between their sources, and no source dates all visits; mend them"
+            f"the dates of {labels} disagree between their sources, and no source dates all visits; correct them"
         )
         return
     for name in SOURCES:
@@ -175,7 +175,9 @@ def _settle(found: Acquired, by_source: Mapping[str, Mapping[str, str]], subject
             ours = day_of(found.visits[second]) - day_of(found.visits[first])
             if theirs.days * ours.days < 0:
                 used = complete[0] if complete else "the others"
-                found.conflict = f"{used} and {name} order ses-{first} and ses-{second} differently; mend one of them"
+                found.conflict = (
+                    f"{used} and {name} order ses-{first} and ses-{second} differently; correct one of them"
+                )
 
 
 def found_place(subject: str, session: str) -> str:

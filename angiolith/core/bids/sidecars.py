@@ -1,7 +1,7 @@
 """The JSON files that describe an image, by BIDS' inheritance principle: from the data set's root down to the image.
 
-A JSON applies to every image below its folder that has its suffix and all of its entities; a key of a deeper file goes
-before the same key of a higher one.
+A JSON applies to every image below its folder that has its suffix and all of its entities; a key of a deeper file takes
+precedence over the same key of a higher one.
 """
 
 from __future__ import annotations

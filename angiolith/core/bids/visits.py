@@ -72,7 +72,7 @@ def order_visits(dates: Mapping[str, str | None], declared: Sequence[str] = ()) 
     wrong = next((pair for pair in pairwise(s for s in by_name if s in known) if _later(known, *pair)), None)
     if wrong and how == "session_order":
         days_text = ", ".join(f"ses-{session} {known[session]}" for session in wrong)
-        return VisitOrder(None, f"session_order contradicts the dates ({days_text}); mend one of them")
+        return VisitOrder(None, f"session_order contradicts the dates ({days_text}); correct one of them")
     if by_date:
         return VisitOrder(by_date, "dates")
     if wrong:

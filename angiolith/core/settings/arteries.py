@@ -56,7 +56,7 @@ class ArterySettings(Section):
 
 
 class ArteryToolSettings(ToolSettings, StepSettings):
-    """Another tool that segments the arteries, on the CT or an angiogram; a mask of the user's goes before it.
+    """Another tool that segments the arteries, on the CT or an angiogram; a mask of the user's takes precedence.
 
     Source: definition.
     """

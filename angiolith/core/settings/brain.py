@@ -34,7 +34,7 @@ class BrainSettings(StepSettings):
 
 
 class BrainToolSettings(ToolSettings, StepSettings):
-    """Another tool that masks the brain in place of the built-in networks; a mask of the user's goes before both.
+    """Another tool that masks the brain in place of the built-in networks; a mask of the user's takes precedence.
 
     The networks still tell the tissues within that mask. Source: definition.
     """

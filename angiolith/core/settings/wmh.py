@@ -92,7 +92,7 @@ class WmhSettings(Section):
 
 
 class WmhToolSettings(ToolSettings, StepSettings):
-    """Another tool that segments WMH in place of the built-in method; a mask of the user's goes before both.
+    """Another tool that segments WMH in place of the built-in method; a mask of the user's takes precedence.
 
     Source: definition.
     """

@@ -113,8 +113,8 @@ def test_all_that_is_wrong_with_a_table_is_told_at_once(cohort):
     )
     folder = cohort("participant_id\tage\nsub-01\t60\t1\nsub-02\t61\t2\n")
     assert read_tsv(folder / "cohort_clinical.tsv")["reason"].iloc[0] == (
-        f"{folder}/participants.tsv, row 2: 3 cells for 2 columns; mend the separators; "
-        "row 3: 3 cells for 2 columns; mend the separators"
+        f"{folder}/participants.tsv, row 2: 3 cells for 2 columns; correct the separators; "
+        "row 3: 3 cells for 2 columns; correct the separators"
     )
     folder = cohort("participant_id\tn_lacunes\tage\twmh_volume_cm3\nsub-01\t1\t60\t2\n")
     assert read_tsv(folder / "cohort_clinical.tsv")["reason"].iloc[0] == (
