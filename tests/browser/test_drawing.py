@@ -139,6 +139,9 @@ def test_what_is_added_in_the_viewer_is_what_the_workflow_counts_voxel_by_voxel(
     page.locator("#new-artery").select_option("R-ICA")
     page.keyboard.press("a")
     page.wait_for_function(f"({BOARD}).startsWith('0 voxels')")
+    assert page.evaluate("checks.panes()[0].nv.scene.pan2Dxyzmm[3]") >= 4  # near enough for a mark of few millimetres
+    page.keyboard.press("0")  # the whole image again
+    page.wait_for_timeout(200)
     page.keyboard.press("b")  # a ball
     for _ in range(2):
         page.keyboard.press("]")
@@ -205,6 +208,9 @@ def test_a_disc_paints_one_layer_and_a_stroke_joins_its_points(drawn, tmp_path):
     page.locator("#new-artery").select_option("BA")
     page.keyboard.press("a")
     page.wait_for_function(f"({BOARD}).startsWith('0 voxels')")
+    assert page.evaluate("checks.panes()[0].nv.scene.pan2Dxyzmm[3]") >= 4  # near enough for a mark of few millimetres
+    page.keyboard.press("0")  # the whole image again
+    page.wait_for_timeout(200)
     x, y = crosshair_pixel(page)
     places = stroke(page, [(x - 30, y), (x, y + 12), (x + 35, y)])
     mask = read_image(finished(page, tmp_path)).data > 0

@@ -17,7 +17,7 @@
   const numberOf = (item) => Number(item.thing.split("-")[0]);
 
   // One after the other: what is asked for last is what is shown at the end.
-  const show = (who) => {
+  const show = (who, of = "") => {
     opened = opened.then(async () => {
       if (viewer?.who === who) return;
       viewer?.close();
@@ -26,14 +26,14 @@
       section.angiolith = viewer;
       section.append(viewer.status);
       get("session").value = who;
-      await viewer.open();
+      await viewer.open(layerOf(of));
       board = viewer.panes ? new Board(viewer) : null;
     });
     return opened;
   };
   const see = (item) => {
     if (!item || !given.volumes[sessionOf(item)]) return opened;
-    show(sessionOf(item));
+    show(sessionOf(item), item.of);
     opened = opened.then(async () => { if (board && item === desk.current() && !item.added) await viewer.jump(layerOf(item.of), numberOf(item)); });
     return opened;
   };
@@ -49,7 +49,7 @@
     say("");
     board.start(what, found.grid, found.start, found.dense, done);
     viewer.panes[0].canvas.focus({ preventScroll: true });
-    board.box.scrollIntoView({ block: "nearest" });
+    board.box.scrollIntoView({ block: "start" });
   };
   const nameOf = (who, of, part) => {
     const letters = (text) => text.replace(/[^A-Za-z0-9]/g, "");
@@ -72,7 +72,7 @@
     const [who, of] = [viewer?.who ?? get("session").value, get("new-kind").value];
     const artery = given.of_arteries.includes(of) ? get("new-artery").value : "";
     if (given.of_arteries.includes(of) && !artery) { say(texts.artery_first); get("new-artery").focus(); return; }
-    await show(who);
+    await show(who, of);
     await draw(of, null, `${texts.kinds[of]} ${artery}`.trim(), (blob) => {
       const file = desk.free((n) => nameOf(who, of, `add${n}`));
       window.angiolithSave(blob, file);

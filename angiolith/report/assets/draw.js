@@ -10,6 +10,7 @@
   const COUNTED = [204, 121, 167, 150]; // red, green, blue, strength
   const NOT_COUNTED = [86, 180, 233, 110];
   const HEADER_BYTES = 352;
+  const CLOSE = 4; // zoom at which a mark of few millimetres can be drawn
 
   const times = (matrix, [x, y, z]) => matrix.slice(0, 3).map((row) => row[0] * x + row[1] * y + row[2] * z + row[3]);
   const product = (a, b) => a.map((row) => [0, 1, 2, 3].map((at) => row.reduce((sum, value, k) => sum + value * b[k][at], 0)));
@@ -224,7 +225,7 @@
       button(texts.done, () => this.finish());
       button(texts.cancel, () => this.stop());
       this.box.append(this.said);
-      viewer.section.append(this.box);
+      viewer.beside.before(this.box); // above the panes: in sight while drawing
       this.sheets = viewer.panes.map((pane) => new Sheet(pane, this));
     }
 
@@ -238,6 +239,8 @@
       this.what.textContent = what;
       this.grower.hidden = !dense;
       this.box.hidden = false;
+      this.viewer.closer(CLOSE);
+      this.viewer.crosshair(false);
       this.eraser.setAttribute("aria-pressed", "false");
       this.tell();
     }
@@ -245,6 +248,7 @@
     stop() {
       Object.assign(this, { drawing: null, dense: null });
       this.box.hidden = true;
+      this.viewer.crosshair(true);
       this.paint();
     }
 

@@ -174,7 +174,8 @@
     key(column) { return `${this.session}_${column}`; }
     note(text) { this.status.textContent = text; }
 
-    async open() {
+    // name: of the layer that is asked for first.
+    async open(name) {
       this.note(texts.loading);
       if (!document.createElement("canvas").getContext("webgl2")) return this.note(texts.no_webgl);
       if (!window.niivue) await script("assets/niivue.umd.js");
@@ -196,7 +197,7 @@
         return [box, element("label", {}, box, ` ${text}`)];
       };
       const [outline, outlineLabel] = tick(texts.outline, false, () => this.refresh());
-      const [cross, crossLabel] = tick(texts.crosshair, true, () => this.panes.forEach(({ nv }) => nv.setCrosshairWidth(this.cross.checked ? CROSSHAIR_MM : 0)));
+      const [cross, crossLabel] = tick(texts.crosshair, true, () => this.crosshair(true));
       [this.outline, this.cross] = [outline, cross];
       this.flick = element("button", { type: "button", textContent: texts.flicker, hidden: this.panes.length < 2 });
       this.flick.setAttribute("aria-pressed", "false");
@@ -212,7 +213,20 @@
       for (const pane of this.panes) await pane.start();
       if (this.panes.length > 1) this.panes.forEach((pane, at) => pane.nv.broadcastTo([this.panes[1 - at].nv], { "2d": true, "3d": false }));
       this.panes.forEach((pane) => pane.nv.setSliceType(3));
+      this.choose(name);
       await this.refresh();
+    }
+
+    // The image of a layer in the first pane, and the layer upon it: [its box, its column], or nothing.
+    choose(name) {
+      const column = texts.layers[name]?.on.find((one) => this.columns.includes(one));
+      const [box] = this.checks.find(([one]) => one.value === name) ?? [];
+      if (!column || !box) return null;
+      this.panes[0].columns.value = column;
+      const [, second] = this.panes;
+      if (second?.columns.value === column) second.columns.value = this.columns.find((one) => one !== column && one !== "ct") ?? column;
+      box.checked = true;
+      return column;
     }
 
     async layer(name, column) {
@@ -301,15 +315,10 @@
 
     // To the middle of a mark: its image in the first pane, its label shown, the crosshair on it.
     async jump(name, label) {
-      const column = texts.layers[name]?.on.find((one) => this.columns.includes(one));
-      const [box] = this.checks.find(([one]) => one.value === name) ?? [];
-      if (!column || !box) return;
+      const column = this.choose(name);
+      if (!column) return;
       const held = () => this.panes[0].nv.volumes.find((one) => one.name === `${name}.nii.gz`);
-      if (this.panes[0].shown !== column || !box.checked || !held()) {
-        this.panes[0].columns.value = column;
-        box.checked = true;
-        await this.refresh();
-      }
+      if (this.panes[0].shown !== column || !held()) await this.refresh();
       const layer = held();
       const [nx, ny] = layer ? layer.hdr.dims.slice(1, 3) : [];
       const places = [];
@@ -351,6 +360,15 @@
       for (const pane of this.panes) { pane.nv.scene.pan2Dxyzmm = [...place]; pane.nv.drawScene(); }
     }
 
+    // The crosshair as its box says, or off while a mark is drawn beneath it.
+    crosshair(on) { for (const { nv } of this.panes) nv.setCrosshairWidth(on && this.cross.checked ? CROSSHAIR_MM : 0); }
+
+    // At this zoom at least, about the crosshair.
+    closer(zoom) {
+      const before = this.panes.find((pane) => pane.nv.volumes.length)?.nv.scene.pan2Dxyzmm[3] ?? zoom;
+      if (before < zoom) this.zoom(zoom / before);
+    }
+
     key_down(event) {
       if (event.target.matches("input, select") || event.ctrlKey || event.metaKey || event.altKey) return;
       const act = {
@@ -380,13 +398,13 @@
   for (const section of document.querySelectorAll("section.viewer[data-session]")) {
     const button = element("button", { type: "button", textContent: texts.open });
     const viewer = new Viewer(section, section.dataset.session, section.dataset.volumes.split(" "));
-    const open = async () => { button.remove(); await viewer.open(); };
-    button.addEventListener("click", open);
+    const open = async (name) => { button.remove(); await viewer.open(name); };
+    button.addEventListener("click", () => open());
     section.append(button, viewer.status);
     section.angiolith = viewer;
     const [, session, kind, label] = decodeURIComponent(location.hash).match(/^#view\/([^/]+)\/([^/]+)\/(\d+)$/) ?? [];
     if (session !== section.dataset.session) continue;
     section.scrollIntoView();
-    open().then(() => viewer.jump(layerOf(kind), Number(label)));
+    open(layerOf(kind)).then(() => viewer.jump(layerOf(kind), Number(label)));
   }
 })();
