@@ -35,7 +35,7 @@ def check(
 ) -> None:
     """Show which images of a folder are found, which files are left out and why, and what a run would cost.
 
-    Nothing is measured; only the manifest is written into OUTPUT_DIR.
+    Nothing is measured, and of images only the headers are read; only the manifest is written into OUTPUT_DIR.
 
     Example: angiolith check /data/stroke /data/results
     """
@@ -48,7 +48,7 @@ def check(
         ready = prepared(request)
         state = planned(ready)
     shown = None if every else SHOWN
-    for line in (*found(ready, shown), *left_out(ready, shown), *costs(ready, state)):
+    for line in (*found(ready, shown), *unreadable(ready, shown), *left_out(ready, shown), *costs(ready, state)):
         print(line)
     print(f"run it:   {shlex.join(run_words(request))}")
 
@@ -70,6 +70,27 @@ def found(ready: Prepared, shown: int | None) -> Iterator[str]:
         yield f"          sub-{row.subject} ses-{row.session}: {images}"
     if shown is not None and len(rows) > shown:
         yield f"          ... and {count_of(len(rows) - shown, 'more session')} (--all)"
+
+
+def unreadable(ready: Prepared, shown: int | None) -> Iterator[str]:
+    """Images whose header cannot be read or believed, with the reason; nothing where all can be."""
+    from angiolith.core.images import ImageError, open_nifti
+    from angiolith.core.manifest import IMAGE_COLUMNS
+    from angiolith.core.manifest_checks import MASK_COLUMNS
+
+    config, problems = ready.config, []
+    folder = Path(config.bids_dir) if config.bids_dir else Path(config.manifest or "").parent
+    for row in ready.rows:
+        for path in (row.values[name] for name in (*IMAGE_COLUMNS, *MASK_COLUMNS) if name in row.values):
+            try:
+                open_nifti(folder / path)
+            except ImageError as problem:
+                problems.append(str(problem))
+    if problems:
+        yield f"damaged:  {count_of(len(problems), 'image')} of which nothing will be measured"
+    yield from (f"          {problem}" for problem in problems[:shown])
+    if shown is not None and len(problems) > shown:
+        yield f"          ... and {len(problems) - shown} more (--all)"
 
 
 def left_out(ready: Prepared, shown: int | None) -> Iterator[str]:

@@ -5,6 +5,8 @@ The library's measuring functions take arrays and affines; this module is where 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -239,23 +241,53 @@ def nifti_voxels(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
         For a file that cannot be read, and for colour or complex voxels.
     """
     path = Path(path)
+    file = open_nifti(path)
+    with _damage_named(path):
+        data = voxels(file)
+    while data.ndim > 3 and data.shape[-1] == 1:
+        data = data[..., 0]
+    return data, np.asarray(file.affine, dtype=float)
+
+
+def open_nifti(path: str | Path) -> Any:
+    """Open a NIfTI file and check its header; no voxel is read.
+
+    Parameters
+    ----------
+    path : str or Path
+        A `.nii` or `.nii.gz` file.
+
+    Returns
+    -------
+    nibabel image
+        The file.
+
+    Raises
+    ------
+    ImageError
+        For a file that is missing, empty or no NIfTI, or whose header cannot be believed.
+    """
+    path = Path(path)
     if not path.is_file():
         raise ImageError(f"{path}: the file does not exist")
     if path.stat().st_size == 0:
         raise ImageError(f"{path}: the file is empty; copy or convert it again")
-    try:
+    with _damage_named(path):
         file: Any = nib.load(path)
         problem = header_problem(file)
-        affine = np.asarray(file.affine, dtype=float)
-        data = voxels(file) if not problem else np.empty(0)
-    except Exception as error:  # nibabel, gzip and zlib raise many kinds for a damaged file
-        why = str(error).splitlines()[0].replace(str(path), path.name) if str(error) else type(error).__name__
-        raise ImageError(f"{path}: cannot be read as NIfTI ({why}); copy or convert it again") from error
     if problem:
         raise ImageError(f"{path}: {problem}")
-    while data.ndim > 3 and data.shape[-1] == 1:
-        data = data[..., 0]
-    return data, affine
+    return file
+
+
+@contextmanager
+def _damage_named(path: Path) -> Iterator[None]:
+    """What reading a damaged file raises, as an ImageError; nibabel, gzip and zlib raise many kinds."""
+    try:
+        yield
+    except Exception as error:
+        why = str(error).splitlines()[0].replace(str(path), path.name) if str(error) else type(error).__name__
+        raise ImageError(f"{path}: cannot be read as NIfTI ({why}); copy or convert it again") from error
 
 
 def usable_image(path: str | Path, data: np.ndarray, affine: np.ndarray) -> Image:

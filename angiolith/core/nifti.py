@@ -84,6 +84,44 @@ def voxels(file: Any) -> np.ndarray:
     return np.asarray(file.dataobj, dtype=np.float32)
 
 
+def length_problem(path: str | Path, file: Any) -> str:
+    """Why a file cannot hold the voxels of its header, as after a copy that was broken off; "" if it can.
+
+    A packed file states the length of its content in its last four bytes. It is unpacked only where these are not what
+    the header asks for: it may be packed in several parts.
+
+    Parameters
+    ----------
+    path : str or Path
+        A `.nii` or `.nii.gz` file.
+    file : Any
+        The same as a nibabel image.
+
+    Returns
+    -------
+    str
+        The reason with its remedy, or an empty string.
+
+    Raises
+    ------
+    OSError, EOFError, zlib.error
+        What gzip raises for a damaged file.
+    """
+    stored = file.dataobj
+    needed = int(stored.offset) + math.prod(stored.shape) * stored.dtype.itemsize
+    size = Path(path).stat().st_size
+    if str(path).endswith(".gz"):
+        with open(path, "rb") as stream:
+            stream.seek(max(size - 4, 0))
+            size = int.from_bytes(stream.read(), "little")
+        if size != needed % (1 << 32):
+            with igzip.open(path) as stream:
+                size = len(stream.read(needed))
+    if size >= needed:
+        return ""
+    return f"the file is cut short: {size} bytes of {needed}; copy or convert it again"
+
+
 def packed(content: bytes) -> bytes:
     """A file's content as gzip, the same bytes on every day; as small as zlib at level 1, in a fifth of its time.
 

@@ -3,9 +3,12 @@
 import sys
 from pathlib import Path
 
+import nibabel as nib
+import numpy as np
 import pytest
 import yaml
 
+from angiolith.cli.check import unreadable
 from angiolith.cli.exits import UsageProblem
 from angiolith.cli.lists import spread
 from angiolith.cli.options import request_of
@@ -150,6 +153,21 @@ def test_a_profile_is_one_of_the_projects_or_a_folder(tmp_path):
 )
 def test_an_option_may_be_followed_by_several_values(given, meant):
     assert " ".join(spread(given.split())) == f"run a b group --participant-label {meant}"
+
+
+def test_check_names_images_that_cannot_be_read(bids):
+    good, cut, text = sorted(bids.rglob("*.nii.gz"))
+    nib.save(nib.Nifti1Image(np.ones((9, 9, 9), np.float32), np.eye(4)), good)
+    cut.write_bytes(good.read_bytes()[:60])
+
+    lines = list(unreadable(prepared(request()), shown=1))
+
+    assert lines[0] == "damaged:  2 images of which nothing will be measured"
+    assert lines[1].startswith(f"          {cut}: cannot be read as NIfTI (")
+    assert lines[2] == "          ... and 1 more (--all)"
+    cut.unlink()
+    text.unlink()
+    assert list(unreadable(prepared(request()), shown=1)) == []
 
 
 @pytest.mark.parametrize("first_is_absolute", [True, False])
