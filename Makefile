@@ -9,7 +9,7 @@ SNAKEMAKE := $(BIN)/snakemake --cores $(CORES) --configfile demo/studies.yaml de
 
 .PHONY: install demo demo-data demo-plan test validate validate-poses validate-calcification validate-blooming benchmark-registration benchmark-mri reproduce lint config \
 	hostile-inputs hostile-cohort validate-faults validate-same-bytes resources slurm \
-	wmh-model brain-model validate-brain validate-real-poses validate-wmh validate-change validate-template validate-dicom validate-pacs site lock clean
+	wmh-model brain-model slices-model validate-brain validate-real-poses validate-wmh validate-change validate-template validate-dicom validate-pacs site lock clean
 
 install: .venv/.installed
 	@echo "Now: source .venv/bin/activate && angiolith doctor"
@@ -55,6 +55,13 @@ brain-model: build/training/venv/.installed
 	@$(ONE_THREAD) $(BRAIN_PYTHON) -m training.fit_brain --warps $(BRAIN_WORK)/warps --state $(BRAIN_WORK)/state \
 		--minutes $(BRAIN_MINUTES) --threads $(CORES)
 	@$(ONE_THREAD) $(BRAIN_PYTHON) -m training.export_brain --state $(BRAIN_WORK)/state --out resources/brain_model
+
+# the network of thick slices' ventricles, fitted on drawn ones beside what the two others say of them
+SLICE_SCANS ?= ../shared/real/ms_thick_slices
+slices-model: .venv/.installed build/training/venv/.installed
+	@$(ONE_THREAD) $(BIN)/python -m training.slice_scans --real $(SLICE_SCANS) --model resources/brain_model \
+		--out $(BRAIN_WORK)/slices
+	@$(ONE_THREAD) $(BRAIN_PYTHON) -m training.fit_slices --scans $(BRAIN_WORK)/slices --out resources/brain_model/slices.onnx
 
 # brain and ventricles on real scans, the worst first
 validate-brain: .venv/.installed

@@ -303,7 +303,7 @@ def find_brain(
 
     Notes
     -----
-    The mask holds everything within the dura; two small networks find it (resources/brain_model). The probabilities
+    The mask holds everything within the dura; small networks find it (resources/brain_model). The probabilities
     come by way of the MNI152 template (ICBM 2009a, symmetric): rigid, affine, then SyN (Avants 2008) on coarse grids.
     """
     settings, limits = settings or RegistrationSettings(), limits or BrainSettings()

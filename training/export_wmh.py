@@ -39,16 +39,23 @@ class Graph2D(Graph):
         return f"{name}_act"
 
 
-def network(weights: dict[str, np.ndarray], version: str) -> onnx.ModelProto:
-    """The U-Net of training.wmh_network with softmax at its end; input (slices, 8, x, y), multiples of 16 pixels."""
+def network(
+    weights: dict[str, np.ndarray],
+    version: str,
+    widths: tuple[int, ...] = WIDTHS,
+    inputs: int = INPUTS,
+    classes: int = CLASSES,
+    name: str = "wmh",
+) -> onnx.ModelProto:
+    """The U-Net of training.wmh_network with softmax at its end; input (slices, inputs, x, y), multiples of 16."""
     graph = Graph2D(weights)
     x, skips = "image", ["image"]
-    for level in range(1, len(WIDTHS)):
+    for level in range(1, len(widths)):
         x = graph.block2d(x, f"down{level}a", 2)
         if level > 1:
             x = graph.block2d(x, f"down{level}b")
         skips.append(x)
-    for level in range(len(WIDTHS) - 2, -1, -1):
+    for level in range(len(widths) - 2, -1, -1):
         x = graph.doubled(x, f"up{level}u", axes=2)
         graph.nodes.append(helper.make_node("Concat", [x, skips[level]], [f"up{level}c"], axis=1))
         x = graph.block2d(f"up{level}c", f"up{level}a")
@@ -56,9 +63,9 @@ def network(weights: dict[str, np.ndarray], version: str) -> onnx.ModelProto:
             x = graph.block2d(x, f"up{level}b")
     x = graph.conv2d(x, "out", weights["out/kernel"], weights["out/bias"])
     graph.nodes.append(helper.make_node("Softmax", [x], ["probability"], axis=1))
-    taken = helper.make_tensor_value_info("image", TensorProto.FLOAT, ["slices", INPUTS, "x", "y"])
-    given = helper.make_tensor_value_info("probability", TensorProto.FLOAT, ["slices", CLASSES, "x", "y"])
-    proto = helper.make_graph(graph.nodes, "wmh", [taken], [given], graph.initial)
+    taken = helper.make_tensor_value_info("image", TensorProto.FLOAT, ["slices", inputs, "x", "y"])
+    given = helper.make_tensor_value_info("probability", TensorProto.FLOAT, ["slices", classes, "x", "y"])
+    proto = helper.make_graph(graph.nodes, name, [taken], [given], graph.initial)
     model = helper.make_model(proto, opset_imports=[helper.make_opsetid("", 13)], producer_name="angiolith")
     model.ir_version = 8
     helper.set_model_props(model, {"version": version})

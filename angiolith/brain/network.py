@@ -1,8 +1,8 @@
-"""The two networks behind the brain mask: what they are given, how they are run, what they return.
+"""The networks behind the brain mask: what they are given, how they are run, what they return.
 
 The first sees the whole field at 4 mm, the second parts of it at 2 mm beside the first one's output. Both were fitted
 on scans of random contrast (resources/brain_model/README.md), so that no sequence has to be named; a CT is shown in a
-fixed window of HU.
+fixed window of HU. The third, for ventricles in thick slices, is run by `angiolith.brain.slices`.
 """
 
 from __future__ import annotations
@@ -65,28 +65,29 @@ class NoBrainError(ValueError):
 
 @dataclass(frozen=True)
 class BrainModel:
-    """The sessions of both networks."""
+    """The sessions of the networks; without that of thick slices these are treated as all others."""
 
     whole: onnxruntime.InferenceSession
     part: onnxruntime.InferenceSession
+    slices: onnxruntime.InferenceSession | None = None
 
 
 def read_brain_model(folder: Path, threads: int = 1) -> BrainModel:
-    """Read `whole.onnx` and `part.onnx` of a folder.
+    """Read `whole.onnx`, `part.onnx` and `slices.onnx` of a folder.
 
     Parameters
     ----------
     folder : Path
-        Folder of the two ONNX files.
+        Folder of the three ONNX files.
     threads : int
         Number of threads.
 
     Returns
     -------
     BrainModel
-        The two networks.
+        The networks.
     """
-    return BrainModel(*(open_network(folder / name, threads) for name in ("whole.onnx", "part.onnx")))
+    return BrainModel(*(open_network(folder / f"{name}.onnx", threads) for name in ("whole", "part", "slices")))
 
 
 def probabilities(image: Image, is_ct: bool, model: BrainModel) -> Image:

@@ -16,7 +16,7 @@ from angiolith.brain.plausible import (
     side_ratio,
     skin_fraction,
 )
-from angiolith.brain.ventricles import fourth_ventricle, refined_tissues
+from angiolith.brain.ventricles import refined_tissues
 from angiolith.core.images import Image, bounding_box, moved
 from angiolith.core.settings.brain import BrainSettings
 from angiolith.core.tables import FAILED, OK
@@ -80,7 +80,7 @@ def segment_brain(
     is_ct : bool
         True for a CT.
     model : BrainModel
-        The two networks.
+        The three networks.
     settings : BrainSettings
         Section `brain`.
     given : np.ndarray | None
@@ -108,8 +108,7 @@ def segment_brain(
         brain = largest_component(brain & (image.data > HEAD_HU_MIN))
     elif kept is not None:
         brain = kept
-    tissues = refined_tissues(image, working, _tissues_on(image, working, brain), is_ct)
-    tissues[fourth_ventricle(image, tissues)] = TISSUES["ventricles"]
+    tissues = refined_tissues(image, working, _tissues_on(image, working, brain), is_ct, model.slices)
     volumes = {name: _cm3(tissues == value, image) for name, value in TISSUES.items()}
     volumes["brain"] = _cm3(brain, image)
     outside = working.data[0][working_brain]

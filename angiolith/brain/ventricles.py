@@ -1,25 +1,26 @@
 """Ventricles by the networks' probabilities and the image's own grey levels, on the image's own grid.
 
-The networks work at 2 mm; slices may be thinner, and of thick ones the networks say too much (a corpus callosum between
-two horns). Whatever the contrast, fluid and the tissue around the ventricles differ in grey level: where they do so
-clearly, each voxel's odds are moved by the side on which its level lies. In thick slices of an MRI with dark fluid each
-piece of it is judged as a whole.
+The networks work at 2 mm; slices may be thinner. Whatever the contrast, fluid and the tissue around the ventricles
+differ in grey level: where they do so clearly, each voxel's odds are moved by the side on which its level lies. Thick
+axial slices of a FLAIR have a network of their own (`angiolith.brain.slices`).
 """
 
 from __future__ import annotations
 
 import numpy as np
+import onnxruntime
 from scipy import ndimage
 from skimage.filters import threshold_otsu
 
 from angiolith.brain.network import CLASSES
+from angiolith.brain.slices import has_thick_slices, slice_ventricles
 from angiolith.core.distance import dilate_mm
 from angiolith.core.images import Image, bounding_box, moved
 from angiolith.core.robust import sd_about
 from angiolith.registration.head import largest_component
 
-WHITE, CSF, VENTRICLES, DEEP_GREY, INFRATENTORIAL = (
-    CLASSES.index(name) for name in ("white", "csf", "ventricles", "deep_grey", "infratentorial")
+GREY, WHITE, CSF, VENTRICLES, DEEP_GREY, INFRATENTORIAL = (
+    CLASSES.index(name) for name in ("grey", "white", "csf", "ventricles", "deep_grey", "infratentorial")
 )
 # [mm] Tissue within this distance whose grey level is compared. Source: anatomy.
 AROUND_MM = 12.0
@@ -43,30 +44,25 @@ FOURTH_DEPTH_MM = 10.0
 FOURTH_PULL = 0.2
 # [cm3] What is larger is no fourth ventricle. Source: anatomy.
 FOURTH_CM3_MAX = 10.0
-# [mm] Slices at least so thick are looked at one by one. Source: choice.
-THICK_MM = 3.5
-# [mm] In coarser pixels a fissure and a horn are no pieces of their own. Source: older_adults' FLAIRs 03, 06, 09 and 12
-# in slices of 6 mm.
-FINE_MM = 1.5
-# [mm] Pieces of fluid are followed so far from the ventricles. Source: anatomy.
-PIECE_MM = 40.0
-# [1] Of a piece's probability of any fluid, ventricles have at least this part. Source: real scans: ms_thick_slices 01
-# to 03.
-PIECE_OF_FLUID_MIN = 0.65
-# [1] A piece's mean probability of ventricle is at least this. Source: as PIECE_OF_FLUID_MIN.
-PIECE_MIN = 0.3
-# [mm] The rim of the ventricles that is partly fluid. Source: physics (one pixel).
-RIM_MM = 1.0
-# [1] From tissue (-1) to fluid (1), the rim's grey levels lie above this. Source: as PIECE_OF_FLUID_MIN.
-RIM_PULL = -0.6
+# [1] Cortex on a FLAIR, of the way from fluid (0) to the tissue around the ventricles (1), is at least this. Source:
+# real scans: 9 FLAIRs 0.83 to 1.26, 6 T1w 0.66 to 0.75 (older_adults, ms_thick_slices, ms_longitudinal01, low_load).
+FLAIR_CORTEX_MIN = 0.8
+# [voxels] Around the brain, what the network of slices sees with it. Source: numerics.
+MARGIN = 8
 # [voxels] Fewer voxels tell no grey level. Source: numerics.
 VOXELS_MIN = 50
 
 
-def refined_tissues(image: Image, working: Image, tissues: np.ndarray, is_ct: bool = False) -> np.ndarray:
-    """The tissue map with ventricles by probability and grey level together.
+def refined_tissues(
+    image: Image,
+    working: Image,
+    tissues: np.ndarray,
+    is_ct: bool = False,
+    slices: onnxruntime.InferenceSession | None = None,
+) -> np.ndarray:
+    """The tissue map with ventricles by probability and grey level together, the fourth among them.
 
-    Where fluid and tissue do not differ, the map is returned as it is.
+    Where fluid and tissue do not differ, the networks' word stands.
 
     Parameters
     ----------
@@ -78,6 +74,8 @@ def refined_tissues(image: Image, working: Image, tissues: np.ndarray, is_ct: bo
         Tissue map (i, j, k), uint8, 0 outside the brain.
     is_ct : bool
         True for a CT.
+    slices : onnxruntime.InferenceSession | None
+        The network of thick slices; None: they are treated as all others.
 
     Returns
     -------
@@ -87,61 +85,68 @@ def refined_tissues(image: Image, working: Image, tissues: np.ndarray, is_ct: bo
     rough = tissues == VENTRICLES
     if rough.sum() < VOXELS_MIN:
         return tissues
-    slow = None if is_ct else _slice_axis(image)
-    reach_mm = AROUND_MM if slow is None else PIECE_MM
-    box = bounding_box(rough, np.ceil(reach_mm / image.voxel_mm).astype(int))
-    likely = _probabilities_in(image, working, box)
+    thick = slices is not None and not is_ct and has_thick_slices(image)
+    reach = MARGIN if thick else np.ceil(AROUND_MM / image.voxel_mm).astype(int)
+    box = bounding_box(tissues > 0 if thick else rough, reach)
+    likely = probabilities_in(image, working, box)
     values, brain = image.data[box].astype(np.float32), tissues[box] > 0
-    near = dilate_mm(likely[VENTRICLES] > 0.5, AROUND_MM, image.voxel_mm)
-    tissue = brain & near & (likely[VENTRICLES] < SEEN) & (likely[WHITE] + likely[DEEP_GREY] > TISSUE)
-    pull = _pull(values, values[brain & (likely[VENTRICLES] > 0.5)], values[tissue])
-    if pull is None:
-        return tissues
-    kept = np.clip(likely[VENTRICLES], SURE, 1 - SURE)
-    fluid = np.log(kept / (1 - kept)) + PULL * pull > 0
-    fluid &= brain & (likely[VENTRICLES] > SEEN) & (likely[VENTRICLES] > CSF_FRACTION * likely[CSF])
-    # measured where fluid is dark; where it is bright, horns and cisterns run into one piece
-    if slow is not None and fluid.any() and np.median(values[fluid]) < np.median(values[tissue]):
-        fluid = _by_slices(fluid, pull, likely, brain, slow, image.voxel_mm)
-    likely[[0, VENTRICLES]] = -1
+    levels = fluid_and_tissue(values, likely, brain, image.voxel_mm)
     found = tissues.copy()
-    part = found[box]
-    part[part == VENTRICLES] = likely.argmax(axis=0)[part == VENTRICLES]
-    part[fluid] = VENTRICLES
+    if levels is not None:
+        fluid, level = levels
+        if slices is not None and thick and _is_flair(values, likely, levels):
+            grey = (values - level) / (level - fluid)
+            _put(found[box], likely, brain & slice_ventricles(grey, likely, image.affine, image.voxel_mm, slices))
+            return found
+        kept = np.clip(likely[VENTRICLES], SURE, 1 - SURE)
+        wet = np.log(kept / (1 - kept)) + PULL * _pull(values, levels) > 0
+        wet &= brain & (likely[VENTRICLES] > SEEN) & (likely[VENTRICLES] > CSF_FRACTION * likely[CSF])
+        _put(found[box], likely, wet)
+    found[fourth_ventricle(image, found)] = VENTRICLES
     return found
 
 
-def _slice_axis(image: Image) -> int | None:
-    """The axis across thick slices of fine pixels; None if there is none."""
-    slow = int(image.voxel_mm.argmax())
-    pixel_mm = np.delete(image.voxel_mm, slow).max()
-    return slow if image.voxel_mm[slow] >= THICK_MM and pixel_mm <= FINE_MM else None
+def fluid_and_tissue(
+    values: np.ndarray, likely: np.ndarray, brain: np.ndarray, voxel_mm: np.ndarray
+) -> tuple[float, float] | None:
+    """Grey levels of the ventricles' fluid and of the tissue around them.
 
+    Parameters
+    ----------
+    values : np.ndarray
+        Grey values (i, j, k).
+    likely : np.ndarray
+        Probabilities (7, i, j, k) of CLASSES.
+    brain : np.ndarray
+        Mask (i, j, k), bool.
+    voxel_mm : np.ndarray
+        Voxel edges (3,), mm.
 
-def _by_slices(
-    fluid: np.ndarray, pull: np.ndarray, likely: np.ndarray, brain: np.ndarray, slow: int, voxel_mm: np.ndarray
-) -> np.ndarray:
-    """Ventricles of thick slices: pieces of fluid in a slice are ventricle or not as a whole, and reach to their rim.
-
-    Between thick slices the networks see a blur of both; within one, a fissure and a horn are pieces of their own. A
-    piece whose probability of ventricle is small beside that of the fluid around the brain, or small at all, is none.
-    What is kept takes the voxels at its rim that are partly fluid.
+    Returns
+    -------
+    tuple[float, float] | None
+        Level of the fluid and of the tissue; None where they do not differ clearly.
     """
-    kept = np.moveaxis(fluid.copy(), slow, 0)
-    where = np.moveaxis(brain & (pull > 0), slow, 0)
-    ventricle, outer = (np.moveaxis(likely[name], slow, 0) for name in (VENTRICLES, CSF))
-    for number, plane in enumerate(where):
-        pieces, count = ndimage.label(plane)
-        sums = [np.bincount(pieces.ravel(), p[number].ravel(), count + 1) for p in (ventricle, outer)]
-        sizes = np.bincount(pieces.ravel(), minlength=count + 1)
-        refused = (sums[0] < PIECE_OF_FLUID_MIN * (sums[0] + sums[1])) | (sums[0] < PIECE_MIN * sizes)
-        refused[0] = False
-        gone = ndimage.binary_dilation(refused[pieces]) & ~(plane & ~refused[pieces])
-        gone &= ventricle[number] < 1 - SURE
-        kept[number] &= ~gone
-    kept = np.moveaxis(kept, 0, slow)
-    near = dilate_mm(kept, RIM_MM, voxel_mm)  # within the slices: the next one is THICK_MM away or more
-    return kept | (near & brain & (pull > RIM_PULL) & (likely[INFRATENTORIAL] < 0.5))
+    near = dilate_mm(likely[VENTRICLES] > 0.5, AROUND_MM, voxel_mm)
+    tissue = brain & near & (likely[VENTRICLES] < SEEN) & (likely[WHITE] + likely[DEEP_GREY] > TISSUE)
+    return _levels(values[brain & (likely[VENTRICLES] > 0.5)], values[tissue])
+
+
+def _is_flair(values: np.ndarray, likely: np.ndarray, levels: tuple[float, float]) -> bool:
+    """Whether fluid is dark and cortex is not: the network of slices knows FLAIRs alone."""
+    fluid, level = levels
+    cortex = values[likely[GREY] > TISSUE]
+    dark = fluid < level and cortex.size >= VOXELS_MIN
+    return bool(dark and np.median(cortex) >= fluid + FLAIR_CORTEX_MIN * (level - fluid))
+
+
+def _put(tissues: np.ndarray, likely: np.ndarray, ventricles: np.ndarray) -> None:
+    """Write ventricles into a tissue map; what was ventricle and is none becomes the next likeliest tissue."""
+    gone = (tissues == VENTRICLES) & ~ventricles
+    others = likely[:, gone]
+    others[[0, VENTRICLES]] = -1
+    tissues[gone] = others.argmax(axis=0)
+    tissues[ventricles] = VENTRICLES
 
 
 def fourth_ventricle(image: Image, tissues: np.ndarray) -> np.ndarray:
@@ -168,17 +173,17 @@ def fourth_ventricle(image: Image, tissues: np.ndarray) -> np.ndarray:
     depth = ndimage.distance_transform_edt(tissues[box] == INFRATENTORIAL, sampling=image.voxel_mm)
     values = image.data[box].astype(np.float32)
     deep = depth > FOURTH_DEPTH_MM
-    pull = _pull(values, image.data[tissues == VENTRICLES].astype(np.float32), values[deep])
-    if pull is None:
+    levels = _levels(image.data[tissues == VENTRICLES].astype(np.float32), values[deep])
+    if levels is None:
         return found
-    piece = largest_component(deep & (pull > FOURTH_PULL))
+    piece = largest_component(deep & (_pull(values, levels) > FOURTH_PULL))
     if piece.sum() * image.voxel_volume_mm3 <= 1000 * FOURTH_CM3_MAX:
         found[box] = piece
     return found
 
 
-def _pull(values: np.ndarray, core: np.ndarray, tissue: np.ndarray) -> np.ndarray | None:
-    """From -1 (as the tissue) to 1 (as the fluid) for each voxel; None if the two do not differ.
+def _levels(core: np.ndarray, tissue: np.ndarray) -> tuple[float, float] | None:
+    """Grey levels of fluid and tissue; None if the two do not differ.
 
     The core holds fluid and, where the networks marked too much, tissue: it is split in two, and fluid is the part
     whose level lies farther from the tissue's.
@@ -191,13 +196,32 @@ def _pull(values: np.ndarray, core: np.ndarray, tissue: np.ndarray) -> np.ndarra
     fluid = max(
         (float(np.median(side)) for side in (core[core <= cut], core[core > cut])), key=lambda v: abs(v - level)
     )
-    if abs(fluid - level) < CONTRAST_SDS * spread or fluid == level:
-        return None
+    return None if abs(fluid - level) < CONTRAST_SDS * spread or fluid == level else (fluid, level)
+
+
+def _pull(values: np.ndarray, levels: tuple[float, float]) -> np.ndarray:
+    """From -1 (as the tissue) to 1 (as the fluid) for each voxel."""
+    fluid, level = levels
     return np.asarray(np.clip((values - (fluid + level) / 2) / ((fluid - level) / 2), -1, 1), np.float32)
 
 
-def _probabilities_in(image: Image, working: Image, box: tuple[slice, ...]) -> np.ndarray:
-    """The probabilities (7, x, y, z) at the voxels of a box of the image."""
+def probabilities_in(image: Image, working: Image, box: tuple[slice, ...]) -> np.ndarray:
+    """The networks' probabilities at the voxels of a box of the image.
+
+    Parameters
+    ----------
+    image : Image
+        The image.
+    working : Image
+        Probabilities (7, x, y, z) on their own grid.
+    box : tuple[slice, ...]
+        One slice per axis of the image.
+
+    Returns
+    -------
+    np.ndarray
+        Probabilities (7, i, j, k), float32.
+    """
     to_working = np.linalg.inv(working.affine) @ image.affine
     turn, offset = to_working[:3, :3], moved(to_working, np.array([float(s.start) for s in box]))
     shape = tuple(s.stop - s.start for s in box)

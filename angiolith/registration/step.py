@@ -17,7 +17,7 @@ def _contrasts(session: Session) -> InputPaths:
 def _template(session: Session) -> InputPaths:
     return {
         "reference": session.image(session.reference),
-        "model": [session.study.resource(f"brain_model/{name}.onnx") for name in ("whole", "part")],
+        "model": [session.study.resource(f"brain_model/{name}.onnx") for name in ("whole", "part", "slices")],
         "checks": session.checks,
         "given_brain": session.image(f"brain_{session.reference}"),
         "weights": session.study.config.brain_tool.weights or [],  # a change of them makes the masks anew

@@ -27,7 +27,7 @@ def model() -> BrainModel:
 
 def test_the_files_are_small() -> None:
     sizes = [path.stat().st_size for path in FOLDER.glob("*.onnx")]
-    assert len(sizes) == 2
+    assert len(sizes) == 3
     assert max(sizes) < 2 * 2**20
 
 

@@ -14,7 +14,9 @@ from scipy import ndimage
 from angiolith.brain.network import MIRRORED_MM, BrainModel, _mirrored, _starts, probabilities
 from angiolith.brain.plausible import shallow_fraction, side_ratio, skin_fraction
 from angiolith.brain.segment import TISSUES, extracted_brain, segment_brain
-from angiolith.brain.ventricles import _by_slices, _slice_axis, fourth_ventricle, refined_tissues
+from angiolith.brain.shown import shown
+from angiolith.brain.slices import has_thick_slices, slice_ventricles
+from angiolith.brain.ventricles import fourth_ventricle, refined_tissues
 from angiolith.core.images import Image
 from angiolith.core.settings.brain import BrainSettings
 from angiolith.core.tables import FAILED, OK
@@ -278,28 +280,79 @@ def test_a_slab_is_continued_by_its_mirror_image_and_keeps_its_place() -> None:
     assert _mirrored(few).data.shape == (60, 60, 7)
 
 
-def test_in_thick_slices_a_piece_of_fluid_is_ventricle_as_a_whole_or_not_at_all() -> None:
-    image = Image(np.zeros((60, 60, 4), np.float32), np.diag([0.9, 0.9, 6.0, 1.0]))
-    horn, fissure = np.zeros((60, 60, 4), bool), np.zeros((60, 60, 4), bool)
-    horn[10:20, 10:30, 1:3] = True
-    fissure[40:43, 5:55, 1:3] = True
-    likely = np.zeros((7, 60, 60, 4), np.float32)
-    likely[2] = 1
-    likely[:, horn] = np.array([0, 0, 0.1, 0, 0.9, 0, 0], np.float32)[:, None]
-    likely[:, fissure] = np.array([0, 0, 0.1, 0.9, 0, 0, 0], np.float32)[:, None]
-    taken = fissure.copy()
-    taken[:, 20:] = False  # where the networks blur it into the ventricle
-    likely[:, taken] = np.array([0, 0, 0.3, 0.1, 0.6, 0, 0], np.float32)[:, None]
-    pull = np.where(horn | fissure, 1.0, -1.0).astype(np.float32)
-    pull[20, 10:30, 1:3] = -0.4  # the horn's rim, partly fluid
-    slow = _slice_axis(image)
-    assert slow == 2
-    found = _by_slices(horn | taken, pull, likely, np.ones(horn.shape, bool), slow, image.voxel_mm)
-    rim = horn.copy()
-    rim[20, 10:30, 1:3] = True
-    np.testing.assert_array_equal(found, rim)
+class DarkIsFluid:
+    """A stand-in for the network of slices: darker than half the way to fluid is ventricle."""
+
+    def __init__(self) -> None:
+        self.shapes: list[tuple[int, ...]] = []
+
+    def run(self, names: None, feed: dict[str, np.ndarray]) -> list[np.ndarray]:
+        image = feed["image"]
+        self.shapes.append(image.shape)
+        wet = (image[:, 0] < -0.5).astype(np.float32)
+        return [np.stack([1 - wet, wet], 1)]
 
 
-@pytest.mark.parametrize(("voxel_mm", "axis"), [((1, 1, 6), 2), ((6, 1, 1), 0), ((1, 1, 3), None), ((2, 2, 6), None)])
-def test_thick_slices_have_fine_pixels(voxel_mm: tuple[float, ...], axis: int | None) -> None:
-    assert _slice_axis(Image(np.zeros((4, 4, 4), np.float32), np.diag([*map(float, voxel_mm), 1.0]))) == axis
+@pytest.mark.parametrize(
+    ("voxel_mm", "thick"), [((1, 1, 6), True), ((6, 1, 1), False), ((1, 1, 3), False), ((2, 2, 6), False)]
+)
+def test_thick_slices_are_axial_and_have_fine_pixels(voxel_mm: tuple[float, ...], thick: bool) -> None:
+    affine = np.diag([*map(float, voxel_mm), 1.0])
+    assert has_thick_slices(Image(np.zeros((4, 4, 4), np.float32), affine)) == thick
+    stored_otherwise = Image(np.zeros((4, 4, 4), np.float32), affine[:, [2, 0, 1, 3]])
+    assert has_thick_slices(stored_otherwise) == thick
+
+
+def test_the_network_of_slices_sees_a_slice_between_its_neighbours() -> None:
+    grey = np.arange(5, dtype=np.float32) * np.ones((3, 4, 1), np.float32)
+    likely = np.arange(7, dtype=np.float32)[:, None, None, None] * np.ones((7, 3, 4, 5), np.float32)
+    channels = shown(grey, likely)
+    assert channels.shape == (5, 10, 3, 4)
+    assert channels[:, :3, 0, 0].tolist() == [[0, 0, 1], [1, 0, 2], [2, 1, 3], [3, 2, 4], [4, 3, 4]]
+    assert channels[2, 3:, 0, 0].tolist() == list(range(7))
+
+
+@pytest.mark.parametrize("pixel_mm", [0.9, 1.2])
+@pytest.mark.parametrize("flipped", [False, True])
+def test_ventricles_of_slices_are_the_same_however_the_image_is_stored(pixel_mm: float, flipped: bool) -> None:
+    grey = np.zeros((50, 61, 7), np.float32)
+    grey[10:30, 20:31, 2:5] = -1
+    affine = np.diag([pixel_mm, pixel_mm, 6.0, 1.0])
+    given, axes = grey, (0, 1, 2)
+    if flipped:  # slices first, from left to right
+        axes = (2, 0, 1)
+        given = grey.transpose(axes)[:, ::-1]
+        affine = affine[:, [2, 0, 1, 3]] @ np.diag([1.0, -1.0, 1.0, 1.0])
+    network: Any = DarkIsFluid()
+    likely = np.zeros((7, *given.shape), np.float32)
+    found = slice_ventricles(given, likely, affine, np.array([pixel_mm, pixel_mm, 6.0])[list(axes)], network)
+    back = found[:, ::-1].transpose(np.argsort(axes)) if flipped else found
+    assert (back != (grey < 0)).sum() <= (0 if pixel_mm == 0.9 else 2 * (20 + 11) * 3)
+    assert all(n % 16 == 0 for shape in network.shapes for n in shape[2:])
+
+
+@pytest.mark.parametrize(("fluid", "cortex", "asked"), [(10.0, 110.0, True), (200.0, 60.0, False), (10.0, 70.0, False)])
+def test_thick_slices_of_a_flair_are_shown_to_their_network(fluid: float, cortex: float, asked: bool) -> None:
+    """It finds what the two others had called infratentorial, and undoes what they had called ventricle."""
+    inside = ball(60)[:, :, ::3]
+    core, missed = ball(20)[:, :, ::3], np.zeros(inside.shape, bool)
+    missed[60:66, 45:51, 12:16] = True
+    noise = np.random.default_rng(3).normal(0, 4, inside.shape)
+    outer = inside & ~ball(52)[:, :, ::3]
+    values = (np.where(core | missed, fluid, np.where(outer, cortex, 100.0)) + noise).astype(np.float32)
+    image = Image(values, np.diag([1.0, 1.0, 6.0, 1.0]))
+    said = np.zeros((7, *inside.shape), np.float32)
+    said[4] = np.where(ball(24)[:, :, ::3], 0.99, 0)
+    said[6] = np.where(missed & (said[4] == 0), 1, 0)
+    said[1] = outer & (said[6] == 0)
+    said[2] = 1 - said[1] - said[4] - said[6]
+    tissues = np.where(inside, said.argmax(0), 0).astype(np.uint8)
+    network: Any = DarkIsFluid()
+    found = refined_tissues(image, Image(said, image.affine), tissues, slices=network)
+    assert bool(network.shapes) == asked
+    if asked:
+        np.testing.assert_array_equal(found == 4, core | missed)
+        assert ((found > 0) == inside).all()
+    ct: Any = DarkIsFluid()
+    refined_tissues(image, Image(said, image.affine), tissues, True, ct)
+    assert not ct.shapes

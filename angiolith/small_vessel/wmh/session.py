@@ -231,7 +231,7 @@ def own_brain(
 def flair_brain(
     given: Inputs, flair: Image, limits: BrainSettings, mask: np.ndarray | None = None
 ) -> BrainSegmentation:
-    """The brain and its tissues on a FLAIR, by the networks of inputs `brain_whole` and `brain_part`.
+    """The brain and its tissues on a FLAIR, by the networks of inputs `brain_whole`, `brain_part` and `brain_slices`.
 
     NotMeasured if no plausible brain is found.
 

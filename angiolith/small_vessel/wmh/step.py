@@ -24,8 +24,7 @@ def models(study: Study) -> dict[str, str]:
         Name of the input -> path.
     """
     return {
-        "brain_whole": study.resource("brain_model/whole.onnx"),
-        "brain_part": study.resource("brain_model/part.onnx"),
+        **{f"brain_{name}": study.resource(f"brain_model/{name}.onnx") for name in ("whole", "part", "slices")},
         "model": study.resource("wmh_model/wmh.onnx"),
     }
 
