@@ -73,19 +73,23 @@ def found(ready: Prepared, shown: int | None) -> Iterator[str]:
 
 
 def unreadable(ready: Prepared, shown: int | None) -> Iterator[str]:
-    """Images whose header cannot be read or believed, with the reason; nothing where all can be."""
-    from angiolith.core.images import ImageError, open_nifti
+    """Images that are cut short or whose header cannot be read or believed, with the reason."""
+    from angiolith.core.images import ImageError, damage_named, open_nifti
     from angiolith.core.manifest import IMAGE_COLUMNS
     from angiolith.core.manifest_checks import MASK_COLUMNS
+    from angiolith.core.nifti import length_problem
 
     config, problems = ready.config, []
     folder = Path(config.bids_dir) if config.bids_dir else Path(config.manifest or "").parent
     for row in ready.rows:
         for path in (row.values[name] for name in (*IMAGE_COLUMNS, *MASK_COLUMNS) if name in row.values):
             try:
-                open_nifti(folder / path)
-            except ImageError as problem:
-                problems.append(str(problem))
+                file = open_nifti(folder / path)
+                with damage_named(folder / path):
+                    problem = length_problem(folder / path, file)
+                problems += [f"{folder / path}: {problem}"] if problem else []
+            except ImageError as error:
+                problems.append(str(error))
     if problems:
         yield f"damaged:  {count_of(len(problems), 'image')} of which nothing will be measured"
     yield from (f"          {problem}" for problem in problems[:shown])

@@ -242,7 +242,7 @@ def nifti_voxels(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
     """
     path = Path(path)
     file = open_nifti(path)
-    with _damage_named(path):
+    with damage_named(path):
         data = voxels(file)
     while data.ndim > 3 and data.shape[-1] == 1:
         data = data[..., 0]
@@ -272,7 +272,7 @@ def open_nifti(path: str | Path) -> Any:
         raise ImageError(f"{path}: the file does not exist")
     if path.stat().st_size == 0:
         raise ImageError(f"{path}: the file is empty; copy or convert it again")
-    with _damage_named(path):
+    with damage_named(path):
         file: Any = nib.load(path)
         problem = header_problem(file)
     if problem:
@@ -281,8 +281,19 @@ def open_nifti(path: str | Path) -> Any:
 
 
 @contextmanager
-def _damage_named(path: Path) -> Iterator[None]:
-    """What reading a damaged file raises, as an ImageError; nibabel, gzip and zlib raise many kinds."""
+def damage_named(path: Path) -> Iterator[None]:
+    """Give what reading a damaged file raises (nibabel, gzip and zlib raise many kinds) as one error.
+
+    Parameters
+    ----------
+    path : Path
+        Path of the file, for the message.
+
+    Raises
+    ------
+    ImageError
+        For every error inside.
+    """
     try:
         yield
     except Exception as error:

@@ -15,6 +15,8 @@ from nibabel.openers import ImageOpener
 VOXELS_MAX = 600_000_000
 # [bytes] More that follows the voxels is an error. Source: definition.
 SURPLUS_BYTES = 1 << 20
+# [bytes] A packed file states its length modulo this. Source: definition (RFC 1952).
+LENGTH_MODULUS = 1 << 32
 # [mm] Two transforms of one header that differ by more contradict each other. Source: definition.
 PLACES_APART_MM = 1.0
 # [1] Largest cosine between axes that count as orthogonal. Source: numerics.
@@ -114,7 +116,7 @@ def length_problem(path: str | Path, file: Any) -> str:
         with open(path, "rb") as stream:
             stream.seek(max(size - 4, 0))
             size = int.from_bytes(stream.read(), "little")
-        if size != needed % (1 << 32):
+        if size != needed % LENGTH_MODULUS:
             with igzip.open(path) as stream:
                 size = len(stream.read(needed))
     if size >= needed:
