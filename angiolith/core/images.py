@@ -289,6 +289,11 @@ def damage_named(path: Path) -> Iterator[None]:
     path : Path
         Path of the file, for the message.
 
+    Yields
+    ------
+    None
+        Nothing.
+
     Raises
     ------
     ImageError
