@@ -76,13 +76,15 @@ def unreadable(ready: Prepared, shown: int | None) -> Iterator[str]:
     """Images that are cut short or whose header cannot be read or believed, with the reason."""
     from angiolith.core.images import ImageError, damage_named, open_nifti
     from angiolith.core.manifest import IMAGE_COLUMNS
-    from angiolith.core.manifest_checks import MASK_COLUMNS
+    from angiolith.core.manifest_checks import MASK_COLUMNS, NIFTI
     from angiolith.core.nifti import length_problem
 
     config, problems = ready.config, []
     folder = Path(config.bids_dir) if config.bids_dir else Path(config.manifest or "").parent
     for row in ready.rows:
         for path in (row.values[name] for name in (*IMAGE_COLUMNS, *MASK_COLUMNS) if name in row.values):
+            if not path.endswith(NIFTI):  # points, and drawings in other formats
+                continue
             try:
                 file = open_nifti(folder / path)
                 with damage_named(folder / path):

@@ -115,10 +115,11 @@ def length_problem(path: str | Path, file: Any) -> str:
     if str(path).endswith(".gz"):
         with open(path, "rb") as stream:
             stream.seek(max(size - 4, 0))
-            size = int.from_bytes(stream.read(), "little")
-        if size != needed % LENGTH_MODULUS:
-            with igzip.open(path) as stream:
-                size = len(stream.read(needed))
+            stated = int.from_bytes(stream.read(), "little")
+        if stated == needed % LENGTH_MODULUS:
+            return ""
+        with igzip.open(path) as stream:
+            size = len(stream.read(needed))
     if size >= needed:
         return ""
     return f"the file is cut short: {size} bytes of {needed}; copy or convert it again"

@@ -171,6 +171,21 @@ def test_check_names_images_that_cannot_be_read(bids):
     assert list(unreadable(prepared(request()), shown=1)) == []
 
 
+def test_check_takes_points_and_drawings_of_other_formats_for_no_damaged_images(bids):
+    image = bids / "sub-01/ses-a/vwi/sub-01_ses-a_vwi.nii.gz"
+    image.parent.mkdir(parents=True)
+    nib.save(nib.Nifti1Image(np.ones((9, 9, 9), np.float32), np.eye(4)), image)
+    for other in bids.rglob("*FLAIR.nii.gz"):
+        other.unlink()
+    for name in ("desc-vessel_points.csv", "desc-reader1_rois.csv", "desc-reader2_seg.dcm"):
+        path = bids / f"derivatives/r/sub-01/ses-a/vwi/sub-01_ses-a_{name}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("x")
+    ready = prepared(request())
+    assert {"wall_points", "wall_reader1", "wall_reader2"} <= set(ready.rows[0].values)
+    assert list(unreadable(ready, shown=None)) == []
+
+
 @pytest.mark.parametrize("first_is_absolute", [True, False])
 def test_the_folders_keep_the_names_that_the_last_run_gave_them(bids, first_is_absolute):
     names = [("bids", "out"), (str(bids.resolve()), str(Path("out").resolve()))]
