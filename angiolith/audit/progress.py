@@ -14,9 +14,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import yaml
+
 from angiolith.core.manifest import read_manifest
 from angiolith.core.wording import count_of
-from angiolith.runtime.records import LOGS
+from angiolith.runtime.records import LOGS, RUN_CONFIG
 
 DONE, RUNNING, FAILED = "done", "running or killed", "failed"
 SEAL_RULE = "seal_subject"
@@ -82,6 +84,29 @@ def state_of(log: Path) -> tuple[str, str]:
     return (FAILED, errors[0] if errors else "") if found else (RUNNING, "")
 
 
+def asked_for(root: Path, subjects: set[str]) -> set[str]:
+    """The subjects that the last `angiolith run` was asked for: all of them, or those of `--participant-label`.
+
+    Parameters
+    ----------
+    root : Path
+        The output folder.
+    subjects : set[str]
+        Labels of the manifest.
+
+    Returns
+    -------
+    set[str]
+        Labels.
+    """
+    file = root / LOGS / RUN_CONFIG
+    try:
+        asked = yaml.safe_load(file.read_text(encoding="utf-8")).get("subjects")
+    except (OSError, yaml.YAMLError, AttributeError):  # plain Snakemake leaves none
+        return subjects
+    return subjects & {str(label) for label in asked} if asked else subjects
+
+
 def progress(root: Path) -> str:
     """The run in a few lines: subjects by state, jobs of each rule by state, and the failed ones with their reasons.
 
@@ -96,7 +121,7 @@ def progress(root: Path) -> str:
         Text of several lines.
     """
     jobs = list(jobs_begun(root))
-    subjects = {row.subject for row in read_manifest(root / "manifest.tsv")}
+    subjects = asked_for(root, {row.subject for row in read_manifest(root / "manifest.tsv")})
     states = {
         state: {job.subject for job in jobs if job.state == state} & subjects for state in (DONE, RUNNING, FAILED)
     }
