@@ -166,7 +166,9 @@ def test_a_wall_is_traced_only_where_asked_for_and_points_are_given(tmp_path):
     assert bench.plan()["trace_wall"] == 1
 
 
-@pytest.mark.parametrize("output_dir", ["bids/results", "bids/derivatives"])
+@pytest.mark.parametrize(
+    "output_dir", ["bids/derivatives/angiolith", "bids/derivatives/mine", "bids/results", "bids/derivatives"]
+)
 def test_the_readmes_example_run_twice_has_nothing_to_do(tmp_path, output_dir):
     """Results among the images' own folder, with masks of every kind among them, are not taken for the user's masks."""
     bench = Workbench(tmp_path, output_dir)
