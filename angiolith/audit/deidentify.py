@@ -30,6 +30,7 @@ from typing import Any, NamedTuple
 
 import nibabel as nib
 
+from angiolith.core.bids.walk import is_dicom
 from angiolith.core.identifiers import EMAIL, LONG_NUMBER, is_identifying_attribute, is_identifying_column, real_dates
 from angiolith.core.image_checks import BRAIN_CM3_MAX, SLAB_COLUMNS, is_brain_extracted
 from angiolith.core.images import ImageError, read_image
@@ -237,9 +238,8 @@ def in_dicom(path: Path) -> Iterator[tuple[str, str]]:
     tuple[str, str]
         Kind and text of a finding.
     """
-    with path.open("rb") as file:
-        if file.read(132)[128:] != b"DICM":
-            return
+    if not is_dicom(path):
+        return
     import pydicom
 
     dataset = pydicom.dcmread(path, stop_before_pixels=True)

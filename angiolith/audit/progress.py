@@ -14,11 +14,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import yaml
-
 from angiolith.core.manifest import read_manifest
 from angiolith.core.wording import count_of
-from angiolith.runtime.records import LOGS, RUN_CONFIG
+from angiolith.runtime.records import LOGS, last_request
 
 DONE, RUNNING, FAILED = "done", "running or killed", "failed"
 SEAL_RULE = "seal_subject"
@@ -99,11 +97,7 @@ def asked_for(root: Path, subjects: set[str]) -> set[str]:
     set[str]
         Labels.
     """
-    file = root / LOGS / RUN_CONFIG
-    try:
-        asked = yaml.safe_load(file.read_text(encoding="utf-8")).get("subjects")
-    except (OSError, yaml.YAMLError, AttributeError):  # plain Snakemake leaves none
-        return subjects
+    asked = last_request(root).get("subjects")
     return subjects & {str(label) for label in asked} if asked else subjects
 
 

@@ -15,7 +15,7 @@ import yaml
 from angiolith.cli.exits import UsageProblem
 from angiolith.core.names import nearest
 from angiolith.runtime.paths import workflow_root
-from angiolith.runtime.records import LOGS, RUN_CONFIG
+from angiolith.runtime.records import LOGS, RUN_CONFIG, last_request
 
 if TYPE_CHECKING:
     from angiolith.core.config import Config
@@ -107,14 +107,10 @@ def named_as_before(request: Request) -> Request:
     and files that changed code or settings concern would not be made again. A note says where the last run was started
     in another working folder, which holds what Snakemake knows.
     """
-    file = request.output_dir / LOGS / RUN_CONFIG
-    if not file.is_file():
+    last = last_request(request.output_dir)
+    if "output_dir" not in last:
         return request
-    try:
-        last = yaml.safe_load(file.read_text(encoding="utf-8"))
-        output, bids = Path(last["output_dir"]), last.get("bids_dir")
-    except (OSError, yaml.YAMLError, KeyError, TypeError):
-        return request  # no file of ours
+    output, bids = Path(last["output_dir"]), last.get("bids_dir")
     if not same(output, request.output_dir):
         if not output.is_absolute():
             print(

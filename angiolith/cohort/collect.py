@@ -11,8 +11,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from angiolith.core.settings.vessel_wall import CulpritSettings
-from angiolith.core.tables import FAILED, MISSING, USABLE
-from angiolith.marks.found import FOUND
+from angiolith.core.tables import FAILED, FOUND, MISSING, USABLE
 from angiolith.marks.kinds import KINDS
 from angiolith.small_vessel.burden.scores import INPUTS
 from angiolith.vessel_wall.culprit import judge_culprits

@@ -27,9 +27,9 @@ from angiolith.cohort.review import judged, judged_changes, picture_keys, read_r
 from angiolith.core.inputs import Inputs
 from angiolith.core.settings.burden import CaaScoreSettings, SvdScoreSettings
 from angiolith.core.settings.vessel_wall import CulpritSettings
-from angiolith.core.tables import read_json, read_tsv
+from angiolith.core.tables import FOUND, read_json, read_tsv
 from angiolith.marks.decisions import read_decisions
-from angiolith.marks.found import FOUND, PARTS
+from angiolith.marks.found import PARTS
 from angiolith.marks.kinds import KINDS, PLAQUE
 from angiolith.marks.verdicts import in_order, readings
 from angiolith.small_vessel.burden.scores import burden_table, with_scores

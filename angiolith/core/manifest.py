@@ -33,6 +33,7 @@ from angiolith.core.bids.visits import REMEDY, order_visits
 from angiolith.core.bids.walk import (
     Found,
     files_of_subjects,
+    is_dicom,
     is_own,
     lies_in,
     listing,
@@ -265,8 +266,8 @@ def _instead(root: str) -> str:
     for path in islice(files, FILES_LOOKED_AT):
         if path.name.endswith((".nii", ".nii.gz")):
             return f"it has images under other names ({path}); "
-        with suppress(OSError), path.open("rb") as file:
-            if file.read(132)[128:] == b"DICM":
+        with suppress(OSError):
+            if is_dicom(path):
                 return f"it has DICOM files: angiolith import-dicom {root} BIDS_DIR makes a BIDS folder of them; "
     return ""
 

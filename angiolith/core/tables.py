@@ -26,6 +26,7 @@ FAILED = "failed"  # the data were there and could not be used
 MISSING = "missing"  # the input does not exist for this subject-session
 STATUSES = (OK, REVIEW, FAILED, MISSING)
 USABLE = (OK, REVIEW)
+FOUND = "found_"  # begins columns of marks as the tool found them, before any reader
 WRITING = ".writing-"  # begins the name of a file that is being written
 READABLE, OWNER_ALONE = 0o644, 0o600  # modes of files
 

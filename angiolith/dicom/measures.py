@@ -16,7 +16,7 @@ from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
 
 from angiolith.core.manifest_checks import table_rows
-from angiolith.core.tables import USABLE, was_made
+from angiolith.core.tables import FOUND, USABLE, was_made
 
 SCHEME = "99ANGIOLITH"
 RESEARCH_USE = "Research use only"
@@ -54,7 +54,6 @@ ABOUT_ROWS = {
     "section",
     "readers",
 }
-BEFORE_READERS = "found_"  # columns of what the tool found before the readers
 PLACES = ("x_mm", "y_mm", "z_mm")  # in the NIfTI world; the segment shows where a mark lies
 CLASSES = ("status", "certainty", "counted", "pattern", "spotty", "severity_group", "plaque_class", "kind", "location")
 """Columns of words that a report has as classes; others that end in `_status` too."""
@@ -203,7 +202,7 @@ def measures_of(row: Mapping[str, str]) -> dict[str, tuple[str, Code]]:
 
 
 def _is_measure(column: str) -> bool:
-    return column not in ABOUT_ROWS and not column.endswith(PLACES) and not column.startswith(BEFORE_READERS)
+    return column not in ABOUT_ROWS and not column.endswith(PLACES) and not column.startswith(FOUND)
 
 
 def classes_of(row: Mapping[str, str]) -> dict[str, str]:

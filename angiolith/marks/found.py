@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
+from angiolith.core.tables import FOUND
 from angiolith.marks.verdicts import TOOL
 
-FOUND = "found_"
 PARTS = (
     *("counted", "certainty", "status", "reason", "artery", "side", "volume_mm3", "max_hu", "diameter_mm"),
     "stenosis_percent",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from angiolith.core.tables import FOUND
 from angiolith.marks.kinds import CALCIFICATION, KINDS, PLAQUE
 from angiolith.marks.verdicts import CANDIDATE
 from angiolith.pictures.marks import GAP_PX, HEAD_PX, PAGE_PX, PANEL_PX, PER_PAGE, ROW_PX, TEXT_PX, WIDTH_PX
@@ -73,7 +74,7 @@ def mark_items(sessions: Iterable[Session]) -> dict[str, Any]:
             [session.subject, session.session, kind, mark["mark"], None, False, described(mark), mark["reason"]]
             for kind, marks in session.marks_by_kind.items()
             for _, mark in marks
-            if "found_status" in mark and not mark["found_status"]
+            if f"{FOUND}status" in mark and not mark[f"{FOUND}status"]
         ]
     return {
         "kind": "marks",

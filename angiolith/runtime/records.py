@@ -24,6 +24,28 @@ RUN_CONFIG, DRY_RUN_CONFIG, RUN_EVENTS = "run_config.yaml", "dry_run_config.yaml
 OWN_FILES = (RUN_CONFIG, DRY_RUN_CONFIG, RUN_EVENTS)  # of the command line, in LOGS: what was asked, what happened
 
 
+def last_request(root: Path) -> dict[str, Any]:
+    """What the last `angiolith run` of an output folder was asked for.
+
+    Parameters
+    ----------
+    root : Path
+        The output folder.
+
+    Returns
+    -------
+    dict[str, Any]
+        Keys of the configuration, `output_dir` among them; empty where none was run, or by plain Snakemake alone.
+    """
+    import yaml  # no job needs it
+
+    try:
+        settings = yaml.safe_load((root / LOGS / RUN_CONFIG).read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError):
+        return {}
+    return settings if isinstance(settings, dict) else {}
+
+
 def sha256(path: str | Path) -> str:
     """SHA-256 of a file's bytes, in hex.
 

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_bool_dtype, is_integer_dtype
 
-from angiolith.core.tables import FAILED
+from angiolith.core.tables import FAILED, FOUND
 from angiolith.marks.decisions import Decision, digest_of, stale
-from angiolith.marks.found import FOUND, OF_PLAQUES
+from angiolith.marks.found import OF_PLAQUES
 from angiolith.marks.kinds import PLAQUE
 from angiolith.marks.verdicts import TOOL, UndecidableError, Verdict, joint_verdict, verdict_columns
 

@@ -31,7 +31,8 @@ def brain(tilt: float = 0.0) -> Any:
     maps = np.zeros((len(MAPS), *SHAPE), np.float32)
     maps[MAPS.index("from_ventricles")] = np.where(ventricles, 0, 0.3)
     flair = np.where(inside, flair, OUTSIDE).astype(np.float32)
-    return SimpleNamespace(flair=flair, brain=inside, maps=maps, step_mm=STEP_MM), (x, y, at[2])
+    sides = {"step_mm": STEP_MM, "voxel_mm": np.array([1, 1, STEP_MM]), "voxel_mm3": STEP_MM}
+    return SimpleNamespace(flair=flair, brain=inside, maps=maps, **sides), (x, y, at[2])
 
 
 def ball(points: Any, centre: tuple[float, float, float], radius_mm: float) -> np.ndarray:

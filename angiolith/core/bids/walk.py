@@ -28,6 +28,28 @@ class Found(NamedTuple):
     path: str
 
 
+def is_dicom(path: Path) -> bool:
+    """Whether a file begins as DICOM does: 128 bytes of anything, then "DICM".
+
+    Parameters
+    ----------
+    path : Path
+        Path of the file.
+
+    Returns
+    -------
+    bool
+        True for DICOM.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read.
+    """
+    with path.open("rb") as file:
+        return file.read(132)[128:] == b"DICM"
+
+
 def listing(path: str) -> tuple[list[os.DirEntry[str]], list[os.DirEntry[str]]]:
     """Folders and other entries of a folder, each sorted by name; none where there is no such folder.
 

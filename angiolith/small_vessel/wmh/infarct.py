@@ -15,7 +15,7 @@ from scipy import ndimage, optimize
 
 from angiolith.core.distance import NEIGHBOURS_26, dilate_mm, distance_mm
 from angiolith.small_vessel.grid import drop_small, window
-from angiolith.small_vessel.wmh.shown import MAPS, OUTSIDE, PLANE_MM
+from angiolith.small_vessel.wmh.shown import MAPS, OUTSIDE
 from angiolith.small_vessel.wmh.working import Working
 
 # [mm] Grid on which the mirror is sought. Source: numerics.
@@ -118,7 +118,7 @@ def suspected_infarct(working: Working, wmh: np.ndarray, volume_mm3_min: float) 
     np.ndarray
         Mask (x, y, z), bool.
     """
-    voxel_mm = np.array([PLANE_MM, PLANE_MM, working.step_mm])
+    voxel_mm = working.voxel_mm
     mirror = find_mirror(working)
     brighter = brighter_than_other_side(working, mirror, voxel_mm)
     lost = tissue_loss(working, mirror, voxel_mm)
@@ -155,13 +155,12 @@ def bright_in_grey(working: Working, mirror: Mirror, brighter: np.ndarray, volum
     np.ndarray
         Mask (x, y, z), bool.
     """
-    voxel_mm3 = PLANE_MM**2 * working.step_mm
     own = working.maps[MAPS.index("grey")]
     grey = np.maximum(own, mirror.of(own))  # the infarct's own tissue may be taken for another
     bright = (brighter >= BRIGHTER_MIN) & cerebrum(working) & (working.maps[MAPS.index("from_ventricles")] > 0)
     places, count = ndimage.label(ndimage.binary_opening(bright, WIDE), NEIGHBOURS_26)
-    volumes = np.bincount(places.ravel(), minlength=count + 1) * voxel_mm3
-    in_grey = np.bincount(places.ravel(), grey.ravel(), minlength=count + 1) * voxel_mm3
+    volumes = np.bincount(places.ravel(), minlength=count + 1) * working.voxel_mm3
+    in_grey = np.bincount(places.ravel(), grey.ravel(), minlength=count + 1) * working.voxel_mm3
     fits = (volumes >= volume_mm3_min) & (in_grey >= GREY_MM3_MIN)
     fits[0] = False
     return np.asarray(fits[places])
@@ -220,7 +219,7 @@ def cavities(working: Working, lost: np.ndarray) -> np.ndarray:
         Mask (x, y, z), bool.
     """
     wide = ndimage.binary_opening(lost & cerebrum(working), np.ones((SULCUS_PIXELS, SULCUS_PIXELS, 1)))
-    return drop_small(wide, CAVITY_MM3_MIN / (PLANE_MM**2 * working.step_mm))
+    return drop_small(wide, CAVITY_MM3_MIN / working.voxel_mm3)
 
 
 def cerebrum(working: Working) -> np.ndarray:
@@ -252,7 +251,7 @@ def find_mirror(working: Working) -> Mirror:
     Mirror
         The reflection about the plane.
     """
-    voxel_mm = np.array([PLANE_MM, PLANE_MM, working.step_mm])
+    voxel_mm = working.voxel_mm
     values = np.where(working.brain, np.clip(working.flair, *MIRROR_RANGE) - OUTSIDE, 0).astype(np.float32)
     every = np.maximum(1, np.round(MIRROR_VOXEL_MM / voxel_mm).astype(int))
     coarse = ndimage.uniform_filter(values, tuple(every))[:: every[0], :: every[1], :: every[2]]

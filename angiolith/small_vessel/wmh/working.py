@@ -60,6 +60,16 @@ class Working:
     orientation: np.ndarray
     scale: np.ndarray
 
+    @property
+    def voxel_mm(self) -> np.ndarray:
+        """Voxel edges (3,) of the working slices, mm."""
+        return np.array([PLANE_MM, PLANE_MM, self.step_mm])
+
+    @property
+    def voxel_mm3(self) -> float:
+        """Volume of a voxel of the working slices, mm3."""
+        return float(self.voxel_mm.prod())
+
     def back(self, values: np.ndarray) -> np.ndarray:
         """Values of the working slices (linear) on the grid of the image; 0 where the brain is not.
 
